@@ -1,0 +1,135 @@
+//! What a run tells those who watch it.
+
+use super::report::{JobReport, RunReport};
+use std::time::Duration;
+
+/// Something that happened in a run. Progress comes as deltas, so an observer only ever adds and takes away.
+///
+/// Jobs are numbered from 0 in the order of the input. Events of one job arrive in order; those of different jobs
+/// interleave, and may come from several threads.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The run begins: how many jobs there will be, if that is known, and how many may be in flight.
+    RunStarted {
+        /// The number of jobs, where the input knows its length.
+        total: Option<u64>,
+        /// At most this many are in flight.
+        jobs: usize,
+    },
+    /// An attempt of a job begins; attempts count from 1.
+    AttemptStarted {
+        /// The job.
+        job: u64,
+        /// The job's name, for people.
+        label: &'a str,
+        /// The attempt, from 1.
+        attempt: u32,
+    },
+    /// The job entered a named stage, and left the one before.
+    Stage {
+        /// The job.
+        job: u64,
+        /// The stage's name.
+        stage: &'static str,
+    },
+    /// The job knows how many bytes this attempt will move.
+    Expected {
+        /// The job.
+        job: u64,
+        /// All bytes of the attempt, those already moved included.
+        bytes: u64,
+    },
+    /// The job moved on by so much.
+    Advanced {
+        /// The job.
+        job: u64,
+        /// Bytes moved since the last event of this kind.
+        bytes: u64,
+        /// Items (rows, records, …) done since the last event of this kind.
+        items: u64,
+    },
+    /// An attempt failed. What it had advanced by is void and is taken back.
+    AttemptFailed {
+        /// The job.
+        job: u64,
+        /// The job's name, for people.
+        label: &'a str,
+        /// The attempt, from 1.
+        attempt: u32,
+        /// What went wrong, on one line.
+        error: &'a str,
+        /// When the next attempt may begin; `None` if there will be none.
+        retry_in: Option<Duration>,
+        /// The bytes this attempt had advanced by.
+        bytes: u64,
+        /// The items this attempt had advanced by.
+        items: u64,
+    },
+    /// All jobs of a key are held back: the other side asked to be left alone.
+    KeyPaused {
+        /// The key, for people.
+        key: &'a str,
+        /// For how long from now.
+        pause: Duration,
+    },
+    /// A job is over.
+    JobFinished {
+        /// What became of it.
+        report: &'a JobReport,
+    },
+    /// The run is over, and nothing of it is running any more.
+    RunFinished {
+        /// What became of it.
+        report: &'a RunReport,
+    },
+}
+
+/// Someone who watches a run: bars, a log, a recorder.
+///
+/// `observe` is called from the tasks that do the work, so it must be quick and must not block.
+///
+/// ```
+/// use raudal::pool::{Event, Observer};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// #[derive(Default)]
+/// struct Bytes(AtomicU64);
+///
+/// impl Observer for Bytes {
+///     fn observe(&self, event: &Event<'_>) {
+///         match event {
+///             Event::Advanced { bytes, .. } => { self.0.fetch_add(*bytes, Ordering::Relaxed); }
+///             Event::AttemptFailed { bytes, .. } => { self.0.fetch_sub(*bytes, Ordering::Relaxed); }
+///             _ => {}
+///         }
+///     }
+/// }
+/// ```
+pub trait Observer: Send + Sync {
+    /// Takes notice of one event.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn observe(&self, _: &Event<'_>) {}
+}
+
+impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
+    fn observe(&self, event: &Event<'_>) {
+        (**self).observe(event);
+    }
+}
+
+/// Several observers, each told of everything, in this order.
+impl<O: Observer> Observer for Vec<O> {
+    fn observe(&self, event: &Event<'_>) {
+        for observer in self {
+            observer.observe(event);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What became of a job, and of a run.
+
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It returned `Ok`.
+    Succeeded,
+    /// Its last attempt returned `Err`, panicked or ran out of time.
+    Failed,
+    /// It was stopped, or never begun, because the run ended first.
+    Cancelled,
+}
+
+/// A stretch of time that a job spent in one stage, counted from the start of the run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct StageSpan {
+    /// The stage's name.
+    pub stage: &'static str,
+    /// The attempt it belongs to, from 1.
+    pub attempt: u32,
+    /// When it began.
+    #[serde(serialize_with = "seconds")]
+    pub start: Duration,
+    /// When it ended.
+    #[serde(serialize_with = "seconds")]
+    pub end: Duration,
+}
+
+/// What became of one job. Times are wall times; in JSON they are seconds.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct JobReport {
+    /// The job's number: its place in the input, from 0.
+    pub job: u64,
+    /// The job's name, for people.
+    pub label: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// When its first attempt began, from the start of the run.
+    #[serde(serialize_with = "seconds")]
+    pub started: Duration,
+    /// How long it was held ready before its first attempt began.
+    #[serde(serialize_with = "seconds")]
+    pub queued: Duration,
+    /// The sum of its attempts' times.
+    #[serde(serialize_with = "seconds")]
+    pub running: Duration,
+    /// Bytes moved by the last attempt.
+    pub bytes: u64,
+    /// Items done by the last attempt.
+    pub items: u64,
+    /// The kind of the failure, as one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// What went wrong, on one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The stages it passed through, in order, where it named any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageSpan>,
+}
+
+/// What became of a run. Times are wall times; in JSON they are seconds.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct RunReport {
+    /// The most that were allowed in flight.
+    pub jobs: usize,
+    /// Jobs that succeeded.
+    pub succeeded: u64,
+    /// Jobs that failed.
+    pub failed: u64,
+    /// Jobs that were stopped, or pulled from the input and never begun.
+    pub cancelled: u64,
+    /// Attempts of all jobs.
+    pub attempts: u64,
+    /// The most that were in flight at one moment.
+    pub peak_in_flight: usize,
+    /// From the start to the end.
+    #[serde(serialize_with = "seconds")]
+    pub wall: Duration,
+    /// The sum of all jobs' running times: what one after the other would have cost, had each taken as long.
+    #[serde(serialize_with = "seconds")]
+    pub job_time: Duration,
+    /// Bytes moved by attempts that succeeded.
+    pub bytes: u64,
+    /// Items done by attempts that succeeded.
+    pub items: u64,
+    /// How many jobs failed, by the kind of their failure.
+    pub failures: BTreeMap<&'static str, u64>,
+}
+
+impl RunReport {
+    /// How many jobs ran at once on average: the sum of job times over the wall time. `None` for an empty run.
+    ///
+    /// It bounds the speed-up from above only as far as jobs do not slow each other down, which is why `compare`
+    /// measures instead.
+    pub fn overlap(&self) -> Option<f64> {
+        (!self.wall.is_zero()).then(|| self.job_time.as_secs_f64() / self.wall.as_secs_f64())
+    }
+
+    /// All jobs that were pulled from the input.
+    pub fn total(&self) -> u64 {
+        self.succeeded + self.failed + self.cancelled
+    }
+
+    /// Attempts beyond the first of each job that began.
+    pub fn retries(&self) -> u64 {
+        self.attempts.saturating_sub(self.succeeded + self.failed)
+    }
+
+    /// Counts one job in. Called by the run for each job that is over.
+    pub(crate) fn count(&mut self, job: &JobReport) {
+        match job.outcome {
+            Outcome::Succeeded => {
+                self.succeeded += 1;
+                self.bytes += job.bytes;
+                self.items += job.items;
+            }
+            Outcome::Failed => {
+                self.failed += 1;
+                *self.failures.entry(job.kind.unwrap_or("failed")).or_default() += 1;
+            }
+            Outcome::Cancelled => self.cancelled += 1,
+        }
+        self.attempts += u64::from(job.attempts);
+        self.job_time += job.running;
+    }
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}

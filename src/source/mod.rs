@@ -1,0 +1,5 @@
+//! What to fetch: the catalogue of the ITER archives, URL patterns, lists, local paths.
+
+mod catalogue;
+
+pub use catalogue::{Catalogue, Edition, Entity};
