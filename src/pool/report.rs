@@ -83,6 +83,8 @@ pub struct RunReport {
     pub cancelled: u64,
     /// Attempts of all jobs.
     pub attempts: u64,
+    /// Attempts beyond the first of each job.
+    pub retries: u64,
     /// The most that were in flight at one moment.
     pub peak_in_flight: usize,
     /// From the start to the end.
@@ -113,11 +115,6 @@ impl RunReport {
         self.succeeded + self.failed + self.cancelled
     }
 
-    /// Attempts beyond the first of each job that began.
-    pub fn retries(&self) -> u64 {
-        self.attempts.saturating_sub(self.succeeded + self.failed)
-    }
-
     /// Counts one job in. Called by the run for each job that is over.
     pub(crate) fn count(&mut self, job: &JobReport) {
         match job.outcome {
@@ -133,6 +130,7 @@ impl RunReport {
             Outcome::Cancelled => self.cancelled += 1,
         }
         self.attempts += u64::from(job.attempts);
+        self.retries += u64::from(job.attempts.saturating_sub(1));
         self.job_time += job.running;
     }
 }

@@ -1,0 +1,58 @@
+//! How a job of a pool fails.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a job has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobError<E> {
+    /// Its last attempt returned this error.
+    Failed(E),
+    /// Its last attempt took longer than this.
+    TimedOut(Duration),
+    /// It panicked with this message.
+    Panicked(String),
+    /// It was stopped, or never begun, because the run ended first.
+    Cancelled,
+}
+
+impl<E> JobError<E> {
+    /// The error that the job itself returned, if it did.
+    pub fn failure(&self) -> Option<&E> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for JobError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::TimedOut(limit) => write!(f, "the attempt took longer than its limit: {limit:?}"),
+            Self::Panicked(message) => write!(f, "the job panicked: {message}"),
+            Self::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for JobError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // `Display` is the error's own, so its source comes next.
+            Self::Failed(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// The text of a panic's payload.
+pub(super) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is not text".to_owned())
+}
