@@ -135,6 +135,7 @@ where
         while let Some(ended) = state.running.join_next().await {
             self.ended(&mut state, ended);
         }
+        state.report.stopped = !input_over || state.report.cancelled > 0;
         state.report.wall = state.started.elapsed();
         self.settings.observer.observe(&Event::RunFinished { report: &state.report });
         state.report

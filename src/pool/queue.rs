@@ -170,17 +170,17 @@ impl<W: Waiting> Queue<W> {
     fn admit(&mut self, job: W, first: bool) {
         let Some(key) = job.key().cloned() else {
             if first {
-                self.free.push_front(job)
+                self.free.push_front(job);
             } else {
-                self.free.push_back(job)
+                self.free.push_back(job);
             }
             return;
         };
         let waiting = &mut self.keys.entry(Arc::clone(&key)).or_default().waiting;
         if first {
-            waiting.push_front(job)
+            waiting.push_front(job);
         } else {
-            waiting.push_back(job)
+            waiting.push_back(job);
         }
         self.list(&key);
     }

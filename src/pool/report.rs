@@ -87,6 +87,8 @@ pub struct RunReport {
     pub retries: u64,
     /// The most that were in flight at one moment.
     pub peak_in_flight: usize,
+    /// Whether the run ended before all of its input was done.
+    pub stopped: bool,
     /// From the start to the end.
     #[serde(serialize_with = "seconds")]
     pub wall: Duration,
