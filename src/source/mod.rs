@@ -1,5 +1,20 @@
 //! What to fetch: the catalogue of the ITER archives, URL patterns, lists, local paths.
+//!
+//! Everything here ends in [`Input`]s, and nothing here opens a connection:
+//!
+//! - [`expand`] reads one SOURCE of the command line, a path or a URL with curl's patterns;
+//! - [`read_list`] reads the lines of `-i FILE`;
+//! - [`iter_inputs`] takes the archives of the catalogue, [`select_entities`] chooses among them.
 
 mod catalogue;
+mod expansion;
+mod input;
+mod iter;
+mod list;
+mod pattern;
 
 pub use catalogue::{Catalogue, Edition, Entity};
+pub use expansion::{Expansion, MAX_INPUTS, expand};
+pub use input::{Input, Location};
+pub use iter::{iter_inputs, select_entities};
+pub use list::read_list;

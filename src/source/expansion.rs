@@ -1,0 +1,193 @@
+//! A source of the command line becomes inputs: the cross product of its pattern's parts, made as it is asked for.
+
+use std::path::Path;
+
+use super::input::check_text;
+use super::pattern::{Part, parse, wrong};
+use super::{Input, Location};
+use crate::Result;
+
+/// No pattern stands for more inputs than this: one that does is more likely a slip of the keyboard.
+pub const MAX_INPUTS: u64 = 10_000_000;
+
+/// Expands a URL, a URL pattern or a local path.
+///
+/// The patterns are curl's: `[01-32]` (padded with zeros as it is written), `[0-100:10]`, `[a-z]` and `{one,two}`;
+/// a bracket that is meant itself is written with a backslash before it. The last set turns fastest. A literal
+/// IPv6 host, as in `http://[::1]:8000/`, needs no backslash. What has no `scheme://` is a local path, and if a
+/// file of just that name exists, brackets in it are part of the name.
+///
+/// ```
+/// use raudal::source::expand;
+///
+/// let archives = expand("https://example.org/{a,b}/ITER_[01-32]_2020_csv.zip")?;
+/// assert_eq!(archives.len(), 64);
+/// assert_eq!(archives.last().map(|input| input.name), Some("ITER_32_2020_csv.zip".into()));
+///
+/// let error = expand("https://example.org/[01-").unwrap_err();
+/// assert_eq!(error.to_string(), "https://example.org/[01-: a set that never closes: [");
+/// # Ok::<(), raudal::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// A usage error for a pattern that is not well-formed, that stands for more than [`MAX_INPUTS`], or that makes
+/// something which is no URL: all of it is said here, before the first input is taken.
+pub fn expand(pattern: &str) -> Result<Expansion> {
+    check_text(pattern)?;
+    let is_url = pattern.contains("://");
+    let parts =
+        if !is_url && Path::new(pattern).exists() { vec![Part::Text(pattern.to_owned())] } else { parse(pattern)? };
+    let total = parts
+        .iter()
+        .try_fold(1_u64, |total, part| total.checked_mul(part.count()))
+        .filter(|&total| total <= MAX_INPUTS)
+        .ok_or_else(|| {
+            let at = pattern.find(['[', '{']).unwrap_or_default();
+            wrong(pattern, at, format!("a pattern that stands for too many inputs: more than {MAX_INPUTS}"))
+        })?;
+    let expansion = Expansion { parts, next: 0, total };
+
+    // Once scheme and host are fixed, a path or a query cannot make a URL bad: then one stands for all.
+    let checked = if is_url && !expansion.has_fixed_host() { total } else { 1 };
+    for index in 0..checked {
+        Location::parse(&expansion.text(index))?;
+    }
+    Ok(expansion)
+}
+
+/// The inputs that a source stands for, made one by one as they are asked for; it knows how many are left.
+#[derive(Clone, Debug)]
+#[must_use = "an expansion is lazy: it makes inputs as it is iterated over"]
+pub struct Expansion {
+    parts: Vec<Part>,
+    next: u64,
+    total: u64,
+}
+
+impl Expansion {
+    /// How many inputs are still to come.
+    pub fn len(&self) -> u64 {
+        self.total - self.next
+    }
+
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn has_fixed_host(&self) -> bool {
+        let Some(Part::Text(text)) = self.parts.first() else { return false };
+        text.split_once("://").is_some_and(|(_, rest)| {
+            // In a file URL the third slash already ends the (empty) host.
+            rest.contains(['/', '?', '#'])
+        })
+    }
+
+    /// Result number `index`: its digits in the mixed base that the parts make, the last part turning fastest.
+    fn text(&self, index: u64) -> String {
+        let mut rest = index;
+        let mut digits: Vec<u64> = self
+            .parts
+            .iter()
+            .rev()
+            .map(|part| {
+                let digit = rest % part.count();
+                rest /= part.count();
+                digit
+            })
+            .collect();
+        digits.reverse();
+        self.parts.iter().zip(digits).map(|(part, digit)| part.value(digit)).collect()
+    }
+}
+
+impl Iterator for Expansion {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        if self.is_empty() {
+            return None;
+        }
+        let text = self.text(self.next);
+        self.next += 1;
+        let location = Location::parse(&text).expect("`expand` tried whatever could fail");
+        Some(Input::new(location))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len() as usize, usize::try_from(self.len()).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    fn all(pattern: &str) -> Vec<String> {
+        expand(pattern).expect(pattern).map(|input| input.location.to_string()).collect()
+    }
+
+    #[test]
+    fn the_last_set_turns_fastest() {
+        assert_eq!(
+            all("http://h/{b,a}[08-10]"),
+            ["08", "09", "10"]
+                .map(|n| format!("http://h/b{n}"))
+                .into_iter()
+                .chain(["08", "09", "10"].map(|n| format!("http://h/a{n}")))
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(all("http://h/[8-10]"), ["http://h/8", "http://h/9", "http://h/10"]);
+        assert_eq!(all("http://h/[C-A]".replace("C-A", "A-C").as_str()), ["http://h/A", "http://h/B", "http://h/C"]);
+        assert_eq!(all("{http,https}://h/x"), ["http://h/x", "https://h/x"]);
+    }
+
+    #[test]
+    fn a_huge_pattern_is_lazy_and_bounded() {
+        let mut inputs = expand("http://h/[1-10000000]").expect("ten million");
+        assert_eq!((inputs.len(), inputs.next().map(|i| i.name)), (10_000_000, Some("1".into())));
+        assert_eq!(inputs.len(), 9_999_999);
+        for pattern in ["http://h/[1-10000001]", "http://h/[0-99999999999][0-99999999999]", "[1-4000][1-4000]"] {
+            let error = expand(pattern).expect_err(pattern);
+            assert_eq!(error.kind(), Kind::Usage);
+            assert_eq!(error.message(), "a pattern that stands for too many inputs: more than 10000000");
+        }
+    }
+
+    #[test]
+    fn whatever_becomes_no_url_is_said_at_once() {
+        let error = expand("http://h{,:x}/").expect_err("a bad port");
+        assert_eq!(error.report(), "http://h:x/: not a URL: invalid port number");
+        let error = expand("{http,gopher}://h/[1-3]").expect_err("gopher");
+        assert_eq!(error.message(), "a scheme that is not supported: gopher");
+        assert!(expand("http://h/a b").is_err());
+        assert!(expand("-").is_err());
+    }
+
+    #[test]
+    fn a_local_path_may_hold_brackets() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let literal = folder.path().join("a[1-2].csv");
+        let path = literal.to_str().expect("text");
+        assert_eq!(expand(path).expect("a pattern").len(), 2);
+        std::fs::write(&literal, "x").expect("a file");
+        assert_eq!(all(path), [path]);
+        assert_eq!(all("folder with spaces/a.csv"), ["folder with spaces/a.csv"]);
+        assert_eq!(
+            expand("file:///tmp/a[1-3].csv").expect("files").next().map(|i| i.location.is_remote()),
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn any_pattern_at_all_ends_in_inputs_or_in_an_error() {
+        proptest::proptest!(|(pattern in r"(http://h/|x/)?[\[\]{}\\,:0-3a-c-]{0,12}")| {
+            if let Ok(inputs) = expand(&pattern) {
+                let announced = inputs.len();
+                assert_eq!(inputs.take(1000).count() as u64, announced.min(1000));
+            }
+        });
+    }
+}

@@ -1,0 +1,261 @@
+//! One thing to fetch, and where it is.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::error::redact;
+use crate::{Error, Result};
+
+/// Where an input is: on the web, or in a file of this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Location {
+    /// An `http` or `https` URL.
+    Url(Url),
+    /// A local file.
+    File(PathBuf),
+}
+
+impl Location {
+    /// Reads a location literally: no pattern is expanded in it.
+    ///
+    /// What has a `scheme://` is a URL, and its scheme is `http`, `https` or `file`; anything else is a local path.
+    ///
+    /// ```
+    /// use raudal::source::Location;
+    ///
+    /// let url = Location::parse("https://me:secret@example.org/a.zip")?;
+    /// assert_eq!(url.to_string(), "https://example.org/a.zip");
+    /// assert!(matches!(Location::parse("folder/a b.csv")?, Location::File(_)));
+    /// assert!(Location::parse("ftp://example.org/a.zip").is_err());
+    /// # Ok::<(), raudal::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self> {
+        check_text(text)?;
+        if !text.contains("://") {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        let url = Url::parse(text).map_err(|error| Error::usage("not a URL").input(text).because(error))?;
+        match url.scheme() {
+            // `url` refuses an http URL without a host by itself.
+            "http" | "https" => Ok(Self::Url(url)),
+            "file" => url.to_file_path().map(Self::File).map_err(|()| {
+                Error::usage("not a file of this machine").input(text).hint("write file:///path, with three slashes")
+            }),
+            other => Err(Error::usage(format!("a scheme that is not supported: {other}"))
+                .input(text)
+                .hint("http, https and file are")),
+        }
+    }
+
+    /// What limits for one host are counted by: scheme, host and port. Local files have none.
+    ///
+    /// ```
+    /// use raudal::source::Location;
+    ///
+    /// let key = |text| Location::parse(text).map(|location| location.key());
+    /// assert_eq!(key("https://example.org/a.zip")?, key("https://EXAMPLE.org:443/b.zip")?);
+    /// assert_eq!(key("http://[::1]:8000/x")?.as_deref(), Some("http://[::1]:8000"));
+    /// assert_eq!(key("a.zip")?, None);
+    /// # Ok::<(), raudal::Error>(())
+    /// ```
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Url(url) => {
+                let port = url.port_or_known_default().unwrap_or_default();
+                Some(format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default()))
+            }
+            Self::File(_) => None,
+        }
+    }
+
+    /// The last segment of the path, percent-decoded; the host where a URL has no path.
+    pub fn file_name(&self) -> String {
+        match self {
+            Self::Url(url) => url
+                .path_segments()
+                .and_then(|segments| segments.rev().find(|segment| !segment.is_empty()).map(decode))
+                .unwrap_or_else(|| url.host_str().unwrap_or_default().to_owned()),
+            Self::File(path) => match path.file_name() {
+                Some(name) => name.to_string_lossy().into_owned(),
+                None => path.display().to_string(),
+            },
+        }
+    }
+
+    /// Whether it is reached over a network, where another try may bring another answer.
+    pub const fn is_remote(&self) -> bool {
+        matches!(self, Self::Url(_))
+    }
+}
+
+/// The URL or the path; credentials are left out.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => f.write_str(&redact(url.as_str())),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// One thing to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Input {
+    /// Where it is.
+    pub location: Location,
+    /// What it is called on screen, in reports and in the source column: the name given in a list, else its file
+    /// name. It came from outside: [`printable`](crate::error::printable) makes it fit for a terminal.
+    pub name: String,
+    /// The glob that picks the data among an archive's members, where the source knows better than the user.
+    pub member: Option<String>,
+}
+
+impl Input {
+    /// An input that is called by its file name.
+    ///
+    /// ```
+    /// use raudal::source::{Input, Location};
+    ///
+    /// let input = Input::new(Location::parse("https://example.org/data/San%20Luis.zip?v=2")?);
+    /// assert_eq!(input.name, "San Luis.zip");
+    /// # Ok::<(), raudal::Error>(())
+    /// ```
+    pub fn new(location: Location) -> Self {
+        Self { name: location.file_name(), location, member: None }
+    }
+
+    /// The same input by another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The same input with a glob for its member.
+    #[must_use]
+    pub fn with_member(mut self, glob: impl Into<String>) -> Self {
+        self.member = Some(glob.into());
+        self
+    }
+
+    /// The input as a line that [`read_list`](super::read_list) reads back, without its line end.
+    ///
+    /// Credentials are not written, and neither is the glob. A path that a list would misread (it begins with `#`,
+    /// or has a tab in it) becomes a `file://` URL.
+    pub fn to_line(&self) -> String {
+        let place = match &self.location {
+            Location::File(path) if is_misread(path) => std::path::absolute(path)
+                .ok()
+                .and_then(|path| Url::from_file_path(path).ok())
+                .map_or_else(|| self.location.to_string(), String::from),
+            other => other.to_string(),
+        };
+        if self.name == self.location.file_name() {
+            return place;
+        }
+        let name: String = self.name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        match name.trim() {
+            "" => place,
+            name => format!("{place}\t{name}"),
+        }
+    }
+}
+
+/// Whether a line of a list that holds this path would be read as something else.
+fn is_misread(path: &Path) -> bool {
+    let Some(text) = path.to_str() else { return true };
+    text.starts_with('#') || text.trim() != text || text.contains("://") || text.contains(char::is_control)
+}
+
+/// Refuses what no location may hold. The URL parser would drop tabs and line ends without a word.
+pub(super) fn check_text(text: &str) -> Result<()> {
+    match text {
+        "" => return Err(Error::usage("an empty source").hint("give a URL or a path")),
+        "-" => {
+            return Err(Error::usage("data is not read from standard input: -")
+                .hint("give a path, or `-i -` to read a list of sources from standard input"));
+        }
+        _ => {}
+    }
+    if let Some(c) = text.chars().find(|c| c.is_control()) {
+        return Err(Error::usage(format!("a control character in a source: {}", c.escape_default())).input(text));
+    }
+    if text.contains("://") && text.contains(char::is_whitespace) {
+        return Err(Error::usage("white space in a URL").input(text).hint("write %20 for a space"));
+    }
+    Ok(())
+}
+
+/// A percent-decoded segment. One that decodes to something a name should not hold stays as it is written.
+fn decode(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let digits =
+            bytes.get(at + 1..at + 3).filter(|pair| bytes[at] == b'%' && pair.iter().all(u8::is_ascii_hexdigit));
+        match digits.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    match String::from_utf8(decoded) {
+        Ok(name) if !name.contains(|c: char| c.is_control() || c == '/' || c == '\\') => name,
+        _ => segment.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> String {
+        Location::parse(text).expect(text).file_name()
+    }
+
+    #[test]
+    fn a_name_is_the_last_segment_decoded() {
+        assert_eq!(name("http://h/a/b.zip?x=/c.zip#d"), "b.zip");
+        assert_eq!(name("http://h/a/b/"), "b");
+        assert_eq!(name("http://h"), "h");
+        assert_eq!(name("http://h/Michoac%C3%A1n.zip"), "Michoacán.zip");
+        assert_eq!(name("http://h/100%.zip"), "100%.zip");
+        assert_eq!(name("some/folder/a b.csv"), "a b.csv");
+        assert_eq!(name("file:///tmp/a%20b.csv"), "a b.csv");
+    }
+
+    #[test]
+    fn a_name_never_decodes_to_a_path_or_to_control_characters() {
+        assert_eq!(name("http://h/..%2F..%2Fetc%2Fpasswd"), "..%2F..%2Fetc%2Fpasswd");
+        assert_eq!(name("http://h/a%0Ab%1B%5B2J"), "a%0Ab%1B%5B2J");
+        assert_eq!(name("http://h/%FF%FE.zip"), "%FF%FE.zip");
+    }
+
+    #[test]
+    fn what_cannot_be_fetched_is_a_usage_error_with_a_cure() {
+        for (text, message) in [
+            ("", "an empty source"),
+            ("-", "data is not read from standard input: -"),
+            ("ftp://h/a", "ftp://h/a: a scheme that is not supported: ftp"),
+            ("http://h/a b", "http://h/a b: white space in a URL"),
+            ("http://h/a\nb", "http://h/a\\nb: a control character in a source: \\n"),
+            ("http://", "http://: not a URL: empty host"),
+            ("http://me:secret@h:x/", "http://h:x/: not a URL: invalid port number"),
+            ("file://elsewhere/a", "file://elsewhere/a: not a file of this machine"),
+        ] {
+            let error = Location::parse(text).expect_err(text);
+            assert_eq!(error.kind(), crate::Kind::Usage);
+            assert_eq!(error.report(), message);
+        }
+    }
+}
