@@ -1,0 +1,168 @@
+//! What the head of a response says about its body: good to read, or what is wrong. Pure, the clock is handed in.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::{self, HeaderMap, HeaderName};
+
+use crate::error::printable;
+use crate::{Error, Kind, Result};
+
+/// What is worth knowing of a head whose body is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) length: Option<u64>,
+    pub(super) media_type: Option<String>,
+    pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
+}
+
+impl Head {
+    /// Judges the head of an answer to a plain GET. `path` is the path of the URL that answered.
+    pub(super) fn judge(status: StatusCode, headers: &HeaderMap, path: &str, now: SystemTime) -> Result<Self> {
+        if status != StatusCode::OK {
+            return Err(refusal(status, headers, now));
+        }
+        if let Some(encoding) = text(headers, &header::CONTENT_ENCODING)
+            && !is_harmless_encoding(&encoding, path)
+        {
+            let message = format!(
+                "the body is compressed for the transfer, although that was declined: {}",
+                printable(&encoding)
+            );
+            return Err(
+                Error::new(Kind::Unsupported, message).hint("the server, or a proxy, must send the file as it is")
+            );
+        }
+        Ok(Self {
+            // The HTTP library has refused lengths that are malformed or that contradict each other.
+            length: match headers.contains_key(header::TRANSFER_ENCODING) {
+                true => None,
+                false => text(headers, &header::CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()),
+            },
+            media_type: text(headers, &header::CONTENT_TYPE)
+                .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+            etag: text(headers, &header::ETAG),
+            last_modified: text(headers, &header::LAST_MODIFIED),
+        })
+    }
+
+    /// Whether the server itself calls the body a page.
+    pub(super) fn is_page(&self) -> bool {
+        matches!(self.media_type.as_deref(), Some("text/html" | "application/xhtml+xml"))
+    }
+}
+
+/// Servers call a `.gz` file gzip-encoded as often as they call it `application/gzip`: its bytes are the file.
+fn is_harmless_encoding(encoding: &str, path: &str) -> bool {
+    let encoding = encoding.trim().to_ascii_lowercase();
+    let extension = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    match encoding.as_str() {
+        "" | "identity" => true,
+        "gzip" | "x-gzip" => extension == "gz" || extension == "tgz",
+        _ => false,
+    }
+}
+
+/// The error for a status that is not 200.
+fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
+    let code = status.as_u16();
+    let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+    let wait = text(headers, &header::RETRY_AFTER).and_then(|value| parse_retry_after(&value, now));
+    let error = Error::new(Kind::Status(code), format!("the server answered: {code}{reason}")).retry_after(wait);
+    match code {
+        206 => error.hint("it sent a part although the whole was asked for: a cache on the way may be broken"),
+        401 => error.hint("it wants to know who asks: check the credentials"),
+        403 => error.hint("it refuses: credentials may be missing, or automated requests unwelcome"),
+        404 | 410 => error.hint("check the URL"),
+        407 => error.hint("the proxy wants to know who asks: put name and password into the proxy's URL"),
+        429 => error.hint("it asks to slow down: allow fewer jobs a host, or a lower rate"),
+        _ => error,
+    }
+}
+
+/// How long a `Retry-After` header asks to wait: seconds, or a date that is compared with `now`.
+///
+/// A date that has passed asks for no wait. How much of it is honoured is the caller's choice.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use raudal::fetch::parse_retry_after;
+///
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+/// assert_eq!(parse_retry_after("120", now), Some(Duration::from_secs(120)));
+/// assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now), Some(Duration::from_secs(10)));
+/// assert_eq!(parse_retry_after("soon", now), None);
+/// ```
+pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // So many digits that they do not fit: long, then. The caller has a cap.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(status: u16, headers: &[(&'static str, &'static str)], path: &str) -> Result<Head> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(HeaderName::from_static(name), value.parse().expect(value));
+        }
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").expect("a date");
+        Head::judge(StatusCode::from_u16(status).expect("a status"), &map, path, now)
+    }
+
+    #[test]
+    fn a_good_head_tells_length_type_and_validators() {
+        let head =
+            judge(200, &[("content-length", "12"), ("content-type", "Text/HTML; charset=x"), ("etag", "\"a\"")], "/")
+                .expect("a head");
+        assert_eq!((head.length, head.is_page(), head.etag.as_deref()), (Some(12), true, Some("\"a\"")));
+        let head = judge(200, &[("content-length", "12"), ("transfer-encoding", "chunked")], "/").expect("a head");
+        assert_eq!(head.length, None, "chunks decide, RFC 9112, section 6.3");
+    }
+
+    #[test]
+    fn a_status_other_than_200_is_said_as_it_came() {
+        for (status, message) in [
+            (204, "the server answered: 204 No Content"),
+            (206, "the server answered: 206 Partial Content"),
+            (304, "the server answered: 304 Not Modified"),
+            (404, "the server answered: 404 Not Found"),
+            (599, "the server answered: 599"),
+        ] {
+            let error = judge(status, &[], "/").expect_err("refused");
+            assert_eq!((error.kind(), error.message()), (Kind::Status(status), message));
+        }
+    }
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let wait = |value| judge(503, &[("retry-after", value)], "/").expect_err("busy").wait();
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(wait("-1"), None);
+        assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn a_body_compressed_for_the_transfer_is_refused() {
+        let error = judge(200, &[("content-encoding", "br")], "/a.zip").expect_err("br");
+        assert_eq!(error.kind(), Kind::Unsupported);
+        assert!(error.message().ends_with(": br"));
+        assert!(judge(200, &[("content-encoding", "gzip")], "/a.csv").is_err());
+        assert!(judge(200, &[("content-encoding", "x-gzip")], "/a.csv.GZ").is_ok());
+        assert!(judge(200, &[("content-encoding", "identity")], "/a.csv").is_ok());
+    }
+}

@@ -1,0 +1,113 @@
+//! What a failed transfer is called: the causes that a library nests are told apart and said once.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use super::Options;
+use crate::{Error, Kind};
+
+/// The error for a request that brought no answer.
+pub(super) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return tls_fault(tls);
+    }
+    if error.is_timeout() {
+        return match error.is_connect() {
+            true => timeout("connecting took longer than", options.connect_timeout),
+            false => timeout("no answer came within", options.read_timeout),
+        };
+    }
+    let (kind, message) = if error.is_dns() {
+        (Kind::Name, "the host's name cannot be resolved")
+    } else if error.is_connect() {
+        (Kind::Connect, "cannot connect")
+    } else if let Some(hyper) = find::<hyper::Error>(error) {
+        match hyper {
+            e if e.is_parse_too_large() => (Kind::Bounds, "the head of the answer is too large"),
+            e if e.is_parse() => (Kind::Impostor, "the answer is not HTTP"),
+            e if e.is_incomplete_message() => (Kind::Reset, "the server closed the connection without an answer"),
+            _ => (Kind::Reset, "the connection broke before the answer"),
+        }
+    } else if error.is_builder() || error.is_request() && find::<io::Error>(error).is_none() {
+        (Kind::Usage, "not a request that can be sent")
+    } else {
+        (Kind::Reset, "the connection broke before the answer")
+    };
+    Error::new(kind, message).because(root(error))
+}
+
+/// The error for a body that did not arrive whole.
+pub(super) fn in_body(error: &reqwest::Error, received: u64, length: Option<u64>, options: &Options) -> Error {
+    if error.is_timeout() {
+        return timeout(
+            &format!("the body stood still after {} for", progress(received, length)),
+            options.read_timeout,
+        );
+    }
+    let is_cut = find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+        || find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message);
+    match (is_cut, length) {
+        (true, Some(_)) => too_short(received, length),
+        (true, None) => Error::new(Kind::Reset, format!("the body broke off after {}", progress(received, length))),
+        (false, _) => Error::new(Kind::Reset, format!("the connection broke after {}", progress(received, length)))
+            .because(root(error)),
+    }
+}
+
+/// The error for a body whose length is not the one that was announced.
+pub(super) fn too_short(received: u64, length: Option<u64>) -> Error {
+    Error::new(Kind::Length, format!("the body ended early: {}", progress(received, length)))
+}
+
+fn progress(received: u64, length: Option<u64>) -> String {
+    match length {
+        Some(length) => format!("{received} of {length} bytes"),
+        None => format!("{received} bytes"),
+    }
+}
+
+fn timeout(what: &str, limit: Duration) -> Error {
+    Error::new(Kind::Timeout, format!("{what} {limit:?}"))
+}
+
+fn tls_fault(error: &rustls::Error) -> Error {
+    // Only the server, or whoever poses as it, can mend a certificate: trying again will not.
+    match error {
+        rustls::Error::InvalidCertificate(_) => Error::new(Kind::Tls, "the server's certificate is not believed")
+            .hint("if it is signed by an authority of your own, name that one's file with --cacert"),
+        _ => Error::new(Kind::Tls, "no secure connection"),
+    }
+    .because(error.clone())
+}
+
+/// The first error of this type among the causes; also inside an `io::Error`, which does not name what it wraps.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// What the innermost cause says. The layers around it only say that something failed, and one of them, the URL.
+fn root(error: &(dyn StdError + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    match innermost.downcast_ref::<reqwest::Error>() {
+        Some(error) => match error.url() {
+            // Nothing but a URL to say: it is said already.
+            Some(_) => "the request failed".into(),
+            None => error.to_string(),
+        },
+        None => innermost.to_string(),
+    }
+}

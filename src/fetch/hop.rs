@@ -1,0 +1,129 @@
+//! Where a redirect may lead, and what goes along. Pure: addresses and headers in, addresses and headers out.
+//!
+//! Redirects are followed here and not by the client library, so that credentials are decided on by one rule:
+//! what was given for one origin is sent to that origin alone.
+
+use reqwest::header::{self, HeaderMap, HeaderName};
+use url::Url;
+
+use crate::error::redact;
+use crate::{Error, Kind, Result};
+
+/// Statuses whose `Location` is followed with another GET (RFC 9110, section 15.4).
+pub(super) const fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// The address that an answer from `here` sends us to.
+pub(super) fn next(here: &Url, location: Option<&[u8]>) -> Result<Url> {
+    let refused = |message: String| Error::new(Kind::Redirect, message);
+    let location = location.ok_or_else(|| refused("a redirect that does not say where to".into()))?;
+    let location = String::from_utf8_lossy(location);
+    let mut next = here
+        .join(&location)
+        .map_err(|error| refused(format!("a redirect to what is not a URL: {}", redact(&location))).because(error))?;
+    match (here.scheme(), next.scheme()) {
+        (_, "https") | ("http", "http") => {}
+        (_, "http") => {
+            return Err(refused(format!("a redirect from https to http is not followed: {}", redact(next.as_str())))
+                .hint("give the http URL itself if you trust the network"));
+        }
+        _ => return Err(refused(format!("a redirect out of the web is not followed: {}", redact(next.as_str())))),
+    }
+    next.set_fragment(None);
+    // Credentials are the user's to give. `join` keeps the user's own on a relative redirect: `dress` adds them again.
+    without_credentials(&mut next);
+    Ok(next)
+}
+
+/// The address and the headers for a request to `here`, when the user asked for `start` with `headers`.
+pub(super) fn dress(start: &Url, here: &Url, headers: &HeaderMap) -> (Url, HeaderMap) {
+    let mut here = here.clone();
+    if is_home(start, &here) {
+        // An http URL has a host, and so these cannot fail.
+        let _ = here.set_username(start.username());
+        let _ = here.set_password(start.password());
+        return (here, headers.clone());
+    }
+    without_credentials(&mut here);
+    let harmless = headers.iter().filter(|(name, _)| tells_nothing(name));
+    (here, harmless.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+fn without_credentials(url: &mut Url) {
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+/// Whether `here` is the origin that the user's credentials were given for; or the same host, secured.
+fn is_home(start: &Url, here: &Url) -> bool {
+    let upgraded =
+        start.scheme() == "http" && start.port().is_none() && here.scheme() == "https" && here.port().is_none();
+    start.host() == here.host()
+        && (upgraded
+            || (start.scheme() == here.scheme() && start.port_or_known_default() == here.port_or_known_default()))
+}
+
+/// Headers that may go to any host. Others may be keys under a name that nobody can know (`X-Api-Key`).
+fn tells_nothing(name: &HeaderName) -> bool {
+    [
+        header::ACCEPT,
+        header::ACCEPT_ENCODING,
+        header::ACCEPT_LANGUAGE,
+        header::CACHE_CONTROL,
+        header::PRAGMA,
+        header::USER_AGENT,
+    ]
+    .contains(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect(text)
+    }
+
+    fn hop(here: &str, location: &str) -> Result<String> {
+        next(&url(here), Some(location.as_bytes())).map(String::from)
+    }
+
+    #[test]
+    fn a_redirect_stays_on_the_web_and_is_never_less_secure() {
+        assert_eq!(hop("http://h/a/b", "c?d#e").expect("relative"), "http://h/a/c?d");
+        assert_eq!(hop("http://h/a", "https://h/a").expect("secured"), "https://h/a");
+        assert_eq!(hop("https://h/a", "//other/b").expect("a host"), "https://other/b");
+        for (here, location, message) in [
+            ("https://h/", "http://h/", "a redirect from https to http is not followed: http://h/"),
+            ("http://h/", "file:///etc/passwd", "a redirect out of the web is not followed: file:///etc/passwd"),
+            ("http://h/", "ftp://u:p@h/", "a redirect out of the web is not followed: ftp://h/"),
+            ("http://h/", "http://u:p@:x/", "a redirect to what is not a URL: http://:x/"),
+        ] {
+            let error = hop(here, location).expect_err(location);
+            assert_eq!((error.kind(), error.message()), (Kind::Redirect, message));
+        }
+        assert_eq!(next(&url("http://h/"), None).expect_err("none").message(), "a redirect that does not say where to");
+    }
+
+    #[test]
+    fn credentials_go_to_the_origin_they_were_given_for_and_nowhere_else() {
+        let start = url("http://me:secret@h/a");
+        let mut headers = HeaderMap::new();
+        for name in ["authorization", "cookie", "x-api-key", "accept"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("x"));
+        }
+        let sent = |here: &str| {
+            let (url, headers) = dress(&start, &url(here), &headers);
+            (url.to_string(), headers.len())
+        };
+        assert_eq!(sent("http://h/b"), ("http://me:secret@h/b".into(), 4));
+        assert_eq!(sent("https://h/b"), ("https://me:secret@h/b".into(), 4));
+        for elsewhere in ["http://other/", "http://h:8080/", "https://h:8443/", "http://sub.h/"] {
+            assert_eq!(sent(elsewhere), (elsewhere.into(), 1));
+        }
+        assert_eq!(hop("http://me:secret@h/a", "b").expect("relative"), "http://h/b");
+        assert_eq!(hop("http://h/a", "http://u:p@other/b").expect("theirs"), "http://other/b");
+    }
+}

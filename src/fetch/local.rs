@@ -1,0 +1,121 @@
+//! Files of this machine, on the same road as a download. A regular file is read where it lies.
+
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::answer::Head;
+use super::page::{LOOK, Look};
+use super::spool::{Room, Spool, Stored, blocking};
+use super::{Body, Expect, Transfer};
+use crate::source::Location;
+use crate::{Error, Kind, Result};
+
+/// How much is read from a pipe at a time: what a Linux pipe holds.
+const PIECE: usize = 64 * 1024;
+
+/// Opens a file. What cannot be sought in (a FIFO, `/dev/stdin`) is spooled first.
+pub(super) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, room: &Arc<Room>) -> Result<Body> {
+    let owned = path.to_owned();
+    let opened = blocking(move || regular(&owned)).await?;
+    let (stored, length, first) = match opened.map_err(|error| cannot("cannot open the file", error))? {
+        Some((file, length, first)) => {
+            watch.expected(length);
+            watch.advanced(length);
+            (Stored::File(file), length, first)
+        }
+        None => pipe(path, watch, room).await?,
+    };
+    if length == 0 {
+        return Err(Error::new(Kind::Empty, "the file is empty").transient(false));
+    }
+    if expect == Expect::Table {
+        let mut look = Look::default();
+        look.more(&first)
+            .and_then(|()| look.end())
+            .map_err(|message| Error::new(Kind::Impostor, message).transient(false))?;
+    }
+    Ok(Body { location: Location::File(path.to_owned()), length, head: Head::default(), stored })
+}
+
+/// Opens a regular file and reads its first bytes. `None` for what is not one.
+fn regular(path: &Path) -> io::Result<Option<(File, u64, Vec<u8>)>> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    if !can_seek(&metadata) {
+        return Ok(None);
+    }
+    let mut file = File::open(path)?;
+    let mut first = Vec::new();
+    (&mut file).take(LOOK as u64).read_to_end(&mut first)?;
+    file.rewind()?;
+    Ok(Some((file, metadata.len(), first)))
+}
+
+fn can_seek(metadata: &Metadata) -> bool {
+    metadata.is_file()
+}
+
+/// Spools what can only be read once. A thread of its own reads: opening a FIFO waits for its writer, perhaps for
+/// ever, and the runtime would wait with it when the program ends.
+async fn pipe(path: &Path, watch: &dyn Transfer, room: &Arc<Room>) -> Result<(Stored, u64, Vec<u8>)> {
+    let (sender, mut pieces) = mpsc::channel(1);
+    let owned = path.to_owned();
+    std::thread::Builder::new()
+        .name("raudal-pipe".into())
+        .spawn(move || read_pipe(&owned, &sender))
+        .map_err(|error| cannot("cannot read the file", error))?;
+    let mut spool = Spool::new(room, None);
+    let mut first = Vec::new();
+    while let Some(piece) = pieces.recv().await {
+        let piece = piece.map_err(|error| cannot("cannot read the file", error))?;
+        first.extend_from_slice(&piece[..piece.len().min(LOOK - first.len())]);
+        spool.write(&piece).await?;
+        watch.advanced(piece.len() as u64);
+    }
+    let length = spool.len();
+    Ok((spool.finish().await?, length, first))
+}
+
+/// Sends what a pipe gives, until it ends or nobody listens any more.
+fn read_pipe(path: &PathBuf, sender: &mpsc::Sender<io::Result<Vec<u8>>>) {
+    let mut pipe = match File::open(path) {
+        Ok(pipe) => pipe,
+        Err(error) => return drop(sender.blocking_send(Err(error))),
+    };
+    loop {
+        let mut piece = vec![0; PIECE];
+        let piece = match pipe.read(&mut piece) {
+            Ok(0) => return,
+            Ok(read) => {
+                piece.truncate(read);
+                Ok(piece)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+        let failed = piece.is_err();
+        if sender.blocking_send(piece).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn cannot(what: &str, error: io::Error) -> Error {
+    let hint = match error.kind() {
+        ErrorKind::NotFound => Some("check the path"),
+        ErrorKind::IsADirectory => Some("name the files in the folder"),
+        ErrorKind::PermissionDenied => Some("you may not read it"),
+        _ => None,
+    };
+    let error = Error::io(what, error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

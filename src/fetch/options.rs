@@ -1,0 +1,81 @@
+//! What can be chosen about transfers.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a [`Client`](super::Client) behaves. The defaults are what the command line uses.
+///
+/// ```
+/// use raudal::fetch::{Client, Options};
+///
+/// let mut options = Options::default();
+/// options.headers.push(("Accept-Language".into(), "es".into()));
+/// let client = Client::new(&options)?;
+/// # Ok::<(), raudal::Error>(())
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long making a connection may take: name, TCP and TLS together. 10 s.
+    pub connect_timeout: Duration,
+    /// How long a transfer may stand still, before its answer or between two pieces of its body. 30 s. There is no
+    /// limit for the whole: a slow transfer that goes on is left to go on.
+    pub read_timeout: Duration,
+    /// Headers for every request. Only those that tell nothing about the user go along to another host.
+    pub headers: Vec<(String, String)>,
+    /// How the program names itself. Without one: raudal and its version.
+    pub user_agent: Option<String>,
+    /// The proxy for everything but what `NO_PROXY` names; an empty text for none at all. Without one, the system's
+    /// proxies are used, but never for this machine's own addresses.
+    pub proxy: Option<String>,
+    /// Believe any certificate.
+    pub insecure: bool,
+    /// A PEM file of certificate authorities to believe, besides the system's (or those of `SSL_CERT_FILE`).
+    pub ca_cert: Option<PathBuf>,
+    /// How many redirects in a row are followed. 10.
+    pub max_redirects: usize,
+    /// How much of one body is held in memory before it goes to a file. 1 MiB.
+    pub memory_per_body: usize,
+    /// How much memory all bodies have together. 16 MiB.
+    pub memory: usize,
+    /// The folder for bodies that do not stay in memory. Without one: the system's, which `TMPDIR` chooses.
+    pub temporary: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            headers: Vec::new(),
+            user_agent: None,
+            proxy: None,
+            insecure: false,
+            ca_cert: None,
+            max_redirects: 10,
+            memory_per_body: 1024 * 1024,
+            memory: 16 * 1024 * 1024,
+            temporary: None,
+        }
+    }
+}
+
+/// Values of headers and the proxy may hold credentials: only the names are written.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("read_timeout", &self.read_timeout)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("user_agent", &self.user_agent)
+            .field("proxy", &self.proxy.as_deref().map(crate::error::redact))
+            .field("insecure", &self.insecure)
+            .field("ca_cert", &self.ca_cert)
+            .field("max_redirects", &self.max_redirects)
+            .field("memory_per_body", &self.memory_per_body)
+            .field("memory", &self.memory)
+            .field("temporary", &self.temporary)
+            .finish()
+    }
+}

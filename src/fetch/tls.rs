@@ -1,0 +1,60 @@
+//! Which certificates are believed: the system's, or those of `SSL_CERT_FILE`, and those of an option.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reqwest::{Certificate, ClientBuilder};
+
+use super::Options;
+use crate::{Error, Kind, Result};
+
+/// Builds a client whose TLS is rustls on ring.
+///
+/// A machine may have no certificate authorities at all: a bare container. What needs none must work there, so the
+/// client is built all the same, and believes nobody. The second value says so.
+pub(super) fn build(builder: impl Fn() -> ClientBuilder, options: &Options) -> Result<(reqwest::Client, bool)> {
+    // Without aws-lc, reqwest takes what the process has installed, and panics if that is nothing. An embedding
+    // program that has installed its own is welcome to it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let extra = options.ca_cert.as_deref().map(read).transpose()?.unwrap_or_default();
+    let no_extra = extra.is_empty();
+    let believing = builder().tls_danger_accept_invalid_certs(options.insecure).tls_certs_merge(extra);
+    match believing.build() {
+        Ok(client) => Ok((client, true)),
+        // The verifier's complaint about an empty system; the client has no other use for rustls so early.
+        Err(error) if no_extra && !options.insecure => {
+            let config = believe_nobody().map_err(|tls| Error::new(Kind::Internal, "no TLS").because(tls))?;
+            let client = builder().tls_backend_preconfigured(config).build();
+            client.map(|client| (client, false)).map_err(|_| unusable(error))
+        }
+        Err(error) => Err(unusable(error)),
+    }
+}
+
+/// The error for an https URL on a machine without certificate authorities.
+pub(super) fn no_authorities() -> Error {
+    Error::new(Kind::Tls, "this machine has no certificate authorities to check the server against")
+        .hint("install the package ca-certificates, or name a file with --cacert or SSL_CERT_FILE")
+}
+
+fn believe_nobody() -> Result<rustls::ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+fn read(path: &Path) -> Result<Vec<Certificate>> {
+    let refused = |error: Error| error.input(path.display().to_string());
+    let hint = "--cacert takes a PEM file with one certificate or more";
+    let pem = std::fs::read(path).map_err(|error| refused(Error::io("cannot read the certificates", error)))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(refused(Error::usage("a file without a certificate in it").hint(hint))),
+    }
+}
+
+fn unusable(error: reqwest::Error) -> Error {
+    Error::usage("no client can be made of these options").because(error.without_url())
+}
