@@ -8,5 +8,6 @@ pub mod pool;
 pub mod progress;
 pub mod source;
 pub mod table;
+pub mod units;
 pub mod workload;
 pub use error::{Error, Kind, Result};
