@@ -1,0 +1,332 @@
+//! The handle on all that is shown: it takes events and messages, and writes them in turn.
+//!
+//! Two locks, always taken in this order: `out` for whoever writes, `model` for what is known. An event holds only
+//! `model`, and not for long, so that a terminal that is slow (or stopped by Ctrl-S) does not slow the run; bars and
+//! plain lines are written by a ticker thread that needs no runtime. Only lines that are worth one each (failures,
+//! retries with `-v`, JSON) are written by the task they happened in.
+
+use super::lines::{self, Level};
+use super::model::Model;
+use super::out::Out;
+use super::painter::Painter;
+use super::style::{Style, Surroundings, Verbosity};
+use super::ticker::{Ticker, lock};
+use crate::pool::{Event, Observer};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How often the ticker looks: as often as an eye sees a change.
+const TICK: Duration = Duration::from_millis(100);
+/// After a message the bars come back at once, unless they were painted less than this ago: rows that are written one
+/// by one would otherwise paint the bars for each. The ticker brings them back in any case.
+const REPAINT: Duration = Duration::from_millis(50);
+/// How often a plain line is written.
+const PLAIN: Duration = Duration::from_secs(2);
+
+/// A clock: the time since some moment, the same for all calls.
+pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Shows runs on stderr. Clones are handles on the same; when the last is dropped, the screen is left tidy.
+///
+/// Everything else that is written to stderr while a run is shown goes through [`error`](Self::error),
+/// [`note`](Self::note) and [`detail`](Self::detail), and rows for a terminal through [`suspend`](Self::suspend), so
+/// that nothing tears. A closed stderr is no error: there is nobody to tell.
+///
+/// ```
+/// use raudal::progress::{Progress, Style, Verbosity};
+///
+/// let progress = Progress::new(Style::None, Verbosity::Quiet);
+/// let observer = progress.observer(); // hand it to a run
+/// progress.suspend(|| println!("a row"));
+/// progress.note("not said: quiet");
+/// progress.finish();
+/// # drop(observer);
+/// ```
+#[derive(Clone)]
+pub struct Progress {
+    // The guard is shared by handles alone: observers that outlive them do not keep the bars on the screen.
+    guard: Arc<Guard>,
+}
+
+struct Guard(Arc<Inner>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+struct Inner {
+    style: Style,
+    verbosity: Verbosity,
+    colours: bool,
+    clock: Clock,
+    out: Mutex<Out>,
+    model: Mutex<Model>,
+    /// None where ticks come from outside.
+    ticker: Option<Ticker>,
+}
+
+impl Progress {
+    /// Shows on stderr, in the style that suits it.
+    pub fn new(style: Style, verbosity: Verbosity) -> Self {
+        let around = Surroundings::of_stderr();
+        let mut style = style.resolve(verbosity, &around);
+        let mut painter = (style == Style::Bar).then(Painter::on_stderr);
+        if painter.as_ref().is_some_and(Painter::is_hidden) {
+            (style, painter) = (Style::Plain, None);
+        }
+        let start = Instant::now();
+        let clock: Clock = Arc::new(move || start.elapsed());
+        Self::build(style, verbosity, around.colours, Box::new(std::io::stderr()), painter, clock, false)
+    }
+
+    /// Shows on a writer that is no terminal ([`Style::Auto`] and [`Style::Bar`] are plain there), by a clock of your
+    /// own. No thread is started: call [`tick`](Self::tick) as time passes.
+    ///
+    /// ```
+    /// use raudal::progress::{Progress, Style, Verbosity};
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// let clock = Arc::new(|| Duration::ZERO);
+    /// let progress = Progress::with_writer(Style::Plain, Verbosity::Normal, Box::new(std::io::sink()), clock);
+    /// progress.error("a.zip: connection refused");
+    /// progress.tick();
+    /// ```
+    pub fn with_writer(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>, clock: Clock) -> Self {
+        let style = style.resolve(verbosity, &Surroundings::default());
+        Self::build(style, verbosity, false, writer, None, clock, true)
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_screen(
+        verbosity: Verbosity,
+        writer: Box<dyn Write + Send>,
+        painter: Painter,
+        clock: Clock,
+    ) -> Self {
+        Self::build(Style::Bar, verbosity, false, writer, Some(painter), clock, true)
+    }
+
+    fn build(
+        style: Style,
+        verbosity: Verbosity,
+        colours: bool,
+        stream: Box<dyn Write + Send>,
+        painter: Option<Painter>,
+        clock: Clock,
+        by_hand: bool,
+    ) -> Self {
+        let inner = Inner {
+            style,
+            verbosity,
+            colours,
+            clock,
+            out: Mutex::new(Out::new(stream, painter)),
+            model: Mutex::default(),
+            ticker: (!by_hand && style != Style::None).then(Ticker::default),
+        };
+        Self { guard: Arc::new(Guard(Arc::new(inner))) }
+    }
+
+    fn inner(&self) -> &Arc<Inner> {
+        &self.guard.0
+    }
+
+    /// What a run is handed. It may watch several runs, one after the other.
+    pub fn observer(&self) -> Arc<dyn Observer> {
+        Arc::new(Eye(Arc::clone(self.inner())))
+    }
+
+    /// The style that is really used: never [`Style::Auto`].
+    pub fn style(&self) -> Style {
+        self.inner().style
+    }
+
+    /// Whether bars are drawn on a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.inner().style == Style::Bar
+    }
+
+    /// Says a line that is always wanted: what failed.
+    pub fn error(&self, line: &str) {
+        self.inner().say(Level::Error, line);
+    }
+
+    /// Says a line: a warning, a summary. Not when quiet.
+    pub fn note(&self, line: &str) {
+        self.inner().say(Level::Note, line);
+    }
+
+    /// Says a line when verbose.
+    pub fn detail(&self, line: &str) {
+        self.inner().say(Level::Detail, line);
+    }
+
+    /// Takes the bars off the screen while `f` writes to the terminal. What is said meanwhile is written afterwards.
+    pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Resume<'a>(&'a Inner);
+        impl Drop for Resume<'_> {
+            fn drop(&mut self) {
+                self.0.resume();
+            }
+        }
+        self.inner().pause();
+        // A guard, so that the lines that wait are written even if `f` panics.
+        let _resume = Resume(self.inner());
+        f()
+    }
+
+    /// Writes what is due by now. Only for those who hand in a clock: elsewhere a thread does it.
+    pub fn tick(&self) {
+        self.inner().tick();
+    }
+
+    /// Ends it: bars are taken off the screen, events are no longer shown, messages still are. Twice is as good as
+    /// once.
+    pub fn finish(&self) {
+        self.inner().finish();
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Progress").field("style", &self.style()).finish_non_exhaustive()
+    }
+}
+
+/// What a run is handed. Not a handle: it may outlive all of them.
+struct Eye(Arc<Inner>);
+
+impl Observer for Eye {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.take(event);
+        if let Some(ticker) = &self.0.ticker {
+            match event {
+                Event::RunStarted { .. } => {
+                    let inner = Arc::clone(&self.0);
+                    ticker.run(TICK, move || inner.tick());
+                }
+                Event::RunFinished { .. } => ticker.pause(),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn take(&self, event: &Event<'_>) {
+        let now = (self.clock)();
+        if self.style == Style::Json {
+            let mut out = lock(&self.out);
+            if !out.finished {
+                let text = out.encoder.event(event, now);
+                out.write(&text);
+            }
+            return;
+        }
+        if self.style != Style::None {
+            lock(&self.model).apply(event, now);
+        }
+        if let Some((level, line)) = lines::message(event) {
+            self.say(level, &line);
+        }
+        if matches!(event, Event::RunFinished { .. }) {
+            lock(&self.out).erase();
+        }
+    }
+
+    fn say(&self, level: Level, line: &str) {
+        if !level.is_shown(self.verbosity) {
+            return;
+        }
+        let now = (self.clock)();
+        let mut out = lock(&self.out);
+        if self.style == Style::Json {
+            let text = out.encoder.message(level.word(), line, now);
+            out.write(&text);
+        } else {
+            out.write(&format!("{line}\n"));
+            self.repaint(&mut out, now);
+        }
+    }
+
+    fn tick(&self) {
+        let now = (self.clock)();
+        let mut out = lock(&self.out);
+        if out.finished {
+            return;
+        }
+        match self.style {
+            Style::Bar => self.paint(&mut out, now),
+            Style::Plain => self.plain(&mut out, now),
+            Style::Json => {
+                let text = out.encoder.pass(now, false);
+                out.write(&text);
+            }
+            Style::Auto | Style::None => {}
+        }
+    }
+
+    fn plain(&self, out: &mut Out, now: Duration) {
+        let mut model = lock(&self.model);
+        model.pass(now);
+        let Some(started) = model.started else { return };
+        if now.saturating_sub(started.max(out.spoke)) >= PLAIN {
+            let line = lines::status(&model, now);
+            drop(model);
+            out.spoke = now;
+            out.write(&format!("{line}\n"));
+        }
+    }
+
+    fn repaint(&self, out: &mut Out, now: Duration) {
+        if out.painted.is_some_and(|painted| now.saturating_sub(painted) >= REPAINT) {
+            self.paint(out, now);
+        }
+    }
+
+    fn paint(&self, out: &mut Out, now: Duration) {
+        let Some(painter) = out.painter.as_mut().filter(|_| out.suspended == 0 && !out.finished) else { return };
+        let (width, height) = painter.size();
+        let mut model = lock(&self.model);
+        if model.started.is_none() {
+            return;
+        }
+        model.pass(now);
+        let picture = lines::frame(&model, now, width, height, self.colours);
+        drop(model);
+        painter.paint(&picture);
+        out.painted = Some(now);
+    }
+
+    fn pause(&self) {
+        let mut out = lock(&self.out);
+        out.erase();
+        out.suspended += 1;
+    }
+
+    fn resume(&self) {
+        let mut out = lock(&self.out);
+        out.suspended = out.suspended.saturating_sub(1);
+        let deferred = std::mem::take(&mut out.deferred);
+        out.write(&deferred);
+        self.repaint(&mut out, (self.clock)());
+    }
+
+    fn finish(&self) {
+        let mut out = lock(&self.out);
+        if self.style == Style::Json && !out.finished {
+            let text = out.encoder.pass((self.clock)(), true);
+            out.write(&text);
+        }
+        out.erase();
+        out.finished = true;
+        // The ticker takes this lock.
+        drop(out);
+        if let Some(ticker) = &self.ticker {
+            ticker.stop();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Events as JSON, an object a line: pure values in, text out. The schema stands in the room's own docs.
+
+use crate::pool::{Event, JobReport, RunReport};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A job's `advanced` lines are at least this far apart: a reader wants a curve, not every read of a socket.
+const APART: Duration = Duration::from_millis(100);
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    what: What<'a>,
+    t: f64,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum What<'a> {
+    RunStarted {
+        total: Option<u64>,
+        jobs: usize,
+    },
+    AttemptStarted {
+        job: u64,
+        label: &'a str,
+        attempt: u32,
+    },
+    Stage {
+        job: u64,
+        stage: &'a str,
+    },
+    Expected {
+        job: u64,
+        bytes: u64,
+    },
+    Advanced {
+        job: u64,
+        bytes: u64,
+        items: u64,
+    },
+    AttemptFailed {
+        job: u64,
+        label: &'a str,
+        attempt: u32,
+        error: &'a str,
+        retry_in_seconds: Option<f64>,
+        bytes: u64,
+        items: u64,
+    },
+    KeyPaused {
+        key: &'a str,
+        pause_seconds: f64,
+    },
+    JobFinished {
+        job: u64,
+        report: &'a JobReport,
+    },
+    RunFinished {
+        report: &'a RunReport,
+    },
+    Message {
+        level: &'a str,
+        text: &'a str,
+    },
+}
+
+/// Turns events into lines, and holds `advanced` back until it is worth a line.
+#[derive(Debug, Default)]
+pub(super) struct Encoder {
+    started: Duration,
+    held: BTreeMap<u64, Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    bytes: u64,
+    items: u64,
+    last: Option<Duration>,
+}
+
+impl Held {
+    fn is_due(&self, now: Duration) -> bool {
+        (self.bytes > 0 || self.items > 0) && self.last.is_none_or(|last| now.saturating_sub(last) >= APART)
+    }
+}
+
+impl Encoder {
+    /// The lines that an event makes, each with its line end.
+    pub(super) fn event(&mut self, event: &Event<'_>, now: Duration) -> String {
+        let mut out = String::new();
+        let what = match *event {
+            Event::RunStarted { total, jobs } => {
+                self.started = now;
+                What::RunStarted { total, jobs }
+            }
+            Event::Advanced { job, bytes, items } => {
+                let held = self.held.entry(job).or_default();
+                held.bytes += bytes;
+                held.items += items;
+                if held.is_due(now) {
+                    self.flush(job, now, &mut out);
+                }
+                return out;
+            }
+            Event::AttemptStarted { job, label, attempt } => {
+                self.flush(job, now, &mut out);
+                What::AttemptStarted { job, label, attempt }
+            }
+            Event::Stage { job, stage } => {
+                self.flush(job, now, &mut out);
+                What::Stage { job, stage }
+            }
+            Event::Expected { job, bytes } => {
+                self.flush(job, now, &mut out);
+                What::Expected { job, bytes }
+            }
+            Event::AttemptFailed { job, label, attempt, error, retry_in, bytes, items } => {
+                self.flush(job, now, &mut out);
+                let retry_in_seconds = retry_in.map(|wait| wait.as_secs_f64());
+                What::AttemptFailed { job, label, attempt, error, retry_in_seconds, bytes, items }
+            }
+            Event::KeyPaused { key, pause } => What::KeyPaused { key, pause_seconds: pause.as_secs_f64() },
+            Event::JobFinished { report } => {
+                self.flush(report.job, now, &mut out);
+                self.held.remove(&report.job);
+                What::JobFinished { job: report.job, report }
+            }
+            Event::RunFinished { report } => {
+                out += &self.pass(now, true);
+                self.held.clear();
+                What::RunFinished { report }
+            }
+        };
+        self.line(what, now, &mut out);
+        out
+    }
+
+    /// What was held back long enough (or at all, if `all`), now that time has passed without an event.
+    pub(super) fn pass(&mut self, now: Duration, all: bool) -> String {
+        let mut out = String::new();
+        let due: Vec<u64> = self.held.iter().filter(|(_, held)| all || held.is_due(now)).map(|(job, _)| *job).collect();
+        for job in due {
+            self.flush(job, now, &mut out);
+        }
+        out
+    }
+
+    /// A message that is no event.
+    pub(super) fn message(&self, level: &str, text: &str, now: Duration) -> String {
+        let mut out = String::new();
+        self.line(What::Message { level, text }, now, &mut out);
+        out
+    }
+
+    fn flush(&mut self, job: u64, now: Duration, out: &mut String) {
+        let Some(held) = self.held.get_mut(&job) else { return };
+        let (bytes, items) = (std::mem::take(&mut held.bytes), std::mem::take(&mut held.items));
+        if bytes > 0 || items > 0 {
+            held.last = Some(now);
+            self.line(What::Advanced { job, bytes, items }, now, out);
+        }
+    }
+
+    fn line(&self, what: What<'_>, now: Duration, out: &mut String) {
+        let t = (now.saturating_sub(self.started).as_secs_f64() * 1e3).round() / 1e3;
+        // Strings and numbers only: there is nothing in a line that could fail to be written.
+        if let Ok(json) = serde_json::to_string(&Line { what, t }) {
+            *out += &json;
+            out.push('\n');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn an_event_is_an_object_on_one_line() {
+        let mut encoder = Encoder::default();
+        encoder.event(&Event::RunStarted { total: None, jobs: 8 }, at(1000));
+        let begun = Event::AttemptStarted { job: 0, label: "a\n\"b\"", attempt: 1 };
+        assert_eq!(
+            encoder.event(&begun, at(1123)),
+            "{\"event\":\"attempt_started\",\"job\":0,\"label\":\"a\\n\\\"b\\\"\",\"attempt\":1,\"t\":0.123}\n"
+        );
+        assert_eq!(
+            encoder.message("note", "hello", at(2000)),
+            "{\"event\":\"message\",\"level\":\"note\",\"text\":\"hello\",\"t\":1.0}\n"
+        );
+    }
+
+    #[test]
+    fn advances_are_gathered_and_their_sum_is_exact_at_the_next_event_of_the_job() {
+        let mut encoder = Encoder::default();
+        let mut lines = String::new();
+        for millisecond in 0..1000 {
+            lines += &encoder.event(&Event::Advanced { job: 7, bytes: 3, items: 1 }, at(millisecond));
+            lines += &encoder.event(&Event::Advanced { job: 8, bytes: 1, items: 0 }, at(millisecond));
+        }
+        assert!(lines.lines().count() <= 22, "{lines}");
+        lines += &encoder.event(&Event::Stage { job: 7, stage: "decode" }, at(1000));
+        let sum: u64 = lines
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|line| line["event"] == "advanced" && line["job"] == 7)
+            .map(|line| line["bytes"].as_u64().unwrap())
+            .sum();
+        assert_eq!(sum, 3000);
+        assert!(lines.lines().last().unwrap().contains("decode"));
+        assert!(encoder.pass(at(999), false).is_empty(), "job 8 spoke less than a tenth of a second ago");
+        assert!(encoder.pass(at(1100), false).contains("\"job\":8"));
+    }
+}

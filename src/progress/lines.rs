@@ -1,0 +1,344 @@
+//! Every line that people read: pure values in, text out.
+
+use super::model::{Job, Model};
+use super::style::Verbosity;
+use crate::error::printable;
+use crate::pool::{Event, Outcome};
+use crate::units;
+use std::time::Duration;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// More job bars than this are not read but only flicker.
+pub(super) const MOST_ROWS: usize = 8;
+/// A label is cut to this before anything else has to give way, and columns are dropped before it is cut further.
+const LABEL: usize = 36;
+const LABEL_LEAST: usize = 12;
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Always shown.
+    Error,
+    /// Shown unless quiet.
+    Note,
+    /// Shown when verbose.
+    Detail,
+}
+
+impl Level {
+    pub(super) fn is_shown(self, verbosity: Verbosity) -> bool {
+        match self {
+            Self::Error => true,
+            Self::Note => verbosity >= Verbosity::Normal,
+            Self::Detail => verbosity >= Verbosity::Verbose,
+        }
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Note => "note",
+            Self::Detail => "detail",
+        }
+    }
+}
+
+/// The line that an event leaves behind, if it leaves any.
+pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
+    match event {
+        Event::JobFinished { report } if report.outcome == Outcome::Failed => {
+            let reason = report.error.as_deref().or(report.kind).unwrap_or("failed");
+            let tries = if report.attempts > 1 { format!(" ({} attempts)", report.attempts) } else { String::new() };
+            Some((Level::Error, format!("{}{tries}", about(&report.label, reason))))
+        }
+        Event::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
+            let again = format!("attempt {attempt} failed, again in {}: {error}", units::duration(*wait));
+            Some((Level::Detail, about(label, &again)))
+        }
+        Event::KeyPaused { key, pause } => {
+            Some((Level::Detail, about(key, &format!("held back for {}", units::duration(*pause)))))
+        }
+        _ => None,
+    }
+}
+
+/// `label: reason`, without saying the label twice when the reason begins with it. Both come from outside.
+fn about(label: &str, reason: &str) -> String {
+    let (label, reason) = (printable(label), printable(reason));
+    if reason.starts_with(&label) { reason } else { format!("{label}: {reason}") }
+}
+
+/// A part of the status line, and how much it matters: 0 is never left out.
+struct Part(u8, String);
+
+/// Where the run stands: `12/32 done, 1 failed, 3 in flight, 14.2 MB, 7.1 MB/s, 4 s left`.
+pub(super) fn status(model: &Model, now: Duration) -> String {
+    join(&parts(model, now))
+}
+
+fn join(parts: &[Part]) -> String {
+    parts.iter().map(|part| part.1.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn parts(model: &Model, now: Duration) -> Vec<Part> {
+    let done = model.done();
+    let mut parts = vec![Part(
+        0,
+        match model.total {
+            Some(total) => format!("{done}/{total} done"),
+            None => format!("{done} done"),
+        },
+    )];
+    if model.failed > 0 {
+        parts.push(Part(1, format!("{} failed", model.failed)));
+    }
+    // On a terminal the rows say as much.
+    let in_flight = model.in_flight();
+    parts.push(Part(6, format!("{in_flight} in flight")));
+    let waiting = model.jobs.len() - in_flight;
+    if waiting > 0 {
+        parts.push(Part(5, format!("{waiting} waiting")));
+    }
+    parts.extend(amount(model.bytes, model.items).map(|amount| Part(3, amount)));
+    parts.extend(model.speed(now).filter(|_| model.bytes > 0).map(|speed| Part(4, units::rate(speed))));
+    parts.extend(model.remaining(now).map(|time| Part(2, format!("{} left", units::countdown(time)))));
+    let latest = model.pauses.iter().filter(|(_, until)| **until > now).max_by_key(|(_, until)| **until);
+    parts.extend(latest.map(|(key, until)| {
+        let left = units::countdown(until.saturating_sub(now));
+        Part(7, format!("{} held back for {left}", printable(key)))
+    }));
+    parts
+}
+
+/// The parts that fit into a width: the ones that matter least go first.
+fn status_within(mut parts: Vec<Part>, width: usize) -> String {
+    while join(&parts).width() > width {
+        let least = parts.iter().enumerate().max_by_key(|(_, part)| part.0).filter(|(_, part)| part.0 > 0);
+        let Some((least, _)) = least else { break };
+        parts.remove(least);
+    }
+    fit(&join(&parts), width)
+}
+
+fn amount(bytes: u64, items: u64) -> Option<String> {
+    match (bytes, items) {
+        (0, 0) => None,
+        (0, items) => Some(format!("{items} items")),
+        (bytes, _) => Some(units::bytes(bytes)),
+    }
+}
+
+/// What stands on the screen now: a row for each of the jobs in flight the longest, and the whole as the last line.
+///
+/// No line is wider than `width` columns and there are at most `height` of them, whatever the labels are.
+pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, colours: bool) -> Vec<String> {
+    // A full last column would leave the cursor of some terminals on the next line.
+    let width = width.saturating_sub(1);
+    let bar_width = match width {
+        0..40 => 0,
+        40..70 => 10,
+        _ => 20,
+    };
+    let text_width = if bar_width == 0 { width } else { width - bar_width - 1 };
+    let mut jobs: Vec<&Job> = model.jobs.values().collect();
+    jobs.sort_by_key(|job| job.since);
+    // One line for the total, one for the note of how many more there are.
+    let room = MOST_ROWS.min(height.saturating_sub(2));
+    let hidden = jobs.len().saturating_sub(room);
+    jobs.truncate(room);
+
+    let rows: Vec<Row> = jobs.iter().map(|job| Row::of(job, now)).collect();
+    let texts = columns(&rows, text_width);
+    let mut lines: Vec<String> = jobs
+        .iter()
+        .zip(texts)
+        .map(|(job, text)| with_bar(bar_width, job.waiting.is_none(), job.share(), now, &text, colours))
+        .collect();
+    if hidden > 0 && height > 1 {
+        let indent = if bar_width == 0 { 0 } else { bar_width + 1 };
+        lines.push(fit(&format!("{:indent$}+{hidden} more", ""), width));
+    }
+    let total = status_within(parts(model, now), text_width);
+    lines.push(with_bar(bar_width, true, model.share(), now, &total, colours));
+    lines
+}
+
+/// The texts of a job's row. The first is the label, the rest are dropped from the right when space runs out.
+struct Row([String; 4]);
+
+impl Row {
+    fn of(job: &Job, now: Duration) -> Self {
+        if let Some(waiting) = &job.waiting {
+            let left = units::countdown(waiting.until.saturating_sub(now));
+            let reason = fit(&printable(&waiting.reason), 40);
+            return Self([job.label.clone(), format!("again in {left}"), String::new(), reason]);
+        }
+        let amount = match job.expected {
+            Some(expected) if expected >= job.bytes => {
+                format!("{}/{}", units::bytes(job.bytes), units::bytes(expected))
+            }
+            _ => amount(job.bytes, job.items).unwrap_or_default(),
+        };
+        let speed = job.speed(now).filter(|_| job.bytes > 0).map(units::rate).unwrap_or_default();
+        let attempt = if job.attempt > 1 { format!(" (attempt {})", job.attempt) } else { String::new() };
+        let stage = format!("{}{attempt}", job.stage.unwrap_or_default()).trim().to_owned();
+        Self([job.label.clone(), amount, speed, stage])
+    }
+}
+
+/// The rows as aligned columns within a width: the speed goes first, then the stage, then the amount.
+fn columns(rows: &[Row], width: usize) -> Vec<String> {
+    let widths: [usize; 4] = std::array::from_fn(|i| rows.iter().map(|row| row.0[i].width()).max().unwrap_or(0));
+    let mut shown = [true; 4];
+    let others =
+        |shown: &[bool; 4]| -> usize { (1..4).filter(|i| shown[*i] && widths[*i] > 0).map(|i| widths[i] + 2).sum() };
+    for drop in [2, 3, 1] {
+        if others(&shown) + widths[0].min(LABEL_LEAST) > width {
+            shown[drop] = false;
+        }
+    }
+    let label = widths[0].min(LABEL).min(width.saturating_sub(others(&shown)));
+    let line = |row: &Row| {
+        let mut line = pad(&fit(&row.0[0], label), label);
+        for i in (1..4).filter(|i| shown[*i] && widths[*i] > 0) {
+            line += "  ";
+            line += &pad(&row.0[i], widths[i]);
+        }
+        fit(line.trim_end(), width)
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A bar, and a text to its right.
+fn with_bar(width: usize, runs: bool, share: Option<f64>, now: Duration, text: &str, colours: bool) -> String {
+    if width == 0 {
+        return text.to_owned();
+    }
+    // Both characters are in code page 437 and its heirs, so that every console has them.
+    let bar: String = match share {
+        Some(share) => {
+            let full = ((share * width as f64) as usize).min(width);
+            "█".repeat(full) + &"░".repeat(width - full)
+        }
+        // Of unknown length: a block that goes to and fro.
+        None if runs => {
+            let (block, step) = (3.min(width), (now.as_millis() / 120) as usize);
+            let turn = (width - block).max(1);
+            let place = step % (2 * turn);
+            let place = if place <= turn { place } else { 2 * turn - place };
+            "░".repeat(place) + &"█".repeat(block) + &"░".repeat(width - place - block)
+        }
+        None => "░".repeat(width),
+    };
+    if colours { format!("\u{1b}[36m{bar}\u{1b}[0m {text}") } else { format!("{bar} {text}") }
+}
+
+fn pad(text: &str, width: usize) -> String {
+    // `{:width$}` counts characters, and some of them are two columns wide.
+    text.to_owned() + &" ".repeat(width.saturating_sub(text.width()))
+}
+
+/// The text in at most so many columns, cut in the middle: the begin and the end of a name tell names apart.
+pub(super) fn fit(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    if width < 3 {
+        return "…".repeat(width.min(1));
+    }
+    let head = take(text.chars(), (width - 1) / 2);
+    let tail = take(text.chars().rev(), width - 1 - head.width());
+    head + "…" + &tail.chars().rev().collect::<String>()
+}
+
+fn take(chars: impl Iterator<Item = char>, width: usize) -> String {
+    let mut used = 0;
+    chars
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn model(jobs: u64) -> Model {
+        let mut model = Model::default();
+        model.apply(&Event::RunStarted { total: Some(32), jobs: 8 }, at(0));
+        for job in 0..jobs {
+            let label = format!("ITER_{job:02}_2020_csv.zip");
+            model.apply(&Event::AttemptStarted { job, label: &label, attempt: 1 }, at(job));
+            model.apply(&Event::Stage { job, stage: "fetch" }, at(job));
+            model.apply(&Event::Expected { job, bytes: 2_000_000 }, at(job));
+            model.apply(&Event::Advanced { job, bytes: 500_000 * (job % 4), items: 0 }, at(1000));
+        }
+        model
+    }
+
+    #[test]
+    fn a_row_shows_bytes_speed_and_stage_and_the_last_line_the_whole() {
+        assert_eq!(
+            frame(&model(2), at(1000), 100, 24, false),
+            [
+                "░░░░░░░░░░░░░░░░░░░░ ITER_00_2020_csv.zip  0 B/2.0 MB               fetch",
+                "█████░░░░░░░░░░░░░░░ ITER_01_2020_csv.zip  500 kB/2.0 MB  501 kB/s  fetch",
+                "░░░░░░░░░░░░░░░░░░░░ 0/32 done, 2 in flight, 500 kB, 500 kB/s, 2 min 7 s left",
+            ]
+        );
+    }
+
+    #[test]
+    fn more_than_eight_in_flight_are_counted_and_the_oldest_are_shown() {
+        let lines = frame(&model(20), at(1000), 100, 24, false);
+        assert_eq!(lines.len(), 10);
+        assert!(lines[7].contains("ITER_07"), "{lines:#?}");
+        assert_eq!(lines[8].trim(), "+12 more");
+    }
+
+    #[test]
+    fn no_line_is_too_wide_and_there_are_not_too_many_at_any_size() {
+        let mut model = model(12);
+        model.apply(&Event::AttemptStarted { job: 99, label: "人口普查.zip", attempt: 2 }, at(0));
+        let wait = Some(at(3000));
+        let failed =
+            Event::AttemptFailed { job: 3, label: "x", attempt: 1, error: "e", retry_in: wait, bytes: 0, items: 0 };
+        model.apply(&failed, at(1000));
+        for width in 0..140 {
+            for height in 0..14 {
+                let lines = frame(&model, at(1234), width, height, false);
+                assert!(lines.len() <= height.max(1), "{width}x{height}: {lines:#?}");
+                assert!(lines.iter().all(|line| line.width() <= width), "{width}x{height}: {lines:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_cut_in_the_middle() {
+        assert_eq!(fit("ITER_01_2020_csv.zip", 11), "ITER_…v.zip");
+        assert_eq!(fit("人口普查.zip", 7), "人….zip");
+        assert_eq!([0, 1, 2].map(|width| fit("abc", width)), ["", "…", "…"]);
+    }
+
+    #[test]
+    fn what_comes_from_outside_cannot_steer_the_terminal() {
+        let event = Event::AttemptFailed {
+            job: 0,
+            label: "a\u{1b}[2J",
+            attempt: 1,
+            error: "odd\r\nname",
+            retry_in: Some(at(500)),
+            bytes: 0,
+            items: 0,
+        };
+        let (level, line) = message(&event).unwrap();
+        assert_eq!(level, Level::Detail);
+        assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, again in 500 ms: odd\\r\\nname");
+    }
+}

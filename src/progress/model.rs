@@ -1,0 +1,320 @@
+//! What is known of a run at a moment: events and the time in, numbers out. Nothing here reads a clock or writes.
+
+use crate::pool::{Event, Outcome};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Speeds are means over this long: shorter ones flicker, longer ones lag behind a stall.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Samples of a meter lie at least this far apart, so a window holds 20 at most.
+const SAMPLE: Duration = Duration::from_millis(250);
+
+/// A run, as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    /// When the run began; `None` while nothing runs.
+    pub(super) started: Option<Duration>,
+    pub(super) total: Option<u64>,
+    pub(super) succeeded: u64,
+    pub(super) failed: u64,
+    pub(super) cancelled: u64,
+    /// Bytes that count: those of failed attempts are taken back.
+    pub(super) bytes: u64,
+    pub(super) items: u64,
+    /// Jobs that have begun and are not over, by number.
+    pub(super) jobs: BTreeMap<u64, Job>,
+    /// Keys that are held back, and until when.
+    pub(super) pauses: BTreeMap<String, Duration>,
+    meter: Meter,
+}
+
+/// A job that has begun and is not over.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) label: String,
+    pub(super) attempt: u32,
+    pub(super) stage: Option<&'static str>,
+    pub(super) expected: Option<u64>,
+    pub(super) bytes: u64,
+    pub(super) items: u64,
+    /// When its first attempt began.
+    pub(super) since: Duration,
+    /// Set while it waits for its next attempt.
+    pub(super) waiting: Option<Waiting>,
+    meter: Meter,
+}
+
+/// Why a job waits, and until when.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) reason: String,
+    pub(super) until: Duration,
+}
+
+impl Model {
+    /// Takes notice of one event.
+    pub(super) fn apply(&mut self, event: &Event<'_>, now: Duration) {
+        match event {
+            Event::RunStarted { total, .. } => {
+                *self = Self { started: Some(now), total: *total, meter: Meter::new(now), ..Self::default() };
+            }
+            Event::AttemptStarted { job, label, attempt } => {
+                let job = self.jobs.entry(*job).or_insert_with(|| Job::new(label, now));
+                job.begin(*attempt, now);
+            }
+            Event::Stage { job, stage } => self.with(*job, |job| job.stage = Some(stage)),
+            Event::Expected { job, bytes } => self.with(*job, |job| job.expected = Some(*bytes)),
+            Event::Advanced { job, bytes, items } => {
+                self.bytes += bytes;
+                self.items += items;
+                self.meter.add(*bytes, now);
+                self.with(*job, |job| {
+                    job.bytes += bytes;
+                    job.items += items;
+                    job.meter.add(*bytes, now);
+                });
+            }
+            Event::AttemptFailed { job, error, retry_in, bytes, items, .. } => {
+                // The meter keeps them: they did cross the wire, and a speed is never negative.
+                self.bytes = self.bytes.saturating_sub(*bytes);
+                self.items = self.items.saturating_sub(*items);
+                self.with(*job, |job| {
+                    job.bytes = job.bytes.saturating_sub(*bytes);
+                    job.items = job.items.saturating_sub(*items);
+                    job.expected = None;
+                    job.stage = None;
+                    job.waiting =
+                        retry_in.map(|wait| Waiting { reason: (*error).to_owned(), until: now.saturating_add(wait) });
+                });
+            }
+            Event::KeyPaused { key, pause } => {
+                self.pauses.insert((*key).to_owned(), now.saturating_add(*pause));
+            }
+            Event::JobFinished { report } => {
+                self.jobs.remove(&report.job);
+                match report.outcome {
+                    Outcome::Succeeded => self.succeeded += 1,
+                    Outcome::Failed => self.failed += 1,
+                    Outcome::Cancelled => self.cancelled += 1,
+                }
+            }
+            Event::RunFinished { .. } => {
+                self.started = None;
+                self.jobs.clear();
+            }
+        }
+    }
+
+    /// Time passes although nothing happens: a stall must bring the speed down.
+    pub(super) fn pass(&mut self, now: Duration) {
+        self.meter.sample(now);
+        for job in self.jobs.values_mut() {
+            job.meter.sample(now);
+        }
+        self.pauses.retain(|_, until| *until > now);
+    }
+
+    fn with(&mut self, job: u64, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.jobs.get_mut(&job) {
+            change(job);
+        }
+    }
+
+    /// Jobs that are over, however they ended.
+    pub(super) fn done(&self) -> u64 {
+        self.succeeded + self.failed + self.cancelled
+    }
+
+    /// Jobs that hold a slot.
+    pub(super) fn in_flight(&self) -> usize {
+        self.jobs.values().filter(|job| job.waiting.is_none()).count()
+    }
+
+    /// Bytes per second of late.
+    pub(super) fn speed(&self, now: Duration) -> Option<f64> {
+        self.meter.per_second(now)
+    }
+
+    /// How much of the run is done, from 0 to 1: whole jobs, and of those in flight what share is known.
+    pub(super) fn share(&self) -> Option<f64> {
+        let total = self.total.filter(|total| *total > 0)?;
+        let parts: f64 = self.jobs.values().filter_map(Job::share).sum();
+        Some(((self.done() as f64 + parts) / total as f64).clamp(0.0, 1.0))
+    }
+
+    /// How long the rest will take, as far as anyone can tell.
+    ///
+    /// From bytes where they are known: what the jobs in flight still lack, and for each job to come the mean size of
+    /// those seen, at the speed of late. Otherwise from jobs: as long for each as it took so far.
+    pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
+        let total = self.total?;
+        let begun = self.done() + self.jobs.len() as u64;
+        let to_come = total.saturating_sub(begun);
+        let sized = self.jobs.values().filter_map(|job| job.expected.map(|expected| (expected, job.bytes)));
+        let (count, expected, moved) =
+            sized.fold((0_u64, 0_u64, 0_u64), |(n, e, m), (expected, bytes)| (n + 1, e + expected, m + bytes));
+        let finished_bytes = self.bytes.saturating_sub(self.jobs.values().map(|job| job.bytes).sum());
+        let known = self.succeeded + count;
+        let seconds = match self.speed(now) {
+            Some(speed) if speed > 0.0 && known > 0 && finished_bytes + expected > 0 => {
+                let mean = (finished_bytes + expected) as f64 / known as f64;
+                let unsized_jobs = self.jobs.len() as u64 - count + to_come;
+                (expected.saturating_sub(moved) as f64 + mean * unsized_jobs as f64) / speed
+            }
+            // Bytes are moved, only not now: there is no telling.
+            _ if self.bytes > 0 || self.done() == 0 => return None,
+            _ => {
+                let elapsed = now.saturating_sub(self.started?).as_secs_f64();
+                elapsed / self.done() as f64 * total.saturating_sub(self.done()) as f64
+            }
+        };
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+impl Job {
+    fn new(label: &str, now: Duration) -> Self {
+        Self {
+            label: crate::error::printable(label),
+            attempt: 0,
+            stage: None,
+            expected: None,
+            bytes: 0,
+            items: 0,
+            since: now,
+            waiting: None,
+            meter: Meter::new(now),
+        }
+    }
+
+    fn begin(&mut self, attempt: u32, now: Duration) {
+        self.attempt = attempt;
+        self.waiting = None;
+        self.stage = None;
+        self.meter = Meter::new(now);
+    }
+
+    /// How much of it is done, from 0 to 1, if its length is known.
+    pub(super) fn share(&self) -> Option<f64> {
+        let expected = self.expected.filter(|expected| *expected > 0)?;
+        Some((self.bytes as f64 / expected as f64).clamp(0.0, 1.0))
+    }
+
+    /// Bytes per second of late.
+    pub(super) fn speed(&self, now: Duration) -> Option<f64> {
+        self.meter.per_second(now)
+    }
+}
+
+/// How fast bytes came of late. It only counts up.
+#[derive(Debug, Default)]
+struct Meter {
+    moved: u64,
+    samples: VecDeque<(Duration, u64)>,
+}
+
+impl Meter {
+    fn new(now: Duration) -> Self {
+        Self { moved: 0, samples: VecDeque::from([(now, 0)]) }
+    }
+
+    fn add(&mut self, bytes: u64, now: Duration) {
+        self.sample(now);
+        self.moved += bytes;
+    }
+
+    fn sample(&mut self, now: Duration) {
+        if self.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= SAMPLE) {
+            self.samples.push_back((now, self.moved));
+        }
+        // The oldest that is kept is the last one from before the window, so that the window is always full.
+        while self.samples.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= WINDOW) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// `None` until there is a quarter of a second to divide by.
+    fn per_second(&self, now: Duration) -> Option<f64> {
+        let (at, moved) = self.samples.front()?;
+        let span = now.saturating_sub(*at);
+        (span >= SAMPLE).then(|| (self.moved - moved) as f64 / span.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn started(total: u64) -> Model {
+        let mut model = Model::default();
+        model.apply(&Event::RunStarted { total: Some(total), jobs: 8 }, at(0));
+        model
+    }
+
+    fn begin(model: &mut Model, job: u64, now: Duration) {
+        model.apply(&Event::AttemptStarted { job, label: "a.zip", attempt: 1 }, now);
+    }
+
+    #[test]
+    fn a_retry_takes_its_bytes_back_and_the_speed_stays_positive() {
+        let mut model = started(2);
+        begin(&mut model, 0, at(0));
+        model.apply(&Event::Expected { job: 0, bytes: 1000 }, at(0));
+        model.apply(&Event::Advanced { job: 0, bytes: 600, items: 3 }, at(500));
+        model.apply(
+            &Event::AttemptFailed {
+                job: 0,
+                label: "a.zip",
+                attempt: 1,
+                error: "reset",
+                retry_in: Some(at(500)),
+                bytes: 600,
+                items: 3,
+            },
+            at(1000),
+        );
+        assert_eq!((model.bytes, model.items, model.jobs[&0].bytes, model.in_flight()), (0, 0, 0, 0));
+        assert_eq!(model.speed(at(1000)), Some(600.0));
+        assert_eq!(model.jobs[&0].waiting.as_ref().map(|waiting| waiting.until), Some(at(1500)));
+    }
+
+    #[test]
+    fn the_speed_is_that_of_the_last_seconds_and_a_stall_brings_it_to_nothing() {
+        let mut model = started(1);
+        begin(&mut model, 0, at(0));
+        assert_eq!(model.speed(at(100)), None, "there is nothing to divide by yet");
+        for second in 0..20 {
+            model.apply(&Event::Advanced { job: 0, bytes: 1000, items: 0 }, at(second * 1000));
+        }
+        let steady = model.speed(at(20_000)).unwrap();
+        assert!((800.0..=1200.0).contains(&steady), "{steady}");
+        for second in 20..30 {
+            model.pass(at(second * 1000));
+        }
+        assert_eq!(model.speed(at(30_000)), Some(0.0));
+        assert!(model.meter.samples.len() <= 22);
+    }
+
+    #[test]
+    fn the_remaining_time_comes_from_bytes_where_they_are_known_and_from_jobs_elsewhere() {
+        let mut model = started(4);
+        begin(&mut model, 0, at(0));
+        begin(&mut model, 1, at(0));
+        for job in [0, 1] {
+            model.apply(&Event::Expected { job, bytes: 1000 }, at(0));
+            model.apply(&Event::Advanced { job, bytes: 500, items: 0 }, at(1000));
+        }
+        // 1000 bytes are lacking in flight, two jobs of 1000 are to come, at 1000 bytes a second.
+        assert_eq!(model.remaining(at(1000)), Some(at(3000)));
+        assert_eq!(model.share(), Some(0.25));
+
+        let mut model = started(4);
+        model.succeeded = 1;
+        assert_eq!(model.remaining(at(1000)), Some(at(3000)));
+        assert_eq!(Model::default().remaining(at(1000)), None);
+    }
+}

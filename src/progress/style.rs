@@ -1,0 +1,135 @@
+//! How a run is shown, and how much of it is told.
+
+use crate::{Error, Result};
+use std::io::IsTerminal as _;
+use std::str::FromStr;
+
+/// How a run is shown on stderr.
+///
+/// ```
+/// use raudal::progress::Style;
+///
+/// assert_eq!("plain".parse::<Style>()?, Style::Plain);
+/// assert!("fancy".parse::<Style>().is_err());
+/// # Ok::<(), raudal::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Style {
+    /// Bars where stderr is a terminal that can draw them and no CI watches, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// A bar for each job in flight and one for the whole. Where nothing can be drawn, plain lines.
+    Bar,
+    /// A line about every two seconds.
+    Plain,
+    /// A JSON object a line for each event.
+    Json,
+    /// Nothing but messages.
+    None,
+}
+
+impl FromStr for Style {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "bar" => Self::Bar,
+            "plain" => Self::Plain,
+            "json" => Self::Json,
+            "none" => Self::None,
+            _ => {
+                return Err(Error::usage(format!("no such style of progress: {}", crate::error::printable(text)))
+                    .hint("choose one of auto, bar, plain, json, none"));
+            }
+        })
+    }
+}
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Verbosity {
+    /// Errors only: no progress, no summary.
+    Quiet,
+    /// Progress, and a line for each failure.
+    #[default]
+    Normal,
+    /// A line for each retry and each pause as well.
+    Verbose,
+}
+
+/// What the surroundings say, handed in so that the decision itself is pure.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Surroundings {
+    pub(super) terminal: bool,
+    pub(super) dumb: bool,
+    pub(super) ci: bool,
+    pub(super) colours: bool,
+}
+
+impl Surroundings {
+    pub(super) fn of_stderr() -> Self {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        // An unset TERM is a dumb terminal, save on Windows, where nobody sets it.
+        let dumb = set("TERM").map_or(cfg!(not(windows)), |term| term == "dumb");
+        Self {
+            terminal: std::io::stderr().is_terminal(),
+            dumb,
+            ci: set("CI").is_some_and(|ci| ci != "false" && ci != "0"),
+            // https://no-color.org: any value but the empty one. Old Windows consoles would show the escapes.
+            colours: set("NO_COLOR").is_none() && cfg!(not(windows)),
+        }
+    }
+}
+
+impl Style {
+    /// What is really used: never [`Style::Auto`], and never bars where they cannot be drawn.
+    pub(super) fn resolve(self, verbosity: Verbosity, around: &Surroundings) -> Self {
+        let drawable = around.terminal && !around.dumb;
+        match self {
+            // Whoever asks for JSON reads it by program, and `-q` is meant for people.
+            Self::Json => Self::Json,
+            _ if verbosity == Verbosity::Quiet => Self::None,
+            Self::Auto if drawable && !around.ci => Self::Bar,
+            Self::Bar if drawable => Self::Bar,
+            Self::Auto | Self::Bar | Self::Plain => Self::Plain,
+            Self::None => Self::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_chosen_only_where_they_can_be_drawn() {
+        let terminal = Surroundings { terminal: true, ..Surroundings::default() };
+        let dumb = Surroundings { dumb: true, ..terminal.clone() };
+        let ci = Surroundings { ci: true, ..terminal.clone() };
+        let pipe = Surroundings::default();
+        let resolve = |style: Style, around: &Surroundings| style.resolve(Verbosity::Normal, around);
+
+        assert_eq!(resolve(Style::Auto, &terminal), Style::Bar);
+        assert_eq!([&dumb, &ci, &pipe].map(|around| resolve(Style::Auto, around)), [Style::Plain; 3]);
+        assert_eq!([&terminal, &ci].map(|around| resolve(Style::Bar, around)), [Style::Bar; 2]);
+        assert_eq!([&dumb, &pipe].map(|around| resolve(Style::Bar, around)), [Style::Plain; 2]);
+    }
+
+    #[test]
+    fn quiet_leaves_only_json() {
+        let terminal = Surroundings { terminal: true, ..Surroundings::default() };
+        let styles = [Style::Auto, Style::Bar, Style::Plain, Style::None];
+        assert_eq!(styles.map(|style| style.resolve(Verbosity::Quiet, &terminal)), [Style::None; 4]);
+        assert_eq!(Style::Json.resolve(Verbosity::Quiet, &terminal), Style::Json);
+    }
+
+    #[test]
+    fn an_unknown_style_is_told_the_known_ones() {
+        let error = "bars\u{1b}".parse::<Style>().unwrap_err();
+        assert_eq!(error.to_string(), "no such style of progress: bars\\u{1b}");
+        assert_eq!(error.hint_text(), Some("choose one of auto, bar, plain, json, none"));
+    }
+}

@@ -1,0 +1,388 @@
+//! What a terminal, a log file and a program see of a run. Time is handed in: nothing here sleeps.
+
+use super::handle::Clock;
+use super::painter::Painter;
+use super::screen::Screen;
+use super::{Progress, Recorder, Style, Verbosity};
+use crate::pool::{Event, JobReport, Observer, Outcome, RunReport};
+use indicatif::ProgressDrawTarget;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A clock that stands still until it is told to go on.
+#[derive(Clone, Default)]
+struct Hand(Arc<AtomicU64>);
+
+impl Hand {
+    fn clock(&self) -> Clock {
+        let milliseconds = Arc::clone(&self.0);
+        Arc::new(move || Duration::from_millis(milliseconds.load(Ordering::Relaxed)))
+    }
+
+    fn pass(&self, milliseconds: u64) {
+        self.0.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A stream whose other end is gone.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// A run of which a test tells what happens.
+struct Show {
+    progress: Progress,
+    observer: Arc<dyn Observer>,
+    hand: Hand,
+    screen: Screen,
+    log: Log,
+}
+
+impl Show {
+    fn on_terminal(width: u16, height: u16, verbosity: Verbosity) -> Self {
+        let (hand, screen) = (Hand::default(), Screen::new(width, height));
+        let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+        let painter = Painter::new(target, Box::new(move || (width.into(), height.into())));
+        let progress = Progress::with_screen(verbosity, Box::new(screen.clone()), painter, hand.clock());
+        Self { observer: progress.observer(), progress, hand, screen, log: Log::default() }
+    }
+
+    fn on_log(style: Style, verbosity: Verbosity) -> Self {
+        let (hand, log) = (Hand::default(), Log::default());
+        let progress = Progress::with_writer(style, verbosity, Box::new(log.clone()), hand.clock());
+        Self { observer: progress.observer(), progress, hand, screen: Screen::new(80, 24), log }
+    }
+
+    fn tell(&self, event: &Event<'_>) -> &Self {
+        self.observer.observe(event);
+        self
+    }
+
+    fn start(&self, total: u64) -> &Self {
+        self.tell(&Event::RunStarted { total: Some(total), jobs: 8 })
+    }
+
+    /// A job that has moved 500 kB of 2 MB.
+    fn half_way(&self, job: u64) -> &Self {
+        let label = format!("{job:02}.zip");
+        self.tell(&Event::AttemptStarted { job, label: &label, attempt: 1 })
+            .tell(&Event::Stage { job, stage: "fetch" })
+            .tell(&Event::Expected { job, bytes: 2_000_000 })
+            .tell(&Event::Advanced { job, bytes: 500_000, items: 0 })
+    }
+
+    fn fail_attempt(&self, job: u64, retry_in: Option<Duration>) -> &Self {
+        let label = format!("{job:02}.zip");
+        let error = "the connection broke";
+        self.tell(&Event::AttemptFailed { job, label: &label, attempt: 1, error, retry_in, bytes: 500_000, items: 0 })
+    }
+
+    fn end_job(&self, job: u64, outcome: Outcome) -> &Self {
+        self.tell(&Event::JobFinished { report: &report(job, outcome) })
+    }
+
+    fn end(&self) -> &Self {
+        self.tell(&Event::RunFinished { report: &RunReport::default() })
+    }
+
+    /// Lets time pass, and looks.
+    fn after(&self, milliseconds: u64) -> String {
+        self.hand.pass(milliseconds);
+        self.progress.tick();
+        self.screen.text()
+    }
+}
+
+fn report(job: u64, outcome: Outcome) -> JobReport {
+    let failed = outcome == Outcome::Failed;
+    JobReport {
+        job,
+        label: format!("{job:02}.zip"),
+        outcome,
+        attempts: if failed { 4 } else { 1 },
+        started: Duration::ZERO,
+        queued: Duration::ZERO,
+        running: Duration::from_secs(1),
+        bytes: 2_000_000,
+        items: 0,
+        kind: failed.then_some("status"),
+        error: failed.then(|| "the server answered: 404".to_owned()),
+        stages: Vec::new(),
+    }
+}
+
+#[test]
+fn a_terminal_shows_each_job_in_flight_and_the_whole() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(4).half_way(0).half_way(1);
+    assert_eq!(
+        show.after(1000),
+        "█████░░░░░░░░░░░░░░░ 00.zip  500 kB/2.0 MB  500 kB/s  fetch\n\
+         █████░░░░░░░░░░░░░░░ 01.zip  500 kB/2.0 MB  500 kB/s  fetch\n\
+         ██░░░░░░░░░░░░░░░░░░ 0/4 done, 2 in flight, 1.0 MB, 1.0 MB/s, 7 s left"
+    );
+    show.end_job(0, Outcome::Succeeded);
+    assert_eq!(
+        show.after(100),
+        "█████░░░░░░░░░░░░░░░ 01.zip  500 kB/2.0 MB  455 kB/s  fetch\n\
+         ██████░░░░░░░░░░░░░░ 1/4 done, 1 in flight, 1.0 MB, 909 kB/s, 4 s left"
+    );
+}
+
+#[test]
+fn success_leaves_a_clean_screen_with_the_cursor_at_its_begin() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(1).half_way(0);
+    show.after(1000);
+    show.end_job(0, Outcome::Succeeded).end();
+    assert_eq!((show.after(100).as_str(), show.screen.cursor()), ("", (0, 0)));
+    show.progress.note("1 archive, 2.0 MB");
+    show.progress.finish();
+    show.progress.finish();
+    assert_eq!((show.screen.text().as_str(), show.screen.cursor()), ("1 archive, 2.0 MB", (1, 0)));
+}
+
+#[test]
+fn a_failure_leaves_one_line_above_the_bars_and_stays_when_they_go() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(2).half_way(0).half_way(1);
+    show.after(1000);
+    show.fail_attempt(0, None).end_job(0, Outcome::Failed);
+    assert_eq!(
+        show.after(100),
+        "00.zip: the server answered: 404 (4 attempts)\n\
+         █████░░░░░░░░░░░░░░░ 01.zip  500 kB/2.0 MB  455 kB/s  fetch\n\
+         ████████████░░░░░░░░ 1/2 done, 1 failed, 500 kB, 909 kB/s, 2 s left"
+    );
+    drop(show.progress);
+    assert_eq!(show.screen.text(), "00.zip: the server answered: 404 (4 attempts)");
+    assert_eq!(show.screen.cursor(), (1, 0));
+}
+
+#[test]
+fn a_retry_takes_its_bytes_back_and_says_what_it_waits_for() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(1).half_way(0);
+    show.after(1000);
+    show.fail_attempt(0, Some(Duration::from_secs(3)));
+    assert_eq!(
+        show.after(100),
+        "░░░░░░░░░░░░░░░░░░░░ 00.zip  again in 3 s  the connection broke\n\
+         ░░░░░░░░░░░░░░░░░░░░ 0/1 done, 0 in flight, 1 waiting"
+    );
+    show.tell(&Event::AttemptStarted { job: 0, label: "00.zip", attempt: 2 });
+    let text = show.after(3000);
+    assert!(text.contains("00.zip  (attempt 2)"), "{text}");
+}
+
+#[test]
+fn an_interrupted_run_leaves_no_bars_although_an_observer_lives_on() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(1).half_way(0);
+    show.after(1000);
+    let clone = show.progress.clone();
+    drop(show.progress);
+    assert!(!show.screen.text().is_empty(), "a handle is left");
+    drop(clone);
+    assert_eq!((show.screen.text().as_str(), show.screen.cursor()), ("", (0, 0)));
+    show.observer.observe(&Event::Advanced { job: 0, bytes: 1, items: 0 });
+    assert_eq!(show.screen.text(), "");
+}
+
+#[test]
+fn rows_that_others_write_do_not_tear_the_bars() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(1).half_way(0);
+    show.after(1000);
+    show.progress.suspend(|| {
+        let mut stdout = show.screen.clone();
+        stdout.write_all(b"01,Aguas").unwrap();
+        show.progress.error("said in between");
+        show.progress.tick();
+        stdout.write_all(b"calientes\n").unwrap();
+    });
+    let text = show.after(100);
+    assert!(text.starts_with("01,Aguascalientes\nsaid in between\n█████"), "{text}");
+    assert_eq!(text.lines().count(), 4);
+}
+
+#[test]
+fn a_narrow_or_low_terminal_shows_what_fits() {
+    for (width, height) in [(20, 24), (1, 1), (10, 2), (80, 3)] {
+        let show = Show::on_terminal(width, height, Verbosity::Verbose);
+        show.start(40);
+        for job in 0..12 {
+            show.half_way(job);
+        }
+        let text = show.after(1000);
+        assert!(text.lines().count() <= usize::from(height), "{width}x{height}\n{text}");
+        show.end();
+        show.progress.finish();
+        assert_eq!(show.screen.text(), "", "{width}x{height}");
+    }
+    let show = Show::on_terminal(20, 24, Verbosity::Normal);
+    show.start(1).half_way(0);
+    assert_eq!(show.after(1000), "00.zip\n0/1 done, 3 s left");
+}
+
+#[test]
+fn a_log_gets_a_line_every_two_seconds_and_one_for_each_failure() {
+    let show = Show::on_log(Style::Plain, Verbosity::Normal);
+    show.after(10_000);
+    show.start(3).half_way(0).half_way(1);
+    for _ in 0..45 {
+        show.after(100);
+    }
+    show.fail_attempt(0, Some(Duration::from_secs(1))).end_job(0, Outcome::Failed);
+    show.end_job(1, Outcome::Cancelled).end();
+    show.after(10_000);
+    assert_eq!(
+        show.log.text(),
+        "0/3 done, 2 in flight, 1.0 MB, 500 kB/s, 10 s left\n\
+         0/3 done, 2 in flight, 1.0 MB, 250 kB/s, 20 s left\n\
+         00.zip: the server answered: 404 (4 attempts)\n"
+    );
+}
+
+#[test]
+fn retries_and_pauses_are_said_when_verbose() {
+    for (verbosity, said) in [
+        (Verbosity::Normal, ""),
+        (
+            Verbosity::Verbose,
+            "00.zip: attempt 1 failed, again in 500 ms: the connection broke\nexample.org: held back for 30.0 s\n",
+        ),
+    ] {
+        let show = Show::on_log(Style::Plain, verbosity);
+        show.start(1).half_way(0).fail_attempt(0, Some(Duration::from_millis(500)));
+        show.tell(&Event::KeyPaused { key: "example.org", pause: Duration::from_secs(30) });
+        assert_eq!(show.log.text(), said);
+    }
+}
+
+#[test]
+fn quiet_says_errors_only() {
+    let show = Show::on_log(Style::Auto, Verbosity::Quiet);
+    show.start(1).half_way(0);
+    show.after(10_000);
+    show.end_job(0, Outcome::Failed).end();
+    show.progress.note("a summary");
+    show.progress.error("an error");
+    assert_eq!(show.log.text(), "00.zip: the server answered: 404 (4 attempts)\nan error\n");
+}
+
+#[test]
+fn json_is_an_object_a_line_messages_included() {
+    let show = Show::on_log(Style::Json, Verbosity::Normal);
+    show.start(1).half_way(0);
+    show.tell(&Event::Advanced { job: 0, bytes: 7, items: 0 });
+    show.end_job(0, Outcome::Failed);
+    show.progress.note("said");
+    show.end();
+    let lines: Vec<serde_json::Value> =
+        show.log.text().lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(
+        events,
+        [
+            "run_started",
+            "attempt_started",
+            "stage",
+            "expected",
+            "advanced",
+            "advanced",
+            "job_finished",
+            "message",
+            "run_finished"
+        ]
+    );
+    assert_eq!(lines[5]["bytes"], 7);
+    assert_eq!(lines[6]["report"]["attempts"], 4);
+}
+
+#[test]
+fn a_closed_stderr_is_no_error() {
+    for style in [Style::Plain, Style::Json, Style::None] {
+        let progress = Progress::with_writer(style, Verbosity::Verbose, Box::new(Closed), Hand::default().clock());
+        progress.observer().observe(&Event::RunStarted { total: None, jobs: 1 });
+        progress.error("nobody hears");
+        progress.suspend(|| progress.note("nobody hears"));
+        progress.finish();
+    }
+}
+
+#[test]
+fn a_panic_in_a_suspended_writer_leaves_the_screen_in_order() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(1).half_way(0);
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        show.progress.suspend(|| {
+            show.progress.error("said before");
+            std::panic::panic_any("torn");
+        });
+    }));
+    assert!(caught.is_err());
+    assert!(show.after(1000).starts_with("said before\n█████"));
+}
+
+#[test]
+fn the_real_thing_starts_and_ends_its_thread() {
+    let progress = Progress::new(Style::Plain, Verbosity::Normal);
+    let observer = progress.observer();
+    for _ in 0..3 {
+        observer.observe(&Event::RunStarted { total: Some(1), jobs: 1 });
+        observer.observe(&Event::RunFinished { report: &RunReport::default() });
+    }
+    progress.finish();
+}
+
+#[test]
+fn a_recorder_keeps_jobs_in_the_order_of_the_input() {
+    let recorder = Recorder::default();
+    for job in [2, 0, 1] {
+        recorder.observe(&Event::JobFinished { report: &report(job, Outcome::Succeeded) });
+    }
+    let wait = Some(Duration::ZERO);
+    recorder.observe(&Event::AttemptFailed {
+        job: 0,
+        label: "",
+        attempt: 1,
+        error: "",
+        retry_in: wait,
+        bytes: 0,
+        items: 0,
+    });
+    let recording = recorder.recording();
+    assert_eq!(recording.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!((recording.retries, recording.run.is_none()), (1, true));
+    assert!(recorder.to_json().unwrap().contains("\"label\": \"02.zip\""));
+}
