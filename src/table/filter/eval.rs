@@ -1,0 +1,139 @@
+//! The filter's own tree, and what it says of a row: true, false, or null.
+
+use std::cmp::Ordering;
+
+use super::number::Number;
+
+/// An expression; columns are places in the filter's list of columns.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Compare { column: usize, test: Test, with: Literal },
+    In { column: usize, list: Vec<Literal> },
+    Null { column: usize },
+    Like { column: usize, pattern: Vec<Like>, fold: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Literal {
+    /// The text of a valid number.
+    Number(String),
+    Text(String),
+}
+
+/// A part of a `like` pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Like {
+    /// `%`: any characters.
+    Any,
+    /// `_`: one character.
+    One,
+    Just(char),
+}
+
+impl Test {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Unequal => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::More => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+        }
+    }
+
+    /// The same test with its sides exchanged.
+    pub(super) fn turned(self) -> Self {
+        match self {
+            Self::Less => Self::More,
+            Self::AtMost => Self::AtLeast,
+            Self::More => Self::Less,
+            Self::AtLeast => Self::AtMost,
+            same => same,
+        }
+    }
+}
+
+impl Literal {
+    /// How the cell stands to it; none if the cell is null to it.
+    fn order(&self, cell: &[u8]) -> Option<Ordering> {
+        match self {
+            Self::Text(text) => Some(cell.cmp(text.as_bytes())),
+            Self::Number(number) => Some(Number::parse(cell)?.compare(&Number::parse(number.as_bytes())?)),
+        }
+    }
+}
+
+impl Node {
+    /// What it says of a row, by the rules of Kleene: null is what could be either.
+    pub(super) fn eval(&self, cells: &[Vec<u8>]) -> Option<bool> {
+        match self {
+            Self::All(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), false),
+            Self::Any(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), true),
+            Self::Not(node) => node.eval(cells).map(|truth| !truth),
+            Self::Compare { column, test, with } => with.order(&cells[*column]).map(|order| test.holds(order)),
+            Self::In { column, list } => {
+                decide(list.iter().map(|literal| literal.order(&cells[*column]).map(Ordering::is_eq)), true)
+            }
+            Self::Null { column } => Some(cells[*column].trim_ascii().is_empty()),
+            Self::Like { column, pattern, fold } => {
+                let cell = String::from_utf8_lossy(&cells[*column]);
+                let cell: Vec<char> = if *fold { cell.to_lowercase().chars().collect() } else { cell.chars().collect() };
+                Some(like(&cell, pattern))
+            }
+        }
+    }
+}
+
+/// `decisive` as soon as one is; else null if one is null.
+fn decide(truths: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
+    let mut whole = Some(!decisive);
+    for truth in truths {
+        match truth {
+            Some(truth) if truth == decisive => return Some(decisive),
+            None => whole = None,
+            Some(_) => {}
+        }
+    }
+    whole
+}
+
+/// Matches without recursion: on a miss, the last `%` takes one character more.
+fn like(cell: &[char], pattern: &[Like]) -> bool {
+    let (mut at, mut part, mut retry) = (0, 0, None);
+    while at < cell.len() {
+        match pattern.get(part) {
+            Some(Like::Any) => {
+                retry = Some((at, part + 1));
+                part += 1;
+                continue;
+            }
+            Some(Like::One) => {}
+            Some(Like::Just(c)) if *c == cell[at] => {}
+            _ => match retry {
+                Some((from, after)) => {
+                    retry = Some((from + 1, after));
+                    (at, part) = (from + 1, after);
+                    continue;
+                }
+                None => return false,
+            },
+        }
+        at += 1;
+        part += 1;
+    }
+    pattern[part.min(pattern.len())..].iter().all(|part| *part == Like::Any)
+}

@@ -1,0 +1,158 @@
+//! The bytes of a table on their way to a file, to standard output or to any writer; counted and digested.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::Target;
+use crate::{Error, Result};
+
+const BUFFER: usize = 64 << 10;
+
+pub(super) struct Output {
+    to: To,
+    /// As it is called in errors.
+    name: String,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+enum To {
+    /// Written as it comes.
+    Stream(BufWriter<Box<dyn Write + Send>>),
+    /// Written aside, renamed when it is whole. Dropping the temporary file removes it.
+    Aside(BufWriter<NamedTempFile>, PathBuf),
+}
+
+impl Output {
+    pub(super) fn open(target: Target) -> Result<Self> {
+        let (to, name) = match target {
+            Target::Stdout => (stream(Box::new(io::stdout())), "standard output".to_owned()),
+            Target::Writer(writer) => (stream(writer), "the output".to_owned()),
+            Target::File(path) => (file(&path)?, path.display().to_string()),
+        };
+        Ok(Self { to, name, hasher: Sha256::new(), bytes: 0 })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        let written = match &mut self.to {
+            To::Stream(writer) => writer.write_all(bytes),
+            To::Aside(writer, _) => writer.write_all(bytes),
+        };
+        written.map_err(|error| self.failed(error))
+    }
+
+    /// Writes all of a reader, as it is.
+    pub(super) fn copy(&mut self, mut from: impl Read) -> Result<()> {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => self.write(&buffer[..count])?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io("cannot read back the rows held aside", error)),
+            }
+        }
+    }
+
+    /// An input is written: whoever reads along sees it now.
+    pub(super) fn input_done(&mut self) -> Result<()> {
+        let flushed = match &mut self.to {
+            To::Stream(writer) => writer.flush(),
+            To::Aside(..) => Ok(()),
+        };
+        flushed.map_err(|error| self.failed(error))
+    }
+
+    /// Makes it last, under its final name. Gives the bytes and their digest.
+    pub(super) fn publish(self) -> Result<(u64, String)> {
+        let Self { to, name, hasher, bytes } = self;
+        match to {
+            To::Stream(mut writer) => writer.flush(),
+            To::Aside(writer, path) => rename(writer, &path),
+        }
+        .map_err(|error| failed(&name, error))?;
+        let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((bytes, digest))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        failed(&self.name, error)
+    }
+}
+
+fn failed(name: &str, error: io::Error) -> Error {
+    let full = error.kind() == ErrorKind::StorageFull;
+    let error = Error::io(format!("cannot write: {name}"), error);
+    if full { error.hint("the disk is full") } else { error }
+}
+
+fn stream(writer: Box<dyn Write + Send>) -> To {
+    To::Stream(BufWriter::with_capacity(BUFFER, writer))
+}
+
+fn file(path: &Path) -> Result<To> {
+    let cannot = |error| Error::io(format!("cannot write: {}", path.display()), error);
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            return Err(cannot(io::Error::from(ErrorKind::IsADirectory)).hint("name a file in it"));
+        }
+        // A pipe or a device has no place beside it to write to, and replacing it would be a surprise.
+        Ok(there) if !there.is_file() => {
+            let file = OpenOptions::new().write(true).open(path).map_err(cannot)?;
+            return Ok(stream(Box::new(file)));
+        }
+        Ok(there) if there.permissions().readonly() => {
+            return Err(cannot(io::Error::from(ErrorKind::PermissionDenied)).hint("the file is read-only"));
+        }
+        _ => {}
+    }
+    if path.file_name().is_none() {
+        return Err(cannot(io::Error::from(ErrorKind::InvalidInput)).hint("name a file"));
+    }
+    // What a link points to is replaced, not the link.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".raudal-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Less the umask, as for any new file; the default of temporary files would hide it from everyone else.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let aside = builder.tempfile_in(folder).map_err(|error| {
+        let missing = error.kind() == ErrorKind::NotFound;
+        // `tempfile` wraps the error with the temporary name, which says nothing to anyone.
+        let kind = error.kind();
+        let error = Error::io(format!("cannot write: {}", path.display()), error.raw_os_error().map_or(kind.into(), io::Error::from_raw_os_error));
+        if missing { error.hint(format!("there is no such folder: {}", folder.display())) } else { error }
+    })?;
+    Ok(To::Aside(BufWriter::with_capacity(BUFFER, aside), path))
+}
+
+fn rename(writer: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+    let aside = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+    if let Ok(before) = fs::metadata(path) {
+        // A file that is replaced keeps who may read it. Where that cannot be, the default is no harm.
+        let _ = aside.as_file().set_permissions(before.permissions());
+    }
+    aside.as_file().sync_all()?;
+    aside.persist(path).map_err(|error| error.error)?;
+    // The name itself lasts once its folder is synced, where folders can be.
+    if cfg!(unix)
+        && let Some(folder) = path.parent()
+        && let Ok(folder) = File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+    {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
