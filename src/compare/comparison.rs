@@ -1,0 +1,95 @@
+//! What a comparison measured, and what follows from it. Every figure is worked out from the single runs.
+
+use super::stats::{SpeedUp, Summary};
+use crate::pool::{JobReport, RunReport};
+use std::time::Duration;
+
+/// A workload, measured at several levels. It exists only if all its runs gave the same result.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The workload's name.
+    pub workload: String,
+    /// The digest of the result, the same for every run.
+    pub digest: String,
+    /// Rows in the result.
+    pub rows: u64,
+    /// Warm-up runs of each level, which are not among `levels`.
+    pub warmup: u32,
+    /// The level that the others are compared with.
+    pub baseline: usize,
+    /// The levels, in the order they were asked for.
+    pub levels: Vec<Level>,
+}
+
+/// The measured runs of one level.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Level {
+    /// At most so many jobs in flight.
+    pub jobs: usize,
+    /// The runs, in the order they were made.
+    pub runs: Vec<Measured>,
+}
+
+/// One measured run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Measured {
+    /// Which of all runs it was, from 1, warm-up included.
+    pub turn: u64,
+    /// From the call of the workload to its answer.
+    pub wall: Duration,
+    /// What the workload reports of it.
+    pub report: RunReport,
+    /// What became of each job, if the workload kept it: for a timeline.
+    pub jobs: Vec<JobReport>,
+}
+
+impl Comparison {
+    /// The level with so many jobs.
+    pub fn level(&self, jobs: usize) -> Option<&Level> {
+        self.levels.iter().find(|level| level.jobs == jobs)
+    }
+
+    /// The speed-up of a level over the baseline: the ratio of their mean times. `None` for the baseline itself.
+    pub fn speed_up(&self, level: &Level) -> Option<SpeedUp> {
+        let baseline = self.level(self.baseline).filter(|baseline| baseline.jobs != level.jobs)?;
+        SpeedUp::of(&baseline.summary()?, &level.summary()?)
+    }
+}
+
+impl Level {
+    /// The wall times of its runs.
+    pub fn walls(&self) -> Vec<Duration> {
+        self.runs.iter().map(|run| run.wall).collect()
+    }
+
+    /// The wall times of its runs, summed up.
+    pub fn summary(&self) -> Option<Summary> {
+        Summary::of(&self.walls())
+    }
+
+    /// How many jobs ran at once on average: the sum of all job times over the sum of all wall times.
+    pub fn overlap(&self) -> Option<f64> {
+        let jobs: f64 = self.runs.iter().map(|run| run.report.job_time.as_secs_f64()).sum();
+        self.seconds().map(|wall| jobs / wall)
+    }
+
+    /// The most jobs that were in flight at one moment of any run.
+    pub fn peak_in_flight(&self) -> usize {
+        self.runs.iter().map(|run| run.report.peak_in_flight).max().unwrap_or(0)
+    }
+
+    /// Bytes per second over all runs; `None` if the workload counts no bytes.
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        let bytes: u64 = self.runs.iter().map(|run| run.report.bytes).sum();
+        self.seconds().filter(|_| bytes > 0).map(|wall| bytes as f64 / wall)
+    }
+
+    /// The sum of all wall times, unless there is nothing to divide by.
+    fn seconds(&self) -> Option<f64> {
+        let wall: f64 = self.runs.iter().map(|run| run.wall.as_secs_f64()).sum();
+        (wall > 0.0).then_some(wall)
+    }
+}

@@ -1,0 +1,145 @@
+//! The runs themselves: warm-up, then the levels in turn, each result proved equal to the first.
+
+use super::comparison::{Comparison, Level, Measured};
+use super::plan::{Plan, Turn, Watch, jobs};
+use crate::workload::{Run, Workload};
+use crate::{Error, Kind, Result};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Runs a workload at the levels of a plan, and measures it.
+///
+/// It is fair as far as it can be: the same code at each level, warm-up runs that are not counted, levels that take
+/// turns run by run, and a result that is proved to be the same every time, warm-up included.
+///
+/// # Errors
+///
+/// - [`Kind::Checksum`] if a run gave another result than the first, or a job of it failed: times of unlike work are
+///   not compared. The message names the level, the run, and the first part that differs where the workload tells.
+/// - [`Kind::Cancelled`] if `cancel` was cancelled. The run in flight is awaited first.
+/// - What the workload itself returns.
+///
+/// ```
+/// # use futures::future::BoxFuture;
+/// # use raudal::pool::{Observer, RunReport};
+/// # use raudal::workload::{Run, Workload};
+/// # use std::sync::Arc;
+/// use raudal::compare::{Plan, compare};
+/// use tokio_util::sync::CancellationToken;
+///
+/// # struct Nothing;
+/// # impl Workload for Nothing {
+/// #     fn name(&self) -> &str { "nothing" }
+/// #     fn run<'a>(&'a self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'a, raudal::Result<Run>> {
+/// #         Box::pin(async { Ok(Run::new(RunReport::default(), "empty")) })
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> raudal::Result<()> {
+/// let plan = Plan::new([1, 10])?.runs(2)?;
+/// let comparison = compare(&Nothing, &plan, &(), CancellationToken::new()).await?;
+/// assert_eq!(comparison.levels.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn compare(
+    workload: &dyn Workload,
+    plan: &Plan,
+    watch: &dyn Watch,
+    cancel: CancellationToken,
+) -> Result<Comparison> {
+    cancel.run_until_cancelled(workload.prepare()).await.ok_or_else(cancelled)??;
+
+    let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
+    let mut first: Option<(Turn, Run)> = None;
+    for turn in plan.schedule() {
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let observer = watch.begin(&turn);
+        let begin = Instant::now();
+        let result = workload.run(turn.jobs, observer, cancel.child_token()).await;
+        let wall = begin.elapsed();
+        // What a cancelled run returns, or how far it came, says nothing about the workload.
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let run = result?;
+        check_jobs(&turn, &run)?;
+        if let Some((first_turn, first_run)) = &first {
+            check_equal(first_turn, first_run, &turn, &run)?;
+        }
+        watch.done(&turn, wall);
+        let (report, jobs) = (run.report.clone(), run.jobs.clone());
+        first.get_or_insert((turn, run));
+        if let Some(level) = levels.iter_mut().find(|level| level.jobs == turn.jobs).filter(|_| !turn.warmup) {
+            level.runs.push(Measured { turn: turn.number, wall, report, jobs });
+        }
+    }
+    let (digest, rows) = first.map(|(_, run)| (run.digest, run.rows)).unwrap_or_default();
+    Ok(Comparison {
+        workload: workload.name().to_owned(),
+        digest,
+        rows,
+        warmup: plan.warmups(),
+        baseline: plan.baseline(),
+        levels,
+    })
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the comparison was cancelled; nothing is concluded from a part of it")
+}
+
+/// A run that left out some of the work is not faster.
+fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
+    let report = &run.report;
+    if report.failed == 0 && report.cancelled == 0 {
+        return Ok(());
+    }
+    let kinds: Vec<String> = report.failures.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    let first = run.jobs.iter().find_map(|job| Some(format!("; the first: {}: {}", job.label, job.error.as_ref()?)));
+    Err(Error::new(
+        Kind::Checksum,
+        format!(
+            "{turn}: not every job succeeded, so there is nothing to compare: {} failed, {} cancelled, of {}{kinds}{}",
+            report.failed,
+            report.cancelled,
+            report.total(),
+            crate::error::printable(&first.unwrap_or_default()),
+        ),
+    )
+    .hint("run the workload by itself until it works, or with fewer jobs if the other side refuses so many"))
+}
+
+/// Whether two runs gave the same.
+fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result<()> {
+    let same_parts = first.parts == run.parts;
+    if first.digest == run.digest && first.rows == run.rows && same_parts {
+        return Ok(());
+    }
+    let place = if same_parts { String::new() } else { format!("; {}", first_difference(first, run)) };
+    Err(Error::new(
+        Kind::Checksum,
+        format!(
+            "{turn}: the result differs from that of run {} ({}), so there is nothing to compare: {} rows, digest {}, \
+             instead of {} rows, digest {}{place}",
+            first_turn.number,
+            jobs(first_turn.jobs),
+            run.rows,
+            run.digest,
+            first.rows,
+            first.digest,
+        ),
+    )
+    .hint("the data may have changed between the runs, or the workload depends on the order of its jobs"))
+}
+
+fn first_difference(first: &Run, run: &Run) -> String {
+    match first.parts.iter().zip(&run.parts).find(|(a, b)| a != b) {
+        Some((a, b)) if a.label == b.label => format!("the first part that differs: {}", a.label),
+        Some((a, b)) => format!("the first part that differs: {} instead of {}", b.label, a.label),
+        None => format!("{} parts instead of {}", run.parts.len(), first.parts.len()),
+    }
+}

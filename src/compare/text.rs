@@ -1,0 +1,154 @@
+//! A comparison as a table for people: on a terminal, and in Markdown.
+
+use super::comparison::{Comparison, Level};
+use super::plan::jobs;
+use crate::units;
+use std::fmt::Write as _;
+use std::time::Duration;
+use unicode_width::UnicodeWidthStr as _;
+
+const HEADINGS: [&str; 7] = ["jobs", "mean ± σ", "min … max", "speed-up", "overlap", "peak", "throughput"];
+
+/// The comparison as an aligned table, with its warnings below.
+///
+/// `overlap` is how many jobs ran at once on average, `peak` how many at most. What is undefined is a dash.
+#[must_use]
+pub fn render_text(comparison: &Comparison) -> String {
+    let rows = table(comparison);
+    let mut out = heading(comparison) + "\n\n";
+    let widths: Vec<usize> = (0..HEADINGS.len())
+        .map(|i| rows.iter().map(|row| row[i].width()).chain([HEADINGS[i].width()]).max().unwrap_or(0))
+        .collect();
+    for row in std::iter::once(&HEADINGS.map(str::to_owned)).chain(&rows) {
+        // Padded by hand: `{:>width$}` counts characters and not columns.
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| " ".repeat(width - cell.width()) + cell).collect();
+        out += "  ";
+        out += cells.join("   ").trim_end();
+        out.push('\n');
+    }
+    let warnings = comparison.warnings();
+    if !warnings.is_empty() {
+        out.push('\n');
+    }
+    for warning in warnings {
+        let _ = writeln!(out, "warning: {warning}");
+    }
+    out
+}
+
+/// The comparison as a Markdown table, with its warnings as a list.
+#[must_use]
+pub fn to_markdown(comparison: &Comparison) -> String {
+    let mut out = heading(comparison) + "\n\n";
+    let _ = writeln!(out, "| {} |", HEADINGS.join(" | "));
+    out += &("|".to_owned() + &"---:|".repeat(HEADINGS.len()) + "\n");
+    for row in table(comparison) {
+        let _ = writeln!(out, "| {} |", row.join(" | "));
+    }
+    let warnings = comparison.warnings();
+    if !warnings.is_empty() {
+        out.push('\n');
+    }
+    for warning in warnings {
+        let _ = writeln!(out, "- warning: {warning}");
+    }
+    out
+}
+
+fn heading(comparison: &Comparison) -> String {
+    let runs = comparison.levels.first().map_or(0, |level| level.runs.len());
+    let times = |n: usize, of: &str| format!("{n} {of}{}", if n == 1 { "" } else { "s" });
+    let warmup = match comparison.warmup {
+        0 => "without warm-up".to_owned(),
+        n => format!("after {}", times(n as usize, "warm-up run")),
+    };
+    format!(
+        "{}: {} of each level {warmup}; the result was the same every time ({})",
+        comparison.workload,
+        times(runs, "run"),
+        times(comparison.rows as usize, "row"),
+    )
+}
+
+fn table(comparison: &Comparison) -> Vec<[String; 7]> {
+    // One unit for all, so that columns can be compared at a glance: that of the shortest mean.
+    let shortest = comparison.levels.iter().filter_map(Level::summary).map(|summary| summary.mean).min();
+    let unit = Unit::of(shortest.unwrap_or_default());
+    comparison.levels.iter().map(|level| row(comparison, level, unit)).collect()
+}
+
+fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 7] {
+    let dash = || "–".to_owned();
+    let summary = level.summary();
+    let mean = summary.map_or_else(dash, |summary| match summary.stddev {
+        Some(stddev) => format!("{} ± {} {}", unit.number(summary.mean), unit.number(stddev), unit.name()),
+        None => format!("{} {}", unit.number(summary.mean), unit.name()),
+    });
+    let range = summary.map_or_else(dash, |summary| {
+        format!("{} … {} {}", unit.number(summary.min), unit.number(summary.max), unit.name())
+    });
+    let speed_up = match comparison.speed_up(level) {
+        _ if level.jobs == comparison.baseline => "1".to_owned(),
+        Some(speed_up) => match speed_up.uncertainty {
+            Some(uncertainty) => format!("{:.2} ± {uncertainty:.2}", speed_up.ratio),
+            None => format!("{:.2}", speed_up.ratio),
+        },
+        None => dash(),
+    };
+    [
+        level.jobs.to_string(),
+        mean,
+        range,
+        speed_up,
+        level.overlap().map_or_else(dash, |overlap| format!("{overlap:.2}")),
+        level.peak_in_flight().to_string(),
+        level.bytes_per_second().map_or_else(dash, units::rate),
+    ]
+}
+
+/// The unit of the times in a table.
+#[derive(Clone, Copy)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+impl Unit {
+    fn of(shortest: Duration) -> Self {
+        if shortest >= Duration::from_secs(1) { Self::Seconds } else { Self::Milliseconds }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Milliseconds => "ms",
+        }
+    }
+
+    fn number(self, time: Duration) -> String {
+        match self {
+            Self::Seconds => format!("{:.3}", time.as_secs_f64()),
+            Self::Milliseconds => format!("{:.1}", time.as_secs_f64() * 1e3),
+        }
+    }
+}
+
+/// The one sentence that a comparison comes to, for the end of a report: each level against the baseline.
+///
+/// Empty if there is but one level. A speed-up that is not established is not called one.
+#[must_use]
+pub fn conclusion(comparison: &Comparison) -> String {
+    let mut lines = Vec::new();
+    for level in &comparison.levels {
+        let Some(speed_up) = comparison.speed_up(level) else { continue };
+        let (level, baseline) = (jobs(level.jobs), jobs(comparison.baseline));
+        let verdict = match speed_up.is_established() {
+            Some(false) => format!("{level}: no difference to {baseline} is established"),
+            _ if speed_up.ratio >= 1.0 => format!("{level}: {:.2} times as fast as {baseline}", speed_up.ratio),
+            _ => format!("{level}: slower than {baseline}, {:.2} times as fast", speed_up.ratio),
+        };
+        lines.push(verdict);
+    }
+    lines.join("\n")
+}

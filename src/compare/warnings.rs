@@ -1,0 +1,182 @@
+//! What makes a figure doubtful, and what to do about it.
+
+use super::comparison::{Comparison, Level};
+use super::plan::jobs;
+use super::stats::{SpeedUp, robust_scores};
+use crate::units;
+use std::fmt;
+use std::time::Duration;
+
+/// Runs shorter than this measure the start of tasks and the clock as much as the work.
+const SHORT: Duration = Duration::from_millis(5);
+/// A run whose robust score is beyond this is a stray one. Ten times the usual limit of 1.4826 deviations, as hyperfine
+/// has it: with a handful of runs, anything less would warn of chance.
+const STRAY: f64 = 14.826;
+/// A deviation beyond this share of the mean leaves a speed-up with hardly one sure figure.
+const SPREAD: f64 = 0.25;
+
+/// A reason to doubt what was measured. It reads as a sentence, with what to do.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Each level was measured once: there is no deviation.
+    SingleRun,
+    /// Runs are too short to say much.
+    Short {
+        /// The level.
+        jobs: usize,
+        /// The shortest run.
+        min: Duration,
+    },
+    /// The first run was much slower than the others: something was not warm.
+    SlowFirst {
+        /// The level.
+        jobs: usize,
+        /// The first run.
+        first: Duration,
+        /// The median of all.
+        median: Duration,
+    },
+    /// Some runs lie far from the others, or all are widely spread.
+    Spread {
+        /// The level.
+        jobs: usize,
+        /// Runs that lie far off; 0 if it is the spread of all.
+        strays: usize,
+        /// The deviation over the mean.
+        relative: f64,
+    },
+    /// The difference is within the uncertainty.
+    NotEstablished {
+        /// The level.
+        jobs: usize,
+        /// The level that it is compared with.
+        baseline: usize,
+        /// The speed-up.
+        speed_up: SpeedUp,
+    },
+    /// Jobs were retried, and their waits count as time.
+    Retried {
+        /// The level.
+        jobs: usize,
+        /// Attempts beyond the first, in all runs.
+        retries: u64,
+    },
+}
+
+impl Warning {
+    /// Which warning it is, as one word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::SingleRun => "single-run",
+            Self::Short { .. } => "short",
+            Self::SlowFirst { .. } => "slow-first",
+            Self::Spread { .. } => "spread",
+            Self::NotEstablished { .. } => "not-established",
+            Self::Retried { .. } => "retried",
+        }
+    }
+
+    /// The level it is about, if it is about one.
+    pub fn level(&self) -> Option<usize> {
+        match self {
+            Self::SingleRun => None,
+            Self::Short { jobs, .. }
+            | Self::SlowFirst { jobs, .. }
+            | Self::Spread { jobs, .. }
+            | Self::NotEstablished { jobs, .. }
+            | Self::Retried { jobs, .. } => Some(*jobs),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SingleRun => {
+                f.write_str("each level was measured once, so nothing is known of the spread; measure more runs (-r 5)")
+            }
+            Self::Short { jobs: n, min } => write!(
+                f,
+                "{}: a run of {} measures the starting of it as much as the work; give it more work",
+                jobs(*n),
+                units::duration(*min)
+            ),
+            Self::SlowFirst { jobs: n, first, median } => write!(
+                f,
+                "{}: the first run took {}, the median is {}; something was cold, so warm up more (-w 3)",
+                jobs(*n),
+                units::duration(*first),
+                units::duration(*median)
+            ),
+            Self::Spread { jobs: n, strays: 0, relative } => write!(
+                f,
+                "{}: the runs spread widely, by {:.0} % of their mean; measure more runs, on a quieter machine or network",
+                jobs(*n),
+                relative * 100.0
+            ),
+            Self::Spread { jobs: n, strays, .. } => write!(
+                f,
+                "{}: far from the other runs: {strays}; something else was going on, so measure again",
+                jobs(*n)
+            ),
+            Self::NotEstablished { jobs: n, baseline, speed_up } => write!(
+                f,
+                "{} against {}: the difference is within the uncertainty, so no speed-up is established ({:.2} ± {:.2}); \
+                 measure more runs",
+                jobs(*n),
+                jobs(*baseline),
+                speed_up.ratio,
+                speed_up.uncertainty.unwrap_or_default()
+            ),
+            Self::Retried { jobs: n, retries } => write!(
+                f,
+                "{}: waits for retries count as time: {retries}; see why attempts fail (-v), or use fewer jobs",
+                jobs(*n)
+            ),
+        }
+    }
+}
+
+impl Comparison {
+    /// What makes its figures doubtful.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if self.levels.iter().all(|level| level.runs.len() == 1) {
+            warnings.push(Warning::SingleRun);
+        }
+        for level in &self.levels {
+            of_level(level, &mut warnings);
+            let speed_up = self.speed_up(level).filter(|speed_up| speed_up.is_established() == Some(false));
+            warnings.extend(speed_up.map(|speed_up| Warning::NotEstablished {
+                jobs: level.jobs,
+                baseline: self.baseline,
+                speed_up,
+            }));
+        }
+        warnings
+    }
+}
+
+fn of_level(level: &Level, warnings: &mut Vec<Warning>) {
+    let (jobs, walls) = (level.jobs, level.walls());
+    let Some(summary) = level.summary() else { return };
+    if summary.min < SHORT {
+        warnings.push(Warning::Short { jobs, min: summary.min });
+    }
+    let scores = robust_scores(&walls);
+    let strays = scores.iter().filter(|score| score.abs() > STRAY).count();
+    let relative = match summary.stddev {
+        Some(stddev) if !summary.mean.is_zero() => stddev.as_secs_f64() / summary.mean.as_secs_f64(),
+        _ => 0.0,
+    };
+    if scores.first().is_some_and(|score| *score > STRAY) {
+        warnings.push(Warning::SlowFirst { jobs, first: walls[0], median: summary.median });
+    } else if strays > 0 || relative > SPREAD {
+        warnings.push(Warning::Spread { jobs, strays, relative });
+    }
+    let retries = level.runs.iter().map(|run| run.report.retries()).sum();
+    if retries > 0 {
+        warnings.push(Warning::Retried { jobs, retries });
+    }
+}
