@@ -1,0 +1,214 @@
+//! What a scripted server answers: pieces of bytes, gates between them, and an end.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+/// One answer to one request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub(super) status: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<Step>,
+    pub(super) framing: Framing,
+    pub(super) end: End,
+}
+
+/// How the client is told where the body ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// By its length, or by a length that is not so.
+    Length(usize),
+    Chunked,
+    /// By the end of the connection, as in HTTP/1.0.
+    Close,
+    /// The steps are all there is: no head is written.
+    Raw,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Shared, not copied: a test of memory counts the client's alone.
+    Send(Bytes),
+    /// The head goes out, then the gate is waited for.
+    Wait(Gate),
+    /// The gate is waited for, head and all.
+    Hold(Gate),
+}
+
+/// What happens to the connection after the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It waits for the next request.
+    Keep,
+    /// It is closed in good order.
+    Close,
+    /// It is reset: a real RST.
+    Reset,
+    /// Nothing more comes until the client hangs up or the server is dropped.
+    Stall,
+}
+
+impl Answer {
+    /// 200 with this body and its right length.
+    pub fn ok(body: impl AsRef<[u8]>) -> Self {
+        Self::status(200, body)
+    }
+
+    /// Any status with this body. The reason phrase is not looked at by anyone.
+    pub fn status(code: u16, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        Self {
+            status: format!("{code} Said So"),
+            headers: Vec::new(),
+            framing: Framing::Length(body.len()),
+            body: vec![Step::Send(Bytes::copy_from_slice(body))],
+            end: End::Keep,
+        }
+    }
+
+    /// A redirect by 302.
+    pub fn redirect(to: impl AsRef<str>) -> Self {
+        Self::status(302, "moved").header("Location", to)
+    }
+
+    /// 200 with an HTML page, as INEGI answers a missing file.
+    pub fn page(title: &str) -> Self {
+        Self::ok(format!("<!DOCTYPE html>\r\n<html><head><title>{title}</title></head><body>...</body></html>"))
+            .header("Content-Type", "text/html; charset=utf-8")
+    }
+
+    /// 200 with nothing in it.
+    pub fn empty() -> Self {
+        Self::ok("")
+    }
+
+    /// 200 that announces `length` bytes, sends this body and closes.
+    pub fn short(body: impl AsRef<[u8]>, length: usize) -> Self {
+        Self { framing: Framing::Length(length), end: End::Close, ..Self::ok(body) }
+    }
+
+    /// 200 that announces `length` bytes, sends this body and resets the connection.
+    pub fn reset_after(body: impl AsRef<[u8]>, length: usize) -> Self {
+        Self { end: End::Reset, ..Self::short(body, length) }
+    }
+
+    /// 200 that announces `length` bytes, sends this body and then nothing.
+    pub fn stall_after(body: impl AsRef<[u8]>, length: usize) -> Self {
+        Self { end: End::Stall, ..Self::short(body, length) }
+    }
+
+    /// No answer: the connection is reset once the request is read.
+    pub fn reset() -> Self {
+        Self { end: End::Reset, ..Self::raw("") }
+    }
+
+    /// No answer: the connection is closed once the request is read.
+    pub fn close() -> Self {
+        Self::raw("")
+    }
+
+    /// No answer, not even an end.
+    pub fn stall() -> Self {
+        Self { end: End::Stall, ..Self::raw("") }
+    }
+
+    /// These bytes in place of an answer, head and all; then the connection is closed.
+    pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
+        Self { framing: Framing::Raw, end: End::Close, ..Self::ok(bytes) }
+    }
+
+    /// 200 in chunks of this size, without a length.
+    pub fn chunked(body: impl AsRef<[u8]>, size: usize) -> Self {
+        let body = body.as_ref().chunks(size).map(|piece| Step::Send(Bytes::copy_from_slice(piece))).collect();
+        Self { framing: Framing::Chunked, body, ..Self::ok("") }
+    }
+
+    /// 200 whose body ends with the connection.
+    pub fn until_close(body: impl AsRef<[u8]>) -> Self {
+        Self { framing: Framing::Close, end: End::Close, ..Self::ok(body) }
+    }
+
+    /// 200 in pieces of this size, each of which waits for the gate to let it through.
+    pub fn drip(body: impl AsRef<[u8]>, size: usize, gate: &Gate) -> Self {
+        let body = body.as_ref();
+        let pieces = body
+            .chunks(size)
+            .flat_map(|piece| [Step::Wait(gate.clone()), Step::Send(Bytes::copy_from_slice(piece))])
+            .collect();
+        Self { framing: Framing::Length(body.len()), body: pieces, ..Self::ok("") }
+    }
+
+    /// The same answer, head and all, once the gate lets it through.
+    pub fn behind(mut self, gate: &Gate) -> Self {
+        self.body.insert(0, Step::Hold(gate.clone()));
+        self
+    }
+
+    /// The same answer with one header more.
+    pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The same answer, but the connection closes in good order after it: a chunked body loses its last chunk.
+    pub fn then_close(mut self) -> Self {
+        self.end = End::Close;
+        self
+    }
+
+    /// The head, as it goes over the wire.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let mut head = match self.framing {
+            Framing::Raw => return Vec::new(),
+            _ => format!("HTTP/1.1 {}\r\n", self.status),
+        };
+        match self.framing {
+            Framing::Length(length) => head += &format!("Content-Length: {length}\r\n"),
+            Framing::Chunked => head += "Transfer-Encoding: chunked\r\n",
+            _ => {}
+        }
+        if self.end == End::Close {
+            head += "Connection: close\r\n";
+        }
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        (head + "\r\n").into_bytes()
+    }
+}
+
+/// Holds answers back until the test lets them through. Clones are the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    /// A gate that is shut.
+    pub fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets so many answers, or pieces of them, through.
+    pub fn let_through(&self, count: usize) {
+        self.0.add_permits(count);
+    }
+
+    /// Lets everything through from now on.
+    pub fn open(&self) {
+        // A closed semaphore holds nobody.
+        self.0.close();
+    }
+
+    pub(super) async fn pass(&self) {
+        if let Ok(permit) = self.0.acquire().await {
+            permit.forget();
+        }
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}

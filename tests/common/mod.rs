@@ -1,0 +1,25 @@
+//! What the tests share: a server that misbehaves on purpose, archives made in memory, and the program itself.
+//!
+//! - [`Server`] answers each path with a script, on a port of its own choosing and a thread of its own, so that tests
+//!   with and without a runtime can use it; it remembers what it was asked.
+//! - [`Gate`] holds an answer back until the test says so: nothing here sleeps.
+//! - [`zip`] and [`gzip`] make archives.
+//! - [`raudal`] runs the program in a clean environment and waits for it, but not for ever.
+
+// Every test file includes this module, and none uses all of it.
+#![allow(dead_code, unused_imports, unreachable_pub, missing_docs)]
+
+mod answer;
+mod archive;
+mod program;
+mod server;
+
+pub use answer::{Answer, Gate};
+pub use archive::{gzip, zip};
+pub use program::{Finished, Program, raudal};
+pub use server::{Request, Server};
+
+use std::time::Duration;
+
+/// How long anything that should happen is waited for before the test is given up: long, as machines may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);

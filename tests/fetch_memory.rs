@@ -1,0 +1,42 @@
+//! Memory stays flat: 32 bodies of 4 MB at once take no more than was promised. Alone in its file, as the peak is
+//! the whole process's.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::{Answer, Gate, Server};
+use futures::future::join_all;
+use raudal::fetch::{Client, Expect, Options};
+use raudal::source::Location;
+
+/// The most memory this process ever had, in MiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_two_bodies_at_once_stay_under_48_mib() {
+    let gate = Gate::new();
+    let server = Server::with("/a", [Answer::ok(vec![b'x'; 4_000_000]).behind(&gate)]);
+    let client = Client::new(&Options::default()).expect("a client");
+    let location = Location::parse(&server.url("/a")).expect("a URL");
+    let fetches = (0..32).map(|_| {
+        let (client, location) = (client.clone(), location.clone());
+        tokio::spawn(async move { client.fetch(&location, Expect::Table, &()).await })
+    });
+    let fetches: Vec<_> = fetches.collect();
+    let server = tokio::task::spawn_blocking(move || {
+        server.wait_for_in_flight(32);
+        gate.open();
+        server
+    });
+    let server = server.await.expect("32 at once");
+    let bodies: Vec<_> = join_all(fetches).await.into_iter().map(|body| body.expect("no panic")).collect();
+    assert!(bodies.iter().all(|body| body.as_ref().is_ok_and(|body| body.len() == 4_000_000)));
+    assert_eq!(server.peak(), 32);
+    // 4 MB of it are the server's.
+    assert!(peak() < 48, "the peak was {} MiB", peak());
+}
