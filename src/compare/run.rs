@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 /// # struct Nothing;
 /// # impl Workload for Nothing {
 /// #     fn name(&self) -> &str { "nothing" }
-/// #     fn run<'a>(&'a self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'a, raudal::Result<Run>> {
+/// #     fn run(&self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, raudal::Result<Run>> {
 /// #         Box::pin(async { Ok(Run::new(RunReport::default(), "empty")) })
 /// #     }
 /// # }

@@ -44,23 +44,18 @@ fn report(jobs: usize) -> RunReport {
 }
 
 impl Workload for Fake {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "fake"
     }
 
-    fn prepare<'a>(&'a self) -> BoxFuture<'a, Result<()>> {
+    fn prepare(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
             self.prepared.fetch_add(1, Ordering::Relaxed);
             Ok(())
         })
     }
 
-    fn run<'a>(
-        &'a self,
-        jobs: usize,
-        observer: Arc<dyn Observer>,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'a, Result<Run>> {
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
         Box::pin(async move {
             let run = self.calls.lock().unwrap().len();
             self.calls.lock().unwrap().push(jobs);

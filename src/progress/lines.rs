@@ -295,6 +295,15 @@ mod tests {
     }
 
     #[test]
+    fn colours_change_nothing_but_the_colour() {
+        let strip = |lines: Vec<String>| lines.join("\n").replace("\u{1b}[36m", "").replace("\u{1b}[0m", "");
+        let model = model(3);
+        let coloured = frame(&model, at(1000), 80, 24, true);
+        assert!(coloured.iter().all(|line| line.starts_with("\u{1b}[36m")));
+        assert_eq!(strip(coloured), frame(&model, at(1000), 80, 24, false).join("\n"));
+    }
+
+    #[test]
     fn more_than_eight_in_flight_are_counted_and_the_oldest_are_shown() {
         let lines = frame(&model(20), at(1000), 100, 24, false);
         assert_eq!(lines.len(), 10);

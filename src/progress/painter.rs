@@ -48,8 +48,8 @@ impl Painter {
             }
             self.screen.add(bar)
         });
+        // Draws as well, unless it was drawn too often of late; then the next tick does.
         bar.set_message(lines.join("\n"));
-        bar.force_draw();
     }
 
     /// Takes the lines off the screen. The cursor stands where the first of them began.

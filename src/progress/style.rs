@@ -62,6 +62,7 @@ pub enum Verbosity {
 
 /// What the surroundings say, handed in so that the decision itself is pure.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // four independent facts, not a state machine in disguise
 pub(super) struct Surroundings {
     pub(super) terminal: bool,
     pub(super) dumb: bool,

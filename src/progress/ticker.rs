@@ -42,7 +42,7 @@ impl Ticker {
                 .name("progress".to_owned())
                 .spawn(move || {
                     while signal.wait(interval) {
-                        tick()
+                        tick();
                     }
                 })
                 .ok();

@@ -27,12 +27,12 @@ use tokio_util::sync::CancellationToken;
 ///         "nothing"
 ///     }
 ///
-///     fn run<'a>(
-///         &'a self,
+///     fn run(
+///         &self,
 ///         _jobs: usize,
 ///         _observer: Arc<dyn Observer>,
 ///         _cancel: CancellationToken,
-///     ) -> BoxFuture<'a, Result<Run>> {
+///     ) -> BoxFuture<'_, Result<Run>> {
 ///         Box::pin(async { Ok(Run::new(RunReport::default(), "empty")) })
 ///     }
 /// }
@@ -44,7 +44,7 @@ pub trait Workload: Send + Sync {
     /// Makes ready, once, before anything is timed: starts the server, makes the data, opens the database.
     ///
     /// The future may be dropped half-way when the comparison is cancelled.
-    fn prepare<'a>(&'a self) -> BoxFuture<'a, Result<()>> {
+    fn prepare(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
     }
 
@@ -52,13 +52,8 @@ pub trait Workload: Send + Sync {
     ///
     /// What is returned must not depend on `jobs`, but for the times in the report. When `cancel` is cancelled, the run
     /// stops what is in flight, awaits it, and returns [`Kind::Cancelled`](crate::Kind::Cancelled). Failed jobs are
-    /// data in the report, not an `Err`; the comparison refuses such a run itself, and says which jobs it were.
-    fn run<'a>(
-        &'a self,
-        jobs: usize,
-        observer: Arc<dyn Observer>,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'a, Result<Run>>;
+    /// data in the report, not an `Err`; the comparison refuses such a run itself, and names the first job that failed if the run kept its jobs.
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>>;
 }
 
 /// What one run of a workload gave.
