@@ -5,6 +5,7 @@
 
 use indicatif::TermLike;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use unicode_width::UnicodeWidthChar as _;
 
@@ -14,6 +15,7 @@ pub(super) struct Screen {
     width: usize,
     height: usize,
     grid: Arc<Mutex<Grid>>,
+    gone: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -25,7 +27,7 @@ struct Grid {
 
 impl Screen {
     pub(super) fn new(width: u16, height: u16) -> Self {
-        Self { width: width.into(), height: height.into(), grid: Arc::default() }
+        Self { width: width.into(), height: height.into(), grid: Arc::default(), gone: Arc::default() }
     }
 
     /// What stands on it, scrolled-off lines included, without blanks at the ends.
@@ -40,6 +42,15 @@ impl Screen {
     pub(super) fn cursor(&self) -> (usize, usize) {
         let grid = self.grid();
         (grid.row, grid.column)
+    }
+
+    /// From now on, whatever is done to it fails.
+    pub(super) fn hang_up(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
+    fn there(&self) -> io::Result<()> {
+        if self.gone.load(Ordering::Relaxed) { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
     fn grid(&self) -> MutexGuard<'_, Grid> {
@@ -75,12 +86,13 @@ impl Screen {
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.there()?;
         self.put(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.there()
     }
 }
 
@@ -94,39 +106,46 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.there()?;
         let mut grid = self.grid();
         grid.row = grid.row.checked_sub(n).expect("the cursor stays on the screen");
         Ok(())
     }
 
     fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.there()?;
         self.grid().row += n;
         Ok(())
     }
 
     fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.there()?;
         self.grid().column += n;
         Ok(())
     }
 
     fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.there()?;
         let mut grid = self.grid();
         grid.column = grid.column.saturating_sub(n);
         Ok(())
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
+        self.there()?;
         self.put(text);
         self.put("\n");
         Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
+        self.there()?;
         self.put(text);
         Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
+        self.there()?;
         let mut grid = self.grid();
         let row = grid.row;
         if let Some(line) = grid.lines.get_mut(row) {
@@ -137,6 +156,6 @@ impl TermLike for Screen {
     }
 
     fn flush(&self) -> io::Result<()> {
-        Ok(())
+        self.there()
     }
 }

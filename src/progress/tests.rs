@@ -341,6 +341,19 @@ fn a_closed_stderr_is_no_error() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_in_the_middle_is_no_error() {
+    let show = Show::on_terminal(80, 24, Verbosity::Normal);
+    show.start(2).half_way(0);
+    show.after(1000);
+    show.screen.hang_up();
+    show.half_way(1).end_job(0, Outcome::Failed);
+    show.after(1000);
+    show.progress.suspend(|| show.progress.note("nobody hears"));
+    show.end();
+    show.progress.finish();
+}
+
+#[test]
 fn a_panic_in_a_suspended_writer_leaves_the_screen_in_order() {
     let show = Show::on_terminal(80, 24, Verbosity::Normal);
     show.start(1).half_way(0);
