@@ -1,1 +1,4 @@
-//! origin
+//! The embedded origin.
+mod pack;
+mod synth;
+pub use synth::archive;

@@ -1,0 +1,27 @@
+//! Tiny archives: one CSV of four rows, as many of them as there are numbers, for runs over very many inputs.
+
+use super::rng::Rng;
+use crate::Result;
+use crate::origin::pack::{Member, pack};
+use crate::source::Catalogue;
+use std::fmt::Write as _;
+
+/// The columns: keys, names and one figure of the large files.
+const HEADER: &str = "ENTIDAD,NOM_ENT,MUN,NOM_MUN,LOC,NOM_LOC,POBTOT";
+
+/// The bytes of `tiny_<number>.zip`.
+pub(in crate::origin) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
+    let entities = Catalogue::iter_2020().entities();
+    let entity = &entities[(number % entities.len() as u64) as usize];
+    let mut rng = Rng::new(seed ^ 0x7174_6E79, number);
+    let people = [1 + rng.below(50_000), 1 + rng.below(500)];
+    let sum = people[0] + people[1];
+    let (code, name) = (&entity.code, &entity.name);
+    let mut csv = format!("\u{feff}{HEADER}\r\n");
+    // Writing to a String cannot fail.
+    let _ = write!(csv, "{code},{name},000,Total de la entidad {name},0000,Total de la Entidad,{sum}\r\n");
+    let _ = write!(csv, "{code},{name},001,Primero,0000,Total del Municipio,{sum}\r\n");
+    let _ = write!(csv, "{code},{name},001,Primero,0001,Cabecera,{}\r\n", people[0]);
+    let _ = write!(csv, "{code},{name},001,Primero,0002,\"El Cerro (Norte, Sur)\",{}\r\n", people[1]);
+    pack(&[Member::new(format!("tiny_{number}.csv"), &[csv.as_bytes()])])
+}
