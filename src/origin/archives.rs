@@ -1,0 +1,162 @@
+//! The archives that have been made: each once, when it is first asked for, a few at a time.
+
+use super::synth;
+use crate::source::{Catalogue, Edition, Entity};
+use crate::{Error, Result};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use hyper::body::Bytes;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::task::TaskTracker;
+
+/// An archive and its validator.
+#[derive(Clone, Debug)]
+pub(super) struct Archive {
+    pub(super) bytes: Bytes,
+    /// A strong entity tag, with its quotes: it is made of the content.
+    pub(super) etag: String,
+}
+
+impl Archive {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        let etag = format!("\"{:x}-{:08x}\"", bytes.len(), crc32fast::hash(&bytes));
+        Self { bytes: bytes.into(), etag }
+    }
+}
+
+/// A place for one archive.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Who makes it; the others wait here, and do not take up a processor.
+    turn: Mutex<()>,
+    made: OnceLock<std::result::Result<Archive, Arc<Error>>>,
+}
+
+/// All archives of both editions, made or not.
+#[derive(Debug)]
+pub(super) struct Archives {
+    slots: Vec<(Edition, Vec<Arc<Slot>>)>,
+    /// One for each processor.
+    makers: Arc<Semaphore>,
+    cores: usize,
+    /// Whatever is being made on a blocking thread: shutting down waits for it.
+    running: TaskTracker,
+    scale: f64,
+    seed: u64,
+}
+
+impl Archives {
+    pub(super) fn new(scale: f64, seed: u64) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let entities = Catalogue::iter_2020().entities().len();
+        let slots = Edition::ALL.map(|edition| (edition, (0..entities).map(|_| Arc::default()).collect()));
+        Self {
+            slots: slots.into(),
+            makers: Arc::new(Semaphore::new(cores)),
+            cores,
+            running: TaskTracker::new(),
+            scale,
+            seed,
+        }
+    }
+
+    /// The seed of everything that is made.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The archive, once it is made. A caller that goes away before its turn leaves nothing behind; after that, the
+    /// archive is finished and kept.
+    pub(super) async fn get(&self, entity: &'static Entity, edition: Edition) -> Result<Archive> {
+        let slot = self.slot(entity, edition)?;
+        if slot.made.get().is_none() {
+            let _turn = slot.turn.lock().await;
+            if slot.made.get().is_none() {
+                self.make(Arc::clone(slot), entity, edition).await?;
+            }
+        }
+        match slot.made.get() {
+            Some(Ok(archive)) => Ok(archive.clone()),
+            Some(Err(error)) => Err(Error::new(error.kind(), error.report())),
+            None => Err(internal("an archive was not made")),
+        }
+    }
+
+    /// Makes the archives of these entities: the largest first, so that no processor is left with it at the end.
+    pub(super) async fn prepare(&self, edition: Edition, codes: &[u8]) -> Result<()> {
+        let entities = Catalogue::iter_2020().entities();
+        let mut wanted = codes
+            .iter()
+            .map(|&code| {
+                entities
+                    .iter()
+                    .find(|entity| entity.number() == code)
+                    .ok_or_else(|| Error::usage(format!("no such entity: {code}")).hint("the entities are 1 to 32"))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        wanted.sort_by_key(|entity| std::cmp::Reverse(entity.rows));
+        stream::iter(wanted)
+            .map(|entity| self.get(entity, edition))
+            .buffer_unordered(self.cores)
+            .try_for_each(|_| std::future::ready(Ok(())))
+            .await
+    }
+
+    /// Waits for whatever is being made.
+    pub(super) async fn settle(&self) {
+        self.running.close();
+        self.running.wait().await;
+    }
+
+    async fn make(&self, slot: Arc<Slot>, entity: &'static Entity, edition: Edition) -> Result<()> {
+        let permit = Arc::clone(&self.makers).acquire_owned().await.map_err(|_| internal("no makers are left"))?;
+        let (scale, seed) = (self.scale, self.seed);
+        let work = self.running.spawn_blocking(move || {
+            // A second maker, after a caller that went away, waits here for the first.
+            slot.made.get_or_init(|| synth::archive(entity, edition, scale, seed).map(Archive::new).map_err(Arc::new));
+            drop(permit);
+        });
+        work.await.map_err(|error| internal("making an archive failed").because(error))
+    }
+
+    fn slot(&self, entity: &Entity, edition: Edition) -> Result<&Arc<Slot>> {
+        let slots = self.slots.iter().find(|(of, _)| *of == edition).map(|(_, slots)| slots);
+        slots
+            .and_then(|slots| slots.get(usize::from(entity.number()).wrapping_sub(1)))
+            .ok_or_else(|| internal("an entity that is not in the catalogue"))
+    }
+}
+
+fn internal(message: &str) -> Error {
+    Error::new(crate::Kind::Internal, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_archive_is_made_once_however_many_ask() {
+        let archives = Archives::new(0.01, 0);
+        let colima = &Catalogue::iter_2020().entities()[5];
+        let all = futures::future::join_all((0..20).map(|_| archives.get(colima, Edition::Microdatos))).await;
+        let pointers: Vec<_> = all.into_iter().map(|made| made.expect("an archive").bytes.as_ptr()).collect();
+        assert!(pointers.windows(2).all(|two| two[0] == two[1]));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_leaves_the_others_their_archive() {
+        let archives = Archives::new(0.01, 0);
+        let colima = &Catalogue::iter_2020().entities()[5];
+        // Polled once: the making has begun.
+        assert!(futures::poll!(Box::pin(archives.get(colima, Edition::Microdatos))).is_pending());
+        archives.get(colima, Edition::Microdatos).await.expect("an archive");
+        archives.settle().await;
+    }
+
+    #[tokio::test]
+    async fn an_entity_that_does_not_exist_cannot_be_prepared() {
+        let error = Archives::new(0.01, 0).prepare(Edition::Microdatos, &[1, 33]).await.expect_err("33");
+        assert_eq!(error.to_string(), "no such entity: 33");
+    }
+}

@@ -1,0 +1,146 @@
+//! How fast bytes may go: token buckets, as pure arithmetic on instants.
+//!
+//! A bucket does not sleep. It is asked when some bytes may go, and answers with an instant; who asks then waits. Each
+//! connection has at most one chunk on order, so connections that share a bucket are served in turn.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a late wake-up may catch up on. Timers have a grain of a millisecond and a busy machine wakes late; without
+/// credit, every such delay would slow the link down for good.
+const CREDIT: Duration = Duration::from_millis(50);
+
+/// The largest chunk of a paced body, and how long a chunk may take: what arrives should look like a stream.
+const CHUNK: u64 = 16 * 1024;
+const CHUNKS_PER_SECOND: u64 = 50;
+
+/// A slice of a body that is not paced: large enough that a system call is cheap beside it, small enough that a
+/// request does not count as done long before its bytes have left.
+const SLICE: usize = 128 * 1024;
+
+/// A rate in bytes a second, and until when it is used up.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    rate: u64,
+    free: Instant,
+}
+
+impl Bucket {
+    pub(super) fn new(rate: u64, now: Instant) -> Self {
+        Self { rate: rate.max(1), free: now }
+    }
+
+    /// Forgets the credit of an idle time: a new body starts at the rate, not with a burst.
+    fn begin(&mut self, now: Instant) {
+        self.free = self.free.max(now);
+    }
+
+    /// When these bytes may go: as late as their last one would arrive over a link of this rate.
+    fn take(&mut self, bytes: usize, now: Instant) -> Instant {
+        if self.free + CREDIT < now {
+            self.free = now - CREDIT;
+        }
+        let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.rate);
+        self.free += Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX / 2));
+        self.free
+    }
+}
+
+/// A bucket that several bodies take from.
+pub(super) type SharedBucket = Arc<Mutex<Bucket>>;
+
+/// The buckets that a body must pass: its connection's, then the one of all connections.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pacer {
+    buckets: [Option<SharedBucket>; 2],
+}
+
+impl Pacer {
+    /// The pacer of a new connection.
+    pub(super) fn new(per_connection: Option<u64>, all: Option<&SharedBucket>, now: Instant) -> Self {
+        let own = per_connection.map(|rate| Arc::new(Mutex::new(Bucket::new(rate, now))));
+        Self { buckets: [own, all.cloned()] }
+    }
+
+    /// How many bytes to ask for at a time: at most 20 ms worth of the slowest bucket.
+    pub(super) fn chunk(&self) -> usize {
+        let slowest = self.buckets.iter().flatten().map(|bucket| lock(bucket).rate).min();
+        slowest.map_or(SLICE, |rate| (rate / CHUNKS_PER_SECOND).clamp(1, CHUNK) as usize)
+    }
+
+    /// Tells the connection's bucket that a body begins.
+    pub(super) fn begin(&self, now: Instant) {
+        if let [Some(own), _] = &self.buckets {
+            lock(own).begin(now);
+        }
+    }
+
+    /// When these bytes may pass the bucket at this place; `None` once there is none left to pass. The shared bucket
+    /// is asked last: a connection that its own limit holds back does not hold a turn there.
+    pub(super) fn take(&self, place: &mut usize, bytes: usize, now: Instant) -> Option<Instant> {
+        while let Some(bucket) = self.buckets.get(*place) {
+            *place += 1;
+            if let Some(bucket) = bucket {
+                return Some(lock(bucket).take(bytes, now));
+            }
+        }
+        None
+    }
+}
+
+/// The arithmetic above cannot panic half-way, so a poisoned lock still holds a sound bucket.
+fn lock(bucket: &SharedBucket) -> std::sync::MutexGuard<'_, Bucket> {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_bucket_lets_through_its_rate() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(1000, start);
+        let mut now = start;
+        for _ in 0..10 {
+            now = bucket.take(500, now);
+        }
+        assert_eq!(now - start, 5 * SECOND);
+    }
+
+    #[test]
+    fn a_late_wake_up_is_caught_up_on_but_an_idle_second_is_not() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(1000, start);
+        let due = bucket.take(1000, start);
+        let late = due + CREDIT / 2;
+        assert_eq!(bucket.take(1000, late), due + SECOND);
+        let idle = due + 10 * SECOND;
+        assert_eq!(bucket.take(1000, idle), idle - CREDIT + SECOND);
+        bucket.begin(idle + 9 * SECOND);
+        assert_eq!(bucket.take(1000, idle + 9 * SECOND), idle + 10 * SECOND);
+    }
+
+    #[test]
+    fn connections_that_share_a_bucket_take_turns() {
+        let start = Instant::now();
+        let all: SharedBucket = Arc::new(Mutex::new(Bucket::new(1000, start)));
+        let pacers: Vec<Pacer> = (0..4).map(|_| Pacer::new(None, Some(&all), start)).collect();
+        let times: Vec<Duration> =
+            pacers.iter().map(|p| p.take(&mut 0, 100, start).expect("a bucket") - start).collect();
+        assert_eq!(times, [100, 200, 300, 400].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn a_chunk_is_at_most_twenty_milliseconds_of_the_slowest_bucket() {
+        let now = Instant::now();
+        let all: SharedBucket = Arc::new(Mutex::new(Bucket::new(1_000_000_000, now)));
+        assert_eq!(Pacer::default().chunk(), SLICE);
+        assert_eq!(Pacer::new(None, Some(&all), now).chunk(), 16 * 1024);
+        assert_eq!(Pacer::new(Some(50_000), Some(&all), now).chunk(), 1000);
+        assert_eq!(Pacer::new(Some(3), None, now).chunk(), 1);
+    }
+}

@@ -1,0 +1,226 @@
+//! The server: accepts connections, finds what a request asks for, and answers it.
+//!
+//! A fault belongs between [`answer`] and the connection: an answer is a plain value there, and nothing of it has
+//! left yet. Faults of the connection itself belong beside [`Stall`].
+
+use super::archives::{Archive, Archives};
+use super::body::PacedBody;
+use super::pace::{Pacer, SharedBucket};
+use super::respond::{self, Plan, Resource};
+use super::stall::Stall;
+use super::stats::{Counters, InFlight};
+use super::{MODIFIED, pages, synth};
+use crate::Result;
+use crate::source::{Catalogue, Edition, Entity};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How long a client may take over a request's head; an idle connection is closed after it, too. nginx has 60 s for
+/// the one and 75 s for the other.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a client may go without reading a byte, as nginx's `send_timeout`.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What hyper may hold of a response before the socket takes it. Small, so that the pace and the counts are those
+/// of the wire.
+const BUFFER: usize = 64 * 1024;
+
+/// The pause after a connection could not be accepted: out of file descriptors, most of the time.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) archives: Archives,
+    pub(super) counters: Arc<Counters>,
+    pub(super) latency: Duration,
+    pub(super) bandwidth_per_connection: Option<u64>,
+    /// The bucket of all connections together.
+    pub(super) bandwidth: Option<SharedBucket>,
+}
+
+/// Serves until the future is dropped; that ends every connection with it.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl Future<Output = ()>) {
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&shared)));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            // One that panicked has closed its connection: its client sees it, and the others go on.
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    connections.shutdown().await;
+}
+
+/// Serves one connection, request after request.
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    let _open = shared.counters.connection();
+    // Small writes are on purpose: they are the pace.
+    let _ = stream.set_nodelay(true);
+    let pacer = Pacer::new(shared.bandwidth_per_connection, shared.bandwidth.as_ref(), Instant::now());
+    let service = service_fn(|request| {
+        let (shared, pacer) = (&shared, &pacer);
+        async move { Ok::<_, Infallible>(handle(shared, pacer, &request).await) }
+    });
+    // An error here is the client's: it hung up, stalled, or did not speak HTTP.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(Stall::new(stream, WRITE_TIMEOUT)), service)
+        .await;
+}
+
+/// One request: its answer, after the latency of the link.
+async fn handle(shared: &Shared, pacer: &Pacer, request: &Request<Incoming>) -> Response<PacedBody> {
+    let in_flight = shared.counters.request();
+    let latency = async {
+        if !shared.latency.is_zero() {
+            tokio::time::sleep(shared.latency).await;
+        }
+    };
+    let (answer, ()) = tokio::join!(answer(shared, request), latency);
+    let answer = answer.unwrap_or_else(|error| Answer::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
+    answer.into_response(request.method(), pacer, in_flight)
+}
+
+/// An answer before it is sent.
+struct Answer {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+}
+
+impl Answer {
+    fn page(html: &'static str) -> Self {
+        let kind = HeaderValue::from_static("text/html; charset=utf-8");
+        Self { status: StatusCode::OK, headers: vec![(header::CONTENT_TYPE, kind)], body: html.into() }
+    }
+
+    fn plain(status: StatusCode, text: String) -> Self {
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        Self { status, headers: vec![(header::CONTENT_TYPE, kind)], body: text.into() }
+    }
+
+    /// An archive, or the part of it that the headers ask for.
+    fn archive(request: &Request<Incoming>, archive: &Archive) -> Self {
+        let resource =
+            Resource { len: archive.bytes.len() as u64, etag: &archive.etag, modified: SystemTime::from(*MODIFIED) };
+        let Plan { status, body, content_range } = respond::plan(request.method(), request.headers(), resource);
+        let mut headers = vec![
+            (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+            (header::ETAG, value(&archive.etag)),
+            (header::LAST_MODIFIED, value(&MODIFIED.to_string())),
+            (HeaderName::from_static("x-raudal-synthetic"), HeaderValue::from_static("1")),
+        ];
+        if status.is_success() {
+            headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/x-zip-compressed")));
+        }
+        headers.extend(content_range.map(|range| (header::CONTENT_RANGE, value(&range))));
+        Self { status, headers, body: archive.bytes.slice(body.start as usize..body.end as usize) }
+    }
+
+    fn into_response(self, method: &Method, pacer: &Pacer, in_flight: InFlight) -> Response<PacedBody> {
+        let length = self.body.len();
+        // A HEAD has the length of the body and none of its bytes, and is over with its head (section 9.3.2).
+        let body = if method == Method::HEAD { Bytes::new() } else { self.body };
+        let mut response = Response::new(PacedBody::new(body, pacer.clone(), in_flight));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::SERVER, HeaderValue::from_static("raudal-origin"));
+        if self.status != StatusCode::NOT_MODIFIED {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        headers.extend(self.headers);
+        response
+    }
+}
+
+/// A header value of our own making, which is always visible ASCII.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Finds what is asked for, and decides on the answer.
+async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut refused = Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are allowed\n".to_owned());
+        refused.headers.push((header::ALLOW, HeaderValue::from_static("GET, HEAD")));
+        return Ok(refused);
+    }
+    Ok(match route(request.uri().path()) {
+        Route::Index => Answer::page(pages::index()),
+        Route::Archive(entity, edition) => Answer::archive(request, &shared.archives.get(entity, edition).await?),
+        Route::Tiny(number) => {
+            // A few microseconds: less than a blocking thread would cost.
+            Answer::archive(request, &Archive::new(synth::tiny(number, shared.archives.seed())?))
+        }
+        Route::Missing => Answer::page(pages::missing()),
+    })
+}
+
+/// What a path names.
+#[derive(Debug, PartialEq, Eq)]
+enum Route {
+    Index,
+    Archive(&'static Entity, Edition),
+    Tiny(u64),
+    Missing,
+}
+
+/// The last segment of the path is the name of a file, in any case of letters. Folders do not matter, so INEGI's own
+/// paths work; nothing is read from a disk, so no path can leave a folder.
+fn route(path: &str) -> Route {
+    if path == "/" {
+        return Route::Index;
+    }
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if let Some((entity, edition)) = Catalogue::iter_2020().find_file(name) {
+        return Route::Archive(entity, edition);
+    }
+    let name = name.to_ascii_lowercase();
+    let number = name.strip_prefix("tiny_").and_then(|rest| rest.strip_suffix(".zip"));
+    match number.filter(|digits| digits.bytes().all(|b| b.is_ascii_digit())).map(str::parse) {
+        Some(Ok(number)) => Route::Tiny(number),
+        _ => Route::Missing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_segment_decides_in_any_case_of_letters() {
+        let veracruz = &Catalogue::iter_2020().entities()[29];
+        for path in ["/ITER_30_2020_csv.zip", "/contenidos/programas/ccpv/2020/microdatos/iter/iter_30_2020_CSV.ZIP"] {
+            assert_eq!(route(path), Route::Archive(veracruz, Edition::Microdatos), "{path}");
+        }
+        assert_eq!(route("/x/iter_30_cpv2020_csv.zip"), Route::Archive(veracruz, Edition::DatosAbiertos));
+        assert_eq!(route("/"), Route::Index);
+        assert_eq!(route("/a/tiny_00042.zip"), Route::Tiny(42));
+        for path in
+            ["/ITER_33_2020_csv.zip", "/tiny_.zip", "/tiny_+1.zip", "/tiny_99999999999999999999.zip", "/../a", "/a/"]
+        {
+            assert_eq!(route(path), Route::Missing, "{path}");
+        }
+    }
+}
