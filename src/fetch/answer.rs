@@ -36,10 +36,9 @@ impl Head {
         }
         Ok(Self {
             // The HTTP library has refused lengths that are malformed or that contradict each other.
-            length: match headers.contains_key(header::TRANSFER_ENCODING) {
-                true => None,
-                false => text(headers, &header::CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()),
-            },
+            length: text(headers, &header::CONTENT_LENGTH)
+                .filter(|_| !headers.contains_key(header::TRANSFER_ENCODING))
+                .and_then(|length| length.trim().parse().ok()),
             media_type: text(headers, &header::CONTENT_TYPE)
                 .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
             etag: text(headers, &header::ETAG),

@@ -13,9 +13,10 @@ pub(super) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
         return tls_fault(tls);
     }
     if error.is_timeout() {
-        return match error.is_connect() {
-            true => timeout("connecting took longer than", options.connect_timeout),
-            false => timeout("no answer came within", options.read_timeout),
+        return if error.is_connect() {
+            timeout("connecting took longer than", options.connect_timeout)
+        } else {
+            timeout("no answer came within", options.read_timeout)
         };
     }
     let (kind, message) = if error.is_dns() {

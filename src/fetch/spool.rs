@@ -208,9 +208,12 @@ fn make_room(bytes: &mut Vec<u8>, lease: &mut Lease, more: usize, per_body: usiz
 
 /// Runs work that blocks where it may. A panic in it is a fault of the program; without a runtime it is cancelled.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| match error.is_panic() {
-        true => Error::new(Kind::Internal, "a panic while a file was read or written"),
-        false => Error::new(Kind::Cancelled, "the program is ending"),
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        if error.is_panic() {
+            Error::new(Kind::Internal, "a panic while a file was read or written")
+        } else {
+            Error::new(Kind::Cancelled, "the program is ending")
+        }
     })
 }
 
@@ -220,9 +223,7 @@ mod tests {
     use std::io::Read;
 
     fn room(per_body: usize, memory: usize) -> Arc<Room> {
-        let mut options = Options::default();
-        (options.memory_per_body, options.memory) = (per_body, memory);
-        Room::new(&options)
+        Room::new(&Options { memory_per_body: per_body, memory, ..Options::default() })
     }
 
     async fn spool(room: &Arc<Room>, expected: Option<u64>, body: &[u8], piece: usize) -> Stored {
@@ -280,9 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_temporary_folder_that_cannot_be_written_to_is_named() {
-        let mut options = Options::default();
-        options.memory = 0;
-        options.temporary = Some("no/such/folder".into());
+        let options = Options { memory: 0, temporary: Some("no/such/folder".into()), ..Options::default() };
         let mut spool = Spool::new(&Room::new(&options), None);
         spool.write(&[1]).await.expect("a block is not full yet");
         let error = spool.finish().await.expect_err("no folder");

@@ -160,22 +160,20 @@ impl Answer {
 
     /// The head, as it goes over the wire.
     pub(super) fn head(&self) -> Vec<u8> {
-        let mut head = match self.framing {
+        let mut lines = match self.framing {
             Framing::Raw => return Vec::new(),
-            _ => format!("HTTP/1.1 {}\r\n", self.status),
+            _ => vec![format!("HTTP/1.1 {}", self.status)],
         };
         match self.framing {
-            Framing::Length(length) => head += &format!("Content-Length: {length}\r\n"),
-            Framing::Chunked => head += "Transfer-Encoding: chunked\r\n",
-            _ => {}
+            Framing::Length(length) => lines.push(format!("Content-Length: {length}")),
+            Framing::Chunked => lines.push("Transfer-Encoding: chunked".into()),
+            Framing::Close | Framing::Raw => {}
         }
         if self.end == End::Close {
-            head += "Connection: close\r\n";
+            lines.push("Connection: close".into());
         }
-        for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        (head + "\r\n").into_bytes()
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        (lines.join("\r\n") + "\r\n\r\n").into_bytes()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`Server`] answers each path with a script, on a port of its own choosing and a thread of its own, so that tests
 //!   with and without a runtime can use it; it remembers what it was asked.
+//! - [`SecureServer`] does as much over TLS as certificates need to be tried.
 //! - [`Gate`] holds an answer back until the test says so: nothing here sleeps.
 //! - [`zip`] and [`gzip`] make archives.
 //! - [`raudal`] runs the program in a clean environment and waits for it, but not for ever.
@@ -12,11 +13,13 @@
 mod answer;
 mod archive;
 mod program;
+mod secure;
 mod server;
 
 pub use answer::{Answer, Gate};
 pub use archive::{gzip, zip};
 pub use program::{Finished, Program, raudal};
+pub use secure::{SecureServer, authority};
 pub use server::{Request, Server};
 
 use std::time::Duration;

@@ -280,6 +280,11 @@ async fn read_request(socket: &mut TcpStream, rest: &mut Vec<u8>, connection: us
         if socket.read_buf(rest).await? == 0 {
             return Ok(None);
         }
+        // A client that speaks TLS to a server that does not: as others do, say so in plain HTTP.
+        if rest[0] == 0x16 {
+            socket.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await?;
+            return Ok(None);
+        }
     };
     let head = String::from_utf8_lossy(&rest[..end]).into_owned();
     rest.drain(..end + 4);

@@ -1,0 +1,92 @@
+//! A server that speaks TLS, with a certificate of an authority that nobody else believes.
+//!
+//! The files in `tls/` were made once, for these tests alone, with openssl, and end in 2126: an authority, and a key
+//! with its certificate for `localhost` and `127.0.0.1`. The key is no secret.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// The file of the authority that signed the server's certificate.
+pub fn authority() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls/ca.pem")
+}
+
+/// A server that gives one answer to every request, one connection after the other.
+#[derive(Debug)]
+pub struct SecureServer {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SecureServer {
+    /// Answers every request with these bytes, head and all, and closes the connection.
+    pub fn start(answer: impl Into<Vec<u8>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, answer, config) = (Arc::clone(&stop), answer.into(), config());
+        let thread = std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                // A client that does not believe the certificate hangs up: that is what is tried.
+                drop(socket.and_then(|socket| converse(socket, &config, &answer)));
+            }
+        });
+        Self { address, stop, thread: Some(thread) }
+    }
+
+    /// The URL of a path, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.address.port())
+    }
+}
+
+impl Drop for SecureServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // The thread waits for a client: be one.
+        drop(TcpStream::connect(self.address));
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
+
+fn config() -> Arc<ServerConfig> {
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions that ring has")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key);
+    Arc::new(config.expect("a key that fits its certificate"))
+}
+
+fn converse(socket: TcpStream, config: &Arc<ServerConfig>, answer: &[u8]) -> io::Result<()> {
+    // A client that neither speaks nor goes must not keep the thread.
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(connection, socket);
+    let mut request = Vec::new();
+    let mut piece = [0; 1024];
+    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut piece)? {
+            0 => return Ok(()),
+            read => request.extend_from_slice(&piece[..read]),
+        }
+    }
+    stream.write_all(answer)?;
+    stream.conn.send_close_notify();
+    stream.flush()
+}
