@@ -2,10 +2,11 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Answer, Server};
-use raudal::fetch::{Body, Client, Expect, Options};
+use raudal::fetch::{Body, Client, Expect, Options, Transfer};
 use raudal::source::Location;
 use raudal::{Error, Kind, Result};
 
@@ -98,15 +99,40 @@ async fn a_body_that_is_not_whole_is_refused_with_both_numbers() {
     }
 }
 
+/// Says when the first bytes have come.
+#[derive(Default)]
+struct Arrived(tokio::sync::Notify);
+
+impl Transfer for Arrived {
+    fn expected(&self, _: u64) {}
+    fn advanced(&self, _: u64) {
+        self.0.notify_one();
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_stands_still_is_given_up_on() {
-    let mut options = options();
-    options.read_timeout = Duration::from_millis(50);
     let server = Server::start([("/head", vec![Answer::stall()]), ("/body", vec![Answer::stall_after("PK345", 1000)])]);
-    let head = fetch(&options, &server.url("/head")).await.expect_err("no answer");
-    assert_eq!((head.kind(), head.message()), (Kind::Timeout, "no answer came within 50ms"));
-    let body = fetch(&options, &server.url("/body")).await.expect_err("no end");
-    assert_eq!((body.kind(), body.message()), (Kind::Timeout, "the body stood still after 5 of 1000 bytes for 50ms"));
+    let start = |path| {
+        let (location, arrived) = (Location::parse(&server.url(path)).expect("a URL"), Arc::new(Arrived::default()));
+        let watch = Arc::clone(&arrived);
+        let client = Client::new(&options()).expect("a client");
+        (tokio::spawn(async move { client.fetch(&location, Expect::Table, &*watch).await }), arrived)
+    };
+    let (head, _) = start("/head");
+    let (body, arrived) = start("/body");
+    arrived.0.notified().await;
+    let server = tokio::task::spawn_blocking(move || {
+        server.wait_for_in_flight(2);
+        server
+    });
+    let server = server.await.expect("both stand still");
+    // From here on the clock leaps to whatever is waited for: the time-outs.
+    tokio::time::pause();
+    let head = head.await.expect("no panic").expect_err("no answer");
+    assert_eq!((head.kind(), head.message()), (Kind::Timeout, "no answer came within 20s"));
+    let body = body.await.expect("no panic").expect_err("no end");
+    assert_eq!((body.kind(), body.message()), (Kind::Timeout, "the body stood still after 5 of 1000 bytes for 20s"));
     tokio::task::spawn_blocking(move || server.wait_for_hung_up(2)).await.expect("both transfers were ended");
 }
 
