@@ -175,7 +175,7 @@ fn of_level(level: &Level, warnings: &mut Vec<Warning>) {
     } else if strays > 0 || relative > SPREAD {
         warnings.push(Warning::Spread { jobs, strays, relative });
     }
-    let retries = level.runs.iter().map(|run| run.report.retries()).sum();
+    let retries = level.runs.iter().map(|run| run.report.retries).sum();
     if retries > 0 {
         warnings.push(Warning::Retried { jobs, retries });
     }

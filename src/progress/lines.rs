@@ -48,8 +48,9 @@ pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
     match event {
         Event::JobFinished { report } if report.outcome == Outcome::Failed => {
             let reason = report.error.as_deref().or(report.kind).unwrap_or("failed");
-            let tries = if report.attempts > 1 { format!(" ({} attempts)", report.attempts) } else { String::new() };
-            Some((Level::Error, format!("{}{tries}", about(&report.label, reason))))
+            let tries = if report.attempts > 1 { format!(" ({} tries)", report.attempts) } else { String::new() };
+            // The summary at the end names every failure: said here as well, each would be said twice.
+            Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
         Event::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
             let again = format!("attempt {attempt} failed, again in {}: {error}", units::duration(*wait));

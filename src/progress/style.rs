@@ -53,7 +53,7 @@ impl FromStr for Style {
 pub enum Verbosity {
     /// Errors only: no progress, no summary.
     Quiet,
-    /// Progress, and a line for each failure.
+    /// Progress, and the summary at the end.
     #[default]
     Normal,
     /// A line for each retry and each pause as well.

@@ -147,7 +147,9 @@ impl<R: Read + Seek> Archive<R> {
         if entry.size() > self.limits.member_bytes {
             return Err(too_large(self.limits.member_bytes));
         }
-        if !names_agree(&mut self.input, entry.header_start(), entry.name_raw()).map_err(|error| unreadable(error.into()))? {
+        if !names_agree(&mut self.input, entry.header_start(), entry.name_raw())
+            .map_err(|error| unreadable(error.into()))?
+        {
             return Err(Error::new(Kind::Corrupt, "the member has another name in the archive's directory: damaged"));
         }
         let (promise, packed) = (Promise { size: entry.size(), crc: entry.crc32() }, entry.compressed_size());
@@ -224,7 +226,12 @@ fn climbs(name: &[u8]) -> bool {
 /// What `zip` says, as ours.
 fn broken(error: ZipError, what: &str) -> Error {
     match error {
-        ZipError::Io(error) if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+        ZipError::Io(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            ) =>
+        {
             Error::io("cannot read the input", error)
         }
         ZipError::UnsupportedArchive(why) => {

@@ -12,7 +12,12 @@ pub(super) fn find(header: &[String], name: &str) -> Result<usize> {
         (Some(at), None) => Ok(at),
         (Some(first), Some(second)) => Err(Error::new(
             Kind::Column,
-            format!("the header has this name more than once, as columns {} and {}: {}", first + 1, second + 1, shown(name)),
+            format!(
+                "the header has this name more than once, as columns {} and {}: {}",
+                first + 1,
+                second + 1,
+                shown(name)
+            ),
         )),
         (None, _) => {
             let names: Vec<&str> = header.iter().map(String::as_str).collect();

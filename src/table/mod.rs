@@ -51,4 +51,4 @@ pub use filter::Filter;
 pub use query::{Encoding, Limits, Query};
 pub use read::{Watch, read};
 pub use rows::Rows;
-pub use sink::{Format, Sink, SinkOptions, Target, Written};
+pub use sink::{Format, Sink, SinkOptions, Target, Written, partial_path};

@@ -42,7 +42,8 @@ impl Watch for () {}
 ///
 /// Rows come out only when all of the input was good: its checksum, its encoding, the shape of every record.
 pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
-    let mut reading = Reading { query, watch, rows: Rows { store: Store::new(query.memory), ..Rows::default() }, all: Vec::new() };
+    let mut reading =
+        Reading { query, watch, rows: Rows { store: Store::new(query.memory), ..Rows::default() }, all: Vec::new() };
     reading.input(input, name).map_err(|error| error.input(name))?;
     Ok(reading.rows)
 }

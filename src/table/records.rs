@@ -50,9 +50,17 @@ pub(super) struct Records<B> {
 }
 
 enum Scan {
-    Record { end: usize, fields: usize, quotes: bool, lines: u64 },
+    Record {
+        end: usize,
+        fields: usize,
+        quotes: bool,
+        lines: u64,
+    },
     /// The text ends within a field that began at `field`, and within a quoted one if `open`.
-    Partial { field: usize, open: bool },
+    Partial {
+        field: usize,
+        open: bool,
+    },
 }
 
 impl<B: Bytes> Records<B> {

@@ -91,7 +91,8 @@ impl Node {
             Self::Null { column } => Some(cells[*column].trim_ascii().is_empty()),
             Self::Like { column, pattern, fold } => {
                 let cell = String::from_utf8_lossy(&cells[*column]);
-                let cell: Vec<char> = if *fold { cell.to_lowercase().chars().collect() } else { cell.chars().collect() };
+                let cell: Vec<char> =
+                    if *fold { cell.to_lowercase().chars().collect() } else { cell.chars().collect() };
                 Some(like(&cell, pattern))
             }
         }

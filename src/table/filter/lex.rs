@@ -78,11 +78,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
             Token::Word(plain) if plain.quote_style.is_none() && OURS.contains(&plain.keyword) => {
                 Token::Word(plain.clone())
             }
-            Token::Word(column) => Token::Word(Word {
-                value: column.value.clone(),
-                quote_style: Some('"'),
-                keyword: Keyword::NoKeyword,
-            }),
+            Token::Word(column) => {
+                Token::Word(Word { value: column.value.clone(), quote_style: Some('"'), keyword: Keyword::NoKeyword })
+            }
             other => other.clone(),
         };
         levels += usize::from(!matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_)));

@@ -59,7 +59,11 @@ impl<'a> Number<'a> {
             return self.as_f64().partial_cmp(&other.as_f64()).unwrap_or(Ordering::Equal);
         }
         let magnitude = |one: &Self, two: &Self| {
-            one.whole.len().cmp(&two.whole.len()).then_with(|| one.whole.cmp(two.whole)).then_with(|| one.fraction.cmp(two.fraction))
+            one.whole
+                .len()
+                .cmp(&two.whole.len())
+                .then_with(|| one.whole.cmp(two.whole))
+                .then_with(|| one.fraction.cmp(two.fraction))
         };
         match (self.negative, other.negative) {
             (false, false) => magnitude(self, other),
@@ -92,7 +96,10 @@ mod tests {
 
     #[test]
     fn numbers_of_any_length_are_compared_exactly() {
-        assert_eq!(compare("12345678901234567890123456789012345678901", "12345678901234567890123456789012345678902"), Ordering::Less);
+        assert_eq!(
+            compare("12345678901234567890123456789012345678901", "12345678901234567890123456789012345678902"),
+            Ordering::Less
+        );
         assert_eq!(compare("  0000 ", "-0.0"), Ordering::Equal);
         assert_eq!(compare("9007199254740993", "9007199254740992"), Ordering::Greater);
         assert_eq!(compare("-10", "-9.5"), Ordering::Less);
@@ -104,7 +111,10 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for cell in ["", " ", "*", "N/D", "inf", "nan", "NaN", "0x10", "1_000", "1,5", "1 2", ".", "-", "1e", "1e999", "--1", "²"] {
+        for cell in [
+            "", " ", "*", "N/D", "inf", "nan", "NaN", "0x10", "1_000", "1,5", "1 2", ".", "-", "1e", "1e999", "--1",
+            "²",
+        ] {
             assert!(Number::parse(cell.as_bytes()).is_none(), "{cell:?}");
         }
     }

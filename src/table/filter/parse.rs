@@ -43,7 +43,9 @@ fn syntax(text: &str, error: &ParserError) -> Error {
         return Error::usage(format!("bad filter: nested more than {DEPTH} deep"));
     };
     let (what, place) = message.rsplit_once(" at Line: ").unwrap_or((message, ""));
-    let place = place.split_once(", Column: ").and_then(|(line, column)| Some(Location::new(line.parse().ok()?, column.parse().ok()?)));
+    let place = place
+        .split_once(", Column: ")
+        .and_then(|(line, column)| Some(Location::new(line.parse().ok()?, column.parse().ok()?)));
     let what = lower(what).replace("found: EOF", "found the end").replace("found: ", "found ");
     refuse(text, place.unwrap_or_else(|| end(text)), &what)
 }
@@ -138,7 +140,8 @@ impl Builder<'_> {
                 Ok(Node::Compare { column: self.column(right)?, test: test.turned(), with })
             }
             (true, true) => {
-                let fix = format!("{} {} '{}'", word(left).unwrap_or_default(), sign(test), word(right).unwrap_or_default());
+                let fix =
+                    format!("{} {} '{}'", word(left).unwrap_or_default(), sign(test), word(right).unwrap_or_default());
                 Err(self.fix(right, "two columns cannot be compared; is the second one text?", &fix))
             }
             (false, false) => match (self.literal(left), self.literal(right)) {
@@ -175,7 +178,9 @@ impl Builder<'_> {
                     self.columns.len() - 1
                 }))
             }
-            Expr::Value(_) => Err(self.refuse(expr, "a column is expected here; text stands in quotes, a column does not")),
+            Expr::Value(_) => {
+                Err(self.refuse(expr, "a column is expected here; text stands in quotes, a column does not"))
+            }
             other => Err(self.unsupported(other)),
         }
     }
@@ -193,9 +198,11 @@ impl Builder<'_> {
                     Ok(Literal::Number(format!("{sign}{number}")))
                 }
                 Value::SingleQuotedString(text) if !signed => Ok(Literal::Text(text.clone())),
-                Value::Boolean(truth) => {
-                    Err(self.fix(expr, "a cell is text or a number", &format!("'{truth}', spelled as the cells have it")))
-                }
+                Value::Boolean(truth) => Err(self.fix(
+                    expr,
+                    "a cell is text or a number",
+                    &format!("'{truth}', spelled as the cells have it"),
+                )),
                 Value::Null => Err(self.fix(expr, "nothing equals null", "column is null")),
                 _ => Err(self.refuse(expr, "not a number, and not text in quotes")),
             },
@@ -213,11 +220,16 @@ impl Builder<'_> {
                 self.fix(expr, "a point in a column's name", &format!("`{}`", name.join(".")))
             }
             Expr::Function(_) => self.refuse(expr, "functions are not supported"),
-            Expr::BinaryOp { op, .. } if test(op).is_some() || matches!(op, BinaryOperator::And | BinaryOperator::Or) => {
+            Expr::BinaryOp { op, .. }
+                if test(op).is_some() || matches!(op, BinaryOperator::And | BinaryOperator::Or) =>
+            {
                 self.refuse(expr, "a condition stands where a column or a value is expected")
             }
             Expr::BinaryOp { op, .. } => self.refuse(expr, &format!("arithmetic is not supported: {op}")),
-            _ => self.refuse(expr, "not supported: only comparisons of a column with a value, in, between, like, is null, and, or, not"),
+            _ => self.refuse(
+                expr,
+                "not supported: only comparisons of a column with a value, in, between, like, is null, and, or, not",
+            ),
         }
     }
 }

@@ -8,7 +8,7 @@ mod terminal;
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use output::Output;
@@ -39,6 +39,23 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format that a file's name asks for; CSV if it asks for none.
+    ///
+    /// ```
+    /// use raudal::table::Format;
+    /// use std::path::Path;
+    /// assert_eq!(Format::of_path(Path::new("all.ndjson")), Format::Jsonl);
+    /// assert_eq!(Format::of_path(Path::new("all.txt")), Format::Csv);
+    /// ```
+    pub fn of_path(path: &Path) -> Self {
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match extension.to_str() {
+            Some("tsv" | "tab") => Self::Tsv,
+            Some("jsonl" | "ndjson") => Self::Jsonl,
+            _ => Self::Csv,
+        }
+    }
+
     const NAMES: [(&'static str, Self); 4] =
         [("csv", Self::Csv), ("tsv", Self::Tsv), ("jsonl", Self::Jsonl), ("table", Self::Table)];
 }
@@ -52,7 +69,11 @@ impl FromStr for Format {
         }
         let names = Self::NAMES.map(|(name, _)| name);
         let near = nearest(text, &names);
-        let hint = if near.is_empty() { format!("one of {}", names.join(", ")) } else { format!("did you mean {}?", near.join(" or ")) };
+        let hint = if near.is_empty() {
+            format!("one of {}", names.join(", "))
+        } else {
+            format!("did you mean {}?", near.join(" or "))
+        };
         Err(Error::usage(format!("no such format: {}", shown(text))).hint(hint))
     }
 }
@@ -109,6 +130,26 @@ impl SinkOptions {
     pub fn new(format: Format) -> Self {
         Self { format, source_column: None, width: None }
     }
+}
+
+impl Default for SinkOptions {
+    /// CSV.
+    fn default() -> Self {
+        Self::new(Format::Csv)
+    }
+}
+
+/// Where a table is kept that is not whole: `.partial` is added to the file's name.
+///
+/// ```
+/// use raudal::table::partial_path;
+/// use std::path::Path;
+/// assert_eq!(partial_path(Path::new("out/all.csv")), Path::new("out/all.csv.partial"));
+/// ```
+pub fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
 }
 
 /// What was written.
@@ -194,14 +235,28 @@ impl Sink {
     }
 
     /// Publishes the table.
-    pub fn finish(mut self) -> Result<Written> {
+    pub fn finish(self) -> Result<Written> {
+        self.publish(Path::to_path_buf)
+    }
+
+    /// Publishes a table that lacks inputs because the run was stopped: a file under [`partial_path`], so that what is
+    /// complete is kept and nothing half-done stands under the final name. Elsewhere it is the same as
+    /// [`finish`](Self::finish).
+    pub fn finish_partial(self) -> Result<Written> {
+        self.publish(partial_path)
+    }
+
+    fn publish(mut self, name_of: impl FnOnce(&Path) -> PathBuf) -> Result<Written> {
         self.usable()?;
         if let Shape::Terminal(terminal) = &mut self.shape {
             let end = terminal.finish();
             self.output.write(end.as_bytes())?;
         }
-        let columns = self.reference.as_ref().map_or(0, |(header, _)| header.len() + usize::from(self.options.source_column.is_some()));
-        let (bytes, digest) = self.output.publish()?;
+        let columns = self
+            .reference
+            .as_ref()
+            .map_or(0, |(header, _)| header.len() + usize::from(self.options.source_column.is_some()));
+        let (bytes, digest) = self.output.publish(name_of)?;
         Ok(Written { rows: self.rows, bytes, columns, digest })
     }
 
@@ -216,15 +271,21 @@ impl Sink {
         if let Some(name) = &self.options.source_column
             && header.contains(name)
         {
-            return Err(Error::new(Kind::Column, format!("the input has a column of the source column's name: {}", shown(name)))
-                .hint("choose another name for --source-column"));
+            return Err(Error::new(
+                Kind::Column,
+                format!("the input has a column of the source column's name: {}", shown(name)),
+            )
+            .hint("choose another name for --source-column"));
         }
         if let Shape::Json(_) = self.shape {
             let mut names: Vec<&String> = header.iter().collect();
             names.sort_unstable();
             if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(Error::new(Kind::Column, format!("a JSON object has each name once, the header has one twice: {}", shown(twice[0])))
-                    .hint("choose columns with --select, or another --format"));
+                return Err(Error::new(
+                    Kind::Column,
+                    format!("a JSON object has each name once, the header has one twice: {}", shown(twice[0])),
+                )
+                .hint("choose columns with --select, or another --format"));
             }
         }
         Ok(())
@@ -253,7 +314,10 @@ impl Sink {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(records);
         let mut record = csv::ByteRecord::new();
         let mut line = Vec::new();
-        while reader.read_byte_record(&mut record).map_err(|error| Error::io("cannot read back the rows held aside", error.into()))? {
+        while reader
+            .read_byte_record(&mut record)
+            .map_err(|error| Error::io("cannot read back the rows held aside", error.into()))?
+        {
             let cell = |at: usize| record.get(order.map_or(at, |order| order[at])).unwrap_or_default();
             let cells = source.map(str::as_bytes).into_iter().chain((0..record.len()).map(cell));
             line.clear();

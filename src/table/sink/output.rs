@@ -69,12 +69,12 @@ impl Output {
         flushed.map_err(|error| self.failed(error))
     }
 
-    /// Makes it last, under its final name. Gives the bytes and their digest.
-    pub(super) fn publish(self) -> Result<(u64, String)> {
+    /// Makes it last, under the name that `name_of` makes of its final name. Gives the bytes and their digest.
+    pub(super) fn publish(self, name_of: impl FnOnce(&Path) -> PathBuf) -> Result<(u64, String)> {
         let Self { to, name, hasher, bytes } = self;
         match to {
             To::Stream(mut writer) => writer.flush(),
-            To::Aside(writer, path) => rename(writer, &path),
+            To::Aside(writer, path) => rename(writer, &name_of(&path)),
         }
         .map_err(|error| failed(&name, error))?;
         let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -133,7 +133,10 @@ fn file(path: &Path) -> Result<To> {
         let missing = error.kind() == ErrorKind::NotFound;
         // `tempfile` wraps the error with the temporary name, which says nothing to anyone.
         let kind = error.kind();
-        let error = Error::io(format!("cannot write: {}", path.display()), error.raw_os_error().map_or(kind.into(), io::Error::from_raw_os_error));
+        let error = Error::io(
+            format!("cannot write: {}", path.display()),
+            error.raw_os_error().map_or(kind.into(), io::Error::from_raw_os_error),
+        );
         if missing { error.hint(format!("there is no such folder: {}", folder.display())) } else { error }
     })?;
     Ok(To::Aside(BufWriter::with_capacity(BUFFER, aside), path))

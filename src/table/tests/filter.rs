@@ -78,7 +78,10 @@ fn a_cell_that_is_no_number_is_null_and_null_is_not_kept() {
 #[test]
 fn columns_may_be_called_as_sql_words_are() {
     let table = "ID,date,ORDER,interval,case,año,select\n1,2,3,4,5,6,7\n";
-    assert_eq!(kept("date == 2 and ORDER == 3 and interval == 4 and case == 5 and año == 6 and select == 7", table), ["1"]);
+    assert_eq!(
+        kept("date == 2 and ORDER == 3 and interval == 4 and case == 5 and año == 6 and select == 7", table),
+        ["1"]
+    );
 }
 
 #[test]
