@@ -1,1 +1,23 @@
-//! pipeline
+//! The main job: many inputs, one ordered table.
+//!
+//! ```text
+//! inputs ─► pool: at most N in flight, at most K a host
+//!             │ one job an input, retried as a whole
+//!           fetch ─► a verified body, in memory or in a temporary file
+//!             │
+//!           table::read, on a blocking thread, as many at once as there are cores ─► verified rows
+//!             │
+//!           merge, in input order ─► sink
+//! ```
+//!
+//! [`run`] is the whole of it. A failed input is data in the [`Summary`], never an early return; only what makes the
+//! result itself impossible (a full disk, a closed pipe) is an error.
+
+mod job;
+mod merge;
+mod options;
+mod summary;
+
+pub use merge::run;
+pub use options::Options;
+pub use summary::{Failure, Summary};

@@ -4,6 +4,10 @@
 //! out as a digest, so that a comparison can prove that both levels did the same work before it calls one faster.
 //! A crate of your own can implement the trait: the work may be anything that [`pool`](crate::pool) can run.
 
+mod iter;
+
+pub use iter::{Archives, Iter, Mirror};
+
 use crate::Result;
 use crate::pool::{JobReport, Observer, RunReport};
 use futures::future::BoxFuture;

@@ -1,0 +1,70 @@
+//! How a run goes about it.
+
+use crate::pool::{Backoff, NoObserver, Observer};
+use crate::table::Query;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Limits and policies of a run. The defaults are those of the command line.
+///
+/// ```
+/// use raudal::pipeline::Options;
+///
+/// let mut options = Options::default();
+/// options.jobs = 32;
+/// options.per_host = 32;
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// At most this many inputs in flight. Default: 8.
+    pub jobs: usize,
+    /// At most this many in flight of one host. Default: 8.
+    pub per_host: usize,
+    /// The waits between the attempts of one input. Default: three retries.
+    pub backoff: Backoff,
+    /// Begin no further attempt later than this after the first. Default: no limit.
+    pub retry_max_time: Option<Duration>,
+    /// The longest `Retry-After` that is honoured; one that asks for more is cut to this. Default: 120 s.
+    pub retry_after_max: Duration,
+    /// Stop once this many inputs have failed for good. Default: never.
+    pub stop_after: Option<u64>,
+    /// How many archives are decoded at once. Default: one for each core.
+    pub decoders: usize,
+    /// What to take from each input.
+    pub query: Query,
+    /// Who watches. Default: nobody.
+    pub observer: Arc<dyn Observer>,
+    /// Ends the run early when it is cancelled.
+    pub cancel: CancellationToken,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            jobs: 8,
+            per_host: 8,
+            backoff: Backoff::default(),
+            retry_max_time: None,
+            retry_after_max: Duration::from_secs(120),
+            stop_after: None,
+            decoders: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            query: Query::default(),
+            observer: Arc::new(NoObserver),
+            cancel: CancellationToken::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("jobs", &self.jobs)
+            .field("per_host", &self.per_host)
+            .field("backoff", &self.backoff)
+            .field("decoders", &self.decoders)
+            .finish_non_exhaustive()
+    }
+}

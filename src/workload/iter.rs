@@ -1,0 +1,147 @@
+//! The main job as a workload: the ITER archives of a mirror, as one table.
+
+use super::{Run, Workload};
+use crate::fetch::{self, Client};
+use crate::origin::{self, Origin};
+use crate::pipeline;
+use crate::pool::Observer;
+use crate::source::{Edition, Entity, Input, iter_inputs};
+use crate::table::{Sink, SinkOptions, Target};
+use crate::{Error, Kind, Result};
+use futures::future::BoxFuture;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Where the ITER archives come from.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Mirror {
+    /// INEGI's own server.
+    #[default]
+    Inegi,
+    /// Any base URL that the archives' file names are added to.
+    Url(String),
+    /// The embedded origin, started for the purpose.
+    Embedded(origin::Options),
+}
+
+/// The archives of some entities at a mirror, ready to be fetched. Keeps the embedded origin running.
+#[derive(Debug)]
+pub struct Archives {
+    /// One input for each entity, in the order of their codes.
+    pub inputs: Vec<Input>,
+    origin: Option<Origin>,
+}
+
+impl Archives {
+    /// Makes the archives ready: starts the embedded origin and has it make them, if that is the mirror.
+    ///
+    /// # Errors
+    ///
+    /// A mirror that is not a URL; no free port; no entities.
+    ///
+    /// ```
+    /// use raudal::source::{Edition, select_entities};
+    /// use raudal::workload::{Archives, Mirror};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> raudal::Result<()> {
+    /// let colima = select_entities("06")?;
+    /// let archives = Archives::open(&Mirror::Inegi, &colima, Edition::Microdatos).await?;
+    /// assert!(archives.inputs[0].location.to_string().ends_with("/ITER_06_2020_csv.zip"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn open(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Self> {
+        let (base, origin) = match mirror {
+            Mirror::Inegi => (None, None),
+            Mirror::Url(url) => (Some(url.clone()), None),
+            Mirror::Embedded(options) => {
+                let origin = Origin::start(options.clone()).await?;
+                let codes: Vec<u8> = entities.iter().map(|entity| entity.number()).collect();
+                origin.prepare(edition, &codes).await?;
+                (Some(origin.url()), Some(origin))
+            }
+        };
+        let inputs = iter_inputs(entities, edition, base.as_deref())?;
+        Ok(Self { inputs, origin })
+    }
+
+    /// The embedded origin, if that is the mirror.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// Stops the embedded origin, and waits until it has stopped.
+    pub async fn close(self) {
+        if let Some(origin) = self.origin {
+            origin.shutdown().await;
+        }
+    }
+}
+
+/// The ITER archives → one table, at any level of concurrency.
+///
+/// Every run begins with new connections, so that all levels find the same; the archives of the embedded origin are
+/// made before anything is timed.
+#[derive(Debug)]
+pub struct Iter {
+    archives: Archives,
+    fetch: fetch::Options,
+    options: pipeline::Options,
+}
+
+impl Iter {
+    /// The workload over these archives. `options` says everything but the number of jobs, the observer and the
+    /// cancellation; the limit for one host is raised to the number of jobs, since all archives are on one host.
+    pub fn new(archives: Archives, fetch: fetch::Options, options: pipeline::Options) -> Self {
+        Self { archives, fetch, options }
+    }
+
+    /// The archives.
+    pub fn archives(&self) -> &Archives {
+        &self.archives
+    }
+
+    /// Ends it, with the embedded origin.
+    pub async fn close(self) {
+        self.archives.close().await;
+    }
+
+    async fn run_once(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
+        let client = Client::new(&self.fetch)?;
+        let mut options = self.options.clone();
+        options.jobs = jobs;
+        options.per_host = options.per_host.max(jobs);
+        options.observer = observer;
+        options.cancel = cancel.clone();
+        let sink = Sink::create(Target::Writer(Box::new(std::io::sink())), SinkOptions::default())?;
+        let summary = pipeline::run(self.archives.inputs.clone(), &client, options, sink).await?;
+        if cancel.is_cancelled() {
+            return Err(Error::new(Kind::Cancelled, "cancelled"));
+        }
+        // The first failure says more than a report that counts them.
+        if let Some(failure) = summary.failures.into_iter().next() {
+            return Err(failure.error);
+        }
+        let digest = summary.written.map(|written| written.digest).unwrap_or_default();
+        let mut run = Run::new(summary.report, digest);
+        run.rows = summary.rows_kept;
+        Ok(run)
+    }
+}
+
+impl Workload for Iter {
+    fn name(&self) -> &'static str {
+        "iter"
+    }
+
+    fn run<'a>(
+        &'a self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'a, Result<Run>> {
+        Box::pin(self.run_once(jobs, observer, cancel))
+    }
+}
