@@ -1,0 +1,404 @@
+//! The command line: every option, its environment variable and its help.
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use raudal::source::Edition;
+use raudal::table::Format;
+use raudal::units::{parse_bytes, parse_duration};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Runs I/O-bound jobs concurrently, and shows what concurrency bought.
+#[derive(Debug, Parser)]
+#[command(name = "raudal", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  raudal iter --mirror embedded                 the 32 ITER archives from the embedded origin: no network needed
+  raudal table a.csv.gz b.zip --where 'x > 3'   any zipped, gzipped or plain CSVs to one table
+  raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
+
+Exit codes: 0 all of it worked; 2 usage; 3 some inputs failed; 4 all failed, trying again may help;
+5 all failed, it will not; 6 integrity; 7 data; 8 local input or output; 124 deadline; 130/143 interrupted")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The 32 ITER 2020 census archives of INEGI → one table
+    #[command(after_help = "\
+Examples:
+  raudal iter                                    from inegi.org.mx
+  raudal iter --mirror embedded                  from synthetic archives, with no network at all
+  raudal iter --entities 01,09,14-16 -o out.csv  some of them, to a file
+  raudal iter --where 'MUN != 0 and LOC == 0'    the municipalities instead of the entities
+  raudal iter --mirror http://127.0.0.1:8000/    from any base URL
+
+Keys are zero-padded text; a filter compares them as numbers, the output keeps them as they are.")]
+    Iter(IterArgs),
+    /// Any zipped, gzipped or plain CSVs → one table
+    #[command(after_help = "\
+Examples:
+  raudal table 'https://example.org/ITER_[01-32]_2020_csv.zip' --where 'MUN != 0 and LOC == 0' \\
+      --select ENTIDAD,MUN,NOM_MUN,POBTOT
+  raudal table a.csv b.csv.gz c.zip --format jsonl
+  raudal table -i urls.txt --source-column file -o all.csv
+
+A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.")]
+    Table(TableCommand),
+    /// Sequential against concurrent: a workload at several levels, measured fairly
+    #[command(after_help = "\
+Examples:
+  raudal compare iter -j 1,10 -r 3               on the embedded origin, with the latency of a real network
+  raudal compare iter -j 1,2,4,8,16 --latency 200ms --export-markdown levels.md")]
+    Compare(CompareArgs),
+    /// The embedded origin: synthetic ITER archives over HTTP
+    #[command(after_help = "\
+Examples:
+  raudal serve                                   on a free port, which is printed
+  raudal serve --listen 127.0.0.1:8000 --latency 80ms --bandwidth-per-connection 512KiB")]
+    Serve(ServeArgs),
+    /// A completion script for a shell, on stdout
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, on stdout
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IterArgs {
+    /// Only these entities: codes and ranges, such as 01,09,14-16
+    #[arg(long, value_name = "LIST", env = "RAUDAL_ENTITIES")]
+    pub(crate) entities: Option<String>,
+    /// Which of INEGI's two editions
+    #[arg(long, value_enum, default_value_t = EditionArg::Microdatos, env = "RAUDAL_EDITION")]
+    pub(crate) edition: EditionArg,
+    /// Where from: a base URL, or `embedded` for the embedded origin [default: inegi.org.mx]
+    #[arg(long, value_name = "URL|embedded", env = "RAUDAL_MIRROR")]
+    pub(crate) mirror: Option<String>,
+    /// Which rows: an expression over the columns; empty for all
+    #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE", help_heading = TABLE)]
+    pub(crate) filter: String,
+    #[command(flatten)]
+    pub(crate) origin: OriginArgs,
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
+}
+
+/// What `iter` and `compare iter` keep: the total row of each entity.
+pub(crate) const ITER_WHERE: &str = "MUN == 0 and LOC == 0";
+
+#[derive(Debug, Args)]
+pub(crate) struct TableCommand {
+    /// URLs, URL patterns, local files
+    #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath)]
+    pub(crate) sources: Vec<String>,
+    /// Read sources from a file, or from stdin for `-`: one a line, `#` comments, optionally a TAB and a name
+    #[arg(short, long, value_name = "FILE", env = "RAUDAL_INPUT", value_hint = ValueHint::FilePath)]
+    pub(crate) input: Option<PathBuf>,
+    /// Which rows: an expression over the columns, such as 'MUN == 0 and POBTOT > 1000'
+    #[arg(long = "where", value_name = "EXPR", default_value = "", hide_default_value = true, env = "RAUDAL_WHERE", help_heading = TABLE)]
+    pub(crate) filter: String,
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
+}
+
+const TABLE: &str = "Table";
+const OUTPUT: &str = "Output";
+const RUN: &str = "Running";
+const HTTP: &str = "HTTP";
+const ORIGIN: &str = "Embedded origin";
+
+#[derive(Debug, Args)]
+pub(crate) struct TableArgs {
+    /// Only these columns, in this order
+    #[arg(long, value_name = "COLS", value_delimiter = ',', env = "RAUDAL_SELECT", help_heading = TABLE)]
+    pub(crate) select: Vec<String>,
+    /// Which members of an archive: a glob, such as '**/data/*.csv'
+    #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]
+    pub(crate) member: Option<String>,
+    /// The encoding of the inputs, such as windows-1252
+    #[arg(long, value_name = "LABEL", default_value = "utf-8", env = "RAUDAL_ENCODING", help_heading = TABLE)]
+    pub(crate) encoding: String,
+    /// What separates the fields: a character, or `tab` [default: a tab for .tsv and .tab, else a comma]
+    #[arg(long, value_name = "CHAR", value_parser = delimiter, env = "RAUDAL_DELIMITER", help_heading = TABLE)]
+    pub(crate) delimiter: Option<u8>,
+    /// Put each row's source before it, in a column of this name
+    #[arg(long, value_name = "NAME", env = "RAUDAL_SOURCE_COLUMN", help_heading = TABLE)]
+    pub(crate) source_column: Option<String>,
+    /// Refuse archives with more members
+    #[arg(long, value_name = "N", env = "RAUDAL_MAX_MEMBERS", help_heading = TABLE, hide_short_help = true)]
+    pub(crate) max_members: Option<u64>,
+    /// Refuse members that are larger, decompressed
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_MAX_MEMBER_SIZE", help_heading = TABLE, hide_short_help = true)]
+    pub(crate) max_member_size: Option<u64>,
+    /// Refuse members that grow by more than this when they are decompressed
+    #[arg(long, value_name = "N", env = "RAUDAL_MAX_RATIO", help_heading = TABLE, hide_short_help = true)]
+    pub(crate) max_ratio: Option<u64>,
+    /// Refuse fields that are longer
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_MAX_FIELD_SIZE", help_heading = TABLE, hide_short_help = true)]
+    pub(crate) max_field_size: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// Write the table to a file, which appears under this name only when it is complete
+    #[arg(short, long, value_name = "FILE", env = "RAUDAL_OUTPUT", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// csv, tsv, jsonl or table [default: by the file's name; a table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT", value_parser = str::parse::<Format>, env = "RAUDAL_FORMAT", help_heading = OUTPUT)]
+    pub(crate) format: Option<Format>,
+    /// Write a report of the run and of each job, as JSON
+    #[arg(long, value_name = "FILE", env = "RAUDAL_REPORT", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+    /// Write the inputs that are not in the table, as a list that --input reads
+    #[arg(long, value_name = "FILE", env = "RAUDAL_FAILED_TO", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) failed_to: Option<PathBuf>,
+    /// Show what would be done, and fetch nothing
+    #[arg(short = 'n', long, env = "RAUDAL_DRY_RUN", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// How to show progress: auto, bar, plain, json or none
+    #[arg(long, value_name = "STYLE", default_value = "auto", value_parser = str::parse::<raudal::progress::Style>, env = "RAUDAL_PROGRESS", help_heading = OUTPUT)]
+    pub(crate) progress: raudal::progress::Style,
+    /// Errors only: no progress, no summary
+    #[arg(short, long, env = "RAUDAL_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose", help_heading = OUTPUT)]
+    pub(crate) quiet: bool,
+    /// Say more: each retry, each pause
+    #[arg(short, long, env = "RAUDAL_VERBOSE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// At most this many inputs in flight
+    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = at_least_one, env = "RAUDAL_JOBS", help_heading = RUN)]
+    pub(crate) jobs: usize,
+    /// One after the other: the same as -j 1
+    #[arg(long, env = "RAUDAL_SEQUENTIAL", value_parser = FalseyValueParser::new(), conflicts_with = "jobs", help_heading = RUN)]
+    pub(crate) sequential: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Stop at the first input that fails for good
+    #[arg(long, env = "RAUDAL_FAIL_FAST", value_parser = FalseyValueParser::new(), conflicts_with = "max_failures", help_heading = RUN)]
+    pub(crate) fail_fast: bool,
+    /// Stop once this many inputs have failed for good
+    #[arg(long, value_name = "N", value_parser = at_least_one, env = "RAUDAL_MAX_FAILURES", help_heading = RUN)]
+    pub(crate) max_failures: Option<usize>,
+    /// Stop after this long, whatever is done by then
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "RAUDAL_DEADLINE", help_heading = RUN)]
+    pub(crate) deadline: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// At most this many in flight of one host [default: as many as -j]
+    #[arg(long, value_name = "N", value_parser = at_least_one, env = "RAUDAL_PER_HOST", help_heading = RUN)]
+    pub(crate) per_host: Option<usize>,
+    /// Try an input again this often, if that may help
+    #[arg(long, value_name = "N", default_value_t = 3, env = "RAUDAL_RETRIES", help_heading = RUN)]
+    pub(crate) retries: usize,
+    /// The first wait before trying again, at most; it doubles each time, up to 30 s
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = parse_duration, env = "RAUDAL_RETRY_DELAY", help_heading = RUN)]
+    pub(crate) retry_delay: Duration,
+    /// Do not try an input again later than this after its first attempt
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "RAUDAL_RETRY_MAX_TIME", help_heading = RUN)]
+    pub(crate) retry_max_time: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HttpArgs {
+    /// How long connecting may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration, env = "RAUDAL_CONNECT_TIMEOUT", help_heading = HTTP)]
+    pub(crate) connect_timeout: Duration,
+    /// How long a transfer may stand still
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "RAUDAL_READ_TIMEOUT", help_heading = HTTP)]
+    pub(crate) read_timeout: Duration,
+    /// Send this header with each request: 'Name: value'
+    #[arg(short = 'H', long = "header", value_name = "LINE", value_parser = header, env = "RAUDAL_HEADER", help_heading = HTTP)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The User-Agent to send [default: raudal and its version]
+    #[arg(short = 'A', long, value_name = "NAME", env = "RAUDAL_USER_AGENT", help_heading = HTTP)]
+    pub(crate) user_agent: Option<String>,
+    /// Go through this proxy [default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
+    #[arg(short = 'x', long, value_name = "URL", env = "RAUDAL_PROXY", help_heading = HTTP)]
+    pub(crate) proxy: Option<String>,
+    /// Do not check certificates: anyone on the way can read and change what you fetch
+    #[arg(short = 'k', long, env = "RAUDAL_INSECURE", value_parser = FalseyValueParser::new(), help_heading = HTTP)]
+    pub(crate) insecure: bool,
+    /// Trust the certificates in this PEM file as well
+    #[arg(long, value_name = "FILE", env = "RAUDAL_CACERT", help_heading = HTTP, value_hint = ValueHint::FilePath)]
+    pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OriginArgs {
+    /// Wait this long before each response of the embedded origin
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "RAUDAL_LATENCY", help_heading = ORIGIN)]
+    pub(crate) latency: Option<Duration>,
+    /// Send at most so much a second on each connection
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_BANDWIDTH_PER_CONNECTION", help_heading = ORIGIN)]
+    pub(crate) bandwidth_per_connection: Option<u64>,
+    /// Send at most so much a second on all connections together
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_BANDWIDTH", help_heading = ORIGIN)]
+    pub(crate) bandwidth: Option<u64>,
+    /// Make archives of this size: 0.1 for a tenth of the rows
+    #[arg(long, value_name = "X", value_parser = scale, env = "RAUDAL_SCALE", help_heading = ORIGIN)]
+    pub(crate) scale: Option<f64>,
+    /// Make other figures: the same seed gives the same bytes
+    #[arg(long, value_name = "N", env = "RAUDAL_SEED", help_heading = ORIGIN)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", env = "RAUDAL_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) origin: OriginArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// What to run
+    #[arg(value_enum)]
+    pub(crate) workload: WorkloadArg,
+    /// The levels: how many jobs in flight
+    #[arg(short, long, value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = at_least_one, env = "RAUDAL_LEVELS")]
+    pub(crate) jobs: Vec<usize>,
+    /// Measured runs of each level
+    #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), env = "RAUDAL_RUNS")]
+    pub(crate) runs: u32,
+    /// Runs of each level before, which do not count
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000), env = "RAUDAL_WARMUP")]
+    pub(crate) warmup: u32,
+    /// Only these entities: codes and ranges, such as 01,09,14-16
+    #[arg(long, value_name = "LIST", env = "RAUDAL_ENTITIES")]
+    pub(crate) entities: Option<String>,
+    /// Which of INEGI's two editions
+    #[arg(long, value_enum, default_value_t = EditionArg::Microdatos, env = "RAUDAL_EDITION")]
+    pub(crate) edition: EditionArg,
+    /// Where from: a base URL, or `embedded` for the embedded origin
+    #[arg(long, value_name = "URL|embedded", default_value = "embedded", env = "RAUDAL_MIRROR")]
+    pub(crate) mirror: String,
+    /// Which rows: an expression over the columns; empty for all
+    #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE")]
+    pub(crate) filter: String,
+    /// Write the figures as JSON, each single run included
+    #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_JSON", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) export_json: Option<PathBuf>,
+    /// Write the figures as a Markdown table
+    #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_MARKDOWN", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) export_markdown: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
+    #[command(flatten)]
+    pub(crate) origin: OriginArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum WorkloadArg {
+    /// The 32 ITER archives → one table
+    Iter,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum EditionArg {
+    /// One CSV in each archive
+    Microdatos,
+    /// The data among catalogues and metadata
+    Datosabiertos,
+}
+
+impl From<EditionArg> for Edition {
+    fn from(edition: EditionArg) -> Self {
+        match edition {
+            EditionArg::Microdatos => Self::Microdatos,
+            EditionArg::Datosabiertos => Self::DatosAbiertos,
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("it must be at least 1, or nothing could ever run".to_owned()),
+        Ok(n) => Ok(n),
+        Err(_) => Err("not a whole number".to_owned()),
+    }
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale > 0.0 && scale <= 10.0 => Ok(scale),
+        _ => Err("it must be a number above 0 and at most 10".to_owned()),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        b"\"" | b"\r" | b"\n" => Err("a quote or a line end cannot separate fields".to_owned()),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("it must be one ASCII character, or `tab`".to_owned()),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("it must have the form 'Name: value'".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_its_environment_variable() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
+                let name = arg.get_id().as_str();
+                assert!(
+                    ["help", "version"].contains(&name) || arg.get_env().is_some(),
+                    "{} --{name} has no variable",
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

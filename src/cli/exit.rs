@@ -1,0 +1,132 @@
+//! Exit codes: what a script may rely on.
+
+use raudal::pipeline::Summary;
+use raudal::{Error, Kind};
+
+/// Why a run was stopped from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Interrupt,
+    Terminate,
+    Deadline,
+}
+
+impl Stop {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+            Self::Deadline => 124,
+        }
+    }
+
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupted",
+            Self::Terminate => "terminated",
+            Self::Deadline => "the deadline passed",
+        }
+    }
+}
+
+const OK: u8 = 0;
+const FAULT: u8 = 1;
+const USAGE: u8 = 2;
+const PARTIAL: u8 = 3;
+const TRANSIENT: u8 = 4;
+const PERMANENT: u8 = 5;
+const INTEGRITY: u8 = 6;
+const DATA: u8 = 7;
+const LOCAL: u8 = 8;
+
+/// The exit code of a run that came to its end, or was stopped.
+pub(crate) fn of_summary(summary: &Summary, stop: Option<Stop>) -> u8 {
+    match stop {
+        Some(stop) if summary.report.stopped => stop.code(),
+        _ => of_failures(summary.succeeded > 0, summary.failures.iter().map(|failure| &failure.error)),
+    }
+}
+
+/// The exit code of an error that ended everything.
+pub(crate) fn of_error(error: &Error) -> u8 {
+    class(error)
+}
+
+fn of_failures<'a>(some_succeeded: bool, failures: impl Iterator<Item = &'a Error> + Clone) -> u8 {
+    let Some(first) = failures.clone().next().map(class) else { return OK };
+    if failures.clone().any(|error| class(error) == FAULT) {
+        FAULT
+    } else if failures.clone().any(|error| error.kind() == Kind::Headers) {
+        // Not one input is bad, but what was asked for: there is no one table of these inputs.
+        DATA
+    } else if some_succeeded {
+        PARTIAL
+    } else if failures.clone().all(|error| class(error) == first) {
+        first
+    } else if failures.clone().any(Error::is_transient) {
+        TRANSIENT
+    } else {
+        PERMANENT
+    }
+}
+
+/// What the exit code would be if there were only this failure.
+fn class(error: &Error) -> u8 {
+    match error.kind() {
+        Kind::Internal => FAULT,
+        Kind::Usage => USAGE,
+        Kind::Length | Kind::Checksum | Kind::Corrupt => INTEGRITY,
+        Kind::Unsupported | Kind::Bounds | Kind::Member | Kind::Column | Kind::Headers | Kind::Encoding | Kind::Csv => {
+            DATA
+        }
+        Kind::Io => LOCAL,
+        Kind::Deadline => Stop::Deadline.code(),
+        // A server that goes on sending something else, try after try, will not mend it while we wait.
+        Kind::NotAnArchive => PERMANENT,
+        _ if error.is_transient() => TRANSIENT,
+        _ => PERMANENT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(some_succeeded: bool, kinds: &[Kind]) -> u8 {
+        let errors: Vec<Error> = kinds.iter().map(|&kind| Error::new(kind, "it failed")).collect();
+        of_failures(some_succeeded, errors.iter())
+    }
+
+    #[test]
+    fn a_run_without_failures_is_a_success() {
+        assert_eq!(code(true, &[]), 0);
+    }
+
+    #[test]
+    fn some_failures_among_successes_are_partial_whatever_they_are() {
+        for kind in [Kind::Status(404), Kind::Checksum, Kind::Column, Kind::Io, Kind::Timeout] {
+            assert_eq!(code(true, &[kind]), 3, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn when_all_failed_for_one_reason_the_code_says_it() {
+        assert_eq!(code(false, &[Kind::Checksum, Kind::Length]), 6);
+        assert_eq!(code(false, &[Kind::Column, Kind::Member]), 7);
+        assert_eq!(code(false, &[Kind::Io]), 8);
+        assert_eq!(code(false, &[Kind::Status(503), Kind::Connect]), 4);
+        assert_eq!(code(false, &[Kind::Status(404), Kind::Tls]), 5);
+    }
+
+    #[test]
+    fn when_all_failed_for_several_reasons_the_code_says_whether_to_try_again() {
+        assert_eq!(code(false, &[Kind::Status(404), Kind::Timeout]), 4);
+        assert_eq!(code(false, &[Kind::Status(404), Kind::Column]), 5);
+    }
+
+    #[test]
+    fn headers_that_differ_and_faults_of_the_program_are_never_partial() {
+        assert_eq!(code(true, &[Kind::Status(404), Kind::Headers]), 7);
+        assert_eq!(code(true, &[Kind::Headers, Kind::Internal]), 1);
+    }
+}

@@ -1,0 +1,87 @@
+//! What the arguments name, one input after the other, as often as it is asked for.
+
+use raudal::source::{Expansion, Input, expand, read_list};
+use raudal::{Error, Result};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+/// All inputs of a run: lazy, so that a pattern may stand for millions, and of a known number.
+#[derive(Clone)]
+pub(crate) struct Inputs {
+    patterns: Vec<Expansion>,
+    list: Arc<[Input]>,
+    pattern: usize,
+    listed: usize,
+}
+
+impl Inputs {
+    /// The inputs that sources and a list name, in this order.
+    pub(crate) fn parse(sources: &[String], list: Option<&Path>) -> Result<Self> {
+        let patterns = sources.iter().map(|source| expand(source)).collect::<Result<Vec<_>>>()?;
+        let list = list.map(self::list).transpose()?.unwrap_or_default();
+        let inputs = Self { patterns, list: list.into(), pattern: 0, listed: 0 };
+        if inputs.len() == 0 {
+            return Err(Error::usage("there is nothing to do: no inputs").hint("name a URL or a file"));
+        }
+        Ok(inputs)
+    }
+
+    /// How many are still to come.
+    pub(crate) fn len(&self) -> u64 {
+        let patterns: u64 = self.patterns[self.pattern..].iter().map(Expansion::len).sum();
+        patterns + (self.list.len() - self.listed) as u64
+    }
+}
+
+impl From<Vec<Input>> for Inputs {
+    fn from(list: Vec<Input>) -> Self {
+        Self { patterns: Vec::new(), list: list.into(), pattern: 0, listed: 0 }
+    }
+}
+
+impl Iterator for Inputs {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        while let Some(pattern) = self.patterns.get_mut(self.pattern) {
+            if let Some(input) = pattern.next() {
+                return Some(input);
+            }
+            self.pattern += 1;
+        }
+        let input = self.list.get(self.listed)?.clone();
+        self.listed += 1;
+        Some(input)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = usize::try_from(self.len()).unwrap_or(usize::MAX);
+        (len, Some(len))
+    }
+}
+
+fn list(path: &Path) -> Result<Vec<Input>> {
+    if path.as_os_str() == "-" {
+        return read_list(std::io::stdin().lock(), "standard input");
+    }
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| Error::io("cannot read the list of inputs", error).input(&name))?;
+    read_list(BufReader::new(file), &name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inputs_come_in_the_order_of_the_arguments_and_are_counted_before() {
+        let sources = ["http://a.example/[1-2].csv", "http://b.example/x.csv"].map(str::to_owned);
+        let inputs = Inputs::parse(&sources, None).expect("good sources");
+        assert_eq!(inputs.size_hint(), (3, Some(3)));
+        let names: Vec<String> = inputs.clone().map(|input| input.name).collect();
+        assert_eq!(names, ["1.csv", "2.csv", "x.csv"]);
+        assert_eq!(inputs.skip(2).map(|input| input.name).collect::<Vec<_>>(), ["x.csv"]);
+    }
+}

@@ -1,0 +1,94 @@
+//! The binary's own: arguments → the library → an exit code.
+
+mod args;
+mod compare;
+mod exit;
+mod inputs;
+mod report;
+mod session;
+mod setup;
+mod signals;
+mod table;
+
+use args::{Cli, Command, ServeArgs};
+use clap::{CommandFactory, Parser};
+use raudal::error::Error;
+use raudal::origin::Origin;
+use raudal::progress::{Progress, Style, Verbosity};
+use session::Session;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Runs the command that the arguments ask for.
+pub(crate) fn main() -> ExitCode {
+    // Ends here with exit code 2 on a usage error, and with 0 on --help.
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let code = runtime.block_on(run(cli.command));
+    // A thread that is stuck in a write to a pipe that nobody reads must not keep the program alive.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    ExitCode::from(code)
+}
+
+async fn run(command: Command) -> u8 {
+    let done = match command {
+        Command::Iter(args) => table::iter(args).await,
+        Command::Table(args) => table::table(args).await,
+        Command::Compare(args) => compare::compare(args).await,
+        Command::Serve(args) => serve(&args).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "raudal", &mut script);
+            print(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut page)
+                .map_err(|error| Error::io("cannot write the manual page", error))
+                .and_then(|()| print(&page))
+        }
+    };
+    match done {
+        Ok(code) => code,
+        // Whoever reads our output has seen enough: `| head -1` is no failure.
+        Err(error) if is_broken_pipe(&error) => 0,
+        Err(error) => {
+            Session::say_error(&Progress::new(Style::None, Verbosity::Quiet), &error);
+            exit::of_error(&error)
+        }
+    }
+}
+
+async fn serve(args: &ServeArgs) -> Result<u8, Error> {
+    let signals = signals::Signals::watch(None);
+    let origin = Origin::bind(args.listen, setup::origin_options(&args.origin)).await?;
+    print(format!("{}\n", origin.url()).as_bytes())?;
+    eprintln!("serving synthetic ITER archives on {} (Ctrl-C stops)", origin.url());
+    signals.token().cancelled().await;
+    origin.shutdown().await;
+    Ok(signals.stop().map_or(0, exit::Stop::code))
+}
+
+/// Writes to stdout and flushes it: an error shows here, not after the exit code was chosen.
+fn print(bytes: &[u8]) -> Result<u8, Error> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(bytes)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Error::io("cannot write to standard output", error))?;
+    Ok(0)
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,215 @@
+//! One command's surroundings: what is shown, what stops it, what is written at its end.
+
+use super::args::{HttpArgs, OutputArgs, ShowArgs};
+use super::signals::Signals;
+use raudal::pipeline::Summary;
+use raudal::progress::{Progress, Recorder, Verbosity};
+use raudal::table::{Format, Sink, SinkOptions, Target};
+use raudal::units;
+use raudal::{Error, Kind, Result, pool::Observer};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many failures are named at the end; the report and --failed-to have them all.
+const NAMED_FAILURES: usize = 20;
+
+pub(crate) struct Session {
+    pub(crate) progress: Progress,
+    pub(crate) signals: Signals,
+    pub(crate) recorder: Option<Arc<Recorder>>,
+}
+
+impl Session {
+    pub(crate) fn begin(show: &ShowArgs, deadline: Option<Duration>, record: bool) -> Self {
+        Self {
+            progress: Progress::new(show.progress, verbosity(show)),
+            signals: Signals::watch(deadline),
+            recorder: record.then(Arc::default),
+        }
+    }
+
+    /// Everyone who watches the run.
+    pub(crate) fn observer(&self) -> Arc<dyn Observer> {
+        let mut observers = vec![self.progress.observer()];
+        if let Some(recorder) = &self.recorder {
+            observers.push(Arc::clone(recorder) as Arc<dyn Observer>);
+        }
+        Arc::new(observers)
+    }
+
+    /// Says what a user who wants no noise still has to know.
+    pub(crate) fn warn_of(&self, http: &HttpArgs) {
+        if http.insecure {
+            self.progress.error("warning: certificates are not checked (--insecure)");
+        }
+    }
+
+    /// An error and its hint.
+    pub(crate) fn say_error(progress: &Progress, error: &Error) {
+        progress.error(&format!("error: {}", error.report()));
+        if let Some(hint) = error.hint_text() {
+            progress.error(&hint_line(hint));
+        }
+    }
+
+    /// What became of the run: each failure with its reason, then the figures.
+    pub(crate) fn conclude(&self, summary: &Summary, total: u64, output: Option<&Path>) {
+        let (progress, report) = (&self.progress, &summary.report);
+        progress.finish();
+        for warning in &summary.warnings {
+            progress.error(&format!("warning: {warning}"));
+        }
+        for failure in summary.failures.iter().take(NAMED_FAILURES) {
+            let tries = if failure.attempts == 1 { String::new() } else { format!(" ({} tries)", failure.attempts) };
+            progress.error(&format!("error: {}{tries}", failure.error.report()));
+            if let Some(hint) = failure.error.hint_text() {
+                progress.error(&hint_line(hint));
+            }
+        }
+        let failed = summary.failures.len() as u64;
+        if failed > NAMED_FAILURES as u64 {
+            progress.error(&format!("error: … and {} more", failed - NAMED_FAILURES as u64));
+        }
+        let left = total.saturating_sub(summary.succeeded + failed);
+        if let Some(stop) = self.signals.stop()
+            && report.stopped
+        {
+            progress.error(&format!("{}: {left} of {total} inputs are not done", stop.words()));
+        } else if report.stopped {
+            progress.error(&format!("stopped after {failed} failed: {left} of {total} inputs are not done"));
+        }
+        if failed > 0 {
+            progress.error(&format!("{failed} of {total} inputs failed"));
+        }
+        match (output, &summary.written) {
+            (Some(path), Some(_)) if report.stopped => {
+                progress.error(&format!("what is complete is kept in: {}", raudal::table::partial_path(path).display()))
+            }
+            (Some(path), None) => progress.error(&format!("nothing was written to: {}", path.display())),
+            _ => {}
+        }
+        for line in figures(summary) {
+            progress.note(&line);
+        }
+    }
+}
+
+/// The figures of a run, for people.
+fn figures(summary: &Summary) -> [String; 2] {
+    let report = &summary.report;
+    let overlap = report.overlap().map_or(String::new(), |n| format!(", {n:.1} at once on average"));
+    let retries = match report.retries {
+        0 => String::new(),
+        1 => "; 1 retry".to_owned(),
+        n => format!("; {n} retries"),
+    };
+    [
+        format!(
+            "{} {}, {}: {} rows read, {} kept",
+            summary.succeeded,
+            if summary.succeeded == 1 { "archive" } else { "archives" },
+            units::bytes(report.bytes),
+            thousands(summary.rows_read),
+            thousands(summary.rows_kept),
+        ),
+        format!(
+            "{} of wall time, {} of job time{overlap}, {} in flight at the peak{retries}",
+            units::duration(report.wall),
+            units::duration(report.job_time),
+            report.peak_in_flight,
+        ),
+    ]
+}
+
+/// 195659 → 195,659
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn verbosity(show: &ShowArgs) -> Verbosity {
+    match (show.quiet, show.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}
+
+/// A hint under its error; those with several lines show a place in an expression and keep their shape.
+fn hint_line(hint: &str) -> String {
+    format!("  hint: {}", hint.replace('\n', "\n        "))
+}
+
+/// Where the table goes, opened before anything is fetched, so that a folder that is not there is said at once.
+pub(crate) fn sink(args: &OutputArgs, source_column: Option<String>, progress: &Progress) -> Result<Sink> {
+    let terminal = args.output.is_none() && io::stdout().is_terminal();
+    let format = match (args.format, &args.output) {
+        (Some(format), _) => format,
+        (None, Some(path)) => Format::of_path(path),
+        (None, None) if terminal => Format::Table,
+        (None, None) => Format::Csv,
+    };
+    let mut options = SinkOptions::default();
+    options.format = format;
+    options.source_column = source_column;
+    options.width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let target = match &args.output {
+        Some(path) => Target::File(path.clone()),
+        None if terminal => {
+            Target::Writer(Box::new(BufWriter::new(BesideBars { progress: progress.clone(), out: io::stdout() })))
+        }
+        None => Target::Stdout,
+    };
+    Sink::create(target, options)
+}
+
+/// A terminal that shows bars as well: they step aside while rows are written.
+struct BesideBars {
+    progress: Progress,
+    out: io::Stdout,
+}
+
+impl Write for BesideBars {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.progress.suspend(|| self.out.write_all(bytes).and_then(|()| self.out.flush()))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Refuses a file that could not be written at the end, before the work is done.
+pub(crate) fn check_folder(path: Option<&Path>) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Io, format!("no such folder: {}", folder.display()))
+        .input(path.display().to_string())
+        .hint("make the folder first"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped_from_the_right() {
+        assert_eq!(
+            [0, 12, 999, 1000, 195_659, 1_000_000].map(thousands),
+            ["0", "12", "999", "1,000", "195,659", "1,000,000"]
+        );
+    }
+}

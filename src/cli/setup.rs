@@ -1,0 +1,86 @@
+//! Arguments → the library's options.
+
+use super::args::{HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs};
+use raudal::pool::Backoff;
+use raudal::table::{Encoding, Filter, Query};
+use raudal::workload::Mirror;
+use raudal::{Error, Result, fetch, origin, pipeline};
+
+pub(crate) fn origin_options(args: &OriginArgs) -> origin::Options {
+    let mut options = origin::Options::default();
+    options.latency = args.latency.unwrap_or(options.latency);
+    options.bandwidth_per_connection = args.bandwidth_per_connection;
+    options.bandwidth = args.bandwidth;
+    options.scale = args.scale.unwrap_or(options.scale);
+    options.seed = args.seed.unwrap_or(options.seed);
+    options
+}
+
+/// The mirror that was named. What shapes the embedded origin says nothing to another server: it is refused there.
+pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
+    if name == Some("embedded") {
+        return Ok(Mirror::Embedded(origin_options(args)));
+    }
+    let shaped = [
+        ("--latency", args.latency.is_some()),
+        ("--bandwidth-per-connection", args.bandwidth_per_connection.is_some()),
+        ("--bandwidth", args.bandwidth.is_some()),
+        ("--scale", args.scale.is_some()),
+        ("--seed", args.seed.is_some()),
+    ];
+    if let Some((option, _)) = shaped.iter().find(|(_, given)| *given) {
+        return Err(Error::usage(format!("only the embedded origin can be shaped: {option}"))
+            .hint("add --mirror embedded, or leave the option out"));
+    }
+    Ok(name.map_or(Mirror::Inegi, |url| Mirror::Url(url.to_owned())))
+}
+
+pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
+    let mut query = Query::new();
+    query.filter = self::filter(filter)?;
+    query.select.clone_from(&args.select);
+    query.member.clone_from(&args.member);
+    query.encoding = Encoding::parse(&args.encoding)?;
+    query.delimiter = args.delimiter;
+    let limits = &mut query.limits;
+    limits.members = args.max_members.unwrap_or(limits.members);
+    limits.member_bytes = args.max_member_size.unwrap_or(limits.member_bytes);
+    limits.ratio = args.max_ratio.unwrap_or(limits.ratio);
+    limits.field_bytes = args.max_field_size.map_or(limits.field_bytes, |bytes| bytes as usize);
+    query.check()?;
+    Ok(query)
+}
+
+/// An empty expression keeps every row.
+pub(crate) fn filter(text: &str) -> Result<Option<Filter>> {
+    if text.trim().is_empty() { Ok(None) } else { Filter::parse(text).map(Some) }
+}
+
+pub(crate) fn fetch_options(args: &HttpArgs) -> fetch::Options {
+    let mut options = fetch::Options::default();
+    options.connect_timeout = args.connect_timeout;
+    options.read_timeout = args.read_timeout;
+    options.headers.clone_from(&args.headers);
+    options.user_agent.clone_from(&args.user_agent);
+    options.proxy.clone_from(&args.proxy);
+    options.insecure = args.insecure;
+    options.ca_cert.clone_from(&args.cacert);
+    options
+}
+
+pub(crate) fn pipeline_options(args: &RunArgs, query: Query) -> pipeline::Options {
+    let mut options = limits(&args.limits, query);
+    options.jobs = if args.sequential { 1 } else { args.jobs };
+    options.per_host = args.limits.per_host.unwrap_or(options.jobs);
+    options.stop_after = if args.fail_fast { Some(1) } else { args.max_failures.map(|n| n as u64) };
+    options
+}
+
+/// The options that are the same at every level of concurrency.
+pub(crate) fn limits(args: &LimitArgs, query: Query) -> pipeline::Options {
+    let mut options = pipeline::Options::default();
+    options.backoff = Backoff::default().retries(args.retries).first(args.retry_delay);
+    options.retry_max_time = args.retry_max_time;
+    options.query = query;
+    options
+}

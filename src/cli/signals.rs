@@ -1,0 +1,79 @@
+//! Interruption from outside: Ctrl-C, SIGTERM and the deadline. The first one stops the run, a second one the program.
+
+use super::exit::Stop;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Watches for a reason to stop, for as long as it lives.
+pub(crate) struct Signals {
+    token: CancellationToken,
+    stop: Arc<OnceLock<Stop>>,
+    task: JoinHandle<()>,
+}
+
+impl Signals {
+    /// Begins to watch. Must be called within the runtime.
+    pub(crate) fn watch(deadline: Option<Duration>) -> Self {
+        let (token, stop) = (CancellationToken::new(), Arc::new(OnceLock::new()));
+        let (cancel, reason) = (token.clone(), Arc::clone(&stop));
+        let task = tokio::spawn(async move {
+            let first = tokio::select! {
+                stop = signal() => stop,
+                () = after(deadline) => Stop::Deadline,
+            };
+            let _ = reason.set(first);
+            cancel.cancel();
+            // Whoever asks twice wants it now, and means it.
+            let second = signal().await;
+            std::process::exit(i32::from(second.code()));
+        });
+        Self { token, stop, task }
+    }
+
+    /// Cancelled by the first reason to stop.
+    pub(crate) fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    /// Why to stop, if there is a reason.
+    pub(crate) fn stop(&self) -> Option<Stop> {
+        self.stop.get().copied()
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn after(deadline: Option<Duration>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> Stop {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Without handlers the default action stands: the program ends at once.
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => Stop::Interrupt,
+        _ = terminate.recv() => Stop::Terminate,
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> Stop {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => Stop::Interrupt,
+        Err(_) => std::future::pending().await,
+    }
+}

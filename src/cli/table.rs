@@ -1,0 +1,160 @@
+//! `raudal iter` and `raudal table`: inputs → one table.
+
+use super::args::{HttpArgs, IterArgs, OutputArgs, RunArgs, TableArgs, TableCommand};
+use super::inputs::Inputs;
+use super::session::{Session, check_folder, sink};
+use super::{exit, print, report, setup};
+use raudal::fetch::Client;
+use raudal::source::{Catalogue, Edition, Entity, select_entities};
+use raudal::workload::{Archives, Mirror};
+use raudal::{Error, Kind, Result, pipeline};
+use std::fmt::Write as _;
+
+/// What the two commands have in common.
+struct Job<'a> {
+    command: &'static str,
+    filter: &'a str,
+    table: &'a TableArgs,
+    output: &'a OutputArgs,
+    run: &'a RunArgs,
+    http: &'a HttpArgs,
+}
+
+pub(crate) async fn table(args: TableCommand) -> Result<u8> {
+    let inputs = Inputs::parse(&args.sources, args.input.as_deref())?;
+    let job = Job {
+        command: "table",
+        filter: &args.filter,
+        table: &args.table,
+        output: &args.output,
+        run: &args.run,
+        http: &args.http,
+    };
+    let prepared = job.prepare()?;
+    if args.output.dry_run {
+        return plan(inputs);
+    }
+    let session = job.session();
+    job.run(prepared, inputs, &session).await
+}
+
+pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
+    let entities = entities(args.entities.as_deref())?;
+    let edition = Edition::from(args.edition);
+    let mirror = setup::mirror(args.mirror.as_deref(), &args.origin)?;
+    let job = Job {
+        command: "iter",
+        filter: &args.filter,
+        table: &args.table,
+        output: &args.output,
+        run: &args.run,
+        http: &args.http,
+    };
+    let prepared = job.prepare()?;
+    if args.output.dry_run {
+        return plan(planned(&mirror, &entities, edition)?.into());
+    }
+    let session = job.session();
+    if matches!(mirror, Mirror::Embedded(_)) {
+        session.progress.note(&format!("preparing {} synthetic archives in the embedded origin", entities.len()));
+    }
+    let archives = tokio::select! {
+        archives = Archives::open(&mirror, &entities, edition) => archives?,
+        () = session.signals.token().cancelled() => {
+            let stop = session.signals.stop().unwrap_or(exit::Stop::Interrupt);
+            session.progress.error(&format!("{}: nothing was fetched yet", stop.words()));
+            return Ok(stop.code());
+        }
+    };
+    let done = job.run(prepared, archives.inputs.clone().into(), &session).await;
+    archives.close().await;
+    done
+}
+
+/// The entities of a list, or all of them.
+pub(crate) fn entities(list: Option<&str>) -> Result<Vec<&'static Entity>> {
+    match list {
+        Some(list) => select_entities(list),
+        None => Ok(Catalogue::iter_2020().entities().iter().collect()),
+    }
+}
+
+/// What would be fetched. The embedded origin has no address before it runs.
+fn planned(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Vec<raudal::source::Input>> {
+    let base = match mirror {
+        Mirror::Url(url) => Some(url.as_str()),
+        Mirror::Embedded(_) => Some("http://embedded.invalid/"),
+        _ => None,
+    };
+    raudal::source::iter_inputs(entities, edition, base)
+}
+
+fn plan(inputs: Inputs) -> Result<u8> {
+    let mut lines = String::new();
+    for input in inputs {
+        let _ = writeln!(lines, "{}", input.to_line());
+        if lines.len() > 1 << 16 {
+            print(lines.as_bytes())?;
+            lines.clear();
+        }
+    }
+    print(lines.as_bytes())
+}
+
+/// What was checked before anything is fetched.
+struct Prepared {
+    client: Client,
+    options: pipeline::Options,
+}
+
+impl Job<'_> {
+    /// Checks all that can be checked without the network.
+    fn prepare(&self) -> Result<Prepared> {
+        let query = setup::query(self.table, self.filter)?;
+        let options = setup::pipeline_options(self.run, query);
+        let client = Client::new(&setup::fetch_options(self.http))?;
+        for path in [&self.output.report, &self.output.failed_to] {
+            check_folder(path.as_deref())?;
+        }
+        Ok(Prepared { client, options })
+    }
+
+    fn session(&self) -> Session {
+        let session = Session::begin(&self.output.show, self.run.deadline, self.output.report.is_some());
+        session.warn_of(self.http);
+        session
+    }
+
+    async fn run(&self, prepared: Prepared, inputs: Inputs, session: &Session) -> Result<u8> {
+        let Prepared { client, mut options } = prepared;
+        options.observer = session.observer();
+        options.cancel = session.signals.token().clone();
+        let sink = sink(self.output, self.table.source_column.clone(), &session.progress)?;
+        let total = inputs.len();
+        let summary = match pipeline::run(inputs.clone(), &client, options, sink).await {
+            Ok(summary) => summary,
+            Err(error) => {
+                session.progress.finish();
+                return Err(self.name_output(error));
+            }
+        };
+        session.conclude(&summary, total, self.output.output.as_deref());
+        let code = exit::of_summary(&summary, session.signals.stop());
+        if let Some(path) = &self.output.failed_to {
+            report::write_failed(path, &summary, inputs)?;
+        }
+        if let Some(path) = &self.output.report {
+            let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
+            report::write(path, self.command, &summary, &recording, self.output.output.as_deref(), code)?;
+        }
+        Ok(code)
+    }
+
+    /// An error of the sink says where it was writing to.
+    fn name_output(&self, error: Error) -> Error {
+        match (&self.output.output, error.kind()) {
+            (Some(path), Kind::Io) => error.input(path.display().to_string()),
+            _ => error,
+        }
+    }
+}
