@@ -1,0 +1,136 @@
+//! How the house is laid out: imports go one way, and each heavy dependency has one room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms from the top down. Rooms of one floor do not know each other; a room knows only those below it.
+const FLOORS: [&[&str]; 6] = [
+    &["compare", "progress"],
+    &["workload"],
+    &["pipeline", "origin"],
+    &["fetch"],
+    &["pool", "table", "source"],
+    &["error", "units"],
+];
+
+/// Which rooms may name a crate.
+const OWNERS: [(&str, &[&str]); 10] = [
+    ("reqwest", &["fetch"]),
+    ("rustls", &["fetch"]),
+    // The origin writes the archives that everything else reads: one file of it packs them.
+    ("zip", &["table", "origin/pack.rs"]),
+    ("csv", &["table"]),
+    ("simd_csv", &["table"]),
+    ("sqlparser", &["table"]),
+    ("encoding_rs", &["table"]),
+    ("indicatif", &["progress"]),
+    ("hyper", &["origin"]),
+    ("clap", &["cli", "main.rs"]),
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every source file, by its path below `src`, with its text.
+fn files() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder of the house") {
+            let path = entry.expect("an entry of the folder").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&source(), &mut found);
+    found
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(source()).expect("below src").to_string_lossy().replace('\\', "/");
+            (name, fs::read_to_string(path).expect("a source file"))
+        })
+        .collect()
+}
+
+/// The code lines, without comments: documentation may show what code must not do.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+}
+
+/// Every `crate::room` that a file names, whether imported or in place.
+fn rooms_named(text: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for line in code(text) {
+        for (at, _) in line.match_indices("crate::") {
+            let rest = &line[at + "crate::".len()..];
+            if let Some(group) = rest.strip_prefix('{') {
+                let group = group.split("};").next().unwrap_or(group);
+                rooms.extend(group.split(',').map(|part| word(part.trim())));
+            } else {
+                rooms.push(word(rest));
+            }
+        }
+    }
+    rooms
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+#[test]
+fn imports_go_one_way_through_the_house() {
+    let mut checked = 0;
+    for (file, text) in files() {
+        let room = file.split(['/', '.']).next().unwrap_or_default().to_owned();
+        let Some(own) = floor(&room) else { continue };
+        for named in rooms_named(&text) {
+            let Some(other) = floor(&named) else { continue };
+            checked += 1;
+            assert!(named == room || other > own, "src/{file} names crate::{named}, which is not below it");
+        }
+    }
+    assert!(checked > 50, "the test has found the imports: {checked}");
+}
+
+#[test]
+fn each_room_stands_on_a_floor() {
+    for (file, _) in files() {
+        let room = file.split(['/', '.']).next().unwrap_or_default();
+        assert!(
+            floor(room).is_some() || ["cli", "main", "lib"].contains(&room),
+            "src/{file} is in no room of the house"
+        );
+    }
+}
+
+#[test]
+fn each_heavy_dependency_is_named_in_one_room() {
+    for (file, text) in files() {
+        for (krate, rooms) in OWNERS {
+            if rooms.iter().any(|room| file.starts_with(room)) {
+                continue;
+            }
+            for line in code(&text) {
+                let names = line.match_indices(&format!("{krate}::")).any(|(at, _)| {
+                    // `crate::table::csv::…` and `my_csv::…` are something else.
+                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                });
+                assert!(!names, "src/{file} names {krate}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_program_begins_with_the_story_and_nothing_else() {
+    let main = fs::read_to_string(source().join("main.rs")).expect("main.rs");
+    assert!(main.lines().count() <= 60);
+}
