@@ -225,6 +225,26 @@ async fn a_shutdown_ends_every_connection_and_closes_the_port() {
 }
 
 #[tokio::test]
+async fn an_origin_that_is_dropped_closes_its_port() {
+    let origin = start(small()).await;
+    let address = origin.address();
+    drop(origin);
+    let refused = async { while TcpStream::connect(address).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, refused).await.expect("a refusal");
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_no_http_does_not_disturb_the_others() {
+    let origin = start(small()).await;
+    let mut odd = Client::to(&origin).await;
+    odd.0.write_all(b"\x16\x03\x01 no HTTP at all\r\n\r\n").await.expect("a write");
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(PATIENCE, odd.0.read_to_end(&mut rest)).await.expect("an end");
+    assert_eq!(Client::to(&origin).await.ask("GET", "/", "").await.status, 200);
+    until(&origin, |stats| stats.connections == 0).await;
+}
+
+#[tokio::test]
 async fn the_latency_comes_before_each_response() {
     let mut options = small();
     options.latency = Duration::from_millis(30);

@@ -69,10 +69,10 @@ impl Pacer {
         slowest.map_or(SLICE, |rate| (rate / CHUNKS_PER_SECOND).clamp(1, CHUNK) as usize)
     }
 
-    /// Tells the connection's bucket that a body begins.
+    /// Tells the buckets that a body begins.
     pub(super) fn begin(&self, now: Instant) {
-        if let [Some(own), _] = &self.buckets {
-            lock(own).begin(now);
+        for bucket in self.buckets.iter().flatten() {
+            lock(bucket).begin(now);
         }
     }
 

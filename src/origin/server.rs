@@ -50,7 +50,7 @@ pub(super) struct Shared {
     pub(super) bandwidth: Option<SharedBucket>,
 }
 
-/// Serves until the future is dropped; that ends every connection with it.
+/// Serves until `stop`, then ends every connection and waits for it. Dropping the future ends them, too.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl Future<Output = ()>) {
     let mut connections = JoinSet::new();
     tokio::pin!(stop);

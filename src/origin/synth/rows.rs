@@ -6,6 +6,7 @@
 use super::columns::{Draw, FIGURES_LEN, POBFEM, POBMAS, POBTOT, figures};
 use super::plan::Locality;
 use super::rng::Rng;
+use std::sync::LazyLock;
 
 /// The figures of a row; means are in hundredths.
 pub(super) type Figures = [u32; FIGURES_LEN];
@@ -74,16 +75,15 @@ pub(super) fn total(mut sum: Figures) -> Figures {
 
 /// The means that follow from other figures of the row.
 fn derive(row: &mut Figures) {
-    let hundredths = |part: u64, whole: u32| if whole == 0 { 0 } else { (part / u64::from(whole)) as u32 };
-    let dwellings = figures().iter().position(|f| f.draw == Draw::Inhabited).map_or(0, |at| row[at]);
-    let (people, women, men) = (u64::from(row[POBTOT]), row[POBFEM], u64::from(row[POBMAS]));
-    for (at, figure) in figures().iter().enumerate() {
-        match figure.draw {
-            Draw::MenPerWomen => row[at] = hundredths(men * 10_000, women),
-            Draw::Occupants => row[at] = hundredths(people * 100, dwellings),
-            _ => {}
-        }
-    }
+    /// Where they and their parts stand: looked up once, since this runs for every row.
+    static PLACES: LazyLock<[usize; 3]> = LazyLock::new(|| {
+        [Draw::Inhabited, Draw::Occupants, Draw::MenPerWomen]
+            .map(|draw| figures().iter().position(|figure| figure.draw == draw).unwrap_or_default())
+    });
+    let [inhabited, occupants, men_per_women] = *PLACES;
+    let divided = |part: u64, by: u32| part.checked_div(u64::from(by)).unwrap_or(0) as u32;
+    row[occupants] = divided(u64::from(row[POBTOT]) * 100, row[inhabited]);
+    row[men_per_women] = divided(u64::from(row[POBMAS]) * 10_000, row[POBFEM]);
 }
 
 /// Appends the figures, each after a comma; the one at `missing` is `N/D`.
@@ -164,7 +164,7 @@ fn mean(hundredths: u32, out: &mut Vec<u8>) {
     let part = (hundredths % 100) as u8;
     if part > 0 {
         out.extend_from_slice(&[b'.', b'0' + part / 10]);
-        if part % 10 > 0 {
+        if !part.is_multiple_of(10) {
             out.push(b'0' + part % 10);
         }
     }
