@@ -175,7 +175,7 @@ fn mean(hundredths: u32, out: &mut Vec<u8>) {
 /// Appends a comma and a number with spaces on its left, nine wide.
 fn padded(value: u32, out: &mut Vec<u8>) {
     let len = 1 + value.checked_ilog10().unwrap_or(0) as usize;
-    out.extend_from_slice(&b",         "[..1 + 9_usize.saturating_sub(len)]);
+    out.extend_from_slice(&b",         "[..=9_usize.saturating_sub(len)]);
     digits(value, 0, out);
 }
 
