@@ -27,8 +27,6 @@ pub(super) struct Record {
     place: Range<usize>,
     /// Whether there is a quote anywhere in it.
     pub(super) quotes: bool,
-    /// The line it begins on.
-    pub(super) line: u64,
     fields: usize,
 }
 
@@ -140,7 +138,7 @@ impl<B: Bytes> Records<B> {
 
     fn record(&mut self, end: usize, fields: usize, quotes: bool, lines: u64) -> Result<Record> {
         let start = self.unread.start;
-        let record = Record { place: start..start + end, quotes, line: self.line, fields };
+        let record = Record { place: start..start + end, quotes, fields };
         if end > self.limits.field_bytes {
             self.long_record(&record)?;
         }

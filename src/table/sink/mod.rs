@@ -327,7 +327,8 @@ impl Sink {
                     for (at, (key, cell)) in keys.iter().zip(cells).enumerate() {
                         line.push(if at == 0 { b'{' } else { b',' });
                         line.extend_from_slice(key.as_bytes());
-                        line.extend_from_slice(json(&String::from_utf8_lossy(cell)).as_bytes());
+                        serde_json::to_writer(&mut line, &String::from_utf8_lossy(cell))
+                            .map_err(|error| Error::io("cannot write JSON", error.into()))?;
                     }
                     line.extend_from_slice(b"}\n");
                 }
