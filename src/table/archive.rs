@@ -15,6 +15,8 @@ use super::query::{Limits, Query};
 use super::verify::{Promise, too_large};
 use crate::{Error, Kind, Result};
 
+const UNREADABLE: &str = "a member cannot be read: cut off or damaged";
+
 /// An input, known by its first bytes and not by its name.
 pub(super) enum Input<R> {
     Zip(Box<Archive<R>>),
@@ -97,9 +99,28 @@ impl<R: Read + Seek> Archive<R> {
         match zip.has_overlapping_entries() {
             Ok(false) => {}
             Ok(true) => return Err(Error::new(Kind::Corrupt, "members of the archive overlap, as zip bombs do")),
-            Err(error) => return Err(broken(error, "a member's header cannot be read: cut off or damaged")),
+            Err(error) => return Err(broken(error, UNREADABLE)),
         }
-        Ok(Self { directory: zip.metadata(), input: zip.into_inner(), limits: limits.clone() })
+        let mut archive = Self { directory: zip.metadata(), input: zip.into_inner(), limits: limits.clone() };
+        archive.check_names()?;
+        Ok(archive)
+    }
+
+    /// Holds every name against the one before the member's data, not only the names that are chosen: a damaged
+    /// name (`a.csv` become `a.cs/`) would have another member chosen in its place.
+    fn check_names(&mut self) -> Result<()> {
+        for index in 0..self.directory.len() {
+            let entry = self.directory.entry(index).map_err(|error| broken(error, UNREADABLE))?;
+            let agree = names_agree(&mut self.input, entry.header_start(), entry.name_raw());
+            if !agree.map_err(|error| broken(error.into(), UNREADABLE))? {
+                let name = shown(&self.shown(index));
+                return Err(Error::new(
+                    Kind::Corrupt,
+                    format!("a member has one name in the archive's directory and another before its data: {name}"),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The members that are meant: those that match the glob, or else the only CSV, or else the only file.
@@ -134,7 +155,7 @@ impl<R: Read + Seek> Archive<R> {
 
     /// Opens a member: its reader, what the directory promises of it, and its compressed size.
     pub(super) fn member(&mut self, member: &Member) -> Result<(impl Read + '_, Promise, u64)> {
-        let unreadable = |error| broken(error, "the member cannot be read: cut off or damaged");
+        let unreadable = |error| broken(error, UNREADABLE);
         let entry = self.directory.entry(member.index).map_err(unreadable)?;
         if entry.encrypted() {
             return Err(Error::new(Kind::Unsupported, "the member is encrypted, and encryption is not supported")
@@ -146,11 +167,6 @@ impl<R: Read + Seek> Archive<R> {
         }
         if entry.size() > self.limits.member_bytes {
             return Err(too_large(self.limits.member_bytes));
-        }
-        if !names_agree(&mut self.input, entry.header_start(), entry.name_raw())
-            .map_err(|error| unreadable(error.into()))?
-        {
-            return Err(Error::new(Kind::Corrupt, "the member has another name in the archive's directory: damaged"));
         }
         let (promise, packed) = (Promise { size: entry.size(), crc: entry.crc32() }, entry.compressed_size());
         let options = ZipReadOptions::new().ignore_crc32(true);

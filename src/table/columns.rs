@@ -1,6 +1,6 @@
 //! Column names: found in a header, missed with the nearest names said, and compared between headers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::printable;
 use crate::{Error, Kind, Result};
@@ -23,9 +23,10 @@ pub(super) fn find(header: &[String], name: &str) -> Result<usize> {
             let names: Vec<&str> = header.iter().map(String::as_str).collect();
             let error = Error::new(Kind::Column, format!("no such column: {}", shown(name)));
             let near: Vec<_> = nearest(name, &names).into_iter().map(shown).collect();
-            Err(match near.is_empty() {
-                false => error.hint(format!("did you mean {}?", near.join(" or "))),
-                true => error.hint(format!("the header has {}", list(header.iter().map(String::as_str), 8))),
+            Err(if near.is_empty() {
+                error.hint(format!("the header has {}", list(header.iter().map(String::as_str), 8)))
+            } else {
+                error.hint(format!("did you mean {}?", near.join(" or ")))
             })
         }
     }
@@ -65,8 +66,8 @@ pub(super) fn align(reference: &[String], header: &[String]) -> Result<Option<Ve
         }
     }
     let missing: Vec<&str> = reference.iter().map(String::as_str).filter(|name| !places.contains_key(name)).collect();
-    let known: HashMap<&str, ()> = reference.iter().map(|name| (name.as_str(), ())).collect();
-    let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains_key(name)).collect();
+    let known: HashSet<&str> = reference.iter().map(String::as_str).collect();
+    let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
     let mut differences = Vec::new();
     if !missing.is_empty() {
         differences.push(format!("without {}", list(missing.into_iter(), 5)));

@@ -4,6 +4,7 @@ use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 
 use flate2::bufread::MultiGzDecoder;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::archive::{self, Input};
 use super::columns::{align, find, shown};
@@ -90,7 +91,7 @@ impl Reading<'_> {
     fn text<R: Read>(&mut self, verified: Verify<R>, name: &str) -> Result<()> {
         let delimiter = self.query.delimiter.unwrap_or_else(|| {
             let name = archive::file_name(name);
-            if name.ends_with(".tsv") || name.ends_with(".tab") { b'\t' } else { b',' }
+            if matches!(name.rsplit_once('.'), Some((_, "tsv" | "tab"))) { b'\t' } else { b',' }
         });
         let mut bytes = 0;
         let watched = Watched { verified, watch: self.watch, bytes: &mut bytes };
@@ -173,11 +174,11 @@ impl Plan {
         let start = out.len();
         match &self.select {
             None if !record.quotes && self.delimiter == b',' => out.extend_from_slice(bytes),
+            None if self.delimiter == b',' => canonical_record(bytes, &mut self.scratch, out),
             None => {
                 let mut from = 0;
                 loop {
                     let end = field_end(bytes, from, self.delimiter);
-                    self.scratch.clear();
                     canonical(&bytes[from..end], &mut self.scratch, out);
                     if end == bytes.len() {
                         break;
@@ -191,7 +192,6 @@ impl Plan {
                     if at > 0 {
                         out.push(b',');
                     }
-                    self.scratch.clear();
                     canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
                 }
             }
@@ -205,16 +205,42 @@ impl Plan {
 fn locate(bytes: &[u8], delimiter: u8, last: usize, fields: &mut Vec<Range<usize>>) {
     fields.clear();
     let mut from = 0;
-    while fields.len() <= last {
-        let end = field_end(bytes, from.min(bytes.len()), delimiter);
-        fields.push(from.min(bytes.len())..end);
+    // Quotes tend to stand in a few fields: behind the last of them, every delimiter is one.
+    let plain = memrchr(b'"', bytes).map_or(0, |quote| quote + 1);
+    while from < plain && fields.len() <= last {
+        let end = field_end(bytes, from, delimiter);
+        fields.push(from..end);
         from = end + 1;
     }
+    if fields.len() > last || from > bytes.len() {
+        return;
+    }
+    let (start, more) = (from, last + 1 - fields.len());
+    let ends = memchr_iter(delimiter, &bytes[start..]).map(|at| start + at).chain([bytes.len()]);
+    fields.extend(ends.take(more).map(|end| {
+        let field = from..end;
+        from = end + 1;
+        field
+    }));
+}
+
+/// Appends a comma-separated record as the canonical form has it: only fields with a quote in them are looked at.
+fn canonical_record(bytes: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    let mut from = 0;
+    while let Some(quote) = memchr(b'"', &bytes[from..]).map(|at| from + at) {
+        let start = memrchr(b',', &bytes[from..quote]).map_or(from, |comma| from + comma + 1);
+        let end = field_end(bytes, start, b',');
+        out.extend_from_slice(&bytes[from..start]);
+        canonical(&bytes[start..end], scratch, out);
+        from = end;
+    }
+    out.extend_from_slice(&bytes[from..]);
 }
 
 /// Appends a field as the canonical form has it, whatever its quoting was.
 fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     if field.first() == Some(&b'"') {
+        scratch.clear();
         unquote(field, scratch);
         write_field(scratch, b',', out);
     } else {

@@ -187,9 +187,10 @@ impl<B: Bytes> Records<B> {
     fn bounds(&self, field: usize, open: bool) -> Result<()> {
         if self.unread.len() - field > self.limits.field_bytes {
             let error = self.locate_at(field, self.too_long("field", self.limits.field_bytes));
-            return Err(match open {
-                true => error.hint("a quote that never closes swallows what follows; if the field is meant to be so long, lift the bound with --max-field-size"),
-                false => error,
+            return Err(if open {
+                error.hint("a quote that never closes swallows what follows; if the field is meant to be so long, lift the bound with --max-field-size")
+            } else {
+                error
             });
         }
         if self.unread.len() > self.limits.record_bytes() {

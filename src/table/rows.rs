@@ -22,6 +22,7 @@ use crate::{Error, Result};
 /// # Ok::<(), raudal::Error>(())
 /// ```
 #[derive(Default)]
+#[allow(clippy::struct_field_names)] // named as their getters are
 pub struct Rows {
     pub(super) header: Vec<String>,
     pub(super) rows_read: u64,

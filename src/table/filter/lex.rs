@@ -61,7 +61,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
             Token::Pipe => word("OR", Keyword::OR),
             Token::Tilde => {
                 let next = raw[at + 1..].iter().find(|next| !matches!(next.token, Token::Whitespace(_)));
-                if !next.is_some_and(|next| next.token == Token::LParen) {
+                if next.is_none_or(|next| next.token != Token::LParen) {
                     return Err(refuse(text, span.start, "after ~ the condition stands in parentheses: ~(…)"));
                 }
                 word("NOT", Keyword::NOT)

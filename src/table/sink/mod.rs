@@ -261,10 +261,10 @@ impl Sink {
     }
 
     fn usable(&self) -> Result<()> {
-        match self.broken {
-            true => Err(Error::new(Kind::Io, "the table is incomplete: writing to it failed before")),
-            false => Ok(()),
+        if self.broken {
+            return Err(Error::new(Kind::Io, "the table is incomplete: writing to it failed before"));
         }
+        Ok(())
     }
 
     fn check_header(&self, header: &[String]) -> Result<()> {
@@ -333,8 +333,8 @@ impl Sink {
                     line.extend_from_slice(b"}\n");
                 }
                 Shape::Terminal(terminal) => {
-                    let row = cells.map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-                    line.extend_from_slice(terminal.row(row).as_bytes());
+                    let row: Vec<String> = cells.map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+                    line.extend_from_slice(terminal.row(&row).as_bytes());
                 }
             }
             self.output.write(&line)?;

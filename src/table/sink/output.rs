@@ -1,5 +1,6 @@
 //! The bytes of a table on their way to a file, to standard output or to any writer; counted and digested.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -77,7 +78,10 @@ impl Output {
             To::Aside(writer, path) => rename(writer, &name_of(&path)),
         }
         .map_err(|error| failed(&name, error))?;
-        let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hasher.finalize().iter().fold(String::new(), |mut digest, byte| {
+            let _ = write!(digest, "{byte:02x}");
+            digest
+        });
         Ok((bytes, digest))
     }
 

@@ -33,16 +33,14 @@ impl Terminal {
     }
 
     /// Takes a row, and gives what is to be printed by now.
-    pub(super) fn row(&mut self, row: Vec<String>) -> String {
+    pub(super) fn row(&mut self, row: &[String]) -> String {
         self.rows += 1;
         let row: Vec<String> = row.iter().map(|cell| printable(cell)).collect();
-        match &self.widths {
-            Some(widths) => line(&row, widths, number),
-            None => {
-                self.waiting.push(row);
-                if self.waiting.len() < SAMPLE { String::new() } else { self.begin() }
-            }
+        if let Some(widths) = &self.widths {
+            return line(&row, widths, number);
         }
+        self.waiting.push(row);
+        if self.waiting.len() < SAMPLE { String::new() } else { self.begin() }
     }
 
     /// What is left to print, and the last line.
@@ -55,7 +53,7 @@ impl Terminal {
         let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         text.push_str(&counted(self.rows, "row"));
         if hidden > 0 {
-            text.push_str(&format!("; {} not shown", counted(hidden as u64, "more column")));
+            text.extend(["; ", &counted(hidden as u64, "more column"), " not shown"]);
         }
         text.push('\n');
         text

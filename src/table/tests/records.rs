@@ -105,8 +105,11 @@ fn records_across_the_borders_of_the_buffer_are_whole() {
     let mut expected = String::new();
     for at in 0..600 {
         let cell = "x".repeat(2_000 + at);
-        let (row, canonical) =
-            if at % 2 == 0 { (format!("{cell},{at}\r\n"), format!("{cell},{at}\n")) } else { (format!("\"{cell}\"\"\",é\n"), format!("\"{cell}\"\"\",é\n")) };
+        let (row, canonical) = if at % 2 == 0 {
+            (format!("{cell},{at}\r\n"), format!("{cell},{at}\n"))
+        } else {
+            (format!("\"{cell}\"\"\",é\n"), format!("\"{cell}\"\"\",é\n"))
+        };
         input.push_str(&row);
         expected.push_str(&canonical);
     }
@@ -134,7 +137,10 @@ fn a_quote_that_never_closes_is_refused_where_it_opens() {
     assert_eq!(error.to_string(), "x.csv: line 3: column b: the quote that opens here never closes");
     let swallowed = format!("a,b\n1,\"{}", "2,3\n".repeat(1 << 20));
     let error = refused(swallowed.as_bytes(), "x.csv");
-    assert_eq!((error.kind(), error.to_string().starts_with("x.csv: line 2: column b: a field is longer")), (Kind::Bounds, true));
+    assert_eq!(
+        (error.kind(), error.to_string().starts_with("x.csv: line 2: column b: a field is longer")),
+        (Kind::Bounds, true)
+    );
     assert!(error.hint_text().unwrap().contains("never closes"), "{error:?}");
 }
 
@@ -165,7 +171,10 @@ fn a_record_is_bounded_too_but_many_fields_are_no_long_field() {
 #[test]
 fn nul_bytes_are_refused_with_their_line() {
     let error = refused(b"a,b\n1,2\n3,\x004\n", "x.csv");
-    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Csv, "x.csv: line 3: column b: a NUL byte: this is not text"));
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (Kind::Csv, "x.csv: line 3: column b: a NUL byte: this is not text")
+    );
 }
 
 #[test]
