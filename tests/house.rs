@@ -4,27 +4,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the top down. Rooms of one floor do not know each other; a room knows only those below it.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &["compare", "progress"],
     &["workload"],
     &["pipeline", "origin"],
     &["fetch"],
     &["pool", "table", "source"],
-    &["error", "units"],
+    &["units"],
+    &["error"],
 ];
 
-/// Which rooms may name a crate.
-const OWNERS: [(&str, &[&str]); 10] = [
+/// Which rooms may name a crate, outside of their tests.
+const OWNERS: [(&str, &[&str]); 9] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     // The origin writes the archives that everything else reads: one file of it packs them.
     ("zip", &["table", "origin/pack.rs"]),
     ("csv", &["table"]),
-    ("simd_csv", &["table"]),
     ("sqlparser", &["table"]),
     ("encoding_rs", &["table"]),
     ("indicatif", &["progress"]),
-    ("hyper", &["origin"]),
+    // fetch tells the causes of a broken transfer apart by the error that reqwest wraps.
+    ("hyper", &["origin", "fetch"]),
     ("clap", &["cli", "main.rs"]),
 ];
 
@@ -115,7 +116,7 @@ fn each_room_stands_on_a_floor() {
 fn each_heavy_dependency_is_named_in_one_room() {
     for (file, text) in files() {
         for (krate, rooms) in OWNERS {
-            if rooms.iter().any(|room| file.starts_with(room)) {
+            if file.contains("tests") || rooms.iter().any(|room| file.starts_with(room)) {
                 continue;
             }
             for line in code(&text) {
