@@ -42,13 +42,20 @@ pub(super) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Vec<&'a str> {
     let mut scored: Vec<(f64, &str)> = candidates
         .iter()
         .filter(|candidate| !candidate.is_empty() && candidate.len() <= 256)
-        .map(|candidate| (strsim::jaro_winkler(&wanted, &candidate.trim().to_lowercase()), *candidate))
+        .map(|candidate| (likeness(&wanted, &candidate.trim().to_lowercase()), *candidate))
         .filter(|(score, _)| *score >= 0.8)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.dedup_by_key(|(_, name)| *name);
     let exact = scored.first().is_some_and(|(score, _)| *score > 0.999);
     scored.into_iter().take(if exact { 1 } else { 3 }).map(|(_, name)| name).collect()
+}
+
+/// From 0 to 1. One slip of the finger is near whatever the length: two letters exchanged in a short name count for much
+/// in Jaro's measure.
+fn likeness(wanted: &str, name: &str) -> f64 {
+    let slip = wanted.chars().count() > 2 && strsim::damerau_levenshtein(wanted, name) == 1;
+    strsim::jaro_winkler(wanted, name).max(if slip { 0.9 } else { 0.0 })
 }
 
 /// Where each column of `reference` stands in `header`.

@@ -4,7 +4,7 @@ use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 
 use flate2::bufread::MultiGzDecoder;
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::archive::{self, Input};
 use super::columns::{align, find, shown};
@@ -120,7 +120,7 @@ impl Reading<'_> {
     /// brought into its order.
     fn plan(&mut self, header: Vec<String>, delimiter: u8) -> Result<Plan> {
         let filter = self.query.filter.as_ref().map(|filter| filter.bind(&header)).transpose()?;
-        let first = self.rows.members.is_empty();
+        let (first, width) = (self.rows.members.is_empty(), header.len());
         let select = if self.query.select.is_empty() {
             if first { None } else { align(&self.all, &header).map_err(|error| self.reference(error))? }
         } else {
@@ -136,8 +136,11 @@ impl Reading<'_> {
             };
             self.all = header;
         }
-        let last = filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied()).max();
-        Ok(Plan { filter, select, delimiter, last, fields: Vec::new(), scratch: Vec::new() })
+        let mut wanted: Vec<usize> =
+            filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied()).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        Ok(Plan { filter, select, delimiter, wanted, fields: vec![0..0; width], scratch: Vec::new() })
     }
 
     fn reference(&self, error: Error) -> Error {
@@ -154,8 +157,9 @@ struct Plan {
     /// The fields that come out, in their order; all when `None`.
     select: Option<Vec<usize>>,
     delimiter: u8,
-    /// The last field that has to be found for the above.
-    last: Option<usize>,
+    /// The fields that have to be found for the above, in ascending order.
+    wanted: Vec<usize>,
+    /// Where they were found; the places of the others mean nothing.
     fields: Vec<Range<usize>>,
     scratch: Vec<u8>,
 }
@@ -163,9 +167,7 @@ struct Plan {
 impl Plan {
     /// Appends the record to `out` if the filter lets it through.
     fn keep(&mut self, bytes: &[u8], record: &Record, out: &mut Vec<u8>) -> bool {
-        if let Some(last) = self.last {
-            locate(bytes, self.delimiter, last, &mut self.fields);
-        }
+        locate(bytes, record.quotes, self.delimiter, &self.wanted, &mut self.fields);
         if let Some(filter) = &mut self.filter
             && !filter.keeps(bytes, &self.fields)
         {
@@ -201,27 +203,32 @@ impl Plan {
     }
 }
 
-/// Finds the fields up to and with `last`.
-fn locate(bytes: &[u8], delimiter: u8, last: usize, fields: &mut Vec<Range<usize>>) {
-    fields.clear();
+/// Finds the wanted fields, which are in ascending order: those of the first half from the front, the others from the
+/// back, as far as there are no quotes.
+fn locate(bytes: &[u8], quotes: bool, delimiter: u8, wanted: &[usize], fields: &mut [Range<usize>]) {
+    let plain = if quotes { memrchr(b'"', bytes).map_or(0, |quote| quote + 1) } else { 0 };
+    let (mut rest, mut at, mut end) = (wanted, fields.len(), bytes.len());
+    // The field that the first of these ends may have begun within quotes; it is left to the other way.
+    let mut delimiters = memrchr_iter(delimiter, &bytes[plain..]);
+    while let Some((&last, before)) = rest.split_last()
+        && last > fields.len() / 2
+        && let Some(found) = delimiters.next()
+    {
+        let start = plain + found + 1;
+        at -= 1;
+        if at == last {
+            fields[at] = start..end;
+            rest = before;
+        }
+        end = start - 1;
+    }
+    let Some(&last) = rest.last() else { return };
     let mut from = 0;
-    // Quotes tend to stand in a few fields: behind the last of them, every delimiter is one.
-    let plain = memrchr(b'"', bytes).map_or(0, |quote| quote + 1);
-    while from < plain && fields.len() <= last {
+    for field in fields.iter_mut().take(last + 1) {
         let end = field_end(bytes, from, delimiter);
-        fields.push(from..end);
+        *field = from..end;
         from = end + 1;
     }
-    if fields.len() > last || from > bytes.len() {
-        return;
-    }
-    let (start, more) = (from, last + 1 - fields.len());
-    let ends = memchr_iter(delimiter, &bytes[start..]).map(|at| start + at).chain([bytes.len()]);
-    fields.extend(ends.take(more).map(|end| {
-        let field = from..end;
-        from = end + 1;
-        field
-    }));
 }
 
 /// Appends a comma-separated record as the canonical form has it: only fields with a quote in them are looked at.

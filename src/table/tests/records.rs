@@ -89,6 +89,27 @@ proptest! {
     }
 
     #[test]
+    fn any_selection_finds_the_fields_that_the_csv_crate_finds(
+        cells in proptest::collection::vec(prop_oneof![Just("1"), Just(""), Just("\"x,\""), Just("\"\""), Just("a\"b"), Just("\"q\"\"\"z")], 2..12),
+        wanted in proptest::collection::vec(0usize..12, 1..4)) {
+        let names: Vec<String> = (0..cells.len()).map(|at| format!("c{at}")).collect();
+        let mut query = Query::new();
+        for at in wanted {
+            let name = names[at % names.len()].clone();
+            if !query.select.contains(&name) {
+                query.select.push(name);
+            }
+        }
+        let input = format!("{}\n{}\n", names.join(","), cells.join(","));
+        let mut reader = csv::Reader::from_reader(input.as_bytes());
+        let record = reader.records().next().unwrap().unwrap();
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(query.select.iter().map(|name| &record[name[1..].parse::<usize>().unwrap()])).unwrap();
+        let ours = text(read_query(input.as_bytes(), "x.csv", &query).unwrap());
+        prop_assert_eq!(ours.as_bytes(), writer.into_inner().unwrap());
+    }
+
+    #[test]
     fn the_size_of_reads_makes_no_difference(parts in proptest::collection::vec(
         prop_oneof![Just("\"q\"\"\n\","), Just("x,"), Just("é\n"), Just("\r\n"), Just("°")], 0..60), most in 1usize..9) {
         let input = format!("\u{feff}a,b\n{}", parts.concat());
