@@ -4,7 +4,7 @@
 mod common;
 
 use common::raudal;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 const MICRODATOS: &str = "ITER_01_2020_csv.zip";
@@ -18,7 +18,6 @@ fn real(name: &str) -> Option<String> {
         return path.to_str().map(str::to_owned);
     }
     // Past the capture of the test's output: whoever reads the log must see it.
-    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "SKIPPED: real archives: no such file: {}", path.display());
     None
 }

@@ -1,5 +1,8 @@
 //! The command line: every option, its environment variable and its help.
 
+// The comments are what a user reads on a terminal: no backticks there.
+#![allow(clippy::doc_markdown)]
+
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use raudal::source::Edition;
@@ -17,6 +20,8 @@ Examples:
   raudal iter --mirror embedded                 the 32 ITER archives from the embedded origin: no network needed
   raudal table a.csv.gz b.zip --where 'x > 3'   any zipped, gzipped or plain CSVs to one table
   raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
+
+Every option has an environment variable: RAUDAL_RETRY_MAX_TIME for --retry-max-time, and so on.
 
 Exit codes: 0 all of it worked; 2 usage; 3 some inputs failed; 4 all failed, trying again may help;
 5 all failed, it will not; 6 integrity; 7 data; 8 local input or output; 124 deadline; 130/143 interrupted")]

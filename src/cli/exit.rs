@@ -43,7 +43,10 @@ const LOCAL: u8 = 8;
 pub(crate) fn of_summary(summary: &Summary, stop: Option<Stop>) -> u8 {
     match stop {
         Some(stop) if summary.report.stopped => stop.code(),
-        _ => of_failures(summary.succeeded > 0, summary.failures.iter().map(|failure| &failure.error)),
+        _ => {
+            let failures: Vec<&Error> = summary.failures.iter().map(|failure| &failure.error).collect();
+            of_failures(summary.succeeded > 0, &failures)
+        }
     }
 }
 
@@ -52,18 +55,18 @@ pub(crate) fn of_error(error: &Error) -> u8 {
     class(error)
 }
 
-fn of_failures<'a>(some_succeeded: bool, failures: impl Iterator<Item = &'a Error> + Clone) -> u8 {
-    let Some(first) = failures.clone().next().map(class) else { return OK };
-    if failures.clone().any(|error| class(error) == FAULT) {
+fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
+    let Some(first) = failures.first().map(|error| class(error)) else { return OK };
+    if failures.iter().any(|error| class(error) == FAULT) {
         FAULT
-    } else if failures.clone().any(|error| error.kind() == Kind::Headers) {
+    } else if failures.iter().any(|error| error.kind() == Kind::Headers) {
         // Not one input is bad, but what was asked for: there is no one table of these inputs.
         DATA
     } else if some_succeeded {
         PARTIAL
-    } else if failures.clone().all(|error| class(error) == first) {
+    } else if failures.iter().all(|error| class(error) == first) {
         first
-    } else if failures.clone().any(Error::is_transient) {
+    } else if failures.iter().any(|error| error.is_transient()) {
         TRANSIENT
     } else {
         PERMANENT
@@ -94,7 +97,7 @@ mod tests {
 
     fn code(some_succeeded: bool, kinds: &[Kind]) -> u8 {
         let errors: Vec<Error> = kinds.iter().map(|&kind| Error::new(kind, "it failed")).collect();
-        of_failures(some_succeeded, errors.iter())
+        of_failures(some_succeeded, &errors.iter().collect::<Vec<_>>())
     }
 
     #[test]

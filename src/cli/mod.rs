@@ -11,7 +11,7 @@ mod signals;
 mod table;
 
 use args::{Cli, Command, ServeArgs};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use raudal::error::Error;
 use raudal::origin::Origin;
 use raudal::progress::{Progress, Style, Verbosity};
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// Runs the command that the arguments ask for.
 pub(crate) fn main() -> ExitCode {
     // Ends here with exit code 2 on a usage error, and with 0 on --help.
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -37,20 +37,26 @@ pub(crate) fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-async fn run(command: Command) -> u8 {
-    let done = match command {
+/// The command line. The variables follow one rule, so the help says the rule and not each of them; it would also show
+/// what they are set to, which may be secret.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|command| command.mut_args(|arg| arg.hide_env(true)))
+}
+
+async fn run(given: Command) -> u8 {
+    let done = match given {
         Command::Iter(args) => table::iter(args).await,
         Command::Table(args) => table::table(args).await,
         Command::Compare(args) => compare::compare(args).await,
         Command::Serve(args) => serve(&args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "raudal", &mut script);
+            clap_complete::generate(shell, &mut command(), "raudal", &mut script);
             print(&script)
         }
         Command::Man => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command())
+            clap_mangen::Man::new(command())
                 .render(&mut page)
                 .map_err(|error| Error::io("cannot write the manual page", error))
                 .and_then(|()| print(&page))

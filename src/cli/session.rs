@@ -85,7 +85,8 @@ impl Session {
         }
         match (output, &summary.written) {
             (Some(path), Some(_)) if report.stopped => {
-                progress.error(&format!("what is complete is kept in: {}", raudal::table::partial_path(path).display()))
+                let kept = raudal::table::partial_path(path);
+                progress.error(&format!("what is complete is kept in: {}", kept.display()));
             }
             (Some(path), None) => progress.error(&format!("nothing was written to: {}", path.display())),
             _ => {}
@@ -128,7 +129,7 @@ pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -244,7 +244,7 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
     fake = Fake::new();
     fake.result = |_, jobs| {
         let mut report = report(jobs);
-        report.attempts = 35;
+        (report.attempts, report.retries) = (35, 3);
         Ok(Run::new(report, "d1"))
     };
     assert_eq!(words(&measure(&fake, 3).await.unwrap()), ["retried", "retried"]);

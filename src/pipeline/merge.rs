@@ -150,13 +150,13 @@ impl Merge {
                 Err(error) if error.kind() == Kind::Headers => (error.input(input.location.to_string()), 1),
                 Err(error) => return Err(error),
             },
-            Err((error, attempts)) => match failure(error, &input) {
-                Some(error) => (error, attempts),
-                None => {
+            Err((error, attempts)) => {
+                let Some(error) = failure(error, &input) else {
                     self.summary.unfinished.push(input);
                     return Ok(());
-                }
-            },
+                };
+                (error, attempts)
+            }
         };
         self.summary.failures.push(Failure { input, error, attempts });
         Ok(())

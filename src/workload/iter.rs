@@ -136,12 +136,7 @@ impl Workload for Iter {
         "iter"
     }
 
-    fn run<'a>(
-        &'a self,
-        jobs: usize,
-        observer: Arc<dyn Observer>,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'a, Result<Run>> {
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
         Box::pin(self.run_once(jobs, observer, cancel))
     }
 }
