@@ -330,7 +330,7 @@ fn one_bad_archive_among_thirty_two_costs_only_itself() {
     }
     // What failed is itself valid input.
     let again = raudal(["table", "--retries", "0", "--progress", "none", "-i"]).args([failed.as_os_str()]).run();
-    refused(&again, 4, &["ITER_17.zip", "1 of 1 inputs failed"]);
+    refused(&again, 4, &["ITER_17.zip", "1 of 1 input failed"]);
 }
 
 #[test]

@@ -249,7 +249,7 @@ mod signals {
             kill(&child, signal);
             let rest: Vec<String> = stderr.map(|line| line.expect("a line")).collect();
             assert_eq!(child.wait().expect("it ends").code(), Some(code), "{rest:?}");
-            assert!(rest.iter().any(|line| line.contains("1 of 3 inputs are not done")), "{rest:?}");
+            assert!(rest.iter().any(|line| line.contains("1 of 3 inputs not done")), "{rest:?}");
             assert_eq!(std::fs::read_to_string(&output).expect("the file of before"), "from before");
             let kept = std::fs::read_to_string(folder.path().join("out.csv.partial")).expect("what is complete");
             assert_eq!(kept, "n\n1\n3\n");
@@ -267,7 +267,7 @@ mod signals {
         let server = Server::with("/a.zip", [Answer::stall()]);
         let finished = raudal(["table", &server.url("/a.zip"), "--deadline", "50ms"]).run();
         assert_eq!(finished.code, Some(124), "{}", finished.stderr);
-        assert!(finished.stderr.contains("the deadline passed: 1 of 1 inputs are not done"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("the deadline passed: 1 of 1 input not done"), "{}", finished.stderr);
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn bars_show_what_is_in_flight_and_go_when_the_run_is_interrupted() {
     kill_process(pid, Signal::INT).expect("it runs");
     let (code, screen) = terminal.end();
     assert_eq!(code, Some(130), "{screen}");
-    assert!(screen.contains("interrupted: 1 of 3 inputs are not done"), "{screen}");
+    assert!(screen.contains("interrupted: 1 of 3 inputs not done"), "{screen}");
     assert!(!screen.contains('█') && !screen.contains("2/3 done"), "no bar is left:\n{screen}");
     gate.open();
 }

@@ -55,7 +55,7 @@ impl Session {
     }
 
     /// What became of the run: each failure with its reason, then the figures.
-    pub(crate) fn conclude(&self, summary: &Summary, total: u64, output: Option<&Path>) {
+    pub(crate) fn conclude(&self, summary: &Summary, total: u64, inputs: &str, output: Option<&Path>) {
         let (progress, report) = (&self.progress, &summary.report);
         progress.finish();
         for warning in &summary.warnings {
@@ -76,12 +76,13 @@ impl Session {
         if let Some(stop) = self.signals.stop()
             && report.stopped
         {
-            progress.error(&format!("{}: {left} of {total} inputs are not done", stop.words()));
+            progress.error(&format!("{}: {left} of {} not done", stop.words(), counted(total, "input")));
         } else if report.stopped {
-            progress.error(&format!("stopped after {failed} failed: {left} of {total} inputs are not done"));
+            let all = counted(total, "input");
+            progress.error(&format!("stopped after {failed} failed: {left} of {all} not done"));
         }
         if failed > 0 {
-            progress.error(&format!("{failed} of {total} inputs failed"));
+            progress.error(&format!("{failed} of {} failed", counted(total, "input")));
         }
         match (output, &summary.written) {
             (Some(path), Some(_)) if report.stopped => {
@@ -91,28 +92,27 @@ impl Session {
             (Some(path), None) => progress.error(&format!("nothing was written to: {}", path.display())),
             _ => {}
         }
-        for line in figures(summary) {
+        for line in figures(summary, inputs) {
             progress.note(&line);
         }
     }
 }
 
 /// The figures of a run, for people.
-fn figures(summary: &Summary) -> [String; 2] {
+fn figures(summary: &Summary, inputs: &str) -> [String; 2] {
     let report = &summary.report;
     let overlap = report.overlap().map_or(String::new(), |n| format!(", {n:.1} at once on average"));
     let retries = match report.retries {
         0 => String::new(),
         1 => "; 1 retry".to_owned(),
-        n => format!("; {n} retries"),
+        n => format!("; {} retries", thousands(n)),
     };
     [
         format!(
-            "{} {}, {}: {} rows read, {} kept",
-            summary.succeeded,
-            if summary.succeeded == 1 { "archive" } else { "archives" },
+            "{}, {}: {} read, {} kept",
+            counted(summary.succeeded, inputs),
             units::bytes(report.bytes),
-            thousands(summary.rows_read),
+            counted(summary.rows_read, "row"),
             thousands(summary.rows_kept),
         ),
         format!(
@@ -122,6 +122,11 @@ fn figures(summary: &Summary) -> [String; 2] {
             report.peak_in_flight,
         ),
     ]
+}
+
+/// 1 row, 2 rows.
+fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// 195659 → 195,659

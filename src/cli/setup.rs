@@ -38,7 +38,8 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
 pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     let mut query = Query::new();
     query.filter = self::filter(filter)?;
-    query.select.clone_from(&args.select);
+    // An empty list, as from an empty variable, is no list.
+    query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
     query.member.clone_from(&args.member);
     query.encoding = Encoding::parse(&args.encoding)?;
     query.delimiter = args.delimiter;

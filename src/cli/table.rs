@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 /// What the two commands have in common.
 struct Job<'a> {
     command: &'static str,
+    /// What one input is called.
+    input: &'static str,
     filter: &'a str,
     table: &'a TableArgs,
     output: &'a OutputArgs,
@@ -24,6 +26,7 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
     let inputs = Inputs::parse(&args.sources, args.input.as_deref())?;
     let job = Job {
         command: "table",
+        input: "input",
         filter: &args.filter,
         table: &args.table,
         output: &args.output,
@@ -44,6 +47,7 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
     let mirror = setup::mirror(args.mirror.as_deref(), &args.origin)?;
     let job = Job {
         command: "iter",
+        input: "archive",
         filter: &args.filter,
         table: &args.table,
         output: &args.output,
@@ -138,7 +142,7 @@ impl Job<'_> {
                 return Err(self.name_output(error));
             }
         };
-        session.conclude(&summary, total, self.output.output.as_deref());
+        session.conclude(&summary, total, self.input, self.output.output.as_deref());
         let code = exit::of_summary(&summary, session.signals.stop());
         if let Some(path) = &self.output.failed_to {
             report::write_failed(path, &summary, inputs)?;

@@ -72,7 +72,8 @@ pub struct Query {
     pub delimiter: Option<u8>,
     /// What an input may cost at most.
     pub limits: Limits,
-    /// Bytes of kept rows held in memory before they move to a temporary file: 1 MiB.
+    /// Bytes of kept rows held in memory before they move to a temporary file: 256 KiB. A run
+    /// may hold the rows of four inputs for each job, until their turn comes.
     pub memory: usize,
 }
 
@@ -86,7 +87,7 @@ impl Query {
             encoding: Encoding::default(),
             delimiter: None,
             limits: Limits::default(),
-            memory: 1024 * KIB,
+            memory: 256 * KIB,
         }
     }
 
