@@ -5,7 +5,7 @@
 //! | module | its part |
 //! |---|---|
 //! | [`query`](Query) | what is asked of each input: filter, columns, member, encoding, bounds |
-//! | `read` | [`read`]: one input in, its verified [`Rows`] out |
+//! | `read` | [`read()`]: one input in, its verified [`Rows`] out |
 //! | `archive` | what kind of input it is; the members of a zip, and which of them are meant |
 //! | `verify` | bytes with their CRC, their length and their bounds checked |
 //! | `text` | bytes → valid UTF-8 without a BOM |
