@@ -14,6 +14,8 @@ pub struct Comparison {
     pub digest: String,
     /// Rows in the result.
     pub rows: u64,
+    /// Processor cores that this process may use, where the system tells.
+    pub cores: Option<usize>,
     /// Warm-up runs of each level, which are not among `levels`.
     pub warmup: u32,
     /// The level that the others are compared with.
@@ -40,9 +42,12 @@ pub struct Measured {
     pub turn: u64,
     /// From the call of the workload to its answer.
     pub wall: Duration,
+    /// Processor time, of the user and of the system, that this whole process used meanwhile: with an embedded
+    /// origin that is the server too. In steps of 10 ms on Linux; `None` elsewhere.
+    pub cpu: Option<Duration>,
     /// What the workload reports of it.
     pub report: RunReport,
-    /// What became of each job, if the workload kept it: for a timeline.
+    /// What became of each job: for a timeline. Empty if the workload neither kept it nor told the observer.
     pub jobs: Vec<JobReport>,
 }
 
@@ -56,6 +61,12 @@ impl Comparison {
     pub fn speed_up(&self, level: &Level) -> Option<SpeedUp> {
         let baseline = self.level(self.baseline).filter(|baseline| baseline.jobs != level.jobs)?;
         SpeedUp::of(&baseline.summary()?, &level.summary()?)
+    }
+
+    /// How much of the added concurrency came out as speed: the speed-up over the ratio of the jobs. 1 is all of it;
+    /// `None` for the baseline itself.
+    pub fn efficiency(&self, level: &Level) -> Option<f64> {
+        self.speed_up(level).map(|speed_up| speed_up.ratio * self.baseline as f64 / level.jobs as f64)
     }
 }
 
@@ -85,6 +96,21 @@ impl Level {
     pub fn bytes_per_second(&self) -> Option<f64> {
         let bytes: u64 = self.runs.iter().map(|run| run.report.bytes).sum();
         self.seconds().filter(|_| bytes > 0).map(|wall| bytes as f64 / wall)
+    }
+
+    /// How many processor cores this process kept busy on average: its processor time over the wall time, over all
+    /// runs. `None` where the system does not tell, or if the runs are too short for its clock of 10 ms: under 0.1 s
+    /// of wall time in all.
+    pub fn busy_cores(&self) -> Option<f64> {
+        let cpu: Duration = self.runs.iter().map(|run| run.cpu).sum::<Option<_>>()?;
+        self.seconds().filter(|wall| *wall >= 0.1).map(|wall| cpu.as_secs_f64() / wall)
+    }
+
+    /// The run in the middle by wall time, the quicker of two: the one that timelines show.
+    pub fn median_run(&self) -> Option<&Measured> {
+        let mut runs: Vec<&Measured> = self.runs.iter().collect();
+        runs.sort_by_key(|run| run.wall);
+        runs.get(runs.len().saturating_sub(1) / 2).copied()
     }
 
     /// The sum of all wall times, unless there is nothing to divide by.

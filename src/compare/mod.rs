@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `plan` | [`Plan`]: levels, runs, their order; [`Watch`]: who is told of them |
 //! | `run` | [`compare`]: the runs, and the proof that their results are equal |
+//! | `observe` | what is seen of a run from outside: job reports, processor time |
 //! | `comparison` | [`Comparison`]: every single run, and the figures that follow |
 //! | `stats` | [`Summary`], [`SpeedUp`]: pure statistics with their formulas |
 //! | `warnings` | [`Warning`]: what makes a figure doubtful, and what to do |
@@ -16,12 +17,15 @@
 
 mod comparison;
 mod export;
+mod observe;
 mod plan;
 mod run;
 mod stats;
 mod text;
 mod warnings;
 
+#[cfg(test)]
+mod fixture;
 #[cfg(test)]
 mod tests;
 

@@ -1,9 +1,11 @@
 //! The runs themselves: warm-up, then the levels in turn, each result proved equal to the first.
 
 use super::comparison::{Comparison, Level, Measured};
+use super::observe::{Keeper, cpu_time};
 use super::plan::{Plan, Turn, Watch, jobs};
 use crate::workload::{Run, Workload};
 use crate::{Error, Kind, Result};
+use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -52,19 +54,28 @@ pub async fn compare(
 
     let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
     let mut first: Option<(Turn, Run)> = None;
-    for turn in plan.schedule() {
+    for number in 1.. {
+        // A round that was begun is ended: with a run more of one level than of another, drift would not hit them alike.
+        if (number - 1) % plan.levels().len() as u64 == 0 && !plan.wants_more(&levels) {
+            break;
+        }
+        let turn = plan.turn(number);
         if cancel.is_cancelled() {
             return Err(cancelled());
         }
-        let observer = watch.begin(&turn);
-        let begin = Instant::now();
-        let result = workload.run(turn.jobs, observer, cancel.child_token()).await;
+        let keeper = Arc::new(Keeper::new(watch.begin(&turn)));
+        let (begin, cpu_begin) = (Instant::now(), cpu_time());
+        let result = workload.run(turn.jobs, Arc::clone(&keeper) as _, cancel.child_token()).await;
         let wall = begin.elapsed();
+        let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
         // What a cancelled run returns, or how far it came, says nothing about the workload.
         if cancel.is_cancelled() {
             return Err(cancelled());
         }
-        let run = result?;
+        let mut run = result?;
+        if run.jobs.is_empty() {
+            run.jobs = keeper.take();
+        }
         check_jobs(&turn, &run)?;
         if let Some((first_turn, first_run)) = &first {
             check_equal(first_turn, first_run, &turn, &run)?;
@@ -73,7 +84,7 @@ pub async fn compare(
         let (report, jobs) = (run.report.clone(), run.jobs.clone());
         first.get_or_insert((turn, run));
         if let Some(level) = levels.iter_mut().find(|level| level.jobs == turn.jobs).filter(|_| !turn.warmup) {
-            level.runs.push(Measured { turn: turn.number, wall, report, jobs });
+            level.runs.push(Measured { turn: turn.number, wall, cpu, report, jobs });
         }
     }
     let (digest, rows) = first.map(|(_, run)| (run.digest, run.rows)).unwrap_or_default();
@@ -81,6 +92,7 @@ pub async fn compare(
         workload: workload.name().to_owned(),
         digest,
         rows,
+        cores: std::thread::available_parallelism().ok().map(usize::from),
         warmup: plan.warmups(),
         baseline: plan.baseline(),
         levels,
@@ -120,6 +132,7 @@ fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result
         return Ok(());
     }
     let place = if same_parts { String::new() } else { format!("; {}", first_difference(first, run)) };
+    let place = crate::error::printable(&place);
     Err(Error::new(
         Kind::Checksum,
         format!(
@@ -137,9 +150,21 @@ fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result
 }
 
 fn first_difference(first: &Run, run: &Run) -> String {
-    match first.parts.iter().zip(&run.parts).find(|(a, b)| a != b) {
-        Some((a, b)) if a.label == b.label => format!("the first part that differs: {}", a.label),
-        Some((a, b)) => format!("the first part that differs: {} instead of {}", b.label, a.label),
-        None => format!("{} parts instead of {}", run.parts.len(), first.parts.len()),
+    match (1..).zip(first.parts.iter().zip(&run.parts)).find(|(_, (a, b))| a != b) {
+        Some((place, (a, b))) if a.label == b.label => {
+            format!(
+                "the first part that differs is number {place}, {}: digest {} instead of {}",
+                a.label, b.digest, a.digest
+            )
+        }
+        Some((place, (a, b))) => {
+            format!("the first part that differs is number {place}: {} instead of {}", b.label, a.label)
+        }
+        None => {
+            let (more, fewer) = if run.parts.len() > first.parts.len() { (run, first) } else { (first, run) };
+            let extra = &more.parts[fewer.parts.len()].label;
+            let word = if more.parts.len() == run.parts.len() { "only here" } else { "only there" };
+            format!("{} parts instead of {}: {word}: {extra}", run.parts.len(), first.parts.len())
+        }
     }
 }

@@ -50,6 +50,22 @@ impl Summary {
             median: Duration::try_from_secs_f64(median(&seconds)?).ok()?,
         })
     }
+
+    /// The standard error of the mean as a share of it, `s / (√n · m)`: how far another mean of as many runs would
+    /// stray. `None` if the deviation is undefined or the mean is 0.
+    ///
+    /// ```
+    /// use raudal::compare::Summary;
+    /// use std::time::Duration;
+    ///
+    /// let times = [9, 11, 9, 11].map(Duration::from_secs);
+    /// let error = Summary::of(&times).unwrap().relative_error().unwrap();
+    /// assert!((error - 0.0577).abs() < 0.0001);
+    /// ```
+    pub fn relative_error(&self) -> Option<f64> {
+        let mean = self.mean.as_secs_f64();
+        self.stddev.filter(|_| mean > 0.0).map(|s| s.as_secs_f64() / (self.count as f64).sqrt() / mean)
+    }
 }
 
 /// How many times as fast one level is as another, and how sure that is.
@@ -110,7 +126,40 @@ pub(super) fn robust_scores(times: &[Duration]) -> Vec<f64> {
     }
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
+/// Spearman's rank correlation of values with their places: 1 if each is larger than the one before, −1 if smaller,
+/// about 0 if there is no order in them. Equal values share the mean of their ranks. `None` for fewer than three values,
+/// or if all are equal.
+pub(super) fn trend(values: &[f64]) -> Option<f64> {
+    let n = values.len();
+    // The mean rank: those that are smaller come before, and half of those that are equal.
+    let rank = |value: f64| {
+        let smaller = values.iter().filter(|v| **v < value).count() as f64;
+        let equal = values.iter().filter(|v| (**v - value).abs() == 0.0).count() as f64;
+        smaller + (equal - 1.0) / 2.0
+    };
+    let middle = (n as f64 - 1.0) / 2.0;
+    let (mut product, mut places, mut ranks) = (0.0, 0.0, 0.0);
+    for (place, value) in values.iter().enumerate() {
+        let (x, y) = (place as f64 - middle, rank(*value) - middle);
+        (product, places, ranks) = (product + x * y, places + x * x, ranks + y * y);
+    }
+    (n > 2 && ranks > 0.0).then(|| product / (places * ranks).sqrt())
+}
+
+/// The straight line `y = a + b·x` with the least squares, as `(a, b, R²)`; `R²` is the share of the spread of `y` that
+/// it explains. `None` for fewer than three points, or if all `x` or all `y` are equal.
+pub(super) fn line(points: &[(f64, f64)]) -> Option<(f64, f64, f64)> {
+    let n = points.len() as f64;
+    let (mx, my) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
+    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+    for (x, y) in points {
+        let (dx, dy) = (x - mx, y - my);
+        (xx, xy, yy) = (xx + dx * dx, xy + dx * dy, yy + dy * dy);
+    }
+    (points.len() > 2 && xx > 0.0 && yy > 0.0).then(|| (my - xy / xx * mx, xy / xx, xy * xy / (xx * yy)))
+}
+
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
@@ -164,6 +213,24 @@ mod tests {
     fn a_difference_within_the_uncertainty_is_not_established() {
         let (a, b) = (Summary::of(&seconds(&[8, 12])).unwrap(), Summary::of(&seconds(&[8, 11])).unwrap());
         assert_eq!(SpeedUp::of(&a, &b).unwrap().is_established(), Some(false));
+    }
+
+    #[test]
+    fn a_trend_is_a_correlation_of_ranks() {
+        assert_eq!(trend(&[1.0, 2.0, 5.0, 9.0]), Some(1.0));
+        assert_eq!(trend(&[9.0, 5.0, 2.0]), Some(-1.0));
+        // Ranks 0, 1.5, 1.5, 3: the ties cost a little.
+        assert!((trend(&[1.0, 2.0, 2.0, 3.0]).unwrap() - 0.9487).abs() < 1e-4);
+        assert_eq!((trend(&[1.0, 1.0, 1.0]), trend(&[1.0, 2.0])), (None, None));
+    }
+
+    #[test]
+    fn a_line_through_points_says_how_much_it_explains() {
+        let (a, b, r2) = line(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]).unwrap();
+        assert!((a - 1.0).abs() + (b - 2.0).abs() + (r2 - 1.0).abs() < 1e-9);
+        let (_, _, r2) = line(&[(0.0, 1.0), (1.0, 0.0), (2.0, 1.0), (3.0, 0.0)]).unwrap();
+        assert!((r2 - 0.2).abs() < 1e-9, "{r2}");
+        assert_eq!(line(&[(1.0, 1.0), (1.0, 2.0), (1.0, 3.0)]), None);
     }
 
     #[test]

@@ -157,8 +157,78 @@ async fn unequal_results_are_an_error_that_names_the_level_the_run_and_the_part(
     assert_eq!(
         error.to_string(),
         "run 4 of 8: 10 jobs: the result differs from that of run 1 (1 job), so there is nothing to compare: \
-         32 rows, digest d2, instead of 32 rows, digest d1; the first part that differs: 02"
+         32 rows, digest d2, instead of 32 rows, digest d1; the first part that differs is number 2, 02: digest d2 instead of d1"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_with_other_names_or_too_many_are_named_and_steer_no_terminal() {
+    let mut fake = Fake::new();
+    fake.result = |run, jobs| {
+        let label = if run == 1 { "02\u{1b}[2J" } else { "02" };
+        Ok(Run::new(report(jobs), "d1").rows(32).part("01", "a").part(label, "b"))
+    };
+    let error = measure(&fake, 1).await.unwrap_err().to_string();
+    assert!(error.ends_with("the first part that differs is number 2: 02\\u{1b}[2J instead of 02"), "{error}");
+
+    fake = Fake::new();
+    fake.result = |run, jobs| {
+        let all = Run::new(report(jobs), "d1").rows(32).part("01", "a");
+        Ok(if run == 0 { all.part("02", "b") } else { all })
+    };
+    let error = measure(&fake, 1).await.unwrap_err().to_string();
+    assert!(error.ends_with("; 1 parts instead of 2: only there: 02"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_with_at_least_so_many_runs_goes_on_while_the_means_are_unsure() {
+    // Steady from the third run on: the error of the mean falls below 2 % only after some more.
+    let mut fake = Fake::new();
+    fake.time = |run, jobs| Duration::from_millis(if run < 4 { 1200 } else { 1000 }) / jobs as u32;
+    let plan = Plan::new([1, 10]).unwrap().min_runs(3).unwrap().warmup(1);
+    let comparison = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap();
+    let runs: Vec<usize> = comparison.levels.iter().map(|level| level.runs.len()).collect();
+    assert_eq!(runs, [10, 10]);
+    assert!(render_text(&comparison).starts_with("fake: 10 runs of each level"));
+    for level in &comparison.levels {
+        assert!(level.summary().unwrap().relative_error().unwrap() <= Plan::SURE);
+    }
+
+    // What never settles ends with the budget: after 5.5 s a fourth round does not fit into 6 s.
+    fake = Fake::new();
+    fake.time = |run, jobs| Duration::from_millis(if run / 2 % 2 == 0 { 3000 } else { 1000 }) / jobs as u32;
+    let plan = plan.budget(Duration::from_secs(6));
+    let comparison = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap();
+    assert_eq!(comparison.levels[0].runs.len(), 3);
+
+    // What settles at once is not run more often than asked for.
+    fake = Fake::new();
+    fake.time = |_, jobs| Duration::from_secs(1) / jobs as u32;
+    let comparison = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap();
+    assert_eq!(comparison.levels[1].runs.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_observer_is_told_of_jobs_is_kept_for_the_timeline() {
+    struct Pooled;
+    impl Workload for Pooled {
+        fn name(&self) -> &'static str {
+            "pooled"
+        }
+
+        fn run(&self, jobs: usize, observer: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+            Box::pin(async move {
+                observer.observe(&Event::JobFinished { report: &fixture::job(1, 0, 5) });
+                observer.observe(&Event::JobFinished { report: &fixture::job(0, 0, 5) });
+                Ok(Run::new(report(jobs), "d1"))
+            })
+        }
+    }
+    let plan = Plan::new([1]).unwrap().runs(1).unwrap();
+    let comparison = compare(&Pooled, &plan, &(), CancellationToken::new()).await.unwrap();
+    let run = &comparison.levels[0].runs[0];
+    assert_eq!(run.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(run.cpu.is_some(), cfg!(target_os = "linux"));
 }
 
 #[tokio::test(start_paused = true)]
