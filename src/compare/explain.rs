@@ -221,7 +221,8 @@ impl<'a> Facts<'a> {
         }
         let flat = self.flat_rate();
         if let Some((rate, below)) = flat {
-            because += &format!(", and {} did not carry more than with {}", units::rate(rate), super::plan::jobs(below));
+            because +=
+                &format!(", and {} did not carry more than with {}", units::rate(rate), super::plan::jobs(below));
         }
         let enough = (self.overlap / times).ceil().max(1.0);
         let advice = format!("about {enough:.0} in flight would be as fast");
@@ -304,7 +305,8 @@ impl<'a> Facts<'a> {
             return None;
         }
         let mut because = format!("{:.1} of {jobs} were busy on average", self.overlap);
-        if let Some(times) = self.base.and_then(|(base, _)| Some(self.job / job_time(base)?)).filter(|t| t.is_finite()) {
+        if let Some(times) = self.base.and_then(|(base, _)| Some(self.job / job_time(base)?)).filter(|t| t.is_finite())
+        {
             because += &format!(" and a job took only {times:.2} times as long as with {}", self.comparison.baseline);
         }
         Self::finding(Bound::Slots, because, "more jobs at once look likely to help")

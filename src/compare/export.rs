@@ -14,6 +14,7 @@ struct Document<'a> {
     workload: &'a str,
     digest: &'a str,
     rows: u64,
+    cores: Option<usize>,
     warmup_runs: u32,
     baseline_jobs: usize,
     levels: Vec<LevelJson<'a>>,
@@ -30,6 +31,13 @@ struct LevelJson<'a> {
     max_seconds: Option<f64>,
     speed_up: Option<f64>,
     speed_up_uncertainty: Option<f64>,
+    efficiency: Option<f64>,
+    ideal_seconds: Option<f64>,
+    ideal_reached: Option<f64>,
+    bound: Option<&'static str>,
+    bound_because: Option<String>,
+    bound_advice: Option<String>,
+    busy_cores: Option<f64>,
     overlap: Option<f64>,
     peak_in_flight: usize,
     bytes_per_second: Option<f64>,
@@ -40,6 +48,7 @@ struct LevelJson<'a> {
 struct RunJson<'a> {
     turn: u64,
     wall_seconds: f64,
+    cpu_seconds: Option<f64>,
     report: &'a RunReport,
 }
 
@@ -50,20 +59,15 @@ struct WarningJson {
     text: String,
 }
 
-/// The comparison as JSON, with every single run.
-///
-/// An object with `schema` (`raudal.compare/1`), `workload`, `digest`, `rows`, `warmup_runs`, `baseline_jobs`,
-/// `levels` and `warnings`. A level has `jobs`, `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`,
-/// `max_seconds`, `speed_up`, `speed_up_uncertainty` (both null for the baseline), `overlap`, `peak_in_flight`,
-/// `bytes_per_second` and `runs`; a run has `turn` (its place among all runs, from 1, warm-up included),
-/// `wall_seconds` and `report` (a [`RunReport`], its times in seconds); a warning has `warning` (a word), `jobs` and
-/// `text`. What is undefined is null, never 0. Fields may be added under the same schema.
+/// The comparison as JSON, with every single run: the schema `raudal.compare/1`, which the
+/// [module](crate::compare#json) describes.
 pub fn to_json(comparison: &Comparison) -> Result<String> {
     let document = Document {
         schema: "raudal.compare/1",
         workload: &comparison.workload,
         digest: &comparison.digest,
         rows: comparison.rows,
+        cores: comparison.cores,
         warmup_runs: comparison.warmup,
         baseline_jobs: comparison.baseline,
         levels: comparison.levels.iter().map(|level| level_json(comparison, level)).collect(),
@@ -81,6 +85,8 @@ pub fn to_json(comparison: &Comparison) -> Result<String> {
 fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
     let summary = level.summary();
     let speed_up = comparison.speed_up(level);
+    let ideal = comparison.ideal(level);
+    let finding = comparison.finding(level);
     LevelJson {
         jobs: level.jobs,
         mean_seconds: summary.map(|summary| summary.mean.as_secs_f64()),
@@ -90,15 +96,86 @@ fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
         max_seconds: summary.map(|summary| summary.max.as_secs_f64()),
         speed_up: speed_up.map(|speed_up| speed_up.ratio),
         speed_up_uncertainty: speed_up.and_then(|speed_up| speed_up.uncertainty),
+        efficiency: comparison.efficiency(level),
+        ideal_seconds: ideal.map(|ideal| ideal.time.as_secs_f64()),
+        ideal_reached: ideal.map(|ideal| ideal.reached),
+        bound: finding.as_ref().map(|finding| finding.bound.word()),
+        bound_because: finding.as_ref().map(|finding| finding.because.clone()),
+        bound_advice: finding.map(|finding| finding.advice),
+        busy_cores: level.busy_cores(),
         overlap: level.overlap(),
         peak_in_flight: level.peak_in_flight(),
         bytes_per_second: level.bytes_per_second(),
         runs: level
             .runs
             .iter()
-            .map(|run| RunJson { turn: run.turn, wall_seconds: run.wall.as_secs_f64(), report: &run.report })
+            .map(|run| RunJson {
+                turn: run.turn,
+                wall_seconds: run.wall.as_secs_f64(),
+                cpu_seconds: run.cpu.map(|cpu| cpu.as_secs_f64()),
+                report: &run.report,
+            })
             .collect(),
     }
+}
+
+/// The comparison as CSV: a header, then every single measured run, in the order of the levels and then of time. The
+/// [module](crate::compare#csv) describes the columns.
+#[must_use]
+pub fn to_csv(comparison: &Comparison) -> String {
+    let mut out = COLUMNS.join(",") + "\n";
+    for level in &comparison.levels {
+        for (round, run) in (1..).zip(&level.runs) {
+            let report = &run.report;
+            let overlap = (!run.wall.is_zero()).then(|| report.job_time.as_secs_f64() / run.wall.as_secs_f64());
+            let or_empty = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+            let cells: [String; COLUMNS.len()] = [
+                cell(&comparison.workload),
+                level.jobs.to_string(),
+                round.to_string(),
+                run.turn.to_string(),
+                run.wall.as_secs_f64().to_string(),
+                report.job_time.as_secs_f64().to_string(),
+                or_empty(run.cpu.map(|cpu| cpu.as_secs_f64())),
+                or_empty(overlap),
+                report.peak_in_flight.to_string(),
+                report.succeeded.to_string(),
+                report.attempts.to_string(),
+                report.retries.to_string(),
+                report.bytes.to_string(),
+                report.items.to_string(),
+                comparison.rows.to_string(),
+                cell(&comparison.digest),
+            ];
+            out += &(cells.join(",") + "\n");
+        }
+    }
+    out
+}
+
+/// New ones are added at the end, so that what reads by place goes on to work.
+const COLUMNS: [&str; 16] = [
+    "workload",
+    "jobs",
+    "round",
+    "turn",
+    "wall_seconds",
+    "job_seconds",
+    "cpu_seconds",
+    "overlap",
+    "peak_in_flight",
+    "succeeded",
+    "attempts",
+    "retries",
+    "bytes",
+    "items",
+    "rows",
+    "digest",
+];
+
+/// A text in CSV, quoted where it must be (RFC 4180).
+fn cell(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
 /// Writes a text to a file that is there whole or not at all: aside, flushed, then renamed. A device or a pipe is

@@ -20,7 +20,7 @@ impl Nature {
     pub(super) fn of(stage: &str) -> Self {
         const TRANSFERS: [&str; 6] = ["fetch", "transfer", "download", "body", "upload", "receive"];
         const COMPUTES: [&str; 7] = ["decode", "parse", "unpack", "inflate", "unzip", "hash", "compute"];
-        const WAITS: [&str; 8] = ["wait", "acquire", "connection", "lock", "queue", "write", "commit", "sync"];
+        const WAITS: [&str; 5] = ["wait", "acquire", "connection", "lock", "queue"];
         let has = |words: &[&str]| words.iter().any(|word| stage.contains(word));
         if has(&WAITS) {
             Self::Waits

@@ -109,15 +109,24 @@ impl Watch for Told {
 
 #[tokio::test(start_paused = true)]
 async fn a_comparison_is_shown_as_a_table_with_spread_and_uncertainty() {
-    let comparison = measure(&Fake::new(), 3).await.unwrap();
+    let mut comparison = measure(&Fake::new(), 3).await.unwrap();
+    // The clock is made up, but the processor time is not.
+    comparison.levels.iter_mut().flat_map(|level| &mut level.runs).for_each(|run| run.cpu = None);
     assert_eq!(
         render_text(&comparison),
         "\
 fake: 3 runs of each level after 1 warm-up run; the result was the same every time (32 rows)
 
-  jobs           mean ± σ           min … max      speed-up   overlap   peak   throughput
-     1   10.433 ± 0.208 s   10.200 … 10.600 s             1      0.96      1    95.8 kB/s
-    10    1.047 ± 0.021 s     1.030 … 1.070 s   9.97 ± 0.28      9.55     10     955 kB/s
+  jobs           mean ± σ           min … max      speed-up   efficiency   overlap   peak   throughput
+     1   10.433 ± 0.208 s   10.200 … 10.600 s             1            –      0.96      1    95.8 kB/s
+    10    1.047 ± 0.021 s     1.030 … 1.070 s   9.97 ± 0.28        100 %      9.55     10     955 kB/s
+
+  1 job: the ideal is 10.0 s (all job times, shared by 1 slot), and it reached 96 % of that; it
+         looks bound by latency, because one job at a time was in flight, and waited; jobs that wait
+         at once wait together
+  10 jobs: the ideal is 1.00 s (all job times, shared by 10 slots), and it reached 96 % of that; it
+           looks bound by the number of slots, because 9.6 of 10 were busy on average and a job took
+           only 1.00 times as long as with 1; more jobs at once look likely to help
 "
     );
 }
@@ -345,8 +354,8 @@ async fn json_holds_every_run_and_null_for_what_is_undefined() {
 async fn markdown_is_a_table_with_its_warnings() {
     let markdown = to_markdown(&measure(&Fake::new(), 1).await.unwrap());
     let lines: Vec<&str> = markdown.lines().collect();
-    assert_eq!(lines[2], "| jobs | mean ± σ | min … max | speed-up | overlap | peak | throughput |");
-    assert!(lines[4].starts_with("| 1 | ") && lines[7].starts_with("- warning: each level"), "{markdown}");
+    assert_eq!(lines[2], "| jobs | mean ± σ | min … max | speed-up | efficiency | overlap | peak | throughput |");
+    assert!(lines[4].starts_with("| 1 | ") && lines[10].starts_with("- warning: each level"), "{markdown}");
 }
 
 #[test]

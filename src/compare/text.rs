@@ -7,11 +7,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;
 
-const HEADINGS: [&str; 7] = ["jobs", "mean ± σ", "min … max", "speed-up", "overlap", "peak", "throughput"];
+pub(super) const HEADINGS: [&str; 8] =
+    ["jobs", "mean ± σ", "min … max", "speed-up", "efficiency", "overlap", "peak", "throughput"];
+/// Sentences are broken before this column; the table may be a little wider.
+const WIDTH: usize = 96;
 
-/// The comparison as an aligned table, with its warnings below.
+/// The comparison as an aligned table, with what bounds each level and the warnings below.
 ///
-/// `overlap` is how many jobs ran at once on average, `peak` how many at most. What is undefined is a dash.
+/// `efficiency` is the speed-up over the ratio of the jobs, `overlap` how many jobs ran at once on average, `peak` how
+/// many at most. What is undefined is a dash.
 #[must_use]
 pub fn render_text(comparison: &Comparison) -> String {
     let rows = table(comparison);
@@ -27,17 +31,71 @@ pub fn render_text(comparison: &Comparison) -> String {
         out += cells.join("   ").trim_end();
         out.push('\n');
     }
+    out.push('\n');
+    for (level, sentence) in explanations(comparison) {
+        wrap(&mut out, &format!("  {level}: "), &sentence);
+    }
     let warnings = comparison.warnings();
     if !warnings.is_empty() {
         out.push('\n');
     }
     for warning in warnings {
-        let _ = writeln!(out, "warning: {warning}");
+        wrap(&mut out, "warning: ", &warning.to_string());
     }
     out
 }
 
-/// The comparison as a Markdown table, with its warnings as a list.
+/// For each level its name (`10 jobs`) and a sentence: how near it came to the ideal, and what looks to bound it.
+#[must_use]
+pub fn explanations(comparison: &Comparison) -> Vec<(String, String)> {
+    comparison.levels.iter().map(|level| (jobs(level.jobs), explanation(comparison, level))).collect()
+}
+
+fn explanation(comparison: &Comparison, level: &Level) -> String {
+    let mut sentences = Vec::new();
+    if let Some(ideal) = comparison.ideal(level) {
+        let bound = match ideal.longest {
+            Some(longest) if longest >= ideal.share => "the longest job".to_owned(),
+            _ => format!("all job times, shared by {}", slots(level.jobs)),
+        };
+        sentences.push(format!(
+            "the ideal is {} ({bound}), and it reached {:.0} % of that",
+            units::duration(ideal.time),
+            ideal.reached * 100.0
+        ));
+    }
+    sentences.push(match comparison.finding(level) {
+        Some(finding) => finding.to_string(),
+        None => "what bounds it does not show in what was measured".to_owned(),
+    });
+    sentences.join("; ")
+}
+
+fn slots(n: usize) -> String {
+    if n == 1 { "1 slot".to_owned() } else { format!("{n} slots") }
+}
+
+/// Writes a sentence after its head, broken between words; lines after the first are indented below it.
+fn wrap(out: &mut String, head: &str, sentence: &str) {
+    out.push_str(head);
+    let indent = head.width().min(12);
+    let mut column = head.width();
+    for (i, word) in sentence.split(' ').enumerate() {
+        if i > 0 && column + 1 + word.width() > WIDTH {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if i > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += word.width();
+    }
+    out.push('\n');
+}
+
+/// The comparison as a Markdown table, with what bounds each level and the warnings as lists.
 #[must_use]
 pub fn to_markdown(comparison: &Comparison) -> String {
     let mut out = heading(comparison) + "\n\n";
@@ -45,6 +103,10 @@ pub fn to_markdown(comparison: &Comparison) -> String {
     out += &("|".to_owned() + &"---:|".repeat(HEADINGS.len()) + "\n");
     for row in table(comparison) {
         let _ = writeln!(out, "| {} |", row.join(" | "));
+    }
+    out.push('\n');
+    for (level, sentence) in explanations(comparison) {
+        let _ = writeln!(out, "- {level}: {}", escape_markdown(&sentence));
     }
     let warnings = comparison.warnings();
     if !warnings.is_empty() {
@@ -56,7 +118,19 @@ pub fn to_markdown(comparison: &Comparison) -> String {
     out
 }
 
-fn heading(comparison: &Comparison) -> String {
+/// Names of jobs come from outside, and may hold what Markdown takes for markup.
+fn escape_markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '<' | '>' | '*' | '_' | '[' | ']' | '|' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+pub(super) fn heading(comparison: &Comparison) -> String {
     let runs = comparison.levels.first().map_or(0, |level| level.runs.len());
     let times = |n: usize, of: &str| format!("{n} {of}{}", if n == 1 { "" } else { "s" });
     let warmup = match comparison.warmup {
@@ -71,14 +145,14 @@ fn heading(comparison: &Comparison) -> String {
     )
 }
 
-fn table(comparison: &Comparison) -> Vec<[String; 7]> {
+pub(super) fn table(comparison: &Comparison) -> Vec<[String; 8]> {
     // One unit for all, so that columns can be compared at a glance: that of the shortest mean.
     let shortest = comparison.levels.iter().filter_map(Level::summary).map(|summary| summary.mean).min();
     let unit = Unit::of(shortest.unwrap_or_default());
     comparison.levels.iter().map(|level| row(comparison, level, unit)).collect()
 }
 
-fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 7] {
+fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 8] {
     let dash = || "–".to_owned();
     let summary = level.summary();
     let mean = summary.map_or_else(dash, |summary| match summary.stddev {
@@ -101,6 +175,7 @@ fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 7] {
         mean,
         range,
         speed_up,
+        comparison.efficiency(level).map_or_else(dash, |efficiency| format!("{:.0} %", efficiency * 100.0)),
         level.overlap().map_or_else(dash, |overlap| format!("{overlap:.2}")),
         level.peak_in_flight().to_string(),
         level.bytes_per_second().map_or_else(dash, units::rate),

@@ -2,7 +2,7 @@
 
 use super::comparison::{Comparison, Level};
 use super::plan::jobs;
-use super::stats::{SpeedUp, robust_scores};
+use super::stats::{SpeedUp, mean, robust_scores, trend};
 use crate::units;
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +14,12 @@ const SHORT: Duration = Duration::from_millis(5);
 const STRAY: f64 = 14.826;
 /// A deviation beyond this share of the mean leaves a speed-up with hardly one sure figure.
 const SPREAD: f64 = 0.25;
+/// Rounds in which a trend can be told from chance at all.
+const TREND_ROUNDS: usize = 5;
+/// `ρ · √(n − 1)` is about normal for a rank correlation without any order in it; beyond this, one in twenty is chance.
+const TREND: f64 = 1.96;
+/// A drift of less is not worth a warning: the levels take turns, so that hardly any of it reaches a speed-up.
+const DRIFT: f64 = 0.05;
 
 /// A reason to doubt what was measured. It reads as a sentence, with what to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +51,15 @@ pub enum Warning {
         strays: usize,
         /// The deviation over the mean.
         relative: f64,
+        /// The stray runs: the place of each among all runs, and its time.
+        runs: Vec<(u64, Duration)>,
+        /// The median of all.
+        median: Duration,
+    },
+    /// All levels became slower, or quicker, from round to round.
+    Drift {
+        /// How much the second half of the rounds took longer than the first, as a share; negative if it was quicker.
+        change: f64,
     },
     /// The difference is within the uncertainty.
     NotEstablished {
@@ -72,6 +87,7 @@ impl Warning {
             Self::Short { .. } => "short",
             Self::SlowFirst { .. } => "slow-first",
             Self::Spread { .. } => "spread",
+            Self::Drift { .. } => "drift",
             Self::NotEstablished { .. } => "not-established",
             Self::Retried { .. } => "retried",
         }
@@ -80,7 +96,7 @@ impl Warning {
     /// The level it is about, if it is about one.
     pub fn level(&self) -> Option<usize> {
         match self {
-            Self::SingleRun => None,
+            Self::SingleRun | Self::Drift { .. } => None,
             Self::Short { jobs, .. }
             | Self::SlowFirst { jobs, .. }
             | Self::Spread { jobs, .. }
@@ -109,16 +125,36 @@ impl fmt::Display for Warning {
                 units::duration(*first),
                 units::duration(*median)
             ),
-            Self::Spread { jobs: n, strays: 0, relative } => write!(
+            Self::Spread { jobs: n, strays: 0, relative, .. } => write!(
                 f,
                 "{}: the runs spread widely, by {:.0} % of their mean; measure more runs, on a quieter machine or network",
                 jobs(*n),
                 relative * 100.0
             ),
-            Self::Spread { jobs: n, strays, .. } => write!(
+            Self::Spread { jobs: n, runs, median, .. } => {
+                let runs: Vec<String> =
+                    runs.iter().map(|(turn, wall)| format!("run {turn} ({})", units::duration(*wall))).collect();
+                write!(
+                    f,
+                    "{}: far from the median of {}: {}; something else was going on, so measure again, on a quieter \
+                     machine or network",
+                    jobs(*n),
+                    units::duration(*median),
+                    runs.join(", ")
+                )
+            }
+            Self::Drift { change } => write!(
                 f,
-                "{}: far from the other runs: {strays}; something else was going on, so measure again",
-                jobs(*n)
+                "every level became {} from round to round: the second half of the runs took {:.0} % {} than the first; \
+                 the levels took turns, so the speed-up hardly suffers, but the times do; {}",
+                if *change > 0.0 { "slower" } else { "quicker" },
+                change.abs() * 100.0,
+                if *change > 0.0 { "longer" } else { "less" },
+                if *change > 0.0 {
+                    "see what grows or fills up (a disk, a cache, the heat), and measure again"
+                } else {
+                    "something was still warming up, so warm up more (-w 5)"
+                },
             ),
             Self::NotEstablished { jobs: n, baseline, speed_up } => write!(
                 f,
@@ -154,7 +190,30 @@ impl Comparison {
                 speed_up,
             }));
         }
+        warnings.extend(self.drift().map(|change| Warning::Drift { change }));
         warnings
+    }
+
+    /// How much longer the second half of the rounds took, if there is a trend that all levels share.
+    ///
+    /// Each run's time is taken over its level's mean, and the mean over the levels is the round's. There is a trend
+    /// if the rank correlation `ρ` of `n` ≥ 5 rounds with their order has `|ρ| · √(n − 1) ≥ 1.96`, the halves differ by
+    /// 5 %, and they differ the same way at every level.
+    fn drift(&self) -> Option<f64> {
+        let rounds = self.levels.iter().map(|level| level.runs.len()).min().filter(|rounds| *rounds >= TREND_ROUNDS)?;
+        let relative = |level: &Level| -> Option<Vec<f64>> {
+            let mean = level.summary()?.mean.as_secs_f64();
+            (mean > 0.0).then(|| level.runs.iter().map(|run| run.wall.as_secs_f64() / mean).collect())
+        };
+        let levels: Vec<Vec<f64>> = self.levels.iter().map(relative).collect::<Option<_>>()?;
+        let of_round = |round: usize| levels.iter().map(|level| level[round]).sum::<f64>() / levels.len() as f64;
+        let all: Vec<f64> = (0..rounds).map(of_round).collect();
+        let change =
+            |times: &[f64]| Some(mean(&times[rounds.div_ceil(2)..rounds])? / mean(&times[..rounds / 2])? - 1.0);
+        let change_of_all = change(&all)?;
+        let shared = levels.iter().filter_map(|level| change(level)).all(|one| one * change_of_all > 0.0);
+        let certain = trend(&all)?.abs() * (rounds as f64 - 1.0).sqrt() >= TREND;
+        (certain && shared && change_of_all.abs() >= DRIFT).then_some(change_of_all)
     }
 }
 
@@ -165,15 +224,16 @@ fn of_level(level: &Level, warnings: &mut Vec<Warning>) {
         warnings.push(Warning::Short { jobs, min: summary.min });
     }
     let scores = robust_scores(&walls);
-    let strays = scores.iter().filter(|score| score.abs() > STRAY).count();
+    let stray = scores.iter().zip(&level.runs).filter(|(score, _)| score.abs() > STRAY);
+    let runs: Vec<(u64, Duration)> = stray.map(|(_, run)| (run.turn, run.wall)).collect();
     let relative = match summary.stddev {
         Some(stddev) if !summary.mean.is_zero() => stddev.as_secs_f64() / summary.mean.as_secs_f64(),
         _ => 0.0,
     };
     if scores.first().is_some_and(|score| *score > STRAY) {
         warnings.push(Warning::SlowFirst { jobs, first: walls[0], median: summary.median });
-    } else if strays > 0 || relative > SPREAD {
-        warnings.push(Warning::Spread { jobs, strays, relative });
+    } else if !runs.is_empty() || relative > SPREAD {
+        warnings.push(Warning::Spread { jobs, strays: runs.len(), relative, runs, median: summary.median });
     }
     let retries = level.runs.iter().map(|run| run.report.retries).sum();
     if retries > 0 {
