@@ -5,5 +5,11 @@
 
 #[path = "examples/harness.rs"]
 mod harness;
+#[path = "examples/pools.rs"]
+mod pools;
+#[path = "examples/processes.rs"]
+mod processes;
 #[path = "examples/tasks.rs"]
 mod tasks;
+#[path = "examples/hazards.rs"]
+mod hazards;

@@ -1,0 +1,20 @@
+//! How long a piece of work took, and how much memory its process had at the most.
+
+use std::fmt::Display;
+use std::time::Instant;
+
+/// Runs the work, and prints its result, its time and the peak of this process. Each way to do a thing is measured in a
+/// process of its own: a peak never comes down again, so a second way would be shown the peak of the first.
+pub(crate) fn measured<R: Display>(name: &str, work: impl FnOnce() -> R) {
+    let start = Instant::now();
+    let result = work();
+    println!("{name}: {result} in {:.3} s, peak memory {}", start.elapsed().as_secs_f64(), peak());
+}
+
+/// The most memory that this process has had: what Linux calls its high water mark.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kilobytes.map_or("not known here".to_owned(), |kilobytes| format!("{:.1} MiB", kilobytes / 1024.0))
+}

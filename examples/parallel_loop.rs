@@ -1,0 +1,56 @@
+//! Lesson 29: a parallel loop, with a verbose flag.
+//!
+//! ```sh
+//! cargo run --example parallel_loop -- --verbose
+//! ```
+//!
+//! Look for: results in the order of the loop; with `--verbose`, a line of progress for each turn that is done, on
+//! stderr, so that it does not get between the results.
+//!
+//! In Python: `joblib.Parallel(n_jobs=3, verbose=10)(delayed(f)(i) for i in range(10))`. Here progress is an observer
+//! that the pool tells of what happens: an object with one method. `raudal::progress` has one that draws bars.
+
+mod pace;
+
+use raudal::pool::{Event, Observer, Pool};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Counts what is done, and says so.
+struct Verbose {
+    total: u64,
+    done: AtomicU64,
+}
+
+impl Observer for Verbose {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::JobFinished { report } = event {
+            let done = self.done.fetch_add(1, Relaxed) + 1;
+            eprintln!("[{done}/{}] turn {} done", self.total, report.job);
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    pace::virtual_time();
+    let turns = 10_u64;
+    let mut builder = Pool::builder().jobs(3);
+    if std::env::args().any(|argument| argument == "--verbose") {
+        builder = builder.observer(Arc::new(Verbose { total: turns, done: AtomicU64::new(0) }));
+    }
+    let results = builder
+        .build()?
+        .map(0..turns, |_context, i| async move {
+            // Odd turns take longer, so the order of completion is another.
+            tokio::time::sleep(Duration::from_millis(200 + 450 * (i % 2))).await;
+            Ok::<_, Infallible>(i * i)
+        })
+        .await;
+    for (i, result) in results.into_iter().enumerate() {
+        println!("{i}: {}", result?);
+    }
+    Ok(())
+}

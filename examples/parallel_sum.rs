@@ -1,0 +1,92 @@
+//! Lesson 26: the sum of 10,000,000 integers, in parallel.
+//!
+//! ```sh
+//! cargo run --release --example parallel_sum
+//! ```
+//!
+//! Look for: the same sum each way, and the time and memory of each. With two cores or more, 4 workers are faster than
+//! one; 4 async tasks on one thread are not, for adding never waits: there is nothing to do meanwhile. Async is for
+//! waiting. For the processor one needs threads: `rayon`, or `spawn_blocking`.
+//!
+//! In Python: `sum(range(…))` against `multiprocessing.Pool(4)`; with threads, the interpreter's lock lets one add at a
+//! time. Rust has no such lock, so threads will do, and nothing has to be copied to another process.
+
+mod child;
+mod measure;
+
+use measure::measured;
+use rayon::prelude::*;
+
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+const NUMBERS: u64 = 10_000_000;
+const WORKERS: u64 = 4;
+
+fn sequential(numbers: &[u64]) -> u64 {
+    numbers.iter().sum()
+}
+
+/// Four async tasks on one thread: each runs to its end before the next begins, as none of them ever waits.
+fn async_tasks(numbers: Vec<u64>) -> Result<u64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let numbers = std::sync::Arc::new(numbers);
+    runtime.block_on(async {
+        let parts: Vec<_> = (0..WORKERS)
+            .map(|part| {
+                let numbers = std::sync::Arc::clone(&numbers);
+                tokio::spawn(async move { sequential(&numbers[share(part)]) })
+            })
+            .collect();
+        let mut sum = 0;
+        for part in parts {
+            sum += part.await?;
+        }
+        Ok(sum)
+    })
+}
+
+/// The numbers of one of the four.
+fn share(part: u64) -> std::ops::Range<usize> {
+    let at = |part| (NUMBERS * part / WORKERS) as usize;
+    at(part)..at(part + 1)
+}
+
+/// Four threads of rayon, which divide the numbers among themselves.
+fn threads(numbers: &[u64]) -> Result<u64> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(WORKERS as usize).build()?;
+    Ok(pool.install(|| numbers.par_iter().sum()))
+}
+
+fn one_way(way: &str) -> Result<()> {
+    let numbers: Vec<u64> = (1..=NUMBERS).collect(); // made before the clock starts
+    let mut failed = None;
+    measured(way, || {
+        let sum = match way {
+            "sequential" => Ok(sequential(&numbers)),
+            "4 async tasks on one thread" => async_tasks(numbers),
+            _ => threads(&numbers),
+        };
+        sum.unwrap_or_else(|error| {
+            failed = Some(error);
+            0
+        })
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    if let [_, role, way] = &std::env::args().collect::<Vec<_>>()[..]
+        && role == "way"
+    {
+        return tokio::task::block_in_place(|| one_way(way));
+    }
+    println!("1 + 2 + … + {NUMBERS}, on {} cores", std::thread::available_parallelism()?);
+    for way in ["sequential", "4 async tasks on one thread", "4 threads"] {
+        let status = child::again(&["way", way])?.status().await?;
+        if !status.success() {
+            return Err(format!("{way}: {status}").into());
+        }
+    }
+    Ok(())
+}
