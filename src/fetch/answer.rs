@@ -23,9 +23,7 @@ impl Head {
         if status != StatusCode::OK {
             return Err(refusal(status, headers, now));
         }
-        if let Some(encoding) = text(headers, &header::CONTENT_ENCODING)
-            && !is_harmless_encoding(&encoding, path)
-        {
+        if let Some(encoding) = compressed(headers, path) {
             let message = format!(
                 "the body is compressed for the transfer, although that was declined: {}",
                 printable(&encoding)
@@ -50,6 +48,11 @@ impl Head {
     pub(super) fn is_page(&self) -> bool {
         matches!(self.media_type.as_deref(), Some("text/html" | "application/xhtml+xml"))
     }
+}
+
+/// The content coding that makes other bytes of the file at this path, if the answer has one.
+pub(super) fn compressed(headers: &HeaderMap, path: &str) -> Option<String> {
+    text(headers, &header::CONTENT_ENCODING).filter(|encoding| !is_harmless_encoding(encoding, path))
 }
 
 /// Servers call a `.gz` file gzip-encoded as often as they call it `application/gzip`: its bytes are the file.

@@ -1,19 +1,16 @@
-//! One attempt: request, redirects, head, body.
+//! What serves a whole run: connections, headers, and the memory for bodies.
 
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{ClientBuilder, NoProxy, Proxy, Response, redirect};
+use reqwest::{ClientBuilder, NoProxy, Proxy, redirect};
 use url::{Host, Url};
 
-use super::answer::Head;
-use super::page::Look;
-use super::spool::{Room, Spool};
-use super::{Body, Expect, Options, Transfer, fault, hop, local, tls};
+use super::spool::Room;
+use super::{Body, Expect, Options, Partial, Transfer, local, tls};
 use crate::error::redact;
 use crate::source::Location;
-use crate::{Error, Kind, Result};
+use crate::{Error, Result};
 
 /// How the program names itself.
 const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
@@ -36,17 +33,18 @@ const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Inner>);
 
+/// What all clones share.
 #[derive(Debug)]
-struct Inner {
-    options: Options,
+pub(super) struct Inner {
+    pub(super) options: Options,
     /// The user's headers, and our own.
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     http: reqwest::Client,
     /// Without the system's proxies, for this machine's own addresses. Made when it is first needed.
     direct: OnceLock<reqwest::Client>,
     /// Whether there is any certificate authority to believe.
-    believes: bool,
-    room: Arc<Room>,
+    pub(super) believes: bool,
+    pub(super) room: Arc<Room>,
 }
 
 impl Client {
@@ -80,114 +78,59 @@ impl Client {
     /// was announced, an HTML page where a table is expected, and everything a network or a disk can do. Whether
     /// another try may help is told by [`Error::is_transient`].
     pub async fn fetch(&self, location: &Location, expect: Expect, watch: &dyn Transfer) -> Result<Body> {
+        self.resume(location, expect, watch, &mut None).await
+    }
+
+    /// Like [`fetch`](Self::fetch), but what has arrived when the transfer breaks off is left in `kept`, and the next
+    /// attempt that is given it asks for the rest alone.
+    ///
+    /// It goes on only if the server confirms by a strong validator that its bytes are still the same; else it begins
+    /// at zero. After a success `kept` is empty: if the bytes turn out to be bad, nothing of them lives on. Bytes that
+    /// were kept are told to `watch` once more, so that each attempt that succeeds counts the whole.
+    ///
+    /// ```no_run
+    /// use raudal::fetch::{Client, Expect, Options};
+    /// use raudal::source::Location;
+    ///
+    /// # #[tokio::main] async fn main() -> raudal::Result<()> {
+    /// # let client = Client::new(&Options::default())?;
+    /// # let location = Location::parse("https://example.org/data.zip")?;
+    /// let mut kept = None;
+    /// let body = loop {
+    ///     match client.resume(&location, Expect::Any, &(), &mut kept).await {
+    ///         Ok(body) => break body,
+    ///         Err(error) if error.is_transient() => {} // a real loop counts, and waits: see `pool::Retry`
+    ///         Err(error) => return Err(error),
+    ///     }
+    /// };
+    /// # drop(body);
+    /// # Ok(()) }
+    /// ```
+    pub async fn resume(
+        &self,
+        location: &Location,
+        expect: Expect,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+    ) -> Result<Body> {
         let fetched = match location {
-            Location::Url(url) => self.get(url, expect, watch).await,
+            Location::Url(url) => self.0.get(url, expect, watch, kept).await,
             Location::File(path) => local::open(path, expect, watch, &self.0.room).await,
         };
         fetched.map_err(|error| error.input(location.to_string()))
     }
-
-    async fn get(&self, url: &Url, expect: Expect, watch: &dyn Transfer) -> Result<Body> {
-        let (response, here) = self.answer(url).await?;
-        let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
-        let look = match expect {
-            Expect::Table => Some(Look::new(head.is_page())),
-            Expect::Any => None,
-        };
-        if let Some(length) = head.length {
-            watch.expected(length);
-        }
-        let spool = self.body(response, head.length, look, watch).await?;
-        let length = spool.len();
-        Ok(Body { location: Location::Url(here), length, head, stored: spool.finish().await? })
-    }
-
-    /// The first answer that is not a redirect, and the address it came from.
-    async fn answer(&self, start: &Url) -> Result<(Response, Url)> {
-        let inner = &*self.0;
-        let mut here = start.clone();
-        for _ in 0..=inner.options.max_redirects {
-            if here.scheme() == "https" && !inner.believes {
-                return Err(tls::no_authorities());
-            }
-            let (address, headers) = hop::dress(start, &here, &inner.headers);
-            let request = self.http_for(&here).get(address).headers(headers);
-            let response = request.send().await.map_err(|error| {
-                let fault = fault::before_answer(&error, &inner.options);
-                // The input is named anyway: say which host failed only if it is another one.
-                if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
-            })?;
-            if !hop::is_redirect(response.status().as_u16()) {
-                here.set_fragment(None);
-                return Ok((response, here));
-            }
-            let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
-            here = hop::next(&here, target)?;
-        }
-        Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", inner.options.max_redirects))
-            .hint("the server may send requests in a circle: open the URL in a browser"))
-    }
-
-    /// The body, down to its last byte.
-    async fn body(
-        &self,
-        mut response: Response,
-        length: Option<u64>,
-        mut look: Option<Look>,
-        watch: &dyn Transfer,
-    ) -> Result<Spool> {
-        let inner = &*self.0;
-        let impostor = |message| {
-            Error::new(Kind::Impostor, message).hint("many servers answer a missing file this way: check the URL")
-        };
-        let mut spool = Spool::new(&inner.room, length);
-        let ended = loop {
-            match response.chunk().await {
-                Ok(Some(piece)) => {
-                    if let Some(look) = &mut look {
-                        look.more(&piece).map_err(impostor)?;
-                    }
-                    spool.write(&piece).await?;
-                    watch.advanced(piece.len() as u64);
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(fault::in_body(&error, spool.len(), length, &inner.options)),
-            }
-        };
-        // That it is a page says more than that it broke off.
-        if let Some(look) = &look {
-            look.end().map_err(impostor)?;
-        }
-        ended?;
-        if length.is_some_and(|length| length != spool.len()) {
-            return Err(fault::too_short(spool.len(), length));
-        }
-        if spool.len() == 0 {
-            return Err(Error::new(Kind::Empty, "the body is empty"));
-        }
-        Ok(spool)
-    }
-
-    /// The client for an address: this machine's own are reached directly, unless a proxy was asked for by option.
-    fn http_for(&self, url: &Url) -> &reqwest::Client {
-        let inner = &*self.0;
-        if inner.options.proxy.is_some() || !is_loopback(url) {
-            return &inner.http;
-        }
-        inner.direct.get_or_init(|| {
-            let direct = tls::build(|| builder(&inner.options, None).no_proxy(), &inner.options);
-            direct.map_or_else(|_| inner.http.clone(), |(client, _)| client)
-        })
-    }
 }
 
-/// The same fault, with the host that it happened at.
-fn elsewhere(fault: &Error, here: &Url) -> Error {
-    let message = format!("after a redirect to {}: {}", redact(here.as_str()), fault.report());
-    let error = Error::new(fault.kind(), message).transient(fault.is_transient());
-    match fault.hint_text() {
-        Some(hint) => error.hint(hint),
-        None => error,
+impl Inner {
+    /// The client for an address: this machine's own are reached directly, unless a proxy was asked for by option.
+    pub(super) fn http_for(&self, url: &Url) -> &reqwest::Client {
+        if self.options.proxy.is_some() || !is_loopback(url) {
+            return &self.http;
+        }
+        self.direct.get_or_init(|| {
+            let direct = tls::build(|| builder(&self.options, None).no_proxy(), &self.options);
+            direct.map_or_else(|_| self.http.clone(), |(client, _)| client)
+        })
     }
 }
 

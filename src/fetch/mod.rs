@@ -1,27 +1,29 @@
 //! HTTP(S) and local files become verified bytes.
 //!
 //! One [`Client`] serves a whole run; [`Client::fetch`] makes one attempt (the retry loop is the pool's) and ends in a
-//! [`Body`] whose status, type and length were found right, or in an error that says which was not. A body is held in
+//! [`Body`] whose status, type and length were found right, or in an error that says which was not.
+//! [`Client::resume`] goes on from the [`Partial`] body that the attempt before it left. A body is held in
 //! memory while there is room, else in a temporary file without a name, so that memory stays flat and nothing is
 //! left behind, whatever happens.
 //!
 //! | file | what it knows |
 //! |---|---|
 //! | `options` | what can be chosen |
-//! | `client` | the attempt: request, redirects, body |
+//! | `client` | what a run shares: connections, headers, memory |
+//! | `attempt` | request, redirects, body; the whole or the rest |
 //! | `hop` | where a redirect may lead, and what goes along. Pure |
 //! | `answer` | what a response's head says of its body. Pure |
+//! | `range` | whether a body can go on, and what a part is worth. Pure |
+//! | `partial` | what is kept of a body that broke off |
 //! | `page` | how an HTML page is told from data. Pure |
 //! | `fault` | what a failed transfer is called |
 //! | `spool` | memory, then a temporary file |
 //! | `body` | the verified bytes, read and sought |
 //! | `local` | files of this machine on the same road |
 //! | `tls` | which certificates are believed |
-//!
-//! Resuming a body that broke off belongs between `client` and `spool`: a spool can be carried over to another
-//! request, and an `answer` knows its validators.
 
 mod answer;
+mod attempt;
 mod body;
 mod client;
 mod fault;
@@ -29,6 +31,8 @@ mod hop;
 mod local;
 mod options;
 mod page;
+mod partial;
+mod range;
 mod spool;
 mod tls;
 
@@ -36,6 +40,7 @@ pub use answer::parse_retry_after;
 pub use body::{Body, BodyReader};
 pub use client::Client;
 pub use options::Options;
+pub use partial::Partial;
 
 /// What the bytes are wanted for, and so what may not come in their place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -53,6 +53,11 @@ impl Look {
         }
     }
 
+    /// Whether it is sure of data.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// The body has ended.
     pub(super) fn end(&self) -> Result<(), String> {
         if !self.done && !self.first.is_empty() && (self.called_page || self.verdict() == Verdict::Page) {

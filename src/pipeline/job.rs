@@ -1,11 +1,12 @@
 //! One input, one attempt: fetched, verified, decoded, filtered.
 
-use crate::fetch::{Client, Expect, Transfer};
-use crate::pool::Context;
+use crate::fetch::{Client, Expect, Partial, Transfer};
+use crate::pool::{Context, Event, Observer};
 use crate::source::Input;
 use crate::table::{self, Query, Rows, Watch};
 use crate::{Error, Kind, Result};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// What all jobs of a run share.
@@ -14,11 +15,43 @@ pub(super) struct Shared {
     pub(super) query: Query,
     /// Decoding is bound by the processor, not by the network: it has a limit of its own.
     pub(super) decoders: Arc<Semaphore>,
+    pub(super) partials: Arc<Partials>,
+}
+
+/// What broken transfers have left for the next attempt of their job. A job takes its own out while it runs.
+///
+/// It watches the run, so that a job that is over leaves nothing here, however it ended: its result may have to wait
+/// long for its turn, and what it kept is memory, or an open file.
+#[derive(Debug, Default)]
+pub(super) struct Partials(Mutex<HashMap<u64, Partial>>);
+
+impl Partials {
+    fn take(&self, job: u64) -> Option<Partial> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&job)
+    }
+
+    fn keep(&self, job: u64, partial: Option<Partial>) {
+        if let Some(partial) = partial {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, partial);
+        }
+    }
+}
+
+impl Observer for Partials {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::JobFinished { report } = event {
+            drop(self.take(report.job));
+        }
+    }
 }
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Rows> {
     context.stage("fetch");
-    let body = shared.client.fetch(&input.location, Expect::Table, &Progress(&context)).await?;
+    // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
+    let mut kept = shared.partials.take(context.job());
+    let fetched = shared.client.resume(&input.location, Expect::Table, &Progress(&context), &mut kept).await;
+    shared.partials.keep(context.job(), kept);
+    let body = fetched?;
     context.stage("wait");
     let decoder = Arc::clone(&shared.decoders).acquire_owned().await;
     context.stage("decode");

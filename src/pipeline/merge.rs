@@ -1,10 +1,10 @@
 //! The run: jobs in, rows out in input order.
 
-use super::job::{Shared, attempt, describe};
+use super::job::{Partials, Shared, attempt, describe};
 use super::options::Options;
 use super::summary::{Failure, Summary, failure};
 use crate::fetch::Client;
-use crate::pool::{Pool, Retry, RunReport};
+use crate::pool::{Observer, Pool, Retry, RunReport};
 use crate::source::Input;
 use crate::table::{Rows, Sink};
 use crate::{Error, Kind, Result};
@@ -57,13 +57,15 @@ where
     In: IntoIterator<Item = Input>,
     In::IntoIter: Send + 'static,
 {
-    let pool = pool(&options)?;
+    let partials = Arc::new(Partials::default());
+    let pool = pool(&options, Arc::clone(&partials))?;
     let outstanding = Outstanding::default();
     let inputs = tracked(inputs.into_iter(), Arc::clone(&outstanding));
     let shared = Arc::new(Shared {
         client: client.clone(),
         query: options.query.clone(),
         decoders: Arc::new(Semaphore::new(options.decoders.max(1))),
+        partials,
     });
     let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
     let mut merge = Merge::new(sink);
@@ -81,8 +83,9 @@ where
     merge.finish(run.finish().await).await
 }
 
-fn pool(options: &Options) -> Result<Pool<Input, Error>> {
+fn pool(options: &Options, partials: Arc<Partials>) -> Result<Pool<Input, Error>> {
     let longest = options.retry_after_max;
+    // Here `.reset_on_progress(true)`, once the pool has it: an attempt counts the bytes it was left with its own.
     let mut retry = Retry::new(options.backoff)
         .when(Error::is_transient)
         .pause_key(move |error: &Error| error.wait().map(|wait| wait.min(longest)));
@@ -96,7 +99,7 @@ fn pool(options: &Options) -> Result<Pool<Input, Error>> {
         .retry(retry)
         .describe(describe)
         .failure_kind(|error: &Error| error.kind().word())
-        .observer(Arc::clone(&options.observer))
+        .observer(Arc::new(vec![partials as Arc<dyn Observer>, Arc::clone(&options.observer)]))
         .cancel(options.cancel.clone());
     if let Some(failures) = options.stop_after {
         pool = pool.stop_after(failures);

@@ -13,6 +13,16 @@ pub struct Answer {
     pub(super) body: Vec<Step>,
     pub(super) framing: Framing,
     pub(super) end: End,
+    /// Whether a range of it can be had, and how much of what is asked for is sent.
+    pub(super) ranged: Option<Ranged>,
+}
+
+/// A file that is served in parts.
+#[derive(Clone, Debug)]
+pub(super) struct Ranged {
+    file: Bytes,
+    /// So many bytes of each answer's body, no more.
+    most: usize,
 }
 
 /// How the client is told where the body ends.
@@ -65,7 +75,23 @@ impl Answer {
             framing: Framing::Length(body.len()),
             body: vec![Step::Send(Bytes::copy_from_slice(body))],
             end: End::Keep,
+            ranged: None,
         }
+    }
+
+    /// 200 with this body, or 206 with the part of it that a `Range: bytes=N-` asks for if its `If-Range` names the
+    /// answer's own `ETag` or `Last-Modified`, or 416 if it begins behind the end.
+    pub fn ranged(file: impl AsRef<[u8]>) -> Self {
+        let file = Bytes::copy_from_slice(file.as_ref());
+        Self { ranged: Some(Ranged { file, most: usize::MAX }), ..Self::ok("") }
+    }
+
+    /// The same answer, but its body breaks off after so many bytes, and the connection with it.
+    pub fn cut_after(mut self, bytes: usize) -> Self {
+        if let Some(ranged) = &mut self.ranged {
+            ranged.most = bytes;
+        }
+        self.then_close()
     }
 
     /// A redirect by 302.
@@ -146,6 +172,12 @@ impl Answer {
         self
     }
 
+    /// The same answer under another status.
+    pub fn with_status(mut self, code: u16) -> Self {
+        self.status = format!("{code} Said So");
+        self
+    }
+
     /// The same answer with one header more.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_owned()));
@@ -155,6 +187,52 @@ impl Answer {
     /// The same answer, but the connection closes in good order after it: a chunked body loses its last chunk.
     pub fn then_close(mut self) -> Self {
         self.end = End::Close;
+        self
+    }
+
+    /// The same answer, but the connection is reset after it.
+    pub fn then_reset(mut self) -> Self {
+        self.end = End::Reset;
+        self
+    }
+
+    /// The same answer, but after it nothing more comes, not even an end.
+    pub fn then_stall(mut self) -> Self {
+        self.end = End::Stall;
+        self
+    }
+
+    /// What a request with these headers gets: of a file that can be had in parts, the right one.
+    pub(super) fn to(mut self, range: Option<&str>, if_range: Option<&str>) -> Self {
+        let Some(Ranged { file, most }) = self.ranged.take() else { return self };
+        let own = |name: &str| self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        let is_same = if_range.is_none_or(|named| [own("ETag"), own("Last-Modified")].contains(&Some(named)));
+        let from: Option<usize> =
+            range.filter(|_| is_same).and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+        let total = file.len();
+        let body = match from {
+            Some(from) if from >= total => {
+                self.status = "416 Said So".into();
+                self.headers.push(("Content-Range".into(), format!("bytes */{total}")));
+                Bytes::new()
+            }
+            Some(from) => {
+                self.status = "206 Said So".into();
+                self.headers.push(("Content-Range".into(), format!("bytes {from}-{}/{total}", total - 1)));
+                file.slice(from..)
+            }
+            None => file,
+        };
+        if self.framing != Framing::Chunked {
+            self.framing = Framing::Length(body.len());
+        }
+        self.body = vec![Step::Send(body.slice(..body.len().min(most)))];
+        self
+    }
+
+    /// The same answer, but its length is not announced.
+    pub fn without_length(mut self) -> Self {
+        self.framing = Framing::Chunked;
         self
     }
 

@@ -4,6 +4,8 @@
 //!   with and without a runtime can use it; it remembers what it was asked.
 //! - [`SecureServer`] does as much over TLS as certificates need to be tried.
 //! - [`Gate`] holds an answer back until the test says so: nothing here sleeps.
+//! - [`Breaker`] stands before any other server and breaks its answers off where the test says.
+//! - [`Job`] is one input over several attempts.
 //! - [`zip`] and [`gzip`] make archives.
 //! - [`raudal`] runs the program in a clean environment and waits for it, but not for ever.
 
@@ -12,12 +14,16 @@
 
 mod answer;
 mod archive;
+mod breaker;
+mod job;
 mod program;
 mod secure;
 mod server;
 
 pub use answer::{Answer, Gate};
 pub use archive::{gzip, zip};
+pub use breaker::Breaker;
+pub use job::{Job, noise};
 pub use program::{Finished, Program, raudal};
 pub use secure::{SecureServer, authority};
 pub use server::{Request, Server};

@@ -195,6 +195,7 @@ async fn converse(mut socket: TcpStream, shared: &Shared, connection: usize) -> 
             script.and_then(|answers| answers.get(earlier).or(answers.last()).cloned())
         });
         let answer = answer.unwrap_or_else(|| Answer::status(404, "there is nothing here"));
+        let answer = answer.to(request.header("range"), request.header("if-range"));
         let in_flight = InFlight(shared);
         perform(&mut socket, &answer, request.method == "HEAD", shared).await?;
         drop(in_flight);

@@ -1,0 +1,209 @@
+//! One attempt: request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
+
+use std::time::SystemTime;
+
+use reqwest::Response;
+use reqwest::header::{self, HeaderValue};
+use url::Url;
+
+use super::answer::Head;
+use super::client::Inner;
+use super::page::Look;
+use super::range::{Next, Validator};
+use super::spool::Spool;
+use super::{Body, Expect, Partial, Transfer, fault, hop, tls};
+use crate::error::redact;
+use crate::source::Location;
+use crate::{Error, Kind, Result};
+
+/// An answer that is not a redirect.
+struct Answer {
+    response: Response,
+    /// The address it came from.
+    here: Url,
+    /// Whether the rest was asked for, and not the whole.
+    is_to_range: bool,
+}
+
+impl Inner {
+    /// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves.
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        expect: Expect,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+    ) -> Result<Body> {
+        kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
+        let mut answer = self.answer(url, kept.as_ref()).await?;
+        if answer.is_to_range
+            && let Some(partial) = kept.as_ref()
+        {
+            match partial.judge(answer.response.status().as_u16(), answer.response.headers()) {
+                Ok(Next::Rest { part, total }) => {
+                    if let Some(mut partial) = kept.take() {
+                        (partial.here, partial.total) = (answer.here, Some(total));
+                        return self.arrive(answer.response, partial, Some(part), watch, kept).await;
+                    }
+                }
+                Ok(Next::Done) => {
+                    if let Some(mut partial) = kept.take() {
+                        partial.total = Some(partial.received());
+                        announce(&partial, watch);
+                        return whole(partial).await;
+                    }
+                }
+                Ok(Next::Whole) => {}
+                // Not worth an attempt, nor a wait: the server is there. What it offered is not even looked at.
+                Err(_) => {
+                    *kept = None;
+                    drop(answer.response);
+                    answer = self.answer(url, None).await?;
+                }
+            }
+        }
+        let Answer { response, here, .. } = answer;
+        let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
+        let partial = Partial {
+            asked: url.clone(),
+            expect,
+            here,
+            validator: Validator::strong(response.headers()),
+            total: head.length,
+            spool: Spool::new(&self.room, head.length),
+            look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
+            head,
+        };
+        self.arrive(response, partial, None, watch, kept).await
+    }
+
+    /// The first answer that is not a redirect, to a request for the whole or for what is missing.
+    async fn answer(&self, start: &Url, kept: Option<&Partial>) -> Result<Answer> {
+        let mut here = start.clone();
+        for _ in 0..=self.options.max_redirects {
+            if here.scheme() == "https" && !self.believes {
+                return Err(tls::no_authorities());
+            }
+            let (address, mut headers) = hop::dress(start, &here, &self.headers);
+            let is_to_range = kept.is_some_and(|partial| partial.ask(&here, &mut headers));
+            let request = self.http_for(&here).get(address).headers(headers);
+            let response = request.send().await.map_err(|error| {
+                let fault = fault::before_answer(&error, &self.options);
+                // The input is named anyway: say which host failed only if it is another one.
+                if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
+            })?;
+            if !hop::is_redirect(response.status().as_u16()) {
+                here.set_fragment(None);
+                return Ok(Answer { response, here, is_to_range });
+            }
+            let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
+            here = hop::next(&here, target)?;
+        }
+        Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", self.options.max_redirects))
+            .hint("the server may send requests in a circle: open the URL in a browser"))
+    }
+
+    /// Takes the body in, down to its last byte. If it breaks off, what has arrived is left in `kept`.
+    async fn arrive(
+        &self,
+        response: Response,
+        mut partial: Partial,
+        part: Option<u64>,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+    ) -> Result<Body> {
+        announce(&partial, watch);
+        match self.read(response, &mut partial, part, watch, kept).await {
+            Ok(()) => {
+                *kept = None;
+                whole(partial).await
+            }
+            Err(error) => {
+                // Only a transfer that ended too soon leaves bytes that are good. A page in place of the data leaves
+                // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
+                if matches!(error.kind(), Kind::Reset | Kind::Length | Kind::Timeout) && partial.can_go_on() {
+                    *kept = Some(partial);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        mut response: Response,
+        partial: &mut Partial,
+        part: Option<u64>,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+    ) -> Result<()> {
+        let impostor = |message| {
+            Error::new(Kind::Impostor, message).hint("many servers answer a missing file this way: check the URL")
+        };
+        let end = part.map(|part| partial.received().saturating_add(part));
+        let ended = loop {
+            match response.chunk().await {
+                Ok(Some(piece)) => {
+                    let received = partial.received().saturating_add(piece.len() as u64);
+                    if end.is_some_and(|end| received > end) {
+                        // Which of its bytes were meant nobody can tell.
+                        partial.validator = None;
+                        return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
+                    }
+                    if let Some(look) = &mut partial.look {
+                        look.more(&piece).map_err(impostor)?;
+                    }
+                    if partial.look.as_ref().is_none_or(Look::is_done) {
+                        // These bytes are what was wanted: the room for the earlier ones is free.
+                        *kept = None;
+                    }
+                    partial.spool.write(&piece).await?;
+                    watch.advanced(piece.len() as u64);
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => {
+                    break Err(fault::in_body(&error, partial.received(), partial.total, &self.options));
+                }
+            }
+        };
+        // That it is a page says more than that it broke off.
+        if let Some(look) = &partial.look {
+            look.end().map_err(impostor)?;
+        }
+        ended?;
+        if partial.total.is_some_and(|total| total != partial.received()) {
+            return Err(fault::too_short(partial.received(), partial.total));
+        }
+        if partial.received() == 0 {
+            return Err(Error::new(Kind::Empty, "the body is empty"));
+        }
+        Ok(())
+    }
+}
+
+/// Tells how long the body will be, and what of it is there already: whoever counts has taken that back when the
+/// earlier attempt failed.
+fn announce(partial: &Partial, watch: &dyn Transfer) {
+    if let Some(total) = partial.total {
+        watch.expected(total);
+    }
+    if partial.received() > 0 {
+        watch.advanced(partial.received());
+    }
+}
+
+async fn whole(partial: Partial) -> Result<Body> {
+    let length = partial.received();
+    let stored = partial.spool.finish().await?;
+    Ok(Body { location: Location::Url(partial.here), length, head: partial.head, stored })
+}
+
+/// The same fault, with the host that it happened at.
+fn elsewhere(fault: &Error, here: &Url) -> Error {
+    let message = format!("after a redirect to {}: {}", redact(here.as_str()), fault.report());
+    let error = Error::new(fault.kind(), message).transient(fault.is_transient());
+    match fault.hint_text() {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

@@ -1,0 +1,117 @@
+//! What has arrived of a body that broke off, kept from one attempt to the next.
+
+use std::fmt;
+
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use url::Url;
+
+use super::Expect;
+use super::answer::Head;
+use super::page::Look;
+use super::range::{self, Kept, Next, Validator};
+use super::spool::Spool;
+
+/// A body that has not arrived whole, with what a server must confirm before it may go on.
+///
+/// It is filled by [`Client::resume`](super::Client::resume), and of use to nobody else. Its memory or its temporary
+/// file is given back when it is dropped.
+pub struct Partial {
+    /// What was asked for, and why: another wish needs another body.
+    pub(super) asked: Url,
+    pub(super) expect: Expect,
+    /// Where the bytes came from, after all redirects.
+    pub(super) here: Url,
+    /// The head of the answer that brought the first byte.
+    pub(super) head: Head,
+    /// Without one, only the attempt that began it can end it.
+    pub(super) validator: Option<Validator>,
+    pub(super) total: Option<u64>,
+    pub(super) spool: Spool,
+    /// The first bytes, as long as they may still turn out to be a page.
+    pub(super) look: Option<Look>,
+}
+
+impl Partial {
+    /// How many bytes have arrived.
+    pub fn received(&self) -> u64 {
+        self.spool.len()
+    }
+
+    /// How many bytes there will be, if the server has said so.
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// Whether another attempt can go on from here.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.validator.is_some() && self.received() > 0
+    }
+
+    /// Whether it is of this input.
+    pub(super) fn is_of(&self, asked: &Url, expect: Expect) -> bool {
+        self.asked == *asked && self.expect == expect
+    }
+
+    /// The headers that ask this address for the rest, if it can be expected to know the same bytes.
+    pub(super) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
+        let Some(validator) = self.validator.as_ref().filter(|validator| is_same_place(&self.here, here, validator))
+        else {
+            return false;
+        };
+        let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.received())) else { return false };
+        headers.insert(header::RANGE, range);
+        headers.insert(header::IF_RANGE, validator.value().clone());
+        true
+    }
+
+    /// What an answer to such a request brings.
+    pub(super) fn judge(&self, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
+        let Some(validator) = &self.validator else { return Ok(Next::Whole) };
+        let kept = Kept { received: self.received(), total: self.total, validator, path: self.here.path() };
+        range::judge(kept, status, headers)
+    }
+}
+
+impl fmt::Debug for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partial")
+            .field("here", &crate::error::redact(self.here.as_str()))
+            .field("received", &self.received())
+            .field("total", &self.total)
+            .field("validator", &self.validator)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a validator of one address means the same at the other: validators are of one resource, and another may
+/// have the like by chance, a date sooner than a tag. A redirect to a storage often leads to one path with a new
+/// signature in its query each time: there a tag is enough.
+fn is_same_place(one: &Url, other: &Url, validator: &Validator) -> bool {
+    one.origin() == other.origin()
+        && one.path() == other.path()
+        && (one.query() == other.query() || matches!(validator, Validator::Tag(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validator_counts_at_its_own_address_and_a_tag_under_another_signature() {
+        let url = |text| Url::parse(text).expect(text);
+        let tag = Validator::Tag(HeaderValue::from_static("\"a\""));
+        let date = Validator::Date(HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let one = url("https://h/a?signature=1");
+        for (other, by_tag, by_date) in [
+            ("https://h/a?signature=1", true, true),
+            ("https://me:secret@h:443/a?signature=1#b", true, true),
+            ("https://h/a?signature=2", true, false),
+            ("https://h/b?signature=1", false, false),
+            ("https://other/a?signature=1", false, false),
+            ("http://h/a?signature=1", false, false),
+        ] {
+            assert_eq!(is_same_place(&one, &url(other), &tag), by_tag, "{other}");
+            assert_eq!(is_same_place(&one, &url(other), &date), by_date, "{other}");
+        }
+    }
+}

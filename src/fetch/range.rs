@@ -1,0 +1,362 @@
+//! Whether a body that broke off can go on, and what an answer to a `Range` is worth (RFC 9110, sections 8.8, 13.1.5
+//! and 14). Pure: headers in, a decision out.
+//!
+//! Parts are joined only where the server itself says, by a strong validator, that they are of the same bytes
+//! (section 15.3.7.3). Whatever else comes, the whole is asked for again: slower, never wrong.
+
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::answer;
+
+/// How much older than the answer a `Last-Modified` must be to count as strong. A file may change twice within the
+/// second that a date can tell, and the clocks of the date and of the file may be two: section 8.8.2.2 asks for a
+/// difference that makes this unlikely, and RFC 7232 called it a minute.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+/// A validator that stands for the very same bytes, as the server wrote it: `If-Range` returns it unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Validator {
+    Tag(HeaderValue),
+    Date(HeaderValue),
+}
+
+impl Validator {
+    /// The strong validator of an answer, if it has one.
+    ///
+    /// A date never stands in for a weak tag: who has any tag must not send a date (section 13.1.5).
+    pub(super) fn strong(headers: &HeaderMap) -> Option<Self> {
+        if headers.contains_key(header::ETAG) {
+            let tag = only(headers, &header::ETAG)?;
+            return is_strong_tag(tag.as_bytes()).then(|| Self::Tag(tag.clone()));
+        }
+        let modified = only(headers, &header::LAST_MODIFIED)?;
+        let date = |value: &HeaderValue| httpdate::parse_http_date(value.to_str().ok()?).ok();
+        let age = date(only(headers, &header::DATE)?)?.duration_since(date(modified)?).ok()?;
+        (age >= CLOCKS_APART).then(|| Self::Date(modified.clone()))
+    }
+
+    /// The value for `If-Range`.
+    pub(super) fn value(&self) -> &HeaderValue {
+        match self {
+            Self::Tag(value) | Self::Date(value) => value,
+        }
+    }
+
+    /// Whether a part is of the same bytes. A 206 must repeat the tag, but may leave out the date, which the request
+    /// has named (section 15.3.7).
+    fn is_kept_by(&self, part: &HeaderMap) -> bool {
+        match self {
+            Self::Tag(tag) => only(part, &header::ETAG) == Some(tag),
+            Self::Date(date) => {
+                !part.contains_key(header::LAST_MODIFIED) || only(part, &header::LAST_MODIFIED) == Some(date)
+            }
+        }
+    }
+}
+
+/// The header's value, if there is exactly one: of two that differ neither can be believed.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// `"…"` with printable characters in it; a weak one begins with `W/` (section 8.8.3).
+fn is_strong_tag(tag: &[u8]) -> bool {
+    tag.len() >= 2
+        && tag.starts_with(b"\"")
+        && tag.ends_with(b"\"")
+        && tag[1..tag.len() - 1].iter().all(|b| matches!(b, 0x21 | 0x23..=0x7e | 0x80..))
+}
+
+/// What has arrived so far, as far as a decision needs to know it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept<'a> {
+    pub(super) received: u64,
+    pub(super) total: Option<u64>,
+    pub(super) validator: &'a Validator,
+    /// The path of the URL: it tells whether a content coding is the file's own.
+    pub(super) path: &'a str,
+}
+
+/// What an answer to a `Range` brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The bytes that come next: so many, of so many in all.
+    Rest { part: u64, total: u64 },
+    /// Nothing is missing.
+    Done,
+    /// No part: an answer like any other, whose body, if it is good, is the whole.
+    Whole,
+}
+
+/// Judges an answer to `Range: bytes=N-`. The error says why it is of no use: then the whole must be asked for.
+pub(super) fn judge(kept: Kept<'_>, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
+    match status {
+        206 => rest(kept, headers),
+        416 => nothing_left(kept, headers),
+        // No answers to a plain GET: it is the range, or the condition, that is not taken.
+        400 | 412 | 501 => Err("the server takes no range"),
+        _ => Ok(Next::Whole),
+    }
+}
+
+fn rest(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
+    let media_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if media_type.to_ascii_lowercase().trim_ascii_start().starts_with(b"multipart/byteranges") {
+        return Err("several parts where one was asked for");
+    }
+    if answer::compressed(headers, kept.path).is_some() {
+        return Err("a part of other bytes: compressed");
+    }
+    if !kept.validator.is_kept_by(headers) {
+        return Err("a part of another version");
+    }
+    let Some(ContentRange::Part { first, last, complete }) = content_range(headers) else {
+        return Err("a part that does not say which");
+    };
+    if first != kept.received {
+        return Err("another part than was asked for");
+    }
+    // Who does not know the length, and ends short of ours, may have another.
+    let total =
+        complete.or(kept.total.filter(|total| last.checked_add(1) == Some(*total))).ok_or("a part of how much")?;
+    if kept.total.is_some_and(|known| known != total) {
+        return Err("a part of another length");
+    }
+    let part = last - first + 1;
+    if announced(headers)?.is_some_and(|length| length != part) {
+        return Err("a part whose two lengths differ");
+    }
+    Ok(Next::Rest { part, total })
+}
+
+/// A 416 says that nothing comes after what we have; that this is the end is said by the length it names.
+fn nothing_left(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
+    let is_other_version = match kept.validator {
+        Validator::Tag(tag) => headers.contains_key(header::ETAG) && only(headers, &header::ETAG) != Some(tag),
+        date @ Validator::Date(_) => !date.is_kept_by(headers),
+    };
+    if is_other_version {
+        return Err("a length of another version");
+    }
+    match content_range(headers) {
+        Some(ContentRange::Nothing { complete })
+            if complete == kept.received && kept.total.is_none_or(|total| total == complete) =>
+        {
+            Ok(Next::Done)
+        }
+        _ => Err("less than we have"),
+    }
+}
+
+/// The length that is announced, where one is.
+fn announced(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
+    match headers.get(header::CONTENT_LENGTH).filter(|_| !headers.contains_key(header::TRANSFER_ENCODING)) {
+        None => Ok(None),
+        Some(length) => {
+            let length = length.to_str().ok().and_then(|length| number(length.trim()));
+            length.map(Some).ok_or("a part whose length is no number")
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ContentRange {
+    /// `bytes 0-4/10`, `bytes 0-4/*`
+    Part { first: u64, last: u64, complete: Option<u64> },
+    /// `bytes */10`
+    Nothing { complete: u64 },
+}
+
+fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
+    parse_content_range(only(headers, &header::CONTENT_RANGE)?.to_str().ok()?)
+}
+
+/// Reads a `Content-Range` (section 14.4). One that contradicts itself is none.
+fn parse_content_range(value: &str) -> Option<ContentRange> {
+    let (unit, range) = value.trim().split_once(' ')?;
+    let (range, complete) = range.trim().split_once('/')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let complete = match complete {
+        "*" => None,
+        digits => Some(number(digits)?),
+    };
+    if range == "*" {
+        return complete.map(|complete| ContentRange::Nothing { complete });
+    }
+    let (first, last) = range.split_once('-')?;
+    let (first, last) = (number(first)?, number(last)?);
+    // The last possible byte would make the lengths overflow, and no file has it.
+    let is_sound = first <= last && last < u64::MAX && complete.is_none_or(|complete| last < complete);
+    is_sound.then_some(ContentRange::Part { first, last, complete })
+}
+
+/// Digits and nothing else: `parse` alone would take a sign.
+fn number(digits: &str) -> Option<u64> {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `name: value` lines.
+    fn headers(lines: &[&str]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").expect(line);
+            map.append(name.parse::<HeaderName>().expect(name), value.parse().expect(value));
+        }
+        map
+    }
+
+    #[test]
+    fn a_validator_is_strong_or_none() {
+        const DATE: &str = "date: Sun, 06 Nov 1994 08:50:37 GMT";
+        for (lines, strong) in [
+            (&[r#"etag: "a""#][..], Some(r#""a""#)),
+            (&[r#"etag: """#], Some(r#""""#)),
+            (&[r#"etag: "a""#, "last-modified: Sun, 06 Nov 1994 08:49:37 GMT", DATE], Some(r#""a""#)),
+            (&["last-modified: Sun, 06 Nov 1994 08:49:37 GMT", DATE], Some("Sun, 06 Nov 1994 08:49:37 GMT")),
+            // A weak tag, and so also no date.
+            (&[r#"etag: W/"a""#], None),
+            (&[r#"etag: W/"a""#, "last-modified: Sun, 06 Nov 1994 08:49:37 GMT", DATE], None),
+            // Not a tag at all, or two of them.
+            (&["etag: a"], None),
+            (&[r#"etag: ""#], None),
+            (&[r#"etag: "a"b""#], None),
+            (&[r#"etag: "a b""#], None),
+            (&[r#"etag: "a""#, r#"etag: "b""#], None),
+            // Too young, from the future, without a clock to compare with, not a date.
+            (&["last-modified: Sun, 06 Nov 1994 08:49:38 GMT", DATE], None),
+            (&["last-modified: Sun, 06 Nov 1994 09:00:00 GMT", DATE], None),
+            (&["last-modified: Sun, 06 Nov 1994 08:49:37 GMT"], None),
+            (&["last-modified: yesterday", DATE], None),
+            (&[], None),
+        ] {
+            let found = Validator::strong(&headers(lines));
+            assert_eq!(found.as_ref().map(|v| v.value().to_str().expect("text")), strong, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_content_range_is_read_to_the_letter() {
+        use ContentRange::{Nothing, Part};
+        for (value, read) in [
+            ("bytes 0-4/10", Some(Part { first: 0, last: 4, complete: Some(10) })),
+            ("Bytes 9-9/10", Some(Part { first: 9, last: 9, complete: Some(10) })),
+            ("bytes 5-9/*", Some(Part { first: 5, last: 9, complete: None })),
+            ("bytes */10", Some(Nothing { complete: 10 })),
+            ("bytes */*", None),
+            ("bytes 5-4/10", None),
+            ("bytes 5-10/10", None),
+            ("bytes 5-/10", None),
+            ("bytes -5/10", None),
+            ("bytes +5-9/10", None),
+            ("bytes 5-9", None),
+            ("bytes 5-9/", None),
+            ("bytes=5-9/10", None),
+            ("lines 5-9/10", None),
+            ("bytes 0-18446744073709551615/*", None),
+            ("bytes 0-99999999999999999999/*", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_content_range(value), read, "{value}");
+        }
+    }
+
+    /// What an answer is worth to someone who has 40 bytes, of this total, under the tag `"a"`.
+    fn worth(total: Option<u64>, status: u16, lines: &[&str]) -> Result<Next, &'static str> {
+        let validator = Validator::Tag(HeaderValue::from_static("\"a\""));
+        judge(Kept { received: 40, total, validator: &validator, path: "/a.zip" }, status, &headers(lines))
+    }
+
+    const REST: Result<Next, &str> = Ok(Next::Rest { part: 60, total: 100 });
+
+    #[test]
+    fn a_part_is_taken_only_if_it_is_the_very_rest_of_the_same_bytes() {
+        const TAG: &str = r#"etag: "a""#;
+        const RANGE: &str = "content-range: bytes 40-99/100";
+        for (total, lines, expected) in [
+            (Some(100), &[TAG, RANGE][..], REST),
+            (Some(100), &[TAG, RANGE, "content-length: 60"], REST),
+            (Some(100), &[TAG, RANGE, "transfer-encoding: chunked"], REST),
+            // A length that was not known is learned; one that is known need not be repeated.
+            (None, &[TAG, RANGE], REST),
+            (Some(100), &[TAG, "content-range: bytes 40-99/*"], REST),
+            // Less than was asked for is allowed (section 15.3.7).
+            (Some(100), &[TAG, "content-range: bytes 40-49/100"], Ok(Next::Rest { part: 10, total: 100 })),
+            (None, &[TAG, "content-range: bytes 40-99/*"], Err("a part of how much")),
+            (Some(100), &[TAG, "content-range: bytes 40-49/*"], Err("a part of how much")),
+            (Some(100), &[TAG, "content-range: bytes 39-99/100"], Err("another part than was asked for")),
+            (Some(100), &[TAG, "content-range: bytes 41-99/100"], Err("another part than was asked for")),
+            (Some(100), &[TAG, "content-range: bytes 0-99/100"], Err("another part than was asked for")),
+            (Some(100), &[TAG, "content-range: bytes 40-100/101"], Err("a part of another length")),
+            (Some(101), &[TAG, RANGE], Err("a part of another length")),
+            (Some(100), &[TAG, RANGE, "content-length: 61"], Err("a part whose two lengths differ")),
+            (Some(100), &[TAG, RANGE, "content-length: many"], Err("a part whose length is no number")),
+            (Some(100), &[TAG], Err("a part that does not say which")),
+            (Some(100), &[TAG, RANGE, RANGE], Err("a part that does not say which")),
+            (Some(100), &[TAG, "content-range: bytes */100"], Err("a part that does not say which")),
+            (Some(100), &[r#"etag: "b""#, RANGE], Err("a part of another version")),
+            (Some(100), &[r#"etag: W/"a""#, RANGE], Err("a part of another version")),
+            (Some(100), &[RANGE], Err("a part of another version")),
+            (Some(100), &[TAG, RANGE, "content-encoding: gzip"], Err("a part of other bytes: compressed")),
+            (Some(100), &[TAG, RANGE, "content-encoding: identity"], REST),
+            (
+                Some(100),
+                &[TAG, RANGE, "content-type: Multipart/Byteranges; boundary=x"],
+                Err("several parts where one was asked for"),
+            ),
+        ] {
+            assert_eq!(worth(total, 206, lines), expected, "{total:?} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_may_leave_out_the_date_but_not_change_it() {
+        let validator = Validator::Date(HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let kept = Kept { received: 40, total: Some(100), validator: &validator, path: "/a.zip" };
+        for (date, expected) in [
+            (None, REST),
+            (Some("last-modified: Sun, 06 Nov 1994 08:49:37 GMT"), REST),
+            (Some("last-modified: Sun, 06 Nov 1994 08:49:38 GMT"), Err("a part of another version")),
+        ] {
+            let lines: Vec<&str> = ["content-range: bytes 40-99/100"].into_iter().chain(date).collect();
+            assert_eq!(judge(kept, 206, &headers(&lines)), expected, "{date:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_left_means_done_only_if_all_has_arrived() {
+        for (total, lines, expected) in [
+            (None, &["content-range: bytes */40"][..], Ok(Next::Done)),
+            (Some(40), &["content-range: bytes */40", r#"etag: "a""#], Ok(Next::Done)),
+            (Some(100), &["content-range: bytes */40"], Err("less than we have")),
+            (None, &["content-range: bytes */39"], Err("less than we have")),
+            (None, &["content-range: bytes */41"], Err("less than we have")),
+            (None, &["content-range: bytes 0-39/40"], Err("less than we have")),
+            (None, &[], Err("less than we have")),
+            (None, &["content-range: bytes */40", r#"etag: "b""#], Err("a length of another version")),
+        ] {
+            assert_eq!(worth(total, 416, lines), expected, "{total:?} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn any_other_answer_is_judged_as_if_the_whole_had_been_asked_for() {
+        for status in [200, 203, 301, 304, 403, 404, 429, 500, 503] {
+            assert_eq!(worth(Some(100), status, &["content-range: bytes 40-99/100"]), Ok(Next::Whole), "{status}");
+        }
+        for status in [400, 412, 501] {
+            assert!(worth(Some(100), status, &[]).is_err(), "{status}");
+        }
+    }
+}

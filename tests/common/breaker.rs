@@ -1,0 +1,96 @@
+//! Stands before a server that always behaves, and breaks its answers off: byte by byte what it sends, but not all.
+
+use std::io;
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Passes connections on to another server. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Breaker {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Breaker {
+    /// The connection number *n* is closed once *n*th of these many bytes have been passed to the client, heads
+    /// included; those after the last are left alone. Nothing is passed on in pieces larger than `piece`.
+    pub fn before(server: SocketAddr, breaks: impl IntoIterator<Item = usize>, piece: usize) -> Self {
+        let breaks: Vec<usize> = breaks.into_iter().collect();
+        let (stop, stopped) = watch::channel(false);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket that does not block");
+        let address = listener.local_addr().expect("an address");
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a listener");
+                serve(listener, server, breaks, piece, stopped).await;
+            });
+        });
+        Self { address, stop, thread: Some(thread) }
+    }
+
+    /// The URL of a path, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for Breaker {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    server: SocketAddr,
+    breaks: Vec<usize>,
+    piece: usize,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    let mut breaks = breaks.into_iter();
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            Ok((client, _)) = listener.accept() => {
+                let most = breaks.next().unwrap_or(usize::MAX);
+                // Whoever goes away ends the connection: nothing to report.
+                connections.spawn(async move { drop(pass(client, server, most, piece).await) });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Passes bytes both ways, until one side is done or the client has had its share.
+async fn pass(mut client: TcpStream, server: SocketAddr, mut left: usize, piece: usize) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut server = TcpStream::connect(server).await?;
+    let (mut asked, mut answered) = ([0; 1024], vec![0; piece]);
+    while left > 0 {
+        let room = piece.min(left);
+        tokio::select! {
+            read = client.read(&mut asked) => match read? {
+                0 => return Ok(()),
+                read => server.write_all(&asked[..read]).await?,
+            },
+            read = server.read(&mut answered[..room]) => match read? {
+                0 => return Ok(()),
+                read => {
+                    client.write_all(&answered[..read]).await?;
+                    left -= read;
+                }
+            },
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! One input that is fetched over several attempts, without a pool.
+
+use std::io::Read;
+
+use raudal::fetch::{Client, Expect, Options, Partial, Transfer};
+use raudal::source::Location;
+use raudal::{Error, Result};
+
+/// Bytes that look like nothing in particular and repeat late.
+pub fn noise(length: usize) -> Vec<u8> {
+    (0..length as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
+}
+
+/// One input, over as many attempts as a test makes.
+pub struct Job {
+    pub client: Client,
+    pub location: Location,
+    pub kept: Option<Partial>,
+}
+
+impl Job {
+    /// A job that has not been attempted.
+    pub fn new(options: &Options, url: &str) -> Self {
+        let client = Client::new(options).expect("a client");
+        Self { client, location: Location::parse(url).expect("a URL"), kept: None }
+    }
+
+    /// One attempt, and who is told of it.
+    pub async fn attempt_watched(&mut self, watch: &dyn Transfer) -> Result<Vec<u8>> {
+        let body = self.client.resume(&self.location, Expect::Table, watch, &mut self.kept).await?;
+        let mut bytes = Vec::new();
+        body.into_reader().read_to_end(&mut bytes).expect("a body is readable");
+        Ok(bytes)
+    }
+
+    /// One attempt.
+    pub async fn attempt(&mut self) -> Result<Vec<u8>> {
+        self.attempt_watched(&()).await
+    }
+
+    /// One attempt that must fail.
+    pub async fn fails(&mut self) -> Error {
+        self.attempt().await.expect_err("a bad answer")
+    }
+
+    /// Attempts until one succeeds: its bytes, and how many failed before it.
+    pub async fn attempts(&mut self, most: usize) -> (Vec<u8>, usize) {
+        for failed in 0..most {
+            match self.attempt().await {
+                Ok(bytes) => return (bytes, failed),
+                Err(error) => assert!(error.is_transient(), "{}", error.report()),
+            }
+        }
+        panic!("no success in {most} attempts");
+    }
+
+    /// How much is kept for the next attempt.
+    pub fn received(&self) -> Option<u64> {
+        self.kept.as_ref().map(Partial::received)
+    }
+}

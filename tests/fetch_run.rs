@@ -1,0 +1,81 @@
+//! A whole run over a bad network: what is kept between the attempts of a job serves that job, and is counted once.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{Answer, Server};
+use raudal::fetch::{self, Client};
+use raudal::pipeline::{self, Options, Summary};
+use raudal::pool::{Backoff, Event, Observer};
+use raudal::source::{Input, Location};
+use raudal::table::{Sink, SinkOptions, Target};
+
+const TAG: &str = "\"v1\"";
+
+/// The bytes of a run, as a bar counts them.
+#[derive(Debug, Default)]
+struct Bytes(AtomicU64);
+
+impl Observer for Bytes {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Advanced { bytes, .. } => drop(self.0.fetch_add(*bytes, Ordering::Relaxed)),
+            Event::AttemptFailed { bytes, .. } => drop(self.0.fetch_sub(*bytes, Ordering::Relaxed)),
+            _ => {}
+        }
+    }
+}
+
+/// What a run over these answers ends in: its summary, its table, and the bytes that a bar would show.
+async fn run(server: &Server, paths: &[&str]) -> (Summary, String, u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("out.csv");
+    let client = Client::new(&fetch::Options::default()).expect("a client");
+    let bytes = Arc::new(Bytes::default());
+    let mut options = Options::default();
+    options.backoff = Backoff::default().first(std::time::Duration::ZERO);
+    options.observer = Arc::clone(&bytes) as Arc<dyn Observer>;
+    let inputs: Vec<Input> =
+        paths.iter().map(|path| Input::new(Location::parse(&server.url(path)).expect("a URL"))).collect();
+    let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");
+    let summary = pipeline::run(inputs, &client, options, sink).await.expect("a run");
+    let table = std::fs::read_to_string(&output).unwrap_or_default();
+    (summary, table, bytes.0.load(Ordering::Relaxed))
+}
+
+fn ranges(server: &Server, path: &str) -> Vec<Option<String>> {
+    let requests = server.requests().into_iter().filter(|request| request.path == path);
+    requests.map(|request| request.header("range").map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn each_job_goes_on_with_its_own_bytes_and_the_bar_ends_at_the_whole() {
+    let one = common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
+    let two = common::zip([("a.csv", &b"a,b\n3,4\n"[..])]);
+    let file = |zip: &Vec<u8>| Answer::ranged(zip).header("ETag", TAG);
+    let server = Server::start([
+        ("/1.zip", vec![file(&one).cut_after(40), file(&one).cut_after(30), file(&one)]),
+        ("/2.zip", vec![file(&two).cut_after(50), Answer::status(500, "oh"), file(&two)]),
+    ]);
+    let (summary, table, bytes) = run(&server, &["/1.zip", "/2.zip"]).await;
+    assert_eq!((summary.succeeded, table.as_str()), (2, "a,b\n1,2\n3,4\n"));
+    assert_eq!(bytes, (one.len() + two.len()) as u64);
+    assert_eq!(summary.report.bytes, bytes);
+    assert_eq!(ranges(&server, "/1.zip"), [None, Some("bytes=40-".into()), Some("bytes=70-".into())]);
+    assert_eq!(ranges(&server, "/2.zip"), [None, Some("bytes=50-".into()), Some("bytes=50-".into())]);
+}
+
+#[tokio::test]
+async fn an_archive_that_proves_damaged_is_fetched_from_its_beginning() {
+    let good = common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
+    let mut bad = good.clone();
+    // Within the member's bytes: the length is right, the checksum is not.
+    bad[40] ^= 0xff;
+    let file = |zip: &Vec<u8>| Answer::ranged(zip).header("ETag", TAG);
+    let server = Server::with("/a.zip", [file(&bad).cut_after(60), file(&bad), file(&good)]);
+    let (summary, table, _) = run(&server, &["/a.zip"]).await;
+    assert_eq!((summary.succeeded, table.as_str()), (1, "a,b\n1,2\n"));
+    assert_eq!(ranges(&server, "/a.zip"), [None, Some("bytes=60-".into()), None]);
+}
