@@ -1,5 +1,6 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
+use super::work::Kept;
 use super::{Run, Workload};
 use crate::fetch::{self, Client};
 use crate::origin::{self, Origin};
@@ -113,6 +114,7 @@ impl Iter {
         let mut options = self.options.clone();
         options.jobs = jobs;
         options.per_host = options.per_host.max(jobs);
+        let (kept, observer) = Kept::beside(observer);
         options.observer = observer;
         options.cancel = cancel.clone();
         let sink = Sink::create(Target::Writer(Box::new(std::io::sink())), SinkOptions::default())?;
@@ -125,9 +127,7 @@ impl Iter {
             return Err(failure.error);
         }
         let digest = summary.written.map(|written| written.digest).unwrap_or_default();
-        let mut run = Run::new(summary.report, digest);
-        run.rows = summary.rows_kept;
-        Ok(run)
+        Ok(Run::new(summary.report, digest).rows(summary.rows_kept).jobs(kept.take()))
     }
 }
 

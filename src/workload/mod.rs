@@ -3,10 +3,23 @@
 //! A [`Workload`] does the same work each time it is run; only the number of jobs in flight differs. It says what came
 //! out as a digest, so that a comparison can prove that both levels did the same work before it calls one faster.
 //! A crate of your own can implement the trait: the work may be anything that [`pool`](crate::pool) can run.
+//!
+//! | workload | real parts | what it shows |
+//! |---|---|---|
+//! | [`Iter`] | a mirror, or the embedded origin | the main job: archives → one table |
+//! | [`Sleep`] | none | the ideal, and the toolkit's own cost |
+//!
+//! All of them do their jobs through [`pool`](crate::pool), with named stages; all but `Iter` give each job's share of
+//! the result as a [`Part`], and keep what became of each job.
 
 mod iter;
+mod latency;
+mod sleep;
+mod work;
 
 pub use iter::{Archives, Iter, Mirror};
+pub use latency::Latency;
+pub use sleep::Sleep;
 
 use crate::Result;
 use crate::pool::{JobReport, Observer, RunReport};
@@ -16,30 +29,44 @@ use tokio_util::sync::CancellationToken;
 
 /// A piece of work that can be run again and again, at different levels of concurrency.
 ///
+/// A workload of your own hands its jobs to a [`Pool`](crate::pool::Pool), and says what came out:
+///
 /// ```
 /// use futures::future::BoxFuture;
 /// use raudal::Result;
-/// use raudal::pool::{Observer, RunReport};
+/// use raudal::compare::{Plan, compare};
+/// use raudal::pool::{Observer, Pool};
 /// use raudal::workload::{Run, Workload};
 /// use std::sync::Arc;
 /// use tokio_util::sync::CancellationToken;
 ///
-/// struct Nothing;
+/// struct Squares;
 ///
-/// impl Workload for Nothing {
+/// impl Workload for Squares {
 ///     fn name(&self) -> &str {
-///         "nothing"
+///         "squares"
 ///     }
 ///
-///     fn run(
-///         &self,
-///         _jobs: usize,
-///         _observer: Arc<dyn Observer>,
-///         _cancel: CancellationToken,
-///     ) -> BoxFuture<'_, Result<Run>> {
-///         Box::pin(async { Ok(Run::new(RunReport::default(), "empty")) })
+///     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+///         Box::pin(async move {
+///             let pool = Pool::<u64, raudal::Error>::builder().jobs(jobs).observer(observer).cancel(cancel).build()?;
+///             let mut run = pool.run(1..=9, |_cx, n| async move { Ok(n * n) }).ordered();
+///             let mut sum = 0;
+///             while let Some(done) = run.next().await {
+///                 sum += done.result.unwrap_or(0);
+///             }
+///             Ok(Run::new(run.finish().await, sum.to_string()).rows(9))
+///         })
 ///     }
 /// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let plan = Plan::new([1, 4])?.runs(2)?;
+/// let comparison = compare(&Squares, &plan, &(), CancellationToken::new()).await?;
+/// assert_eq!((comparison.digest.as_str(), comparison.rows), ("285", 9));
+/// # Ok(())
+/// # }
 /// ```
 pub trait Workload: Send + Sync {
     /// Its name, as on the command line.
@@ -50,6 +77,12 @@ pub trait Workload: Send + Sync {
     /// The future may be dropped half-way when the comparison is cancelled.
     fn prepare(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
+    }
+
+    /// What besides the level bounds how many of its jobs are at work at once, where the workload knows: more jobs in
+    /// flight than that gain nothing.
+    fn bound(&self) -> Option<Bound> {
+        None
     }
 
     /// Runs once, with at most `jobs` in flight, and tells `observer` of it.
@@ -75,6 +108,15 @@ pub struct Run {
     pub parts: Vec<Part>,
     /// What became of each job, in input order, where the workload kept it: for the timeline.
     pub jobs: Vec<JobReport>,
+}
+
+/// A bound on how many jobs of a workload are at work at once, whatever the level is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// So many.
+    pub at_once: usize,
+    /// What holds the others back, and what can be done about it, for people.
+    pub why: String,
 }
 
 /// One job's share of a result.
