@@ -21,8 +21,8 @@ const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 /// Who ran when: the median run of each level on one time axis, a row for each job, at most `width` columns wide.
 ///
 /// A cell shows what the job did for the most part of it, by a shade for each stage, with a legend; a job that is
-/// shorter than a cell still has one. Of many jobs, the most telling are shown: those that were retried, then the
-/// longest. Below each level stands how many jobs were in flight, on one scale for all levels.
+/// shorter than a cell still has one. Of many jobs, some are shown: those that were retried, the longest, and
+/// others at even distances. Below each level stands how many jobs were in flight, on one scale for all levels.
 #[must_use]
 pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
     let Some(chart) = Chart::of(comparison) else { return format!("{NONE}\n") };
@@ -32,11 +32,10 @@ pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
     let cells = width.saturating_sub(label + 5).clamp(10, 400);
     let canvas = Canvas { chart: &chart, label, cells };
 
-    let mut out = format!("who ran when, in the median run of each level; a cell is {}\n", {
-        units::duration(chart.end / cells as u32)
-    });
+    let cell = units::duration(chart.end / cells as u32);
+    let mut out = format!("who ran when, in the median run of each level; a cell is {cell}\n");
     for kind in kinds(&chart) {
-        let _ = write!(out, "  {} {}", shade(kind), name(kind, &chart.stages));
+        let _ = write!(out, "  {} {}", canvas.shade(kind), name(kind, &chart.stages));
     }
     out.push('\n');
     let rows = (ROWS / chart.levels.len().max(1)).clamp(4, ROWS_OF_A_LEVEL);
@@ -52,7 +51,7 @@ pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
             canvas.row(&mut out, &bar.job.label, &canvas.bar(bar));
         }
         if others > 0 {
-            let _ = writeln!(out, "  +{others} more, shorter");
+            let _ = writeln!(out, "  +{others} more");
         }
         canvas.row(&mut out, "in flight", &canvas.in_flight(track, peak));
     }
@@ -92,8 +91,8 @@ impl Canvas<'_> {
             let half = 0.5 / self.cells as f64;
             row.push(match most {
                 // The rest of a cell is empty; less than half of one shows only if it would be all that is seen of it.
-                Some((kind, share)) if share >= half || first == last || cell == first => shade(kind),
-                Some((kind, _)) if cell < last => shade(kind),
+                Some((kind, share)) if share >= half || first == last || cell == first => self.shade(kind),
+                Some((kind, _)) if cell < last => self.shade(kind),
                 _ => ' ',
             });
         }
@@ -125,11 +124,13 @@ impl Canvas<'_> {
         for tick in self.chart.ticks((self.cells / 12).clamp(1, 8)) {
             let column = offset + (self.chart.share(tick) * self.cells as f64).round() as usize;
             let word = units::duration(tick);
-            if words.width() > column {
+            // The last word ends with the line, even if its mark is further left.
+            let place = column.min((offset + self.cells).saturating_sub(word.width() - 1));
+            if words.width() > place {
                 continue;
             }
             marks += &" ".repeat(column - marks.width());
-            words += &" ".repeat(column - words.width());
+            words += &" ".repeat(place - words.width());
             marks.push('╵');
             words += &word;
             words.push(' ');
@@ -137,17 +138,18 @@ impl Canvas<'_> {
         let _ = writeln!(out, "{marks}\n{}", words.trim_end());
     }
 
+    fn shade(&self, kind: Kind) -> char {
+        match kind {
+            Kind::Queued => '·',
+            Kind::Running if self.chart.stages.is_empty() => SHADES[0],
+            Kind::Running => '━',
+            Kind::Stage(stage) => SHADES[stage.min(SHADES.len() - 1)],
+            Kind::Pause => '-',
+        }
+    }
+
     fn cell(&self, time: Duration) -> usize {
         ((self.chart.share(time) * self.cells as f64) as usize).min(self.cells - 1)
-    }
-}
-
-fn shade(kind: Kind) -> char {
-    match kind {
-        Kind::Queued => '·',
-        Kind::Running => SHADES[0],
-        Kind::Stage(stage) => SHADES[stage.min(SHADES.len() - 1)],
-        Kind::Pause => '-',
     }
 }
 
@@ -181,7 +183,10 @@ mod tests {
 
     #[test]
     fn both_levels_stand_on_one_axis_with_a_shade_for_each_stage() {
-        let one = run(1, vec![staged(0, 0, &[("fetch", 300), ("decode", 400)]), staged(1, 400, &[("fetch", 700), ("decode", 800)])]);
+        let one = run(
+            1,
+            vec![staged(0, 0, &[("fetch", 300), ("decode", 400)]), staged(1, 400, &[("fetch", 700), ("decode", 800)])],
+        );
         let mut late = staged(1, 20, &[("fetch", 320), ("decode", 420)]);
         late.queued = ms(20);
         let two = run(2, vec![staged(0, 0, &[("fetch", 300), ("decode", 400)]), late]);
@@ -201,8 +206,8 @@ who ran when, in the median run of each level; a cell is 20.0 ms
   job 0     │███████████████▒▒▒▒▒                    │
   job 1     │·███████████████▒▒▒▒▒                   │
   in flight │▄███████████████████▄                   │
-             ╵                   ╵                   ╵
-             0 s                 400 ms              800 ms
+             ╵                        ╵
+             0 s                      500 ms
 "
         );
     }
@@ -211,8 +216,8 @@ who ran when, in the median run of each level; a cell is 20.0 ms
     fn many_jobs_are_bounded_and_counted_and_no_line_is_too_wide() {
         let comparison = comparison(vec![even(1, 500, &[10]), even(50, 500, &[10])]);
         let text = render_timeline(&comparison, 80);
-        assert_eq!(text.matches("+460 more, shorter").count(), 2);
-        assert!(text.lines().count() < 100 && text.lines().all(|line| line.width() <= 82), "{text}");
+        assert_eq!(text.matches("+460 more").count(), 2);
+        assert!(text.lines().count() < 100 && text.lines().all(|line| line.width() <= 80), "{text}");
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("  job")).collect();
         assert!(rows.iter().all(|row| row.contains('█')), "a short job still has a cell: {text}");
     }

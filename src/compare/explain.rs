@@ -14,6 +14,7 @@
 //! | one connection | one job at a time, and most of its time follows from its bytes |
 //! | slots | overlap ≥ 85 % of `N`, with jobs waiting |
 //! | limit | never more than 85 % of `min(N, n)` in flight: another limit held first |
+//! | the end of the run | at least half of the slots' idle time lies after the last job began |
 //!
 //! None of this is a proof, so it is worded as what it looks like, with the figures that it rests on.
 
@@ -22,7 +23,7 @@ use super::stages::{self, Nature};
 use super::stats::{line, mean};
 use crate::pool::JobReport;
 use crate::units;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// A share that counts as nearly all.
@@ -52,6 +53,8 @@ pub enum Bound {
     Processor,
     /// One job that takes as long as the whole run.
     LongestJob,
+    /// The end of the run: no job is left to begin, and slots stand empty until the last one is over.
+    Tail,
 }
 
 impl Bound {
@@ -66,6 +69,7 @@ impl Bound {
             Self::Limit => "limit",
             Self::Processor => "processor",
             Self::LongestJob => "longest-job",
+            Self::Tail => "tail",
         }
     }
 }
@@ -81,6 +85,7 @@ impl fmt::Display for Bound {
             Self::Limit => "another limit than the number of jobs",
             Self::Processor => "the processor",
             Self::LongestJob => "the longest job",
+            Self::Tail => "the jobs that end last",
         })
     }
 }
@@ -95,6 +100,12 @@ pub struct Finding {
     pub because: String,
     /// What would help, and what would not, as a clause.
     pub advice: String,
+}
+
+impl Finding {
+    fn new(bound: Bound, because: String, advice: impl Into<String>) -> Self {
+        Self { bound, because, advice: advice.into() }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -145,6 +156,7 @@ impl Comparison {
             .or_else(|| facts.one_at_a_time())
             .or_else(|| facts.slots())
             .or_else(|| facts.limit())
+            .or_else(|| facts.tail())
     }
 }
 
@@ -155,7 +167,6 @@ struct Facts<'a> {
     run: &'a Measured,
     /// The baseline, unless it is this level.
     base: Option<(&'a Level, &'a Measured)>,
-    wall: f64,
     /// Jobs in a run.
     count: u64,
     /// The mean job time, over all runs.
@@ -167,21 +178,15 @@ impl<'a> Facts<'a> {
     fn of(comparison: &'a Comparison, level: &'a Level) -> Option<Self> {
         let run = level.median_run()?;
         let base = comparison.level(comparison.baseline).filter(|base| base.jobs != level.jobs);
-        let wall = level.summary()?.mean.as_secs_f64();
         Some(Self {
             comparison,
             level,
             run,
             base: base.and_then(|base| Some((base, base.median_run()?))),
-            wall,
             count: run.report.total(),
             job: job_time(level)?,
             overlap: level.overlap()?,
         })
-    }
-
-    fn finding(bound: Bound, because: String, advice: impl Into<String>) -> Option<Finding> {
-        Some(Finding { bound, because, advice: advice.into() })
     }
 
     /// As many jobs as can be in flight: the slots, or all jobs if they are fewer.
@@ -204,7 +209,7 @@ impl<'a> Facts<'a> {
             "this process kept {busy:.2} cores busy on average, of the {usable} that {} could use",
             super::plan::jobs(self.level.jobs)
         );
-        Self::finding(Bound::Processor, because, advice)
+        Some(Finding::new(Bound::Processor, because, advice))
     }
 
     /// Jobs that take longer together than apart share something that is full.
@@ -217,12 +222,16 @@ impl<'a> Facts<'a> {
         let stage = stages::most_slowed(&base_run.jobs, &self.run.jobs);
         let mut because = format!("a job took {times:.1} times as long as with {}", super::plan::jobs(base.jobs));
         if let Some((stage, share)) = stage {
-            because += &format!(", {:.0} % of it lost in `{stage}`", share * 100.0);
+            let _ = write!(because, ", {:.0} % of it lost in `{stage}`", share * 100.0);
         }
         let flat = self.flat_rate();
         if let Some((rate, below)) = flat {
-            because +=
-                &format!(", and {} did not carry more than with {}", units::rate(rate), super::plan::jobs(below));
+            let _ = write!(
+                because,
+                ", and {} did not carry more than with {}",
+                units::rate(rate),
+                super::plan::jobs(below)
+            );
         }
         let enough = (self.overlap / times).ceil().max(1.0);
         let advice = format!("about {enough:.0} in flight would be as fast");
@@ -233,7 +242,7 @@ impl<'a> Facts<'a> {
             _ if flat.is_some() && base_run.report.bytes > 0 => Bound::Bandwidth,
             _ => Bound::Shared,
         };
-        Self::finding(bound, because, advice)
+        Some(Finding::new(bound, because, advice))
     }
 
     /// Bytes per second, and the next smaller level beyond the baseline that had as many.
@@ -253,7 +262,11 @@ impl<'a> Facts<'a> {
         let label = crate::error::printable(&longest.label);
         let because =
             format!("{label} alone took {} of {}", units::duration(longest.running), units::duration(self.run.wall));
-        Self::finding(Bound::LongestJob, because, "more jobs at once cannot help; a shorter job, or parts of it, would")
+        Some(Finding::new(
+            Bound::LongestJob,
+            because,
+            "more jobs at once cannot help; a shorter job, or parts of it, would",
+        ))
     }
 
     /// With every job in flight at once, what is left is the time of one.
@@ -266,7 +279,7 @@ impl<'a> Facts<'a> {
             self.count,
             units::duration(Duration::try_from_secs_f64(self.job).ok()?)
         );
-        Self::finding(Bound::Latency, because, "more slots cannot help; a quicker answer would")
+        Some(Finding::new(Bound::Latency, because, "more slots cannot help; a quicker answer would"))
     }
 
     /// What one job at a time waits for: the answer, or its bytes.
@@ -280,23 +293,24 @@ impl<'a> Facts<'a> {
             if idle < 0.5 {
                 return None;
             }
-            because += &format!(" (a core would have been idle for {:.0} % of the time)", idle * 100.0);
+            let _ = write!(because, " (a core would have been idle for {:.0} % of the time)", idle * 100.0);
         }
         if let Some((stage, share)) = stages::longest(&self.run.jobs) {
-            because += &format!(", {:.0} % of its time in `{stage}`", share * 100.0);
+            let _ = write!(because, ", {:.0} % of its time in `{stage}`", share * 100.0);
         }
         if let Some((latency, rate, share)) = by_bytes(&self.run.jobs) {
-            because += &format!(
+            let _ = write!(
+                because,
                 "; job times follow their bytes: {} each, and the rest at {}",
                 units::duration(latency),
                 units::rate(rate)
             );
             if share > 0.5 {
                 let advice = "more connections would carry more, up to the bandwidth of all";
-                return Self::finding(Bound::Connection, because, advice);
+                return Some(Finding::new(Bound::Connection, because, advice));
             }
         }
-        Self::finding(Bound::Latency, because, "jobs that wait at once wait together")
+        Some(Finding::new(Bound::Latency, because, "jobs that wait at once wait together"))
     }
 
     fn slots(&self) -> Option<Finding> {
@@ -307,9 +321,13 @@ impl<'a> Facts<'a> {
         let mut because = format!("{:.1} of {jobs} were busy on average", self.overlap);
         if let Some(times) = self.base.and_then(|(base, _)| Some(self.job / job_time(base)?)).filter(|t| t.is_finite())
         {
-            because += &format!(" and a job took only {times:.2} times as long as with {}", self.comparison.baseline);
+            let _ = write!(
+                because,
+                " and a job took only {times:.2} times as long as with {}",
+                super::plan::jobs(self.comparison.baseline)
+            );
         }
-        Self::finding(Bound::Slots, because, "more jobs at once look likely to help")
+        Some(Finding::new(Bound::Slots, because, "more jobs at once look likely to help"))
     }
 
     fn limit(&self) -> Option<Finding> {
@@ -318,7 +336,33 @@ impl<'a> Facts<'a> {
             return None;
         }
         let because = format!("never more than {peak} were in flight, of {} that were allowed", self.level.jobs);
-        Self::finding(Bound::Limit, because, "see the limit for a host or key, or the rate")
+        Some(Finding::new(Bound::Limit, because, "see the limit for a host or key, or the rate"))
+    }
+
+    /// Jobs of unlike length: some slots are done long before others.
+    fn tail(&self) -> Option<Finding> {
+        let (slots, wall) = (self.level.jobs as f64, self.run.wall.as_secs_f64());
+        let last = self.run.jobs.iter().map(|job| job.started).max()?;
+        let rest = wall - last.as_secs_f64();
+        let after: Duration =
+            self.run.jobs.iter().map(|job| (job.started + job.running).saturating_sub(job.started.max(last))).sum();
+        let after = after.as_secs_f64();
+        let idle = slots * wall - self.run.report.job_time.as_secs_f64();
+        if self.count <= self.level.jobs as u64 || rest <= 0.0 || slots * rest - after < 0.5 * idle {
+            return None;
+        }
+        let because = format!(
+            "the last job began after {} of {}, and from then on only {:.1} of {} slots were busy on average",
+            units::duration(last),
+            units::duration(self.run.wall),
+            after / rest,
+            self.level.jobs
+        );
+        Some(Finding::new(
+            Bound::Tail,
+            because,
+            "long jobs would do better at the beginning, and more jobs at once help less",
+        ))
     }
 }
 

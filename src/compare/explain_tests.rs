@@ -55,7 +55,7 @@ fn one_at_a_time_waits_and_full_slots_want_more() {
     assert_eq!(
         sentence(&comparison, 10),
         "it looks bound by the number of slots, because 10.0 of 10 were busy on average and a job took only 1.00 times \
-         as long as with 1; more jobs at once look likely to help"
+         as long as with 1 job; more jobs at once look likely to help"
     );
     let level = comparison.level(10).unwrap();
     assert_eq!(comparison.efficiency(level), Some(1.0));
@@ -160,6 +160,24 @@ fn slots_that_stand_empty_show_another_limit() {
         sentence(&comparison, 10),
         "it looks bound by another limit than the number of jobs, because never more than 4 were in flight, of 10 that \
          were allowed; see the limit for a host or key, or the rate"
+    );
+}
+
+#[test]
+fn slots_that_stand_empty_only_at_the_end_show_jobs_of_unlike_length() {
+    // Five short jobs on two slots, then a long one: it is most of the run, but not nearly all.
+    let lengths = [100, 100, 100, 100, 100, 600];
+    let starts = |jobs: usize| if jobs == 1 { [0, 100, 200, 300, 400, 500] } else { [0, 0, 100, 100, 200, 200] };
+    let of = |jobs: usize| {
+        let jobs_of = starts(jobs).into_iter().zip(lengths).zip(0..).map(|((at, t), n)| job(n, at, at + t)).collect();
+        level(jobs, vec![run(1, jobs_of)])
+    };
+    let comparison = comparison(vec![of(1), of(2)]);
+    assert_eq!(
+        sentence(&comparison, 2),
+        "it looks bound by the jobs that end last, because the last job began after 200 ms of 800 ms, and from then on \
+         only 1.2 of 2 slots were busy on average; long jobs would do better at the beginning, and more jobs at once \
+         help less"
     );
 }
 

@@ -15,6 +15,8 @@
 //! | `explain`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and how one knows |
 //! | `warnings` | [`Warning`]: what makes a figure doubtful, and what to do |
 //! | `text`, `export` | the report for people ([`render_text`], [`to_markdown`]) and for programs ([`to_json`], [`to_csv`]) |
+//! | `timeline` | who ran when, as values: the median run of each level on one time axis |
+//! | `draw`, `html`, `trace` | the timeline on a terminal ([`render_timeline`]), as a page ([`to_html`]), for Perfetto ([`to_trace`]) |
 //!
 //! # JSON
 //!
@@ -48,14 +50,18 @@
 //! | `rows`, `digest` | the result, the same for all runs |
 
 mod comparison;
+mod draw;
 mod explain;
 mod export;
+mod html;
 mod observe;
 mod plan;
 mod run;
 mod stages;
 mod stats;
 mod text;
+mod timeline;
+mod trace;
 mod warnings;
 
 #[cfg(test)]
@@ -63,13 +69,18 @@ mod explain_tests;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod html_tests;
+#[cfg(test)]
 mod tests;
 
 pub use comparison::{Comparison, Level, Measured};
+pub use draw::render_timeline;
 pub use explain::{Bound, Finding, Ideal};
 pub use export::{export, to_csv, to_json};
+pub use html::to_html;
 pub use plan::{Plan, Turn, Watch};
 pub use run::compare;
 pub use stats::{SpeedUp, Summary};
 pub use text::{conclusion, explanations, render_text, to_markdown};
+pub use trace::to_trace;
 pub use warnings::Warning;

@@ -53,7 +53,7 @@ pub(super) fn cpu_time() -> Option<Duration> {
     None
 }
 
-/// The fields 14 and 15 of `/proc/PID/stat` (proc_pid_stat(5)), in ticks. The kernel shows them to programs in
+/// The fields 14 and 15 of `/proc/PID/stat` (`proc_pid_stat(5)`), in ticks. The kernel shows them to programs in
 /// hundredths of a second (`USER_HZ`) on every architecture that Rust's standard library is built for, whatever its
 /// own clock.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]

@@ -122,11 +122,11 @@ fake: 3 runs of each level after 1 warm-up run; the result was the same every ti
     10    1.047 ± 0.021 s     1.030 … 1.070 s   9.97 ± 0.28        100 %      9.55     10     955 kB/s
 
   1 job: the ideal is 10.0 s (all job times, shared by 1 slot), and it reached 96 % of that; it
-         looks bound by latency, because one job at a time was in flight, and waited; jobs that wait
-         at once wait together
-  10 jobs: the ideal is 1.00 s (all job times, shared by 10 slots), and it reached 96 % of that; it
-           looks bound by the number of slots, because 9.6 of 10 were busy on average and a job took
-           only 1.00 times as long as with 1; more jobs at once look likely to help
+         looks bound by latency, because one job at a time was in flight, and waited; jobs that
+         wait at once wait together
+  10 jobs: the ideal is 1.00 s (all job times, shared by 10 slots), and it reached 96 % of that;
+           it looks bound by the number of slots, because 9.6 of 10 were busy on average and a
+           job took only 1.00 times as long as with 1 job; more jobs at once look likely to help
 "
     );
 }

@@ -134,14 +134,20 @@ impl<'a> Track<'a> {
         steps
     }
 
-    /// The most telling bars, in the order they began: those that were retried, then the longest; and how many others
-    /// there are.
+    /// The most telling bars, in the order they began, and how many others there are: one half those that were retried
+    /// and the longest, the other half at even distances among the rest, so that the shape of the run is seen.
     pub(super) fn telling(&self, most: usize) -> (Vec<&Bar<'a>>, usize) {
+        let others = self.bars.len().saturating_sub(most);
         let mut bars: Vec<&Bar<'a>> = self.bars.iter().collect();
-        bars.sort_by_key(|bar| std::cmp::Reverse((bar.job.attempts, bar.job.running)));
-        bars.truncate(most);
-        bars.sort_by_key(|bar| (bar.job.started, bar.job.job));
-        let others = self.bars.len() - bars.len();
+        let began = |bar: &&Bar<'a>| (bar.job.started, bar.job.job);
+        if others > 0 {
+            bars.sort_by_key(|bar| std::cmp::Reverse((bar.job.attempts, bar.job.running)));
+            let mut rest = bars.split_off(most / 2);
+            rest.sort_by_key(began);
+            let (wanted, there) = (most - bars.len(), rest.len());
+            bars.extend((0..wanted).map(|i| rest[i * (there - 1) / wanted.saturating_sub(1).max(1)]));
+        }
+        bars.sort_by_key(began);
         (bars, others)
     }
 }

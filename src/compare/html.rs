@@ -1,0 +1,328 @@
+//! A comparison as one page that needs nothing else: figures, what bounds each level, and the timeline as SVG.
+//!
+//! Bars are placed in percent of the axis, so that the page widens and narrows without a script while its letters keep
+//! their size. A page is read by people who were sent it: everything that comes from outside is escaped, and a content
+//! security policy forbids whatever is not in the page itself.
+
+use super::comparison::Comparison;
+use super::draw::fit;
+use super::plan::jobs;
+use super::stages::Nature;
+use super::text::{HEADINGS, explanations, heading, table};
+use super::timeline::{Bar, Chart, Kind, NONE, Piece, Track, kinds, name};
+use crate::units;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+const STYLE: &str = include_str!("page.css");
+/// Beyond so many jobs a row each is no picture any more: then each row is a slot, and shows what ran in it.
+const ROWS: usize = 120;
+/// Jobs drawn of one level: beyond, a page takes long to open.
+const BARS: usize = 2000;
+/// Pixels: of the time axis, of a row, of a bar in it, of the jobs in flight.
+const AXIS: usize = 18;
+const ROW: usize = 16;
+const BAR: usize = 12;
+const FLIGHT: usize = 36;
+/// Characters of a name beside its row.
+const LABEL: usize = 20;
+
+/// The comparison as a page of its own, with inline SVG and CSS, light or dark as the reader's system is.
+///
+/// It holds the figures, what bounds each level, the warnings, and the timeline of each level's median run, all on one
+/// time axis, with a tooltip for each job and a table of them. It works without a script, and loads nothing.
+#[must_use]
+pub fn to_html(comparison: &Comparison) -> String {
+    let title = format!("raudal compare: {}", escape(&comparison.workload));
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n\
+         <meta name=\"color-scheme\" content=\"light dark\" />\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\" />\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+    );
+    let _ = writeln!(out, "<p>{}.</p>", escape(&heading(comparison)));
+    figures(&mut out, comparison);
+    bounds(&mut out, comparison);
+    warnings(&mut out, comparison);
+    timeline(&mut out, comparison);
+    let digest = escape(&comparison.digest);
+    let _ = writeln!(
+        out,
+        "<footer>Every run gave the result with the digest {digest}.</footer>\n</main>\n</body>\n</html>"
+    );
+    out
+}
+
+fn figures(out: &mut String, comparison: &Comparison) {
+    out.push_str("<h2 id=\"figures\">Figures</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"figures\">\n<table>\n<tr>");
+    for heading in HEADINGS {
+        let _ = write!(out, "<th scope=\"col\">{heading}</th>");
+    }
+    out.push_str("</tr>\n");
+    for row in table(comparison) {
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", row[0]);
+        for cell in &row[1..] {
+            let _ = write!(out, "<td>{}</td>", escape(cell));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</table>\n</div>\n");
+}
+
+fn bounds(out: &mut String, comparison: &Comparison) {
+    out.push_str("<h2>What bounds each level</h2>\n<ul>\n");
+    for (level, sentence) in explanations(comparison) {
+        let _ = writeln!(out, "<li><b>{level}</b>: {}.</li>", with_code(&sentence));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn warnings(out: &mut String, comparison: &Comparison) {
+    let warnings = comparison.warnings();
+    if warnings.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Warnings</h2>\n<ul class=\"warn\">\n");
+    for warning in warnings {
+        let _ = writeln!(out, "<li><b>Warning:</b> {}.</li>", escape(&warning.to_string()));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn timeline(out: &mut String, comparison: &Comparison) {
+    out.push_str("<h2>Who ran when</h2>\n");
+    let Some(chart) = Chart::of(comparison) else {
+        let _ = writeln!(out, "<p class=\"soft\">{NONE}</p>");
+        return;
+    };
+    out.push_str(
+        "<p class=\"soft\">The median run of each level, all on one time axis. A dashed line is where a level ended. \
+         Point at a bar for its times; the tables hold the same.</p>\n<ul class=\"legend\">\n",
+    );
+    for kind in kinds(&chart) {
+        let (class, height) = look(kind, &chart);
+        let y = (BAR - height) / 2;
+        let name = escape(&name(kind, &chart.stages));
+        let _ = writeln!(
+            out,
+            "<li><svg aria-hidden=\"true\"><rect class=\"{class}\" width=\"22\" height=\"{height}\" y=\"{y}\" /></svg>{name}</li>"
+        );
+    }
+    out.push_str("</ul>\n");
+    let peak = chart.levels.iter().flat_map(Track::in_flight).map(|step| step.1).max().unwrap_or(1).max(1);
+    for track in &chart.levels {
+        level(out, &chart, track, peak);
+    }
+}
+
+fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
+    let (name, wall) = (jobs(track.jobs), units::duration(track.run.wall));
+    let turn = track.run.turn;
+    let _ = writeln!(out, "<section>\n<h3>{name} <span>{wall}, run {turn}</span></h3>");
+    if track.bars.is_empty() {
+        let _ = writeln!(out, "<p class=\"soft\">{NONE}</p>\n</section>");
+        return;
+    }
+    let (bars, others) = track.telling(BARS);
+    if others > 0 {
+        let _ = writeln!(
+            out,
+            "<p class=\"soft\">Shown are {BARS} jobs, the longest among them; {others} more are not.</p>"
+        );
+    }
+    let each = bars.len() <= ROWS;
+    let rows = if each { bars.len() } else { track.lanes };
+    let flight = AXIS + rows * ROW + 4;
+    let height = flight + FLIGHT;
+    let most = track.in_flight().into_iter().map(|step| step.1).max().unwrap_or(0);
+    let _ = writeln!(
+        out,
+        "<div class=\"scroll\">\n<div class=\"chart\" role=\"img\" aria-label=\"Timeline of run {turn} with {name}: {} in \
+         {wall}, at most {most} in flight. The table below has each of them.\">",
+        jobs(track.bars.len())
+    );
+
+    let _ = writeln!(out, "<svg height=\"{height}\">");
+    let mut label = |text: &str, y: usize| {
+        let _ = writeln!(out, "<text class=\"label\" x=\"138\" y=\"{y}\">{}</text>", escape(text));
+    };
+    let names: Vec<String> = if each {
+        bars.iter().map(|bar| fit(&bar.job.label, LABEL)).collect()
+    } else {
+        (1..=rows).map(|slot| format!("slot {slot}")).collect()
+    };
+    for (row, name) in names.iter().enumerate() {
+        label(name, AXIS + row * ROW + 11);
+    }
+    label("in flight", flight + FLIGHT / 2);
+    label(&format!("at most {most}"), flight + FLIGHT / 2 + 13);
+    out.push_str("</svg>\n");
+
+    let _ = writeln!(out, "<svg height=\"{height}\">");
+    axis(out, chart, track, height);
+    for (place, bar) in bars.iter().enumerate() {
+        let row = if each { place } else { bar.lane };
+        draw_bar(out, chart, bar, AXIS + row * ROW + (ROW - BAR) / 2);
+    }
+    in_flight(out, chart, track, peak, flight);
+    out.push_str("</svg>\n</div>\n</div>\n");
+    details(out, chart, &bars);
+    out.push_str("</section>\n");
+}
+
+fn axis(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, height: usize) {
+    let wall = percent(chart, track.run.wall);
+    if wall < 100.0 {
+        let rest = 100.0 - wall;
+        let _ = writeln!(
+            out,
+            "<rect class=\"after\" x=\"{wall:.3}%\" y=\"{AXIS}\" width=\"{rest:.3}%\" height=\"{}\" />",
+            height - AXIS
+        );
+    }
+    for tick in chart.ticks(5) {
+        let x = percent(chart, tick);
+        // The words at both ends stay inside the chart.
+        let anchor = if x < 5.0 {
+            "start"
+        } else if x > 93.0 {
+            "end"
+        } else {
+            "middle"
+        };
+        let _ = writeln!(
+            out,
+            "<line class=\"grid\" x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"{AXIS}\" y2=\"{height}\" />\
+             <text x=\"{x:.3}%\" y=\"11\" text-anchor=\"{anchor}\">{}</text>",
+            units::duration(tick)
+        );
+    }
+    let _ = writeln!(out, "<line class=\"end\" x1=\"{wall:.3}%\" x2=\"{wall:.3}%\" y1=\"{AXIS}\" y2=\"{height}\" />");
+}
+
+fn draw_bar(out: &mut String, chart: &Chart<'_>, bar: &Bar<'_>, top: usize) {
+    let _ = write!(out, "<g class=\"job\"><title>{}</title>", escape(&tooltip(chart, bar)));
+    for piece in &bar.pieces {
+        let (class, height) = look(piece.kind, chart);
+        let (x, end) = (percent(chart, piece.start), percent(chart, piece.end));
+        let y = top + (BAR - height) / 2;
+        // Nothing is so short that it is not seen.
+        let width = (end - x).max(0.15);
+        let _ =
+            write!(out, "<rect class=\"{class}\" x=\"{x:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{height}\" />");
+    }
+    out.push_str("</g>\n");
+}
+
+/// The class of a piece, and its height: what waits is drawn thinner, so that it is told apart without colour too.
+fn look(kind: Kind, chart: &Chart<'_>) -> (String, usize) {
+    match kind {
+        Kind::Queued | Kind::Pause => ("idle".to_owned(), 2),
+        Kind::Running if chart.stages.is_empty() => ("k0".to_owned(), BAR),
+        Kind::Running => ("idle".to_owned(), BAR / 2),
+        Kind::Stage(stage) => {
+            let waits = chart.stages.get(stage).is_some_and(|stage| Nature::of(stage) == Nature::Waits);
+            (format!("k{}", stage % 6), if waits { BAR / 2 } else { BAR })
+        }
+    }
+}
+
+fn tooltip(chart: &Chart<'_>, bar: &Bar<'_>) -> String {
+    let job = bar.job;
+    let mut text = format!(
+        "{}\nfrom {} to {}: {}",
+        crate::error::printable(&job.label),
+        units::duration(job.started),
+        units::duration(bar.end),
+        units::duration(bar.end.saturating_sub(job.started))
+    );
+    for piece in &bar.pieces {
+        let _ = write!(text, "\n{}", stage_time(chart, piece));
+    }
+    if job.attempts > 1 {
+        let _ = write!(text, "\nattempts: {}", job.attempts);
+    }
+    if job.bytes > 0 {
+        let _ = write!(text, "\n{}", units::bytes(job.bytes));
+    }
+    text
+}
+
+fn stage_time(chart: &Chart<'_>, piece: &Piece) -> String {
+    format!("{}: {}", name(piece.kind, &chart.stages), units::duration(piece.end.saturating_sub(piece.start)))
+}
+
+/// How many ran at once, as an area. It is stretched to the width of the axis, which does not harm steps.
+fn in_flight(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize, top: usize) {
+    let mut points = format!("0,{FLIGHT}");
+    let height = |count: usize| FLIGHT as f64 * (1.0 - count as f64 / peak as f64);
+    let mut last = 0;
+    for (time, count) in track.in_flight() {
+        let x = chart.share(time) * 1000.0;
+        let _ = write!(points, " {x:.2},{:.2} {x:.2},{:.2}", height(last), height(count));
+        last = count;
+    }
+    let _ = writeln!(
+        out,
+        "<svg class=\"steps\" y=\"{top}\" height=\"{FLIGHT}\" viewBox=\"0 0 1000 {FLIGHT}\" preserveAspectRatio=\"none\">\
+         <polygon class=\"flight\" points=\"{points}\" /></svg>"
+    );
+}
+
+fn details(out: &mut String, chart: &Chart<'_>, bars: &[&Bar<'_>]) {
+    out.push_str(
+        "<details>\n<summary>Each job as a table</summary>\n<div class=\"scroll\" tabindex=\"0\" \
+         role=\"region\" aria-label=\"jobs\">\n<table>\n\
+         <tr><th scope=\"col\" class=\"name\">job</th><th scope=\"col\">began</th><th scope=\"col\">ended</th>\
+         <th scope=\"col\">attempts</th><th scope=\"col\">bytes</th><th scope=\"col\" class=\"name\">stages</th></tr>\n",
+    );
+    for bar in bars {
+        let job = bar.job;
+        let stages: Vec<String> = bar.pieces.iter().map(|piece| stage_time(chart, piece)).collect();
+        let bytes = if job.bytes > 0 { units::bytes(job.bytes) } else { "–".to_owned() };
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\" class=\"name\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{bytes}</td><td class=\"name\">{}</td></tr>",
+            escape(&crate::error::printable(&job.label)),
+            units::duration(job.started),
+            units::duration(bar.end),
+            job.attempts,
+            escape(&stages.join(", ")),
+        );
+    }
+    out.push_str("</table>\n</div>\n</details>\n");
+}
+
+fn percent(chart: &Chart<'_>, time: Duration) -> f64 {
+    chart.share(time) * 100.0
+}
+
+/// A sentence escaped, what stands between backquotes as code.
+fn with_code(sentence: &str) -> String {
+    let parts: Vec<String> = sentence.split('`').map(escape).collect();
+    // A name may hold one of its own: then they do not pair, and stay as they are.
+    if parts.len().is_multiple_of(2) {
+        return parts.join("`");
+    }
+    let code = |(i, part): (usize, &String)| if i % 2 == 1 { format!("<code>{part}</code>") } else { part.clone() };
+    parts.iter().enumerate().map(code).collect()
+}
+
+/// Text as HTML text, or as the value of an attribute in quotes. Control characters that XML forbids are replaced.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' => out.push('\n'),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

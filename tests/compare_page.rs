@@ -1,0 +1,50 @@
+//! A real comparison, of the main job against the embedded origin, in every form that it can be shown in.
+
+use raudal::compare::{self, Plan, render_timeline, to_csv, to_html, to_json, to_trace};
+use raudal::source::{Edition, select_entities};
+use raudal::workload::{Archives, Iter, Mirror};
+use raudal::{fetch, origin, pipeline};
+use std::path::Path;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_comparison_is_shown_in_every_form() {
+    let mut server = origin::Options::default();
+    server.latency = Duration::from_millis(30);
+    server.bandwidth_per_connection = Some(1 << 20);
+    server.scale = 0.1;
+    let entities = select_entities("01-12").unwrap();
+    let archives = Archives::open(&Mirror::Embedded(server), &entities, Edition::Microdatos).await.unwrap();
+    let workload = Iter::new(archives, fetch::Options::default(), pipeline::Options::default());
+    let plan = Plan::new([1, 2, 6]).unwrap().runs(2).unwrap();
+    let comparison = compare::compare(&workload, &plan, &(), CancellationToken::new()).await.unwrap();
+    workload.close().await;
+
+    // The reports of the jobs came from the observer: the workload itself keeps none.
+    for level in &comparison.levels {
+        assert!(level.runs.iter().all(|run| run.jobs.len() == 12), "{} jobs", level.jobs);
+        assert!(comparison.ideal(level).unwrap().longest.is_some());
+    }
+
+    let timeline = render_timeline(&comparison, 100);
+    assert_eq!(timeline.lines().filter(|line| line.starts_with("  in flight")).count(), 3, "{timeline}");
+    assert!(timeline.contains("█ fetch"), "{timeline}");
+    assert_eq!(to_csv(&comparison).lines().count(), 1 + 6);
+
+    let html = to_html(&comparison);
+    assert_eq!(html.matches("<g class=\"job\">").count(), 3 * 12);
+
+    let trace: serde_json::Value = serde_json::from_str(&to_trace(&comparison).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    assert_eq!(events.iter().filter(|event| event["cat"] == "job").count(), 3 * 12);
+
+    let json: serde_json::Value = serde_json::from_str(&to_json(&comparison).unwrap()).unwrap();
+    assert!(json["levels"][2]["ideal_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
+
+    // Left where they can be looked at.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    compare::export(&folder.join("compare.html"), &html).unwrap();
+    compare::export(&folder.join("compare.trace.json"), &trace.to_string()).unwrap();
+    compare::export(&folder.join("compare.txt"), &(compare::render_text(&comparison) + "\n" + &timeline)).unwrap();
+}
