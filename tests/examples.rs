@@ -5,11 +5,13 @@
 
 #[path = "examples/harness.rs"]
 mod harness;
+#[path = "examples/hazards.rs"]
+mod hazards;
+#[path = "examples/machine.rs"]
+mod machine;
 #[path = "examples/pools.rs"]
 mod pools;
 #[path = "examples/processes.rs"]
 mod processes;
 #[path = "examples/tasks.rs"]
 mod tasks;
-#[path = "examples/hazards.rs"]
-mod hazards;

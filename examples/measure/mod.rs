@@ -5,10 +5,11 @@ use std::time::Instant;
 
 /// Runs the work, and prints its result, its time and the peak of this process. Each way to do a thing is measured in a
 /// process of its own: a peak never comes down again, so a second way would be shown the peak of the first.
-pub(crate) fn measured<R: Display>(name: &str, work: impl FnOnce() -> R) {
+pub(crate) fn measured<R: Display, E>(name: &str, work: impl FnOnce() -> Result<R, E>) -> Result<(), E> {
     let start = Instant::now();
-    let result = work();
+    let result = work()?;
     println!("{name}: {result} in {:.3} s, peak memory {}", start.elapsed().as_secs_f64(), peak());
+    Ok(())
 }
 
 /// The most memory that this process has had: what Linux calls its high water mark.

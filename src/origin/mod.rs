@@ -11,13 +11,15 @@
 //! | `pace`, `body` | lets bodies go at the bandwidth of the link |
 //! | `stall` | gives up on a client that does not read |
 //! | `pages` | the index, and the page for a missing file |
+//! | `teams` | pages to scrape |
 //! | `stats` | what the origin counts |
 //!
 //! # What it serves
 //!
 //! The 32 archives of either [edition](crate::source::Edition), found by the last segment of the path in any case of
 //! letters, and `tiny_<number>.zip` for any number: an archive of four rows, for runs over very many inputs. `/` lists
-//! them. Anything else is answered **200 with an HTML page**, because INEGI's server does so.
+//! them. `/teams/` is an index of invented teams, each with a page that holds a table, to be scraped. Anything else is
+//! answered **200 with an HTML page**, because INEGI's server does so.
 //!
 //! The archives say in their comment, and in the header `X-Raudal-Synthetic`, that they are synthetic. True to the
 //! real ones are their shape and, from the [catalogue](crate::source::Catalogue), the numbers of rows and of
@@ -33,6 +35,7 @@ mod server;
 mod stall;
 mod stats;
 mod synth;
+mod teams;
 
 use crate::source::Edition;
 use crate::{Error, Kind, Result};

@@ -9,6 +9,7 @@ use super::pace::{Pacer, SharedBucket};
 use super::respond::{self, Plan, Resource};
 use super::stall::Stall;
 use super::stats::{Counters, InFlight};
+use super::teams::{self, Team};
 use super::{MODIFIED, pages, synth};
 use crate::Result;
 use crate::source::{Catalogue, Edition, Entity};
@@ -110,7 +111,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn page(html: &'static str) -> Self {
+    fn page(html: impl Into<Bytes>) -> Self {
         let kind = HeaderValue::from_static("text/html; charset=utf-8");
         Self { status: StatusCode::OK, headers: vec![(header::CONTENT_TYPE, kind)], body: html.into() }
     }
@@ -173,6 +174,8 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> 
             // A few microseconds: less than a blocking thread would cost.
             Answer::archive(request, &Archive::new(synth::tiny(number, shared.archives.seed())?))
         }
+        Route::Teams => Answer::page(teams::index()),
+        Route::Team(team) => Answer::page(teams::page(team)),
         Route::Missing => Answer::page(pages::missing()),
     })
 }
@@ -183,6 +186,8 @@ enum Route {
     Index,
     Archive(&'static Entity, Edition),
     Tiny(u64),
+    Teams,
+    Team(&'static Team),
     Missing,
 }
 
@@ -191,6 +196,12 @@ enum Route {
 fn route(path: &str) -> Route {
     if path == "/" {
         return Route::Index;
+    }
+    if path == "/teams/" {
+        return Route::Teams;
+    }
+    if let Some(team) = teams::find(path) {
+        return Route::Team(team);
     }
     let name = path.rsplit('/').next().unwrap_or_default();
     if let Some((entity, edition)) = Catalogue::iter_2020().find_file(name) {

@@ -1,0 +1,48 @@
+//! Lesson 27: the 32 ITER archives of the census, one after the other and 10 at once.
+//!
+//! ```sh
+//! cargo run --example iter_archives
+//! ```
+//!
+//! Look for: 32 rows each way, and the same ones, to the byte; and both times.
+//!
+//! In Python: `pandas.read_csv(url)` in a loop, then in `multiprocessing.Pool(10).map`, and `DataFrame.query("MUN == 0 and
+//! LOC == 0")`. The archives are made here, small, and served behind a latency; `raudal iter` fetches the real ones.
+
+mod pace;
+
+use raudal::fetch;
+use raudal::origin;
+use raudal::pipeline;
+use raudal::pool::NoObserver;
+use raudal::source::{Catalogue, Edition};
+use raudal::table::Filter;
+use raudal::workload::{Archives, Iter, Mirror, Workload};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() -> raudal::Result<()> {
+    let mut link = origin::Options::default();
+    link.scale = 0.02;
+    link.latency = pace::seconds(2.0);
+    let entities: Vec<_> = Catalogue::iter_2020().entities().iter().collect();
+    let archives = Archives::open(&Mirror::Embedded(link), &entities, Edition::Microdatos).await?;
+
+    let mut options = pipeline::Options::default();
+    options.query.filter = Some(Filter::parse("MUN == 0 and LOC == 0")?);
+    // A workload does the same work at any level of concurrency: one code path, of which only the limit changes.
+    let iter = Iter::new(archives, fetch::Options::default(), options);
+    let mut digests = Vec::new();
+    for jobs in [1, 10] {
+        let start = Instant::now();
+        let run = iter.run(jobs, Arc::new(NoObserver), CancellationToken::new()).await?;
+        let (rows, wall) = (run.rows, start.elapsed().as_secs_f64());
+        println!("{jobs} at once: {rows} rows in {wall:.3} s, at most {} in flight", run.report.peak_in_flight);
+        digests.push(run.digest);
+    }
+    println!("the tables are {}", if digests[0] == digests[1] { "equal" } else { "DIFFERENT" });
+    iter.close().await;
+    Ok(())
+}
