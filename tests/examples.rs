@@ -13,5 +13,7 @@ mod machine;
 mod pools;
 #[path = "examples/processes.rs"]
 mod processes;
+#[path = "examples/programs.rs"]
+mod programs;
 #[path = "examples/tasks.rs"]
 mod tasks;

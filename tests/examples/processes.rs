@@ -47,7 +47,7 @@ fn lesson_18_five_items_in_order_and_then_the_end() {
     let said = run("queue");
     let items: Vec<_> = said.out.lines().filter_map(|line| Some(line.split_once(": Dato ")?.1)).collect();
     assert_eq!(items, ["1", "2", "3", "4", "5"]);
-    let last = said.out.lines().rposition(|line| line.contains(": Dato ")).expect("an item");
+    let last = said.lines().iter().rposition(|line| line.contains(": Dato ")).expect("an item");
     assert!(last < said.place("the end: the queue is closed"));
     assert_eq!(said.after("producer ended: ").len() + said.after("consumer ended: ").len(), 2);
 }

@@ -1,0 +1,48 @@
+//! To copy: any async job of your own through the pool: bounded, retried, timed, watched.
+//!
+//! ```sh
+//! cargo run --example own_job
+//! ```
+//!
+//! Look for: a job that fails at first and is tried again, one that is too slow, one that panics; the others do not
+//! notice, and each has its result. In Python: `asyncio.gather` with a `Semaphore`, `tenacity` and `asyncio.timeout`.
+
+use raudal::pool::{Backoff, Context, JobError, Pool, Retry};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Your job: a query, a request, a file. It may fail in ways of its own.
+async fn job(context: Context, city: &'static str) -> Result<usize, String> {
+    sleep(Duration::from_millis(20)).await; // what it waits for
+    match (city, context.attempt()) {
+        ("Oaxaca", 1 | 2) => Err("busy".to_owned()),
+        ("Toluca", _) => std::future::pending().await,
+        ("Xalapa", _) => panic!("a fault in the job"),
+        _ => Ok(city.chars().count()),
+    }
+}
+
+// A paused clock, so that the example is over at once. Yours would be `#[tokio::main]`.
+#[tokio::main(flavor = "current_thread", start_paused = true)]
+async fn main() -> raudal::Result<()> {
+    // A panic is reported by its job: the default message on stderr would say it twice.
+    std::panic::set_hook(Box::new(|_| {}));
+    let pool = Pool::builder()
+        .jobs(3)
+        .retry(Retry::new(Backoff::default()).when(|error: &String| error == "busy"))
+        .attempt_timeout(Duration::from_secs(5))
+        .label(|city: &&str| (*city).to_owned())
+        .build()?;
+    let mut run = pool.run(["Mérida", "Oaxaca", "Toluca", "Xalapa", "Colima"], job).ordered();
+    while let Some(done) = run.next().await {
+        let (city, attempts) = (&done.report.label, done.report.attempts);
+        match done.result {
+            Ok(length) => println!("{city}: {length} (attempts: {attempts})"),
+            Err(JobError::TimedOut(limit)) => println!("{city}: nothing in {limit:?}"),
+            Err(error) => println!("{city}: {error}"),
+        }
+    }
+    let report = run.finish().await;
+    println!("{} succeeded, {} failed, {} retries", report.succeeded, report.failed, report.retries);
+    Ok(())
+}

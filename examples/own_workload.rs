@@ -1,0 +1,61 @@
+//! To copy: compare work of your own, sequential against concurrent, as `raudal compare` does.
+//!
+//! ```sh
+//! cargo run --example own_workload
+//! ```
+//!
+//! Look for: a line for each level of concurrency with its times and their spread, and a verdict. The results of all runs
+//! are proved equal before any is called faster. In Python: `timeit` around each version, and trust that they agree.
+
+use futures::future::BoxFuture;
+use raudal::compare::{Plan, compare, render_text};
+use raudal::pool::{Observer, Pool, RunReport};
+use raudal::workload::{Run, Workload};
+use raudal::{Error, Kind, Result};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Looks up so many names in a directory that takes its time.
+struct LookUps(u64);
+
+impl LookUps {
+    async fn run_once(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
+        let pool = Pool::builder().jobs(jobs).observer(observer).cancel(cancel.clone()).build()?;
+        let mut run = pool
+            .run(0..self.0, |_context, name| async move {
+                tokio::time::sleep(Duration::from_millis(5)).await; // the directory's answer
+                Ok::<_, Error>(name * 7919 % 1000)
+            })
+            .ordered();
+        let mut numbers = Vec::new();
+        while let Some(done) = run.next().await {
+            // Failed jobs are data in the report, and the comparison refuses a run that has any.
+            numbers.extend(done.result);
+        }
+        let report: RunReport = run.finish().await;
+        if cancel.is_cancelled() {
+            return Err(Error::new(Kind::Cancelled, "cancelled"));
+        }
+        // The digest stands for the result: equal results have equal ones. Here the result is short enough to be its own.
+        Ok(Run::new(report, format!("{numbers:?}")).rows(numbers.len() as u64))
+    }
+}
+
+impl Workload for LookUps {
+    fn name(&self) -> &'static str {
+        "look-ups"
+    }
+
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+        Box::pin(self.run_once(jobs, observer, cancel))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let plan = Plan::new([1, 4, 16])?.runs(3)?.warmup(1);
+    let comparison = compare(&LookUps(32), &plan, &(), CancellationToken::new()).await?;
+    print!("{}", render_text(&comparison));
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Lesson 31: progress bars, for a plain loop and for a parallel one.
+//!
+//! ```sh
+//! cargo run --example progress
+//! cargo run --example progress 2>&1 | cat
+//! ```
+//!
+//! Look for: bars on a terminal; plain lines elsewhere, in a file or a pipe, where a bar would be litter.
+//!
+//! In Python: `for x in tqdm(items)`, and `tqdm(pool.imap(f, items), total=…)`. Here a plain loop is a pool of 1: there
+//! is one way to watch, whatever the concurrency is. Results go to stdout, progress to stderr.
+
+mod pace;
+
+use raudal::pool::Pool;
+use raudal::progress::{Progress, Style, Verbosity};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::time::{Instant, sleep};
+
+const ITEMS: u64 = 24;
+
+/// Bars where stderr is a terminal. Elsewhere a line every two seconds, by a clock that jumps unless `--slow`.
+fn watch() -> Progress {
+    let progress = Progress::new(Style::Auto, Verbosity::Normal);
+    if progress.is_terminal() || pace::slow() {
+        return progress;
+    }
+    let start = Instant::now();
+    let clock = Arc::new(move || start.elapsed());
+    Progress::with_writer(Style::Plain, Verbosity::Normal, Box::new(std::io::stderr()), clock)
+}
+
+/// A loop over all items, at most so many turns at once.
+async fn turns(name: &str, jobs: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let progress = watch();
+    progress.note(name);
+    let pool =
+        Pool::builder().jobs(jobs).label(|item: &u64| format!("item {item}")).observer(progress.observer()).build()?;
+    // On a terminal the clock is real, and the pace is quick all the same.
+    let turn = if progress.is_terminal() { pace::seconds(10.0) } else { std::time::Duration::from_secs(1) };
+    let mut run = pool.run(0..ITEMS, move |context, item| async move {
+        for _ in 0..10 {
+            sleep(turn / 10).await;
+            context.advance(0, 1); // so many items more: the bar moves
+        }
+        Ok::<_, Infallible>(item)
+    });
+    let mut sum = 0;
+    while let Some(done) = run.next().await {
+        sum += done.result?;
+        progress.tick();
+    }
+    run.finish().await;
+    progress.finish();
+    println!("{name}: {ITEMS} items, their sum is {sum}");
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if !watch().is_terminal() {
+        pace::virtual_time();
+    }
+    turns("plain loop", 1).await?;
+    turns("parallel loop", 4).await
+}
