@@ -1,0 +1,156 @@
+//! The commands that the READMEs give do run, and the lists of lessons are whole.
+//!
+//! Every line of a block that is fenced as `sh` is a command; a backslash at its end continues it. `raudal …` and
+//! `cargo run … -- …` are run with the built program, `cargo run --example …` with the built example, in a folder that holds
+//! the files that the READMEs speak of. What would need a network is run with `--dry-run` where the command has it; where
+//! it has none (`compare`), it is sent to the embedded origin. Archives are small. A block fenced as `text` is not run.
+#![allow(missing_docs, unreachable_pub)]
+
+mod common;
+#[allow(dead_code)]
+#[path = "examples/harness.rs"]
+mod harness;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const READMES: [&str; 3] = ["README.md", "README.es.md", "examples/README.md"];
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+}
+
+/// The commands of the blocks that are fenced as `sh`, each on one line.
+fn commands(text: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    for block in text.split("```sh\n").skip(1) {
+        let block = block.split("```").next().unwrap_or_default().replace("\\\n", " ");
+        commands
+            .extend(block.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned));
+    }
+    commands
+}
+
+/// Splits a command as a shell does, as far as the READMEs go: quotes, and a comment behind a blank.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in command.chars() {
+        match (c, quote) {
+            (q, Some(open)) if q == open => quote = None,
+            ('\'' | '"', None) => (quote, word) = (Some(c), Some(word.unwrap_or_default())),
+            ('#', None) if word.is_none() => break,
+            (blank, None) if blank.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    assert_eq!(quote, None, "a quote is left open: {command}");
+    words.extend(word);
+    words
+}
+
+/// A folder with the files that the READMEs speak of.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("a file");
+    let table = b"MUN,POBTOT\n000,31\n";
+    write("a.csv", table);
+    write("b.csv.gz", &common::gzip(table));
+    write("c.zip", &common::zip([("c.csv", table.as_slice())]));
+    write("urls.txt", b"https://example.org/1.csv\nhttps://example.org/2.csv\n");
+    folder
+}
+
+/// How a command of `raudal` is run here.
+fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
+    let embedded = arguments.iter().any(|a| a == "embedded");
+    let local = arguments[0] == "table" && !arguments.iter().any(|a| a.contains("://") || a == "-i");
+    match &arguments[0][..] {
+        "help" | "completions" | "man" => {}
+        // It serves until it is stopped, on a port that may be taken: what is checked is that its arguments are.
+        "serve" => arguments.push("--help".to_owned()),
+        _ if embedded => arguments.extend(["--scale", "0.02"].map(str::to_owned)),
+        "compare" if arguments[1] == "iter" => {
+            arguments.extend(["--mirror", "embedded", "--scale", "0.02"].map(str::to_owned));
+        }
+        "compare" => {}
+        _ if local => {}
+        _ => arguments.push("--dry-run".to_owned()),
+    }
+    arguments
+}
+
+#[test]
+fn every_command_of_the_readmes_runs() {
+    let folder = folder();
+    let mut ran = 0;
+    for file in READMES {
+        for command in commands(&read(file)) {
+            let words = words(&command);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let arguments: &[&str] = match &words[..] {
+                ["cargo", "test" | "install" | "build" | "doc", ..] => continue,
+                ["cargo", "run", "--example", name, rest @ ..]
+                | ["cargo", "run", "--release", "--example", name, rest @ ..] => {
+                    // The pace of the original is for people; that the option is known is seen by the quick run.
+                    assert!(rest.iter().all(|word| ["--", "--slow", "--verbose"].contains(word)), "{command}");
+                    harness::run(name);
+                    ran += 1;
+                    continue;
+                }
+                ["cargo", "run", "--release", "--", rest @ ..] | ["raudal", rest @ ..] => rest,
+                _ => panic!("{file} gives a command that this test does not know: {command}"),
+            };
+            let arguments = without_a_network(arguments.iter().map(|word| (*word).to_owned()).collect());
+            let done = common::raudal(arguments.clone()).in_folder(folder.path()).run();
+            assert_eq!(done.code, Some(0), "{file}: {command}\nrun as {arguments:?}\n{}", done.stderr);
+            ran += 1;
+        }
+    }
+    assert!(ran > 15, "the test has found the commands: {ran}");
+}
+
+#[test]
+fn the_readmes_link_to_each_other() {
+    assert!(read("README.md").contains("(README.es.md)"));
+    assert!(read("README.es.md").contains("(README.md)"));
+}
+
+/// The names of the examples that are there.
+fn examples() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let entries = fs::read_dir(folder).expect("the examples").map(|entry| entry.expect("an entry").path());
+    entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect()
+}
+
+#[test]
+fn both_lists_have_every_example_and_every_lesson_of_31() {
+    for (file, folder) in [("README.es.md", "examples/"), ("examples/README.md", "")] {
+        let text = read(file);
+        for name in examples() {
+            assert!(text.contains(&format!("[`{name}`]({folder}{name}.rs)")), "{file} does not list {name}");
+        }
+        let numbers: Vec<u32> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        assert_eq!(numbers, (1..=31).collect::<Vec<_>>(), "{file}");
+    }
+}
+
+#[test]
+fn every_example_says_how_to_run_it_and_what_to_look_for() {
+    for name in examples() {
+        let text = read(&format!("examples/{name}.rs"));
+        let doc: String = text.lines().take_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
+        for part in [&format!("--example {name}"), "Look for: ", "In Python: "] {
+            assert!(doc.contains(part), "examples/{name}.rs does not say {part:?}");
+        }
+        assert!(text.lines().count() <= 150, "examples/{name}.rs is long for a lesson");
+    }
+}
