@@ -8,6 +8,7 @@ use url::Url;
 
 use super::answer::Head;
 use super::client::Inner;
+use super::digest::Digests;
 use super::page::Look;
 use super::range::{Next, Validator};
 use super::spool::Spool;
@@ -71,6 +72,7 @@ impl Inner {
             validator: Validator::strong(response.headers()),
             total: head.length,
             spool: Spool::new(&self.room, head.length),
+            digests: Digests::of_whole(response.headers()),
             look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
             head,
         };
@@ -141,6 +143,7 @@ impl Inner {
             Error::new(Kind::Impostor, message).hint("many servers answer a missing file this way: check the URL")
         };
         let end = part.map(|part| partial.received().saturating_add(part));
+        let mut of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
         let ended = loop {
             match response.chunk().await {
                 Ok(Some(piece)) => {
@@ -157,6 +160,8 @@ impl Inner {
                         // These bytes are what was wanted: the room for the earlier ones is free.
                         *kept = None;
                     }
+                    partial.digests.update(&piece);
+                    of_part.update(&piece);
                     partial.spool.write(&piece).await?;
                     watch.advanced(piece.len() as u64);
                 }
@@ -171,6 +176,9 @@ impl Inner {
             look.end().map_err(impostor)?;
         }
         ended?;
+        if end.is_none_or(|end| end == partial.received()) {
+            of_part.verify()?;
+        }
         if partial.total.is_some_and(|total| total != partial.received()) {
             return Err(fault::too_short(partial.received(), partial.total));
         }
@@ -192,8 +200,10 @@ fn announce(partial: &Partial, watch: &dyn Transfer) {
     }
 }
 
+/// The body that is complete, if its bytes are those that were promised.
 async fn whole(partial: Partial) -> Result<Body> {
     let length = partial.received();
+    partial.digests.verify()?;
     let stored = partial.spool.finish().await?;
     Ok(Body { location: Location::Url(partial.here), length, head: partial.head, stored })
 }

@@ -14,6 +14,7 @@
 //! | `hop` | where a redirect may lead, and what goes along. Pure |
 //! | `answer` | what a response's head says of its body. Pure |
 //! | `range` | whether a body can go on, and what a part is worth. Pure |
+//! | `digest` | what a server promises of its bytes. Pure |
 //! | `partial` | what is kept of a body that broke off |
 //! | `page` | how an HTML page is told from data. Pure |
 //! | `fault` | what a failed transfer is called |
@@ -26,6 +27,7 @@ mod answer;
 mod attempt;
 mod body;
 mod client;
+mod digest;
 mod fault;
 mod hop;
 mod local;

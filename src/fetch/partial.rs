@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Expect;
 use super::answer::Head;
+use super::digest::Digests;
 use super::page::Look;
 use super::range::{self, Kept, Next, Validator};
 use super::spool::Spool;
@@ -27,6 +28,8 @@ pub struct Partial {
     pub(super) validator: Option<Validator>,
     pub(super) total: Option<u64>,
     pub(super) spool: Spool,
+    /// What the first answer promised of the whole.
+    pub(super) digests: Digests,
     /// The first bytes, as long as they may still turn out to be a page.
     pub(super) look: Option<Look>,
 }
@@ -68,7 +71,10 @@ impl Partial {
     pub(super) fn judge(&self, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
         let Some(validator) = &self.validator else { return Ok(Next::Whole) };
         let kept = Kept { received: self.received(), total: self.total, validator, path: self.here.path() };
-        range::judge(kept, status, headers)
+        match range::judge(kept, status, headers)? {
+            Next::Rest { .. } if self.digests.contradict(headers) => Err("a part of another whole, by its digest"),
+            next => Ok(next),
+        }
     }
 }
 
