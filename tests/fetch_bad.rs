@@ -242,6 +242,7 @@ fn options_that_cannot_be_are_refused_before_anything_is_sent() {
         "a header that cannot be chosen: Range"
     );
     assert_eq!(refused(|o| o.proxy = Some("http://me:secret@".into())), "not a proxy's URL: http://");
+    assert_eq!(refused(|o| o.limit_rate = Some(0)), "a rate at which nothing ever arrives: 0");
     assert_eq!(refused(|o| o.user_agent = Some("a\nb".into())), "a user agent with characters that no header may have");
 }
 

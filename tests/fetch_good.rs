@@ -212,6 +212,33 @@ async fn whoever_watches_is_told_of_every_byte() {
     }
 }
 
+/// The largest piece that was told, and all of them together.
+#[derive(Default)]
+struct Pieces(AtomicU64, AtomicU64);
+
+impl Transfer for Pieces {
+    fn expected(&self, _: u64) {}
+    fn advanced(&self, bytes: u64) {
+        self.0.fetch_max(bytes, Ordering::Relaxed);
+        self.1.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_lets_a_body_through_in_small_pieces_and_all_of_it() {
+    let data = noise(200_000);
+    let server = Server::with("/a", [Answer::ok(&data)]);
+    let mut options = options();
+    options.limit_rate = Some(3_200_000);
+    let client = Client::new(&options).expect("a client");
+    let pieces = Pieces::default();
+    let location = Location::parse(&server.url("/a")).expect("a URL");
+    let body = client.fetch(&location, Expect::Table, &pieces).await.expect("a body");
+    assert!(bytes(body) == data);
+    assert!(pieces.0.into_inner() <= 16 * 1024, "smooth");
+    assert_eq!(pieces.1.into_inner(), 200_000);
+}
+
 #[tokio::test]
 async fn a_fetch_that_is_dropped_stops_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");

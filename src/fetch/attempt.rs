@@ -11,6 +11,7 @@ use super::client::Inner;
 use super::digest::Digests;
 use super::page::Look;
 use super::range::{Next, Validator};
+use super::rate::Limit;
 use super::spool::Spool;
 use super::{Body, Expect, Partial, Transfer, fault, hop, tls};
 use crate::error::redact;
@@ -162,8 +163,7 @@ impl Inner {
                     }
                     partial.digests.update(&piece);
                     of_part.update(&piece);
-                    partial.spool.write(&piece).await?;
-                    watch.advanced(piece.len() as u64);
+                    self.take(&piece, &mut partial.spool, watch).await?;
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => {
@@ -184,6 +184,18 @@ impl Inner {
         }
         if partial.received() == 0 {
             return Err(Error::new(Kind::Empty, "the body is empty"));
+        }
+        Ok(())
+    }
+
+    /// Takes a piece in, as fast as it may come.
+    async fn take(&self, piece: &[u8], spool: &mut Spool, watch: &dyn Transfer) -> Result<()> {
+        for piece in piece.chunks(self.limit.as_ref().map_or(usize::MAX, Limit::piece)) {
+            if let Some(limit) = &self.limit {
+                limit.pass(piece.len()).await;
+            }
+            spool.write(piece).await?;
+            watch.advanced(piece.len() as u64);
         }
         Ok(())
     }

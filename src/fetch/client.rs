@@ -1,11 +1,13 @@
 //! What serves a whole run: connections, headers, and the memory for bodies.
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{ClientBuilder, NoProxy, Proxy, redirect};
 use url::{Host, Url};
 
+use super::rate::Limit;
 use super::spool::Room;
 use super::{Body, Expect, Options, Partial, Transfer, local, tls};
 use crate::error::redact;
@@ -45,6 +47,7 @@ pub(super) struct Inner {
     /// Whether there is any certificate authority to believe.
     pub(super) believes: bool,
     pub(super) room: Arc<Room>,
+    pub(super) limit: Option<Limit>,
 }
 
 impl Client {
@@ -52,7 +55,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Headers that no request may have, a proxy that is no URL, a file of certificates that is none.
+    /// Headers that no request may have, a proxy that is no URL, a file of certificates that is none, a rate of 0.
     pub fn new(options: &Options) -> Result<Self> {
         let headers = headers(options)?;
         let proxy = proxy(options)?;
@@ -64,6 +67,7 @@ impl Client {
             direct: OnceLock::new(),
             believes,
             room: Room::new(options),
+            limit: limit(options)?,
         })))
     }
 
@@ -155,6 +159,11 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
         None if options.proxy.is_some() => builder.no_proxy(),
         None => builder,
     }
+}
+
+fn limit(options: &Options) -> Result<Option<Limit>> {
+    let zero = || Error::usage("a rate at which nothing ever arrives: 0").hint("leave it out for no limit");
+    options.limit_rate.map(|rate| NonZeroU64::new(rate).map(Limit::new).ok_or_else(zero)).transpose()
 }
 
 fn proxy(options: &Options) -> Result<Option<Proxy>> {

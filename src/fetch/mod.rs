@@ -19,6 +19,7 @@
 //! | `page` | how an HTML page is told from data. Pure |
 //! | `fault` | what a failed transfer is called |
 //! | `spool` | memory, then a temporary file |
+//! | `rate` | one rate for all connections |
 //! | `body` | the verified bytes, read and sought |
 //! | `local` | files of this machine on the same road |
 //! | `tls` | which certificates are believed |
@@ -35,6 +36,7 @@ mod options;
 mod page;
 mod partial;
 mod range;
+mod rate;
 mod spool;
 mod tls;
 

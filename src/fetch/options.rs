@@ -22,6 +22,8 @@ pub struct Options {
     /// How long a transfer may stand still, before its answer or between two pieces of its body. 30 s. There is no
     /// limit for the whole: a slow transfer that goes on is left to go on.
     pub read_timeout: Duration,
+    /// The most bytes of bodies a second, on all connections of a client together. Without one: no limit.
+    pub limit_rate: Option<u64>,
     /// Headers for every request. Only those that tell nothing about the user go along to another host.
     pub headers: Vec<(String, String)>,
     /// How the program names itself. Without one: raudal and its version.
@@ -48,6 +50,7 @@ impl Default for Options {
         Self {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
+            limit_rate: None,
             headers: Vec::new(),
             user_agent: None,
             proxy: None,
@@ -67,6 +70,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("connect_timeout", &self.connect_timeout)
             .field("read_timeout", &self.read_timeout)
+            .field("limit_rate", &self.limit_rate)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("user_agent", &self.user_agent)
             .field("proxy", &self.proxy.as_deref().map(crate::error::redact))

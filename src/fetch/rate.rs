@@ -1,0 +1,134 @@
+//! One rate for all connections of a client together.
+//!
+//! Each piece of a body waits until the bytes before it, on whatever connection, have had their time. A connection
+//! waits with one small piece at a time, so that all have their turn; meanwhile it is not read, and TCP slows the
+//! sender down.
+
+use std::num::NonZeroU64;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How much time that was not used is made up for: timers are coarse (1 ms) and tasks are late, and a rate that
+/// forgave them nothing would not be reached. It is also the longest burst.
+const CREDIT: Duration = Duration::from_millis(50);
+/// Pieces a second, for smoothness: bars are drawn less often.
+const PIECES: u64 = 32;
+/// No piece is larger: what one read from a connection brings at first.
+const LARGEST: u64 = 16 * 1024;
+
+/// Who may pass when. Pure: the time is handed in.
+#[derive(Debug)]
+struct Bucket {
+    /// Bytes a second.
+    rate: NonZeroU64,
+    /// When everything that was let through has had its time.
+    free: Option<Instant>,
+}
+
+impl Bucket {
+    /// Takes so many bytes, and says when they may pass.
+    fn take(&mut self, bytes: u64, now: Instant) -> Instant {
+        let nanos = (u128::from(bytes) * 1_000_000_000).div_ceil(u128::from(self.rate.get()));
+        let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let earliest = now.checked_sub(CREDIT).unwrap_or(now);
+        // At first nothing is owed: the first burst is as bounded as any other.
+        let start = self.free.map_or(now, |free| free.max(earliest));
+        let until = start.checked_add(cost).unwrap_or(start);
+        self.free = Some(until);
+        until
+    }
+}
+
+/// The limit that connections share.
+#[derive(Debug)]
+pub(super) struct Limit {
+    bucket: Mutex<Bucket>,
+    piece: usize,
+}
+
+impl Limit {
+    /// So many bytes a second.
+    pub(super) fn new(rate: NonZeroU64) -> Self {
+        let piece = (rate.get() / PIECES).clamp(1, LARGEST) as usize;
+        Self { bucket: Mutex::new(Bucket { rate, free: None }), piece }
+    }
+
+    /// The most that passes at once.
+    pub(super) fn piece(&self) -> usize {
+        self.piece
+    }
+
+    /// Waits until so many bytes may pass.
+    pub(super) async fn pass(&self, bytes: usize) {
+        let now = Instant::now();
+        let until = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes as u64, now);
+        if until > now {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn rate(rate: u64) -> NonZeroU64 {
+        NonZeroU64::new(rate).expect("a rate")
+    }
+
+    #[test]
+    fn bytes_pass_when_those_before_them_have_had_their_time() {
+        let start = Instant::now() + Duration::from_secs(1000);
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut bucket = Bucket { rate: rate(1000), free: None };
+        assert_eq!(bucket.take(100, at(0)), at(100));
+        assert_eq!(bucket.take(50, at(0)), at(150), "another connection comes after the first");
+        assert_eq!(bucket.take(100, at(170)), at(250), "who is late is not made later");
+        assert_eq!(bucket.take(100, at(10_000)), at(10_050), "an idle time is not saved up");
+        assert_eq!(bucket.take(0, at(10_050)), at(10_050));
+        // A rate beyond any network, and a wait beyond any life.
+        assert_eq!(Bucket { rate: rate(u64::MAX), free: None }.take(1 << 20, at(0)), start + Duration::from_nanos(1));
+        assert!(Bucket { rate: rate(1), free: None }.take(u64::MAX, at(0)) > at(1_000_000));
+    }
+
+    #[test]
+    fn pieces_are_small_enough_to_be_smooth_and_never_nothing() {
+        let pieces = [1, 31, 32, 3200, 1 << 30].map(|bytes| Limit::new(rate(bytes)).piece());
+        assert_eq!(pieces, [1, 1, 1, 100, 16 * 1024]);
+    }
+
+    /// Virtual time: the clock leaps to the next sleeper.
+    #[tokio::test(start_paused = true)]
+    async fn connections_share_the_rate_evenly_whatever_their_number() {
+        for connections in [1, 3, 10] {
+            let limit = Arc::new(Limit::new(rate(100_000)));
+            let passed: Arc<Vec<AtomicUsize>> = Arc::new((0..connections).map(|_| AtomicUsize::new(0)).collect());
+            let start = Instant::now();
+            let tasks: Vec<_> = (0..connections)
+                .map(|number| {
+                    let (limit, passed) = (Arc::clone(&limit), Arc::clone(&passed));
+                    tokio::spawn(async move {
+                        loop {
+                            limit.pass(limit.piece()).await;
+                            passed[number].fetch_add(limit.piece(), Ordering::Relaxed);
+                        }
+                    })
+                })
+                .collect();
+            for second in 1..=10 {
+                tokio::time::sleep_until(start + Duration::from_secs(second)).await;
+                let each: Vec<usize> = passed.iter().map(|passed| passed.load(Ordering::Relaxed)).collect();
+                let all = each.iter().sum::<usize>();
+                let (most, due) = (limit.piece(), 100_000 * second as usize);
+                assert!(all <= due && due - all <= 2 * most, "after {second} s: {all}");
+                let spread = each.iter().max().expect("one") - each.iter().min().expect("one");
+                assert!(spread <= most, "{each:?}");
+            }
+            tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        }
+    }
+}
