@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// Which rooms may name a crate, outside of their tests.
-const OWNERS: [(&str, &[&str]); 9] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     // The origin writes the archives that everything else reads: one file of it packs them.
@@ -26,6 +26,9 @@ const OWNERS: [(&str, &[&str]); 9] = [
     ("indicatif", &["progress"]),
     // fetch tells the causes of a broken transfer apart by the error that reqwest wraps.
     ("hyper", &["origin", "fetch"]),
+    ("rusqlite", &["workload"]),
+    ("tokio_postgres", &["workload"]),
+    ("deadpool_postgres", &["workload"]),
     ("clap", &["cli", "main.rs"]),
 ];
 

@@ -3,6 +3,12 @@
 // The comments are what a user reads on a terminal: no backticks there.
 #![allow(clippy::doc_markdown)]
 
+mod compare;
+
+pub(crate) use compare::{
+    CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
+};
+
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use raudal::source::Edition;
@@ -57,7 +63,12 @@ A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash
     #[command(after_help = "\
 Examples:
   raudal compare iter -j 1,10 -r 3               on the embedded origin, with the latency of a real network
-  raudal compare iter -j 1,2,4,8,16 --latency 200ms --export-markdown levels.md")]
+  raudal compare mixed --pace 0.1                a file, an API, a database and a download, in a tenth of their times
+  raudal compare database -j 1,5,20              more jobs than connections gain nothing
+  raudal compare database --write                nor do they with the one writer of SQLite
+  raudal compare sleep -j 1,10,100               the ideal: what the toolkit itself costs
+
+raudal compare WORKLOAD --help says what can be chosen for each of them.")]
     Compare(CompareArgs),
     /// The embedded origin: synthetic ITER archives over HTTP
     #[command(after_help = "\
@@ -283,54 +294,6 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) origin: OriginArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CompareArgs {
-    /// What to run
-    #[arg(value_enum)]
-    pub(crate) workload: WorkloadArg,
-    /// The levels: how many jobs in flight
-    #[arg(short, long, value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = at_least_one, env = "RAUDAL_LEVELS")]
-    pub(crate) jobs: Vec<usize>,
-    /// Measured runs of each level
-    #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), env = "RAUDAL_RUNS")]
-    pub(crate) runs: u32,
-    /// Runs of each level before, which do not count
-    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000), env = "RAUDAL_WARMUP")]
-    pub(crate) warmup: u32,
-    /// Only these entities: codes and ranges, such as 01,09,14-16
-    #[arg(long, value_name = "LIST", env = "RAUDAL_ENTITIES")]
-    pub(crate) entities: Option<String>,
-    /// Which of INEGI's two editions
-    #[arg(long, value_enum, default_value_t = EditionArg::Microdatos, env = "RAUDAL_EDITION")]
-    pub(crate) edition: EditionArg,
-    /// Where from: a base URL, or `embedded` for the embedded origin
-    #[arg(long, value_name = "URL|embedded", default_value = "embedded", env = "RAUDAL_MIRROR")]
-    pub(crate) mirror: String,
-    /// Which rows: an expression over the columns; empty for all
-    #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE")]
-    pub(crate) filter: String,
-    /// Write the figures as JSON, each single run included
-    #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_JSON", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
-    pub(crate) export_json: Option<PathBuf>,
-    /// Write the figures as a Markdown table
-    #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_MARKDOWN", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
-    pub(crate) export_markdown: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) show: ShowArgs,
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
-    #[command(flatten)]
-    pub(crate) http: HttpArgs,
-    #[command(flatten)]
-    pub(crate) origin: OriginArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum WorkloadArg {
-    /// The 32 ITER archives → one table
-    Iter,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,63 +1,64 @@
 //! `raudal compare`: a workload at several levels.
 
-use super::args::{CompareArgs, WorkloadArg};
+use super::args::{CompareArgs, HttpArgs, LevelArgs, WorkloadArgs};
+use super::print;
 use super::session::{Session, check_folder};
-use super::table::entities;
-use super::{print, setup};
+use super::workloads;
 use raudal::compare::{self, Plan, Turn};
 use raudal::pool::Observer;
-use raudal::source::Edition;
-use raudal::table::Query;
-use raudal::workload::{Archives, Iter, Mirror};
-use raudal::{Kind, Result, origin};
+use raudal::workload::{Bound, Workload};
+use raudal::{Kind, Result};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the embedded origin is like in a comparison, unless it is said: a server some way off, that gives each
-/// connection its share. On the loopback interface as it is, there would be nothing to wait for, and so nothing that
-/// concurrency could buy.
-const LATENCY: Duration = Duration::from_millis(80);
-const BANDWIDTH_PER_CONNECTION: u64 = 8 << 20;
-
 pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
-    let WorkloadArg::Iter = args.workload;
-    let entities = entities(args.entities.as_deref())?;
-    let mut query = Query::new();
-    query.filter = setup::filter(&args.filter)?;
-    let options = setup::limits(&args.limits, query);
-    let mut mirror = setup::mirror(Some(&args.mirror), &args.origin)?;
-    let mut place = args.mirror.clone();
-    if let Mirror::Embedded(origin) = &mut mirror {
-        origin.latency = args.origin.latency.unwrap_or(LATENCY);
-        origin.bandwidth_per_connection = args.origin.bandwidth_per_connection.or(Some(BANDWIDTH_PER_CONNECTION));
-        place = describe(origin);
+    match args.workload {
+        WorkloadArgs::Iter(args) => workloads::iter(args).await,
+        WorkloadArgs::Mixed(args) => workloads::mixed(args).await,
+        WorkloadArgs::Database(args) => workloads::database(args).await,
+        WorkloadArgs::Files(args) => workloads::files(args).await,
+        WorkloadArgs::Requests(args) => workloads::requests(args).await,
+        WorkloadArgs::Sleep(args) => workloads::sleep(args).await,
     }
+}
+
+/// Opens a workload, compares its levels, closes it, and shows what came out.
+pub(super) async fn measure<W: Workload>(
+    args: &LevelArgs,
+    http: Option<&HttpArgs>,
+    about: &str,
+    open: impl Future<Output = Result<W>>,
+    close: impl AsyncFnOnce(W),
+) -> Result<u8> {
     for path in [&args.export_json, &args.export_markdown] {
         check_folder(path.as_deref())?;
     }
     let plan = Plan::new(args.jobs.iter().copied())?.runs(args.runs)?.warmup(args.warmup);
 
     let session = Session::begin(&args.show, None, false);
-    session.warn_of(&args.http);
-    session.progress.note(&format!("{} archives from {place}", entities.len()));
+    if let Some(http) = http {
+        session.warn_of(http);
+    }
+    session.progress.note(about);
     let token = session.signals.token().clone();
     let work = async {
-        let archives = Archives::open(&mirror, &entities, Edition::from(args.edition)).await?;
-        let workload = Iter::new(archives, setup::fetch_options(&args.http), options);
+        let workload = open.await?;
+        let bound = workload.bound();
         let done = compare::compare(&workload, &plan, &Watch(&session), token.clone()).await;
-        workload.close().await;
-        done
+        close(workload).await;
+        Ok((done?, bound))
     };
     let done = tokio::select! {
         biased;
         done = work => done,
-        // The comparison itself stops in good order; this is for the making of the archives.
+        // The comparison itself stops in good order; this is for the opening of the workload.
         () = async { token.cancelled().await; tokio::time::sleep(Duration::from_millis(900)).await } => {
             Err(raudal::Error::new(Kind::Cancelled, "cancelled"))
         }
     };
     session.progress.finish();
-    let comparison = match (done, session.signals.stop()) {
+    let (comparison, bound) = match (done, session.signals.stop()) {
         (Err(error), Some(stop)) if error.kind() == Kind::Cancelled => {
             session.progress.error(&format!("{}: nothing was compared", stop.words()));
             return Ok(stop.code());
@@ -70,16 +71,21 @@ pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
     if let Some(path) = &args.export_markdown {
         compare::export(path, &compare::to_markdown(&comparison))?;
     }
-    print(compare::render_text(&comparison).as_bytes())
+    let mut report = compare::render_text(&comparison);
+    if let Some(bound) = bound {
+        report += &explain(&bound, &plan);
+    }
+    print(report.as_bytes())
 }
 
-fn describe(origin: &origin::Options) -> String {
-    use raudal::units;
-    let per_connection = origin
-        .bandwidth_per_connection
-        .map_or(String::new(), |bytes| format!(", {} for each connection", units::rate(bytes as f64)));
-    let all = origin.bandwidth.map_or(String::new(), |bytes| format!(", {} in all", units::rate(bytes as f64)));
-    format!("the embedded origin: {} of latency{per_connection}{all}", units::duration(origin.latency))
+/// Why the levels beyond what the workload itself allows gained nothing.
+fn explain(bound: &Bound, plan: &Plan) -> String {
+    let mut text = String::new();
+    if let Some(most) = plan.levels().iter().copied().max().filter(|most| *most > bound.at_once) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\nnote: {most} jobs in flight, but at most {} at work: {}\n", bound.at_once, bound.why);
+    }
+    text
 }
 
 /// Shows each run as it goes, and says what it took.
@@ -92,5 +98,18 @@ impl compare::Watch for Watch<'_> {
 
     fn done(&self, turn: &Turn, wall: Duration) {
         self.0.progress.note(&format!("{turn}, {}", raudal::units::duration(wall)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_is_explained_only_where_a_level_goes_beyond_it() {
+        let bound = Bound { at_once: 5, why: "there are 5 connections".to_owned() };
+        let explained = |levels: [usize; 2]| explain(&bound, &Plan::new(levels).expect("a plan"));
+        assert_eq!(explained([1, 5]), "");
+        assert_eq!(explained([20, 1]), "\nnote: 20 jobs in flight, but at most 5 at work: there are 5 connections\n");
     }
 }

@@ -9,6 +9,7 @@ mod session;
 mod setup;
 mod signals;
 mod table;
+mod workloads;
 
 use args::{Cli, Command, ServeArgs};
 use clap::{CommandFactory, FromArgMatches};
@@ -40,7 +41,10 @@ pub(crate) fn main() -> ExitCode {
 /// The command line. The variables follow one rule, so the help says the rule and not each of them; it would also show
 /// what they are set to, which may be secret.
 fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|command| command.mut_args(|arg| arg.hide_env(true)))
+    fn hide(command: clap::Command) -> clap::Command {
+        command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(hide)
+    }
+    hide(Cli::command())
 }
 
 async fn run(given: Command) -> u8 {

@@ -10,6 +10,7 @@
 //! | `pack` | writes zip files |
 //! | `pace`, `body` | lets bodies go at the bandwidth of the link |
 //! | `stall` | gives up on a client that does not read |
+//! | `api` | a small API that answers with JSON |
 //! | `pages` | the index, and the page for a missing file |
 //! | `teams` | pages to scrape |
 //! | `stats` | what the origin counts |
@@ -18,13 +19,16 @@
 //!
 //! The 32 archives of either [edition](crate::source::Edition), found by the last segment of the path in any case of
 //! letters, and `tiny_<number>.zip` for any number: an archive of four rows, for runs over very many inputs. `/` lists
-//! them. `/teams/` is an index of invented teams, each with a page that holds a table, to be scraped. Anything else is
-//! answered **200 with an HTML page**, because INEGI's server does so.
+//! them. `/teams/` is an index of invented teams, each with a page that holds a table, to be scraped. `/api/<number>`
+//! answers with a few figures as JSON, for runs over many small calls; `/api/7?latency=50ms` makes the server think for
+//! so long, after the latency of the link. Anything else is answered **200 with an HTML page**, because INEGI's server
+//! does so.
 //!
 //! The archives say in their comment, and in the header `X-Raudal-Synthetic`, that they are synthetic. True to the
 //! real ones are their shape and, from the [catalogue](crate::source::Catalogue), the numbers of rows and of
 //! municipalities and the population; all other figures are made up.
 
+mod api;
 mod archives;
 mod body;
 mod pace;

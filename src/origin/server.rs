@@ -3,6 +3,7 @@
 //! A fault belongs between [`answer`] and the connection: an answer is a plain value there, and nothing of it has
 //! left yet. Faults of the connection itself belong beside [`Stall`].
 
+use super::api::Call;
 use super::archives::{Archive, Archives};
 use super::body::PacedBody;
 use super::pace::{Pacer, SharedBucket};
@@ -93,9 +94,11 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 /// One request: its answer, after the latency of the link.
 async fn handle(shared: &Shared, pacer: &Pacer, request: &Request<Incoming>) -> Response<PacedBody> {
     let in_flight = shared.counters.request();
+    let think = Call::of(request.uri()).and_then(|call| call.think).unwrap_or_default();
+    let pause = shared.latency.saturating_add(think);
     let latency = async {
-        if !shared.latency.is_zero() {
-            tokio::time::sleep(shared.latency).await;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
         }
     };
     let (answer, ()) = tokio::join!(answer(shared, request), latency);
@@ -114,6 +117,11 @@ impl Answer {
     fn page(html: impl Into<Bytes>) -> Self {
         let kind = HeaderValue::from_static("text/html; charset=utf-8");
         Self { status: StatusCode::OK, headers: vec![(header::CONTENT_TYPE, kind)], body: html.into() }
+    }
+
+    fn json((status, text): (StatusCode, String)) -> Self {
+        let kind = HeaderValue::from_static("application/json");
+        Self { status, headers: vec![(header::CONTENT_TYPE, kind)], body: text.into() }
     }
 
     fn plain(status: StatusCode, text: String) -> Self {
@@ -166,6 +174,9 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> 
         let mut refused = Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are allowed\n".to_owned());
         refused.headers.push((header::ALLOW, HeaderValue::from_static("GET, HEAD")));
         return Ok(refused);
+    }
+    if let Some(call) = Call::of(request.uri()) {
+        return Ok(Answer::json(call.answer(shared.archives.seed())));
     }
     Ok(match route(request.uri().path()) {
         Route::Index => Answer::page(pages::index()),

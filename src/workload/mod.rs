@@ -7,18 +7,34 @@
 //! | workload | real parts | what it shows |
 //! |---|---|---|
 //! | [`Iter`] | a mirror, or the embedded origin | the main job: archives → one table |
+//! | [`Database`] | SQLite, or a PostgreSQL server | a pool of connections; a single writer |
+//! | [`Files`] | the file system | written, synced, read back and checked |
+//! | [`Mixed`] | all of these | the four operations of an I/O-bound program |
+//! | [`Requests`] | the embedded origin | many small calls |
 //! | [`Sleep`] | none | the ideal, and the toolkit's own cost |
 //!
 //! All of them do their jobs through [`pool`](crate::pool), with named stages; all but `Iter` give each job's share of
 //! the result as a [`Part`], and keep what became of each job.
 
+// SQLite and PostgreSQL are names, and no code.
+#![allow(clippy::doc_markdown)]
+
+mod database;
+mod files;
 mod iter;
 mod latency;
+mod mixed;
+mod requests;
+mod scratch;
 mod sleep;
 mod work;
 
+pub use database::{Database, DatabaseOptions};
+pub use files::{Files, FilesOptions, SyncMode};
 pub use iter::{Archives, Iter, Mirror};
 pub use latency::Latency;
+pub use mixed::{Mixed, MixedOptions};
+pub use requests::{Requests, RequestsOptions};
 pub use sleep::Sleep;
 
 use crate::Result;

@@ -147,6 +147,7 @@ pub(super) mod tests {
         Work { jobs, observer, cancel, timeout: None }
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a pool's labels are made of references")]
     fn label(n: &u64) -> String {
         format!("job {n}")
     }

@@ -27,7 +27,7 @@ use crate::{Error, Result};
 use plan::{Locality, Municipality};
 use rng::Rng;
 use rows::Figures;
-pub(super) use tiny::tiny;
+pub(super) use tiny::{figure, tiny};
 
 /// The largest scale: beyond it, the locality numbers of the largest municipalities would need a fifth digit.
 pub(super) const MAX_SCALE: f64 = 6.0;

@@ -1,0 +1,249 @@
+//! `raudal compare`: its workloads, each with the options that belong to it.
+
+use super::{
+    EditionArg, FalseyValueParser, HttpArgs, ITER_WHERE, LimitArgs, OUTPUT, OriginArgs, ShowArgs, at_least_one,
+};
+use clap::{Args, Subcommand, ValueHint};
+use raudal::units::{parse_bytes, parse_duration};
+use raudal::workload::{Latency, SyncMode};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const LEVELS: &str = "Comparing";
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct CompareArgs {
+    #[command(subcommand)]
+    pub(crate) workload: WorkloadArgs,
+}
+
+// Made once in the life of the program: its size does not matter.
+#[allow(clippy::large_enum_variant)]
+#[derive(Debug, Subcommand)]
+#[command(subcommand_value_name = "WORKLOAD", subcommand_help_heading = "Workloads", disable_help_subcommand = true)]
+pub(crate) enum WorkloadArgs {
+    /// The 32 ITER archives → one table
+    #[command(after_help = "\
+Examples:
+  raudal compare iter -j 1,10 -r 3
+  raudal compare iter -j 1,2,4,8,16 --latency 200ms --export-markdown levels.md
+  raudal compare iter --entities 01-08 --scale 0.1   smaller and sooner done")]
+    Iter(IterWork),
+    /// The four operations of an I/O-bound program: a file, an API, a database, a download
+    #[command(after_help = "\
+Examples:
+  raudal compare mixed --pace 0.1                  in a tenth of their times
+  raudal compare mixed -j 1,2,4 -r 1 -w 0          10.2 s one after the other, 4.6 s all at once
+
+The work is real: 1 MiB is written, synced and read back; the embedded origin's API is called; SQLite is
+asked; a zip is downloaded over a slow link, unpacked and read. The server thinks, the query and the link
+last for the times given; what is left of the file's and the zip's is waited for.")]
+    Mixed(MixedWork),
+    /// Queries of a database over a pool of connections, or SQLite's single writer
+    #[command(after_help = "\
+Examples:
+  raudal compare database -j 1,5,20                more jobs than connections gain nothing
+  raudal compare database -j 1,10 --connections 10 --latency lognormal:50ms,0.5
+  raudal compare database --write                  concurrency gains nothing with one writer
+  RAUDAL_DATABASE=postgres://me:secret@host/name raudal compare database
+
+LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median, and the spread).
+SQLite holds its cursor open for the latency, PostgreSQL calls pg_sleep. Nothing is created on a server.
+What other users of the machine may see of a command line, its URL included, a variable keeps from them.")]
+    Database(DatabaseWork),
+    /// Files written, synced, read back and checked
+    #[command(after_help = "\
+Examples:
+  raudal compare files -j 1,4,16 --sync all
+  raudal compare files --sync none                 nothing to wait for, and little to gain
+  raudal compare files --files 16 --size 4MiB --temp-dir /mnt/disk")]
+    Files(FilesWork),
+    /// Small calls of the embedded origin's API, over connections that are kept
+    #[command(after_help = "\
+Examples:
+  raudal compare requests -j 1,10,40
+  raudal compare requests --requests 200 --latency uniform:10ms..90ms
+
+LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median, and the spread).")]
+    Requests(RequestsWork),
+    /// Sleeps and nothing else: the ideal, and the toolkit's own cost
+    #[command(after_help = "\
+Examples:
+  raudal compare sleep -j 1,10,40
+  raudal compare sleep --sleeps 10000 --latency 1ms -j 100,10000
+
+LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median, and the spread).")]
+    Sleep(SleepWork),
+}
+
+/// What every workload is compared by.
+#[derive(Debug, Args)]
+pub(crate) struct LevelArgs {
+    /// The levels: how many jobs in flight
+    #[arg(short, long, value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = at_least_one, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
+    pub(crate) jobs: Vec<usize>,
+    /// Measured runs of each level
+    #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), env = "RAUDAL_RUNS", help_heading = LEVELS)]
+    pub(crate) runs: u32,
+    /// Runs of each level before, which do not count
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000), env = "RAUDAL_WARMUP", help_heading = LEVELS)]
+    pub(crate) warmup: u32,
+    /// Write the figures as JSON, each single run included
+    #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_JSON", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) export_json: Option<PathBuf>,
+    /// Write the figures as a Markdown table
+    #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_MARKDOWN", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) export_markdown: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IterWork {
+    /// Only these entities: codes and ranges, such as 01,09,14-16
+    #[arg(long, value_name = "LIST", env = "RAUDAL_ENTITIES")]
+    pub(crate) entities: Option<String>,
+    /// Which of INEGI's two editions
+    #[arg(long, value_enum, default_value_t = EditionArg::Microdatos, env = "RAUDAL_EDITION")]
+    pub(crate) edition: EditionArg,
+    /// Where from: a base URL, or `embedded` for the embedded origin
+    #[arg(long, value_name = "URL|embedded", default_value = "embedded", env = "RAUDAL_MIRROR")]
+    pub(crate) mirror: String,
+    /// Which rows: an expression over the columns; empty for all
+    #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE")]
+    pub(crate) filter: String,
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
+    #[command(flatten)]
+    pub(crate) origin: OriginArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MixedWork {
+    /// Multiply all times by this: 0.1 for a tenth
+    #[arg(long, value_name = "X", default_value_t = 1.0, env = "RAUDAL_PACE")]
+    pub(crate) pace: f64,
+    /// What the file takes
+    #[arg(long, value_name = "TIME", default_value = "3.1s", value_parser = parse_duration, env = "RAUDAL_FILE_TIME")]
+    pub(crate) file_time: Duration,
+    /// What the call of the API takes
+    #[arg(long, value_name = "TIME", default_value = "0.28s", value_parser = parse_duration, env = "RAUDAL_API_TIME")]
+    pub(crate) api_time: Duration,
+    /// What the query of the database takes
+    #[arg(long, value_name = "TIME", default_value = "2.2s", value_parser = parse_duration, env = "RAUDAL_QUERY_TIME")]
+    pub(crate) query_time: Duration,
+    /// What the download of the zip takes, with unpacking
+    #[arg(long, value_name = "TIME", default_value = "4.6s", value_parser = parse_duration, env = "RAUDAL_ZIP_TIME")]
+    pub(crate) zip_time: Duration,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseWork {
+    /// How many queries
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = at_least_one, env = "RAUDAL_QUERIES")]
+    pub(crate) queries: usize,
+    #[command(flatten)]
+    pub(crate) latency: LatencyArgs,
+    /// Connections in the pool: so many queries run at once
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one, env = "RAUDAL_CONNECTIONS")]
+    pub(crate) connections: usize,
+    /// Write instead of reading: transactions that wait for SQLite's one writer
+    #[arg(long, env = "RAUDAL_WRITE", value_parser = FalseyValueParser::new())]
+    pub(crate) write: bool,
+    /// A PostgreSQL server: postgres://user:password@host:5432/name [default: SQLite, embedded]
+    #[arg(long, value_name = "URL", env = "RAUDAL_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) timeout: TimeoutArgs,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesWork {
+    /// How many files
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one, env = "RAUDAL_FILES")]
+    pub(crate) files: usize,
+    /// How large each is
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = parse_bytes, env = "RAUDAL_SIZE")]
+    pub(crate) size: u64,
+    /// How far each has to get: none (the system's memory), data (the disk) or all (its times, too)
+    #[arg(long, value_name = "HOW", default_value = "data", value_parser = sync_mode, env = "RAUDAL_SYNC")]
+    pub(crate) sync: SyncMode,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestsWork {
+    /// How many calls
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = at_least_one, env = "RAUDAL_REQUESTS")]
+    pub(crate) requests: usize,
+    #[command(flatten)]
+    pub(crate) latency: LatencyArgs,
+    #[command(flatten)]
+    pub(crate) timeout: TimeoutArgs,
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SleepWork {
+    /// How many sleeps
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = at_least_one, env = "RAUDAL_SLEEPS")]
+    pub(crate) sleeps: usize,
+    #[command(flatten)]
+    pub(crate) latency: LatencyArgs,
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LatencyArgs {
+    /// How long each takes: a time, uniform:FROM..TO or lognormal:MEDIAN,SPREAD
+    #[arg(long, value_name = "LATENCY", default_value = "50ms", value_parser = latency, env = "RAUDAL_LATENCY")]
+    pub(crate) latency: Latency,
+    /// Draw other latencies: the same seed gives the same ones, at every level and in every run
+    #[arg(long, value_name = "N", default_value_t = 0, env = "RAUDAL_SEED")]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TimeoutArgs {
+    /// Give up on a job that takes longer, waiting included
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "RAUDAL_TIMEOUT")]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// Where the temporary folder is made, which is removed at the end [default: the system's place]
+    #[arg(long, value_name = "DIR", env = "RAUDAL_TEMP_DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) temp_dir: Option<PathBuf>,
+}
+
+/// What clap shows of an error is its message alone: the cure comes along.
+fn with_hint(error: &raudal::Error) -> String {
+    error.hint_text().map_or(error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
+fn latency(text: &str) -> Result<Latency, String> {
+    text.parse().map_err(|error| with_hint(&error))
+}
+
+fn sync_mode(text: &str) -> Result<SyncMode, String> {
+    text.parse().map_err(|error| with_hint(&error))
+}

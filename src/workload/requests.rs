@@ -1,0 +1,156 @@
+//! Many small calls of an API: each waits for its answer, and hardly anything is moved.
+
+use super::work::{Work, digest};
+use super::{Latency, Run, Workload};
+use crate::fetch::{self, Client, Expect};
+use crate::origin::{self, Origin};
+use crate::pool::{Context, Observer};
+use crate::source::Location;
+use crate::{Error, Result};
+use futures::future::BoxFuture;
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How many calls are made, and how long the server thinks about each.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RequestsOptions {
+    /// So many calls. Default: 40.
+    pub requests: usize,
+    /// How long the server thinks. Default: 50 ms each.
+    pub latency: Latency,
+    /// Decides the latencies, and the figures in the answers.
+    pub seed: u64,
+    /// How long one call may take. Default: 30 s.
+    pub timeout: Duration,
+}
+
+impl Default for RequestsOptions {
+    fn default() -> Self {
+        Self { requests: 40, latency: Duration::from_millis(50).into(), seed: 0, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// N small calls of the embedded origin's API, over one client that keeps its connections.
+///
+/// The client lives as long as the workload: from the second run on, connections are there already, as in a program
+/// that calls an API all day. So there should be a warm-up run.
+#[derive(Debug)]
+pub struct Requests {
+    origin: Origin,
+    client: Client,
+    timeout: Duration,
+    calls: Vec<(usize, Location)>,
+}
+
+impl Requests {
+    /// Starts the origin and the client.
+    ///
+    /// # Errors
+    ///
+    /// No calls at all; no free port.
+    ///
+    /// ```
+    /// use raudal::workload::{Requests, RequestsOptions, Workload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> raudal::Result<()> {
+    /// let mut options = RequestsOptions::default();
+    /// options.latency = "lognormal:2ms,0.5".parse()?;
+    /// let requests = Requests::open(&options).await?;
+    /// assert_eq!(requests.name(), "requests");
+    /// requests.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn open(options: &RequestsOptions) -> Result<Self> {
+        if options.requests == 0 {
+            return Err(Error::usage("there is nothing to compare in so many calls: 0").hint("ask for 1 at least"));
+        }
+        let origin = Origin::start(origin::Options { seed: options.seed, ..origin::Options::default() }).await?;
+        let client = Client::new(&fetch::Options { read_timeout: options.timeout, ..fetch::Options::default() })?;
+        let base = origin.url();
+        let calls = options.latency.draws(options.requests, options.seed).into_iter().enumerate();
+        let calls: Result<Vec<_>> = calls.map(|(n, think)| Ok((n, call(&base, n, think)?))).collect();
+        Ok(Self { client, timeout: options.timeout, calls: calls?, origin })
+    }
+
+    /// Ends it, with the origin.
+    pub async fn close(self) {
+        self.origin.shutdown().await;
+    }
+}
+
+/// The address of a call, over which the server thinks for so long.
+pub(super) fn call(base: &str, number: usize, think: Duration) -> Result<Location> {
+    Location::parse(&format!("{base}api/{number}?latency={}ns", think.as_nanos()))
+}
+
+/// One call: the digest of its answer.
+pub(super) async fn answer(client: &Client, cx: &Context, location: &Location) -> Result<String> {
+    cx.stage("fetch");
+    let body = client.fetch(location, Expect::Any, &()).await?;
+    cx.advance(body.len(), 1);
+    let mut bytes = Vec::new();
+    // A few bytes, which are in memory: no thread is held up.
+    body.into_reader().read_to_end(&mut bytes).map_err(|error| Error::io("cannot read the answer", error))?;
+    Ok(digest(bytes))
+}
+
+impl Workload for Requests {
+    fn name(&self) -> &'static str {
+        "requests"
+    }
+
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+        let work = Work { jobs, observer, cancel, timeout: Some(self.timeout) };
+        let client = self.client.clone();
+        Box::pin(work.run(
+            self.calls.clone(),
+            |(n, _)| format!("request {n}"),
+            move |cx, (_, location)| {
+                let client = client.clone();
+                async move { answer(&client, &cx, &location).await }
+            },
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::work::tests::{run, stages};
+    use super::*;
+    use crate::Kind;
+
+    fn options(latency: &str) -> RequestsOptions {
+        RequestsOptions { requests: 12, latency: latency.parse().unwrap(), ..RequestsOptions::default() }
+    }
+
+    #[tokio::test]
+    async fn calls_give_the_same_at_every_level_over_connections_that_are_kept() {
+        let requests = Requests::open(&options("uniform:0ms..2ms")).await.unwrap();
+        let (one, four) = (run(&requests, 1).await.unwrap(), run(&requests, 4).await.unwrap());
+        assert_eq!((&one.digest, &one.parts, one.rows), (&four.digest, &four.parts, 12));
+        assert_eq!((stages(&one), four.report.items), (vec![vec!["fetch"]; 12], 12));
+        let stats = requests.origin.stats();
+        assert!(stats.requests == 24 && stats.connections <= 5, "{stats:?}");
+        requests.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_call_that_takes_too_long_is_named() {
+        let slow = RequestsOptions { timeout: Duration::from_millis(5), ..options("1h") };
+        let requests = Requests::open(&slow).await.unwrap();
+        let error = run(&requests, 2).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        assert!(error.to_string().starts_with("request 0: ") || error.to_string().contains("/api/"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn no_calls_at_all_is_a_usage_error() {
+        let none = RequestsOptions { requests: 0, ..RequestsOptions::default() };
+        assert_eq!(Requests::open(&none).await.unwrap_err().kind(), Kind::Usage);
+    }
+}

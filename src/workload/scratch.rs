@@ -1,0 +1,64 @@
+//! A temporary folder of one's own, which goes when its owner goes.
+
+use crate::{Error, Result};
+use std::io;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A new folder in `parent`, or else where the system keeps temporary files.
+pub(super) fn folder(parent: Option<&Path>) -> Result<TempDir> {
+    let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
+    tempfile::Builder::new()
+        .prefix("raudal-")
+        .tempdir_in(&parent)
+        .map_err(|error| failed("cannot make a temporary folder in", &parent, error))
+}
+
+/// An error of the local disk, with what may cure it.
+pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
+    use io::ErrorKind::{FileTooLarge, NotADirectory, NotFound, PermissionDenied, QuotaExceeded, StorageFull};
+    let hint = match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            Some("free some space, or name a folder that has more with --temp-dir")
+        }
+        NotADirectory | NotFound | PermissionDenied => Some("name a folder that you may write to with --temp-dir"),
+        _ => None,
+    };
+    let error = Error::io(format!("{what}: {}", crate::error::printable(&path.display().to_string())), error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    #[test]
+    fn a_folder_goes_with_its_owner() {
+        let parent = folder(None).unwrap();
+        let inner = folder(Some(parent.path())).unwrap();
+        let path = inner.path().to_owned();
+        assert!(path.is_dir() && path.starts_with(parent.path()));
+        drop(inner);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_none_is_named_with_a_cure() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for parent in [file.path(), Path::new("/no/such/folder")] {
+            let error = folder(Some(parent)).unwrap_err();
+            assert_eq!((error.kind(), error.hint_text().is_some()), (Kind::Io, true), "{error}");
+            assert!(error.to_string().ends_with(&parent.display().to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_has_its_own_cure() {
+        let error = failed("cannot write", Path::new("/full"), io::ErrorKind::StorageFull.into());
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("free some space")));
+    }
+}
