@@ -4,7 +4,7 @@ use super::args::{CompareArgs, HttpArgs, LevelArgs, WorkloadArgs};
 use super::print;
 use super::session::{Session, check_folder};
 use super::workloads;
-use raudal::compare::{self, Plan, Turn};
+use raudal::compare::{self, Comparison, Plan, Turn};
 use raudal::pool::Observer;
 use raudal::workload::{Bound, Workload};
 use raudal::{Kind, Result};
@@ -31,10 +31,14 @@ pub(super) async fn measure<W: Workload>(
     open: impl Future<Output = Result<W>>,
     close: impl AsyncFnOnce(W),
 ) -> Result<u8> {
-    for path in [&args.export_json, &args.export_markdown] {
+    for path in [&args.export_json, &args.export_markdown, &args.export_csv, &args.timeline, &args.trace] {
         check_folder(path.as_deref())?;
     }
-    let plan = Plan::new(args.jobs.iter().copied())?.runs(args.runs)?.warmup(args.warmup);
+    let plan = Plan::new(args.jobs.iter().copied())?.warmup(args.warmup);
+    let plan = match args.min_runs {
+        Some(least) => plan.min_runs(least)?,
+        None => plan.runs(args.runs)?,
+    };
 
     let session = Session::begin(&args.show, None, false);
     if let Some(http) = http {
@@ -65,17 +69,41 @@ pub(super) async fn measure<W: Workload>(
         }
         (done, _) => done?,
     };
-    if let Some(path) = &args.export_json {
-        compare::export(path, &compare::to_json(&comparison)?)?;
-    }
-    if let Some(path) = &args.export_markdown {
-        compare::export(path, &compare::to_markdown(&comparison))?;
-    }
+    export(args, &comparison)?;
     let mut report = compare::render_text(&comparison);
+    report += &timeline(&comparison);
     if let Some(bound) = bound {
         report += &explain(&bound, &plan);
     }
     print(report.as_bytes())
+}
+
+/// Writes the files that were asked for.
+fn export(args: &LevelArgs, comparison: &Comparison) -> Result<()> {
+    if let Some(path) = &args.export_json {
+        compare::export(path, &compare::to_json(comparison)?)?;
+    }
+    if let Some(path) = &args.export_markdown {
+        compare::export(path, &compare::to_markdown(comparison))?;
+    }
+    if let Some(path) = &args.export_csv {
+        compare::export(path, &compare::to_csv(comparison))?;
+    }
+    if let Some(path) = &args.timeline {
+        compare::export(path, &compare::to_html(comparison))?;
+    }
+    if let Some(path) = &args.trace {
+        compare::export(path, &compare::to_trace(comparison)?)?;
+    }
+    Ok(())
+}
+
+/// Who ran when, for a terminal; a file or a pipe has the figures alone, and --timeline draws the rest.
+fn timeline(comparison: &Comparison) -> String {
+    match terminal_size::terminal_size_of(std::io::stdout()) {
+        Some((width, _)) => format!("\n{}", compare::render_timeline(comparison, usize::from(width.0))),
+        None => String::new(),
+    }
 }
 
 /// Why the levels beyond what the workload itself allows gained nothing.

@@ -86,6 +86,9 @@ pub(crate) struct LevelArgs {
     /// Measured runs of each level
     #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), env = "RAUDAL_RUNS", help_heading = LEVELS)]
     pub(crate) runs: u32,
+    /// Measured runs of each level at least, and more while the means are unsure
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), conflicts_with = "runs", env = "RAUDAL_MIN_RUNS", help_heading = LEVELS)]
+    pub(crate) min_runs: Option<u32>,
     /// Runs of each level before, which do not count
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000), env = "RAUDAL_WARMUP", help_heading = LEVELS)]
     pub(crate) warmup: u32,
@@ -95,6 +98,15 @@ pub(crate) struct LevelArgs {
     /// Write the figures as a Markdown table
     #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_MARKDOWN", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) export_markdown: Option<PathBuf>,
+    /// Write the figures as CSV, a row for each single run
+    #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_CSV", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) export_csv: Option<PathBuf>,
+    /// Write a page that shows who ran when at each level, with the figures
+    #[arg(long, visible_alias = "export-html", value_name = "FILE.html", env = "RAUDAL_TIMELINE", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) timeline: Option<PathBuf>,
+    /// Write a trace that Perfetto and Chrome's tracing page show
+    #[arg(long, value_name = "FILE.json", env = "RAUDAL_TRACE", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) trace: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
 }
