@@ -30,11 +30,14 @@ impl Observer for Bytes {
 
 /// What a run over these answers ends in: its summary, its table, and the bytes that a bar would show.
 async fn run(server: &Server, paths: &[&str]) -> (Summary, String, u64) {
+    run_with(server, paths, Options::default()).await
+}
+
+async fn run_with(server: &Server, paths: &[&str], mut options: Options) -> (Summary, String, u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("out.csv");
     let client = Client::new(&fetch::Options::default()).expect("a client");
     let bytes = Arc::new(Bytes::default());
-    let mut options = Options::default();
     options.backoff = Backoff::default().first(std::time::Duration::ZERO);
     options.observer = Arc::clone(&bytes) as Arc<dyn Observer>;
     let inputs: Vec<Input> =
@@ -78,4 +81,16 @@ async fn an_archive_that_proves_damaged_is_fetched_from_its_beginning() {
     let (summary, table, _) = run(&server, &["/a.zip"]).await;
     assert_eq!((summary.succeeded, table.as_str()), (1, "a,b\n1,2\n"));
     assert_eq!(ranges(&server, "/a.zip"), [None, Some("bytes=60-".into()), None]);
+}
+
+#[tokio::test]
+async fn what_is_tried_again_can_be_chosen() {
+    let zip = common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
+    for (list, status, succeeded) in [("404", 404, 1), ("404", 503, 0), ("5xx,!503", 503, 0), ("5xx,!503", 501, 1)] {
+        let server = Server::with("/a.zip", [Answer::status(status, "oh"), Answer::ok(&zip)]);
+        let mut options = Options::default();
+        options.retry_on = list.parse().expect(list);
+        let (summary, ..) = run_with(&server, &["/a.zip"], options).await;
+        assert_eq!(summary.succeeded, succeeded, "{list} {status}");
+    }
 }

@@ -154,7 +154,12 @@ mod tests {
         assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(wait("-1"), None);
+        // A server whose clock is wrong, or ours: the caller's cap decides.
+        assert_eq!(wait("Fri, 31 Dec 9999 23:59:59 GMT").map(|wait| wait.as_secs() / 86_400 / 365), Some(8010));
+        assert_eq!(wait("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
+        for nothing in ["-1", "+1", "1.5", "", " ", "Sun, 06 Nov 1994", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(wait(nothing), None, "{nothing}");
+        }
         assert_eq!(wait("soon"), None);
     }
 

@@ -20,6 +20,7 @@
 //! | `fault` | what a failed transfer is called |
 //! | `spool` | memory, then a temporary file |
 //! | `rate` | one rate for all connections |
+//! | `retry_on` | which failures are worth another try. Pure |
 //! | `body` | the verified bytes, read and sought |
 //! | `local` | files of this machine on the same road |
 //! | `tls` | which certificates are believed |
@@ -37,6 +38,7 @@ mod page;
 mod partial;
 mod range;
 mod rate;
+mod retry_on;
 mod spool;
 mod tls;
 
@@ -45,6 +47,7 @@ pub use body::{Body, BodyReader};
 pub use client::Client;
 pub use options::Options;
 pub use partial::Partial;
+pub use retry_on::RetryOn;
 
 /// What the bytes are wanted for, and so what may not come in their place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -85,9 +85,10 @@ where
 
 fn pool(options: &Options, partials: Arc<Partials>) -> Result<Pool<Input, Error>> {
     let longest = options.retry_after_max;
+    let retry_on = options.retry_on.clone();
     // Here `.reset_on_progress(true)`, once the pool has it: an attempt counts the bytes it was left with its own.
     let mut retry = Retry::new(options.backoff)
-        .when(Error::is_transient)
+        .when(move |error| retry_on.matches(error))
         .pause_key(move |error: &Error| error.wait().map(|wait| wait.min(longest)));
     if let Some(max) = options.retry_max_time {
         retry = retry.max_elapsed(max);

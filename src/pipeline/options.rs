@@ -1,5 +1,6 @@
 //! How a run goes about it.
 
+use crate::fetch::RetryOn;
 use crate::pool::{Backoff, NoObserver, Observer};
 use crate::table::Query;
 use std::fmt;
@@ -25,6 +26,8 @@ pub struct Options {
     pub per_host: usize,
     /// The waits between the attempts of one input. Default: three retries.
     pub backoff: Backoff,
+    /// Which failures are tried again. Default: those that another try may cure.
+    pub retry_on: RetryOn,
     /// Begin no further attempt later than this after the first. Default: no limit.
     pub retry_max_time: Option<Duration>,
     /// The longest `Retry-After` that is honoured; one that asks for more is cut to this. Default: 120 s.
@@ -47,6 +50,7 @@ impl Default for Options {
             jobs: 8,
             per_host: 8,
             backoff: Backoff::default(),
+            retry_on: RetryOn::default(),
             retry_max_time: None,
             retry_after_max: Duration::from_secs(120),
             stop_after: None,
@@ -64,6 +68,7 @@ impl fmt::Debug for Options {
             .field("jobs", &self.jobs)
             .field("per_host", &self.per_host)
             .field("backoff", &self.backoff)
+            .field("retry_on", &self.retry_on)
             .field("decoders", &self.decoders)
             .finish_non_exhaustive()
     }
