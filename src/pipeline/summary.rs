@@ -56,7 +56,7 @@ pub(super) fn failure(error: JobError<Error>, input: &Input) -> Option<Error> {
     let error = match error {
         JobError::Cancelled => return None,
         JobError::Failed(error) => error,
-        error @ JobError::TimedOut(_) => Error::new(Kind::Timeout, error.to_string()),
+        error @ (JobError::TimedOut(_) | JobError::DeadlinePassed(_)) => Error::new(Kind::Timeout, error.to_string()),
         error @ JobError::Panicked(_) => {
             Error::new(Kind::Internal, error.to_string()).hint("this is a fault of raudal: please report it")
         }

@@ -1,62 +1,21 @@
-//! The one builder: limits, keys, retries, time-outs, cancellation, observation.
+//! The one builder: limits, keys, rates, retries, time-outs, cancellation, observation.
 
-use super::context::Context;
-use super::driver::Driver;
-use super::error::JobError;
 use super::event::{NoObserver, Observer};
+use super::rate::Rates;
 use super::retry::Retry;
-use super::run::{Completed, Run};
+use super::settings::Settings;
 use crate::{Error, Result};
-use futures::{Stream, StreamExt, stream};
-use std::fmt::{self, Display};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-
-type Of<I, R> = Box<dyn Fn(&I) -> R + Send + Sync>;
-
-/// What a pool was built with.
-pub(super) struct Settings<I, E> {
-    pub(super) jobs: usize,
-    pub(super) per_key: usize,
-    pub(super) key: Option<Of<I, Option<String>>>,
-    pub(super) label: Option<Of<I, String>>,
-    pub(super) retry: Retry<E>,
-    pub(super) attempt_timeout: Option<Duration>,
-    pub(super) stop_after: Option<u64>,
-    pub(super) observer: Arc<dyn Observer>,
-    pub(super) cancel: CancellationToken,
-    describe: Option<Of<E, String>>,
-    kind: Option<Of<E, &'static str>>,
-    buffer: usize,
-}
-
-impl<I, E: Display> Settings<I, E> {
-    /// What went wrong, on one line.
-    pub(super) fn describe(&self, error: &JobError<E>) -> String {
-        match (&self.describe, error) {
-            (Some(describe), JobError::Failed(error)) => describe(error),
-            _ => error.to_string(),
-        }
-    }
-
-    /// The kind of a failure, as one word.
-    pub(super) fn kind_of(&self, error: &JobError<E>) -> &'static str {
-        match (error, &self.kind) {
-            (JobError::Failed(error), Some(kind)) => kind(error),
-            (JobError::Failed(_), None) => "failed",
-            (JobError::TimedOut(_), _) => "timeout",
-            (JobError::Panicked(_), _) => "panic",
-            (JobError::Cancelled, _) => "cancelled",
-        }
-    }
-}
 
 /// Builds a [`Pool`]. Begin with [`Pool::builder`].
 pub struct Builder<I, E> {
     settings: Settings<I, E>,
     buffer: Option<usize>,
+    rate: Option<f64>,
+    rate_per_key: Option<f64>,
 }
 
 impl<I, E> fmt::Debug for Builder<I, E> {
@@ -78,7 +37,60 @@ impl<I, E> Builder<I, E> {
     #[must_use]
     pub fn per_key(mut self, limit: usize, key: impl Fn(&I) -> Option<String> + Send + Sync + 'static) -> Self {
         self.settings.per_key = limit;
+        self.key(key)
+    }
+
+    /// What jobs may share without a limit on how many are in flight: the key of [`rate_per_key`](Self::rate_per_key)
+    /// and of [`Retry::pause_key`].
+    #[must_use]
+    pub fn key(mut self, key: impl Fn(&I) -> Option<String> + Send + Sync + 'static) -> Self {
         self.settings.key = Some(Box::new(key));
+        self
+    }
+
+    /// Lets at most so many attempts begin a second, from 0.000001 to 1,000,000. Default: no limit.
+    ///
+    /// In any stretch of *t* seconds at most `per_second` · *t* + *b* begin, where the burst *b* is what comes due in
+    /// 50 ms, at least 1: below 20 a second attempts are evenly spaced. Retries count. A job that waits for the rate
+    /// holds no slot. All runs of the pool share the rate: a second run has no second burst.
+    ///
+    /// ```
+    /// use raudal::pool::Pool;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> raudal::Result<()> {
+    /// let pool = Pool::builder().rate(5.0).build()?;
+    /// let report = pool.for_each(0..11, |_cx, _| async { Ok::<_, raudal::Error>(()) }).await;
+    /// assert_eq!(report.wall, Duration::from_secs(2), "the first at once, the others 200 ms apart");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn rate(mut self, per_second: f64) -> Self {
+        self.rate = Some(per_second);
+        self
+    }
+
+    /// Lets at most so many attempts of each [key](Self::key) begin a second, with the burst of [`rate`](Self::rate).
+    /// A key that waits for its rate holds back no other.
+    ///
+    /// ```
+    /// use raudal::pool::Pool;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> raudal::Result<()> {
+    /// let pool = Pool::builder().key(|host: &&str| Some((*host).to_owned())).rate_per_key(1.0).build()?;
+    /// let hosts = ["a.example", "a.example", "a.example", "b.example"];
+    /// let report = pool.for_each(hosts, |_cx, _| async { Ok::<_, raudal::Error>(()) }).await;
+    /// assert_eq!(report.wall, Duration::from_secs(2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn rate_per_key(mut self, per_second: f64) -> Self {
+        self.rate_per_key = Some(per_second);
         self
     }
 
@@ -103,6 +115,32 @@ impl<I, E> Builder<I, E> {
         self
     }
 
+    /// Ends a job that is not done so long after its first attempt began: all attempts, and all waits between them,
+    /// count. No further attempt begins later; where the wait for it would pass the deadline, the job fails at once,
+    /// with the error of its last attempt. Default: no limit.
+    ///
+    /// A job that is held back (by its key, the rate, or for want of a slot) between two attempts learns when its turn
+    /// comes that its deadline has passed.
+    ///
+    /// ```
+    /// use raudal::pool::{JobError, Pool};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> raudal::Result<()> {
+    /// let minute = Duration::from_secs(60);
+    /// let pool = Pool::builder().deadline(minute).build()?;
+    /// let results = pool.map([()], |_cx, ()| std::future::pending::<Result<(), String>>()).await;
+    /// assert_eq!(results, [Err(JobError::DeadlinePassed(minute))]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.settings.deadline = Some(limit);
+        self
+    }
+
     /// Cancels the run once this many jobs have failed for good; 1 stops at the first. Default: never.
     #[must_use]
     pub fn stop_after(mut self, failures: u64) -> Self {
@@ -114,6 +152,34 @@ impl<I, E> Builder<I, E> {
     #[must_use]
     pub fn cancel(mut self, token: CancellationToken) -> Self {
         self.settings.cancel = token;
+        self
+    }
+
+    /// Drains every run of this pool when it is cancelled: see [`Run::drain`](super::Run::drain).
+    ///
+    /// ```
+    /// use raudal::pool::Pool;
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> raudal::Result<()> {
+    /// let (soon, now) = (CancellationToken::new(), CancellationToken::new());
+    /// let pool = Pool::builder().jobs(2).drain(soon.clone()).cancel(now).build()?;
+    /// // As if the first Ctrl-C came while the first two jobs run; the second one would be `now.cancel()`.
+    /// let report = pool
+    ///     .for_each(0.., move |_cx, _: u64| {
+    ///         soon.cancel();
+    ///         async { Ok::<_, raudal::Error>(tokio::time::sleep(std::time::Duration::from_secs(1)).await) }
+    ///     })
+    ///     .await;
+    /// assert!(report.stopped);
+    /// assert!(report.succeeded >= 1 && report.failed == 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn drain(mut self, token: CancellationToken) -> Self {
+        self.settings.drain = token;
         self
     }
 
@@ -151,7 +217,8 @@ impl<I, E> Builder<I, E> {
     ///
     /// # Errors
     ///
-    /// A usage error if a limit is 0: nothing could ever run.
+    /// A usage error if a limit or a rate is 0, if a rate is not a number that can be paced, or if there is a rate for
+    /// each key and no [key](Self::key): nothing could ever run, or not as was asked.
     ///
     /// ```
     /// use raudal::pool::Pool;
@@ -169,6 +236,10 @@ impl<I, E> Builder<I, E> {
         if self.settings.stop_after == Some(0) {
             return Err(zero("the number of failures to stop after"));
         }
+        if self.rate_per_key.is_some() && self.settings.key.is_none() {
+            return Err(Error::usage("a rate for each key needs a key").hint("call `key` or `per_key` as well"));
+        }
+        self.settings.rates = Rates::new(self.rate, self.rate_per_key)?;
         self.settings.buffer = self.buffer.unwrap_or_else(|| self.settings.jobs.saturating_mul(3).clamp(16, 1024));
         Ok(Pool(Arc::new(self.settings)))
     }
@@ -177,7 +248,11 @@ impl<I, E> Builder<I, E> {
 /// Runs async jobs, bounded, retried, timed, cancellable, observed.
 ///
 /// A pool holds limits and policies, not tasks; each run has tasks of its own and ends with all of them ended.
-pub struct Pool<I, E>(Arc<Settings<I, E>>);
+///
+/// Slots are a run's: two runs of one pool side by side have twice the jobs in flight, and a job may start a run of its
+/// own pool without ever waiting for itself. Single jobs that are to share slots are given to one
+/// [`Spawner`](super::Spawner). The [rate](Builder::rate) is the pool's: it protects the other side.
+pub struct Pool<I, E>(pub(super) Arc<Settings<I, E>>);
 
 impl<I, E> Clone for Pool<I, E> {
     fn clone(&self) -> Self {
@@ -204,118 +279,21 @@ impl<I, E> Pool<I, E> {
                 per_key: usize::MAX,
                 key: None,
                 label: None,
+                rates: Rates::default(),
                 retry: Retry::default(),
                 attempt_timeout: None,
+                deadline: None,
                 stop_after: None,
                 observer: Arc::new(NoObserver),
                 cancel: CancellationToken::new(),
+                drain: CancellationToken::new(),
                 describe: None,
                 kind: None,
                 buffer: 0,
             },
             buffer: None,
+            rate: None,
+            rate_per_key: None,
         }
-    }
-}
-
-impl<I, E> Pool<I, E>
-where
-    I: Clone + Send + 'static,
-    E: Display + Send + 'static,
-{
-    /// Starts a run: `job` is called for each input, as slots come free.
-    ///
-    /// The input is pulled lazily, so it may be endless. Jobs are tasks of the runtime: they go on while the results
-    /// wait to be taken, as far as [`Builder::buffer`] allows.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    ///
-    /// ```
-    /// use raudal::pool::Pool;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
-    /// let pool = Pool::builder().jobs(4).build()?;
-    /// let mut run = pool.run(0..100_u64, |_cx, n| async move {
-    ///     if n % 10 == 7 { Err(format!("unlucky: {n}")) } else { Ok(n * n) }
-    /// });
-    /// let mut sum = 0;
-    /// while let Some(done) = run.next().await {
-    ///     sum += done.result.unwrap_or(0);
-    /// }
-    /// let report = run.finish().await;
-    /// assert_eq!((report.succeeded, report.failed), (90, 10));
-    /// assert!(report.peak_in_flight <= 4);
-    /// # assert!(sum > 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn run<In, T, F, Fut>(&self, inputs: In, job: F) -> Run<T, E>
-    where
-        In: IntoIterator<Item = I>,
-        In::IntoIter: Send + 'static,
-        T: Send + 'static,
-        F: Fn(Context, I) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        self.run_stream(stream::iter(inputs), job)
-    }
-
-    /// Like [`run`](Self::run), over a stream of inputs.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    pub fn run_stream<In, T, F, Fut>(&self, inputs: In, job: F) -> Run<T, E>
-    where
-        In: Stream<Item = I> + Send + 'static,
-        T: Send + 'static,
-        F: Fn(Context, I) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let (results, completed) = mpsc::unbounded_channel();
-        let room = Arc::new(Semaphore::new(self.0.jobs.saturating_add(self.0.buffer).min(Semaphore::MAX_PERMITS)));
-        let cancel = self.0.cancel.child_token();
-        let driver = Driver {
-            settings: Arc::clone(&self.0),
-            job: Arc::new(job),
-            results,
-            room: Arc::clone(&room),
-            cancel: cancel.clone(),
-        };
-        Run::new(completed, room, cancel, tokio::spawn(driver.drive(inputs)))
-    }
-
-    /// Runs all jobs and returns their results in the order of the input.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    ///
-    /// ```
-    /// use raudal::pool::{JobError, Pool};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
-    /// let pool = Pool::builder().jobs(2).build()?;
-    /// let results = pool
-    ///     .map(["7", "x"], |_cx, text| async move { text.parse::<u32>() })
-    ///     .await;
-    /// assert_eq!(results[0], Ok(7));
-    /// assert!(matches!(results[1], Err(JobError::Failed(_))));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn map<In, T, F, Fut>(&self, inputs: In, job: F) -> Vec<Result<T, JobError<E>>>
-    where
-        In: IntoIterator<Item = I>,
-        In::IntoIter: Send + 'static,
-        T: Send + 'static,
-        F: Fn(Context, I) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        self.run(inputs, job).ordered().map(|done: Completed<T, E>| done.result).collect().await
     }
 }

@@ -33,19 +33,26 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone)]
 pub struct Context(Arc<Shared>);
 
+/// What every attempt of a run shares.
+pub(super) struct RunShared {
+    pub(super) started: Instant,
+    pub(super) cancel: CancellationToken,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
 struct Shared {
     job: u64,
     attempt: u32,
-    run_started: Instant,
-    run: CancellationToken,
-    observer: Arc<dyn Observer>,
+    run: Arc<RunShared>,
+    /// A job that can be aborted alone has a token of its own.
+    cancel: Option<CancellationToken>,
     bytes: AtomicU64,
     items: AtomicU64,
     /// The stages that were entered, and when. The last one is still open.
     stages: Mutex<Vec<(&'static str, Instant)>>,
     /// Made only for jobs that ask for them: a job that does nothing must cost next to nothing.
     token: OnceLock<CancellationToken>,
-    blocking: OnceLock<TaskTracker>,
+    elsewhere: OnceLock<TaskTracker>,
 }
 
 impl fmt::Debug for Context {
@@ -55,24 +62,17 @@ impl fmt::Debug for Context {
 }
 
 impl Context {
-    pub(super) fn new(
-        job: u64,
-        attempt: u32,
-        run_started: Instant,
-        run: CancellationToken,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
+    pub(super) fn new(job: u64, attempt: u32, run: Arc<RunShared>, cancel: Option<CancellationToken>) -> Self {
         Self(Arc::new(Shared {
             job,
             attempt,
-            run_started,
             run,
-            observer,
+            cancel,
             bytes: AtomicU64::new(0),
             items: AtomicU64::new(0),
             stages: Mutex::default(),
             token: OnceLock::new(),
-            blocking: OnceLock::new(),
+            elsewhere: OnceLock::new(),
         }))
     }
 
@@ -89,25 +89,35 @@ impl Context {
     /// Cancelled when this attempt must end: the run was cancelled, or the attempt ran out of time. The attempt's
     /// future is dropped then; the token is for what the future started elsewhere.
     pub fn token(&self) -> &CancellationToken {
-        self.0.token.get_or_init(|| self.0.run.child_token())
+        self.0.token.get_or_init(|| self.cancelled_by().child_token())
+    }
+
+    /// What ends the job from outside: its own token, or the run's.
+    pub(super) fn cancelled_by(&self) -> &CancellationToken {
+        self.0.cancel.as_ref().unwrap_or(&self.0.run.cancel)
+    }
+
+    /// Those tasks and threads that the attempt awaits before it is over.
+    pub(super) fn elsewhere(&self) -> &TaskTracker {
+        self.0.elsewhere.get_or_init(TaskTracker::new)
     }
 
     /// Enters a named stage and leaves the one before.
     pub fn stage(&self, stage: &'static str) {
         self.0.stages.lock().unwrap_or_else(PoisonError::into_inner).push((stage, Instant::now()));
-        self.0.observer.observe(&Event::Stage { job: self.0.job, stage });
+        self.0.run.observer.observe(&Event::Stage { job: self.0.job, stage });
     }
 
     /// Says how many bytes this attempt will move in all.
     pub fn expect_bytes(&self, bytes: u64) {
-        self.0.observer.observe(&Event::Expected { job: self.0.job, bytes });
+        self.0.run.observer.observe(&Event::Expected { job: self.0.job, bytes });
     }
 
     /// Says that the attempt moved on by so many bytes and items.
     pub fn advance(&self, bytes: u64, items: u64) {
         self.0.bytes.fetch_add(bytes, Relaxed);
         self.0.items.fetch_add(items, Relaxed);
-        self.0.observer.observe(&Event::Advanced { job: self.0.job, bytes, items });
+        self.0.run.observer.observe(&Event::Advanced { job: self.0.job, bytes, items });
     }
 
     /// Runs a closure that blocks on a thread for such work, and returns what it returns.
@@ -120,7 +130,7 @@ impl Context {
     ///
     /// If the closure panics, with its panic.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        match self.0.blocking.get_or_init(TaskTracker::new).spawn_blocking(work).await {
+        match self.elsewhere().spawn_blocking(work).await {
             Ok(value) => value,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -140,22 +150,26 @@ impl Context {
         if let Some(token) = self.0.token.get() {
             token.cancel();
         }
-        if let Some(blocking) = self.0.blocking.get() {
-            blocking.close();
-            blocking.wait().await;
+        if let Some(elsewhere) = self.0.elsewhere.get() {
+            elsewhere.close();
+            elsewhere.wait().await;
         }
     }
 
     /// The stages of this attempt as spans that end where the next begins, the last one now.
-    pub(super) fn spans(&self, now: Instant) -> impl Iterator<Item = StageSpan> {
+    pub(super) fn spans(&self) -> Vec<StageSpan> {
         let stages = std::mem::take(&mut *self.0.stages.lock().unwrap_or_else(PoisonError::into_inner));
-        let ends: Vec<Instant> = stages.iter().skip(1).map(|s| s.1).chain([now]).collect();
-        let (run, attempt) = (self.0.run_started, self.0.attempt);
-        stages.into_iter().zip(ends).map(move |((stage, start), end)| StageSpan {
+        if stages.is_empty() {
+            return Vec::new();
+        }
+        let ends: Vec<Instant> = stages.iter().skip(1).map(|s| s.1).chain([Instant::now()]).collect();
+        let (run, attempt) = (self.0.run.started, self.0.attempt);
+        let span = |((stage, start), end): ((&'static str, Instant), Instant)| StageSpan {
             stage,
             attempt,
             start: start.saturating_duration_since(run),
             end: end.saturating_duration_since(run),
-        })
+        };
+        stages.into_iter().zip(ends).map(span).collect()
     }
 }

@@ -1,29 +1,36 @@
-//! The task that owns a run: pulls inputs as slots come free, starts jobs, retries them, and awaits every one.
+//! The task that owns a run: pulls inputs as slots come free, starts attempts, retries them, and awaits every one.
 
-use super::builder::Settings;
-use super::context::Context;
-use super::error::{JobError, panic_message};
+use super::attempt::{Ended, Limit, attempt};
+use super::context::{Context, RunShared};
+use super::error::JobError;
 use super::event::Event;
+use super::histogram::Histogram;
 use super::queue::{Queue, Waiting};
 use super::report::{JobReport, Outcome, RunReport, StageSpan};
+use super::room::Room;
 use super::run::Completed;
+use super::settings::Settings;
+use super::spawn::Ticket;
 use futures::{FutureExt, Stream, StreamExt};
 use std::fmt::Display;
-use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A job that was pulled from the input, between its attempts.
-struct Pending<I> {
+/// How many endings are looked at before the freed slots are filled again.
+const BATCH: usize = 64;
+
+/// A job that was pulled from the input.
+struct Pending<I, T, E> {
     job: u64,
     input: I,
     label: String,
     key: Option<Arc<str>>,
+    /// Whoever waits for this job alone.
+    ticket: Option<Ticket<T, E>>,
     attempts: u32,
     delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
     pulled: Instant,
@@ -33,39 +40,43 @@ struct Pending<I> {
     stages: Vec<StageSpan>,
 }
 
-impl<I> Waiting for Pending<I> {
+impl<I, T, E> Waiting for Pending<I, T, E> {
     fn key(&self) -> Option<&Arc<str>> {
         self.key.as_ref()
     }
-}
-
-/// An attempt that is over.
-struct Ended<I, T, E> {
-    pending: Pending<I>,
-    result: Result<T, JobError<E>>,
 }
 
 pub(super) struct Driver<I, T, E, F> {
     pub(super) settings: Arc<Settings<I, E>>,
     pub(super) job: Arc<F>,
     pub(super) results: mpsc::UnboundedSender<Completed<T, E>>,
-    /// A permit for each job that is pulled; the consumer gives it back when it takes the result.
-    pub(super) room: Arc<Semaphore>,
+    pub(super) room: Arc<Room>,
     pub(super) cancel: CancellationToken,
+    pub(super) drain: CancellationToken,
 }
 
 /// The state of a run under way.
 struct State<I, T, E> {
-    queue: Queue<Pending<I>>,
-    running: JoinSet<Ended<I, T, E>>,
+    run: Arc<RunShared>,
     started: Instant,
+    queue: Queue<Pending<I, T, E>>,
+    /// A job whose turn it is and whom the rate makes wait until then.
+    held: Option<(Pending<I, T, E>, Instant)>,
+    /// The jobs in flight, each at its place, and the places that are free.
+    flying: Vec<Option<Pending<I, T, E>>>,
+    free: Vec<usize>,
+    running: usize,
+    ended: mpsc::UnboundedSender<Ended<T, E>>,
     pulled: u64,
     report: RunReport,
+    queued_times: Histogram,
+    running_times: Histogram,
 }
 
 /// Why the driver stopped starting jobs.
 enum Idle {
     Full,
+    Rate,
     NoRoom,
     NoInput,
     Done,
@@ -79,110 +90,161 @@ where
     F: Fn(Context, I) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
-    pub(super) async fn drive(self, inputs: impl Stream<Item = I> + Send + 'static) -> RunReport {
+    pub(super) async fn drive(
+        self,
+        inputs: impl Stream<Item = (I, Option<Ticket<T, E>>)> + Send + 'static,
+    ) -> RunReport {
         let total = match inputs.size_hint() {
             (low, Some(high)) if low == high => Some(low as u64),
             _ => None,
         };
-        let jobs = self.settings.jobs;
-        self.settings.observer.observe(&Event::RunStarted { total, jobs });
-        let mut state = State {
-            queue: Queue::new(self.settings.per_key),
-            running: JoinSet::new(),
-            started: Instant::now(),
-            pulled: 0,
-            report: RunReport { jobs, ..RunReport::default() },
-        };
+        let (sender, mut endings) = mpsc::unbounded_channel();
+        let mut state = self.begin(sender, total);
+        // Should an input or an observer panic in here, what runs is told to end.
+        let _told = self.cancel.clone().drop_guard();
         let mut inputs = Box::pin(inputs);
-        let (mut has_room, mut input_over) = (false, false);
+        let mut input_over = false;
+        let mut batch = Vec::with_capacity(BATCH);
+        // Once for the run, not once a turn: each would enter and leave the token's list of waiters.
+        let mut closing = pin!(async {
+            tokio::select! { () = self.cancel.cancelled() => {}, () = self.drain.cancelled() => {} }
+        });
         loop {
-            while let Some(ended) = state.running.try_join_next() {
-                self.ended(&mut state, ended);
-            }
-            if self.cancel.is_cancelled() {
+            let idle = self.start_all(&mut state, inputs.as_mut(), &mut input_over);
+            if input_over && state.running == 0 && state.is_idle() {
                 break;
             }
-            let idle = self.start_all(&mut state, inputs.as_mut(), &mut has_room, &mut input_over);
-            if input_over && state.running.is_empty() && state.queue.is_empty() {
-                break;
-            }
-            let wake = state.queue.next_wake();
+            let wake = match idle {
+                // Whose time has come must wait for a slot: to be woken for it would be to spin.
+                Idle::Full => None,
+                Idle::Rate => state.held.as_ref().map(|held| held.1),
+                _ => state.queue.next_wake(),
+            };
             tokio::select! {
                 biased;
-                () = self.cancel.cancelled() => {}
-                Some(ended) = state.running.join_next() => self.ended(&mut state, ended),
-                permit = self.room.acquire(), if matches!(idle, Idle::NoRoom) => {
-                    // Never closed while the driver runs.
-                    if let Ok(permit) = permit {
-                        permit.forget();
-                        has_room = true;
+                () = &mut closing => break,
+                _ = endings.recv_many(&mut batch, BATCH), if state.running > 0 => {
+                    for ended in batch.drain(..) {
+                        self.ended(&mut state, ended);
+                    }
+                    // The last of them may have stopped the run.
+                    if self.is_closing() {
+                        break;
                     }
                 }
+                () = self.room.wait(state.pulled), if matches!(idle, Idle::NoRoom) => {}
                 input = inputs.next(), if matches!(idle, Idle::NoInput) => match input {
-                    Some(input) => {
-                        has_room = false;
-                        self.pull(&mut state, input);
-                    }
+                    Some(input) => self.pull(&mut state, input),
                     None => input_over = true,
                 },
                 () = sleep_until(wake), if wake.is_some() => {}
             }
         }
-        // Either all is done, or the run was cancelled: nothing begins any more, and what runs is awaited.
-        for pending in state.queue.drain() {
+        // Either all is done, or the run is closing: nothing begins any more, and what runs is awaited.
+        for pending in state.queue.drain().into_iter().chain(state.held.take().map(|held| held.0)) {
             self.finish(&mut state, pending, Err(JobError::Cancelled));
         }
-        while let Some(ended) = state.running.join_next().await {
+        while state.running > 0 {
+            // The sender is in the state, so the channel is open.
+            let Some(ended) = endings.recv().await else { break };
             self.ended(&mut state, ended);
         }
-        state.report.stopped = !input_over || state.report.cancelled > 0;
-        state.report.wall = state.started.elapsed();
-        self.settings.observer.observe(&Event::RunFinished { report: &state.report });
-        state.report
+        self.end(state, input_over)
     }
 
-    /// Starts jobs until no slot, no room, or no input is left.
+    fn begin(&self, ended: mpsc::UnboundedSender<Ended<T, E>>, total: Option<u64>) -> State<I, T, E> {
+        let jobs = self.settings.jobs;
+        self.settings.observer.observe(&Event::RunStarted { total, jobs });
+        let started = Instant::now();
+        let observer = Arc::clone(&self.settings.observer);
+        State {
+            run: Arc::new(RunShared { started: started.into_std(), cancel: self.cancel.clone(), observer }),
+            started,
+            queue: Queue::new(self.settings.per_key),
+            held: None,
+            flying: Vec::new(),
+            free: Vec::new(),
+            running: 0,
+            ended,
+            pulled: 0,
+            report: RunReport { jobs, ..RunReport::default() },
+            queued_times: Histogram::default(),
+            running_times: Histogram::default(),
+        }
+    }
+
+    fn end(&self, state: State<I, T, E>, input_over: bool) -> RunReport {
+        let report = RunReport {
+            stopped: !input_over || state.report.cancelled > 0,
+            wall: state.started.elapsed(),
+            queued: state.queued_times.percentiles(),
+            running: state.running_times.percentiles(),
+            ..state.report
+        };
+        self.settings.observer.observe(&Event::RunFinished { report: &report });
+        report
+    }
+
+    fn is_closing(&self) -> bool {
+        self.cancel.is_cancelled() || self.drain.is_cancelled()
+    }
+
+    /// Starts jobs until no slot, no room, or no input is left, or the rate says to wait.
     fn start_all(
         &self,
         state: &mut State<I, T, E>,
-        mut inputs: Pin<&mut (impl Stream<Item = I> + Send)>,
-        has_room: &mut bool,
+        mut inputs: Pin<&mut (impl Stream<Item = (I, Option<Ticket<T, E>>)> + Send)>,
         input_over: &mut bool,
     ) -> Idle {
-        while state.running.len() < self.settings.jobs {
-            if let Some(pending) = state.queue.pop() {
+        while state.running < self.settings.jobs {
+            if let Some(pending) = self.next_ready(state) {
                 self.start(state, pending);
-                continue;
-            }
-            if *input_over {
+            } else if state.held.is_some() {
+                return Idle::Rate;
+            } else if *input_over {
                 return Idle::Done;
-            }
-            if !*has_room {
-                match self.room.try_acquire() {
-                    Ok(permit) => permit.forget(),
-                    Err(_) => return Idle::NoRoom,
+            } else if !self.room.has_room(state.pulled) {
+                return Idle::NoRoom;
+            } else {
+                match inputs.next().now_or_never() {
+                    Some(Some(input)) => self.pull(state, input),
+                    Some(None) => *input_over = true,
+                    None => return Idle::NoInput,
                 }
-                *has_room = true;
-            }
-            match inputs.next().now_or_never() {
-                Some(Some(input)) => {
-                    *has_room = false;
-                    self.pull(state, input);
-                }
-                Some(None) => *input_over = true,
-                None => return Idle::NoInput,
             }
         }
         Idle::Full
     }
 
-    fn pull(&self, state: &mut State<I, T, E>, input: I) {
+    /// The job whose turn it is, if the rates let it begin now.
+    fn next_ready(&self, state: &mut State<I, T, E>) -> Option<Pending<I, T, E>> {
+        let pending = match state.held.take() {
+            Some((pending, _)) => pending,
+            None => loop {
+                let pending = state.queue.pop()?;
+                match pending.key.as_ref().map_or(Ok(()), |key| self.settings.rates.check_key(key)) {
+                    Ok(()) => break pending,
+                    Err(until) => state.queue.put_back(pending, until),
+                }
+            },
+        };
+        match self.settings.rates.check() {
+            Ok(()) => Some(pending),
+            Err(until) => {
+                state.held = Some((pending, until));
+                None
+            }
+        }
+    }
+
+    fn pull(&self, state: &mut State<I, T, E>, (input, ticket): (I, Option<Ticket<T, E>>)) {
         let settings = &self.settings;
         state.queue.push(Pending {
             job: state.pulled,
             label: settings.label.as_ref().map(|label| label(&input)).unwrap_or_default(),
             key: settings.key.as_ref().and_then(|key| key(&input)).map(Arc::from),
             input,
+            ticket,
             attempts: 0,
             delays: None,
             pulled: Instant::now(),
@@ -194,56 +256,34 @@ where
         state.pulled += 1;
     }
 
-    fn start(&self, state: &mut State<I, T, E>, mut pending: Pending<I>) {
+    fn start(&self, state: &mut State<I, T, E>, mut pending: Pending<I, T, E>) {
+        if pending.ticket.as_ref().is_some_and(|ticket| !ticket.begin()) {
+            state.queue.ended(pending.key.as_ref());
+            return self.finish(state, pending, Err(JobError::Cancelled));
+        }
+        let now = Instant::now();
+        let since = now - *pending.started.get_or_insert(now);
+        if let Some(limit) = self.settings.deadline.filter(|limit| pending.attempts > 0 && since >= *limit) {
+            state.queue.ended(pending.key.as_ref());
+            return self.finish(state, pending, Err(JobError::DeadlinePassed(limit)));
+        }
         pending.attempts += 1;
-        let (job, attempt) = (pending.job, pending.attempts);
-        let started = Instant::now();
-        pending.started.get_or_insert(started);
-        self.settings.observer.observe(&Event::AttemptStarted { job, label: &pending.label, attempt });
-        let context = Context::new(
-            job,
-            attempt,
-            state.started.into_std(),
-            self.cancel.clone(),
-            Arc::clone(&self.settings.observer),
-        );
-        let (work, cancel, limit) = (Arc::clone(&self.job), self.cancel.clone(), self.settings.attempt_timeout);
-        state.running.spawn(async move {
-            let input = pending.input.clone();
-            let given = context.clone();
-            let attempt = async {
-                // The call is inside, so that a panic before the first await is caught as well.
-                let run = AssertUnwindSafe(async move { work(given, input).await }).catch_unwind();
-                let result = match limit {
-                    None => run.await,
-                    Some(limit) => match tokio::time::timeout(limit, run).await {
-                        Ok(result) => result,
-                        Err(_) => return Err(JobError::TimedOut(limit)),
-                    },
-                };
-                match result {
-                    Ok(result) => result.map_err(JobError::Failed),
-                    Err(panic) => Err(JobError::Panicked(panic_message(&*panic))),
-                }
-            };
-            let result = tokio::select! {
-                biased;
-                // First, so that a job which is done at once never touches the token's list of waiters.
-                result = attempt => result,
-                () = cancel.cancelled() => Err(JobError::Cancelled),
-            };
-            context.end().await;
-            pending.running += started.elapsed();
-            pending.advanced = context.advanced();
-            pending.stages.extend(context.spans(std::time::Instant::now()));
-            Ended { pending, result }
-        });
-        state.report.peak_in_flight = state.report.peak_in_flight.max(state.running.len());
+        let (job, number) = (pending.job, pending.attempts);
+        self.settings.observer.observe(&Event::AttemptStarted { job, label: &pending.label, attempt: number });
+        let token = pending.ticket.as_ref().map(Ticket::token);
+        let context = Context::new(job, number, Arc::clone(&state.run), token);
+        let limit = Limit::of(self.settings.attempt_timeout, self.settings.deadline, since);
+        let (work, input, ended) = (Arc::clone(&self.job), pending.input.clone(), state.ended.clone());
+        let place = state.take_off(pending);
+        tokio::spawn(attempt(place, context, now, limit, move |context| work(context, input), ended));
     }
 
-    fn ended(&self, state: &mut State<I, T, E>, ended: Result<Ended<I, T, E>, tokio::task::JoinError>) {
-        // Jobs catch their panics, so a join fails only while the runtime shuts down.
-        let Ok(Ended { mut pending, result }) = ended else { return };
+    fn ended(&self, state: &mut State<I, T, E>, ended: Ended<T, E>) {
+        let Ended { place, result, running, advanced, stages } = ended;
+        let Some(mut pending) = state.land(place) else { return };
+        pending.running += running;
+        pending.advanced = advanced;
+        pending.stages.extend(stages);
         state.queue.ended(pending.key.as_ref());
         let error = match &result {
             Ok(_) | Err(JobError::Cancelled) => return self.finish(state, pending, result),
@@ -256,13 +296,7 @@ where
             state.queue.pause(key, now + pause);
             self.settings.observer.observe(&Event::KeyPaused { key, pause });
         }
-        let retry_in = if self.cancel.is_cancelled() || matches!(error, JobError::Panicked(_)) {
-            None
-        } else {
-            let elapsed = pending.started.map_or(Duration::ZERO, |started| now - started);
-            let delays = pending.delays.get_or_insert_with(|| self.settings.retry.delays());
-            self.settings.retry.next(error.failure(), &mut **delays, elapsed)
-        };
+        let retry_in = self.retry_in(&mut pending, error, now);
         self.settings.observer.observe(&Event::AttemptFailed {
             job: pending.job,
             label: &pending.label,
@@ -278,7 +312,25 @@ where
         }
     }
 
-    fn finish(&self, state: &mut State<I, T, E>, pending: Pending<I>, result: Result<T, JobError<E>>) {
+    /// The wait before the next attempt, if there is to be one.
+    fn retry_in(&self, pending: &mut Pending<I, T, E>, error: &JobError<E>, now: Instant) -> Option<Duration> {
+        let retry = &self.settings.retry;
+        if matches!(error, JobError::Panicked(_) | JobError::DeadlinePassed(_))
+            || self.is_closing()
+            || pending.ticket.as_ref().is_some_and(|ticket| !ticket.pause())
+        {
+            return None;
+        }
+        if retry.resets(pending.advanced) {
+            pending.delays = None;
+        }
+        let since = pending.started.map_or(Duration::ZERO, |started| now - started);
+        let delays = pending.delays.get_or_insert_with(|| retry.delays());
+        let wait = retry.next(error.failure(), &mut **delays, since)?;
+        self.settings.deadline.is_none_or(|limit| since + wait < limit).then_some(wait)
+    }
+
+    fn finish(&self, state: &mut State<I, T, E>, pending: Pending<I, T, E>, result: Result<T, JobError<E>>) {
         let (outcome, failure) = match &result {
             Ok(_) => (Outcome::Succeeded, None),
             Err(JobError::Cancelled) => (Outcome::Cancelled, None),
@@ -299,13 +351,49 @@ where
             error: failure.map(|error| self.settings.describe(error)),
             stages: pending.stages,
         };
-        state.report.count(&report);
+        state.count(&report);
         self.settings.observer.observe(&Event::JobFinished { report: &report });
         if self.settings.stop_after.is_some_and(|most| state.report.failed >= most) {
             self.cancel.cancel();
         }
-        // Nobody listens any more when the run was dropped.
-        let _ = self.results.send(Completed { job: report.job, result, report });
+        match pending.ticket {
+            Some(ticket) => ticket.deliver(result),
+            // Nobody listens any more when the run was dropped.
+            None => drop(self.results.send(Completed { job: report.job, result, report })),
+        }
+    }
+}
+
+impl<I, T, E> State<I, T, E> {
+    /// Whether no job waits.
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.held.is_none()
+    }
+
+    /// Gives a job a place among those in flight.
+    fn take_off(&mut self, pending: Pending<I, T, E>) -> usize {
+        self.running += 1;
+        self.report.peak_in_flight = self.report.peak_in_flight.max(self.running);
+        if let Some(place) = self.free.pop() {
+            self.flying[place] = Some(pending);
+            return place;
+        }
+        self.flying.push(Some(pending));
+        self.flying.len() - 1
+    }
+
+    fn land(&mut self, place: usize) -> Option<Pending<I, T, E>> {
+        self.running -= 1;
+        self.free.push(place);
+        self.flying[place].take()
+    }
+
+    fn count(&mut self, job: &JobReport) {
+        self.report.count(job);
+        if job.attempts > 0 {
+            self.queued_times.add(job.queued);
+            self.running_times.add(job.running);
+        }
     }
 }
 

@@ -4,6 +4,26 @@ use std::fmt;
 use std::time::Duration;
 
 /// Why a job has no value.
+///
+/// ```
+/// use raudal::pool::{JobError, Pool};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> raudal::Result<()> {
+/// let pool = Pool::builder().attempt_timeout(Duration::from_secs(1)).build()?;
+/// let results = pool
+///     .map([0, 9], |_cx, seconds| async move {
+///         tokio::time::sleep(Duration::from_secs(seconds)).await;
+///         if seconds == 0 { Err("too early") } else { Ok(()) }
+///     })
+///     .await;
+/// assert_eq!(results[0], Err(JobError::Failed("too early")));
+/// assert_eq!(results[1], Err(JobError::TimedOut(Duration::from_secs(1))));
+/// assert_eq!(results[0].as_ref().unwrap_err().failure(), Some(&"too early"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobError<E> {
@@ -11,6 +31,8 @@ pub enum JobError<E> {
     Failed(E),
     /// Its last attempt took longer than this.
     TimedOut(Duration),
+    /// It was not done when this much time had passed since its first attempt began, all attempts and waits counted.
+    DeadlinePassed(Duration),
     /// It panicked with this message.
     Panicked(String),
     /// It was stopped, or never begun, because the run ended first.
@@ -32,6 +54,7 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
         match self {
             Self::Failed(error) => error.fmt(f),
             Self::TimedOut(limit) => write!(f, "the attempt took longer than its limit: {limit:?}"),
+            Self::DeadlinePassed(limit) => write!(f, "the job took longer than its deadline allows: {limit:?}"),
             Self::Panicked(message) => write!(f, "the job panicked: {message}"),
             Self::Cancelled => f.write_str("cancelled"),
         }

@@ -39,20 +39,31 @@
 //!   prevented is [`JobError::Cancelled`].
 //! - When the run is over, nothing of it is running: tasks and blocking work are awaited.
 
+mod attempt;
 mod builder;
+mod command;
 mod context;
 mod driver;
 mod error;
 mod event;
+mod histogram;
 mod queue;
+mod rate;
 mod report;
 mod retry;
+mod room;
 mod run;
+mod runs;
+mod settings;
+mod spawn;
 
 pub use builder::{Builder, Pool};
+pub use command::{CommandError, CommandOutput};
 pub use context::Context;
 pub use error::JobError;
 pub use event::{Event, NoObserver, Observer};
+pub use histogram::Percentiles;
 pub use report::{JobReport, Outcome, RunReport, StageSpan};
 pub use retry::{Backoff, Retry};
 pub use run::{Completed, Run};
+pub use spawn::{Handle, Spawner, StillRunning};

@@ -101,6 +101,18 @@ impl<W: Waiting> Queue<W> {
         }
     }
 
+    /// Takes back a job that `pop` gave and that may not begin before `until`, and holds back its key until then.
+    pub(super) fn put_back(&mut self, job: W, until: Instant) {
+        if let Some(key) = job.key().cloned() {
+            self.pause(&key, until);
+            if let Some(state) = self.keys.get_mut(&key) {
+                state.running -= 1;
+            }
+        }
+        self.len += 1;
+        self.admit(job, true);
+    }
+
     /// Says that a running job of this key has ended.
     pub(super) fn ended(&mut self, key: Option<&Arc<str>>) {
         if let Some(key) = key
@@ -258,6 +270,20 @@ mod tests {
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(all(&mut queue), [0]);
         assert_eq!(queue.next_wake(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_is_put_back_goes_first_once_its_key_may_go_on() {
+        let mut queue = Queue::new(2);
+        for n in 0..3 {
+            queue.push(job(n, "a"));
+        }
+        let first = queue.pop().unwrap();
+        queue.put_back(first, Instant::now() + Duration::from_secs(1));
+        assert_eq!(all(&mut queue), [0; 0]);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(all(&mut queue), [0, 1], "and counts as running only now");
+        assert!(!queue.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! What became of a job, and of a run.
 
+use super::histogram::Percentiles;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,6 +96,11 @@ pub struct RunReport {
     /// The sum of all jobs' running times: what one after the other would have cost, had each taken as long.
     #[serde(serialize_with = "seconds")]
     pub job_time: Duration,
+    /// How long jobs were held ready before their first attempt began: by their key, by the rate, by a pause. `None`
+    /// if no job began.
+    pub queued: Option<Percentiles>,
+    /// The jobs' running times, each the sum of its attempts. `None` if no job began.
+    pub running: Option<Percentiles>,
     /// Bytes moved by attempts that succeeded.
     pub bytes: u64,
     /// Items done by attempts that succeeded.
@@ -137,6 +143,6 @@ impl RunReport {
     }
 }
 
-fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }

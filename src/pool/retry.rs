@@ -74,6 +74,7 @@ impl Backoff {
     }
 }
 
+type Delays = Box<dyn Iterator<Item = Duration> + Send>;
 type Predicate<E> = Arc<dyn Fn(&E) -> bool + Send + Sync>;
 type Pause<E> = Arc<dyn Fn(&E) -> Option<Duration> + Send + Sync>;
 type Adjust<E> = Arc<dyn Fn(&E, Duration) -> Option<Duration> + Send + Sync>;
@@ -93,21 +94,23 @@ type Adjust<E> = Arc<dyn Fn(&E, Duration) -> Option<Duration> + Send + Sync>;
 /// # let _ = retry;
 /// ```
 pub struct Retry<E> {
-    backoff: Backoff,
+    delays: Arc<dyn Fn() -> Delays + Send + Sync>,
     when: Predicate<E>,
     adjust: Adjust<E>,
     pause: Pause<E>,
     max_elapsed: Option<Duration>,
+    reset_on_progress: bool,
 }
 
 impl<E> Clone for Retry<E> {
     fn clone(&self) -> Self {
         Self {
-            backoff: self.backoff,
+            delays: Arc::clone(&self.delays),
             when: Arc::clone(&self.when),
             adjust: Arc::clone(&self.adjust),
             pause: Arc::clone(&self.pause),
             max_elapsed: self.max_elapsed,
+            reset_on_progress: self.reset_on_progress,
         }
     }
 }
@@ -115,8 +118,8 @@ impl<E> Clone for Retry<E> {
 impl<E> fmt::Debug for Retry<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry")
-            .field("backoff", &self.backoff)
             .field("max_elapsed", &self.max_elapsed)
+            .field("reset_on_progress", &self.reset_on_progress)
             .finish_non_exhaustive()
     }
 }
@@ -131,12 +134,35 @@ impl<E> Default for Retry<E> {
 impl<E> Retry<E> {
     /// Tries every failure again after these waits.
     pub fn new(backoff: Backoff) -> Self {
+        Self::with_delays(move || backoff.delays())
+    }
+
+    /// Tries every failure again after the waits of an iterator, a new one for each job: any backoff that one can
+    /// write down. Where it ends, the job fails; an endless one needs [`max_elapsed`](Self::max_elapsed) or
+    /// [`Builder::deadline`](super::Builder::deadline).
+    ///
+    /// ```
+    /// use raudal::pool::Retry;
+    /// use std::time::Duration;
+    ///
+    /// // At once, then after 1, 1, 2, 3, 5, 8 s.
+    /// let fibonacci = Retry::<String>::with_delays(|| {
+    ///     std::iter::successors(Some((0, 1)), |(a, b)| Some((*b, a + b))).map(|(a, _)| Duration::from_secs(a)).take(7)
+    /// });
+    /// # let _ = fibonacci;
+    /// ```
+    pub fn with_delays<D>(delays: impl Fn() -> D + Send + Sync + 'static) -> Self
+    where
+        D: IntoIterator<Item = Duration>,
+        D::IntoIter: Send + 'static,
+    {
         Self {
-            backoff,
+            delays: Arc::new(move || Box::new(delays().into_iter())),
             when: Arc::new(|_| true),
             adjust: Arc::new(|_, wait| Some(wait)),
             pause: Arc::new(|_| None),
             max_elapsed: None,
+            reset_on_progress: false,
         }
     }
 
@@ -169,14 +195,47 @@ impl<E> Retry<E> {
         self
     }
 
+    /// Begins the waits anew after an attempt that moved on ([`Context::advance`](super::Context::advance)) before it
+    /// failed: a transfer that is cut again and again and resumes each time is not one that never works. Default: no.
+    ///
+    /// ```
+    /// use raudal::pool::{Backoff, Pool, Retry};
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> raudal::Result<()> {
+    /// static GOT: AtomicU64 = AtomicU64::new(0);
+    /// let retry = Retry::new(Backoff::default().retries(1)).reset_on_progress(true);
+    /// let pool = Pool::builder().retry(retry).build()?;
+    /// let results = pool
+    ///     .map(["a file of 10 bytes"], |cx, _| async move {
+    ///         cx.advance(1, 0);
+    ///         if GOT.fetch_add(1, Ordering::Relaxed) + 1 < 10 { Err("cut") } else { Ok(cx.attempt()) }
+    ///     })
+    ///     .await;
+    /// assert_eq!(results, [Ok(10)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn reset_on_progress(mut self, reset: bool) -> Self {
+        self.reset_on_progress = reset;
+        self
+    }
+
+    /// Whether the waits begin anew after an attempt that moved on by this much.
+    pub(super) fn resets(&self, (bytes, items): (u64, u64)) -> bool {
+        self.reset_on_progress && (bytes > 0 || items > 0)
+    }
+
     /// For how long the error asks to leave its key alone.
     pub(super) fn pause(&self, error: &E) -> Option<Duration> {
         (self.pause)(error)
     }
 
     /// The waits of one job.
-    pub(super) fn delays(&self) -> Box<dyn Iterator<Item = Duration> + Send> {
-        Box::new(self.backoff.delays())
+    pub(super) fn delays(&self) -> Delays {
+        (self.delays)()
     }
 
     /// The wait before the next attempt, or `None` to give up. `error` is `None` for an attempt that ran out of time.

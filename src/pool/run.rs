@@ -2,13 +2,14 @@
 
 use super::error::JobError;
 use super::report::{JobReport, RunReport};
+use super::room::Room;
 use futures::Stream;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +31,9 @@ pub struct Completed<T, E> {
 /// await, blocking work of theirs is awaited, all by the run's own task. [`finish`](Run::finish) waits for that.
 pub struct Run<T, E> {
     completed: mpsc::UnboundedReceiver<Completed<T, E>>,
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
     cancel: CancellationToken,
+    drain: CancellationToken,
     driver: Option<JoinHandle<RunReport>>,
     reorder: Option<Reorder<T, E>>,
 }
@@ -68,11 +70,12 @@ impl<T, E> fmt::Debug for Run<T, E> {
 impl<T, E> Run<T, E> {
     pub(super) fn new(
         completed: mpsc::UnboundedReceiver<Completed<T, E>>,
-        room: Arc<Semaphore>,
+        room: Arc<Room>,
         cancel: CancellationToken,
+        drain: CancellationToken,
         driver: JoinHandle<RunReport>,
     ) -> Self {
-        Self { completed, room, cancel, driver: Some(driver), reorder: None }
+        Self { completed, room, cancel, drain, driver: Some(driver), reorder: None }
     }
 
     /// The same run with its results in the order of the input.
@@ -111,6 +114,36 @@ impl<T, E> Run<T, E> {
         self.cancel.cancel();
     }
 
+    /// Drains the run: nothing new begins, neither a job nor a further attempt of one, and what runs comes to its end. An
+    /// attempt that fails then is final, with its error; jobs that wait (for their key, the rate or their retry) end as
+    /// [`JobError::Cancelled`]. So a drain takes no longer than the longest attempt; who wants it quicker cancels.
+    ///
+    /// ```
+    /// use raudal::pool::Pool;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> raudal::Result<()> {
+    /// let pool = Pool::builder().jobs(3).build()?;
+    /// let mut run = pool.run(1.., |_cx, seconds| async move {
+    ///     tokio::time::sleep(Duration::from_secs(seconds)).await;
+    ///     Ok::<_, raudal::Error>(seconds)
+    /// });
+    /// assert_eq!(run.next().await.unwrap().job, 0);
+    /// run.drain();
+    /// let mut rest = 0;
+    /// while let Some(done) = run.next().await {
+    ///     assert!(done.result.is_ok());
+    ///     rest += 1;
+    /// }
+    /// assert!(rest <= 3, "what was in flight, and nothing after it");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
     /// Waits until nothing of the run is running any more, and returns its report. What was not taken from the stream
     /// yet is cancelled and dropped.
     ///
@@ -120,14 +153,7 @@ impl<T, E> Run<T, E> {
     pub async fn finish(mut self) -> RunReport {
         self.cancel.cancel();
         match self.driver.take() {
-            Some(driver) => match driver.await {
-                Ok(report) => report,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // The runtime is shutting down, and this task with it.
-                    Err(_) => std::future::pending().await,
-                },
-            },
+            Some(driver) => join(driver).await,
             // `finish` takes the run, so the handle is there.
             None => RunReport::default(),
         }
@@ -149,8 +175,20 @@ impl<T, E> Run<T, E> {
                 (Some(done), Some(reorder)) => reorder.put(done),
             }
         };
-        self.room.add_permits(1);
+        self.room.take();
         Poll::Ready(Some(done))
+    }
+}
+
+/// Awaits the driver of a run; its panic goes on in whoever asks.
+pub(super) async fn join(driver: JoinHandle<RunReport>) -> RunReport {
+    match driver.await {
+        Ok(report) => report,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

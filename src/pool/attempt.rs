@@ -1,0 +1,135 @@
+//! One attempt of one job, as a task: what ends it, and how its end is told, whatever happens.
+
+use super::context::Context;
+use super::error::{JobError, panic_message};
+use super::report::StageSpan;
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// An attempt that is over.
+pub(super) struct Ended<T, E> {
+    /// Where the driver keeps the job.
+    pub(super) place: usize,
+    pub(super) result: Result<T, JobError<E>>,
+    pub(super) running: Duration,
+    pub(super) advanced: (u64, u64),
+    pub(super) stages: Vec<StageSpan>,
+}
+
+/// When an attempt must be over, and what its job fails with then.
+pub(super) enum Limit {
+    Attempt(Duration),
+    Deadline { left: Duration, whole: Duration },
+}
+
+impl Limit {
+    /// The nearer one of the attempt's limit and of what is left of the job's deadline. `since` is the time since the
+    /// first attempt began.
+    pub(super) fn of(attempt: Option<Duration>, deadline: Option<Duration>, since: Duration) -> Option<Self> {
+        let left = deadline.map(|whole| (whole.saturating_sub(since), whole));
+        match (attempt, left) {
+            (None, None) => None,
+            (Some(attempt), None) => Some(Self::Attempt(attempt)),
+            (Some(attempt), Some((left, _))) if attempt <= left => Some(Self::Attempt(attempt)),
+            (_, Some((left, whole))) => Some(Self::Deadline { left, whole }),
+        }
+    }
+
+    fn time(&self) -> Duration {
+        match self {
+            Self::Attempt(time) | Self::Deadline { left: time, .. } => *time,
+        }
+    }
+
+    fn error<E>(self) -> JobError<E> {
+        match self {
+            Self::Attempt(limit) => JobError::TimedOut(limit),
+            Self::Deadline { whole, .. } => JobError::DeadlinePassed(whole),
+        }
+    }
+}
+
+/// Runs an attempt and tells its end, exactly once.
+pub(super) async fn attempt<T, E, Fut>(
+    place: usize,
+    context: Context,
+    started: Instant,
+    limit: Option<Limit>,
+    work: impl FnOnce(Context) -> Fut,
+    ended: mpsc::UnboundedSender<Ended<T, E>>,
+) where
+    Fut: Future<Output = Result<T, E>>,
+{
+    // All of it, since a panic may also come before the first await, and from a destructor after the last one.
+    let result = AssertUnwindSafe(limited(&context, started, limit, work)).catch_unwind().await;
+    context.end().await;
+    let result = result.unwrap_or_else(|panic| Err(JobError::Panicked(panic_message(&*panic))));
+    let running = started.elapsed();
+    let (advanced, stages) = (context.advanced(), context.spans());
+    // The driver is gone only when the runtime shuts down.
+    let _ = ended.send(Ended { place, result, running, advanced, stages });
+}
+
+/// Runs the work until it is done, cancelled, or out of time.
+async fn limited<T, E, Fut>(
+    context: &Context,
+    started: Instant,
+    limit: Option<Limit>,
+    work: impl FnOnce(Context) -> Fut,
+) -> Result<T, JobError<E>>
+where
+    Fut: Future<Output = Result<T, E>>,
+{
+    let mut work = pin!(work(context.clone()));
+    let mut limit = Some(limit);
+    // Made only when the work is not done at once: timers and waiters cost more than a short job.
+    let mut stop = pin!(None);
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(result) = work.as_mut().poll(cx) {
+            return Poll::Ready(result.map_err(JobError::Failed));
+        }
+        if let Some(limit) = limit.take() {
+            stop.set(Some(stopped(context, started, limit)));
+        }
+        stop.as_mut().as_pin_mut().map_or(Poll::Pending, |stop| stop.poll(cx).map(Err))
+    })
+    .await
+}
+
+/// Waits until the attempt must end, and says why.
+async fn stopped<E>(context: &Context, started: Instant, limit: Option<Limit>) -> JobError<E> {
+    let cancelled = context.cancelled_by().cancelled();
+    let Some(limit) = limit else {
+        cancelled.await;
+        return JobError::Cancelled;
+    };
+    tokio::select! {
+        biased;
+        () = cancelled => JobError::Cancelled,
+        () = tokio::time::sleep(limit.time().saturating_sub(started.elapsed())) => limit.error(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearer_limit_holds_and_names_itself() {
+        let second = Duration::from_secs;
+        let error = |attempt, deadline, since| {
+            Limit::of(attempt, deadline, second(since)).map(|limit| (limit.time(), limit.error::<()>()))
+        };
+        let (attempt, deadline) = (Some(second(10)), Some(second(60)));
+        assert_eq!(error(None, None, 0), None);
+        assert_eq!(error(attempt, None, 500), Some((second(10), JobError::TimedOut(second(10)))));
+        assert_eq!(error(attempt, deadline, 50), Some((second(10), JobError::TimedOut(second(10)))));
+        assert_eq!(error(attempt, deadline, 51), Some((second(9), JobError::DeadlinePassed(second(60)))));
+        assert_eq!(error(None, deadline, 70), Some((second(0), JobError::DeadlinePassed(second(60)))));
+    }
+}

@@ -1,0 +1,154 @@
+//! Percentiles of many durations in little memory.
+
+use super::report::seconds;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How a quantity is spread over the jobs of a run. In JSON the times are seconds.
+///
+/// The median and the percentiles are within 3.2% of a time that one of the jobs had: they come from a histogram whose
+/// memory (at most 8 KiB) does not grow with the number of jobs. `max` is exact.
+///
+/// ```
+/// use raudal::pool::Pool;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> raudal::Result<()> {
+/// let pool = Pool::builder().jobs(100).build()?;
+/// let report = pool
+///     .for_each(1..=100, |_cx, n| async move {
+///         tokio::time::sleep(Duration::from_millis(n)).await;
+///         Ok::<_, raudal::Error>(())
+///     })
+///     .await;
+/// let running = report.running.expect("there were jobs");
+/// assert!((48..=52).contains(&running.p50.as_millis()));
+/// assert_eq!(running.max.as_millis(), 100);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Percentiles {
+    /// Half of the jobs took no longer: the median.
+    #[serde(serialize_with = "seconds")]
+    pub p50: Duration,
+    /// Nine in ten took no longer.
+    #[serde(serialize_with = "seconds")]
+    pub p90: Duration,
+    /// 99 in 100 took no longer.
+    #[serde(serialize_with = "seconds")]
+    pub p99: Duration,
+    /// None took longer.
+    #[serde(serialize_with = "seconds")]
+    pub max: Duration,
+}
+
+/// Each power of two of nanoseconds is cut into so many buckets: the middle of a bucket is off by 1/32 at most.
+const PARTS_LOG2: u32 = 4;
+const PARTS: u64 = 1 << PARTS_LOG2;
+
+/// Counts of durations in buckets that grow with the duration (log-linear).
+#[derive(Debug, Default)]
+pub(super) struct Histogram {
+    /// As many as the longest duration so far needs.
+    buckets: Vec<u64>,
+    count: u64,
+    max: Duration,
+}
+
+impl Histogram {
+    pub(super) fn add(&mut self, time: Duration) {
+        let bucket = bucket(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        if self.buckets.len() <= bucket {
+            self.buckets.resize(bucket + 1, 0);
+        }
+        self.buckets[bucket] += 1;
+        self.count += 1;
+        self.max = self.max.max(time);
+    }
+
+    /// `None` if nothing was added.
+    pub(super) fn percentiles(&self) -> Option<Percentiles> {
+        (self.count > 0).then(|| Percentiles {
+            p50: self.percentile(50),
+            p90: self.percentile(90),
+            p99: self.percentile(99),
+            max: self.max,
+        })
+    }
+
+    /// The least duration that so many in a hundred do not exceed ("nearest rank").
+    fn percentile(&self, percent: u64) -> Duration {
+        let rank = (u128::from(self.count) * u128::from(percent)).div_ceil(100).max(1);
+        let mut seen = 0;
+        for (bucket, count) in self.buckets.iter().enumerate() {
+            seen += u128::from(*count);
+            if seen >= rank {
+                return middle(bucket).min(self.max);
+            }
+        }
+        self.max
+    }
+}
+
+/// Below 2·`PARTS` one bucket a nanosecond; then the exponent, and the bits that follow the first one.
+fn bucket(nanos: u64) -> usize {
+    if nanos < PARTS {
+        return nanos as usize;
+    }
+    let shift = nanos.ilog2() - PARTS_LOG2;
+    (u64::from(shift) * PARTS + (nanos >> shift)) as usize
+}
+
+fn middle(bucket: usize) -> Duration {
+    let bucket = bucket as u64;
+    if bucket < PARTS {
+        return Duration::from_nanos(bucket);
+    }
+    let shift = bucket / PARTS - 1;
+    let low = (PARTS + bucket % PARTS) << shift;
+    Duration::from_nanos(low + ((1 << shift) - 1) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn percentiles_are_those_of_the_sorted_list_within_the_stated_error() {
+        let mut histogram = Histogram::default();
+        assert_eq!(histogram.percentiles(), None);
+        (1..=1000).rev().map(Duration::from_millis).for_each(|time| histogram.add(time));
+        let percentiles = histogram.percentiles().unwrap();
+        for (got, exact) in [(percentiles.p50, 500), (percentiles.p90, 900), (percentiles.p99, 990)] {
+            let error = got.as_secs_f64() / Duration::from_millis(exact).as_secs_f64() - 1.0;
+            assert!(error.abs() <= 0.032, "{got:?} for {exact} ms");
+        }
+        assert_eq!(percentiles.max, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn memory_is_bounded_for_every_duration() {
+        let mut histogram = Histogram::default();
+        histogram.add(Duration::MAX);
+        assert!(histogram.buckets.len() * size_of::<u64>() <= 8 * 1024);
+        assert_eq!(histogram.percentiles().unwrap().max, Duration::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn the_middle_of_a_bucket_is_within_the_stated_error_of_what_fell_into_it(bits in 0..64_u32, n: u64) {
+            let nanos = n >> bits;
+            let middle = middle(bucket(nanos)).as_nanos();
+            prop_assert!(middle.abs_diff(u128::from(nanos)) * 31 <= u128::from(nanos), "{nanos}: {middle}");
+        }
+
+        #[test]
+        fn a_longer_duration_never_falls_into_an_earlier_bucket(a: u64, b: u64) {
+            prop_assert!(bucket(a.min(b)) <= bucket(a.max(b)));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! How far a run may be ahead of whoever takes its results.
+
+use futures::task::AtomicWaker;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::task::Poll;
+
+/// Jobs may be pulled as long as fewer than `limit` of them have results that were not taken yet.
+///
+/// A count and one waker do what a semaphore would do, without its lock for every job: there is one driver to wake.
+pub(super) struct Room {
+    limit: u64,
+    taken: AtomicU64,
+    driver: AtomicWaker,
+}
+
+impl Room {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, taken: AtomicU64::new(0), driver: AtomicWaker::new() }
+    }
+
+    /// Says that one more result was taken.
+    pub(super) fn take(&self) {
+        self.taken.fetch_add(1, SeqCst);
+        self.driver.wake();
+    }
+
+    pub(super) fn has_room(&self, pulled: u64) -> bool {
+        pulled - self.taken.load(SeqCst) < self.limit
+    }
+
+    /// Waits until there is room for one more.
+    pub(super) async fn wait(&self, pulled: u64) {
+        poll_fn(|cx| {
+            // In this order: what is taken in between wakes us.
+            self.driver.register(cx.waker());
+            if self.has_room(pulled) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
