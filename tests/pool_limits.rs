@@ -156,12 +156,12 @@ async fn progress_begins_the_waits_anew_only_where_that_was_asked_for() {
         let report = pool
             .for_each([()], |cx, ()| async move {
                 if cx.attempt() < 4 {
-                    cx.advance(1, 0);
+                    cx.advance(u64::from(cx.attempt()), 0);
                 }
                 Err("cut")
             })
             .await;
-        assert_eq!(report.attempts, attempts, "the third attempt is the last that moves on: two more follow");
+        assert_eq!(report.attempts, attempts, "the third attempt is the last that gets further: two more follow");
     }
 }
 

@@ -11,9 +11,10 @@ pub(crate) use compare::{
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use raudal::fetch::RetryOn;
 use raudal::source::Edition;
 use raudal::table::Format;
-use raudal::units::{parse_bytes, parse_duration};
+use raudal::units::{parse_bytes, parse_duration, parse_rate};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -232,9 +233,15 @@ pub(crate) struct LimitArgs {
     /// At most this many in flight of one host [default: as many as -j]
     #[arg(long, value_name = "N", value_parser = at_least_one, env = "RAUDAL_PER_HOST", help_heading = RUN)]
     pub(crate) per_host: Option<usize>,
-    /// Try an input again this often, if that may help
+    /// Begin at most this many transfers, such as 5/s or 30/min
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, env = "RAUDAL_RATE", help_heading = RUN)]
+    pub(crate) rate: Option<f64>,
+    /// Try an input again this often, if that may help; one that gets further each time is not given up
     #[arg(long, value_name = "N", default_value_t = 3, env = "RAUDAL_RETRIES", help_heading = RUN)]
     pub(crate) retries: usize,
+    /// What is tried again: statuses, classes and causes, `!` for what is not, such as 429,5xx,!501,timeout
+    #[arg(long, value_name = "LIST", value_parser = str::parse::<RetryOn>, env = "RAUDAL_RETRY_ON", help_heading = RUN)]
+    pub(crate) retry_on: Option<RetryOn>,
     /// The first wait before trying again, at most; it doubles each time, up to 30 s
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = parse_duration, env = "RAUDAL_RETRY_DELAY", help_heading = RUN)]
     pub(crate) retry_delay: Duration,
@@ -251,6 +258,9 @@ pub(crate) struct HttpArgs {
     /// How long a transfer may stand still
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "RAUDAL_READ_TIMEOUT", help_heading = HTTP)]
     pub(crate) read_timeout: Duration,
+    /// Receive at most so much a second, over all connections together
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_LIMIT_RATE", help_heading = HTTP)]
+    pub(crate) limit_rate: Option<u64>,
     /// Send this header with each request: 'Name: value'
     #[arg(short = 'H', long = "header", value_name = "LINE", value_parser = header, env = "RAUDAL_HEADER", help_heading = HTTP)]
     pub(crate) headers: Vec<(String, String)>,

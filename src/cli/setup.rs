@@ -61,6 +61,7 @@ pub(crate) fn fetch_options(args: &HttpArgs) -> fetch::Options {
     let mut options = fetch::Options::default();
     options.connect_timeout = args.connect_timeout;
     options.read_timeout = args.read_timeout;
+    options.limit_rate = args.limit_rate;
     options.headers.clone_from(&args.headers);
     options.user_agent.clone_from(&args.user_agent);
     options.proxy.clone_from(&args.proxy);
@@ -82,6 +83,8 @@ pub(crate) fn limits(args: &LimitArgs, query: Query) -> pipeline::Options {
     let mut options = pipeline::Options::default();
     options.backoff = Backoff::default().retries(args.retries).first(args.retry_delay);
     options.retry_max_time = args.retry_max_time;
+    options.retry_on = args.retry_on.clone().unwrap_or_default();
+    options.rate = args.rate;
     options.query = query;
     options
 }

@@ -86,8 +86,9 @@ where
 fn pool(options: &Options, partials: Arc<Partials>) -> Result<Pool<Input, Error>> {
     let longest = options.retry_after_max;
     let retry_on = options.retry_on.clone();
-    // Here `.reset_on_progress(true)`, once the pool has it: an attempt counts the bytes it was left with its own.
+    // An attempt counts the bytes it was left with as its own, so one that resumes gets further.
     let mut retry = Retry::new(options.backoff)
+        .reset_on_progress(true)
         .when(move |error| retry_on.matches(error))
         .pause_key(move |error: &Error| error.wait().map(|wait| wait.min(longest)));
     if let Some(max) = options.retry_max_time {
@@ -104,6 +105,9 @@ fn pool(options: &Options, partials: Arc<Partials>) -> Result<Pool<Input, Error>
         .cancel(options.cancel.clone());
     if let Some(failures) = options.stop_after {
         pool = pool.stop_after(failures);
+    }
+    if let Some(rate) = options.rate {
+        pool = pool.rate(rate);
     }
     pool.build()
 }

@@ -24,6 +24,8 @@ pub struct Options {
     pub jobs: usize,
     /// At most this many in flight of one host. Default: 8.
     pub per_host: usize,
+    /// Begin at most this many attempts a second, of all inputs together. Default: no limit.
+    pub rate: Option<f64>,
     /// The waits between the attempts of one input. Default: three retries.
     pub backoff: Backoff,
     /// Which failures are tried again. Default: those that another try may cure.
@@ -49,6 +51,7 @@ impl Default for Options {
         Self {
             jobs: 8,
             per_host: 8,
+            rate: None,
             backoff: Backoff::default(),
             retry_on: RetryOn::default(),
             retry_max_time: None,

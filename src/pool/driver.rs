@@ -36,7 +36,9 @@ struct Pending<I, T, E> {
     pulled: Instant,
     started: Option<Instant>,
     running: Duration,
+    /// Bytes and items of the last attempt, and the most of any attempt.
     advanced: (u64, u64),
+    furthest: (u64, u64),
     stages: Vec<StageSpan>,
 }
 
@@ -251,6 +253,7 @@ where
             started: None,
             running: Duration::ZERO,
             advanced: (0, 0),
+            furthest: (0, 0),
             stages: Vec::new(),
         });
         state.pulled += 1;
@@ -293,7 +296,8 @@ where
         if let (Some(failure), Some(key)) = (error.failure(), &pending.key)
             && let Some(pause) = self.settings.retry.pause(failure)
         {
-            state.queue.pause(key, now + pause);
+            // What asks for longer than the clock can tell asks for ever; a day is as good.
+            state.queue.pause(key, now + pause.min(Duration::from_secs(24 * 60 * 60)));
             self.settings.observer.observe(&Event::KeyPaused { key, pause });
         }
         let retry_in = self.retry_in(&mut pending, error, now);
@@ -321,9 +325,11 @@ where
         {
             return None;
         }
-        if retry.resets(pending.advanced) {
+        if retry.resets(pending.advanced, pending.furthest) {
             pending.delays = None;
         }
+        let (got, furthest) = (pending.advanced, pending.furthest);
+        pending.furthest = (got.0.max(furthest.0), got.1.max(furthest.1));
         let since = pending.started.map_or(Duration::ZERO, |started| now - started);
         let delays = pending.delays.get_or_insert_with(|| retry.delays());
         let wait = retry.next(error.failure(), &mut **delays, since)?;

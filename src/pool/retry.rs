@@ -195,8 +195,9 @@ impl<E> Retry<E> {
         self
     }
 
-    /// Begins the waits anew after an attempt that moved on ([`Context::advance`](super::Context::advance)) before it
-    /// failed: a transfer that is cut again and again and resumes each time is not one that never works. Default: no.
+    /// Begins the waits anew after an attempt that got further ([`Context::advance`](super::Context::advance)) than any
+    /// before it: a transfer that is cut again and again and resumes each time is not one that never works. An attempt
+    /// that goes on where another stopped advances by what it was left with first. Default: no.
     ///
     /// ```
     /// use raudal::pool::{Backoff, Pool, Retry};
@@ -209,8 +210,9 @@ impl<E> Retry<E> {
     /// let pool = Pool::builder().retry(retry).build()?;
     /// let results = pool
     ///     .map(["a file of 10 bytes"], |cx, _| async move {
-    ///         cx.advance(1, 0);
-    ///         if GOT.fetch_add(1, Ordering::Relaxed) + 1 < 10 { Err("cut") } else { Ok(cx.attempt()) }
+    ///         let got = GOT.fetch_add(1, Ordering::Relaxed) + 1;
+    ///         cx.advance(got, 0);
+    ///         if got < 10 { Err("cut") } else { Ok(cx.attempt()) }
     ///     })
     ///     .await;
     /// assert_eq!(results, [Ok(10)]);
@@ -223,9 +225,9 @@ impl<E> Retry<E> {
         self
     }
 
-    /// Whether the waits begin anew after an attempt that moved on by this much.
-    pub(super) fn resets(&self, (bytes, items): (u64, u64)) -> bool {
-        self.reset_on_progress && (bytes > 0 || items > 0)
+    /// Whether the waits begin anew after an attempt that got so far, where those before got as far as `furthest`.
+    pub(super) fn resets(&self, got: (u64, u64), furthest: (u64, u64)) -> bool {
+        self.reset_on_progress && (got.0 > furthest.0 || got.1 > furthest.1)
     }
 
     /// For how long the error asks to leave its key alone.
