@@ -181,7 +181,7 @@ fn axis(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, height: usize) {
             height - AXIS
         );
     }
-    for tick in chart.ticks(5) {
+    for tick in chart.ticks(4) {
         let x = percent(chart, tick);
         // The words at both ends stay inside the chart.
         let anchor = if x < 5.0 {

@@ -100,13 +100,8 @@ impl<'a> Track<'a> {
         bars.sort_by_key(|bar| (bar.job.started, bar.job.job));
         let mut free: Vec<Duration> = Vec::new();
         for bar in &mut bars {
-            bar.lane = match free.iter().position(|end| *end <= bar.job.started) {
-                Some(lane) => lane,
-                None => {
-                    free.push(Duration::ZERO);
-                    free.len() - 1
-                }
-            };
+            bar.lane = free.iter().position(|end| *end <= bar.job.started).unwrap_or(free.len());
+            free.resize(free.len().max(bar.lane + 1), Duration::ZERO);
             free[bar.lane] = bar.end;
         }
         Self { jobs, run, bars, lanes: free.len() }

@@ -19,11 +19,11 @@ pub fn to_trace(comparison: &Comparison) -> Result<String> {
     for (pid, level) in (1_usize..).zip(&comparison.levels) {
         let Some(run) = level.median_run() else { continue };
         let title = format!("{}: {}", comparison.workload, jobs(level.jobs));
-        events.push(metadata("process_name", pid, 0, json!({ "name": title })));
-        events.push(metadata("process_sort_index", pid, 0, json!({ "sort_index": pid })));
+        events.push(metadata("process_name", pid, 0, &json!({ "name": title })));
+        events.push(metadata("process_sort_index", pid, 0, &json!({ "sort_index": pid })));
         let args = json!({ "turn": run.turn, "wall_seconds": run.wall.as_secs_f64() });
         events.push(complete("run", "run", pid, 0, (Duration::ZERO, run.wall), args));
-        events.push(metadata("thread_name", pid, 0, json!({ "name": "run" })));
+        events.push(metadata("thread_name", pid, 0, &json!({ "name": "run" })));
         let Some(chart) = &chart else { continue };
         if let Some(track) = chart.levels.iter().find(|track| track.jobs == level.jobs) {
             add_track(&mut events, chart, track, pid);
@@ -41,7 +41,7 @@ pub fn to_trace(comparison: &Comparison) -> Result<String> {
 
 fn add_track(events: &mut Vec<Value>, chart: &Chart<'_>, track: &Track<'_>, pid: usize) {
     for lane in 0..track.lanes {
-        events.push(metadata("thread_name", pid, lane + 1, json!({ "name": format!("slot {}", lane + 1) })));
+        events.push(metadata("thread_name", pid, lane + 1, &json!({ "name": format!("slot {}", lane + 1) })));
     }
     for bar in &track.bars {
         let job = bar.job;
@@ -73,7 +73,7 @@ fn stages(chart: &Chart<'_>, bar: &Bar<'_>, pid: usize) -> Vec<Value> {
     inside.map(event).collect()
 }
 
-fn metadata(what: &str, pid: usize, tid: usize, args: Value) -> Value {
+fn metadata(what: &str, pid: usize, tid: usize, args: &Value) -> Value {
     json!({ "ph": "M", "name": what, "pid": pid, "tid": tid, "args": args })
 }
 
