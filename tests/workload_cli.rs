@@ -1,0 +1,159 @@
+//! The workloads of `raudal compare` as a user meets them: what they say, and how they fail.
+
+mod common;
+
+use common::{Finished, raudal};
+use std::path::Path;
+
+/// A quick comparison of a workload with these options.
+fn compare(arguments: &[&str]) -> Finished {
+    raudal(["compare"]).args(arguments).args(["-j", "1,4", "-r", "2", "-w", "0", "--progress", "plain"]).run()
+}
+
+fn entries(folder: &Path) -> usize {
+    std::fs::read_dir(folder).expect("the folder").count()
+}
+
+#[test]
+fn each_workload_proves_equality_says_the_speed_up_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = folder.path().to_str().expect("a path in UTF-8");
+    for (arguments, rows) in [
+        (&["sleep", "--sleeps", "8", "--latency", "lognormal:1ms,0.5", "--seed", "7"][..], 8),
+        (&["requests", "--requests", "8", "--latency", "uniform:0ms..2ms", "--timeout", "20s"], 8),
+        (&["files", "--files", "8", "--size", "10kB", "--sync", "all", "--temp-dir", place], 8),
+        (&["database", "--queries", "8", "--latency", "1ms", "--connections", "4", "--temp-dir", place], 8),
+        (&["database", "--queries", "8", "--latency", "fixed:1ms", "--write", "--temp-dir", place], 8),
+        (&["mixed", "--pace", "0.001", "--file-time", "4s", "--temp-dir", place], 4),
+    ] {
+        let finished = compare(arguments);
+        assert_eq!(finished.code, Some(0), "{arguments:?}: {}", finished.stderr);
+        let report = finished.text();
+        assert!(report.contains("speed-up") && report.contains(&format!("({rows} rows)")), "{arguments:?}: {report}");
+        assert!(finished.stderr.contains("run 4 of 4"), "{arguments:?}: {}", finished.stderr);
+        assert_eq!(entries(folder.path()), 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_about_to_be_run_is_said_with_its_two_ends() {
+    let finished = compare(&["sleep", "--sleeps", "2", "--latency", "2ms"]);
+    assert!(
+        finished.stderr.contains("2 sleeps, 2.00 ms each: 4.00 ms one after the other, 2.00 ms the longest"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn more_jobs_than_connections_gain_nothing_and_it_says_why() {
+    let finished = compare(&["database", "--queries", "6", "--latency", "1ms", "--connections", "2"]);
+    let report = finished.text();
+    assert!(report.contains("note: 4 jobs in flight, but at most 2 at work: there are 2 connections"), "{report}");
+}
+
+#[test]
+fn one_writer_gains_nothing_and_it_says_why() {
+    let finished = compare(&["database", "--queries", "4", "--latency", "1ms", "--write"]);
+    let report = finished.text();
+    assert!(report.contains("at most 1 at work: SQLite has one writer"), "{report}");
+}
+
+#[test]
+fn a_level_of_no_jobs_is_refused_for_every_workload() {
+    for workload in ["iter", "mixed", "database", "files", "requests", "sleep"] {
+        let finished = raudal(["compare", workload, "-j", "1,0"]).run();
+        assert_eq!((finished.code, finished.text()), (Some(2), ""), "{workload}");
+        assert!(finished.stderr.contains("at least 1"), "{workload}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn bad_options_are_usage_errors_that_name_the_cure() {
+    for (arguments, cure) in [
+        (&["sleep", "--latency", "normal:5ms"][..], "lognormal:50ms,0.5"),
+        (&["requests", "--latency", "uniform:9ms..1ms"], "the shorter time first"),
+        (&["database", "--connections", "0"], "at least 1"),
+        (&["database", "--queries", "0"], "at least 1"),
+        (
+            &["database", "--write", "--database", "postgres://me:secret@127.0.0.1:1/x"],
+            "leave --write or --database out",
+        ),
+        (&["database", "--database", "mysql://me:secret@127.0.0.1:1/x"], "postgres://"),
+        (&["files", "--sync", "never"], "none, data or all"),
+        (&["mixed", "--pace", "0"], "0.1 for a tenth"),
+        (&["sleep", "--write"], "--write"),
+        (&["nothing"], "raudal compare"),
+    ] {
+        let finished = raudal(["compare"]).args(arguments).run();
+        assert_eq!((finished.code, finished.text()), (Some(2), ""), "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(cure), "{arguments:?}: {}", finished.stderr);
+        assert!(!finished.stderr.contains("secret"), "{arguments:?}: {}", finished.stderr);
+    }
+}
+
+#[test]
+#[cfg(not(feature = "postgres"))]
+fn without_the_feature_a_server_is_a_usage_error_that_says_how_to_build() {
+    let finished = raudal(["compare", "database"]).env("RAUDAL_DATABASE", "postgres://me:secret@127.0.0.1:1/x").run();
+    assert_eq!((finished.code, finished.text()), (Some(2), ""), "{}", finished.stderr);
+    assert!(finished.stderr.contains("--features postgres"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("secret"), "{}", finished.stderr);
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn a_server_that_refuses_is_named_without_credentials() {
+    let finished = raudal(["compare", "database"]).env("RAUDAL_DATABASE", "postgres://me:secret@127.0.0.1:1/x").run();
+    assert_eq!((finished.code, finished.text()), (Some(4), ""), "{}", finished.stderr);
+    assert!(finished.stderr.contains("postgres://127.0.0.1:1: no connection to the database"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("secret"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_job_that_is_too_slow_is_named_with_the_limit() {
+    for workload in ["database", "requests"] {
+        let finished = compare(&[workload, "--latency", "1h", "--timeout", "20ms"]);
+        assert_eq!((finished.code, finished.text()), (Some(4), ""), "{workload}: {}", finished.stderr);
+        assert!(finished.stderr.contains("20.0 ms"), "{workload}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_temporary_folder_that_is_none_is_named() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    for workload in ["database", "files", "mixed"] {
+        let finished = raudal(["compare", workload, "--temp-dir"]).arg(file.path()).run();
+        assert_eq!((finished.code, finished.text()), (Some(8), ""), "{workload}: {}", finished.stderr);
+        let place = file.path().to_str().expect("a path in UTF-8");
+        assert!(finished.stderr.contains(place) && finished.stderr.contains("--temp-dir"), "{}", finished.stderr);
+    }
+}
+
+/// No test can fill a disk, but any process may be forbidden to write large files: that fails at the same places.
+#[test]
+#[cfg(unix)]
+fn a_temporary_folder_that_is_full_is_an_error_with_a_cure_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for workload in ["database", "files", "mixed"] {
+        // SIGXFSZ would end the program; when it is ignored, writing fails instead.
+        let output = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_raudal")])
+            .args(["compare", workload, "-r", "1", "-w", "0", "--progress", "none", "--temp-dir"])
+            .arg(folder.path())
+            .output()
+            .expect("a shell");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(8), &b""[..]), "{workload}: {stderr}");
+        assert!(stderr.contains("--temp-dir"), "{workload}: {stderr}");
+        assert_eq!(entries(folder.path()), 0, "{workload}");
+    }
+}
+
+#[test]
+fn what_was_measured_before_workloads_had_their_own_options_still_can_be() {
+    let finished = raudal(["compare", "iter", "-j", "1,2", "-r", "1", "-w", "0", "--entities", "06"])
+        .args(["--scale", "0.02", "--latency", "1ms", "-q"])
+        .run();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
