@@ -1,5 +1,7 @@
 //! The database workload on a real PostgreSQL server, which the tests start by themselves.
 #![cfg(all(unix, feature = "postgres"))]
+// PostgreSQL is a name, and no code.
+#![allow(clippy::doc_markdown)]
 
 mod common;
 
@@ -27,7 +29,7 @@ const PASSWORD: &str = "castellanos/1925";
 struct Server {
     process: Process,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 struct Process(Child);
@@ -115,13 +117,12 @@ impl Server {
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("postgres starts");
-            let mut server = Self { process: Process(process), port, _folder: folder };
+            let mut server = Self { process: Process(process), port, folder };
             if server.is_ready().await {
                 return Some(server);
             }
-            let Self { process, _folder, .. } = server;
-            drop(process);
-            folder = _folder;
+            drop(server.process);
+            folder = server.folder;
         }
         panic!("the server does not start: {}", data.display());
     }

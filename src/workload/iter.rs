@@ -140,3 +140,22 @@ impl Workload for Iter {
         Box::pin(self.run_once(jobs, observer, cancel))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::work::tests::{run, stages};
+    use super::*;
+    use crate::source::select_entities;
+
+    #[tokio::test]
+    async fn what_became_of_each_archive_is_kept_with_its_stages() {
+        let origin = origin::Options { scale: 0.02, ..origin::Options::default() };
+        let entities = select_entities("06,01").unwrap();
+        let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
+        let iter = Iter::new(archives, fetch::Options::default(), pipeline::Options::default());
+        let run = run(&iter, 2).await.unwrap();
+        assert_eq!(run.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1]);
+        assert!(stages(&run).iter().all(|stages| stages.starts_with(&["fetch"])), "{:?}", stages(&run));
+        iter.close().await;
+    }
+}
