@@ -3,7 +3,7 @@
 //! Every line of a block that is fenced as `sh` is a command; a backslash at its end continues it. `raudal …` and
 //! `cargo run … -- …` are run with the built program, `cargo run --example …` with the built example, in a folder that holds
 //! the files that the READMEs speak of. What would need a network is run with `--dry-run` where the command has it; where
-//! it has none (`compare`), it is sent to the embedded origin. Archives are small. A block fenced as `text` is not run.
+//! it has none (`compare`), it is sent to the embedded origin, and run once at each level. Archives are small. A block fenced as `text` is not run.
 #![allow(missing_docs, unreachable_pub)]
 
 mod common;
@@ -61,6 +61,14 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
+/// Gives an option this value, whether it is there or not.
+fn set(arguments: &mut Vec<String>, option: &str, value: &str) {
+    match arguments.iter().position(|argument| argument == option) {
+        Some(at) => value.clone_into(&mut arguments[at + 1]),
+        None => arguments.extend([option, value].map(str::to_owned)),
+    }
+}
+
 /// How a command of `raudal` is run here.
 fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
     let embedded = arguments.iter().any(|a| a == "embedded");
@@ -69,11 +77,20 @@ fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
         "help" | "completions" | "man" => {}
         // It serves until it is stopped, on a port that may be taken: what is checked is that its arguments are.
         "serve" => arguments.push("--help".to_owned()),
-        _ if embedded => arguments.extend(["--scale", "0.02"].map(str::to_owned)),
-        "compare" if arguments[1] == "iter" => {
-            arguments.extend(["--mirror", "embedded", "--scale", "0.02"].map(str::to_owned));
+        // One run of each level: that the command works is seen by it, and what it measures is not looked at.
+        "compare" => {
+            for (option, value) in [("-r", "1"), ("-w", "0")] {
+                set(&mut arguments, option, value);
+            }
+            if let Some(latency) = arguments.iter().position(|a| a == "--latency") {
+                "1ms".clone_into(&mut arguments[latency + 1]);
+            }
+            if arguments[1] == "iter" {
+                set(&mut arguments, "--mirror", "embedded");
+                set(&mut arguments, "--scale", "0.02");
+            }
         }
-        "compare" => {}
+        _ if embedded => set(&mut arguments, "--scale", "0.02"),
         _ if local => {}
         _ => arguments.push("--dry-run".to_owned()),
     }

@@ -64,7 +64,7 @@ pub(super) fn page(team: &Team) -> String {
     for player in 0..PLAYERS {
         let name =
             format!("{} {}", GIVEN[(number * 3 + player) % GIVEN.len()], FAMILY[(number + player * 2) % FAMILY.len()]);
-        let place = ["Portero", "Defensa", "Mediocampista", "Delantero"][(player + 2) / 3 % 4];
+        let place = ["Portero", "Defensa", "Mediocampista", "Delantero"][player.div_ceil(3) % 4];
         // A goalkeeper has no goals, which is not the same as none; of some, nobody knows the age.
         let goals = if place == "Portero" { String::new() } else { ((number * 5 + player * 7) % 13).to_string() };
         let age =
