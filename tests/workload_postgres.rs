@@ -1,7 +1,5 @@
 //! The database workload on a real PostgreSQL server, which the tests start by themselves.
 #![cfg(all(unix, feature = "postgres"))]
-// PostgreSQL is a name, and no code.
-#![allow(clippy::doc_markdown)]
 
 mod common;
 
