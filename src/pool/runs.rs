@@ -22,7 +22,7 @@ where
     /// Starts a run: `job` is called for each input, as slots come free.
     ///
     /// The input is pulled lazily, so it may be endless. Jobs are tasks of the runtime: they go on while the results
-    /// wait to be taken, as far as [`Builder::buffer`] allows.
+    /// wait to be taken, as far as [`Builder::buffer`](super::Builder::buffer) allows.
     ///
     /// # Panics
     ///
