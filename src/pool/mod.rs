@@ -39,14 +39,15 @@
 //!   prevented is [`JobError::Cancelled`].
 //! - When the run is over, nothing of it is running: tasks and blocking work are awaited.
 
-mod attempt;
 mod builder;
 mod command;
 mod context;
 mod driver;
+mod engine;
 mod error;
 mod event;
 mod histogram;
+mod lend;
 mod queue;
 mod rate;
 mod report;
@@ -56,6 +57,7 @@ mod run;
 mod runs;
 mod settings;
 mod spawn;
+mod worker;
 
 pub use builder::{Builder, Pool};
 pub use command::{CommandError, CommandOutput};
@@ -63,6 +65,7 @@ pub use context::Context;
 pub use error::JobError;
 pub use event::{Event, NoObserver, Observer};
 pub use histogram::Percentiles;
+pub use lend::{Lent, Spare};
 pub use report::{JobReport, Outcome, RunReport, StageSpan};
 pub use retry::{Backoff, Retry};
 pub use run::{Completed, Run};

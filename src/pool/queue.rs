@@ -123,6 +123,23 @@ impl<W: Waiting> Queue<W> {
         }
     }
 
+    /// Counts one more as running of this key, if its limit allows it now.
+    pub(super) fn lend(&mut self, key: Option<&str>) -> bool {
+        let Some(key) = key else { return true };
+        if self.keys.get(key).is_some_and(|state| state.paused_until.is_some() || state.running >= self.per_key) {
+            return false;
+        }
+        self.keys.entry(Arc::from(key)).or_default().running += 1;
+        true
+    }
+
+    /// Takes back what [`lend`](Self::lend) has counted.
+    pub(super) fn take_back(&mut self, key: Option<&str>) {
+        if let Some(key) = key {
+            self.ended(Some(&Arc::from(key)));
+        }
+    }
+
     /// The next job that may begin, counted as running from here on. The clock is read only if somebody waits for it.
     pub(super) fn pop(&mut self) -> Option<W> {
         if !self.later.is_empty() || !self.pauses.is_empty() {

@@ -1,9 +1,8 @@
 //! How far a run may be ahead of whoever takes its results.
 
 use futures::task::AtomicWaker;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::task::Poll;
+use std::task::Context;
 
 /// Jobs may be pulled as long as fewer than `limit` of them have results that were not taken yet.
 ///
@@ -29,13 +28,10 @@ impl Room {
         pulled - self.taken.load(SeqCst) < self.limit
     }
 
-    /// Waits until there is room for one more.
-    pub(super) async fn wait(&self, pulled: u64) {
-        poll_fn(|cx| {
-            // In this order: what is taken in between wakes us.
-            self.driver.register(cx.waker());
-            if self.has_room(pulled) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+    /// Whether there is room; if not, the driver, whose context this is, is woken once there is.
+    pub(super) fn poll(&self, pulled: u64, cx: &Context<'_>) -> bool {
+        // In this order: what is taken in between wakes us.
+        self.driver.register(cx.waker());
+        self.has_room(pulled)
     }
 }

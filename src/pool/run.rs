@@ -1,6 +1,7 @@
 //! A run under way, as its owner sees it: a stream of results, and a report at the end.
 
 use super::error::JobError;
+use super::lend::Spare;
 use super::report::{JobReport, RunReport};
 use super::room::Room;
 use futures::Stream;
@@ -35,6 +36,7 @@ pub struct Run<T, E> {
     cancel: CancellationToken,
     drain: CancellationToken,
     driver: Option<JoinHandle<RunReport>>,
+    spare: Spare,
     reorder: Option<Reorder<T, E>>,
 }
 
@@ -74,8 +76,9 @@ impl<T, E> Run<T, E> {
         cancel: CancellationToken,
         drain: CancellationToken,
         driver: JoinHandle<RunReport>,
+        spare: Spare,
     ) -> Self {
-        Self { completed, room, cancel, drain, driver: Some(driver), reorder: None }
+        Self { completed, room, cancel, drain, driver: Some(driver), spare, reorder: None }
     }
 
     /// The same run with its results in the order of the input.
@@ -107,6 +110,11 @@ impl<T, E> Run<T, E> {
     /// The next completed job; `None` when there are no more.
     pub async fn next(&mut self) -> Option<Completed<T, E>> {
         std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// The slots that the jobs of this run leave free at its end, for work that helps those that still run.
+    pub fn spare(&self) -> Spare {
+        self.spare.clone()
     }
 
     /// Cancels the run: no job begins any more, and those in flight end as cancelled. Their results still come.

@@ -2,8 +2,10 @@
 
 use super::builder::Pool;
 use super::context::Context;
-use super::driver::Driver;
+use super::driver::drive;
+use super::engine::Engine;
 use super::error::JobError;
+use super::lend::{Lend, Spare};
 use super::report::RunReport;
 use super::room::Room;
 use super::run::{Completed, Run};
@@ -74,16 +76,12 @@ where
         let (results, completed) = mpsc::unbounded_channel();
         let room = Arc::new(Room::new(self.0.jobs.saturating_add(self.0.buffer) as u64));
         let (cancel, drain) = (self.0.cancel.child_token(), self.0.drain.child_token());
-        let driver = Driver {
-            settings: Arc::clone(&self.0),
-            job: Arc::new(job),
-            results,
-            room: Arc::clone(&room),
-            cancel: cancel.clone(),
-            drain: drain.clone(),
-        };
         let inputs = inputs.map(|input| (input, None));
-        Run::new(completed, room, cancel, drain, tokio::spawn(driver.drive(inputs)))
+        let tokens = (cancel.clone(), drain.clone());
+        let engine = Arc::new(Engine::new(Arc::clone(&self.0), job, inputs, results, Arc::clone(&room), tokens));
+        let lender: Arc<dyn Lend> = Arc::clone(&engine) as _;
+        let spare = Spare(Arc::downgrade(&lender));
+        Run::new(completed, room, cancel, drain, tokio::spawn(drive(engine)), spare)
     }
 
     /// Runs all jobs and returns their results in the order of the input.
@@ -295,16 +293,12 @@ where
     {
         let (inputs, mut given) = mpsc::unbounded_channel();
         let cancel = self.0.cancel.child_token();
-        let driver = Driver {
-            settings: Arc::clone(&self.0),
-            job: Arc::new(job),
-            // Each result goes to its handle.
-            results: mpsc::unbounded_channel().0,
-            room: Arc::new(Room::new(u64::MAX)),
-            cancel: cancel.clone(),
-            drain: self.0.drain.child_token(),
-        };
-        let driver = tokio::spawn(driver.drive(stream::poll_fn(move |cx| given.poll_recv(cx))));
+        let tokens = (cancel.clone(), self.0.drain.child_token());
+        let given = stream::poll_fn(move |cx| given.poll_recv(cx));
+        // Each result goes to its handle.
+        let results = mpsc::unbounded_channel().0;
+        let engine = Engine::new(Arc::clone(&self.0), job, given, results, Arc::new(Room::new(u64::MAX)), tokens);
+        let driver = tokio::spawn(drive(Arc::new(engine)));
         Spawner { inputs, cancel, driver }
     }
 

@@ -1,21 +1,24 @@
-//! One attempt of one job, as a task: what ends it, and how its end is told, whatever happens.
+//! A slot at work: attempts, one after the other, as one task; what ends each, whatever happens in it.
 
 use super::context::Context;
+use super::engine::{Engine, Flight};
 use super::error::{JobError, panic_message};
 use super::report::StageSpan;
-use futures::FutureExt;
-use std::panic::AssertUnwindSafe;
+use super::spawn::Ticket;
+use futures::{FutureExt, Stream};
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// An attempt that is over.
 pub(super) struct Ended<T, E> {
-    /// Where the driver keeps the job.
-    pub(super) place: usize,
     pub(super) result: Result<T, JobError<E>>,
+    /// When it ended.
+    pub(super) at: Instant,
     pub(super) running: Duration,
     pub(super) advanced: (u64, u64),
     pub(super) stages: Vec<StageSpan>,
@@ -54,25 +57,47 @@ impl Limit {
     }
 }
 
-/// Runs an attempt and tells its end, exactly once.
-pub(super) async fn attempt<T, E, Fut>(
-    place: usize,
+/// Runs this attempt, and then whatever may begin in its place, until there is nothing.
+pub(super) async fn work<I, T, E, F, S, Fut>(engine: Arc<Engine<I, T, E, F, S>>, mut flight: Flight<I, T, E>)
+where
+    I: Clone + Send + 'static,
+    T: Send + 'static,
+    E: Display + Send + 'static,
+    S: Stream<Item = (I, Option<Ticket<T, E>>)> + Send + 'static,
+    F: Fn(Context, I) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+{
+    loop {
+        let Flight { pending, context, limit, started } = flight;
+        let input = pending.input.clone();
+        let ended = attempt(context, started, limit, |context| (engine.job)(context, input)).await;
+        // A panic in there is not that of a job: it is the run's, and the driver's to tell.
+        match catch_unwind(AssertUnwindSafe(|| engine.turn(pending, ended))) {
+            Ok(Some(next)) => flight = next,
+            Ok(None) => return,
+            Err(panic) => return engine.break_down(panic),
+        }
+        // Jobs that are never kept waiting must not keep all others of the runtime waiting.
+        tokio::task::consume_budget().await;
+    }
+}
+
+/// Runs one attempt to its end.
+async fn attempt<T, E, Fut>(
     context: Context,
     started: Instant,
     limit: Option<Limit>,
     work: impl FnOnce(Context) -> Fut,
-    ended: mpsc::UnboundedSender<Ended<T, E>>,
-) where
+) -> Ended<T, E>
+where
     Fut: Future<Output = Result<T, E>>,
 {
     // All of it, since a panic may also come before the first await, and from a destructor after the last one.
     let result = AssertUnwindSafe(limited(&context, started, limit, work)).catch_unwind().await;
     context.end().await;
     let result = result.unwrap_or_else(|panic| Err(JobError::Panicked(panic_message(&*panic))));
-    let running = started.elapsed();
-    let (advanced, stages) = (context.advanced(), context.spans());
-    // The driver is gone only when the runtime shuts down.
-    let _ = ended.send(Ended { place, result, running, advanced, stages });
+    let at = Instant::now();
+    Ended { result, at, running: at - started, advanced: context.advanced(), stages: context.spans() }
 }
 
 /// Runs the work until it is done, cancelled, or out of time.

@@ -1,0 +1,83 @@
+//! Slots that no job of a run waits for, lent to whoever can use them.
+
+use std::fmt;
+use std::sync::Weak;
+
+/// What a run lends its slots by.
+pub(super) trait Lend: Send + Sync {
+    fn lend(&self, key: Option<&str>) -> bool;
+    fn take_back(&self, key: Option<&str>);
+}
+
+/// Lends the slots of a [`Run`](super::Run) that its jobs leave free at the end. Cheap to clone.
+///
+/// A run whose input is over, and of which no job waits, has slots that nothing will ever fill. Work that helps the jobs
+/// that still run may take them: a second connection for the largest of the downloads, say. The limits of the run hold
+/// for both together.
+///
+/// ```
+/// use raudal::pool::Pool;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> raudal::Result<()> {
+/// let pool = Pool::builder().jobs(2).build()?;
+/// let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+/// let open = gate.clone();
+/// let mut run = pool.run(0..2, move |_cx, n| {
+///     let gate = gate.clone();
+///     async move {
+///         if n == 1 {
+///             gate.notified().await;
+///         }
+///         Ok::<_, raudal::Error>(n)
+///     }
+/// });
+/// let spare = run.spare();
+/// run.next().await;
+/// let slot = spare.lend(None).expect("one job is over, one runs, and none waits");
+/// assert!(spare.lend(None).is_none(), "two slots are all there are");
+/// drop(slot);
+/// open.notify_one();
+/// assert_eq!(run.finish().await.peak_in_flight, 2, "what is lent is no job");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Spare(pub(super) Weak<dyn Lend>);
+
+impl Spare {
+    /// A slot, if no job can want it now; of this key, if there is one, and within its limit.
+    ///
+    /// The run does not wait for what is lent: whoever borrows ends on its own when the run does.
+    pub fn lend(&self, key: Option<&str>) -> Option<Lent> {
+        // Held for no longer: what keeps a run alive keeps its stream of results open.
+        let is_lent = self.0.upgrade()?.lend(key);
+        is_lent.then(|| Lent { lender: Weak::clone(&self.0), key: key.map(str::to_owned) })
+    }
+}
+
+impl fmt::Debug for Spare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spare").finish_non_exhaustive()
+    }
+}
+
+/// A slot that was lent. It returns when this is dropped.
+pub struct Lent {
+    lender: Weak<dyn Lend>,
+    key: Option<String>,
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(lender) = self.lender.upgrade() {
+            lender.take_back(self.key.as_deref());
+        }
+    }
+}
