@@ -234,14 +234,18 @@ where
     }
 
     fn take_next(&self, state: &mut State<I, T, E, S>) -> Result<Flight<I, T, E>, Idle> {
+        // A job that is pulled for this very slot has not waited: one look at the clock serves both.
+        let mut pulled_now = u64::MAX;
         while state.running + state.lent < self.settings.jobs {
             if let Some(pending) = self.next_ready(state) {
-                if let Some(flight) = self.start(state, pending) {
+                let now = if pending.job >= pulled_now { pending.pulled } else { Instant::now() };
+                if let Some(flight) = self.start(state, pending, now) {
                     return Ok(flight);
                 }
             } else if let Some((_, until)) = &state.held {
                 return Err(Idle::Rate(*until));
             } else {
+                pulled_now = pulled_now.min(state.pulled);
                 self.pull(state)?;
             }
         }
@@ -305,14 +309,17 @@ where
     }
 
     /// Begins an attempt, unless its job is over before it.
-    fn start(&self, state: &mut State<I, T, E, S>, mut pending: Pending<I, T, E>) -> Option<Flight<I, T, E>> {
+    fn start(
+        &self,
+        state: &mut State<I, T, E, S>,
+        mut pending: Pending<I, T, E>,
+        now: Instant,
+    ) -> Option<Flight<I, T, E>> {
         if pending.ticket.as_ref().is_some_and(|ticket| !ticket.begin()) {
             state.queue.ended(pending.key.as_ref());
             self.finish(state, pending, Err(JobError::Cancelled));
             return None;
         }
-        // A job that was pulled for this very slot has not waited: one look at the clock serves both.
-        let now = if pending.attempts == 0 && state.queue.is_empty() { pending.pulled } else { Instant::now() };
         let since = now - *pending.started.get_or_insert(now);
         if let Some(limit) = self.settings.deadline.filter(|limit| pending.attempts > 0 && since >= *limit) {
             state.queue.ended(pending.key.as_ref());
