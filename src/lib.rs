@@ -12,11 +12,12 @@
 //! - [`workload`]: what a comparison can run.
 //! - [`compare`]: a workload at several levels of concurrency: runs, statistics, report.
 //! - [`progress`]: observers of a run: bars, plain lines, JSON, a recorder.
-//! - [`error`] and [`units`]: what all of them share.
+//! - [`error`], [`units`] and `aside` (files that take their final name when they are whole): what all of them share.
 //!
 //! Imports go one way: `compare`, `progress` → `workload` → `pipeline`, `origin` → `fetch` → `pool`, `table`, `source` →
-//! `error`, `units`. The command line is the binary's own and uses what every other program can use.
+//! `error`, `units`, `aside`. The command line is the binary's own and uses what every other program can use.
 
+mod aside;
 pub mod compare;
 pub mod error;
 pub mod fetch;

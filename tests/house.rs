@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 7] = [
     &["pipeline", "origin"],
     &["fetch"],
     &["pool", "table", "source"],
-    &["units"],
+    &["units", "aside"],
     &["error"],
 ];
 

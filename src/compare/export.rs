@@ -1,6 +1,7 @@
 //! A comparison for programs, and files that are there whole or not at all.
 
 use super::comparison::{Comparison, Level};
+use crate::aside::Aside;
 use crate::pool::RunReport;
 use crate::{Error, Kind, Result};
 use serde::Serialize;
@@ -209,18 +210,7 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
 fn write_aside(path: &Path, text: &str) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".raudal-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // Temporary files are private; this one becomes an ordinary file, less what the umask takes away.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(&target).map_err(|e| e.error)?;
-    Ok(())
+    let mut aside = Aside::of(&target)?;
+    aside.write_all(text.as_bytes())?;
+    aside.publish(&target, true)
 }

@@ -1,15 +1,14 @@
 //! The bytes of a table on their way to a file, to standard output or to any writer; counted and digested.
 
-use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::Target;
-use crate::{Error, Result};
+use crate::aside::{Aside, folder_of, hex};
+use crate::{Error, Kind, Result};
 
 const BUFFER: usize = 64 << 10;
 
@@ -24,8 +23,8 @@ pub(super) struct Output {
 enum To {
     /// Written as it comes.
     Stream(BufWriter<Box<dyn Write + Send>>),
-    /// Written aside, renamed when it is whole. Dropping the temporary file removes it.
-    Aside(BufWriter<NamedTempFile>, PathBuf),
+    /// Written aside, renamed when it is whole. Dropping it removes what was written.
+    Aside(BufWriter<Aside>, PathBuf),
 }
 
 impl Output {
@@ -78,11 +77,7 @@ impl Output {
             To::Aside(writer, path) => rename(writer, &name_of(&path)),
         }
         .map_err(|error| failed(&name, error))?;
-        let digest = hasher.finalize().iter().fold(String::new(), |mut digest, byte| {
-            let _ = write!(digest, "{byte:02x}");
-            digest
-        });
-        Ok((bytes, digest))
+        Ok((bytes, hex(&hasher.finalize())))
     }
 
     fn failed(&self, error: io::Error) -> Error {
@@ -121,45 +116,20 @@ fn file(path: &Path) -> Result<To> {
     }
     // What a link points to is replaced, not the link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".raudal-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Less the umask, as for any new file; the default of temporary files would hide it from everyone else.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let aside = builder.tempfile_in(folder).map_err(|error| {
-        let missing = error.kind() == ErrorKind::NotFound;
-        // `tempfile` wraps the error with the temporary name, which says nothing to anyone.
-        let kind = error.kind();
-        let error = Error::io(
-            format!("cannot write: {}", path.display()),
-            error.raw_os_error().map_or(kind.into(), io::Error::from_raw_os_error),
-        );
-        if missing { error.hint(format!("there is no such folder: {}", folder.display())) } else { error }
+    let aside = Aside::of(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => cannot(error).hint(format!("there is no such folder: {}", folder_of(&path).display())),
+        ErrorKind::WouldBlock => Error::new(Kind::Io, format!("another run is writing this file: {}", path.display()))
+            .hint("wait until it is done, or name another file"),
+        _ => cannot(error),
     })?;
     Ok(To::Aside(BufWriter::with_capacity(BUFFER, aside), path))
 }
 
-fn rename(writer: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
-    let aside = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+fn rename(writer: BufWriter<Aside>, path: &Path) -> io::Result<()> {
+    let mut aside = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
     if let Ok(before) = fs::metadata(path) {
         // A file that is replaced keeps who may read it. Where that cannot be, the default is no harm.
-        let _ = aside.as_file().set_permissions(before.permissions());
+        let _ = aside.file().set_permissions(before.permissions());
     }
-    aside.as_file().sync_all()?;
-    aside.persist(path).map_err(|error| error.error)?;
-    // The name itself lasts once its folder is synced, where folders can be.
-    if cfg!(unix)
-        && let Some(folder) = path.parent()
-        && let Ok(folder) = File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
-    {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    aside.publish(path, true)
 }
