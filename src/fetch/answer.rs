@@ -4,17 +4,20 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderName};
+use serde::{Deserialize, Serialize};
 
 use crate::error::printable;
 use crate::{Error, Kind, Result};
 
 /// What is worth knowing of a head whose body is to be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
     pub(super) length: Option<u64>,
     pub(super) media_type: Option<String>,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
+    /// The name that the server gives the file, as it is written.
+    pub(super) disposition: Option<String>,
 }
 
 impl Head {
@@ -41,6 +44,7 @@ impl Head {
                 .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
             etag: text(headers, &header::ETAG),
             last_modified: text(headers, &header::LAST_MODIFIED),
+            disposition: text(headers, &header::CONTENT_DISPOSITION),
         })
     }
 

@@ -1,5 +1,6 @@
 //! One attempt: request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use reqwest::Response;
@@ -12,8 +13,9 @@ use super::digest::Digests;
 use super::page::Look;
 use super::range::{Next, Validator};
 use super::rate::Limit;
-use super::spool::Spool;
-use super::{Body, Expect, Partial, Transfer, fault, hop, tls};
+use super::restore::{self, Named};
+use super::spool::{Spool, blocking};
+use super::{Answered, Body, Expect, Partial, Place, Transfer, fault, hop, tls};
 use crate::error::redact;
 use crate::source::Location;
 use crate::{Error, Kind, Result};
@@ -35,7 +37,11 @@ impl Inner {
         expect: Expect,
         watch: &dyn Transfer,
         kept: &mut Option<Partial>,
+        place: Option<&Place>,
     ) -> Result<Body> {
+        if let (None, Some(place)) = (&kept, place) {
+            *kept = self.restore(place, url, expect).await?;
+        }
         kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
         let mut answer = self.answer(url, kept.as_ref()).await?;
         if answer.is_to_range
@@ -51,7 +57,7 @@ impl Inner {
                 Ok(Next::Done) => {
                     if let Some(mut partial) = kept.take() {
                         partial.total = Some(partial.received());
-                        announce(&partial, watch);
+                        announce(&mut partial, watch)?;
                         return whole(partial).await;
                     }
                 }
@@ -66,18 +72,28 @@ impl Inner {
         }
         let Answer { response, here, .. } = answer;
         let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
-        let partial = Partial {
+        let mut partial = Partial {
             asked: url.clone(),
             expect,
             here,
             validator: Validator::strong(response.headers()),
             total: head.length,
-            spool: Spool::new(&self.room, head.length),
+            spool: Spool::new(&self.room, head.length.filter(|_| place.is_none())),
             digests: Digests::of_whole(response.headers()),
             look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
             head,
         };
+        if let Some(place) = place {
+            let sidecar = restore::sidecar(&partial, response.headers());
+            partial.spool = Spool::named(&self.room, Named::new(place, sidecar));
+        }
         self.arrive(response, partial, None, watch, kept).await
+    }
+
+    /// What an earlier run has left in a place. Hashing it takes time, and blocks.
+    async fn restore(&self, place: &Place, url: &Url, expect: Expect) -> Result<Option<Partial>> {
+        let (place, room, url) = (place.clone(), Arc::clone(&self.room), url.clone());
+        blocking(move || restore::restore(&place, &room, &url, expect)).await
     }
 
     /// The first answer that is not a redirect, to a request for the whole or for what is missing.
@@ -115,7 +131,7 @@ impl Inner {
         watch: &dyn Transfer,
         kept: &mut Option<Partial>,
     ) -> Result<Body> {
-        announce(&partial, watch);
+        announce(&mut partial, watch)?;
         match self.read(response, &mut partial, part, watch, kept).await {
             Ok(()) => {
                 *kept = None;
@@ -126,6 +142,8 @@ impl Inner {
                 // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
                 if matches!(error.kind(), Kind::Reset | Kind::Length | Kind::Timeout) && partial.can_go_on() {
                     *kept = Some(partial);
+                } else {
+                    partial.spool.abandon();
                 }
                 Err(error)
             }
@@ -203,19 +221,28 @@ impl Inner {
 
 /// Tells how long the body will be, and what of it is there already: whoever counts has taken that back when the
 /// earlier attempt failed.
-fn announce(partial: &Partial, watch: &dyn Transfer) {
+///
+/// Whoever watches may not want it at all.
+fn announce(partial: &mut Partial, watch: &dyn Transfer) -> Result<()> {
+    let answered =
+        Answered { from: &partial.here, disposition: partial.head.disposition.as_deref(), length: partial.total };
+    watch.answered(&answered)?;
     if let Some(total) = partial.total {
         watch.expected(total);
     }
     if partial.received() > 0 {
         watch.advanced(partial.received());
     }
+    Ok(())
 }
 
 /// The body that is complete, if its bytes are those that were promised.
-async fn whole(partial: Partial) -> Result<Body> {
+async fn whole(mut partial: Partial) -> Result<Body> {
     let length = partial.received();
-    partial.digests.verify()?;
+    if let Err(error) = std::mem::take(&mut partial.digests).verify() {
+        partial.spool.abandon();
+        return Err(error);
+    }
     let stored = partial.spool.finish().await?;
     Ok(Body { location: Location::Url(partial.here), length, head: partial.head, stored })
 }

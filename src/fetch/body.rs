@@ -51,11 +51,24 @@ impl Body {
         self.location.is_remote()
     }
 
+    /// The header `Content-Disposition`, as the server writes it: [`file_name`](super::file_name) reads it.
+    pub fn disposition(&self) -> Option<&str> {
+        self.head.disposition.as_deref()
+    }
+
+    /// The SHA-256 of the bytes in hexadecimal, where they were hashed as they arrived: in a [`Place`](super::Place).
+    pub fn sha256(&self) -> Option<&str> {
+        match &self.stored {
+            Stored::Named(_, sha256) => Some(sha256),
+            _ => None,
+        }
+    }
+
     /// A reader over all the bytes, at their beginning.
     pub fn into_reader(self) -> BodyReader {
         BodyReader(match self.stored {
             Stored::Memory(held) => Inner::Memory(Cursor::new(held)),
-            Stored::File(file) => Inner::File(BufReader::with_capacity(BUFFER, file)),
+            Stored::File(file) | Stored::Named(file, _) => Inner::File(BufReader::with_capacity(BUFFER, file)),
         })
     }
 }

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use super::rate::Limit;
 use super::spool::Room;
-use super::{Body, Expect, Options, Partial, Transfer, local, tls};
+use super::{Body, Expect, Options, Partial, Place, Transfer, local, tls};
 use crate::error::redact;
 use crate::source::Location;
 use crate::{Error, Result};
@@ -118,8 +118,28 @@ impl Client {
         kept: &mut Option<Partial>,
     ) -> Result<Body> {
         let fetched = match location {
-            Location::Url(url) => self.0.get(url, expect, watch, kept).await,
+            Location::Url(url) => self.0.get(url, expect, watch, kept, None).await,
             Location::File(path) => local::open(path, expect, watch, &self.0.room).await,
+        };
+        fetched.map_err(|error| error.input(location.to_string()))
+    }
+
+    /// Like [`resume`](Self::resume), but the body arrives in a file, and what an earlier run has left there is gone on
+    /// with as well, if it fits and the server confirms it.
+    ///
+    /// When the future is dropped, or the transfer breaks off, what has arrived stays in the place. A local file is
+    /// copied there.
+    pub async fn resume_at(
+        &self,
+        location: &Location,
+        expect: Expect,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+        place: &Place,
+    ) -> Result<Body> {
+        let fetched = match location {
+            Location::Url(url) => self.0.get(url, expect, watch, kept, Some(place)).await,
+            Location::File(path) => local::copy(path, expect, watch, &self.0.room, place).await,
         };
         fetched.map_err(|error| error.input(location.to_string()))
     }

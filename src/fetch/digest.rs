@@ -15,6 +15,9 @@ use crate::{Error, Kind, Result};
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
+/// The fields that are looked at.
+pub(super) const FIELDS: [HeaderName; 2] = [REPR_DIGEST, CONTENT_DIGEST];
+
 /// A missing padding is no fault (RFC 9651, section 4.2.7).
 const BASE64: GeneralPurpose =
     GeneralPurpose::new(&base64::alphabet::STANDARD, PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
@@ -55,6 +58,11 @@ impl Digests {
             let is_other = |own: &Check| own.promised.len() == other.promised.len() && own.promised != other.promised;
             self.0.iter().any(is_other)
         })
+    }
+
+    /// Whether nothing was promised that can be checked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {

@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 
 use super::answer::Head;
 use super::page::{LOOK, Look};
+use super::restore::Named;
 use super::spool::{Room, Spool, Stored, blocking};
-use super::{Body, Expect, Transfer};
+use super::{Body, Expect, Place, Transfer};
 use crate::source::Location;
 use crate::{Error, Kind, Result};
 
@@ -39,6 +40,40 @@ pub(super) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, room
             .map_err(|message| Error::new(Kind::Impostor, message).transient(false))?;
     }
     Ok(Body { location: Location::File(path.to_owned()), length, head: Head::default(), stored })
+}
+
+/// Copies a file to a place: a copy is whole or it is an error, there is nothing to go on with.
+pub(super) async fn copy(
+    path: &Path,
+    expect: Expect,
+    watch: &dyn Transfer,
+    room: &Arc<Room>,
+    place: &Place,
+) -> Result<Body> {
+    let body = open(path, expect, watch, room).await?;
+    let (location, length, head) = (body.location.clone(), body.length, body.head.clone());
+    let (place, mut reader) = (place.clone(), body.into_reader());
+    let copied = blocking(move || {
+        let mut named = Named::new(&place, None);
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let read = match reader.read(&mut buffer) {
+                Ok(0) => break named.finish(),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(cannot("cannot read the file", error)),
+            };
+            let mut rest = &buffer[..read];
+            while !rest.is_empty() {
+                rest = named.take(rest);
+                if named.is_full() {
+                    named.flush()?;
+                }
+            }
+        }
+    });
+    let (file, sha256) = copied.await??;
+    Ok(Body { location, length, head, stored: Stored::Named(file, sha256) })
 }
 
 /// Opens a regular file and reads its first bytes. `None` for what is not one.

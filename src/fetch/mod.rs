@@ -19,6 +19,9 @@
 //! | `page` | how an HTML page is told from data. Pure |
 //! | `fault` | what a failed transfer is called |
 //! | `spool` | memory, then a temporary file |
+//! | `place` | a file that outlives the run, and its sidecar |
+//! | `restore` | a body on its way to such a file, and what an earlier run left there |
+//! | `disposition` | the name that a server gives a file. Pure |
 //! | `rate` | one rate for all connections |
 //! | `retry_on` | which failures are worth another try. Pure |
 //! | `body` | the verified bytes, read and sought |
@@ -30,14 +33,17 @@ mod attempt;
 mod body;
 mod client;
 mod digest;
+mod disposition;
 mod fault;
 mod hop;
 mod local;
 mod options;
 mod page;
 mod partial;
+mod place;
 mod range;
 mod rate;
+mod restore;
 mod retry_on;
 mod spool;
 mod tls;
@@ -45,9 +51,15 @@ mod tls;
 pub use answer::parse_retry_after;
 pub use body::{Body, BodyReader};
 pub use client::Client;
+pub use disposition::file_name;
 pub use options::Options;
 pub use partial::Partial;
+pub use place::Place;
+pub(crate) use place::already_there;
 pub use retry_on::RetryOn;
+
+use crate::Result;
+use url::Url;
 
 /// What the bytes are wanted for, and so what may not come in their place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +78,23 @@ pub trait Transfer: Send + Sync {
     fn expected(&self, bytes: u64);
     /// So many bytes more have arrived.
     fn advanced(&self, bytes: u64);
+    /// The head of an answer that is good: its body comes next. An error ends the transfer with this error.
+    fn answered(&self, answered: &Answered<'_>) -> Result<()> {
+        let _ = answered;
+        Ok(())
+    }
+}
+
+/// What is known of a body before it comes.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Answered<'a> {
+    /// Where it comes from, after all redirects.
+    pub from: &'a Url,
+    /// The header `Content-Disposition`, as it is written: [`file_name`] reads it.
+    pub disposition: Option<&'a str>,
+    /// Its length, if it is known.
+    pub length: Option<u64>,
 }
 
 impl Transfer for () {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Options;
+use super::restore::Named;
 use crate::{Error, Kind, Result};
 
 /// How much is collected for one write. 128 KiB: the trip to a blocking thread is then lost in the write itself.
-const BLOCK: usize = 128 * 1024;
+pub(super) const BLOCK: usize = 128 * 1024;
 /// The first allocation of a body whose length is not known.
 const FIRST: usize = 16 * 1024;
 
@@ -91,6 +92,8 @@ pub(super) enum Stored {
     Memory(Held),
     /// A file that stands at its beginning.
     File(File),
+    /// A file that outlives the run, and the SHA-256 of what is in it.
+    Named(File, String),
 }
 
 /// A body that is arriving.
@@ -112,6 +115,8 @@ enum Place {
         block: Vec<u8>,
         file: Option<File>,
     },
+    /// A place that was chosen; empty while a block is being written.
+    Named(Option<Box<Named>>),
 }
 
 impl Spool {
@@ -127,6 +132,19 @@ impl Spool {
         Self { room: Arc::clone(room), place, length: 0 }
     }
 
+    /// A body that goes to a place of its own, where some of it may be already.
+    pub(super) fn named(room: &Arc<Room>, named: Named) -> Self {
+        let length = named.written();
+        Self { room: Arc::clone(room), place: Place::Named(Some(Box::new(named))), length }
+    }
+
+    /// The bytes are bad: nothing of them is to be found by a later run.
+    pub(super) fn abandon(&mut self) {
+        if let Place::Named(Some(named)) = &mut self.place {
+            named.abandon();
+        }
+    }
+
     /// How many bytes have arrived.
     pub(super) fn len(&self) -> u64 {
         self.length
@@ -134,6 +152,9 @@ impl Spool {
 
     pub(super) async fn write(&mut self, mut data: &[u8]) -> Result<()> {
         self.length += data.len() as u64;
+        if let Place::Named(place) = &mut self.place {
+            return write_named(place, data).await;
+        }
         if let Place::Memory { bytes, lease } = &mut self.place {
             if make_room(bytes, lease, data.len(), self.room.per_body) {
                 bytes.extend_from_slice(data);
@@ -160,6 +181,11 @@ impl Spool {
             self.flush().await?;
         }
         match self.place {
+            Place::Named(named) => {
+                let named = named.ok_or_else(lost)?;
+                let (file, sha256) = blocking(move || named.finish()).await??;
+                Ok(Stored::Named(file, sha256))
+            }
             Place::Memory { bytes, lease } => Ok(Stored::Memory(Held { bytes, _lease: lease })),
             Place::Disk { file, .. } => {
                 let mut file = file.expect("a flush makes the file");
@@ -189,6 +215,31 @@ impl Spool {
         (*block, *file) = (bytes, Some(open));
         Ok(())
     }
+}
+
+/// Fills blocks, and has each written that is full. If the caller goes away meanwhile, the writing is still ended.
+async fn write_named(place: &mut Option<Box<Named>>, mut data: &[u8]) -> Result<()> {
+    while !data.is_empty() {
+        let mut named = place.take().ok_or_else(lost)?;
+        data = named.take(data);
+        if named.is_full() {
+            let written;
+            (named, written) = blocking(move || {
+                let written = named.flush();
+                (named, written)
+            })
+            .await?;
+            *place = Some(named);
+            written?;
+        } else {
+            *place = Some(named);
+        }
+    }
+    Ok(())
+}
+
+fn lost() -> Error {
+    Error::new(Kind::Internal, "a body was lost while it was written")
 }
 
 /// Makes room in memory for so many bytes more, if both bounds allow it.
@@ -238,6 +289,7 @@ mod tests {
     fn bytes(stored: Stored) -> (Vec<u8>, bool) {
         match stored {
             Stored::Memory(held) => (held.as_ref().to_vec(), true),
+            Stored::Named(..) => unreachable!("no place was chosen"),
             Stored::File(mut file) => {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes).expect("a file");

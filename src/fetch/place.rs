@@ -1,0 +1,337 @@
+//! A place for one body that outlives the run: the file in which it arrives, and beside it a sidecar that says what
+//! has arrived.
+//!
+//! The file is locked while it is in use. The sidecar is one JSON object, written anew after each block by a single
+//! write: a kill leaves the one before it or the one after it. Whatever else may be found there (a power cut, an
+//! editor, another program) is found out by hashing the bytes before they are used.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::answer::Head;
+use crate::aside::{Aside, hex};
+use crate::{Error, Kind, Result};
+
+/// How much is read at a time when stored bytes are hashed.
+const BUFFER: usize = 128 * 1024;
+/// A sidecar that is larger is not ours: headers have this much room, several times over.
+const LARGEST_SIDECAR: u64 = 1 << 20;
+/// The form of a sidecar. One of another form is not read.
+const FORM: u32 = 1;
+
+/// The file in which one body arrives, and its sidecar. Clones are the same place.
+///
+/// It is locked until the last clone is dropped. Then what can be gone on with is left for the next run, if the place
+/// is one that keeps; all else is removed.
+///
+/// ```no_run
+/// use raudal::fetch::{Client, Expect, Options, Place};
+/// use raudal::source::Location;
+/// use std::path::Path;
+///
+/// # #[tokio::main] async fn main() -> raudal::Result<()> {
+/// let client = Client::new(&Options::default())?;
+/// let location = Location::parse("https://example.org/data.zip")?;
+/// let place = Place::open(Path::new("data.zip.part"), true)?;
+/// let body = client.resume_at(&location, Expect::Any, &(), &mut None, &place).await?;
+/// println!("{} bytes, SHA-256 {}", body.len(), body.sha256().unwrap_or_default());
+/// place.publish(Path::new("data.zip"), false)?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Place(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    keeps: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` once it was published or removed.
+    aside: Option<Aside>,
+    sidecar: Option<File>,
+    /// The length of the sidecar: a shorter text is filled up, so that one write replaces all of it.
+    length: usize,
+    /// Whether what is here was looked at, or written, by this run.
+    known: bool,
+    /// Whether the sidecar stands for what is in the file.
+    good: bool,
+}
+
+/// What a sidecar says.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub(super) struct Sidecar {
+    pub(super) form: u32,
+    /// What was asked for, and where it came from; without credentials.
+    pub(super) url: String,
+    pub(super) final_url: String,
+    pub(super) validator: Mark,
+    pub(super) total: Option<u64>,
+    /// So many bytes are in the file, and this is their SHA-256.
+    pub(super) received: u64,
+    pub(super) sha256: String,
+    pub(super) head: Head,
+    /// The digests that were promised of the whole, header by header.
+    pub(super) digests: Vec<(String, String)>,
+}
+
+/// A strong validator, as text.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mark {
+    Etag(String),
+    LastModified(String),
+}
+
+impl Sidecar {
+    pub(super) fn new(url: String, final_url: String, validator: Mark, head: Head) -> Self {
+        let (total, sha256, digests) = (head.length, String::new(), Vec::new());
+        Self { form: FORM, url, final_url, validator, total, received: 0, sha256, head, digests }
+    }
+}
+
+/// What was found in a place, and is what its sidecar says.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) sidecar: Sidecar,
+    /// Of all that is stored.
+    pub(super) hasher: Sha256,
+}
+
+/// The sidecar of a partial file: `.json` is added to its name.
+fn sidecar_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".json");
+    name.into()
+}
+
+impl Place {
+    /// Opens a place, which need not be there, for this run alone. One that keeps leaves what has arrived for the
+    /// next run, if the server has given it a strong validator; any other begins at zero and leaves nothing.
+    ///
+    /// It reads and writes files: call it where that is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind [`Io`](Kind::Io): another run has it, or there is no such folder, or no permission.
+    pub fn open(path: &Path, keeps: bool) -> Result<Self> {
+        let aside = Aside::open(path).map_err(|error| cannot(path, error))?;
+        let state = State { aside: Some(aside), sidecar: None, length: 0, known: !keeps, good: false };
+        Ok(Self(Arc::new(Shared { path: path.to_owned(), keeps, state: Mutex::new(state) })))
+    }
+
+    /// Gives the file its final name, once its bytes last. A file of that name is replaced, or is an error.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind [`Io`](Kind::Io).
+    pub fn publish(&self, to: &Path, replace: bool) -> Result<()> {
+        let mut state = self.state();
+        let Some(mut aside) = state.aside.take() else {
+            return Err(Error::new(Kind::Internal, "a file is published twice"));
+        };
+        // First: a sidecar without its file would be taken for that of the next one.
+        state.forget_sidecar(&self.0.path);
+        aside.publish(to, replace).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => already_there(to),
+            _ => failed("cannot write", to, error),
+        })
+    }
+
+    /// Removes the file and its sidecar: nothing in them is of use.
+    pub fn remove(&self) {
+        let mut state = self.state();
+        state.forget_sidecar(&self.0.path);
+        drop(state.aside.take());
+    }
+
+    /// Forgets what has arrived: it turned out to be bad. The place stays.
+    pub fn clear(&self) {
+        let mut state = self.state();
+        state.known = true;
+        state.forget_sidecar(&self.0.path);
+        if let Some(aside) = &state.aside {
+            let _ = aside.file().set_len(0);
+        }
+    }
+
+    /// The path of the file, as it can be shown.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    pub(super) fn keeps(&self) -> bool {
+        self.0.keeps
+    }
+
+    /// What an earlier run has left, if it fits and its bytes are those that its sidecar names. Each piece of them is
+    /// shown to `each`. The first call alone finds anything; what does not fit is thrown away.
+    pub(super) fn look(&self, url: &str, each: impl FnMut(&[u8])) -> Option<Found> {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.known, true) {
+            return None;
+        }
+        let found = state.read(&self.0.path, url, each);
+        drop(state);
+        if found.is_none() {
+            self.clear();
+        }
+        found
+    }
+
+    /// Writes bytes behind those that are there; at 0, in place of all that is.
+    pub(super) fn write(&self, at: u64, bytes: &[u8]) -> Result<()> {
+        let mut state = self.state();
+        if at == 0 {
+            state.known = true;
+            state.forget_sidecar(&self.0.path);
+        }
+        let Some(aside) = &state.aside else {
+            return Err(Error::new(Kind::Internal, "bytes for a file that is published"));
+        };
+        let mut file = aside.file();
+        let written = (|| {
+            if at == 0 {
+                file.set_len(0)?;
+            }
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(bytes)
+        })();
+        written.map_err(|error| failed("cannot write", &self.0.path, error))
+    }
+
+    /// Says what is there now. Without a sidecar the bytes are lost with the run, never wrong: no error.
+    pub(super) fn record(&self, sidecar: &Sidecar) {
+        let Ok(json) = serde_json::to_string(sidecar) else { return };
+        let mut state = self.state();
+        if state.aside.is_none() {
+            return;
+        }
+        let written = state.write_sidecar(&self.0.path, &json);
+        state.good = written.is_ok();
+    }
+
+    /// A reader over all of it, at its beginning.
+    pub(super) fn reader(&self) -> Result<File> {
+        let state = self.state();
+        let open = || {
+            let gone = || io::Error::from(ErrorKind::NotFound);
+            let mut file = state.aside.as_ref().ok_or_else(gone)?.file().try_clone()?;
+            file.rewind()?;
+            Ok(file)
+        };
+        open().map_err(|error| failed("cannot read", &self.0.path, error))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Reads the sidecar, and hashes what it stands for.
+    fn read(&mut self, path: &Path, url: &str, mut each: impl FnMut(&[u8])) -> Option<Found> {
+        let mut text = String::new();
+        File::open(sidecar_path(path)).ok()?.take(LARGEST_SIDECAR).read_to_string(&mut text).ok()?;
+        let sidecar: Sidecar = serde_json::from_str(&text).ok()?;
+        let mut file = self.aside.as_ref()?.file();
+        let is_sound = sidecar.form == FORM
+            && sidecar.url == url
+            && sidecar.received > 0
+            && sidecar.total.is_none_or(|total| total >= sidecar.received)
+            && file.metadata().is_ok_and(|there| there.len() >= sidecar.received);
+        if !is_sound {
+            return None;
+        }
+        file.rewind().ok()?;
+        let mut hasher = Sha256::new();
+        let (mut stored, mut buffer) = (file.take(sidecar.received), vec![0; BUFFER]);
+        loop {
+            match stored.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => {
+                    hasher.update(&buffer[..read]);
+                    each(&buffer[..read]);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+        if hex(&hasher.clone().finalize()) != sidecar.sha256 {
+            return None;
+        }
+        // What came after the last sidecar was not hashed by anyone.
+        self.aside.as_ref()?.file().set_len(sidecar.received).ok()?;
+        self.good = true;
+        Some(Found { sidecar, hasher })
+    }
+
+    fn write_sidecar(&mut self, path: &Path, json: &str) -> io::Result<()> {
+        if self.sidecar.is_none() {
+            let path = sidecar_path(path);
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+            self.length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(BUFFER);
+            self.sidecar = Some(file);
+        }
+        let Some(mut file) = self.sidecar.as_ref() else { return Ok(()) };
+        let text = format!("{json:<width$}\n", width = self.length.saturating_sub(1));
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        self.length = text.len();
+        Ok(())
+    }
+
+    fn forget_sidecar(&mut self, path: &Path) {
+        (self.sidecar, self.length, self.good) = (None, 0, false);
+        let _ = fs::remove_file(sidecar_path(path));
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut aside) = state.aside.take() else { return };
+        // What was never looked at may be of use to a run that looks.
+        if self.keeps && (state.good || (!state.known && sidecar_path(&self.path).exists())) {
+            aside.keep();
+        } else {
+            state.forget_sidecar(&self.path);
+        }
+    }
+}
+
+/// The error for a final name that is taken.
+pub(crate) fn already_there(path: &Path) -> Error {
+    Error::new(Kind::Io, format!("there is a file of this name already: {}", path.display()))
+        .hint("--skip-existing leaves it as it is, --overwrite replaces it")
+}
+
+fn cannot(path: &Path, error: io::Error) -> Error {
+    if error.kind() == ErrorKind::WouldBlock {
+        return Error::new(Kind::Io, format!("another run is writing to this file: {}", path.display()))
+            .hint("wait until it is done, or choose another folder");
+    }
+    failed("cannot write", path, error)
+}
+
+fn failed(what: &str, path: &Path, error: io::Error) -> Error {
+    let hint = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("the disk is full"),
+        ErrorKind::PermissionDenied => Some("you may not write there"),
+        ErrorKind::NotFound => Some("there is no such folder"),
+        _ => None,
+    };
+    let error = Error::io(format!("{what}: {}", path.display()), error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
