@@ -112,6 +112,8 @@ pub struct Input {
     pub name: String,
     /// The glob that picks the data among an archive's members, where the source knows better than the user.
     pub member: Option<String>,
+    /// Whether the name was given, by a list or by a program, and not taken from the location.
+    pub is_named: bool,
 }
 
 impl Input {
@@ -125,13 +127,14 @@ impl Input {
     /// # Ok::<(), raudal::Error>(())
     /// ```
     pub fn new(location: Location) -> Self {
-        Self { name: location.file_name(), location, member: None }
+        Self { name: location.file_name(), location, member: None, is_named: false }
     }
 
     /// The same input by another name.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self.is_named = true;
         self
     }
 
@@ -154,7 +157,7 @@ impl Input {
                 .map_or_else(|| self.location.to_string(), String::from),
             other => other.to_string(),
         };
-        if self.name == self.location.file_name() {
+        if !self.is_named {
             return place;
         }
         let name: String = self.name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

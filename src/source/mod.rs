@@ -4,9 +4,11 @@
 //!
 //! - [`expand`] reads one SOURCE of the command line, a path or a URL with curl's patterns;
 //! - [`read_list`] reads the lines of `-i FILE`;
+//! - [`Checksums`] reads what `sha256sum` writes;
 //! - [`iter_inputs`] takes the archives of the catalogue, [`select_entities`] chooses among them.
 
 mod catalogue;
+mod checksums;
 mod expansion;
 mod input;
 mod iter;
@@ -14,6 +16,7 @@ mod list;
 mod pattern;
 
 pub use catalogue::{Catalogue, Edition, Entity};
+pub use checksums::Checksums;
 pub use expansion::{Expansion, MAX_INPUTS, expand};
 pub use input::{Input, Location};
 pub use iter::{iter_inputs, select_entities};

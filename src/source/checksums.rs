@@ -1,0 +1,186 @@
+//! Lists of checksums: what `sha256sum` writes, in either of its forms. Text in, names and digests out.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use crate::error::printable;
+use crate::{Error, Result};
+
+/// No name is longer than this; a line that is means that the file is no list.
+const MAX_LINE: usize = 64 * 1024;
+
+/// The SHA-256 of files, by name.
+///
+/// ```
+/// use raudal::source::Checksums;
+///
+/// let list = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 *data/empty.csv\n";
+/// let sums = Checksums::read(list.as_bytes(), "SHA256SUMS")?;
+/// assert!(sums.find("data/empty.csv").is_some());
+/// assert!(sums.find("empty.csv").is_some_and(|sum| sum.starts_with("e3b0c442")));
+/// assert!(sums.find("other.csv").is_none());
+/// # Ok::<(), raudal::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Checksums {
+    whole: HashMap<String, String>,
+    /// By the last part of the name alone; `None` where two have it, and differ.
+    last: HashMap<String, Option<String>>,
+}
+
+impl Checksums {
+    /// Reads a list: `HEX  name`, `HEX *name`, or `SHA256 (name) = HEX`. A line that begins with a backslash has a name
+    /// in which `\\`, `\n` and `\r` stand for one character. Blank lines and comments (`#`) are skipped. `name` is what
+    /// errors call the list.
+    ///
+    /// # Errors
+    ///
+    /// A line that is none of these, two digests for one name, a file that cannot be read.
+    pub fn read(mut reader: impl BufRead, name: &str) -> Result<Self> {
+        let mut sums = Self::default();
+        let mut line = Vec::new();
+        for number in 1.. {
+            let at = |error: Error| error.input(name).line(number);
+            line.clear();
+            let read = std::io::Read::take(&mut reader, MAX_LINE as u64 + 1)
+                .read_until(b'\n', &mut line)
+                .map_err(|error| at(Error::io("cannot read the checksums", error)))?;
+            if read == 0 {
+                break;
+            }
+            let text = std::str::from_utf8(&line).ok().filter(|_| read <= MAX_LINE).ok_or_else(|| at(malformed()))?;
+            let text = text.strip_suffix('\n').unwrap_or(text);
+            let text = text.strip_suffix('\r').unwrap_or(text);
+            let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text };
+            if text.trim().is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let (file, digest) = parse(text).ok_or_else(|| at(malformed()))?;
+            sums.add(&file, digest).map_err(at)?;
+        }
+        Ok(sums)
+    }
+
+    fn add(&mut self, file: &str, digest: String) -> Result<()> {
+        let file = file.strip_prefix("./").unwrap_or(file);
+        let last = file.rsplit(['/', '\\']).next().unwrap_or(file).to_owned();
+        self.last
+            .entry(last)
+            .and_modify(|known| {
+                // Two folders have a file of this name: only the whole name tells which is meant.
+                known.take_if(|known| *known != digest);
+            })
+            .or_insert_with(|| Some(digest.clone()));
+        match self.whole.get(file) {
+            Some(known) if *known != digest => {
+                Err(Error::usage(format!("two checksums for one name: {}", printable(file))))
+            }
+            _ => {
+                self.whole.insert(file.to_owned(), digest);
+                Ok(())
+            }
+        }
+    }
+
+    /// The digest of a file, in lower-case hexadecimal: by its whole name, else by the last part of it, if that says
+    /// which is meant.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        let name = name.strip_prefix("./").unwrap_or(name);
+        self.whole.get(name).or_else(|| self.last.get(name)?.as_ref()).map(String::as_str)
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.whole.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.whole.is_empty()
+    }
+}
+
+fn malformed() -> Error {
+    Error::usage("not a line of a list of SHA-256 checksums")
+        .hint("a line is: 64 hexadecimal digits, two spaces, a name")
+}
+
+/// A line's name and digest.
+fn parse(line: &str) -> Option<(String, String)> {
+    let (escaped, line) = line.strip_prefix('\\').map_or((false, line), |line| (true, line));
+    let (file, digest) = if let Some(rest) = line.strip_prefix("SHA256 (") {
+        rest.rsplit_once(") = ")?
+    } else {
+        let (digest, file) = line.split_at_checked(64)?;
+        (file.strip_prefix("  ").or_else(|| file.strip_prefix(" *"))?, digest)
+    };
+    let is_digest = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    let file = if escaped { unescape(file)? } else { file.to_owned() };
+    (is_digest && !file.is_empty()).then(|| (file, digest.to_ascii_lowercase()))
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.push(match c {
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                '\\' => '\\',
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB";
+
+    fn read(text: &str) -> Result<Checksums> {
+        Checksums::read(text.as_bytes(), "SUMS")
+    }
+
+    #[test]
+    fn both_forms_and_both_marks_are_read() {
+        let list = format!(
+            "# made today\r\n{A}  a b.zip\n{B} *c.zip\r\n\nSHA256 (d (1).zip) = {A}\n\\{A}  e\\\\f\\ng\n\\SHA256 (h\\n) = {B}\n"
+        );
+        let sums = read(&list).expect("a list");
+        for (name, digest) in [("a b.zip", A), ("c.zip", B), ("d (1).zip", A), ("e\\f\ng", A), ("h\n", B)] {
+            assert_eq!(sums.find(name), Some(digest.to_ascii_lowercase().as_str()), "{name}");
+        }
+        assert_eq!(sums.len(), 5);
+    }
+
+    #[test]
+    fn the_last_part_of_a_name_counts_where_it_says_which() {
+        let sums =
+            read(&format!("{A}  ./x/a.zip\n{A}  y/a.zip\n{A}  x/b.zip\n{B}  y/b.zip\n{A}  b.csv\n")).expect("a list");
+        assert!(sums.find("a.zip").is_some(), "both are the same");
+        assert!(sums.find("b.zip").is_none(), "which of the two?");
+        assert!(sums.find("x/b.zip").is_some() && sums.find("./y/b.zip").is_some() && sums.find("b.csv").is_some());
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused_by_its_line() {
+        for (text, report) in [
+            (format!("{A}  a\nhello\n"), "SUMS: line 2: not a line of a list of SHA-256 checksums"),
+            (format!("{A} a\n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+            (format!("{A}  \n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+            (format!("MD5 (a) = {A}\n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+            ("d41d8cd98f00b204e9800998ecf8427e  a\n".into(), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+            (format!("\\{A}  a\\x\n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+            (format!("{A}  a\n{B}  a\n"), "SUMS: line 2: two checksums for one name: a"),
+            ("é".repeat(40), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+        ] {
+            assert_eq!(read(&text).expect_err(&text).report(), report);
+        }
+    }
+}
