@@ -17,6 +17,14 @@ use crate::{Error, Kind, Result};
 
 const UNREADABLE: &str = "a member cannot be read: cut off or damaged";
 
+/// A member as it would be extracted.
+pub(super) struct Entry {
+    pub(super) member: Member,
+    pub(super) is_folder: bool,
+    /// The Unix mode, where the archive has one: it tells links and devices from files.
+    pub(super) mode: Option<u32>,
+}
+
 /// An input, known by its first bytes and not by its name.
 pub(super) enum Input<R> {
     Zip(Box<Archive<R>>),
@@ -151,6 +159,28 @@ impl<R: Read + Seek> Archive<R> {
             )
             .hint("name the one that is meant with --member GLOB, as in --member '**/data/*.csv'")),
         }
+    }
+
+    /// Every member, or those that match a glob, hidden ones too; folders only without one.
+    pub(super) fn entries(&self, glob: Option<&str>) -> Result<Vec<Entry>> {
+        let glob = glob.map(str::to_lowercase);
+        let mut entries = Vec::new();
+        for index in 0..self.directory.len() {
+            let entry = self.directory.entry(index).map_err(|error| broken(error, UNREADABLE))?;
+            let (is_folder, mode) = (entry.is_dir(), entry.unix_mode());
+            let is_meant = glob.as_ref().is_none_or(|glob| !is_folder && self.matches(index, glob));
+            if is_meant {
+                entries.push(Entry { member: self.describe(index), is_folder, mode });
+            }
+        }
+        if entries.is_empty() {
+            let files: Vec<usize> = (0..self.directory.len()).collect();
+            return Err(match glob {
+                Some(glob) => Error::new(Kind::Member, format!("no member matches {glob}: {}", self.names(&files))),
+                None => Error::new(Kind::Member, "the archive has no members"),
+            });
+        }
+        Ok(entries)
     }
 
     /// Opens a member: its reader, what the directory promises of it, and its compressed size.

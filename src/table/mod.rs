@@ -7,6 +7,7 @@
 //! | [`query`](Query) | what is asked of each input: filter, columns, member, encoding, bounds |
 //! | `read` | [`read()`]: one input in, its verified [`Rows`] out |
 //! | `archive` | what kind of input it is; the members of a zip, and which of them are meant |
+//! | `extract` | [`extract()`]: the members of a zip as files of a new folder |
 //! | `verify` | bytes with their CRC, their length and their bounds checked |
 //! | `text` | bytes → valid UTF-8 without a BOM |
 //! | `records` | text → records, by `memchr`; agrees with the `csv` crate |
@@ -35,6 +36,7 @@
 
 mod archive;
 mod columns;
+mod extract;
 mod filter;
 mod query;
 mod read;
@@ -47,8 +49,9 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use extract::{Extracted, extract};
 pub use filter::Filter;
-pub use query::{Encoding, Limits, Query};
+pub use query::{Encoding, Limits, Query, check_glob};
 pub use read::{Watch, read};
 pub use rows::Rows;
 pub use sink::{Format, Sink, SinkOptions, Target, Written, partial_path};

@@ -99,10 +99,8 @@ impl Query {
     /// assert_eq!(query.check().unwrap_err().kind(), raudal::Kind::Usage);
     /// ```
     pub fn check(&self) -> Result<()> {
-        if let Some(glob) = &self.member
-            && let Err(error) = fast_glob::validate(glob)
-        {
-            return Err(Error::usage(format!("bad pattern for --member: {glob}")).because(error.to_string()));
+        if let Some(glob) = &self.member {
+            check_glob("--member", glob)?;
         }
         if let Some(byte @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) = self.delimiter {
             return Err(Error::usage(format!("this byte cannot stand between fields: {:?}", char::from(byte))));
@@ -114,6 +112,12 @@ impl Query {
         }
         Ok(())
     }
+}
+
+/// Refuses a pattern for the names of members that is none. `option` is where it was given.
+pub fn check_glob(option: &str, glob: &str) -> Result<()> {
+    fast_glob::validate(glob)
+        .map_err(|error| Error::usage(format!("bad pattern for {option}: {glob}")).because(error.to_string()))
 }
 
 impl Default for Query {
