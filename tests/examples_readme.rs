@@ -55,6 +55,7 @@ fn folder() -> tempfile::TempDir {
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("a file");
     let table = b"MUN,POBTOT\n000,31\n";
     write("a.csv", table);
+    write("SHA256SUMS", b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  1.csv\n");
     write("b.csv.gz", &common::gzip(table));
     write("c.zip", &common::zip([("c.csv", table.as_slice())]));
     write("urls.txt", b"https://example.org/1.csv\nhttps://example.org/2.csv\n");

@@ -4,10 +4,14 @@
 #![allow(clippy::doc_markdown)]
 
 mod compare;
+mod get;
+mod shared;
 
 pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
+pub(crate) use get::GetCommand;
+pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -26,6 +30,7 @@ use std::time::Duration;
 Examples:
   raudal iter --mirror embedded                 the 32 ITER archives from the embedded origin: no network needed
   raudal table a.csv.gz b.zip --where 'x > 3'   any zipped, gzipped or plain CSVs to one table
+  raudal get -i urls.txt -d files -c            files, verified; gone on with after a break
   raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
 
 Every option has an environment variable: RAUDAL_RETRY_MAX_TIME for --retry-max-time, and so on.
@@ -60,6 +65,17 @@ Examples:
 
 A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.")]
     Table(TableCommand),
+    /// Any files → a folder, each verified before it has its name
+    #[command(after_help = "\
+Examples:
+  raudal get 'https://example.org/ITER_[01-32]_2020_csv.zip' -d archives
+  raudal get -i urls.txt -d archives --continue --checksums SHA256SUMS
+  raudal get https://example.org/a.zip --extract='**/*.csv'
+
+A file is called what the list says (URL, TAB, name), else what the server says (Content-Disposition), else as the URL ends.
+Two inputs never get one name. Each file arrives in NAME.….part beside its final name, and is renamed when it was verified.
+On stdout: the path of each file that stands complete, or of its folder with --extract, in the order of the inputs.")]
+    Get(GetCommand),
     /// Sequential against concurrent: a workload at several levels, measured fairly
     #[command(after_help = "\
 Examples:
@@ -107,6 +123,8 @@ pub(crate) struct IterArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
@@ -117,12 +135,8 @@ pub(crate) const ITER_WHERE: &str = "MUN == 0 and LOC == 0";
 
 #[derive(Debug, Args)]
 pub(crate) struct TableCommand {
-    /// URLs, URL patterns, local files
-    #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath)]
-    pub(crate) sources: Vec<String>,
-    /// Read sources from a file, or from stdin for `-`: one a line, `#` comments, optionally a TAB and a name
-    #[arg(short, long, value_name = "FILE", env = "RAUDAL_INPUT", value_hint = ValueHint::FilePath)]
-    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Which rows: an expression over the columns, such as 'MUN == 0 and POBTOT > 1000'
     #[arg(long = "where", value_name = "EXPR", default_value = "", hide_default_value = true, env = "RAUDAL_WHERE", help_heading = TABLE)]
     pub(crate) filter: String,
@@ -131,12 +145,15 @@ pub(crate) struct TableCommand {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
 }
 
 const TABLE: &str = "Table";
+const ARCHIVES: &str = "Archives";
 const OUTPUT: &str = "Output";
 const RUN: &str = "Running";
 const HTTP: &str = "HTTP";
@@ -159,15 +176,8 @@ pub(crate) struct TableArgs {
     /// Put each row's source before it, in a column of this name
     #[arg(long, value_name = "NAME", env = "RAUDAL_SOURCE_COLUMN", help_heading = TABLE)]
     pub(crate) source_column: Option<String>,
-    /// Refuse archives with more members
-    #[arg(long, value_name = "N", env = "RAUDAL_MAX_MEMBERS", help_heading = TABLE, hide_short_help = true)]
-    pub(crate) max_members: Option<u64>,
-    /// Refuse members that are larger, decompressed
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_MAX_MEMBER_SIZE", help_heading = TABLE, hide_short_help = true)]
-    pub(crate) max_member_size: Option<u64>,
-    /// Refuse members that grow by more than this when they are decompressed
-    #[arg(long, value_name = "N", env = "RAUDAL_MAX_RATIO", help_heading = TABLE, hide_short_help = true)]
-    pub(crate) max_ratio: Option<u64>,
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
     /// Refuse fields that are longer
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_MAX_FIELD_SIZE", help_heading = TABLE, hide_short_help = true)]
     pub(crate) max_field_size: Option<u64>,
@@ -181,30 +191,8 @@ pub(crate) struct OutputArgs {
     /// csv, tsv, jsonl or table [default: by the file's name; a table on a terminal, else csv]
     #[arg(long, value_name = "FORMAT", value_parser = str::parse::<Format>, env = "RAUDAL_FORMAT", help_heading = OUTPUT)]
     pub(crate) format: Option<Format>,
-    /// Write a report of the run and of each job, as JSON
-    #[arg(long, value_name = "FILE", env = "RAUDAL_REPORT", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
-    pub(crate) report: Option<PathBuf>,
-    /// Write the inputs that are not in the table, as a list that --input reads
-    #[arg(long, value_name = "FILE", env = "RAUDAL_FAILED_TO", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
-    pub(crate) failed_to: Option<PathBuf>,
-    /// Show what would be done, and fetch nothing
-    #[arg(short = 'n', long, env = "RAUDAL_DRY_RUN", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
-    pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    /// How to show progress: auto, bar, plain, json or none
-    #[arg(long, value_name = "STYLE", default_value = "auto", value_parser = str::parse::<raudal::progress::Style>, env = "RAUDAL_PROGRESS", help_heading = OUTPUT)]
-    pub(crate) progress: raudal::progress::Style,
-    /// Errors only: no progress, no summary
-    #[arg(short, long, env = "RAUDAL_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose", help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
-    /// Say more: each retry, each pause
-    #[arg(short, long, env = "RAUDAL_VERBOSE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
-    pub(crate) verbose: bool,
+    pub(crate) end: EndArgs,
 }
 
 #[derive(Debug, Args)]

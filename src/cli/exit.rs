@@ -1,6 +1,6 @@
 //! Exit codes: what a script may rely on.
 
-use raudal::pipeline::Summary;
+use super::ending::Ending;
 use raudal::{Error, Kind};
 
 /// Why a run was stopped from outside.
@@ -40,12 +40,12 @@ const DATA: u8 = 7;
 const LOCAL: u8 = 8;
 
 /// The exit code of a run that came to its end, or was stopped.
-pub(crate) fn of_summary(summary: &Summary, stop: Option<Stop>) -> u8 {
+pub(crate) fn of_ending(ending: &Ending<'_>, stop: Option<Stop>) -> u8 {
     match stop {
-        Some(stop) if summary.report.stopped => stop.code(),
+        Some(stop) if ending.report.stopped => stop.code(),
         _ => {
-            let failures: Vec<&Error> = summary.failures.iter().map(|failure| &failure.error).collect();
-            of_failures(summary.succeeded > 0, &failures)
+            let failures: Vec<&Error> = ending.failures.iter().map(|failure| &failure.error).collect();
+            of_failures(ending.succeeded > 0, &failures)
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod args;
 mod compare;
+mod ending;
 mod exit;
+mod get;
 mod inputs;
 mod report;
 mod session;
@@ -51,6 +53,7 @@ async fn run(given: Command) -> u8 {
     let done = match given {
         Command::Iter(args) => table::iter(args).await,
         Command::Table(args) => table::table(args).await,
+        Command::Get(args) => get::get(args).await,
         Command::Compare(args) => compare::compare(args).await,
         Command::Serve(args) => serve(&args).await,
         Command::Completions { shell } => {

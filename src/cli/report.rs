@@ -1,8 +1,9 @@
 //! What a run leaves behind on request: `--report` and `--failed-to`.
 
+use super::ending::Ending;
 use super::inputs::Inputs;
 use raudal::compare::export;
-use raudal::pipeline::Summary;
+use raudal::pipeline::{Failure, Summary, files};
 use raudal::pool::{JobReport, RunReport};
 use raudal::progress::Recording;
 use raudal::{Error, Kind, Result};
@@ -54,6 +55,7 @@ pub(crate) fn write(
     output: Option<&Path>,
     exit_code: u8,
 ) -> Result<()> {
+    let ending = Ending::from(summary);
     let report = Report {
         raudal: env!("CARGO_PKG_VERSION"),
         command,
@@ -70,23 +72,87 @@ pub(crate) fn write(
             bytes: written.bytes,
             sha256: written.digest.clone(),
         }),
-        failed: summary
-            .failures
-            .iter()
-            .map(|failure| Failed {
-                input: failure.input.location.to_string(),
-                name: &failure.input.name,
-                kind: failure.error.kind().word(),
-                error: failure.error.report(),
-                hint: failure.error.hint_text(),
-                attempts: failure.attempts,
-            })
-            .collect(),
-        unfinished: summary.unfinished.iter().map(|input| input.location.to_string()).collect(),
+        failed: failed(&ending),
+        unfinished: unfinished(&ending),
         warnings: &summary.warnings,
         jobs: &recording.jobs,
     };
-    let json = serde_json::to_string_pretty(&report)
+    write_json(path, &report)
+}
+
+/// The report of a run that saved files.
+#[derive(Serialize)]
+struct FilesReport<'a> {
+    raudal: &'static str,
+    command: &'a str,
+    exit_code: u8,
+    run: &'a RunReport,
+    overlap: Option<f64>,
+    files: Vec<File<'a>>,
+    failed: Vec<Failed<'a>>,
+    unfinished: Vec<String>,
+    jobs: &'a [JobReport],
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    url: &'a str,
+    final_url: Option<&'a str>,
+    path: String,
+    bytes: u64,
+    sha256: Option<&'a str>,
+    skipped: bool,
+    extracted: Option<String>,
+}
+
+impl<'a> From<&'a files::Saved> for File<'a> {
+    fn from(saved: &'a files::Saved) -> Self {
+        Self {
+            url: &saved.url,
+            final_url: saved.final_url.as_deref(),
+            path: saved.path.display().to_string(),
+            bytes: saved.bytes,
+            sha256: saved.sha256.as_deref(),
+            skipped: saved.skipped,
+            extracted: saved.extracted.as_ref().map(|folder| folder.display().to_string()),
+        }
+    }
+}
+
+pub(crate) fn write_files(path: &Path, summary: &files::Summary, recording: &Recording, exit_code: u8) -> Result<()> {
+    let ending = Ending::from(summary);
+    let report = FilesReport {
+        raudal: env!("CARGO_PKG_VERSION"),
+        command: "get",
+        exit_code,
+        run: &summary.report,
+        overlap: summary.report.overlap(),
+        files: summary.saved.iter().map(File::from).collect(),
+        failed: failed(&ending),
+        unfinished: unfinished(&ending),
+        jobs: &recording.jobs,
+    };
+    write_json(path, &report)
+}
+
+fn failed<'a>(ending: &Ending<'a>) -> Vec<Failed<'a>> {
+    let failed = |failure: &'a Failure| Failed {
+        input: failure.input.location.to_string(),
+        name: &failure.input.name,
+        kind: failure.error.kind().word(),
+        error: failure.error.report(),
+        hint: failure.error.hint_text(),
+        attempts: failure.attempts,
+    };
+    ending.failures.iter().map(failed).collect()
+}
+
+fn unfinished(ending: &Ending<'_>) -> Vec<String> {
+    ending.unfinished.iter().map(|input| input.location.to_string()).collect()
+}
+
+fn write_json(path: &Path, report: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(report)
         .map_err(|error| Error::new(Kind::Internal, "cannot write the report").because(error))?;
     export(path, &(json + "\n"))
 }
@@ -96,10 +162,10 @@ fn written_path(path: &Path, stopped: bool) -> String {
     path.display().to_string()
 }
 
-/// Writes what is not in the table, as a list that `--input` reads: what failed, what was stopped, what was not begun.
-pub(crate) fn write_failed(path: &Path, summary: &Summary, inputs: Inputs) -> Result<()> {
-    let mut lines: String = summary.failures.iter().map(|failure| failure.input.to_line() + "\n").collect();
-    for input in summary.unfinished.iter().cloned().chain(inputs.skip(summary.pulled as usize)) {
+/// Writes what is not done, as a list that `--input` reads: what failed, what was stopped, what was not begun.
+pub(crate) fn write_failed(path: &Path, ending: &Ending<'_>, inputs: Inputs) -> Result<()> {
+    let mut lines: String = ending.failures.iter().map(|failure| failure.input.to_line() + "\n").collect();
+    for input in ending.unfinished.iter().cloned().chain(inputs.skip(ending.pulled as usize)) {
         lines.push_str(&input.to_line());
         lines.push('\n');
     }

@@ -1,12 +1,14 @@
 //! One command's surroundings: what is shown, what stops it, what is written at its end.
 
 use super::args::{HttpArgs, OutputArgs, ShowArgs};
+use super::ending::Ending;
 use super::signals::Signals;
-use raudal::pipeline::Summary;
+use raudal::pipeline::{Summary, files};
+use raudal::pool::{Observer, RunReport};
 use raudal::progress::{Progress, Recorder, Verbosity};
 use raudal::table::{Format, Sink, SinkOptions, Target};
 use raudal::units;
-use raudal::{Error, Kind, Result, pool::Observer};
+use raudal::{Error, Kind, Result};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -54,25 +56,25 @@ impl Session {
         }
     }
 
-    /// What became of the run: each failure with its reason, then the figures.
-    pub(crate) fn conclude(&self, summary: &Summary, total: u64, inputs: &str, output: Option<&Path>) {
-        let (progress, report) = (&self.progress, &summary.report);
+    /// What became of the run: each failure with its reason.
+    pub(crate) fn conclude(&self, ending: &Ending<'_>, total: u64) {
+        let (progress, report) = (&self.progress, ending.report);
         progress.finish();
-        for warning in &summary.warnings {
+        for warning in ending.warnings {
             progress.error(&format!("warning: {warning}"));
         }
-        for failure in summary.failures.iter().take(NAMED_FAILURES) {
+        for failure in ending.failures.iter().take(NAMED_FAILURES) {
             let tries = if failure.attempts == 1 { String::new() } else { format!(" ({} tries)", failure.attempts) };
             progress.error(&format!("error: {}{tries}", failure.error.report()));
             if let Some(hint) = failure.error.hint_text() {
                 progress.error(&hint_line(hint));
             }
         }
-        let failed = summary.failures.len() as u64;
+        let failed = ending.failures.len() as u64;
         if failed > NAMED_FAILURES as u64 {
             progress.error(&format!("error: … and {} more", failed - NAMED_FAILURES as u64));
         }
-        let left = total.saturating_sub(summary.succeeded + failed);
+        let left = total.saturating_sub(ending.succeeded + failed);
         if let Some(stop) = self.signals.stop()
             && report.stopped
         {
@@ -84,44 +86,60 @@ impl Session {
         if failed > 0 {
             progress.error(&format!("{failed} of {} failed", counted(total, "input")));
         }
+    }
+
+    /// Where the table is, and its figures.
+    pub(crate) fn say_table(&self, summary: &Summary, inputs: &str, output: Option<&Path>, partials: Option<&Path>) {
         match (output, &summary.written) {
-            (Some(path), Some(_)) if report.stopped => {
+            (Some(path), Some(_)) if summary.report.stopped => {
                 let kept = raudal::table::partial_path(path);
-                progress.error(&format!("what is complete is kept in: {}", kept.display()));
+                self.progress.error(&format!("what is complete is kept in: {}", kept.display()));
             }
-            (Some(path), None) => progress.error(&format!("nothing was written to: {}", path.display())),
+            (Some(path), None) => self.progress.error(&format!("nothing was written to: {}", path.display())),
             _ => {}
         }
-        for line in figures(summary, inputs) {
-            progress.note(&line);
+        if let Some(folder) = partials.filter(|folder| folder.is_dir()) {
+            self.say_kept(folder);
         }
+        self.progress.note(&format!(
+            "{}, {}: {} read, {} kept",
+            counted(summary.succeeded, inputs),
+            units::bytes(summary.report.bytes),
+            counted(summary.rows_read, "row"),
+            thousands(summary.rows_kept),
+        ));
+        self.progress.note(&times(&summary.report));
+    }
+
+    fn say_kept(&self, folder: &Path) {
+        self.progress
+            .note(&format!("what has arrived is kept, and the same command goes on with it: {}", folder.display()));
+    }
+
+    /// How many files there are, and their figures.
+    pub(crate) fn say_files(&self, summary: &files::Summary) {
+        let skipped = summary.saved.iter().filter(|saved| saved.skipped).count() as u64;
+        let there = if skipped > 0 { format!(", {} of them there already", thousands(skipped)) } else { String::new() };
+        let files = counted(summary.saved.len() as u64, "file");
+        self.progress.note(&format!("{files}, {}{there}", units::bytes(summary.report.bytes)));
+        self.progress.note(&times(&summary.report));
     }
 }
 
-/// The figures of a run, for people.
-fn figures(summary: &Summary, inputs: &str) -> [String; 2] {
-    let report = &summary.report;
+/// The times of a run, for people.
+fn times(report: &RunReport) -> String {
     let overlap = report.overlap().map_or(String::new(), |n| format!(", {n:.1} at once on average"));
     let retries = match report.retries {
         0 => String::new(),
         1 => "; 1 retry".to_owned(),
         n => format!("; {} retries", thousands(n)),
     };
-    [
-        format!(
-            "{}, {}: {} read, {} kept",
-            counted(summary.succeeded, inputs),
-            units::bytes(report.bytes),
-            counted(summary.rows_read, "row"),
-            thousands(summary.rows_kept),
-        ),
-        format!(
-            "{} of wall time, {} of job time{overlap}, {} in flight at the peak{retries}",
-            units::duration(report.wall),
-            units::duration(report.job_time),
-            report.peak_in_flight,
-        ),
-    ]
+    format!(
+        "{} of wall time, {} of job time{overlap}, {} in flight at the peak{retries}",
+        units::duration(report.wall),
+        units::duration(report.job_time),
+        report.peak_in_flight,
+    )
 }
 
 /// 1 row, 2 rows.
@@ -170,18 +188,22 @@ pub(crate) fn sink(args: &OutputArgs, source_column: Option<String>, progress: &
     options.width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let target = match &args.output {
         Some(path) => Target::File(path.clone()),
-        None if terminal => {
-            Target::Writer(Box::new(BufWriter::new(BesideBars { progress: progress.clone(), out: io::stdout() })))
-        }
+        None if terminal => Target::Writer(Box::new(BufWriter::new(BesideBars::new(progress)))),
         None => Target::Stdout,
     };
     Sink::create(target, options)
 }
 
 /// A terminal that shows bars as well: they step aside while rows are written.
-struct BesideBars {
+pub(crate) struct BesideBars {
     progress: Progress,
     out: io::Stdout,
+}
+
+impl BesideBars {
+    pub(crate) fn new(progress: &Progress) -> Self {
+        Self { progress: progress.clone(), out: io::stdout() }
+    }
 }
 
 impl Write for BesideBars {

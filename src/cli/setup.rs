@@ -1,10 +1,14 @@
 //! Arguments → the library's options.
 
-use super::args::{HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs};
+use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
 use raudal::pool::Backoff;
-use raudal::table::{Encoding, Filter, Query};
+use raudal::source::Checksums;
+use raudal::table::{Encoding, Filter, Limits, Query};
 use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin, pipeline};
+use std::fs::File;
+use std::io::BufReader;
+use std::sync::Arc;
 
 pub(crate) fn origin_options(args: &OriginArgs) -> origin::Options {
     let mut options = origin::Options::default();
@@ -43,13 +47,28 @@ pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     query.member.clone_from(&args.member);
     query.encoding = Encoding::parse(&args.encoding)?;
     query.delimiter = args.delimiter;
+    query.limits = bounds(&args.bounds);
     let limits = &mut query.limits;
-    limits.members = args.max_members.unwrap_or(limits.members);
-    limits.member_bytes = args.max_member_size.unwrap_or(limits.member_bytes);
-    limits.ratio = args.max_ratio.unwrap_or(limits.ratio);
     limits.field_bytes = args.max_field_size.map_or(limits.field_bytes, |bytes| bytes as usize);
     query.check()?;
     Ok(query)
+}
+
+/// What an archive may cost at most.
+pub(crate) fn bounds(args: &BoundArgs) -> Limits {
+    let mut limits = Limits::default();
+    limits.members = args.members.unwrap_or(limits.members);
+    limits.member_bytes = args.member_size.unwrap_or(limits.member_bytes);
+    limits.ratio = args.ratio.unwrap_or(limits.ratio);
+    limits
+}
+
+/// The list that inputs are verified against.
+pub(crate) fn checksums(args: &VerifyArgs) -> Result<Option<Arc<Checksums>>> {
+    let Some(path) = &args.checksums else { return Ok(None) };
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| Error::io("cannot read the checksums", error).input(&name))?;
+    Checksums::read(BufReader::new(file), &name).map(Arc::new).map(Some)
 }
 
 /// An empty expression keeps every row.

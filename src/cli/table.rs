@@ -1,6 +1,7 @@
 //! `raudal iter` and `raudal table`: inputs → one table.
 
-use super::args::{HttpArgs, IterArgs, OutputArgs, RunArgs, TableArgs, TableCommand};
+use super::args::{HttpArgs, IterArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
+use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{Session, check_folder, sink};
 use super::{exit, print, report, setup};
@@ -9,32 +10,38 @@ use raudal::source::{Catalogue, Edition, Entity, select_entities};
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 /// What the two commands have in common.
 struct Job<'a> {
     command: &'static str,
     /// What one input is called.
     input: &'static str,
+    /// Whether a later run could go on with what this one leaves.
+    keeps: bool,
     filter: &'a str,
     table: &'a TableArgs,
     output: &'a OutputArgs,
+    verify: &'a VerifyArgs,
     run: &'a RunArgs,
     http: &'a HttpArgs,
 }
 
 pub(crate) async fn table(args: TableCommand) -> Result<u8> {
-    let inputs = Inputs::parse(&args.sources, args.input.as_deref())?;
+    let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
     let job = Job {
         command: "table",
         input: "input",
+        keeps: true,
         filter: &args.filter,
         table: &args.table,
         output: &args.output,
+        verify: &args.verify,
         run: &args.run,
         http: &args.http,
     };
     let prepared = job.prepare()?;
-    if args.output.dry_run {
+    if args.output.end.dry_run {
         return plan(inputs);
     }
     let session = job.session();
@@ -48,14 +55,17 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
     let job = Job {
         command: "iter",
         input: "archive",
+        // The embedded origin has another address each time, and is gone with the run.
+        keeps: !matches!(mirror, Mirror::Embedded(_)),
         filter: &args.filter,
         table: &args.table,
         output: &args.output,
+        verify: &args.verify,
         run: &args.run,
         http: &args.http,
     };
     let prepared = job.prepare()?;
-    if args.output.dry_run {
+    if args.output.end.dry_run {
         return plan(planned(&mirror, &entities, edition)?.into());
     }
     let session = job.session();
@@ -93,7 +103,7 @@ fn planned(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Ve
     raudal::source::iter_inputs(entities, edition, base)
 }
 
-fn plan(inputs: Inputs) -> Result<u8> {
+pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
     let mut lines = String::new();
     for input in inputs {
         let _ = writeln!(lines, "{}", input.to_line());
@@ -103,6 +113,16 @@ fn plan(inputs: Inputs) -> Result<u8> {
         }
     }
     print(lines.as_bytes())
+}
+
+/// Where the inputs of a table arrive: beside it. What is no file, such as a pipe, has nothing beside it.
+fn partials(output: &Path) -> Option<PathBuf> {
+    if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
+        return None;
+    }
+    let mut name = output.as_os_str().to_owned();
+    name.push(".partials");
+    Some(name.into())
 }
 
 /// What was checked before anything is fetched.
@@ -115,22 +135,25 @@ impl Job<'_> {
     /// Checks all that can be checked without the network.
     fn prepare(&self) -> Result<Prepared> {
         let query = setup::query(self.table, self.filter)?;
-        let options = setup::pipeline_options(self.run, query);
+        let mut options = setup::pipeline_options(self.run, query);
+        options.checksums = setup::checksums(self.verify)?;
+        options.partials = self.output.output.as_deref().filter(|_| self.keeps).and_then(partials);
         let client = Client::new(&setup::fetch_options(self.http))?;
-        for path in [&self.output.report, &self.output.failed_to] {
+        for path in [&self.output.end.report, &self.output.end.failed_to] {
             check_folder(path.as_deref())?;
         }
         Ok(Prepared { client, options })
     }
 
     fn session(&self) -> Session {
-        let session = Session::begin(&self.output.show, self.run.deadline, self.output.report.is_some());
+        let session = Session::begin(&self.output.end.show, self.run.deadline, self.output.end.report.is_some());
         session.warn_of(self.http);
         session
     }
 
     async fn run(&self, prepared: Prepared, inputs: Inputs, session: &Session) -> Result<u8> {
         let Prepared { client, mut options } = prepared;
+        let partials = options.partials.clone();
         options.observer = session.observer();
         options.cancel = session.signals.token().clone();
         let sink = sink(self.output, self.table.source_column.clone(), &session.progress)?;
@@ -142,12 +165,14 @@ impl Job<'_> {
                 return Err(self.name_output(error));
             }
         };
-        session.conclude(&summary, total, self.input, self.output.output.as_deref());
-        let code = exit::of_summary(&summary, session.signals.stop());
-        if let Some(path) = &self.output.failed_to {
-            report::write_failed(path, &summary, inputs)?;
+        let ending = Ending::from(&summary);
+        session.conclude(&ending, total);
+        session.say_table(&summary, self.input, self.output.output.as_deref(), partials.as_deref());
+        let code = exit::of_ending(&ending, session.signals.stop());
+        if let Some(path) = &self.output.end.failed_to {
+            report::write_failed(path, &ending, inputs)?;
         }
-        if let Some(path) = &self.output.report {
+        if let Some(path) = &self.output.end.report {
             let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
             report::write(path, self.command, &summary, &recording, self.output.output.as_deref(), code)?;
         }

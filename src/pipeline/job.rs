@@ -1,13 +1,22 @@
 //! One input, one attempt: fetched, verified, decoded, filtered.
 
-use crate::fetch::{Client, Expect, Partial, Transfer};
-use crate::pool::{Context, Event, Observer};
-use crate::source::Input;
+use super::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
+use super::verify;
+use crate::fetch::{Body, Client, Expect, Place};
+use crate::pool::Context;
+use crate::source::{Checksums, Input};
 use crate::table::{self, Query, Rows, Watch};
-use crate::{Error, Kind, Result};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::{Error, Result};
+use std::io::{Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
+
+/// So many bytes of inputs that are read already stay on disk until the table is published, so that a run that is
+/// killed does not fetch them again. Beyond, they go as soon as they are read: the disk of a run over terabytes is not
+/// filled.
+const KEPT: u64 = 1 << 30;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
@@ -16,77 +25,83 @@ pub(super) struct Shared {
     /// Decoding is bound by the processor, not by the network: it has a limit of its own.
     pub(super) decoders: Arc<Semaphore>,
     pub(super) partials: Arc<Partials>,
-}
-
-/// What broken transfers have left for the next attempt of their job. A job takes its own out while it runs.
-///
-/// It watches the run, so that a job that is over leaves nothing here, however it ended: its result may have to wait
-/// long for its turn, and what it kept is memory, or an open file.
-#[derive(Debug, Default)]
-pub(super) struct Partials(Mutex<HashMap<u64, Partial>>);
-
-impl Partials {
-    fn take(&self, job: u64) -> Option<Partial> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&job)
-    }
-
-    fn keep(&self, job: u64, partial: Option<Partial>) {
-        if let Some(partial) = partial {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, partial);
-        }
-    }
-}
-
-impl Observer for Partials {
-    fn observe(&self, event: &Event<'_>) {
-        if let Event::JobFinished { report } = event {
-            drop(self.take(report.job));
-        }
-    }
+    /// Where bodies arrive that are to outlive the run.
+    pub(super) folder: Option<PathBuf>,
+    pub(super) checksums: Option<Arc<Checksums>>,
+    /// Bytes in that folder of inputs that are read.
+    pub(super) kept: AtomicU64,
 }
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Rows> {
+    // The name says what separates the fields and appears in errors, so it is the whole of it.
+    let place_name = input.location.to_string();
+    let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
+    let promised = promised.map_err(|error| error.input(&place_name))?;
     context.stage("fetch");
-    // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
-    let mut kept = shared.partials.take(context.job());
-    let fetched = shared.client.resume(&input.location, Expect::Table, &Progress(&context), &mut kept).await;
-    shared.partials.keep(context.job(), kept);
-    let body = fetched?;
+    let (body, place) = fetch(&shared, &context, &input).await?;
     context.stage("wait");
     let decoder = Arc::clone(&shared.decoders).acquire_owned().await;
     context.stage("decode");
-    let remote = input.location.is_remote();
-    // The name says what separates the fields and appears in errors, so it is the whole of it.
-    let place = input.location.to_string();
+    let (remote, length) = (input.location.is_remote(), body.len());
     let watch = Decoding(context.clone());
-    context
+    let sharing = Arc::clone(&shared);
+    let rows = context
         .blocking(move || {
             let _decoder = decoder;
+            let shared = sharing;
             let member = input.member.or_else(|| shared.query.member.clone());
             let query = Query { member, ..shared.query.clone() };
-            table::read(body.into_reader(), &place, &query, &watch)
+            let known = body.sha256().map(str::to_owned);
+            let mut reader = body.into_reader();
+            if let Some(promised) = promised {
+                let found = known.map_or_else(|| verify::digest(&mut reader), Ok);
+                let verified = found.and_then(|found| verify::compare(&found, &promised)).and_then(|()| {
+                    reader.seek(SeekFrom::Start(0)).map_err(|error| Error::io("cannot read the input", error))
+                });
+                verified.map_err(|error| error.input(&place_name))?;
+            }
+            table::read(reader, &place_name, &query, &watch)
         })
         .await
         .map_err(|error| {
             let again = remote && may_arrive_whole_next_time(error.kind());
             error.transient(again)
-        })
-}
-
-/// Whether a network, or a server under load, may have done this to a good archive on its way.
-const fn may_arrive_whole_next_time(kind: Kind) -> bool {
-    matches!(kind, Kind::Checksum | Kind::Corrupt | Kind::NotAnArchive | Kind::Length | Kind::Empty | Kind::Impostor)
-}
-
-struct Progress<'a>(&'a Context);
-
-impl Transfer for Progress<'_> {
-    fn expected(&self, bytes: u64) {
-        self.0.expect_bytes(bytes);
+        });
+    if let Some(place) = place {
+        let is_bad = |error: &Error| may_arrive_whole_next_time(error.kind());
+        shared.settle(&place, length, !rows.as_ref().is_err_and(is_bad));
     }
+    rows
+}
 
-    fn advanced(&self, bytes: u64) {
-        self.0.advance(bytes, 0);
+/// The body of an input, and the file it is in if that is to outlive the run.
+async fn fetch(shared: &Shared, context: &Context, input: &Input) -> Result<(Body, Option<Place>)> {
+    let (location, progress) = (&input.location, Progress(context));
+    // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
+    let Kept { mut partial, mut place } = shared.partials.take(context.job());
+    if let (None, Some(folder), true) = (&place, &shared.folder, location.is_remote()) {
+        place = Some(open_place(context, folder, input, true).await?);
+    }
+    let fetched = match &place {
+        Some(place) => shared.client.resume_at(location, Expect::Table, &progress, &mut partial, place).await,
+        None => shared.client.resume(location, Expect::Table, &progress, &mut partial).await,
+    };
+    match fetched {
+        Ok(body) => Ok((body, place)),
+        Err(error) => {
+            shared.partials.keep(context.job(), Kept { partial, place });
+            Err(error)
+        }
+    }
+}
+
+impl Shared {
+    /// The input is read: its file stays for a while if it was good, and there is room. One that was good but did not
+    /// fit the query is good for the next query.
+    fn settle(&self, place: &Place, length: u64, good: bool) {
+        if !good || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
+            place.remove();
+        }
     }
 }
 
@@ -99,14 +114,5 @@ impl Watch for Decoding {
 
     fn cancelled(&self) -> bool {
         self.0.token().is_cancelled()
-    }
-}
-
-/// The error of a job for events and reports: the input is named there already.
-pub(super) fn describe(error: &Error) -> String {
-    let report = error.report();
-    match error.input_name() {
-        Some(input) => report.strip_prefix(&format!("{input}: ")).map_or(report.clone(), str::to_owned),
-        None => report,
     }
 }

@@ -1,19 +1,18 @@
 //! The run: jobs in, rows out in input order.
 
-use super::job::{Partials, Shared, attempt, describe};
+use super::job::{Shared, attempt};
+use super::jobs::{Outstanding, Partials, blocking, pool};
 use super::options::Options;
 use super::summary::{Failure, Summary, failure};
 use crate::fetch::Client;
-use crate::pool::{Observer, Pool, Retry, RunReport};
+use crate::pool::RunReport;
 use crate::source::Input;
 use crate::table::{Rows, Sink};
 use crate::{Error, Kind, Result};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tokio::sync::Semaphore;
-
-/// Inputs that were pulled and are not over.
-type Outstanding = Arc<Mutex<HashMap<u64, Input>>>;
 
 /// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order, whatever the order in
 /// which they come in.
@@ -60,17 +59,20 @@ where
     let partials = Arc::new(Partials::default());
     let pool = pool(&options, Arc::clone(&partials))?;
     let outstanding = Outstanding::default();
-    let inputs = tracked(inputs.into_iter(), Arc::clone(&outstanding));
+    let inputs = outstanding.track(inputs.into_iter());
     let shared = Arc::new(Shared {
         client: client.clone(),
         query: options.query.clone(),
         decoders: Arc::new(Semaphore::new(options.decoders.max(1))),
         partials,
+        folder: options.partials.clone(),
+        checksums: options.checksums.clone(),
+        kept: AtomicU64::new(0),
     });
     let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
-    let mut merge = Merge::new(sink);
+    let mut merge = Merge::new(sink, options.partials);
     while let Some(done) = run.next().await {
-        let Some(input) = outstanding.lock().unwrap_or_else(PoisonError::into_inner).remove(&done.job) else {
+        let Some(input) = outstanding.take(done.job) else {
             continue;
         };
         let attempts = done.report.attempts;
@@ -83,56 +85,16 @@ where
     merge.finish(run.finish().await).await
 }
 
-fn pool(options: &Options, partials: Arc<Partials>) -> Result<Pool<Input, Error>> {
-    let longest = options.retry_after_max;
-    let retry_on = options.retry_on.clone();
-    // An attempt counts the bytes it was left with as its own, so one that resumes gets further.
-    let mut retry = Retry::new(options.backoff)
-        .reset_on_progress(true)
-        .when(move |error| retry_on.matches(error))
-        .pause_key(move |error: &Error| error.wait().map(|wait| wait.min(longest)));
-    if let Some(max) = options.retry_max_time {
-        retry = retry.max_elapsed(max);
-    }
-    let mut pool = Pool::builder()
-        .jobs(options.jobs)
-        .per_key(options.per_host, |input: &Input| input.location.key())
-        .label(|input| input.name.clone())
-        .retry(retry)
-        .describe(describe)
-        .failure_kind(|error: &Error| error.kind().word())
-        .observer(Arc::new(vec![partials as Arc<dyn Observer>, Arc::clone(&options.observer)]))
-        .cancel(options.cancel.clone());
-    if let Some(failures) = options.stop_after {
-        pool = pool.stop_after(failures);
-    }
-    if let Some(rate) = options.rate {
-        pool = pool.rate(rate);
-    }
-    pool.build()
-}
-
-/// Remembers each input from when it is pulled, so that a failure can name it, and no longer than it is needed: there
-/// may be millions. The size of the input is passed on.
-fn tracked<In>(inputs: In, outstanding: Outstanding) -> impl Iterator<Item = Input> + Send
-where
-    In: Iterator<Item = Input> + Send,
-{
-    let mut job = 0;
-    inputs.inspect(move |input| {
-        outstanding.lock().unwrap_or_else(PoisonError::into_inner).insert(job, input.clone());
-        job += 1;
-    })
-}
-
 /// What has come in so far.
 struct Merge {
     sink: Option<Sink>,
+    /// What is removed once the table is published.
+    partials: Option<PathBuf>,
     summary: Summary,
 }
 
 impl Merge {
-    fn new(sink: Sink) -> Self {
+    fn new(sink: Sink, partials: Option<PathBuf>) -> Self {
         let summary = Summary {
             report: RunReport::default(),
             succeeded: 0,
@@ -145,7 +107,7 @@ impl Merge {
             warnings: Vec::new(),
             written: None,
         };
-        Self { sink: Some(sink), summary }
+        Self { sink: Some(sink), partials, summary }
     }
 
     /// Takes one input's result, in its turn.
@@ -210,12 +172,28 @@ impl Merge {
             let written = blocking(move || if complete { sink.finish() } else { sink.finish_partial() }).await??;
             self.summary.written = Some(written);
         }
+        if let Some(folder) = self.partials.take() {
+            // Another try would bring nothing that is not in the table: then it is not prepared for.
+            let all = complete
+                && self.summary.written.is_some()
+                && self.summary.unfinished.is_empty()
+                && !self.summary.failures.iter().any(|failure| failure.error.is_transient());
+            blocking(move || tidy(&folder, all)).await?;
+        }
         Ok(self.summary)
     }
 }
 
-async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::new(Kind::Internal, "writing the result panicked").because(error))
+/// Removes what inputs have left in their folder, if it is of no more use; and the folder, if it is empty then.
+/// What others have put there stays.
+fn tidy(folder: &Path, all: bool) {
+    let left = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in left.filter(|_| all) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".part") || name.ends_with(".part.json") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir(folder);
 }

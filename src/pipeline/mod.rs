@@ -10,13 +10,16 @@
 //!           merge, in input order ─► sink
 //! ```
 //!
-//! [`run`] is the whole of it. A failed input is data in the [`Summary`], never an early return; only what makes the
+//! [`run`] is the whole of it; [`files`] is the way of inputs that become files. A failed input is data in the [`Summary`], never an early return; only what makes the
 //! result itself impossible (a full disk, a closed pipe) is an error.
 
+pub mod files;
 mod job;
+mod jobs;
 mod merge;
 mod options;
 mod summary;
+mod verify;
 
 pub use merge::run;
 pub use options::Options;

@@ -2,8 +2,10 @@
 
 use crate::fetch::RetryOn;
 use crate::pool::{Backoff, NoObserver, Observer};
+use crate::source::Checksums;
 use crate::table::Query;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,13 @@ pub struct Options {
     pub stop_after: Option<u64>,
     /// How many archives are decoded at once. Default: one for each core.
     pub decoders: usize,
+    /// The SHA-256 that inputs must have; one that is not in the list is refused. Default: no list.
+    pub checksums: Option<Arc<Checksums>>,
+    /// A folder in which inputs arrive, and are found by the next run if this one does not come to its end. It is made
+    /// when it is first needed, and removed with what is in it once the table is published, unless an input is missing
+    /// there that may come another time. Default: none, and
+    /// what has arrived is lost with the run.
+    pub partials: Option<PathBuf>,
     /// What to take from each input.
     pub query: Query,
     /// Who watches. Default: nobody.
@@ -58,6 +67,8 @@ impl Default for Options {
             retry_after_max: Duration::from_secs(120),
             stop_after: None,
             decoders: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            checksums: None,
+            partials: None,
             query: Query::default(),
             observer: Arc::new(NoObserver),
             cancel: CancellationToken::new(),

@@ -5,6 +5,7 @@
 //! - [`SecureServer`] does as much over TLS as certificates need to be tried.
 //! - [`Gate`] holds an answer back until the test says so: nothing here sleeps.
 //! - [`Breaker`] stands before any other server and breaks its answers off where the test says.
+//! - [`Meter`] stands before any other server and does something once a number of bytes was sent.
 //! - [`Job`] is one input over several attempts.
 //! - [`zip`] and [`gzip`] make archives.
 //! - [`raudal`] runs the program in a clean environment and waits for it, but not for ever.
@@ -16,6 +17,7 @@ mod answer;
 mod archive;
 mod breaker;
 mod job;
+mod meter;
 mod program;
 mod secure;
 mod server;
@@ -24,6 +26,7 @@ pub use answer::{Answer, Gate};
 pub use archive::{gzip, zip};
 pub use breaker::Breaker;
 pub use job::{Job, noise};
+pub use meter::Meter;
 pub use program::{Finished, Program, raudal};
 pub use secure::{SecureServer, authority};
 pub use server::{Request, Server};

@@ -1,0 +1,37 @@
+//! The options of `raudal get`.
+
+use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs};
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueHint};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct GetCommand {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Put the files into this folder, which is made if need be
+    #[arg(short, long, value_name = "DIR", default_value = ".", env = "RAUDAL_DIR", help_heading = OUTPUT, value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// Go on with what an earlier run has left, keep what does not arrive whole; implies --skip-existing
+    #[arg(short = 'c', long = "continue", env = "RAUDAL_CONTINUE", value_parser = FalseyValueParser::new(), conflicts_with = "overwrite", help_heading = OUTPUT)]
+    pub(crate) resume: bool,
+    /// Take a file that is there already for the input's [default: the input fails]
+    #[arg(long, env = "RAUDAL_SKIP_EXISTING", value_parser = FalseyValueParser::new(), conflicts_with = "overwrite", help_heading = OUTPUT)]
+    pub(crate) skip_existing: bool,
+    /// Replace a file that is there already
+    #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
+    pub(crate) overwrite: bool,
+    /// Extract zip archives, each to a folder of its name: all members, or those that match --extract=GLOB
+    #[arg(long, value_name = "GLOB", num_args = 0..=1, require_equals = true, default_missing_value = "", env = "RAUDAL_EXTRACT", help_heading = ARCHIVES)]
+    pub(crate) extract: Option<String>,
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
+    #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
+}

@@ -1,0 +1,40 @@
+//! What became of a run, as far as every kind of run has it.
+
+use raudal::pipeline::{Failure, Summary, files};
+use raudal::pool::RunReport;
+use raudal::source::Input;
+
+pub(crate) struct Ending<'a> {
+    pub(crate) report: &'a RunReport,
+    pub(crate) succeeded: u64,
+    pub(crate) failures: &'a [Failure],
+    pub(crate) unfinished: &'a [Input],
+    pub(crate) pulled: u64,
+    pub(crate) warnings: &'a [String],
+}
+
+impl<'a> From<&'a Summary> for Ending<'a> {
+    fn from(summary: &'a Summary) -> Self {
+        Self {
+            report: &summary.report,
+            succeeded: summary.succeeded,
+            failures: &summary.failures,
+            unfinished: &summary.unfinished,
+            pulled: summary.pulled,
+            warnings: &summary.warnings,
+        }
+    }
+}
+
+impl<'a> From<&'a files::Summary> for Ending<'a> {
+    fn from(summary: &'a files::Summary) -> Self {
+        Self {
+            report: &summary.report,
+            succeeded: summary.saved.len() as u64,
+            failures: &summary.failures,
+            unfinished: &summary.unfinished,
+            pulled: summary.pulled,
+            warnings: &[],
+        }
+    }
+}

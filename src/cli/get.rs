@@ -1,0 +1,77 @@
+//! `raudal get`: inputs → files of a folder.
+
+use super::args::GetCommand;
+use super::ending::Ending;
+use super::inputs::Inputs;
+use super::session::{BesideBars, Session, check_folder};
+use super::{exit, report, setup, table};
+use raudal::fetch::Client;
+use raudal::pipeline::files::{self, Existing, Members, Saved};
+use raudal::table::{Query, check_glob};
+use raudal::{Error, Result};
+use std::io::Write as _;
+
+pub(crate) async fn get(args: GetCommand) -> Result<u8> {
+    let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
+    let mut options = options(&args)?;
+    let client = Client::new(&setup::fetch_options(&args.http))?;
+    for path in [&args.end.report, &args.end.failed_to] {
+        check_folder(path.as_deref())?;
+    }
+    if args.end.dry_run {
+        files::check(inputs.clone())?;
+        return table::plan(inputs);
+    }
+    let session = Session::begin(&args.end.show, args.run.deadline, args.end.report.is_some());
+    session.warn_of(&args.http);
+    options.run.observer = session.observer();
+    options.run.cancel = session.signals.token().clone();
+    let total = inputs.len();
+    let mut stdout = BesideBars::new(&session.progress);
+    let summary = files::run(inputs.clone(), &client, options, |saved| {
+        let line = format!("{}\n", shown(saved));
+        stdout.write_all(line.as_bytes()).map_err(|error| Error::io("cannot write to standard output", error))
+    })
+    .await;
+    let summary = summary.inspect_err(|_| session.progress.finish())?;
+    let ending = Ending::from(&summary);
+    session.conclude(&ending, total);
+    session.say_files(&summary);
+    let code = exit::of_ending(&ending, session.signals.stop());
+    if let Some(path) = &args.end.failed_to {
+        report::write_failed(path, &ending, inputs)?;
+    }
+    if let Some(path) = &args.end.report {
+        let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
+        report::write_files(path, &summary, &recording, code)?;
+    }
+    Ok(code)
+}
+
+fn options(args: &GetCommand) -> Result<files::Options> {
+    let mut options = files::Options::new(&args.dir);
+    let mut query = Query::new();
+    query.limits = setup::bounds(&args.bounds);
+    options.run = setup::pipeline_options(&args.run, query);
+    options.run.checksums = setup::checksums(&args.verify)?;
+    options.resume = args.resume;
+    options.existing = match (args.skip_existing || args.resume, args.overwrite) {
+        (true, _) => Existing::Skip,
+        (_, true) => Existing::Replace,
+        _ => Existing::Refuse,
+    };
+    options.extract = match args.extract.as_deref() {
+        None => None,
+        Some("") => Some(Members::All),
+        Some(glob) => {
+            check_glob("--extract", glob)?;
+            Some(Members::Matching(glob.to_owned()))
+        }
+    };
+    Ok(options)
+}
+
+/// The path of what was asked for.
+fn shown(saved: &Saved) -> String {
+    saved.extracted.as_ref().unwrap_or(&saved.path).display().to_string()
+}

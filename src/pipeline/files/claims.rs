@@ -1,0 +1,82 @@
+//! Who has which name: never two inputs one.
+
+use crate::error::printable;
+use crate::source::Input;
+use crate::{Error, Kind, Result};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::name;
+
+const HINT: &str = "give them names of their own: a line of a list (-i) may have a TAB and a name after the URL";
+
+/// The names that are taken, and by whom.
+#[derive(Debug, Default)]
+pub(super) struct Claims(Mutex<HashMap<String, (u64, String)>>);
+
+impl Claims {
+    /// Takes these names for a job, or none of them if another job has one.
+    pub(super) fn take(&self, names: &[&str], job: u64, place: &str) -> Result<()> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            if let Some((_, other)) = taken.get(&key(name)).filter(|(owner, _)| *owner != job) {
+                return Err(collision(name, other));
+            }
+        }
+        for name in names {
+            taken.insert(key(name), (job, place.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn collision(name: &str, other: &str) -> Error {
+    Error::new(Kind::Io, format!("another input has the same file name, {}: {}", printable(name), printable(other)))
+        .hint(HINT)
+}
+
+/// What two names have in common that are one file. Where file systems ignore case, so must we.
+fn key(name: &str) -> String {
+    if cfg!(any(windows, target_os = "macos")) { name.to_lowercase() } else { name.to_owned() }
+}
+
+/// The name of an input, where it is known before anything is fetched: from a list, or from a path.
+pub(super) fn known(input: &Input) -> Option<String> {
+    if input.is_named || !input.location.is_remote() { name::safe(&input.name) } else { None }
+}
+
+/// Refuses inputs of which it is plain beforehand that two would have one name, or that one has a name that is none.
+///
+/// # Errors
+///
+/// Of the kind [`Usage`](Kind::Usage), naming the inputs.
+pub fn check(inputs: impl Iterator<Item = Input>) -> Result<()> {
+    let mut names: HashMap<String, String> = HashMap::new();
+    // There may be millions of URLs that differ: a digest of each is enough to find one that does not.
+    let mut unnamed: HashSet<[u8; 16]> = HashSet::new();
+    for input in inputs {
+        let place = input.location.to_string();
+        if input.is_named && name::safe(&input.name).as_deref() != Some(input.name.as_str()) {
+            let error = Error::usage(format!("not a name for a file: {}", printable(&input.name))).input(&place);
+            return Err(match name::safe(&input.name) {
+                Some(name) => error.hint(format!("this would be one: {name}")),
+                None => error,
+            });
+        }
+        if let Some(name) = known(&input) {
+            if let Some(other) = names.insert(key(&name), place.clone()) {
+                let name = printable(&name);
+                let message = format!("two inputs would have the same file name, {name}: {place} and {other}");
+                return Err(Error::usage(message).hint(HINT));
+            }
+        } else {
+            let mut digest = [0; 16];
+            digest.copy_from_slice(&Sha256::digest(&place)[..16]);
+            if !unnamed.insert(digest) {
+                return Err(Error::usage(format!("an input that is there twice: {place}")).hint(HINT));
+            }
+        }
+    }
+    Ok(())
+}

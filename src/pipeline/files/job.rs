@@ -1,0 +1,310 @@
+//! One input, one attempt: named, fetched, verified, extracted, published.
+
+use super::claims::{Claims, known};
+use super::{Existing, Members, Options, Saved, name};
+use crate::fetch::{self, Answered, Client, Expect, Partial, Place, Transfer, already_there};
+use crate::pipeline::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
+use crate::pipeline::verify;
+use crate::pool::Context;
+use crate::source::Input;
+use crate::table::{self, Watch};
+use crate::{Error, Kind, Result};
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What all jobs of a run share.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) options: Options,
+    pub(super) claims: Claims,
+    pub(super) partials: Arc<Partials>,
+}
+
+pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Saved> {
+    context.stage("fetch");
+    let Kept { mut partial, place } = shared.partials.take(context.job());
+    let place = match place {
+        Some(place) => place,
+        None => open_place(&context, &shared.options.folder, &input, shared.options.resume).await?,
+    };
+    let job = Job { shared: &shared, context: &context, input: &input, place: &place, chosen: Mutex::default() };
+    let saved = job.run(&mut partial).await;
+    // A full disk is no fault of the bytes that it has.
+    let goes_on = |error: &Error| !job.is_refused() && (error.is_transient() || error.kind() == Kind::Io);
+    if saved.as_ref().is_err_and(goes_on) {
+        shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
+    } else {
+        // It has its name, or was there already, or will never come.
+        place.remove();
+    }
+    drop(job);
+    saved.map_err(|error| error.input(input.location.to_string()))
+}
+
+/// What was decided once the name was known.
+#[derive(Clone, Debug, Default)]
+enum Chosen {
+    #[default]
+    Nothing,
+    Refused,
+    /// Under this name, with this digest if there is a list of them.
+    Save(Target),
+    /// It is there already.
+    Skip(Target),
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    path: PathBuf,
+    digest: Option<String>,
+    /// Where members go that are still to be extracted, and whether that is so.
+    folder: Option<(PathBuf, bool)>,
+}
+
+struct Job<'a> {
+    shared: &'a Shared,
+    context: &'a Context,
+    input: &'a Input,
+    place: &'a Place,
+    chosen: Mutex<Chosen>,
+}
+
+impl Job<'_> {
+    async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved> {
+        if let Some(name) = known(self.input) {
+            self.choose(&name)?;
+        }
+        let fetched = if matches!(self.chosen(), Chosen::Skip(_)) {
+            Ok(None)
+        } else {
+            let location = &self.input.location;
+            self.shared.client.resume_at(location, Expect::Any, self, partial, self.place).await.map(Some)
+        };
+        match (self.chosen(), fetched) {
+            // The transfer was ended by our own choice.
+            (Chosen::Skip(target), _) => self.there(target).await,
+            (Chosen::Save(target), Ok(Some(body))) => self.save(target, body).await,
+            (_, Err(error)) => Err(error),
+            (_, Ok(_)) => Err(Error::new(Kind::Internal, "a file without a name")),
+        }
+    }
+
+    fn chosen(&self) -> Chosen {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self.chosen(), Chosen::Refused)
+    }
+
+    /// Decides what is done under this name.
+    fn choose(&self, name: &str) -> Result<Chosen> {
+        let decided = self.decide(name);
+        let chosen = decided.as_ref().map_or(Chosen::Refused, Clone::clone);
+        *self.chosen.lock().unwrap_or_else(PoisonError::into_inner) = chosen;
+        decided
+    }
+
+    fn decide(&self, name: &str) -> Result<Chosen> {
+        let Shared { options, claims, .. } = self.shared;
+        let members = options.extract.as_ref().map(|_| name::folder(name));
+        let names: Vec<&str> = [name].into_iter().chain(members.as_deref()).collect();
+        claims.take(&names, self.context.job(), &self.input.location.to_string())?;
+        let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, name)).transpose()?;
+        let path = options.folder.join(name);
+        // A link that leads nowhere is there as well: something has this name.
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        let folder = match members.map(|members| options.folder.join(members)) {
+            None => None,
+            Some(folder) if !is_there(&folder) => Some((folder, true)),
+            Some(folder) if options.existing == Existing::Skip => Some((folder, false)),
+            Some(folder) => {
+                return Err(Error::new(
+                    Kind::Io,
+                    format!("there is something of this name already: {}", folder.display()),
+                )
+                .hint("members are extracted to a new folder: move this one away"));
+            }
+        };
+        let target = Target { path, digest, folder };
+        match options.existing {
+            _ if !is_there(&target.path) => Ok(Chosen::Save(target)),
+            Existing::Refuse => Err(already_there(&target.path)),
+            Existing::Skip => Ok(Chosen::Skip(target)),
+            Existing::Replace if target.path.is_dir() => {
+                Err(Error::new(Kind::Io, format!("a folder has the name of the file: {}", target.path.display())))
+            }
+            Existing::Replace => Ok(Chosen::Save(target)),
+        }
+    }
+
+    /// The file was there already.
+    async fn there(&self, target: Target) -> Result<Saved> {
+        let Target { path, digest, folder } = target;
+        let (asked, extract) = (folder.clone(), self.extraction());
+        self.context.stage("verify");
+        let looked = path.clone();
+        let (bytes, sha256) = self
+            .context
+            .blocking(move || {
+                let open = || File::open(&looked).map_err(|error| cannot_read(&looked, error));
+                let bytes = fs::metadata(&looked).map_err(|error| cannot_read(&looked, error))?.len();
+                let mut sha256 = None;
+                if let Some(promised) = &digest {
+                    let found = verify::digest(open()?)?;
+                    verify::compare(&found, promised).map_err(|error| {
+                        error.hint(format!("--overwrite fetches it anew: {}", looked.display())).transient(false)
+                    })?;
+                    sha256 = Some(found);
+                }
+                if let Some((folder, true)) = &folder {
+                    extract.run(BufReader::new(open()?), folder)?;
+                    extract.publish(folder)?;
+                }
+                Ok::<_, Error>((bytes, sha256))
+            })
+            .await?;
+        Ok(Saved {
+            url: self.input.location.to_string(),
+            final_url: None,
+            path,
+            bytes,
+            sha256,
+            skipped: true,
+            extracted: asked.map(|(folder, _)| folder),
+        })
+    }
+
+    /// The body has arrived: it is verified, and gets its name.
+    async fn save(&self, target: Target, body: fetch::Body) -> Result<Saved> {
+        let Target { path, digest, folder } = target;
+        let sha256 = body.sha256().map(str::to_owned);
+        if let (Some(found), Some(promised)) = (&sha256, &digest)
+            && let Err(error) = verify::compare(found, promised)
+        {
+            self.place.clear();
+            return Err(error.transient(self.input.location.is_remote()));
+        }
+        let saved = Saved {
+            url: self.input.location.to_string(),
+            final_url: Some(body.location().to_string()),
+            bytes: body.len(),
+            sha256,
+            skipped: false,
+            extracted: folder.as_ref().map(|(folder, _)| folder.clone()),
+            path: path.clone(),
+        };
+        let (extract, place) = (self.extraction(), self.place.clone());
+        let replace = self.shared.options.existing == Existing::Replace;
+        let remote = self.input.location.is_remote();
+        self.context.stage(if folder.is_some() { "extract" } else { "publish" });
+        // Not to be stopped half-way: whoever cancels waits for its end.
+        self.context
+            .blocking(move || {
+                let members = folder.filter(|(_, missing)| *missing).map(|(folder, _)| folder);
+                if let Some(folder) = &members {
+                    extract.run(body.into_reader(), folder).map_err(|error| {
+                        let again = remote && may_arrive_whole_next_time(error.kind());
+                        if again {
+                            place.clear();
+                        }
+                        error.transient(again)
+                    })?;
+                }
+                // The archive first: a run that is killed in between extracts it again.
+                place.publish(&path, replace)?;
+                members.map_or(Ok(()), |folder| extract.publish(&folder))
+            })
+            .await?;
+        Ok(saved)
+    }
+
+    fn extraction(&self) -> Extraction {
+        let mut aside = self.place.path().as_os_str().to_owned();
+        aside.push(".d");
+        Extraction {
+            aside: aside.into(),
+            members: self.shared.options.extract.clone(),
+            limits: self.shared.options.run.query.limits.clone(),
+            place: self.input.location.to_string(),
+            watch: Watching(self.context.clone()),
+        }
+    }
+}
+
+impl Transfer for Job<'_> {
+    fn expected(&self, bytes: u64) {
+        Progress(self.context).expected(bytes);
+    }
+
+    fn advanced(&self, bytes: u64) {
+        Progress(self.context).advanced(bytes);
+    }
+
+    fn answered(&self, answered: &Answered<'_>) -> Result<()> {
+        if known(self.input).is_some() {
+            return Ok(());
+        }
+        let theirs = answered.disposition.and_then(fetch::file_name).and_then(|name| name::safe(&name));
+        let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
+        match self.choose(&name.unwrap_or_else(|| "download".to_owned()))? {
+            Chosen::Skip(_) => Err(Error::new(Kind::Cancelled, "it is there already")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Members on their way to their folder.
+struct Extraction {
+    /// Where they are until all are there. Whoever has the place has this as well.
+    aside: PathBuf,
+    members: Option<Members>,
+    limits: table::Limits,
+    place: String,
+    watch: Watching,
+}
+
+impl Extraction {
+    fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<()> {
+        // What a killed run has left. It is ours by its name, and is not followed if it is a link.
+        match fs::remove_dir_all(&self.aside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io(format!("cannot remove: {}", self.aside.display()), error));
+            }
+            _ => {}
+        }
+        let glob = match &self.members {
+            Some(Members::Matching(glob)) => Some(glob.as_str()),
+            _ => None,
+        };
+        table::extract(archive, &self.place, &self.aside, glob, &self.limits, &self.watch)?;
+        if fs::symlink_metadata(folder).is_ok() {
+            let _ = fs::remove_dir_all(&self.aside);
+            return Err(Error::new(Kind::Io, format!("there is something of this name: {}", folder.display())));
+        }
+        Ok(())
+    }
+
+    fn publish(&self, folder: &Path) -> Result<()> {
+        fs::rename(&self.aside, folder).map_err(|error| {
+            let _ = fs::remove_dir_all(&self.aside);
+            Error::io(format!("cannot make the folder: {}", folder.display()), error)
+        })?;
+        crate::aside::sync_folder(folder);
+        Ok(())
+    }
+}
+
+struct Watching(Context);
+
+impl Watch for Watching {
+    fn cancelled(&self) -> bool {
+        self.0.token().is_cancelled()
+    }
+}
+
+fn cannot_read(path: &Path, error: std::io::Error) -> Error {
+    Error::io(format!("cannot read: {}", path.display()), error)
+}

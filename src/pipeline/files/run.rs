@@ -1,0 +1,88 @@
+//! The run: jobs in, files told in input order.
+
+use super::claims::{Claims, check};
+use super::job::{Shared, attempt};
+use super::{Options, Saved, Summary};
+use crate::Result;
+use crate::fetch::Client;
+use crate::pipeline::jobs::{Outstanding, Partials, blocking, make_folder, pool};
+use crate::pipeline::summary::{Failure, failure};
+use crate::pool::RunReport;
+use crate::source::Input;
+use std::sync::Arc;
+
+/// Fetches all inputs into files of one folder. `tell` is called for each that stands complete, in input order, as soon
+/// as those before it are over.
+///
+/// # Errors
+///
+/// Two inputs that are bound to have one name, a name that is none, a folder that cannot be made: then nothing was
+/// fetched. An error of `tell` ends the run. The failures of inputs are in the summary.
+///
+/// ```
+/// use raudal::fetch::{self, Client};
+/// use raudal::pipeline::files::{self, Options};
+/// use raudal::source::{Input, Location};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> raudal::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("a.csv");
+/// # std::fs::write(&path, "town,people\nAyala,31\n").unwrap();
+/// # let downloads = folder.path().join("downloads");
+/// let client = Client::new(&fetch::Options::default())?;
+/// let inputs = [Input::new(Location::File(path)).named("towns.csv")];
+///
+/// let summary = files::run(inputs, &client, Options::new(&downloads), |_| Ok(())).await?;
+///
+/// assert_eq!(summary.saved[0].path, downloads.join("towns.csv"));
+/// assert_eq!(std::fs::read(downloads.join("towns.csv")).unwrap(), b"town,people\nAyala,31\n");
+/// # Ok(())
+/// # }
+/// ```
+pub async fn run<In>(
+    inputs: In,
+    client: &Client,
+    options: Options,
+    mut tell: impl FnMut(&Saved) -> Result<()>,
+) -> Result<Summary>
+where
+    In: IntoIterator<Item = Input>,
+    In::IntoIter: Clone + Send + 'static,
+{
+    let inputs = inputs.into_iter();
+    let (looked, folder) = (inputs.clone(), options.folder.clone());
+    blocking(move || check(looked).and_then(|()| make_folder(&folder))).await??;
+    let partials = Arc::new(Partials::default());
+    let pool = pool(&options.run, Arc::clone(&partials))?;
+    let outstanding = Outstanding::default();
+    let inputs = outstanding.track(inputs);
+    let shared = Arc::new(Shared { client: client.clone(), options, claims: Claims::default(), partials });
+    let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
+    let mut summary = Summary {
+        report: RunReport::default(),
+        saved: Vec::new(),
+        failures: Vec::new(),
+        unfinished: Vec::new(),
+        pulled: 0,
+    };
+    while let Some(done) = run.next().await {
+        let Some(input) = outstanding.take(done.job) else { continue };
+        summary.pulled += 1;
+        match done.result {
+            Ok(saved) => {
+                if let Err(error) = tell(&saved) {
+                    run.finish().await;
+                    return Err(error);
+                }
+                summary.saved.push(saved);
+            }
+            Err(error) => match failure(error, &input) {
+                Some(error) => summary.failures.push(Failure { input, error, attempts: done.report.attempts }),
+                None => summary.unfinished.push(input),
+            },
+        }
+    }
+    summary.report = run.finish().await;
+    Ok(summary)
+}

@@ -1,0 +1,49 @@
+//! Whether an input is the one that a list of checksums names.
+
+use crate::aside::hex;
+use crate::source::{Checksums, Input};
+use crate::{Error, Kind, Result};
+use sha2::{Digest, Sha256};
+use std::io::{ErrorKind, Read};
+
+/// How much is read at a time.
+const BUFFER: usize = 128 * 1024;
+
+/// The digest that the bytes of a file must have.
+pub(super) fn promised(sums: &Checksums, name: &str) -> Result<String> {
+    sums.find(name).map(str::to_owned).ok_or_else(|| {
+        Error::new(Kind::Checksum, format!("not in the list of checksums: {}", crate::error::printable(name)))
+            .hint("what is not in the list cannot be verified, and is refused")
+            .transient(false)
+    })
+}
+
+/// The digest of an input, that a table is made of: by its path or URL, its name, or the file's own name.
+pub(super) fn promised_of(sums: &Checksums, input: &Input) -> Result<String> {
+    let (place, file) = (input.location.to_string(), input.location.file_name());
+    let known = [place.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name));
+    known.map_or_else(|| promised(sums, &file), |digest| Ok(digest.to_owned()))
+}
+
+/// Whether the bytes are those that were promised.
+pub(super) fn compare(found: &str, promised: &str) -> Result<()> {
+    if found == promised {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Checksum, format!("the SHA-256 differs from the list's: {found} in place of {promised}"))
+        .hint("the file was damaged, or it is not the one that the list was made from"))
+}
+
+/// The SHA-256 of all that a reader gives.
+pub(super) fn digest(mut reader: impl Read) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("cannot read the input", error)),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `raudal get`, and what both it and `raudal table` keep from one run to the next: files with their right names, whole
+//! or not there, whatever servers say and whenever a run is killed.
+#![allow(missing_docs, unreachable_pub)]
+
+mod common;
+
+#[path = "get/again.rs"]
+mod again;
+#[path = "get/extract.rs"]
+mod extract;
+#[path = "get/kill.rs"]
+mod kill;
+#[path = "get/names.rs"]
+mod names;
+#[path = "get/sums.rs"]
+mod sums;
+
+use common::Program;
+use std::path::Path;
+
+/// `raudal get` into a folder, without a pause before another try.
+fn get<A: Into<std::ffi::OsString>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Program {
+    common::raudal(["get", "--progress", "none", "--retry-delay", "1ms", "-d"])
+        .arg(folder)
+        .args(arguments.into_iter().map(Into::into))
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .map(|entries| {
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+        })
+        .unwrap_or_default();
+    names.sort();
+    names
+}
+
+fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    std::fs::read(path.as_ref()).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
+/// The SHA-256 of bytes, in hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,197 @@
+//! SIGKILL at any moment, then the same command again, until it is done: the same bytes as of a run that was left alone,
+//! no half file under a final name on the way, nothing left over at the end.
+//!
+//! The moments are drawn from a seed: after so many bytes that the server has sent, or at such a line of the progress.
+//! `RAUDAL_KILLS=200 cargo test --test get kill -- --nocapture` makes 200 kills of each command in place of 15, and says
+//! what it saw.
+
+use super::sha256;
+use crate::common::{Answer, Meter, PATIENCE, Server, noise, zip};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+const INPUTS: usize = 8;
+
+/// How many kills there are of each command.
+fn kills() -> usize {
+    std::env::var("RAUDAL_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(15)
+}
+
+/// Archives of several sizes: some fit into one block of a partial file, some need many.
+fn archives() -> Vec<Vec<u8>> {
+    (0..INPUTS)
+        .map(|n| {
+            let bytes: String = noise((n + 1) * 40_000).iter().map(|byte| format!("{byte}\n")).collect();
+            let other = noise(1 + n * n * 25_000);
+            zip([("a.csv", format!("n\n{n}\n{bytes}").as_bytes()), ("more/noise.bin", &other)])
+        })
+        .collect()
+}
+
+struct Scene {
+    server: Server,
+    meter: Meter,
+    random: fastrand::Rng,
+    /// All that the server would send if nobody were killed.
+    bytes: u64,
+}
+
+impl Scene {
+    fn new(seed: u64) -> Self {
+        let archives = archives();
+        let bytes = archives.iter().map(|archive| archive.len() as u64).sum();
+        let routes: Vec<(String, Vec<Answer>)> = archives
+            .iter()
+            .enumerate()
+            .map(|(n, archive)| {
+                (format!("/{n}.zip"), vec![Answer::ranged(archive).header("ETag", format!("\"{}\"", sha256(archive)))])
+            })
+            .collect();
+        let server = Server::start(routes.iter().map(|(path, answers)| (path.as_str(), answers.clone())));
+        let meter = Meter::before(server.address(), 4096);
+        Self { server, meter, random: fastrand::Rng::with_seed(seed), bytes }
+    }
+
+    fn sources(&self) -> String {
+        self.meter.url(&format!("/[0-{}].zip", INPUTS - 1))
+    }
+
+    /// Runs the command, and kills it at a moment that is drawn if `kill` is set. Whether it came to its end.
+    fn run(&mut self, arguments: &[String], folder: &Path, kill: bool, lines: usize) -> (bool, usize) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_raudal"))
+            .args(arguments)
+            .args(["--progress", "json", "-j", "3", "--retry-delay", "1ms"])
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+        let child = Arc::new(Mutex::new(child));
+        let end = |child: &Mutex<Child>| drop(child.lock().unwrap_or_else(PoisonError::into_inner).kill());
+        let mut at_line = usize::MAX;
+        match (kill, self.random.bool()) {
+            (false, _) => self.meter.forget(),
+            // An early end is the harder one to go on after; with a third of the bytes each time, it comes to its end.
+            (true, true) => {
+                let victim = Arc::clone(&child);
+                self.meter.after(self.random.u64(0..self.bytes / 3), move || end(&victim));
+            }
+            (true, false) => {
+                self.meter.forget();
+                at_line = self.random.usize(0..lines);
+            }
+        }
+        let (mut line, mut count, mut text) = (String::new(), 0, String::new());
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            if count == at_line {
+                end(&child);
+                let _ = said.read_to_string(&mut text);
+                break;
+            }
+            line.clear();
+            if said.read_line(&mut line).expect("text") == 0 {
+                break;
+            }
+            assert!(Instant::now() < give_up, "it did not end: {text}");
+            text.push_str(&line);
+            count += 1;
+        }
+        self.meter.forget();
+        let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("it has ended");
+        // A signal leaves no code; where there are no signals, the code of one that was ended is 1.
+        let killed = kill && status.code().is_none_or(|code| cfg!(windows) && code == 1);
+        assert!(killed || status.success(), "{status}: {text}");
+        (!killed, count)
+    }
+}
+
+/// Every file below a folder, by its path, with its bytes.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("below it").to_string_lossy().replace('\\', "/");
+                files.insert(name, fs::read(path).expect("a file"));
+            }
+        }
+    }
+    files
+}
+
+/// Whether a name is one that only a run that has not ended may have left.
+fn is_unfinished(name: &str) -> bool {
+    name.split('/').any(|part| {
+        part.ends_with(".part")
+            || part.ends_with(".part.json")
+            || part.ends_with(".part.d")
+            || part.ends_with(".partials")
+    })
+}
+
+/// Kills a command again and again, and holds what it leaves against an undisturbed run.
+fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>, seed: u64) {
+    let mut scene = Scene::new(seed);
+    let arguments = arguments(&scene);
+    let undisturbed = tempfile::tempdir().expect("a folder");
+    let (done, lines) = scene.run(&arguments, undisturbed.path(), false, 0);
+    let expected = tree(undisturbed.path());
+    assert!(done && !expected.keys().any(|name| is_unfinished(name)), "{:?}", expected.keys());
+    let asked = scene.server.requests().len();
+    let (mut killed, mut rounds, mut resumed, mut longest) = (0, 0, 0, 0);
+    while killed < kills() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let before = killed;
+        loop {
+            let (done, _) = scene.run(&arguments, folder.path(), killed < kills(), lines);
+            let found = tree(folder.path());
+            // What has its final name is whole, at any moment.
+            for (name, bytes) in found.iter().filter(|(name, _)| !is_unfinished(name)) {
+                assert!(expected.get(name).is_some_and(|whole| whole == bytes), "after {killed} kills: {name}");
+            }
+            if done {
+                assert!(found == expected, "after {killed} kills: {:?}", found.keys());
+                break;
+            }
+            killed += 1;
+        }
+        rounds += 1;
+        longest = longest.max(killed - before);
+    }
+    for request in &scene.server.requests()[asked..] {
+        resumed += usize::from(request.header("range").is_some());
+    }
+    let requests = scene.server.requests().len() - asked;
+    println!(
+        "{}: {killed} kills in {rounds} rounds (at most {longest} in one); {requests} requests, {resumed} of them for the rest",
+        arguments[0]
+    );
+    assert!(resumed > 0, "some of it was gone on with");
+}
+
+#[test]
+fn files_are_whole_however_often_a_run_is_killed() {
+    let get = |scene: &Scene| ["get", &scene.sources(), "-c", "--extract", "-d", "files"].map(str::to_owned).to_vec();
+    ends_as_if_it_had_never_been_killed(get, 42);
+}
+
+#[test]
+fn a_table_is_whole_however_often_a_run_is_killed() {
+    let table = |scene: &Scene| {
+        ["table", &scene.sources(), "--member", "a.csv", "--where", "n < 200", "-o", "out.csv"]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    ends_as_if_it_had_never_been_killed(table, 7);
+}

@@ -1,0 +1,180 @@
+//! What files are called, and that two never have one name.
+
+use super::{get, names, read, sha256};
+use crate::common::{Answer, Gate, Server};
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn many_inputs_become_files_whose_paths_are_told_in_input_order() {
+    let gate = Gate::new();
+    let server = Server::start([
+        ("/1.bin", vec![Answer::ok("one").behind(&gate)]),
+        ("/2.bin", vec![Answer::ok("<html>two</html>").header("Content-Type", "text/html")]),
+        ("/moved", vec![Answer::redirect("/2.bin")]),
+    ]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (files, report) = (folder.path().join("new/files"), folder.path().join("report.json"));
+    let local = folder.path().join("local.csv");
+    fs::write(&local, "x\n1\n").expect("a file");
+    let list = format!("{}\tnamed 3.bin\n{}\n", server.url("/moved"), local.display());
+    let finished = std::thread::scope(|scope| {
+        // The first answer comes when all others are there.
+        scope.spawn(|| {
+            server.wait_for_requests(4);
+            gate.open();
+        });
+        get(&files, [server.url("/[1-2].bin")]).args(["-i", "-", "--report"]).arg(&report).stdin(list).run()
+    });
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let told: Vec<_> = ["1.bin", "2.bin", "named 3.bin", "local.csv"].map(|name| files.join(name)).into();
+    assert_eq!(finished.text(), told.iter().map(|path| format!("{}\n", path.display())).collect::<String>());
+    assert_eq!(names(&files), ["1.bin", "2.bin", "local.csv", "named 3.bin"]);
+    assert_eq!([read(&told[0]), read(&told[3])], [b"one".to_vec(), b"x\n1\n".to_vec()]);
+    assert!(finished.stderr.contains("4 files"), "{}", finished.stderr);
+
+    let report: Value = serde_json::from_slice(&read(report)).expect("JSON");
+    let file = &report["files"][2];
+    assert_eq!((&report["command"], &report["exit_code"]), (&Value::from("get"), &Value::from(0)));
+    assert_eq!(file["url"], server.url("/moved"));
+    assert_eq!(file["final_url"], server.url("/2.bin"));
+    assert_eq!(file["path"], told[2].display().to_string());
+    assert_eq!((&file["bytes"], &file["sha256"]), (&Value::from(16), &Value::from(sha256(b"<html>two</html>"))));
+    assert_eq!(report["jobs"].as_array().map(Vec::len), Some(4));
+}
+
+#[test]
+fn the_server_names_a_file_but_never_a_place_for_it() {
+    for (header, name) in [
+        ("attachment; filename=\"a b.csv\"", "a b.csv"),
+        ("attachment; filename=x.csv; filename*=UTF-8''poblaci%C3%B3n.csv", "población.csv"),
+        ("attachment; filename=\"../../../evil\"", "evil"),
+        ("attachment; filename=\"/etc/passwd\"", "passwd"),
+        ("attachment; filename=\"C:\\\\x\\\\evil.exe\"", "evil.exe"),
+        ("attachment; filename*=UTF-8''..%2F..%2Fevil%0A.sh", "evil_.sh"),
+        ("attachment; filename=\".bashrc\"", "bashrc"),
+        ("attachment; filename=\"CON\"", "_CON"),
+        ("attachment; filename=\"..\"", "data"),
+        ("attachment; filename=\"\"", "data"),
+        ("inline", "data"),
+    ] {
+        let server = Server::with("/sub/data?x=1", [Answer::ok("1").header("Content-Disposition", header)]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = folder.path().join("files");
+        let finished = get(&files, [server.url("/sub/data?x=1")]).run();
+        assert_eq!(finished.code, Some(0), "{header}: {}", finished.stderr);
+        assert_eq!(
+            (names(&files), names(folder.path())),
+            (vec![name.to_owned()], vec!["files".to_owned()]),
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn two_inputs_that_are_bound_to_have_one_name_are_refused_before_anything_is_fetched() {
+    let server = Server::start([("/a", vec![Answer::ok("a")]), ("/b", vec![Answer::ok("b")])]);
+    let (a, b) = (server.url("/a"), server.url("/b"));
+    let folder = tempfile::tempdir().expect("a folder");
+    for (list, says) in [
+        (format!("{a}\tx.csv\n{b}\tx.csv\n"), vec!["x.csv", a.as_str(), b.as_str(), "hint:"]),
+        (format!("{a}\n{b}\n{a}\n"), vec!["there twice", a.as_str(), "hint:"]),
+        (format!("{a}\t../x.csv\n"), vec!["not a name for a file: ../x.csv", "this would be one: x.csv"]),
+        (format!("{a}\t..\n"), vec!["not a name for a file: .."]),
+    ] {
+        let finished = get(folder.path(), ["-i", "-"]).stdin(list).run();
+        assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+        assert!(says.iter().all(|part| finished.stderr.contains(part)), "{}", finished.stderr);
+    }
+    assert!(server.paths().is_empty() && names(folder.path()).is_empty());
+    // One input under two names is two files.
+    let finished = get(folder.path(), ["-i", "-"]).stdin(format!("{a}\tx\n{a}\ty\n")).run();
+    assert_eq!((finished.code, names(folder.path())), (Some(0), vec!["x".to_owned(), "y".to_owned()]));
+}
+
+#[test]
+fn of_two_inputs_that_turn_out_to_have_one_name_the_later_fails_and_names_both() {
+    let named = |body: &str| Answer::ok(body).header("Content-Disposition", "attachment; filename=same.csv");
+    let server = Server::start([("/a", vec![named("a")]), ("/b", vec![named("b")]), ("/c", vec![Answer::ok("c")])]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let finished = get(folder.path(), ["a", "b", "c"].map(|path| server.url(&format!("/{path}")))).arg("-j1").run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    let says = format!(
+        "{}: another input has the same file name, same.csv: {}\n  hint: give them names",
+        server.url("/b"),
+        server.url("/a")
+    );
+    assert!(finished.stderr.contains(&says), "{}", finished.stderr);
+    assert_eq!(
+        (names(folder.path()), read(folder.path().join("same.csv"))),
+        (vec!["c".into(), "same.csv".into()], b"a".to_vec())
+    );
+}
+
+#[test]
+fn a_file_that_is_there_is_never_replaced_unless_that_was_asked_for() {
+    let server = Server::start([("/a.csv", vec![Answer::ok("new")]), ("/b.csv", vec![Answer::ok("other")])]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.csv");
+    fs::write(&path, "old").expect("a file");
+    let run = |arguments: &[&str]| get(folder.path(), [server.url("/{a,b}.csv")]).args(arguments).run();
+
+    let finished = run(&[]);
+    assert_eq!((finished.code, read(&path)), (Some(3), b"old".to_vec()), "{}", finished.stderr);
+    assert!(finished.stderr.contains("there is a file of this name already") && finished.stderr.contains("hint:"));
+    assert_eq!(finished.text(), format!("{}\n", folder.path().join("b.csv").display()));
+
+    let finished = run(&["--skip-existing"]);
+    assert_eq!((finished.code, read(&path)), (Some(0), b"old".to_vec()), "{}", finished.stderr);
+    assert_eq!(finished.text().lines().count(), 2, "what is there is told as well");
+    assert!(finished.stderr.contains("2 files") && finished.stderr.contains("2 of them there already"));
+
+    let finished = run(&["--overwrite"]);
+    assert_eq!((finished.code, read(&path)), (Some(0), b"new".to_vec()), "{}", finished.stderr);
+    assert_eq!(run(&["--overwrite", "--skip-existing"]).code, Some(2));
+    assert_eq!(names(folder.path()), ["a.csv", "b.csv"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_neither_followed_nor_replaced() {
+    let server = Server::with("/a.csv", [Answer::ok("new")]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (other, files) = (folder.path().join("other"), folder.path().join("files"));
+    fs::create_dir(&files).expect("a folder");
+    std::os::unix::fs::symlink(&other, files.join("a.csv")).expect("a link that leads nowhere");
+    let finished = get(&files, [server.url("/a.csv")]).run();
+    assert_eq!(finished.code, Some(8), "{}", finished.stderr);
+    assert!(!other.exists() && names(&files) == ["a.csv"]);
+}
+
+#[test]
+fn what_did_not_arrive_leaves_nothing_and_a_list_of_it_can_be_used_again() {
+    let server = Server::start([
+        ("/cut", vec![Answer::short("half", 8), Answer::short("half", 8), Answer::ok("complete")]),
+        ("/gone", vec![Answer::status(404, "no"), Answer::ok("back")]),
+        ("/good", vec![Answer::ok("good")]),
+    ]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (files, again) = (folder.path().join("files"), folder.path().join("again.txt"));
+    let list = ["cut", "gone", "good"].map(|path| format!("{}\t{path}\n", server.url(&format!("/{path}")))).concat();
+    let finished = get(&files, ["-i", "-", "--retries", "1", "--failed-to"]).arg(&again).stdin(list).run();
+    assert_eq!((finished.code, names(&files)), (Some(3), vec!["good".to_owned()]), "{}", finished.stderr);
+    let finished = get(&files, ["-i"]).arg(&again).run();
+    assert_eq!((finished.code, names(&files).len()), (Some(0), 3), "{}", finished.stderr);
+    assert_eq!(read(files.join("cut")), b"complete");
+}
+
+#[test]
+fn a_dry_run_fetches_nothing_and_a_folder_that_cannot_be_made_is_named() {
+    let server = Server::with("/a", [Answer::ok("a")]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = folder.path().join("files");
+    let finished = get(&files, [server.url("/a").as_str(), "-n"]).run();
+    assert_eq!((finished.code, finished.text()), (Some(0), format!("{}\n", server.url("/a")).as_str()));
+    assert!(!files.exists() && server.paths().is_empty());
+    fs::write(&files, "no folder").expect("a file");
+    let finished = get(&files, [server.url("/a")]).run();
+    assert_eq!(finished.code, Some(8), "{}", finished.stderr);
+    assert!(finished.stderr.contains("cannot make the folder") && server.paths().is_empty(), "{}", finished.stderr);
+}
