@@ -8,7 +8,7 @@
 //! - [`fetch`]: HTTP(S) and local files → verified bytes.
 //! - [`table`]: archive → CSV records → filter → sink. Takes any reader: no sockets, no runtime.
 //! - [`pipeline`]: source → pool (fetch → table) → one ordered table. The main job.
-//! - [`origin`]: the embedded server: synthetic archives, latency, bandwidth.
+//! - [`origin`]: the embedded server: synthetic archives, latency, bandwidth, faults.
 //! - [`workload`]: what a comparison can run.
 //! - [`compare`]: a workload at several levels of concurrency: runs, statistics, report.
 //! - [`progress`]: observers of a run: bars, plain lines, JSON, a recorder.

@@ -91,7 +91,31 @@ raudal compare WORKLOAD --help says what can be chosen for each of them.")]
     #[command(after_help = "\
 Examples:
   raudal serve                                   on a free port, which is printed
-  raudal serve --listen 127.0.0.1:8000 --latency 80ms --bandwidth-per-connection 512KiB")]
+  raudal serve --listen 127.0.0.1:8000 --latency 80ms --bandwidth-per-connection 512KiB
+  raudal serve --fault 'reset@50%:p=0.1' --fault '503:n=1,after=2s' --seed 7
+
+Faults: KIND[@WHERE][:ITEM,ITEM...]
+  refuse          reset the connection without an answer
+  stall[@WHERE]   never answer; or send the body up to there, then nothing
+  drip            send the body at rate=1kB a second
+  reset[@WHERE]   reset the connection there (a real RST); half-way unless it is said
+  cut[@WHERE]     close the connection there in good order
+  length[@WHERE]  announce this length (200% unless it is said), and send all there is
+  content-range   answer a range, but say that it begins a byte later
+  no-range        answer a range with the whole
+  changed[@WHERE] break off there; from then on the file has other bytes and validators, and the same rows
+  429, 503, ...   answer this status, with Retry-After: after=2s for seconds, until=2s for a date
+  page, empty     answer 200 with an HTML page, with nothing
+  flip[@WHERE]    flip a bit
+  loop            redirect into a circle
+  elsewhere       redirect to the same file on another host
+  chunked         announce no length
+  gzip            compress the body for the transfer
+  slow-head       send the head at rate=1kB a second
+  big-head[@SIZE] send a head of 1MiB
+WHERE is a share of the body (50%) or bytes (4096). Which requests: all; or p=0.1, each with this probability, as the
+seed decides; n=1,3, the first and the third for each path; every=4, each fourth. And match=GLOB, for these names alone,
+stands last.")]
     Serve(ServeArgs),
     /// A completion script for a shell, on stdout
     Completions {
@@ -280,9 +304,12 @@ pub(crate) struct OriginArgs {
     /// Make archives of this size: 0.1 for a tenth of the rows
     #[arg(long, value_name = "X", value_parser = scale, env = "RAUDAL_SCALE", help_heading = ORIGIN)]
     pub(crate) scale: Option<f64>,
-    /// Make other figures: the same seed gives the same bytes
+    /// Make other figures, and draw other faults: the same seed gives the same ones
     #[arg(long, value_name = "N", env = "RAUDAL_SEED", help_heading = ORIGIN)]
     pub(crate) seed: Option<u64>,
+    /// Go wrong on purpose: KIND[@WHERE][:p=0.1|n=1,3|every=4][,match=GLOB], such as reset@50%:p=0.1. Of several, separated by `;` or each with --fault, the first that strikes a request is committed
+    #[arg(long = "fault", value_name = "SPEC", value_delimiter = ';', env = "RAUDAL_FAULT", help_heading = ORIGIN)]
+    pub(crate) faults: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -10,20 +10,23 @@ use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
 
-pub(crate) fn origin_options(args: &OriginArgs) -> origin::Options {
+pub(crate) fn origin_options(args: &OriginArgs) -> Result<origin::Options> {
     let mut options = origin::Options::default();
     options.latency = args.latency.unwrap_or(options.latency);
     options.bandwidth_per_connection = args.bandwidth_per_connection;
     options.bandwidth = args.bandwidth;
     options.scale = args.scale.unwrap_or(options.scale);
     options.seed = args.seed.unwrap_or(options.seed);
-    options
+    // An empty variable is no fault.
+    let faults = args.faults.iter().filter(|text| !text.is_empty());
+    options.faults = faults.map(|text| text.parse()).collect::<Result<_>>()?;
+    Ok(options)
 }
 
 /// The mirror that was named. What shapes the embedded origin says nothing to another server: it is refused there.
 pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
     if name == Some("embedded") {
-        return Ok(Mirror::Embedded(origin_options(args)));
+        return Ok(Mirror::Embedded(origin_options(args)?));
     }
     let shaped = [
         ("--latency", args.latency.is_some()),
@@ -31,6 +34,7 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
         ("--bandwidth", args.bandwidth.is_some()),
         ("--scale", args.scale.is_some()),
         ("--seed", args.seed.is_some()),
+        ("--fault", !args.faults.is_empty()),
     ];
     if let Some((option, _)) = shaped.iter().find(|(_, given)| *given) {
         return Err(Error::usage(format!("only the embedded origin can be shaped: {option}"))

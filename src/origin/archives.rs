@@ -1,11 +1,13 @@
 //! The archives that have been made: each once, when it is first asked for, a few at a time.
 
-use super::synth;
+use super::{MODIFIED, synth};
 use crate::source::{Catalogue, Edition, Entity};
 use crate::{Error, Result};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use httpdate::HttpDate;
 use hyper::body::Bytes;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -15,12 +17,19 @@ pub(super) struct Archive {
     pub(super) bytes: Bytes,
     /// A strong entity tag, with its quotes: it is made of the content.
     pub(super) etag: String,
+    pub(super) modified: HttpDate,
 }
 
 impl Archive {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         let etag = format!("\"{:x}-{:08x}\"", bytes.len(), crc32fast::hash(&bytes));
-        Self { bytes: bytes.into(), etag }
+        Self { bytes: bytes.into(), etag, modified: *MODIFIED }
+    }
+
+    /// The archive that stands a day later under the name of another.
+    pub(super) fn newer(bytes: Vec<u8>) -> Self {
+        let modified = SystemTime::from(*MODIFIED) + Duration::from_secs(24 * 60 * 60);
+        Self { modified: modified.into(), ..Self::new(bytes) }
     }
 }
 

@@ -19,14 +19,16 @@ pub(super) struct PacedBody {
     wait: Option<Pin<Box<Sleep>>>,
     waiting: bool,
     request: Option<InFlight>,
+    /// Whether its length is announced.
+    measured: bool,
 }
 
 impl PacedBody {
     /// A body for this request, which is in flight until the last byte is handed over: at once, if there is none.
-    pub(super) fn new(data: Bytes, pacer: Pacer, request: InFlight) -> Self {
+    pub(super) fn new(data: Bytes, measured: bool, pacer: Pacer, request: InFlight) -> Self {
         pacer.begin(Instant::now());
         let request = (!data.is_empty()).then_some(request);
-        Self { data, pacer, order: None, wait: None, waiting: false, request }
+        Self { data, pacer, order: None, wait: None, waiting: false, request, measured }
     }
 
     fn wait_until(&mut self, at: Instant) {
@@ -79,7 +81,7 @@ impl Body for PacedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.len() as u64)
+        if self.measured { SizeHint::with_exact(self.data.len() as u64) } else { SizeHint::default() }
     }
 }
 
@@ -93,7 +95,7 @@ mod tests {
     use std::time::Duration;
 
     fn body(pacer: &Pacer, len: usize, counters: &Arc<Counters>) -> PacedBody {
-        PacedBody::new(Bytes::from(vec![7; len]), pacer.clone(), counters.request())
+        PacedBody::new(Bytes::from(vec![7; len]), true, pacer.clone(), counters.request())
     }
 
     #[tokio::test(start_paused = true)]
@@ -134,7 +136,7 @@ mod tests {
         assert_eq!(counters.snapshot().in_flight, 1);
         let frame = body.frame().await.expect("a frame").expect("data");
         assert_eq!((frame.data_ref().map(Bytes::len), counters.snapshot().in_flight), (Some(10), 0));
-        drop(PacedBody::new(Bytes::new(), Pacer::default(), counters.request()));
+        drop(PacedBody::new(Bytes::new(), true, Pacer::default(), counters.request()));
         assert_eq!(counters.snapshot().in_flight, 0);
     }
 }

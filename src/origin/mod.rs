@@ -4,7 +4,9 @@
 //! | file | what it does |
 //! |---|---|
 //! | `server` | accepts connections, finds what a request asks for, answers it |
-//! | `respond` | the answer's status and range, from the request's headers |
+//! | `answer` | an answer before it is sent |
+//! | `respond` | its status and range, from the request's headers |
+//! | `fault` | what goes wrong on purpose |
 //! | `archives` | makes each archive once, when it is first asked for, on all processors |
 //! | `synth` | what is in the archives |
 //! | `pack` | writes zip files |
@@ -28,9 +30,11 @@
 //! real ones are their shape and, from the [catalogue](crate::source::Catalogue), the numbers of rows and of
 //! municipalities and the population; all other figures are made up.
 
+mod answer;
 mod api;
 mod archives;
 mod body;
+mod fault;
 mod pace;
 mod pack;
 mod pages;
@@ -44,6 +48,8 @@ mod teams;
 use crate::source::Edition;
 use crate::{Error, Kind, Result};
 use archives::Archives;
+pub use fault::Fault;
+use fault::Faults;
 use httpdate::HttpDate;
 use pace::Bucket;
 use server::Shared;
@@ -79,13 +85,22 @@ pub struct Options {
     pub bandwidth: Option<u64>,
     /// The size of the archives: 1 has as many rows as the real files, 0.1 a tenth. Above 0 and at most 6.
     pub scale: f64,
-    /// Decides every made-up figure: the same seed and scale give the same bytes.
+    /// Decides every made-up figure, and which requests a fault strikes: the same seed and scale give the same bytes.
     pub seed: u64,
+    /// What goes wrong on purpose. Of several, the first that strikes a request is committed.
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { latency: Duration::ZERO, bandwidth_per_connection: None, bandwidth: None, scale: 1.0, seed: 0 }
+        Self {
+            latency: Duration::ZERO,
+            bandwidth_per_connection: None,
+            bandwidth: None,
+            scale: 1.0,
+            seed: 0,
+            faults: Vec::new(),
+        }
     }
 }
 
@@ -164,6 +179,7 @@ impl Origin {
             latency: options.latency,
             bandwidth_per_connection: options.bandwidth_per_connection,
             bandwidth,
+            faults: Faults::new(options.faults, options.seed),
         });
         let stop = CancellationToken::new();
         let server = server::serve(listener, Arc::clone(&shared), stop.clone().cancelled_owned());

@@ -6,7 +6,10 @@
 use crate::{Error, Kind, Result};
 use std::io::{Cursor, Write as _};
 use zip::write::{SimpleFileOptions, ZipWriter};
-use zip::{CompressionMethod, DateTime, System};
+use zip::{CompressionMethod, DateTime, System, ZipArchive};
+
+/// Below this a member is as small as can be at any level.
+const SMALL: u64 = 1 << 20;
 
 /// What every archive says of itself.
 pub(super) const COMMENT: &str = "synthetic data made by raudal, not INEGI's figures";
@@ -35,15 +38,40 @@ pub(super) fn pack(members: &[Member<'_>]) -> Result<Vec<u8>> {
         .map_err(|error| Error::new(Kind::Internal, "cannot write a synthetic archive").because(error))
 }
 
-fn write(buffer: Cursor<Vec<u8>>, members: &[Member<'_>]) -> Result<Vec<u8>, zip::result::ZipError> {
+/// The same members in other bytes, from the first one's header on: no piece of the one archive fits the other.
+pub(super) fn repack(bytes: &[u8]) -> Result<Vec<u8>> {
+    again(bytes).map_err(|error| Error::new(Kind::Internal, "cannot repack a synthetic archive").because(error))
+}
+
+fn again(bytes: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
+    let mut from = ZipArchive::new(Cursor::new(bytes))?;
+    let mut archive = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len() + 1024)));
+    archive.set_comment(COMMENT)?;
+    for index in 0..from.len() {
+        let mut member = from.by_index(index)?;
+        // What is too small for the level to make a difference is not compressed at all.
+        let method = if member.size() < SMALL { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        let level = (method == CompressionMethod::Deflated).then_some(1);
+        let options = options()?.compression_method(method).compression_level(level);
+        archive.start_file(member.name()?.into_owned(), options)?;
+        std::io::copy(&mut member, &mut archive)?;
+    }
+    Ok(archive.finish()?.into_inner())
+}
+
+fn options() -> Result<SimpleFileOptions, zip::result::ZipError> {
     let stamp = DateTime::from_date_and_time(2021, 3, 16, 12, 0, 0)
         .map_err(|_| zip::result::ZipError::InvalidArchive("a time stamp out of range".into()))?;
-    let options = SimpleFileOptions::default()
+    Ok(SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(LEVEL))
         .last_modified_time(stamp)
         .system(System::Unix)
-        .unix_permissions(0o644);
+        .unix_permissions(0o644))
+}
+
+fn write(buffer: Cursor<Vec<u8>>, members: &[Member<'_>]) -> Result<Vec<u8>, zip::result::ZipError> {
+    let options = options()?;
     let mut archive = ZipWriter::new(buffer);
     archive.set_comment(COMMENT)?;
     for member in members {

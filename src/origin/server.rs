@@ -1,28 +1,29 @@
 //! The server: accepts connections, finds what a request asks for, and answers it.
 //!
-//! A fault belongs between [`answer`] and the connection: an answer is a plain value there, and nothing of it has
-//! left yet. Faults of the connection itself belong beside [`Stall`].
+//! A fault strikes between [`answer`] and the connection: an answer is a plain value there, and nothing of it has
+//! left yet. Faults of the connection itself are told to its [`Wire`].
 
+use super::answer::Answer;
 use super::api::Call;
 use super::archives::{Archive, Archives};
 use super::body::PacedBody;
+use super::fault::{self, Asked, Faults, Script, Struck, Wire};
 use super::pace::{Pacer, SharedBucket};
-use super::respond::{self, Plan, Resource};
 use super::stall::Stall;
-use super::stats::{Counters, InFlight};
+use super::stats::Counters;
 use super::teams::{self, Team};
-use super::{MODIFIED, pages, synth};
+use super::{pages, synth};
 use crate::Result;
 use crate::source::{Catalogue, Edition, Entity};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -50,6 +51,7 @@ pub(super) struct Shared {
     pub(super) bandwidth_per_connection: Option<u64>,
     /// The bucket of all connections together.
     pub(super) bandwidth: Option<SharedBucket>,
+    pub(super) faults: Faults,
 }
 
 /// Serves until `stop`, then ends every connection and waits for it. Dropping the future ends them, too.
@@ -78,22 +80,34 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     // Small writes are on purpose: they are the pace.
     let _ = stream.set_nodelay(true);
     let pacer = Pacer::new(shared.bandwidth_per_connection, shared.bandwidth.as_ref(), Instant::now());
+    let script = (!shared.faults.is_empty()).then(Script::default);
     let service = service_fn(|request| {
-        let (shared, pacer) = (&shared, &pacer);
-        async move { Ok::<_, Infallible>(handle(shared, pacer, &request).await) }
+        let (shared, pacer, script) = (&shared, &pacer, script.as_ref());
+        async move { Ok::<_, Infallible>(handle(shared, pacer, script, request).await) }
     });
-    // An error here is the client's: it hung up, stalled, or did not speak HTTP.
+    // The wire is outside: what stalls on purpose is no client that does not read.
+    let wire = Wire::new(Stall::new(stream, WRITE_TIMEOUT), script.clone());
+    // An error here is the client's: it hung up, stalled, or did not speak HTTP. Or it is a fault on purpose.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Stall::new(stream, WRITE_TIMEOUT)), service)
+        .serve_connection(TokioIo::new(wire), service)
         .await;
 }
 
 /// One request: its answer, after the latency of the link.
-async fn handle(shared: &Shared, pacer: &Pacer, request: &Request<Incoming>) -> Response<PacedBody> {
+async fn handle(
+    shared: &Shared,
+    pacer: &Pacer,
+    script: Option<&Script>,
+    mut request: Request<Incoming>,
+) -> Response<PacedBody> {
     let in_flight = shared.counters.request();
+    let struck = shared.faults.strike(request.uri().path(), request.headers().contains_key(header::RANGE));
+    if let Some(struck) = struck {
+        struck.to_request(request.headers_mut());
+    }
     let think = Call::of(request.uri()).and_then(|call| call.think).unwrap_or_default();
     let pause = shared.latency.saturating_add(think);
     let latency = async {
@@ -101,71 +115,31 @@ async fn handle(shared: &Shared, pacer: &Pacer, request: &Request<Incoming>) -> 
             tokio::time::sleep(pause).await;
         }
     };
-    let (answer, ()) = tokio::join!(answer(shared, request), latency);
+    let (answer, ()) = tokio::join!(answer(shared, &request), latency);
+    let answer = answer.and_then(|answer| strike(shared, script, struck, &request, answer));
     let answer = answer.unwrap_or_else(|error| Answer::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
     answer.into_response(request.method(), pacer, in_flight)
 }
 
-/// An answer before it is sent.
-struct Answer {
-    status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    body: Bytes,
-}
-
-impl Answer {
-    fn page(html: impl Into<Bytes>) -> Self {
-        let kind = HeaderValue::from_static("text/html; charset=utf-8");
-        Self { status: StatusCode::OK, headers: vec![(header::CONTENT_TYPE, kind)], body: html.into() }
-    }
-
-    fn json((status, text): (StatusCode, String)) -> Self {
-        let kind = HeaderValue::from_static("application/json");
-        Self { status, headers: vec![(header::CONTENT_TYPE, kind)], body: text.into() }
-    }
-
-    fn plain(status: StatusCode, text: String) -> Self {
-        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-        Self { status, headers: vec![(header::CONTENT_TYPE, kind)], body: text.into() }
-    }
-
-    /// An archive, or the part of it that the headers ask for.
-    fn archive(request: &Request<Incoming>, archive: &Archive) -> Self {
-        let resource =
-            Resource { len: archive.bytes.len() as u64, etag: &archive.etag, modified: SystemTime::from(*MODIFIED) };
-        let Plan { status, body, content_range } = respond::plan(request.method(), request.headers(), resource);
-        let mut headers = vec![
-            (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-            (header::ETAG, value(&archive.etag)),
-            (header::LAST_MODIFIED, value(&MODIFIED.to_string())),
-            (HeaderName::from_static("x-raudal-synthetic"), HeaderValue::from_static("1")),
-        ];
-        if status.is_success() {
-            headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/x-zip-compressed")));
+/// The answer as the fault leaves it, if there is one.
+fn strike(
+    shared: &Shared,
+    script: Option<&Script>,
+    struck: Option<Struck>,
+    request: &Request<Incoming>,
+    answer: Answer,
+) -> Result<Answer> {
+    let (answer, act) = match struck {
+        Some(struck) => {
+            shared.counters.fault();
+            struck.to_answer(answer, &Asked::of(request), &shared.faults)?
         }
-        headers.extend(content_range.map(|range| (header::CONTENT_RANGE, value(&range))));
-        Self { status, headers, body: archive.bytes.slice(body.start as usize..body.end as usize) }
+        None => (answer, None),
+    };
+    if let Some(script) = script {
+        script.play(act);
     }
-
-    fn into_response(self, method: &Method, pacer: &Pacer, in_flight: InFlight) -> Response<PacedBody> {
-        let length = self.body.len();
-        // A HEAD has the length of the body and none of its bytes, and is over with its head (section 9.3.2).
-        let body = if method == Method::HEAD { Bytes::new() } else { self.body };
-        let mut response = Response::new(PacedBody::new(body, pacer.clone(), in_flight));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(header::SERVER, HeaderValue::from_static("raudal-origin"));
-        if self.status != StatusCode::NOT_MODIFIED {
-            headers.insert(header::CONTENT_LENGTH, length.into());
-        }
-        headers.extend(self.headers);
-        response
-    }
-}
-
-/// A header value of our own making, which is always visible ASCII.
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    Ok(answer)
 }
 
 /// Finds what is asked for, and decides on the answer.
@@ -175,15 +149,23 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> 
         refused.headers.push((header::ALLOW, HeaderValue::from_static("GET, HEAD")));
         return Ok(refused);
     }
+    let path = request.uri().path();
+    if !shared.faults.is_empty() && fault::is_circle(path) {
+        return fault::circle(path);
+    }
     if let Some(call) = Call::of(request.uri()) {
         return Ok(Answer::json(call.answer(shared.archives.seed())));
     }
-    Ok(match route(request.uri().path()) {
+    Ok(match route(path) {
         Route::Index => Answer::page(pages::index()),
-        Route::Archive(entity, edition) => Answer::archive(request, &shared.archives.get(entity, edition).await?),
+        Route::Archive(entity, edition) => {
+            let archive = shared.archives.get(entity, edition).await?;
+            Answer::archive(request, &shared.faults.version(path, archive).await?)
+        }
         Route::Tiny(number) => {
             // A few microseconds: less than a blocking thread would cost.
-            Answer::archive(request, &Archive::new(synth::tiny(number, shared.archives.seed())?))
+            let archive = Archive::new(synth::tiny(number, shared.archives.seed())?);
+            Answer::archive(request, &shared.faults.version(path, archive).await?)
         }
         Route::Teams => Answer::page(teams::index()),
         Route::Team(team) => Answer::page(teams::page(team)),

@@ -3,6 +3,7 @@
 //! hyper has a time-out for reading a request's head and none for writing: a client that stops reading, or whose
 //! machine is gone, would keep its task for ever.
 
+use super::fault::Reset;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -35,6 +36,12 @@ impl<T> Stall<T> {
             self.timer.as_mut().reset(Instant::now() + self.limit);
         }
         self.timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<T: Reset> Reset for Stall<T> {
+    fn reset_on_close(&self) -> io::Result<()> {
+        self.inner.reset_on_close()
     }
 }
 

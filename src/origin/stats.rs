@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 pub struct Stats {
     /// Requests, answered or not.
     pub requests: u64,
+    /// Requests that a fault has struck.
+    pub faults: u64,
     /// Bytes of response bodies.
     pub bytes: u64,
     /// Requests in flight now.
@@ -31,6 +33,7 @@ pub struct Stats {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     requests: AtomicU64,
+    faults: AtomicU64,
     bytes: AtomicU64,
     in_flight: Gauge,
     connections: Gauge,
@@ -59,6 +62,11 @@ impl Counters {
         InFlight(Arc::clone(self), |counters| &counters.in_flight)
     }
 
+    /// Counts a fault.
+    pub(super) fn fault(&self) {
+        self.faults.fetch_add(1, Relaxed);
+    }
+
     /// Counts a connection until the guard is dropped.
     pub(super) fn connection(self: &Arc<Self>) -> InFlight {
         self.accepted.fetch_add(1, Relaxed);
@@ -69,6 +77,7 @@ impl Counters {
     pub(super) fn snapshot(&self) -> Stats {
         Stats {
             requests: self.requests.load(Relaxed),
+            faults: self.faults.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             in_flight: self.in_flight.now.load(Relaxed),
             peak_in_flight: self.in_flight.peak.load(Relaxed),
@@ -80,7 +89,7 @@ impl Counters {
 
     /// Starts counting anew; what is open stays open, and is the new peak.
     pub(super) fn reset(&self) {
-        for count in [&self.requests, &self.bytes, &self.accepted] {
+        for count in [&self.requests, &self.faults, &self.bytes, &self.accepted] {
             count.store(0, Relaxed);
         }
         for gauge in [&self.in_flight, &self.connections] {

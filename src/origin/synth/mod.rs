@@ -25,7 +25,7 @@ use super::pack::{Member, pack};
 use crate::source::{Edition, Entity};
 use crate::{Error, Result};
 use plan::{Locality, Municipality};
-use rng::Rng;
+pub(super) use rng::Rng;
 use rows::Figures;
 pub(super) use tiny::{figure, tiny};
 

@@ -1,0 +1,196 @@
+//! Which request is struck: by its number for its path, or by a draw that the seed, the path and the number decide.
+
+use super::apply::is_circle;
+use super::spec::{Fault, What, When};
+use crate::origin::archives::Archive;
+use crate::origin::pack;
+use crate::origin::synth::Rng;
+use crate::{Error, Kind, Result};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Keeps these draws apart from those of the figures, which have the same seed.
+const PURPOSE: u64 = 0x6661_756c_7473;
+
+/// The faults of an origin, and what they have to know of its requests.
+#[derive(Debug)]
+pub(in crate::origin) struct Faults {
+    list: Vec<Fault>,
+    seed: u64,
+    paths: Mutex<HashMap<String, Path>>,
+}
+
+/// What happened to a path.
+#[derive(Debug, Default)]
+struct Path {
+    requests: u64,
+    changed: bool,
+    /// Its other version, once it was asked for.
+    other: Option<Archive>,
+}
+
+/// A fault that strikes a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::origin) struct Struck {
+    pub(super) what: What,
+    /// A random number, for what is left to chance.
+    pub(super) draw: u64,
+}
+
+impl Faults {
+    pub(in crate::origin) fn new(list: Vec<Fault>, seed: u64) -> Self {
+        Self { list, seed, paths: Mutex::default() }
+    }
+
+    /// Whether there are none: then nothing is counted.
+    pub(in crate::origin) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Counts a request, and says which fault strikes it. What is a fault of ranges strikes only those.
+    pub(in crate::origin) fn strike(&self, path: &str, is_to_range: bool) -> Option<Struck> {
+        if self.is_empty() || is_circle(path) {
+            return None;
+        }
+        let number = {
+            let mut paths = self.paths();
+            let seen = paths.entry(path.to_owned()).or_default();
+            seen.requests += 1;
+            seen.requests
+        };
+        let mut rng = Rng::new(self.seed ^ PURPOSE ^ hash(path), number);
+        self.list.iter().find_map(|fault| {
+            // Each has its own draw, whether it is looked at or not: another fault of the list changes none.
+            let (chance, draw) = (rng.next(), rng.next());
+            let is_met = match &fault.when {
+                When::Always => true,
+                When::Chance(p) => ((chance >> 11) as f64) < p * (1_u64 << 53) as f64,
+                When::Numbers(numbers) => numbers.contains(&number),
+                When::Every(every) => number.is_multiple_of(*every),
+            };
+            let fits = is_to_range || !matches!(fault.what, What::NoRange | What::ContentRange);
+            (is_met && fits && fault.is_for(path)).then_some(Struck { what: fault.what, draw })
+        })
+    }
+
+    /// From now on this path has other bytes.
+    pub(super) fn change(&self, path: &str) {
+        self.paths().entry(path.to_owned()).or_default().changed = true;
+    }
+
+    /// The version of an archive that this path has now.
+    pub(in crate::origin) async fn version(&self, path: &str, archive: Archive) -> Result<Archive> {
+        if self.is_empty() {
+            return Ok(archive);
+        }
+        match self.paths().get(path) {
+            Some(Path { changed: true, other: Some(other), .. }) => return Ok(other.clone()),
+            Some(Path { changed: true, .. }) => {}
+            _ => return Ok(archive),
+        }
+        let work = tokio::task::spawn_blocking(move || pack::repack(&archive.bytes).map(Archive::newer));
+        let other = work.await.map_err(|error| Error::new(Kind::Internal, "repacking failed").because(error))??;
+        self.paths().entry(path.to_owned()).or_default().other = Some(other.clone());
+        Ok(other)
+    }
+
+    fn paths(&self) -> MutexGuard<'_, HashMap<String, Path>> {
+        // Counting cannot panic half-way.
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fault {
+    fn is_for(&self, path: &str) -> bool {
+        self.path.as_ref().is_none_or(|glob| {
+            let name = if glob.contains('/') { path } else { path.rsplit('/').next().unwrap_or(path) };
+            fast_glob::glob_match(glob, name)
+        })
+    }
+}
+
+/// FNV-1a, written out so that the same seed strikes the same requests in every later version.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(list: &[&str], seed: u64) -> Faults {
+        Faults::new(list.iter().map(|text| text.parse().expect("a fault")).collect(), seed)
+    }
+
+    /// Which of the first requests for a path are struck.
+    fn struck(faults: &Faults, path: &str, requests: usize) -> Vec<bool> {
+        (0..requests).map(|_| faults.strike(path, false).is_some()).collect()
+    }
+
+    #[test]
+    fn numbers_count_the_requests_of_each_path() {
+        let faults = faults(&["page:n=1,3", "empty:every=4"], 0);
+        for path in ["/a", "/b"] {
+            let kinds: Vec<_> = (0..8).map(|_| faults.strike(path, false).map(|struck| struck.what)).collect();
+            let (page, empty) = (Some(What::Page), Some(What::Empty));
+            assert_eq!(kinds, [page, None, page, empty, None, None, None, empty]);
+        }
+    }
+
+    #[test]
+    fn the_draws_depend_on_seed_path_and_number_and_on_nothing_else() {
+        let list = ["page:p=0.3"];
+        let [one, other] = [faults(&list, 7), faults(&list, 7)];
+        let alone = struck(&one, "/a", 200);
+        // The same path among the requests for another one.
+        let among: Vec<bool> = (0..200)
+            .map(|_| {
+                other.strike("/b", false);
+                other.strike("/a", false).is_some()
+            })
+            .collect();
+        assert_eq!(alone, among);
+        assert_ne!(alone, struck(&faults(&list, 8), "/a", 200));
+        assert_ne!(alone, struck(&faults(&list, 7), "/c", 200));
+        let hits = alone.iter().filter(|hit| **hit).count();
+        assert!((35..=85).contains(&hits), "{hits} of 200 at 0.3");
+        assert!(struck(&faults(&["page:p=0"], 7), "/a", 100).iter().all(|hit| !hit));
+        assert!(struck(&faults(&["page:p=1"], 7), "/a", 100).iter().all(|hit| *hit));
+    }
+
+    #[test]
+    fn a_fault_is_for_names_or_for_paths() {
+        for (spec, path, is_struck) in [
+            ("page:match=*_07_*", "/x/ITER_07_2020.zip", true),
+            ("page:match=*_07_*", "/x_07_/a.zip", false),
+            ("page:match=/x/*", "/x/a.zip", true),
+            ("page:match=/x/*", "/y/a.zip", false),
+        ] {
+            assert_eq!(faults(&[spec], 0).strike(path, false).is_some(), is_struck, "{spec} {path}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_ranges_leaves_the_others_alone() {
+        let faults = faults(&["no-range", "content-range", "empty"], 0);
+        assert_eq!(faults.strike("/a", false).map(|struck| struck.what), Some(What::Empty));
+        assert_eq!(faults.strike("/a", true).map(|struck| struck.what), Some(What::NoRange));
+    }
+
+    #[tokio::test]
+    async fn a_path_that_has_changed_has_other_bytes_and_keeps_them() {
+        let archive = Archive::new(crate::origin::synth::tiny(1, 0).expect("an archive"));
+        let faults = faults(&["changed"], 0);
+        let before = faults.version("/a", archive.clone()).await.expect("a version");
+        assert_eq!(before.etag, archive.etag);
+        faults.change("/a");
+        let [one, two] = [faults.version("/a", archive.clone()).await, faults.version("/a", archive.clone()).await]
+            .map(Result::unwrap);
+        assert!(one.bytes.as_ptr() == two.bytes.as_ptr(), "made once");
+        assert!(one.etag != archive.etag && one.modified > archive.modified);
+        // Other bytes from the first half on: who joins old ones and new ones gets neither.
+        let half = archive.bytes.len() / 2;
+        assert!(one.bytes[..half] != archive.bytes[..half]);
+        assert_eq!(faults.version("/b", archive.clone()).await.expect("a version").etag, archive.etag);
+    }
+}
