@@ -187,12 +187,22 @@ impl<R: Read + Seek> Archive<R> {
     pub(super) fn member(&mut self, member: &Member) -> Result<(impl Read + '_, Promise, u64)> {
         let unreadable = |error| broken(error, UNREADABLE);
         let entry = self.directory.entry(member.index).map_err(unreadable)?;
+        let method = entry.compression();
+        let is_readable = matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated);
+        if entry.encrypted() || !is_readable {
+            let local = LocalHeader::read(&mut self.input, entry.header_start());
+            let local = local.map_err(|error| unreadable(error.into()))?;
+            // A bit that was flipped on the way must not be taken for a wish that cannot be met.
+            if entry.encrypted() != local.is_encrypted() || is_readable != local.is_readable() {
+                let disagree = "the archive's directory and the header before the data disagree on how it is packed";
+                return Err(Error::new(Kind::Corrupt, disagree));
+            }
+        }
         if entry.encrypted() {
             return Err(Error::new(Kind::Unsupported, "the member is encrypted, and encryption is not supported")
                 .hint("decrypt the archive first"));
         }
-        let method = entry.compression();
-        if !matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated) {
+        if !is_readable {
             return Err(Error::new(Kind::Unsupported, format!("compression method not supported: {method}")));
         }
         if entry.size() > self.limits.member_bytes {
@@ -242,14 +252,38 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
+/// The fixed part of the header before a member's data (APPNOTE 4.3.7).
+struct LocalHeader([u8; 30]);
+
+impl LocalHeader {
+    /// Reads it, and leaves the reader at the name that follows.
+    fn read<R: Read + Seek>(input: &mut R, start: u64) -> io::Result<Self> {
+        let mut header = [0; 30];
+        input.seek(SeekFrom::Start(start))?;
+        input.read_exact(&mut header)?;
+        Ok(Self(header))
+    }
+
+    fn number(&self, at: usize) -> u16 {
+        u16::from_le_bytes([self.0[at], self.0[at + 1]])
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.number(6) & 1 != 0
+    }
+
+    /// Stored or deflated.
+    fn is_readable(&self) -> bool {
+        matches!(self.number(8), 0 | 8)
+    }
+}
+
 /// Whether the header before the member's data carries the name that the directory gives it.
 ///
 /// A Unicode path (extra field 0x7075) stands for the name, which may then be anything.
 fn names_agree<R: Read + Seek>(input: &mut R, start: u64, name: &[u8]) -> io::Result<bool> {
-    let mut header = [0; 30];
-    input.seek(SeekFrom::Start(start))?;
-    input.read_exact(&mut header)?;
-    let length = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+    let header = LocalHeader::read(input, start)?;
+    let length = |at| usize::from(header.number(at));
     let mut rest = vec![0; length(26) + length(28)];
     input.read_exact(&mut rest)?;
     let (local, extra) = rest.split_at(length(26));

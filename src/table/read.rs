@@ -88,7 +88,12 @@ impl Reading<'_> {
         }
     }
 
-    fn text<R: Read>(&mut self, verified: Verify<R>, name: &str) -> Result<()> {
+    fn text<R: Read>(&mut self, mut verified: Verify<R>, name: &str) -> Result<()> {
+        let watch = self.watch;
+        self.records(&mut verified, name).map_err(|error| verified.blame(error, || watch.cancelled()))
+    }
+
+    fn records<R: Read>(&mut self, verified: &mut Verify<R>, name: &str) -> Result<()> {
         let delimiter = self.query.delimiter.unwrap_or_else(|| {
             let name = archive::file_name(name);
             if matches!(name.rsplit_once('.'), Some((_, "tsv" | "tab"))) { b'\t' } else { b',' }
@@ -257,7 +262,7 @@ fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
 
 /// Verified bytes that are counted, reported, and stop when the work was called off.
 struct Watched<'a, R> {
-    verified: Verify<R>,
+    verified: &'a mut Verify<R>,
     watch: &'a dyn Watch,
     bytes: &'a mut u64,
 }

@@ -60,6 +60,28 @@ impl<R: Read> Verify<R> {
         Ok(count)
     }
 
+    /// What is to be said of bytes that make no table: that they are damaged, if they are. A checksum stands at the
+    /// end, and damage shows long before it, as bad text: whoever is told of a bad record looks for it in vain, and
+    /// whoever is told of damage fetches the file once more.
+    pub(super) fn blame(&mut self, error: Error, cancelled: impl Fn() -> bool) -> Error {
+        let is_of_content = matches!(
+            error.kind(),
+            Kind::Csv | Kind::Encoding | Kind::Column | Kind::Headers | Kind::Bounds | Kind::Empty
+        );
+        // What was not packed has no checksum.
+        if !is_of_content || self.packed == 0 {
+            return error;
+        }
+        let mut rest = vec![0; 64 << 10];
+        loop {
+            match self.read(&mut rest) {
+                Ok(1..) if !cancelled() => {}
+                Err(damage) if matches!(damage.kind(), Kind::Checksum | Kind::Corrupt) => return damage,
+                _ => return error,
+            }
+        }
+    }
+
     fn bounds(&self) -> Result<()> {
         let Limits { member_bytes, ratio, .. } = self.limits;
         if self.read > member_bytes {

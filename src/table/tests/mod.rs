@@ -1,6 +1,7 @@
 //! The tests of this room, a file for each of its parts, and what they share: archives made by hand, hostile readers.
 
 mod archive;
+mod damage;
 mod filter;
 mod records;
 mod sink;
