@@ -1,0 +1,216 @@
+//! Runs of 32 small archives over a network of which every fifth answer is bad: each run ends, each archive that is to
+//! be had is in the table, whole, and nothing else is.
+//!
+//! A few runs here; as many as one likes by `RAUDAL_SOAK_RUNS=1000 cargo test --test soak -- --nocapture`.
+
+mod common;
+
+use common::PATIENCE;
+use futures::StreamExt as _;
+use raudal::fetch::{self, Client};
+use raudal::origin::{self, Origin};
+use raudal::pipeline::{self, Options, Summary};
+use raudal::pool::{Backoff, Event, NoObserver, Observer, Outcome};
+use raudal::source::{Input, Location};
+use raudal::table::{Sink, SinkOptions, Target};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const RUNS: u64 = 20;
+/// Runs at one time: most of their time is spent waiting for what stalls.
+const AT_ONCE: usize = 8;
+const FAULTY: f64 = 0.2;
+
+/// What another try cures, or what harms nobody.
+const CURABLE: [&str; 22] = [
+    "refuse",
+    "stall",
+    "stall@60%",
+    "drip:rate=50kB",
+    "reset",
+    "reset@90%",
+    "cut",
+    "cut@1",
+    "length",
+    "length@50%",
+    "content-range",
+    "no-range",
+    "changed",
+    "429:after=0s",
+    "503:until=0s",
+    "500",
+    "page",
+    "empty",
+    "flip",
+    "elsewhere",
+    "chunked",
+    "slow-head:rate=20kB",
+];
+/// What costs the archive that meets it.
+const FATAL: [&str; 4] = ["loop", "gzip", "big-head", "404"];
+/// The columns that all archives have.
+const COLUMNS: [&str; 4] = ["ENTIDAD", "MUN", "LOC", "POBTOT"];
+
+/// What was seen in all runs.
+#[derive(Debug, Default)]
+struct Totals {
+    runs: u64,
+    requests: u64,
+    faults: u64,
+    attempts: u64,
+    cured: u64,
+    failed: u64,
+    rows: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.requests += other.requests;
+        self.faults += other.faults;
+        self.attempts += other.attempts;
+        self.cured += other.cured;
+        self.failed += other.failed;
+        self.rows += other.rows;
+    }
+}
+
+/// Counts the jobs that succeeded after a failure.
+#[derive(Debug, Default)]
+struct Cured(AtomicU64);
+
+impl Observer for Cured {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::JobFinished { report } = event
+            && report.attempts > 1
+            && report.outcome == Outcome::Succeeded
+        {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A writer whose bytes can be looked at afterwards.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// 28 tiny archives, and four that come in several pieces.
+fn names() -> impl Iterator<Item = String> {
+    let small = [1, 6, 9, 29].map(|number| format!("ITER_{number:02}_2020_csv.zip"));
+    (0..28).map(|number| format!("tiny_{number}.zip")).chain(small)
+}
+
+/// Faults of these kinds, so that a fifth of all requests is struck: each is looked at if those before it did not strike.
+fn faults(seed: u64) -> Vec<origin::Fault> {
+    let with_fatal = seed % 4 == 3;
+    let kinds: Vec<&str> = CURABLE.into_iter().chain(FATAL.into_iter().filter(|_| with_fatal)).collect();
+    // The two of ranges seldom have a chance to strike.
+    let each = 1.0 - (1.0 - FAULTY).powf(1.0 / (kinds.len() - 2) as f64);
+    let spec = |kind: &str| format!("{kind}{}p={each}", if kind.contains(':') { ',' } else { ':' });
+    kinds.into_iter().map(|kind| spec(kind).parse().expect("a fault")).collect()
+}
+
+async fn origin(seed: u64, faults: Vec<origin::Fault>) -> Origin {
+    let mut options = origin::Options::default();
+    (options.seed, options.scale, options.faults) = (seed, 0.03, faults);
+    Origin::start(options).await.expect("an origin")
+}
+
+/// The table of one run: each row with the name of its archive before it.
+async fn run(origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> (Summary, Vec<u8>) {
+    let mut fetching = fetch::Options::default();
+    fetching.read_timeout = Duration::from_millis(250);
+    // Some in memory, some in files.
+    fetching.memory = [0, 10_000, 1 << 20][seed as usize % 3];
+    let client = Client::new(&fetching).expect("a client");
+    let mut options = Options::default();
+    options.jobs = [1, 3, 8, 32][seed as usize / 2 % 4];
+    options.per_host = options.jobs;
+    options.backoff = Backoff::default().first(Duration::ZERO).retries(30);
+    options.query.select = COLUMNS.map(str::to_owned).to_vec();
+    options.observer = observer;
+    let inputs: Vec<Input> =
+        names().map(|name| Input::new(Location::parse(&format!("{}{name}", origin.url())).expect("a URL"))).collect();
+    let table = Shared::default();
+    let mut sink = SinkOptions::default();
+    sink.source_column = Some("FILE".into());
+    let sink = Sink::create(Target::Writer(Box::new(table.clone())), sink).expect("a sink");
+    let run = pipeline::run(inputs, &client, options, sink);
+    let summary = tokio::time::timeout(PATIENCE, run).await.expect("every run ends").expect("a run");
+    let table = table.0.lock().expect("no panic").clone();
+    (summary, table)
+}
+
+/// One seed: the faultless run, the faulty one, and that they agree.
+async fn soak(seed: u64) -> Totals {
+    let clean = origin(seed, Vec::new()).await;
+    let (summary, expected) = run(&clean, 0, Arc::new(NoObserver)).await;
+    assert_eq!((summary.succeeded, summary.failures.len()), (32, 0), "seed {seed}");
+    let faulty = origin(seed, faults(seed)).await;
+    let cured = Arc::new(Cured::default());
+    let (summary, table) = run(&faulty, seed, Arc::clone(&cured) as Arc<dyn Observer>).await;
+
+    let failed: BTreeMap<&str, String> =
+        summary.failures.iter().map(|failure| (failure.input.name.as_str(), failure.error.report())).collect();
+    let expected = String::from_utf8(expected).expect("UTF-8");
+    let good: String = expected
+        .split_inclusive('\n')
+        .filter(|line| !failed.contains_key(line.split(',').next().unwrap_or_default()))
+        .collect();
+    assert!(table == good.as_bytes(), "seed {seed}: the table is not that of the good archives; failed: {failed:#?}");
+    let rows = table.iter().filter(|byte| **byte == b'\n').count() as u64 - 1;
+    assert_eq!((summary.succeeded + failed.len() as u64, summary.rows_kept), (32, rows), "seed {seed}");
+    // What fails for good has met what cannot be cured, and nothing else.
+    let fatal = ["redirects", "compressed for the transfer", "head of the answer is too large", "404"];
+    for (name, error) in &failed {
+        assert!(seed % 4 == 3 && fatal.iter().any(|text| error.contains(text)), "seed {seed}: {name}: {error}");
+    }
+    let stats = faulty.stats();
+    let totals = Totals {
+        runs: 1,
+        requests: stats.requests,
+        faults: stats.faults,
+        attempts: summary.report.attempts,
+        cured: cured.0.load(Ordering::Relaxed),
+        failed: failed.len() as u64,
+        rows,
+    };
+    faulty.shutdown().await;
+    clean.shutdown().await;
+    totals
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_run_over_a_bad_network_ends_with_all_good_rows_and_no_others() {
+    let runs = std::env::var("RAUDAL_SOAK_RUNS").map_or(RUNS, |runs| runs.parse().expect("a number of runs"));
+    let (mut totals, mut bad) = (Totals::default(), Vec::new());
+    // Each in a task of its own, so that a panic is of its run.
+    let mut all = futures::stream::iter(0..runs).map(|seed| tokio::spawn(soak(seed))).buffer_unordered(AT_ONCE);
+    while let Some(run) = all.next().await {
+        match run {
+            Ok(run) => totals += run,
+            Err(error) => bad.push(error.to_string()),
+        }
+    }
+    assert!(bad.is_empty(), "{} of {runs} runs: {bad:#?}", bad.len());
+    println!("{totals:?}, wrong rows: 0");
+    assert_eq!(totals.runs, runs);
+    let share = totals.faults as f64 / totals.requests as f64;
+    assert!((0.1..0.3).contains(&share), "a fifth of the requests is struck: {share}");
+    assert!(totals.cured > 0 && totals.attempts > 32 * runs);
+}
