@@ -3,6 +3,7 @@
 mod archive;
 mod damage;
 mod filter;
+mod naive;
 mod records;
 mod sink;
 mod text;
