@@ -1,21 +1,24 @@
 //! One attempt: request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Response;
 use reqwest::header::{self, HeaderValue};
+use tokio::time::Instant;
 use url::Url;
 
 use super::answer::Head;
 use super::client::Inner;
 use super::digest::Digests;
+use super::help::Intake;
 use super::page::Look;
 use super::range::{Next, Validator};
 use super::rate::Limit;
 use super::restore::{self, Named};
+use super::split::Entry;
 use super::spool::{Spool, blocking};
-use super::{Answered, Body, Expect, Partial, Place, Transfer, fault, hop, tls};
+use super::{Answered, Body, Expect, Partial, Place, Transfer, connect, fault, hop, tls};
 use crate::error::redact;
 use crate::source::Location;
 use crate::{Error, Kind, Result};
@@ -27,6 +30,16 @@ struct Answer {
     here: Url,
     /// Whether the rest was asked for, and not the whole.
     is_to_range: bool,
+    /// How long it took to come.
+    took: Duration,
+}
+
+/// A body that is about to arrive.
+struct Arriving {
+    response: Response,
+    took: Duration,
+    /// How many bytes there are of it, if it is the rest and not the whole.
+    part: Option<u64>,
 }
 
 impl Inner {
@@ -43,7 +56,7 @@ impl Inner {
             *kept = self.restore(place, url, expect).await?;
         }
         kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
-        let mut answer = self.answer(url, kept.as_ref()).await?;
+        let mut answer = self.answer(url, kept.as_ref(), watch).await?;
         if answer.is_to_range
             && let Some(partial) = kept.as_ref()
         {
@@ -51,7 +64,8 @@ impl Inner {
                 Ok(Next::Rest { part, total }) => {
                     if let Some(mut partial) = kept.take() {
                         (partial.here, partial.total) = (answer.here, Some(total));
-                        return self.arrive(answer.response, partial, Some(part), watch, kept).await;
+                        let arriving = Arriving { response: answer.response, took: answer.took, part: Some(part) };
+                        return self.arrive(arriving, partial, watch, kept).await;
                     }
                 }
                 Ok(Next::Done) => {
@@ -66,11 +80,11 @@ impl Inner {
                 Err(_) => {
                     *kept = None;
                     drop(answer.response);
-                    answer = self.answer(url, None).await?;
+                    answer = self.answer(url, None, watch).await?;
                 }
             }
         }
-        let Answer { response, here, .. } = answer;
+        let Answer { response, here, took, .. } = answer;
         let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
         let mut partial = Partial {
             asked: url.clone(),
@@ -87,7 +101,7 @@ impl Inner {
             let sidecar = restore::sidecar(&partial, response.headers());
             partial.spool = Spool::named(&self.room, Named::new(place, sidecar));
         }
-        self.arrive(response, partial, None, watch, kept).await
+        self.arrive(Arriving { response, took, part: None }, partial, watch, kept).await
     }
 
     /// What an earlier run has left in a place. Hashing it takes time, and blocks.
@@ -97,7 +111,7 @@ impl Inner {
     }
 
     /// The first answer that is not a redirect, to a request for the whole or for what is missing.
-    async fn answer(&self, start: &Url, kept: Option<&Partial>) -> Result<Answer> {
+    async fn answer(&self, start: &Url, kept: Option<&Partial>, watch: &dyn Transfer) -> Result<Answer> {
         let mut here = start.clone();
         for _ in 0..=self.options.max_redirects {
             if here.scheme() == "https" && !self.believes {
@@ -106,14 +120,15 @@ impl Inner {
             let (address, mut headers) = hop::dress(start, &here, &self.headers);
             let is_to_range = kept.is_some_and(|partial| partial.ask(&here, &mut headers));
             let request = self.http_for(&here).get(address).headers(headers);
-            let response = request.send().await.map_err(|error| {
+            let begin = Instant::now();
+            let response = connect::watched(request.send(), watch).await.map_err(|error| {
                 let fault = fault::before_answer(&error, &self.options);
                 // The input is named anyway: say which host failed only if it is another one.
                 if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
             })?;
             if !hop::is_redirect(response.status().as_u16()) {
                 here.set_fragment(None);
-                return Ok(Answer { response, here, is_to_range });
+                return Ok(Answer { response, here, is_to_range, took: begin.elapsed() });
             }
             let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
             here = hop::next(&here, target)?;
@@ -125,14 +140,14 @@ impl Inner {
     /// Takes the body in, down to its last byte. If it breaks off, what has arrived is left in `kept`.
     async fn arrive(
         &self,
-        response: Response,
+        arriving: Arriving,
         mut partial: Partial,
-        part: Option<u64>,
         watch: &dyn Transfer,
         kept: &mut Option<Partial>,
     ) -> Result<Body> {
         announce(&mut partial, watch)?;
-        match self.read(response, &mut partial, part, watch, kept).await {
+        watch.stage("transfer");
+        match self.read(arriving, &mut partial, watch, kept).await {
             Ok(()) => {
                 *kept = None;
                 whole(partial).await
@@ -152,43 +167,55 @@ impl Inner {
 
     async fn read(
         &self,
-        mut response: Response,
+        Arriving { mut response, took, part }: Arriving,
         partial: &mut Partial,
-        part: Option<u64>,
         watch: &dyn Transfer,
         kept: &mut Option<Partial>,
     ) -> Result<()> {
-        let impostor = |message| {
-            Error::new(Kind::Impostor, message).hint("many servers answer a missing file this way: check the URL")
-        };
         let end = part.map(|part| partial.received().saturating_add(part));
-        let mut of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
+        let of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
+        let piece = partial.source(end.is_some(), response.headers()).map(|source| {
+            let whole = (partial.received(), end.unwrap_or(source.total));
+            self.transfers.enter(Arc::new(source), whole, took, Arc::default())
+        });
+        let mut taking = Taking { partial, of_part, kept };
         let ended = loop {
             match response.chunk().await {
-                Ok(Some(piece)) => {
-                    let received = partial.received().saturating_add(piece.len() as u64);
+                Ok(Some(bytes)) => {
+                    let own = piece.as_ref().map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
+                    let received = taking.partial.received().saturating_add(own as u64);
                     if end.is_some_and(|end| received > end) {
                         // Which of its bytes were meant nobody can tell.
-                        partial.validator = None;
+                        taking.partial.validator = None;
                         return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
                     }
-                    if let Some(look) = &mut partial.look {
-                        look.more(&piece).map_err(impostor)?;
+                    for bytes in self.paced(&bytes[..own]) {
+                        self.wait_for(bytes).await;
+                        taking.take(bytes).await?;
+                        watch.advanced(bytes.len() as u64);
                     }
-                    if partial.look.as_ref().is_none_or(Look::is_done) {
-                        // These bytes are what was wanted: the room for the earlier ones is free.
-                        *kept = None;
+                    if let Some(piece) = &piece {
+                        watch.advanced(piece.progress().take());
+                        if piece.is_cut_here() {
+                            break Ok(());
+                        }
                     }
-                    partial.digests.update(&piece);
-                    of_part.update(&piece);
-                    self.take(&piece, &mut partial.spool, watch).await?;
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => {
-                    break Err(fault::in_body(&error, partial.received(), partial.total, &self.options));
+                    let (received, total) = (taking.partial.received(), taking.partial.total);
+                    break Err(fault::in_body(&error, received, total, &self.options));
                 }
             }
         };
+        // Its connection brings nothing more that is wanted.
+        drop(response);
+        if ended.is_ok()
+            && let Some(piece) = piece.filter(Entry::is_cut_here)
+        {
+            self.append(&piece, Some(watch), &mut taking).await?;
+        }
+        let Taking { partial, of_part, .. } = taking;
         // That it is a page says more than that it broke off.
         if let Some(look) = &partial.look {
             look.end().map_err(impostor)?;
@@ -206,17 +233,43 @@ impl Inner {
         Ok(())
     }
 
-    /// Takes a piece in, as fast as it may come.
-    async fn take(&self, piece: &[u8], spool: &mut Spool, watch: &dyn Transfer) -> Result<()> {
-        for piece in piece.chunks(self.limit.as_ref().map_or(usize::MAX, Limit::piece)) {
-            if let Some(limit) = &self.limit {
-                limit.pass(piece.len()).await;
-            }
-            spool.write(piece).await?;
-            watch.advanced(piece.len() as u64);
-        }
-        Ok(())
+    /// The pieces in which bytes may pass, as fast as they may come.
+    pub(super) fn paced<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
+        bytes.chunks(self.limit.as_ref().map_or(usize::MAX, Limit::piece))
     }
+
+    /// Waits until a piece may pass.
+    pub(super) async fn wait_for(&self, bytes: &[u8]) {
+        if let Some(limit) = &self.limit {
+            limit.pass(bytes.len()).await;
+        }
+    }
+}
+
+/// A body that takes its bytes in.
+struct Taking<'a> {
+    partial: &'a mut Partial,
+    of_part: Digests,
+    kept: &'a mut Option<Partial>,
+}
+
+impl Intake for Taking<'_> {
+    async fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(look) = &mut self.partial.look {
+            look.more(bytes).map_err(impostor)?;
+        }
+        if self.partial.look.as_ref().is_none_or(Look::is_done) {
+            // These bytes are what was wanted: the room for the earlier ones is free.
+            *self.kept = None;
+        }
+        self.partial.digests.update(bytes);
+        self.of_part.update(bytes);
+        self.partial.spool.write(bytes).await
+    }
+}
+
+fn impostor(message: String) -> Error {
+    Error::new(Kind::Impostor, message).hint("many servers answer a missing file this way: check the URL")
 }
 
 /// Tells how long the body will be, and what of it is there already: whoever counts has taken that back when the

@@ -1,13 +1,20 @@
 //! What serves a whole run: connections, headers, and the memory for bodies.
 
+use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use futures::future::BoxFuture;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{ClientBuilder, NoProxy, Proxy, redirect};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use url::{Host, Url};
 
+use super::connect::Watch;
 use super::rate::Limit;
+use super::split::{Found, Transfers};
 use super::spool::Room;
 use super::{Body, Expect, Options, Partial, Place, Transfer, local, tls};
 use crate::error::redact;
@@ -48,6 +55,19 @@ pub(super) struct Inner {
     pub(super) believes: bool,
     pub(super) room: Arc<Room>,
     pub(super) limit: Option<Limit>,
+    pub(super) transfers: Transfers,
+}
+
+/// What became of a look for a transfer that a further connection could [help](Client::help).
+#[non_exhaustive]
+pub enum Help<S> {
+    /// The last bytes of one are cut off. Await the future: it fetches them, and hands them to the transfer. The slot is
+    /// free again when it is done.
+    Needed(BoxFuture<'static, S>),
+    /// None now; looking again after this long may find one.
+    Later(Duration),
+    /// Nothing is under way that could be helped.
+    Nothing,
 }
 
 impl Client {
@@ -68,6 +88,7 @@ impl Client {
             believes,
             room: Room::new(options),
             limit: limit(options)?,
+            transfers: Transfers::default(),
         })))
     }
 
@@ -119,7 +140,10 @@ impl Client {
     ) -> Result<Body> {
         let fetched = match location {
             Location::Url(url) => self.0.get(url, expect, watch, kept, None).await,
-            Location::File(path) => local::open(path, expect, watch, &self.0.room).await,
+            Location::File(path) => {
+                watch.stage("transfer");
+                local::open(path, expect, watch, &self.0.room).await
+            }
         };
         fetched.map_err(|error| error.input(location.to_string()))
     }
@@ -142,6 +166,51 @@ impl Client {
             Location::File(path) => local::copy(path, expect, watch, &self.0.room, place).await,
         };
         fetched.map_err(|error| error.input(location.to_string()))
+    }
+}
+
+impl<S> fmt::Debug for Help<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Needed(_) => f.write_str("Needed"),
+            Self::Later(after) => f.debug_tuple("Later").field(after).finish(),
+            Self::Nothing => f.write_str("Nothing"),
+        }
+    }
+}
+
+impl Client {
+    /// Looks for the transfer of this client that has the longest way to go, and cuts off its second half for a further
+    /// connection to bring.
+    ///
+    /// Only such transfers are cut whose server knows ranges and gives a strong validator, which last long enough to be
+    /// worth it, and for whose host `slot` gives a slot. A server that refuses a part is asked for none any more, and
+    /// the transfer goes on as if nothing had been.
+    ///
+    /// A slot may be anything that counts connections: [`Spare::lend`](crate::pool::Spare::lend) gives those that the
+    /// jobs of a run leave free.
+    pub fn help<S: Send + 'static>(&self, slot: impl FnMut(Option<&str>) -> Option<S>) -> Help<S> {
+        match self.0.transfers.cut(Instant::now(), slot) {
+            Found::Cut(cut, slot) => {
+                let inner = Arc::clone(&self.0);
+                Help::Needed(Box::pin(async move {
+                    inner.help(cut).await;
+                    slot
+                }))
+            }
+            Found::Later(after) => Help::Later(after),
+            Found::Nothing => Help::Nothing,
+        }
+    }
+
+    /// Changes each time that a transfer begins that may be worth [`help`](Self::help).
+    pub fn transfers(&self) -> watch::Receiver<()> {
+        self.0.transfers.subscribe()
+    }
+
+    /// How often a transfer was [helped](Self::help).
+    pub fn helped(&self) -> u64 {
+        self.0.transfers.cuts()
     }
 }
 
@@ -173,6 +242,7 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .referer(false)
         .connect_timeout(options.connect_timeout)
+        .connector_layer(Watch)
         .read_timeout(options.read_timeout);
     match proxy {
         Some(proxy) => builder.proxy(proxy),

@@ -15,6 +15,9 @@
 //! | `answer` | what a response's head says of its body. Pure |
 //! | `range` | whether a body can go on, and what a part is worth. Pure |
 //! | `digest` | what a server promises of its bytes. Pure |
+//! | `connect` | a new connection, told from one that is used again |
+//! | `split` | which transfer another connection may help, and where it is cut. Pure |
+//! | `help` | that other connection |
 //! | `partial` | what is kept of a body that broke off |
 //! | `page` | how an HTML page is told from data. Pure |
 //! | `fault` | what a failed transfer is called |
@@ -32,9 +35,11 @@ mod answer;
 mod attempt;
 mod body;
 mod client;
+mod connect;
 mod digest;
 mod disposition;
 mod fault;
+mod help;
 mod hop;
 mod local;
 mod options;
@@ -45,12 +50,14 @@ mod range;
 mod rate;
 mod restore;
 mod retry_on;
+mod split;
 mod spool;
 mod tls;
 
 pub use answer::parse_retry_after;
 pub use body::{Body, BodyReader};
 pub use client::Client;
+pub use client::Help;
 pub use disposition::file_name;
 pub use options::Options;
 pub use partial::Partial;
@@ -82,6 +89,11 @@ pub trait Transfer: Send + Sync {
     fn answered(&self, answered: &Answered<'_>) -> Result<()> {
         let _ = answered;
         Ok(())
+    }
+    /// The transfer is at this now: `connect`, `first byte` or `transfer`. A connection that is used again is not made:
+    /// a request on it waits for its first byte from the start.
+    fn stage(&self, stage: &'static str) {
+        let _ = stage;
     }
 }
 

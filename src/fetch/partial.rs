@@ -10,6 +10,7 @@ use super::answer::Head;
 use super::digest::Digests;
 use super::page::Look;
 use super::range::{self, Kept, Next, Validator};
+use super::split::Source;
 use super::spool::Spool;
 
 /// A body that has not arrived whole, with what a server must confirm before it may go on.
@@ -48,6 +49,14 @@ impl Partial {
     /// Whether another attempt can go on from here.
     pub(super) fn can_go_on(&self) -> bool {
         self.validator.is_some() && self.received() > 0
+    }
+
+    /// Whose bytes these are, if others may bring a part of them: the server must know ranges, as it has said or shown.
+    pub(super) fn source(&self, is_part: bool, answer: &HeaderMap) -> Option<Source> {
+        let says = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"bytes");
+        let knows_ranges = is_part || answer.get(header::ACCEPT_RANGES).is_some_and(says);
+        let (validator, total) = (self.validator.clone()?, self.total?);
+        knows_ranges.then(|| Source { asked: self.asked.clone(), here: self.here.clone(), validator, total })
     }
 
     /// Whether it is of this input.

@@ -37,7 +37,6 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
     let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
     let promised = promised.map_err(|error| error.input(&place_name))?;
-    context.stage("fetch");
     let (body, place) = fetch(&shared, &context, &input).await?;
     context.stage("wait");
     let decoder = Arc::clone(&shared.decoders).acquire_owned().await;

@@ -120,8 +120,9 @@ pub(super) const fn may_arrive_whole_next_time(kind: Kind) -> bool {
     matches!(kind, Kind::Checksum | Kind::Corrupt | Kind::NotAnArchive | Kind::Length | Kind::Empty | Kind::Impostor)
 }
 
-/// Tells the pool how a transfer gets on.
-pub(super) struct Progress<'a>(pub(super) &'a Context);
+/// Tells the pool how the transfer of a job gets on: its bytes, and its stages `connect`, `first byte` and `transfer`.
+#[derive(Debug)]
+pub struct Progress<'a>(pub &'a Context);
 
 impl Transfer for Progress<'_> {
     fn expected(&self, bytes: u64) {
@@ -130,6 +131,10 @@ impl Transfer for Progress<'_> {
 
     fn advanced(&self, bytes: u64) {
         self.0.advance(bytes, 0);
+    }
+
+    fn stage(&self, stage: &'static str) {
+        self.0.stage(stage);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The run: jobs in, rows out in input order.
 
+use super::helpers::Helpers;
 use super::job::{Shared, attempt};
 use super::jobs::{Outstanding, Partials, blocking, pool};
 use super::options::Options;
@@ -71,7 +72,8 @@ where
     });
     let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
     let mut merge = Merge::new(sink, options.partials);
-    while let Some(done) = run.next().await {
+    let mut helpers = Helpers::new(client, &run);
+    while let Some(done) = helpers.next(&mut run).await {
         let Some(input) = outstanding.take(done.job) else {
             continue;
         };

@@ -14,6 +14,7 @@
 //! result itself impossible (a full disk, a closed pipe) is an error.
 
 pub mod files;
+mod helpers;
 mod job;
 mod jobs;
 mod merge;
@@ -21,6 +22,7 @@ mod options;
 mod summary;
 mod verify;
 
+pub use jobs::Progress;
 pub use merge::run;
 pub use options::Options;
 pub use summary::{Failure, Summary};

@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +81,8 @@ pub(super) struct Engine<I, T, E, F, S> {
     pub(super) room: Arc<Room>,
     pub(super) cancel: CancellationToken,
     pub(super) drain: CancellationToken,
+    /// Told when a slot came free that no job took.
+    pub(super) freed: Arc<Notify>,
     state: Mutex<State<I, T, E, S>>,
 }
 
@@ -137,7 +139,7 @@ where
             driver: Waker::noop().clone(),
             broken: None,
         };
-        Self { settings, job, results, room, cancel, drain, state: Mutex::new(state) }
+        Self { settings, job, results, room, cancel, drain, freed: Arc::default(), state: Mutex::new(state) }
     }
 
     /// After a panic in here the run only ends: what the state says then is not looked at.
@@ -176,6 +178,9 @@ where
         let next = if self.is_closing() { None } else { self.take_next(&mut state).ok() };
         if next.is_none() || waits {
             state.driver.wake_by_ref();
+        }
+        if next.is_none() {
+            self.freed.notify_one();
         }
         next
     }
@@ -231,6 +236,15 @@ where
         drop(inputs);
         self.settings.observer.observe(&Event::RunFinished { report: &report });
         report
+    }
+
+    /// Whether a slot is free that no job can want.
+    fn has_spare(&self, state: &State<I, T, E, S>) -> bool {
+        state.inputs.is_none()
+            && state.queue.is_empty()
+            && state.held.is_none()
+            && state.running + state.lent < self.settings.jobs
+            && !self.is_closing()
     }
 
     fn take_next(&self, state: &mut State<I, T, E, S>) -> Result<Flight<I, T, E>, Idle> {
@@ -437,11 +451,13 @@ where
     F: Send + Sync,
     S: Stream<Item = (I, Option<Ticket<T, E>>)> + Send,
 {
+    fn is_spare(&self) -> bool {
+        self.has_spare(&self.lock())
+    }
+
     fn lend(&self, key: Option<&str>) -> bool {
         let mut state = self.lock();
-        let is_spare = state.inputs.is_none() && state.queue.is_empty() && state.held.is_none();
-        if !is_spare || state.running + state.lent >= self.settings.jobs || self.is_closing() || !state.queue.lend(key)
-        {
+        if !self.has_spare(&state) || !state.queue.lend(key) {
             return false;
         }
         state.lent += 1;

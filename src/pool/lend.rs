@@ -1,10 +1,12 @@
 //! Slots that no job of a run waits for, lent to whoever can use them.
 
 use std::fmt;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
+use tokio::sync::Notify;
 
 /// What a run lends its slots by.
 pub(super) trait Lend: Send + Sync {
+    fn is_spare(&self) -> bool;
     fn lend(&self, key: Option<&str>) -> bool;
     fn take_back(&self, key: Option<&str>);
 }
@@ -43,16 +45,30 @@ pub(super) trait Lend: Send + Sync {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Spare(pub(super) Weak<dyn Lend>);
+pub struct Spare {
+    pub(super) lender: Weak<dyn Lend>,
+    /// Told when a slot came free that no job took.
+    pub(super) freed: Arc<Notify>,
+}
 
 impl Spare {
+    /// Whether there is a slot that no job can want.
+    pub fn is_there(&self) -> bool {
+        self.lender.upgrade().is_some_and(|lender| lender.is_spare())
+    }
+
+    /// Waits until a slot has come free that no job took. One caller at a time is told.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
+    }
+
     /// A slot, if no job can want it now; of this key, if there is one, and within its limit.
     ///
     /// The run does not wait for what is lent: whoever borrows ends on its own when the run does.
     pub fn lend(&self, key: Option<&str>) -> Option<Lent> {
         // Held for no longer: what keeps a run alive keeps its stream of results open.
-        let is_lent = self.0.upgrade()?.lend(key);
-        is_lent.then(|| Lent { lender: Weak::clone(&self.0), key: key.map(str::to_owned) })
+        let is_lent = self.lender.upgrade()?.lend(key);
+        is_lent.then(|| Lent { lender: Weak::clone(&self.lender), key: key.map(str::to_owned) })
     }
 }
 

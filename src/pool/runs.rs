@@ -80,7 +80,7 @@ where
         let tokens = (cancel.clone(), drain.clone());
         let engine = Arc::new(Engine::new(Arc::clone(&self.0), job, inputs, results, Arc::clone(&room), tokens));
         let lender: Arc<dyn Lend> = Arc::clone(&engine) as _;
-        let spare = Spare(Arc::downgrade(&lender));
+        let spare = Spare { lender: Arc::downgrade(&lender), freed: Arc::clone(&engine.freed) };
         Run::new(completed, room, cancel, drain, tokio::spawn(drive(engine)), spare)
     }
 

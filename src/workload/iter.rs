@@ -155,7 +155,11 @@ mod tests {
         let iter = Iter::new(archives, fetch::Options::default(), pipeline::Options::default());
         let run = run(&iter, 2).await.unwrap();
         assert_eq!(run.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1]);
-        assert!(stages(&run).iter().all(|stages| stages.starts_with(&["fetch"])), "{:?}", stages(&run));
+        assert!(
+            stages(&run).iter().all(|stages| stages.windows(2).any(|pair| pair == ["first byte", "transfer"])),
+            "{:?}",
+            stages(&run)
+        );
         iter.close().await;
     }
 }

@@ -4,6 +4,7 @@ use super::work::{Work, digest};
 use super::{Latency, Run, Workload};
 use crate::fetch::{self, Client, Expect};
 use crate::origin::{self, Origin};
+use crate::pipeline::Progress;
 use crate::pool::{Context, Observer};
 use crate::source::Location;
 use crate::{Error, Result};
@@ -90,9 +91,8 @@ pub(super) fn call(base: &str, number: usize, think: Duration) -> Result<Locatio
 
 /// One call: the digest of its answer.
 pub(super) async fn answer(client: &Client, cx: &Context, location: &Location) -> Result<String> {
-    cx.stage("fetch");
-    let body = client.fetch(location, Expect::Any, &()).await?;
-    cx.advance(body.len(), 1);
+    let body = client.fetch(location, Expect::Any, &Progress(cx)).await?;
+    cx.advance(0, 1);
     let mut bytes = Vec::new();
     // A few bytes, which are in memory: no thread is held up.
     body.into_reader().read_to_end(&mut bytes).map_err(|error| Error::io("cannot read the answer", error))?;
@@ -133,7 +133,9 @@ mod tests {
         let requests = Requests::open(&options("uniform:0ms..2ms")).await.unwrap();
         let (one, four) = (run(&requests, 1).await.unwrap(), run(&requests, 4).await.unwrap());
         assert_eq!((&one.digest, &one.parts, one.rows), (&four.digest, &four.parts, 12));
-        assert_eq!((stages(&one), four.report.items), (vec![vec!["fetch"]; 12], 12));
+        assert_eq!(stages(&one)[0], ["connect", "first byte", "transfer"]);
+        // The connection is used again.
+        assert_eq!((&stages(&one)[1..], four.report.items), (&vec![vec!["first byte", "transfer"]; 11][..], 12));
         let stats = requests.origin.stats();
         assert!(stats.requests == 24 && stats.connections <= 5, "{stats:?}");
         requests.close().await;

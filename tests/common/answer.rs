@@ -79,7 +79,7 @@ impl Answer {
         }
     }
 
-    /// 200 with this body, or 206 with the part of it that a `Range: bytes=N-` asks for if its `If-Range` names the
+    /// 200 with this body, or 206 with the part of it that a `Range: bytes=N-` or `bytes=N-M` asks for if its `If-Range` names the
     /// answer's own `ETag` or `Last-Modified`, or 416 if it begins behind the end.
     pub fn ranged(file: impl AsRef<[u8]>) -> Self {
         let file = Bytes::copy_from_slice(file.as_ref());
@@ -207,9 +207,10 @@ impl Answer {
         let Some(Ranged { file, most }) = self.ranged.take() else { return self };
         let own = |name: &str| self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         let is_same = if_range.is_none_or(|named| [own("ETag"), own("Last-Modified")].contains(&Some(named)));
-        let from: Option<usize> =
-            range.filter(|_| is_same).and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
         let total = file.len();
+        let asked = range.filter(|_| is_same).and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+        let from: Option<usize> = asked.and_then(|(from, _)| from.parse().ok());
+        let end = asked.and_then(|(_, last)| last.parse::<usize>().ok()).map_or(total, |last| total.min(last + 1));
         let body = match from {
             Some(from) if from >= total => {
                 self.status = "416 Said So".into();
@@ -218,8 +219,8 @@ impl Answer {
             }
             Some(from) => {
                 self.status = "206 Said So".into();
-                self.headers.push(("Content-Range".into(), format!("bytes {from}-{}/{total}", total - 1)));
-                file.slice(from..)
+                self.headers.push(("Content-Range".into(), format!("bytes {from}-{}/{total}", end - 1)));
+                file.slice(from..end)
             }
             None => file,
         };

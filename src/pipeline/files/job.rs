@@ -23,7 +23,6 @@ pub(super) struct Shared {
 }
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Saved> {
-    context.stage("fetch");
     let Kept { mut partial, place } = shared.partials.take(context.job());
     let place = match place {
         Some(place) => place,

@@ -5,6 +5,7 @@ use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
 use crate::Result;
 use crate::fetch::Client;
+use crate::pipeline::helpers::Helpers;
 use crate::pipeline::jobs::{Outstanding, Partials, blocking, make_folder, pool};
 use crate::pipeline::summary::{Failure, failure};
 use crate::pool::RunReport;
@@ -66,7 +67,8 @@ where
         unfinished: Vec::new(),
         pulled: 0,
     };
-    while let Some(done) = run.next().await {
+    let mut helpers = Helpers::new(client, &run);
+    while let Some(done) = helpers.next(&mut run).await {
         let Some(input) = outstanding.take(done.job) else { continue };
         summary.pulled += 1;
         match done.result {

@@ -1,0 +1,131 @@
+//! Tells a new connection from one that is used again, so that a timeline can show what connecting costs.
+//!
+//! The HTTP library connects somewhere within a request. A layer around its connector notes when that begins and ends,
+//! in a value of the request's own task, and the request looks at it each time that it was polled.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Transfer;
+
+const NONE: u8 = 0;
+const CONNECTING: u8 = 1;
+const CONNECTED: u8 = 2;
+
+tokio::task_local! {
+    /// What the request that is being polled knows of its connection.
+    static CONNECTION: Arc<AtomicU8>;
+}
+
+/// Sends a request, and says when it connects and when it waits for the first byte of its answer.
+pub(super) async fn watched<T>(request: impl Future<Output = T>, watch: &dyn Transfer) -> T {
+    let connection = Arc::new(AtomicU8::new(NONE));
+    let mut request = pin!(CONNECTION.scope(Arc::clone(&connection), request));
+    let mut seen = None;
+    std::future::poll_fn(|cx| {
+        let answer = request.as_mut().poll(cx);
+        let now = connection.load(Relaxed);
+        if seen.replace(now) != Some(now) {
+            watch.stage(if now == CONNECTING { "connect" } else { "first byte" });
+        }
+        answer
+    })
+    .await
+}
+
+/// The layer around the connector.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watch;
+
+impl<S> Layer<S> for Watch {
+    type Service = Watched<S>;
+
+    fn layer(&self, connector: S) -> Watched<S> {
+        Watched(connector)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Watched<S>(S);
+
+impl<S, Request> Service<Request> for Watched<S>
+where
+    S: Service<Request>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = futures::future::BoxFuture<'static, Result<S::Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let connecting = self.0.call(request);
+        Box::pin(async move {
+            note(CONNECTING);
+            let connected = connecting.await;
+            note(CONNECTED);
+            connected
+        })
+    }
+}
+
+/// A connection that is made for nobody in particular, after its request got another one, is not noted.
+fn note(state: u8) {
+    let _ = CONNECTION.try_with(|connection| connection.store(state, Relaxed));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// Connects once it was polled twice.
+    struct Slow;
+
+    impl Service<()> for Slow {
+        type Response = ();
+        type Error = std::io::Error;
+        type Future = futures::future::BoxFuture<'static, Result<(), std::io::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), std::io::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                Ok(())
+            })
+        }
+    }
+
+    #[derive(Default)]
+    struct Log(Mutex<Vec<&'static str>>);
+
+    impl Transfer for Log {
+        fn expected(&self, _: u64) {}
+        fn advanced(&self, _: u64) {}
+        fn stage(&self, stage: &'static str) {
+            self.0.lock().unwrap().push(stage);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_connects_says_so_and_one_that_does_not_waits_for_its_first_byte_at_once() {
+        let log = Log::default();
+        let mut connector = Watched(Slow);
+        watched(connector.call(()), &log).await.unwrap();
+        assert_eq!(*log.0.lock().unwrap(), ["connect", "first byte"]);
+        let log = Log::default();
+        watched(std::future::ready(()), &log).await;
+        assert_eq!(*log.0.lock().unwrap(), ["first byte"]);
+    }
+}

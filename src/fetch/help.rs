@@ -1,0 +1,167 @@
+//! A second connection for a transfer: it fetches what was cut off, and hands it over.
+
+use std::fs::File;
+use std::io::Read;
+
+use reqwest::header::{self, HeaderValue};
+use tokio::time::Instant;
+
+use super::client::Inner;
+use super::digest::Digests;
+use super::range::{self, Kept, Next};
+use super::split::{Cut, Entry, Wanted};
+use super::spool::{BLOCK, Spool, Stored, blocking};
+use super::{Transfer, fault, hop};
+use crate::{Error, Kind, Result};
+
+/// What takes bytes in, in their order.
+pub(super) trait Intake {
+    async fn take(&mut self, bytes: &[u8]) -> Result<()>;
+}
+
+impl Inner {
+    /// Fetches what was cut off. However it ends, the transfer that it was cut off from is told.
+    pub(super) async fn help(&self, mut cut: Cut) {
+        let mut spool = Spool::new(&self.room, Some(cut.wanted.end - cut.wanted.first));
+        let Cut { wanted, deliver, .. } = &mut cut;
+        let brought = tokio::select! {
+            brought = self.bring(wanted, &mut spool) => brought,
+            // Nobody wants it any more.
+            () = deliver.closed() => return,
+        };
+        if brought.is_err() && spool.len() == 0 && cut.undo() {
+            return;
+        }
+        match spool.finish().await {
+            Ok(stored) => cut.deliver((stored, brought)),
+            // Dropping the cut says so; the transfer goes on from here in its next attempt.
+            Err(_) => drop(cut),
+        }
+    }
+
+    async fn bring(&self, cut: &Wanted, spool: &mut Spool) -> Result<()> {
+        let source = &cut.source;
+        let (address, mut headers) = hop::dress(&source.asked, &source.here, &self.headers);
+        let wanted = HeaderValue::from_str(&format!("bytes={}-{}", cut.first, cut.end - 1));
+        headers.insert(header::RANGE, wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?);
+        headers.insert(header::IF_RANGE, source.validator.value().clone());
+        let begin = Instant::now();
+        let response = self.http_for(&source.here).get(address).headers(headers).send().await;
+        let mut response = response.map_err(|error| fault::before_answer(&error, &self.options))?;
+        let path = source.here.path();
+        let kept = Kept { received: cut.first, total: Some(source.total), validator: &source.validator, path };
+        let part = match range::judge(kept, response.status().as_u16(), response.headers()) {
+            Ok(Next::Rest { part, .. }) => part,
+            _ => {
+                // It has no ranges, or other bytes by now, or wants to be left alone.
+                self.transfers.refuse(source);
+                return Err(broken("the server gives no parts"));
+            }
+        };
+        let mut digests = Digests::of_part(response.headers());
+        let end = cut.end.min(cut.first.saturating_add(part));
+        let progress = &cut.progress;
+        let piece =
+            self.transfers.enter(source.clone(), (cut.first, end), begin.elapsed(), std::sync::Arc::clone(progress));
+        let mut received = 0_u64;
+        while let Some(bytes) = response
+            .chunk()
+            .await
+            .map_err(|error| fault::in_body(&error, cut.first + received, Some(source.total), &self.options))?
+        {
+            let own = piece.take(bytes.len(), Instant::now()).min((end - cut.first - received) as usize);
+            self.pass(&bytes[..own], |bytes| progress.add(bytes), spool, &mut digests).await?;
+            received += own as u64;
+            if own < bytes.len() || piece.is_cut_here() {
+                break;
+            }
+        }
+        drop(response);
+        if piece.is_cut_here() {
+            self.append(&piece, None, &mut Part { spool, digests: &mut digests }).await?;
+        }
+        let brought = spool.len();
+        if brought == part {
+            digests.verify()?;
+        }
+        if brought < cut.end - cut.first {
+            return Err(fault::too_short(cut.first + brought, Some(source.total)));
+        }
+        Ok(())
+    }
+
+    async fn pass(&self, bytes: &[u8], tell: impl Fn(u64), spool: &mut Spool, digests: &mut Digests) -> Result<()> {
+        for bytes in self.paced(bytes) {
+            self.wait_for(bytes).await;
+            digests.update(bytes);
+            spool.write(bytes).await?;
+            tell(bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the helpers
+    /// bring, as it comes.
+    pub(super) async fn append(
+        &self,
+        piece: &Entry,
+        watch: Option<&dyn Transfer>,
+        intake: &mut impl Intake,
+    ) -> Result<()> {
+        while let Some(mut tail) = piece.next_tail() {
+            let brought = loop {
+                let Some(watch) = watch else { break (&mut tail).await };
+                tokio::select! {
+                    biased;
+                    brought = &mut tail => {
+                        watch.advanced(piece.progress().take());
+                        break brought;
+                    }
+                    () = piece.progress().more() => watch.advanced(piece.progress().take()),
+                }
+            };
+            let (stored, result) = brought.map_err(|_| broken("a second connection was given up"))?;
+            match stored {
+                Stored::Memory(held) => intake.take(held.as_ref()).await?,
+                Stored::File(file) | Stored::Named(file, _) => copy(file, intake).await?,
+            }
+            result.map_err(|error| match error.kind() {
+                Kind::Reset | Kind::Length | Kind::Timeout | Kind::Io => error,
+                _ => broken("a second connection broke off").because(error),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes in a file, from where it stands. It is read on threads that may block.
+async fn copy(mut file: File, intake: &mut impl Intake) -> Result<()> {
+    let mut buffer = vec![0; BLOCK];
+    loop {
+        let (read, back) = blocking(move || (file.read(&mut buffer).map(|count| (count, buffer)), file)).await?;
+        let (count, bytes) = read.map_err(|error| Error::io("cannot read a temporary file", error))?;
+        if count == 0 {
+            return Ok(());
+        }
+        intake.take(&bytes[..count]).await?;
+        (buffer, file) = (bytes, back);
+    }
+}
+
+/// The transfer as a whole has broken off where the helper did: its next attempt goes on from there.
+fn broken(message: &str) -> Error {
+    Error::new(Kind::Reset, message)
+}
+
+/// A part that is being brought, and takes in parts of its own.
+struct Part<'a> {
+    spool: &'a mut Spool,
+    digests: &'a mut Digests,
+}
+
+impl Intake for Part<'_> {
+    async fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        self.digests.update(bytes);
+        self.spool.write(bytes).await
+    }
+}

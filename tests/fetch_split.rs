@@ -1,0 +1,197 @@
+//! A transfer that goes on for long is helped by further connections, and its bytes are the same whatever these bring:
+//! nothing, too little, something else.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{Answer, Gate, Job, Server, noise};
+use raudal::fetch::{Client, Help, Options, Transfer};
+use raudal::pipeline;
+use raudal::source::{Input, Location};
+use raudal::table::{Sink, SinkOptions, Target};
+use tokio::sync::Semaphore;
+
+const TAG: &str = "\"v1\"";
+const LENGTH: usize = 2 << 20;
+const PIECE: usize = 64 << 10;
+
+/// The whole file, in pieces that the gate lets through.
+fn slow(data: &[u8], gate: &Gate) -> Answer {
+    Answer::drip(data, PIECE, gate).header("ETag", TAG).header("Accept-Ranges", "bytes")
+}
+
+/// A further connection where it is needed, one at a time, for ever.
+async fn help(client: &Client) {
+    let slots = Arc::new(Semaphore::new(1));
+    let mut begun = client.transfers();
+    let mut helping = tokio::task::JoinSet::new();
+    loop {
+        let again = match client.help(|_| Arc::clone(&slots).try_acquire_owned().ok()) {
+            Help::Needed(help) => {
+                helping.spawn(help);
+                continue;
+            }
+            Help::Later(after) => after,
+            _ => Duration::from_secs(3600),
+        };
+        tokio::select! {
+            Some(ended) = helping.join_next() => drop(ended.expect("no panic")),
+            _ = begun.changed() => {}
+            () = tokio::time::sleep(again) => {}
+        }
+    }
+}
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Counted(Mutex<u64>);
+
+impl Transfer for Counted {
+    fn expected(&self, _: u64) {}
+    fn advanced(&self, bytes: u64) {
+        *self.0.lock().expect("no panic") += bytes;
+    }
+}
+
+/// One attempt at `/a`, whose first answer stands still after a few pieces until a second request has been answered;
+/// then it goes on. What became of it, and how many bytes were told.
+async fn attempt(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
+    let (client, counted) = (job.client.clone(), Counted::default());
+    gate.let_through(4);
+    let waiting = std::thread::scope(|scope| {
+        let opened = scope.spawn(|| {
+            server.wait_for_requests(2);
+            gate.open();
+        });
+        let runtime = tokio::runtime::Handle::current();
+        let result = tokio::task::block_in_place(|| {
+            runtime.block_on(async {
+                tokio::select! {
+                    result = job.attempt_watched(&counted) => result,
+                    () = help(&client) => unreachable!("help never ends"),
+                }
+            })
+        });
+        opened.join().expect("no panic");
+        result
+    });
+    let counted = *counted.0.lock().expect("no panic");
+    (waiting, counted)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_second_half_of_a_slow_transfer_comes_over_a_second_connection() {
+    let (data, gate) = (noise(LENGTH), Gate::new());
+    let server = Server::with("/a", [slow(&data, &gate), Answer::ranged(&data).header("ETag", TAG)]);
+    let mut job = Job::new(&Options::default(), &server.url("/a"));
+    let (bytes, counted) = attempt(&server, &gate, &mut job).await;
+    assert!(bytes.expect("a body") == data);
+    assert_eq!(counted, LENGTH as u64, "each byte is counted once");
+    let second = &server.requests()[1];
+    let range = second.header("range").expect("a range").strip_prefix("bytes=").expect("of bytes");
+    let (first, last) = range.split_once('-').expect("two ends");
+    assert!(first.parse::<usize>().expect("a number") > 4 * PIECE && last == (LENGTH - 1).to_string(), "{range}");
+    assert_eq!(second.header("if-range"), Some(TAG));
+    assert!(job.client.helped() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_is_not_of_the_same_bytes_is_not_taken_and_none_is_asked_for_again() {
+    let data = noise(LENGTH);
+    let part = || Answer::ranged(&data);
+    for bad in [
+        part().header("ETag", "\"v2\""),
+        part(),
+        Answer::ok(&data).header("ETag", TAG),
+        Answer::status(503, "too many").header("Retry-After", "60"),
+        Answer::status(429, "too many"),
+        Answer::status(404, "gone"),
+        Answer::ok("x").with_status(206).header("ETag", TAG).header("Content-Range", format!("bytes 0-0/{LENGTH}")),
+        Answer::ok("x").with_status(206).header("ETag", TAG).header("Content-Range", "nonsense"),
+    ] {
+        let gate = Gate::new();
+        let server = Server::with("/a", [slow(&data, &gate), bad.clone()]);
+        let mut job = Job::new(&Options::default(), &server.url("/a"));
+        let (bytes, counted) = attempt(&server, &gate, &mut job).await;
+        assert!(bytes.expect("a body") == data, "{bad:?}");
+        assert_eq!(counted, LENGTH as u64, "{bad:?}");
+        assert_eq!(server.requests().len(), 2, "{bad:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_second_connection_has_brought_before_it_broke_is_kept_for_the_next_attempt() {
+    let data = noise(LENGTH);
+    let file = || Answer::ranged(&data).header("ETag", TAG);
+    for broken in [file().cut_after(PIECE), file().cut_after(PIECE).then_reset()] {
+        let gate = Gate::new();
+        let server = Server::with("/a", [slow(&data, &gate), broken, file()]);
+        let mut job = Job::new(&Options::default(), &server.url("/a"));
+        let (result, _) = attempt(&server, &gate, &mut job).await;
+        let bytes = match result {
+            // The piece was at its end before anything broke, or the third answer helped.
+            Ok(bytes) => bytes,
+            Err(error) => {
+                assert!(error.is_transient(), "{}", error.report());
+                assert!(job.received().is_some_and(|received| received > 4 * PIECE as u64));
+                job.attempts(3).await.0
+            }
+        };
+        assert!(bytes == data);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_names_no_ranges_or_no_strong_validator_is_asked_once() {
+    let data = noise(LENGTH);
+    for headers in [&[("ETag", TAG)][..], &[("Accept-Ranges", "bytes")], &[("Accept-Ranges", "none"), ("ETag", TAG)]] {
+        let gate = Gate::new();
+        let answer =
+            headers.iter().fold(Answer::drip(&data, PIECE, &gate), |answer, (name, value)| answer.header(name, value));
+        let server = Server::with("/a", [answer]);
+        let mut job = Job::new(&Options::default(), &server.url("/a"));
+        let client = job.client.clone();
+        gate.let_through(4);
+        tokio::select! {
+            _ = job.attempt() => panic!("it stands still"),
+            () = async {
+                // Long enough for a first look, were there anything to look at.
+                assert!(matches!(client.help(|_| Some(())), Help::Nothing));
+                tokio::task::yield_now().await;
+            } => {}
+        }
+        gate.open();
+        assert!(job.attempt().await.expect("a body") == data);
+        assert!(server.requests().iter().all(|request| request.header("range").is_none()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_gives_its_spare_slots_to_the_transfers_that_are_left_and_never_more() {
+    let text = (0..200_000).fold(String::from("n,word\n"), |text, n| text + &format!("{n},word\n"));
+    let folder = tempfile::tempdir().expect("a folder");
+    for jobs in [1, 3] {
+        let gate = Gate::new();
+        let parts = Answer::ranged(&text).header("ETag", TAG).header("Accept-Ranges", "bytes");
+        let server = Server::with("/a.csv", [slow(text.as_bytes(), &gate), parts]);
+        let mut options = pipeline::Options::default();
+        (options.jobs, options.per_host) = (jobs, jobs);
+        let output = folder.path().join(format!("{jobs}.csv"));
+        let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");
+        let inputs = [Input::new(Location::parse(&server.url("/a.csv")).expect("a URL"))];
+        let client = Client::new(&Options::default()).expect("a client");
+        gate.let_through(4);
+        let run =
+            tokio::spawn(async move { pipeline::run(inputs, &client, options, sink).await.map(|_| client.helped()) });
+        // Alone it goes on only once the gate is open; with slots to spare, a second request comes by itself.
+        if jobs > 1 {
+            tokio::task::block_in_place(|| server.wait_for_requests(2));
+        }
+        gate.open();
+        let helped = run.await.expect("no panic").expect("a run");
+        assert_eq!(std::fs::read_to_string(&output).expect("a table"), text);
+        assert!(server.peak() <= jobs && (helped > 0) == (jobs > 1), "{helped} of {}", server.peak());
+    }
+}
