@@ -76,7 +76,17 @@ impl Aside {
     /// Makes the bytes last and gives them their final name. A file that is there is replaced, or is the error
     /// [`ErrorKind::AlreadyExists`]: nothing comes between the look and the renaming.
     pub(crate) fn publish(&mut self, to: &Path, replace: bool) -> io::Result<()> {
-        self.file.sync_all()?;
+        self.sync()?;
+        self.rename(to, replace)
+    }
+
+    /// Makes the bytes last. It takes as long as the disk takes.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// The second half of [`publish`](Self::publish), which takes next to no time.
+    pub(crate) fn rename(&mut self, to: &Path, replace: bool) -> io::Result<()> {
         if replace {
             fs::rename(&self.path, to)?;
         } else {

@@ -138,9 +138,11 @@ impl Place {
         let Some(mut aside) = state.aside.take() else {
             return Err(Error::new(Kind::Internal, "a file is published twice"));
         };
-        // First: a sidecar without its file would be taken for that of the next one.
+        let synced = aside.sync();
+        // After the wait for the disk: a run that is killed in it finds all that has arrived. Before the renaming: a
+        // sidecar without its file would be taken for that of the next one.
         state.forget_sidecar(&self.0.path);
-        aside.publish(to, replace).map_err(|error| match error.kind() {
+        synced.and_then(|()| aside.rename(to, replace)).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => already_there(to),
             _ => failed("cannot write", to, error),
         })

@@ -27,7 +27,7 @@ fn archives() -> Vec<Vec<u8>> {
     (0..INPUTS)
         .map(|n| {
             let bytes: String = noise((n + 1) * 40_000).iter().map(|byte| format!("{byte}\n")).collect();
-            let other = noise(1 + n * n * 25_000);
+            let other = noise(1 + n * 400_000);
             zip([("a.csv", format!("n\n{n}\n{bytes}").as_bytes()), ("more/noise.bin", &other)])
         })
         .collect()
@@ -149,7 +149,7 @@ fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>
     let expected = tree(undisturbed.path());
     assert!(done && !expected.keys().any(|name| is_unfinished(name)), "{:?}", expected.keys());
     let asked = scene.server.requests().len();
-    let (mut killed, mut rounds, mut resumed, mut longest) = (0, 0, 0, 0);
+    let (mut killed, mut rounds, mut resumed, mut longest, mut left) = (0, 0, 0, 0, 0);
     while killed < kills() {
         let folder = tempfile::tempdir().expect("a folder");
         let before = killed;
@@ -164,6 +164,7 @@ fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>
                 assert!(found == expected, "after {killed} kills: {:?}", found.keys());
                 break;
             }
+            left += found.keys().filter(|name| name.ends_with(".part.json")).count();
             killed += 1;
         }
         rounds += 1;
@@ -174,7 +175,7 @@ fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>
     }
     let requests = scene.server.requests().len() - asked;
     println!(
-        "{}: {killed} kills in {rounds} rounds (at most {longest} in one); {requests} requests, {resumed} of them for the rest",
+        "{}: {killed} kills in {rounds} rounds (at most {longest} in one), which left {left} sidecars; {requests} requests, {resumed} of them for the rest",
         arguments[0]
     );
     assert!(resumed > 0, "some of it was gone on with");
