@@ -12,6 +12,9 @@ mod extract;
 mod kill;
 #[path = "get/names.rs"]
 mod names;
+#[cfg(unix)]
+#[path = "get/nginx.rs"]
+mod nginx;
 #[path = "get/sums.rs"]
 mod sums;
 

@@ -27,7 +27,9 @@ fn archives() -> Vec<Vec<u8>> {
     (0..INPUTS)
         .map(|n| {
             let bytes: String = noise((n + 1) * 40_000).iter().map(|byte| format!("{byte}\n")).collect();
-            let other = noise(1 + n * 400_000);
+            // What does not compress.
+            let mut other = vec![0; 1 + n * 90_000];
+            fastrand::Rng::with_seed(n as u64).fill(&mut other);
             zip([("a.csv", format!("n\n{n}\n{bytes}").as_bytes()), ("more/noise.bin", &other)])
         })
         .collect()
