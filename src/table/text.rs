@@ -14,6 +14,9 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Bytes read at once when they have to be decoded from another encoding.
 const CHUNK: usize = 64 << 10;
 
+/// No bad character, with what the decoder had to see behind it, is longer.
+const LONGEST: usize = 8;
+
 /// The smallest buffer that [`Text::read`] takes: room for the widest character and the bytes that wait.
 pub(super) const LEAST: usize = 64;
 
@@ -44,6 +47,8 @@ enum State {
 struct Other {
     decoder: Decoder,
     raw: Vec<u8>,
+    /// The last bytes before these: a bad character may begin there.
+    before: Vec<u8>,
     from: usize,
     last: bool,
     name: &'static str,
@@ -115,6 +120,7 @@ impl<B: Bytes> Text<B> {
             self.state = State::Other(Box::new(Other {
                 decoder: encoding.new_decoder_without_bom_handling(),
                 raw: head.to_vec(),
+                before: Vec::new(),
                 from: 0,
                 last: false,
                 name: encoding.name(),
@@ -172,14 +178,17 @@ impl Other {
             written += count;
             match result {
                 DecoderResult::Malformed(length, after) => {
-                    let end = self.from.saturating_sub(usize::from(after));
-                    let start = end.saturating_sub(usize::from(length));
-                    let fault = invalid(self.name, &self.raw[start.min(end)..end]);
+                    let mut seen = [&self.before[..], &self.raw[..self.from]].concat();
+                    seen.truncate(seen.len().saturating_sub(usize::from(after)));
+                    let bad = seen.split_off(seen.len().saturating_sub(usize::from(length)));
+                    let fault = invalid(self.name, &bad);
                     return Ok((self.bom(buffer, written), Some(fault)));
                 }
                 DecoderResult::OutputFull => {}
                 DecoderResult::InputEmpty if self.last => self.done = true,
                 DecoderResult::InputEmpty => {
+                    self.before.extend_from_slice(&self.raw[self.raw.len().saturating_sub(LONGEST)..]);
+                    self.before.drain(..self.before.len().saturating_sub(LONGEST));
                     self.raw.resize(CHUNK, 0);
                     let count = bytes.read(&mut self.raw)?;
                     self.raw.truncate(count);

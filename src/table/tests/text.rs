@@ -91,6 +91,24 @@ fn bytes_that_are_not_of_the_encoding_are_refused_not_replaced() {
 }
 
 #[test]
+fn bad_bytes_are_named_wherever_a_read_ends() {
+    // A surrogate alone; a character that the end cuts off.
+    let lone = [b"\xff\xfe".to_vec(), utf16("a,b\n1,", false), b"\x0a\xda".to_vec(), utf16("x\n", false)].concat();
+    for (bytes, label, bad) in [
+        (lone, "utf-16le", "line 2: column b: these bytes are not UTF-16LE: 0a da"),
+        (b"a,b\n1,\x81\xff\n".to_vec(), "shift_jis", "line 2: column b: these bytes are not Shift_JIS: 81 ff"),
+        (b"a,b\n1,\x81".to_vec(), "shift_jis", "line 2: column b: these bytes are not Shift_JIS: 81"),
+        (b"a,b\n1,\x84\x31\xa4\x7f\n".to_vec(), "gb18030", "line 2: column b: these bytes are not gb18030: 84"),
+        (b"a,b\n1,\xe2\x28\n".to_vec(), "utf-8", "line 2: column b: these bytes are not utf-8: e2"),
+    ] {
+        for most in 1..20 {
+            let error = read(Hostile::new(&bytes, most), "x.csv", &encoded(label), &()).unwrap_err();
+            assert_eq!(error.to_string(), format!("x.csv: {bad}"), "{most} bytes a read");
+        }
+    }
+}
+
+#[test]
 fn utf16_without_a_bom_is_refused_with_a_hint() {
     let error = refused(&utf16("a,b\n1,2\n", false), "x.csv");
     assert_eq!(error.kind(), Kind::Csv);
