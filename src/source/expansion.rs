@@ -48,8 +48,9 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
         })?;
     let expansion = Expansion { parts, next: 0, total };
 
-    // Once scheme and host are fixed, a path or a query cannot make a URL bad: then one stands for all.
-    let checked = if is_url && !expansion.has_fixed_host() { total } else { 1 };
+    // Once scheme and host are fixed, a path or a query cannot make a URL bad; nor can a path become one without a
+    // colon. Then one stands for all.
+    let checked = if expansion.has_fixed_host() || !expansion.has_colon() { 1 } else { total };
     for index in 0..checked {
         Location::parse(&expansion.text(index))?;
     }
@@ -81,6 +82,15 @@ impl Expansion {
         text.split_once("://").is_some_and(|(_, rest)| {
             // In a file URL the third slash already ends the (empty) host.
             rest.contains(['/', '?', '#'])
+        })
+    }
+
+    /// Whether there may be a `://` in what it makes, were it put together of several parts.
+    fn has_colon(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Text(text) => text.contains(':'),
+            Part::Choice(words) => words.iter().any(|word| word.contains(':')),
+            _ => false,
         })
     }
 
@@ -163,6 +173,10 @@ mod tests {
         let error = expand("{http,gopher}://h/[1-3]").expect_err("gopher");
         assert_eq!(error.message(), "a scheme that is not supported: gopher");
         assert!(expand("http://h/a b").is_err());
+        // A URL that only comes about when the parts are put together.
+        for pattern in ["x/{a,b:}//c", "{a,:}//c", "x:{a,/}{b,/}c", "x{a,:/}/[1-2]"] {
+            assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
+        }
         assert!(expand("-").is_err());
     }
 
@@ -183,7 +197,7 @@ mod tests {
 
     #[test]
     fn any_pattern_at_all_ends_in_inputs_or_in_an_error() {
-        proptest::proptest!(|(pattern in r"(http://h/|x/)?[\[\]{}\\,:0-3a-c-]{0,12}")| {
+        proptest::proptest!(|(pattern in r"(http://h/|x/)?[\[\]{}\\,:/0-3a-c-]{0,12}")| {
             if let Ok(inputs) = expand(&pattern) {
                 let announced = inputs.len();
                 assert_eq!(inputs.take(1000).count() as u64, announced.min(1000));

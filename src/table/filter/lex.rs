@@ -85,7 +85,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         };
         levels += usize::from(!matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_)));
         if levels > MOST_TOKENS {
-            return Err(Error::usage(format!("the filter is too long: more than {MOST_TOKENS} words and signs")));
+            return Err(Error::usage(format!("the filter is too long: more than {MOST_TOKENS} words and signs"))
+                .hint("the values of a list do not count: column in [1, 2, 3]"));
         }
         tokens.push(TokenWithSpan::new(token, *span));
     }

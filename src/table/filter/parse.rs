@@ -40,7 +40,8 @@ fn leftover(token: &Token) -> String {
 /// What the parser says. It gives the place only within its message.
 fn syntax(text: &str, error: &ParserError) -> Error {
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
-        return Error::usage(format!("bad filter: nested more than {DEPTH} deep"));
+        return Error::usage(format!("bad filter: nested more than {DEPTH} deep"))
+            .hint("leave out what is not needed of parentheses and not");
     };
     let (what, place) = message.rsplit_once(" at Line: ").unwrap_or((message, ""));
     let place = place
