@@ -39,6 +39,9 @@ mod connect;
 mod digest;
 mod disposition;
 mod fault;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod help;
 mod hop;
 mod local;

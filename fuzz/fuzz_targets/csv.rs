@@ -1,0 +1,34 @@
+//! Any text as a table: what is read is what the csv crate reads, field by field.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use raudal::table::{self, Query};
+use std::io::Cursor;
+
+fn records(text: &[u8], delimiter: u8) -> Vec<csv::ByteRecord> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(text);
+    reader.byte_records().map(|record| record.expect("records of one width")).collect()
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&first, text)) = bytes.split_first() else { return };
+    let delimiter = [b',', b';', b'\t', b'|'][usize::from(first) % 4];
+    // UTF-16 and archives are other targets' work.
+    if text.starts_with(b"\xff\xfe")
+        || text.starts_with(b"\xfe\xff")
+        || text.starts_with(b"PK")
+        || text.starts_with(b"\x1f\x8b")
+    {
+        return;
+    }
+    let mut query = Query::new();
+    query.delimiter = Some(delimiter);
+    // Rows that go to a file are the same rows.
+    query.memory = usize::from(first);
+    let Ok(rows) = table::read(Cursor::new(text), "a.csv", &query, &()) else { return };
+    let count = rows.rows_read();
+    let written = records(&raudal_fuzz::csv(rows), b',');
+    let read = records(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), delimiter);
+    assert_eq!(count + 1, read.len() as u64);
+    assert_eq!(written, read);
+});

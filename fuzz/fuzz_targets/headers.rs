@@ -1,0 +1,20 @@
+//! Any header lines as those of an answer to a range: no part is taken that is not the very rest.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use raudal::fetch::{fuzzing, parse_retry_after};
+use std::time::{Duration, SystemTime};
+
+fuzz_target!(|input: (u64, Option<u64>, u16, &str, &str)| {
+    let (received, total, status, first, answer) = input;
+    for now in [SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(1_615_896_000)] {
+        let _ = parse_retry_after(answer, now);
+    }
+    // `Content-Disposition` has its place here, once there is something that reads it.
+    fuzzing::whole(status, answer);
+    fuzzing::digests(answer);
+    if let Some((part, whole)) = fuzzing::rest(received, total, status, first, answer) {
+        assert!(part > 0 && received.checked_add(part).is_some_and(|end| end <= whole));
+        assert!(status == 206 && total.is_none_or(|total| total == whole));
+    }
+});

@@ -1,0 +1,47 @@
+//! The decisions on headers that `fuzz/` puts to the test. Built for it alone (`cfg(fuzzing)`).
+
+use std::time::SystemTime;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::answer::Head;
+use super::digest::Digests;
+use super::range::{self, Kept, Next, Validator};
+
+/// Lines of `name: value`; what is none is left out.
+fn headers(text: &str) -> HeaderMap {
+    let lines = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value.trim()).ok()?))
+    });
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines.take(50) {
+        headers.append(name, value);
+    }
+    headers
+}
+
+/// What is made of the part, if it is taken: its length, and that of the whole.
+pub fn rest(received: u64, total: Option<u64>, status: u16, first: &str, answer: &str) -> Option<(u64, u64)> {
+    let validator = Validator::strong(&headers(first))?;
+    let kept = Kept { received, total, validator: &validator, path: "/a.zip" };
+    match range::judge(kept, status, &headers(answer)) {
+        Ok(Next::Rest { part, total }) => Some((part, total)),
+        _ => None,
+    }
+}
+
+/// Judges the head of an answer to a plain request.
+pub fn whole(status: u16, answer: &str) {
+    if let Ok(status) = StatusCode::from_u16(status) {
+        let _ = Head::judge(status, &headers(answer), "/a.csv.gz", SystemTime::UNIX_EPOCH);
+    }
+}
+
+/// Reads what a server promises of its bytes, and holds some to it.
+pub fn digests(answer: &str) {
+    let mut digests = Digests::of_whole(&headers(answer));
+    digests.update(b"hello");
+    let _ = digests.verify();
+}
