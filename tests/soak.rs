@@ -132,7 +132,7 @@ async fn origin(seed: u64, faults: Vec<origin::Fault>) -> Origin {
 }
 
 /// The table of one run: each row with the name of its archive before it.
-async fn run(origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> (Summary, Vec<u8>) {
+async fn run(origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> (Summary, String) {
     let mut fetching = fetch::Options::default();
     fetching.read_timeout = Duration::from_millis(250);
     // Some in memory, some in files.
@@ -153,7 +153,7 @@ async fn run(origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> (Summar
     let run = pipeline::run(inputs, &client, options, sink);
     let summary = tokio::time::timeout(PATIENCE, run).await.expect("every run ends").expect("a run");
     let table = table.0.lock().expect("no panic").clone();
-    (summary, table)
+    (summary, String::from_utf8(table).expect("UTF-8"))
 }
 
 /// One seed: the faultless run, the faulty one, and that they agree.
@@ -167,13 +167,12 @@ async fn soak(seed: u64) -> Totals {
 
     let failed: BTreeMap<&str, String> =
         summary.failures.iter().map(|failure| (failure.input.name.as_str(), failure.error.report())).collect();
-    let expected = String::from_utf8(expected).expect("UTF-8");
     let good: String = expected
         .split_inclusive('\n')
         .filter(|line| !failed.contains_key(line.split(',').next().unwrap_or_default()))
         .collect();
-    assert!(table == good.as_bytes(), "seed {seed}: the table is not that of the good archives; failed: {failed:#?}");
-    let rows = table.iter().filter(|byte| **byte == b'\n').count() as u64 - 1;
+    assert!(table == good, "seed {seed}: the table is not that of the good archives; failed: {failed:#?}");
+    let rows = table.lines().count() as u64 - 1;
     assert_eq!((summary.succeeded + failed.len() as u64, summary.rows_kept), (32, rows), "seed {seed}");
     // What fails for good has met what cannot be cured, and nothing else.
     let fatal = ["redirects", "compressed for the transfer", "head of the answer is too large", "404"];

@@ -205,7 +205,7 @@ mod tests {
         for (at, draw, expected) in [(Some(3), 0, Some(3)), (Some(99), u64::MAX, Some(9)), (None, 17, Some(7))] {
             let mut answer = Answer::page(body.clone());
             flip(&mut answer, at, draw);
-            assert_eq!(answer.body.iter().position(|byte| byte.count_ones() == 1), expected);
+            assert_eq!(answer.body.iter().position(|byte| byte.is_power_of_two()), expected);
         }
         let mut empty = Answer::page(Bytes::new());
         flip(&mut empty, None, 5);

@@ -195,7 +195,7 @@ impl<'a> Parser<'a> {
         loop {
             let (name, after) = rest.split_once('=').ok_or_else(|| self.wrong("an item without a value", rest))?;
             // A glob may have commas in it.
-            let end = if name == "match" { after.len() } else { self.value_end(after) };
+            let end = if name == "match" { after.len() } else { value_end(after) };
             if !["p", "n", "every", "match", "rate", "after", "until"].contains(&name) {
                 return Err(self.wrong(&format!("no such item: {}", printable(name)), rest));
             }
@@ -208,12 +208,6 @@ impl<'a> Parser<'a> {
                 None => return Ok(items),
             }
         }
-    }
-
-    /// Where the value ends: before the comma that a name and `=` follow.
-    fn value_end(&self, text: &str) -> usize {
-        let is_item = |after: &str| !after.as_bytes().first().is_some_and(u8::is_ascii_digit);
-        text.match_indices(',').map(|(at, _)| at).find(|at| is_item(&text[at + 1..])).unwrap_or(text.len())
     }
 
     fn kind(&self, kind: &str) -> Result<What> {
@@ -298,6 +292,12 @@ impl<'a> Parser<'a> {
             _ => return Ok(None),
         }))
     }
+}
+
+/// Where a value ends: before the comma that no digit follows. A list of numbers has commas of its own.
+fn value_end(text: &str) -> usize {
+    let is_item = |after: &str| !after.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    text.match_indices(',').map(|(at, _)| at).find(|at| is_item(&text[at + 1..])).unwrap_or(text.len())
 }
 
 #[cfg(test)]

@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_response_stops_at_the_very_byte_whatever_the_buffers_are() {
-        for size in 1..RESPONSE.len() + 1 {
+        for size in 1..=RESPONSE.len() {
             assert_eq!(sent((At::Head, End::Reset), size), 0, "{size}");
             for at in 0..=4 {
                 assert_eq!(sent((At::Body(at), End::Reset), size), RESPONSE.len() - 4 + at as usize, "{size} {at}");
