@@ -192,11 +192,33 @@ pub(crate) struct OutputArgs {
     pub(crate) end: EndArgs,
 }
 
+/// How many inputs may be in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Jobs {
+    /// At most so many.
+    Most(usize),
+    /// As many as bring more, up to [`Jobs::AUTO_MOST`].
+    Auto,
+}
+
+impl Jobs {
+    /// More than one host can be expected to bear from a stranger.
+    pub(crate) const AUTO_MOST: usize = 64;
+}
+
+impl std::str::FromStr for Jobs {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" { Ok(Self::Auto) } else { at_least_one(text).map(Self::Most) }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// At most this many inputs in flight
-    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = at_least_one, env = "RAUDAL_JOBS", help_heading = RUN)]
-    pub(crate) jobs: usize,
+    /// At most this many inputs in flight; with auto as many, up to 64, as bring more bytes a second
+    #[arg(short, long, value_name = "N|auto", default_value = "8", value_parser = str::parse::<Jobs>, env = "RAUDAL_JOBS", help_heading = RUN)]
+    pub(crate) jobs: Jobs,
     /// One after the other: the same as -j 1
     #[arg(long, env = "RAUDAL_SEQUENTIAL", value_parser = FalseyValueParser::new(), conflicts_with = "jobs", help_heading = RUN)]
     pub(crate) sequential: bool,

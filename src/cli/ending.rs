@@ -34,7 +34,7 @@ impl<'a> From<&'a files::Summary> for Ending<'a> {
             failures: &summary.failures,
             unfinished: &summary.unfinished,
             pulled: summary.pulled,
-            warnings: &[],
+            warnings: &summary.warnings,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Arguments → the library's options.
 
-use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use super::args::{BoundArgs, HttpArgs, Jobs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
 use raudal::table::{Encoding, Filter, Limits, Query};
@@ -95,7 +95,11 @@ pub(crate) fn fetch_options(args: &HttpArgs) -> fetch::Options {
 
 pub(crate) fn pipeline_options(args: &RunArgs, query: Query) -> pipeline::Options {
     let mut options = limits(&args.limits, query);
-    options.jobs = if args.sequential { 1 } else { args.jobs };
+    (options.jobs, options.auto) = match args.jobs {
+        _ if args.sequential => (1, false),
+        Jobs::Most(jobs) => (jobs, false),
+        Jobs::Auto => (Jobs::AUTO_MOST, true),
+    };
     options.per_host = args.limits.per_host.unwrap_or(options.jobs);
     options.stop_after = if args.fail_fast { Some(1) } else { args.max_failures.map(|n| n as u64) };
     options

@@ -187,7 +187,7 @@ impl Client {
     /// worth it, and for whose host `slot` gives a slot. A server that refuses a part is asked for none any more, and
     /// the transfer goes on as if nothing had been.
     ///
-    /// A slot may be anything that counts connections: [`Spare::lend`](crate::pool::Spare::lend) gives those that the
+    /// A slot may be anything that counts connections: [`Slots::lend`](crate::pool::Slots::lend) gives those that the
     /// jobs of a run leave free.
     pub fn help<S: Send + 'static>(&self, slot: impl FnMut(Option<&str>) -> Option<S>) -> Help<S> {
         match self.0.transfers.cut(Instant::now(), slot) {

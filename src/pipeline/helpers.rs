@@ -1,7 +1,7 @@
 //! Slots that no job can want any more help the transfers that still run.
 
 use crate::fetch::{Client, Help};
-use crate::pool::{Completed, Lent, Run, Spare};
+use crate::pool::{Lent, Run, Slots};
 use std::convert::Infallible;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -10,32 +10,23 @@ use tokio::time::{Instant, sleep_until};
 /// Further connections for transfers of a run. They end with it: dropping this ends them.
 pub(super) struct Helpers {
     client: Client,
-    spare: Spare,
+    slots: Slots,
     begun: watch::Receiver<()>,
     tasks: JoinSet<Lent>,
 }
 
 impl Helpers {
     pub(super) fn new<T, E>(client: &Client, run: &Run<T, E>) -> Self {
-        Self { client: client.clone(), spare: run.spare(), begun: client.transfers(), tasks: JoinSet::new() }
-    }
-
-    /// The next result of the run. Meanwhile slots are given out as they come free.
-    pub(super) async fn next<T, E>(&mut self, run: &mut Run<T, E>) -> Option<Completed<T, E>> {
-        tokio::select! {
-            biased;
-            done = run.next() => done,
-            never = self.work() => match never {},
-        }
+        Self { client: client.clone(), slots: run.slots(), begun: client.transfers(), tasks: JoinSet::new() }
     }
 
     /// Gives out slots as they come free, for ever. Dropping the future loses nothing: the next call goes on.
-    async fn work(&mut self) -> Infallible {
+    pub(super) async fn work(&mut self) -> Infallible {
         loop {
             let again = self.begin_all();
             tokio::select! {
                 Some(_) = self.tasks.join_next() => {}
-                () = self.spare.freed() => {}
+                () = self.slots.freed() => {}
                 Ok(()) = self.begun.changed() => {}
                 () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
             }
@@ -46,10 +37,10 @@ impl Helpers {
     fn begin_all(&mut self) -> Option<Instant> {
         loop {
             // Nothing is looked at as long as jobs wait for slots.
-            if !self.spare.is_there() {
+            if !self.slots.are_spare() {
                 return None;
             }
-            match self.client.help(|key| self.spare.lend(key)) {
+            match self.client.help(|key| self.slots.lend(key)) {
                 Help::Needed(help) => drop(self.tasks.spawn(help)),
                 Help::Later(after) => return Some(Instant::now() + after),
                 _ => return None,

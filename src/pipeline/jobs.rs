@@ -1,6 +1,8 @@
 //! What every kind of run over inputs shares: the pool, what broken transfers leave, who is told.
 
+use super::controller::FIRST;
 use super::files::name;
+use super::hosts::Hosts;
 use super::options::Options;
 use crate::fetch::{Partial, Place, Transfer};
 use crate::pool::{Context, Event, Observer, Pool, Retry};
@@ -62,7 +64,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<()> {
 }
 
 /// A pool that goes about it as the options say.
-pub(super) fn pool(options: &Options, partials: Arc<Partials>) -> Result<Pool<Input, Error>> {
+pub(super) fn pool(options: &Options, partials: Arc<Partials>, hosts: Arc<Hosts>) -> Result<Pool<Input, Error>> {
     let longest = options.retry_after_max;
     let retry_on = options.retry_on.clone();
     // An attempt counts the bytes it was left with as its own, so one that resumes gets further.
@@ -75,12 +77,14 @@ pub(super) fn pool(options: &Options, partials: Arc<Partials>) -> Result<Pool<In
     }
     let mut pool = Pool::builder()
         .jobs(options.jobs)
-        .per_key(options.per_host, |input: &Input| input.location.key())
+        .per_key(if options.auto { FIRST.min(options.per_host) } else { options.per_host }, |input: &Input| {
+            input.location.key()
+        })
         .label(|input| input.name.clone())
         .retry(retry)
         .describe(describe)
         .failure_kind(|error: &Error| error.kind().word())
-        .observer(Arc::new(vec![partials as Arc<dyn Observer>, Arc::clone(&options.observer)]))
+        .observer(Arc::new(vec![partials as Arc<dyn Observer>, hosts, Arc::clone(&options.observer)]))
         .cancel(options.cancel.clone());
     if let Some(failures) = options.stop_after {
         pool = pool.stop_after(failures);
@@ -108,6 +112,11 @@ impl Outstanding {
             outstanding.lock().unwrap_or_else(PoisonError::into_inner).insert(job, input.clone());
             job += 1;
         })
+    }
+
+    /// The host of a job that is not over.
+    pub(super) fn key(&self, job: u64) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&job)?.location.key()
     }
 
     pub(super) fn take(&self, job: u64) -> Option<Input> {

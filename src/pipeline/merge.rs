@@ -1,9 +1,10 @@
 //! The run: jobs in, rows out in input order.
 
-use super::helpers::Helpers;
+use super::hosts::Hosts;
 use super::job::{Shared, attempt};
 use super::jobs::{Outstanding, Partials, blocking, pool};
 use super::options::Options;
+use super::steer::Steering;
 use super::summary::{Failure, Summary, failure};
 use crate::fetch::Client;
 use crate::pool::RunReport;
@@ -58,22 +59,24 @@ where
     In::IntoIter: Send + 'static,
 {
     let partials = Arc::new(Partials::default());
-    let pool = pool(&options, Arc::clone(&partials))?;
     let outstanding = Outstanding::default();
+    let hosts = Arc::new(Hosts::new(outstanding.clone()));
+    let pool = pool(&options, Arc::clone(&partials), Arc::clone(&hosts))?;
+    let decoders = Arc::new(Semaphore::new(options.decoders.max(1)));
     let inputs = outstanding.track(inputs.into_iter());
     let shared = Arc::new(Shared {
         client: client.clone(),
         query: options.query.clone(),
-        decoders: Arc::new(Semaphore::new(options.decoders.max(1))),
+        decoders: Arc::clone(&decoders),
         partials,
         folder: options.partials.clone(),
         checksums: options.checksums.clone(),
         kept: AtomicU64::new(0),
     });
     let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
+    let mut steering = Steering::new(client, &run, &options, hosts, Some(decoders));
     let mut merge = Merge::new(sink, options.partials);
-    let mut helpers = Helpers::new(client, &run);
-    while let Some(done) = helpers.next(&mut run).await {
+    while let Some(done) = steering.next(&mut run).await {
         let Some(input) = outstanding.take(done.job) else {
             continue;
         };
@@ -84,7 +87,9 @@ where
             return Err(error);
         }
     }
-    merge.finish(run.finish().await).await
+    let mut summary = merge.finish(run.finish().await).await?;
+    summary.warnings.extend(steering.warnings());
+    Ok(summary)
 }
 
 /// What has come in so far.

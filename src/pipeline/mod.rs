@@ -13,12 +13,15 @@
 //! [`run`] is the whole of it; [`files`] is the way of inputs that become files. A failed input is data in the [`Summary`], never an early return; only what makes the
 //! result itself impossible (a full disk, a closed pipe) is an error.
 
+mod controller;
 pub mod files;
 mod helpers;
+mod hosts;
 mod job;
 mod jobs;
 mod merge;
 mod options;
+mod steer;
 mod summary;
 mod verify;
 

@@ -26,6 +26,9 @@ pub struct Options {
     pub jobs: usize,
     /// At most this many in flight of one host. Default: 8.
     pub per_host: usize,
+    /// Begin with a few of each host and let what they bring decide how many more, up to `per_host` and `jobs`.
+    /// Default: no.
+    pub auto: bool,
     /// Begin at most this many attempts a second, of all inputs together. Default: no limit.
     pub rate: Option<f64>,
     /// The waits between the attempts of one input. Default: three retries.
@@ -60,6 +63,7 @@ impl Default for Options {
         Self {
             jobs: 8,
             per_host: 8,
+            auto: false,
             rate: None,
             backoff: Backoff::default(),
             retry_on: RetryOn::default(),
@@ -81,6 +85,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("jobs", &self.jobs)
             .field("per_host", &self.per_host)
+            .field("auto", &self.auto)
             .field("backoff", &self.backoff)
             .field("retry_on", &self.retry_on)
             .field("decoders", &self.decoders)

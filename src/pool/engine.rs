@@ -378,6 +378,7 @@ where
             label: &pending.label,
             attempt: pending.attempts,
             error: &self.settings.describe(error),
+            kind: self.settings.kind_of(error),
             retry_in,
             bytes: pending.advanced.0,
             items: pending.advanced.1,
@@ -451,6 +452,12 @@ where
     F: Send + Sync,
     S: Stream<Item = (I, Option<Ticket<T, E>>)> + Send,
 {
+    fn set_limit(&self, key: &str, limit: usize) {
+        let mut state = self.lock();
+        state.queue.set_limit(key, limit);
+        state.driver.wake_by_ref();
+    }
+
     fn is_spare(&self) -> bool {
         self.has_spare(&self.lock())
     }

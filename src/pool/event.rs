@@ -59,6 +59,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// What went wrong, on one line.
         error: &'a str,
+        /// The kind of the failure, as one word.
+        kind: &'static str,
         /// When the next attempt may begin; `None` if there will be none.
         retry_in: Option<Duration>,
         /// The bytes this attempt had advanced by.
@@ -72,6 +74,15 @@ pub enum Event<'a> {
         key: &'a str,
         /// For how long from now.
         pause: Duration,
+    },
+    /// So many jobs of a key may be in flight from now on. Told by whoever set the limit: a run does not by itself.
+    LimitChanged {
+        /// The key, for people.
+        key: &'a str,
+        /// The new limit.
+        limit: usize,
+        /// What brought it about.
+        why: &'a str,
     },
     /// A job is over.
     JobFinished {

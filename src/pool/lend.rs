@@ -6,14 +6,16 @@ use tokio::sync::Notify;
 
 /// What a run lends its slots by.
 pub(super) trait Lend: Send + Sync {
+    fn set_limit(&self, key: &str, limit: usize);
     fn is_spare(&self) -> bool;
     fn lend(&self, key: Option<&str>) -> bool;
     fn take_back(&self, key: Option<&str>);
 }
 
-/// Lends the slots of a [`Run`](super::Run) that its jobs leave free at the end. Cheap to clone.
+/// The slots of a [`Run`](super::Run), seen from outside. Cheap to clone.
 ///
-/// A run whose input is over, and of which no job waits, has slots that nothing will ever fill. Work that helps the jobs
+/// Those of a key can be made fewer, or more again, while the run goes on; and those that its jobs leave free at the end
+/// can be lent. A run whose input is over, and of which no job waits, has slots that nothing will ever fill. Work that helps the jobs
 /// that still run may take them: a second connection for the largest of the downloads, say. The limits of the run hold
 /// for both together.
 ///
@@ -34,10 +36,10 @@ pub(super) trait Lend: Send + Sync {
 ///         Ok::<_, raudal::Error>(n)
 ///     }
 /// });
-/// let spare = run.spare();
+/// let slots = run.slots();
 /// run.next().await;
-/// let slot = spare.lend(None).expect("one job is over, one runs, and none waits");
-/// assert!(spare.lend(None).is_none(), "two slots are all there are");
+/// let slot = slots.lend(None).expect("one job is over, one runs, and none waits");
+/// assert!(slots.lend(None).is_none(), "two slots are all there are");
 /// drop(slot);
 /// open.notify_one();
 /// assert_eq!(run.finish().await.peak_in_flight, 2, "what is lent is no job");
@@ -45,16 +47,23 @@ pub(super) trait Lend: Send + Sync {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Spare {
+pub struct Slots {
     pub(super) lender: Weak<dyn Lend>,
     /// Told when a slot came free that no job took.
     pub(super) freed: Arc<Notify>,
 }
 
-impl Spare {
+impl Slots {
     /// Whether there is a slot that no job can want.
-    pub fn is_there(&self) -> bool {
+    pub fn are_spare(&self) -> bool {
         self.lender.upgrade().is_some_and(|lender| lender.is_spare())
+    }
+
+    /// Lets at most so many jobs of a key be in flight from now on, at least 1. What runs beyond that comes to its end.
+    pub fn set_limit(&self, key: &str, limit: usize) {
+        if let Some(lender) = self.lender.upgrade() {
+            lender.set_limit(key, limit.max(1));
+        }
     }
 
     /// Waits until a slot has come free that no job took. One caller at a time is told.
@@ -72,9 +81,9 @@ impl Spare {
     }
 }
 
-impl fmt::Debug for Spare {
+impl fmt::Debug for Slots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spare").finish_non_exhaustive()
+        f.debug_struct("Slots").finish_non_exhaustive()
     }
 }
 

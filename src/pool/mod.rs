@@ -65,7 +65,7 @@ pub use context::Context;
 pub use error::JobError;
 pub use event::{Event, NoObserver, Observer};
 pub use histogram::Percentiles;
-pub use lend::{Lent, Spare};
+pub use lend::{Lent, Slots};
 pub use report::{JobReport, Outcome, RunReport, StageSpan};
 pub use retry::{Backoff, Retry};
 pub use run::{Completed, Run};

@@ -49,6 +49,8 @@ impl<W> Ord for Later<W> {
 /// All jobs that were pulled from the input and are not running.
 pub(super) struct Queue<W> {
     per_key: usize,
+    /// Keys that have another limit.
+    limits: HashMap<Arc<str>, usize>,
     /// Jobs without a key, ready to begin.
     free: VecDeque<W>,
     keys: HashMap<Arc<str>, Key<W>>,
@@ -65,6 +67,7 @@ impl<W: Waiting> Queue<W> {
     pub(super) fn new(per_key: usize) -> Self {
         Self {
             per_key,
+            limits: HashMap::new(),
             free: VecDeque::new(),
             keys: HashMap::new(),
             ready: VecDeque::new(),
@@ -123,10 +126,22 @@ impl<W: Waiting> Queue<W> {
         }
     }
 
+    /// Gives a key a limit of its own. What runs beyond it comes to its end.
+    pub(super) fn set_limit(&mut self, key: &str, limit: usize) {
+        let key: Arc<str> = Arc::from(key);
+        self.limits.insert(Arc::clone(&key), limit);
+        self.list(&key);
+    }
+
+    fn limit(&self, key: &str) -> usize {
+        if self.limits.is_empty() { self.per_key } else { self.limits.get(key).copied().unwrap_or(self.per_key) }
+    }
+
     /// Counts one more as running of this key, if its limit allows it now.
     pub(super) fn lend(&mut self, key: Option<&str>) -> bool {
         let Some(key) = key else { return true };
-        if self.keys.get(key).is_some_and(|state| state.paused_until.is_some() || state.running >= self.per_key) {
+        let limit = self.limit(key);
+        if self.keys.get(key).is_some_and(|state| state.paused_until.is_some() || state.running >= limit) {
             return false;
         }
         self.keys.entry(Arc::from(key)).or_default().running += 1;
@@ -150,9 +165,10 @@ impl<W: Waiting> Queue<W> {
             return Some(job);
         }
         while let Some(key) = self.ready.pop_front() {
+            let limit = self.limit(&key);
             let Some(state) = self.keys.get_mut(&key) else { continue };
             state.listed = false;
-            if state.paused_until.is_some() || state.running >= self.per_key {
+            if state.paused_until.is_some() || state.running >= limit {
                 continue;
             }
             let Some(job) = state.waiting.pop_front() else { continue };
@@ -217,6 +233,7 @@ impl<W: Waiting> Queue<W> {
     /// Lists a key that may have a job to begin, and forgets one that has nothing left: a run over millions of hosts
     /// must not keep them all.
     fn list(&mut self, key: &Arc<str>) {
+        let limit = self.limit(key);
         let Some(state) = self.keys.get_mut(key) else { return };
         if state.paused_until.is_some() || state.listed {
             return;
@@ -225,7 +242,7 @@ impl<W: Waiting> Queue<W> {
             if state.running == 0 {
                 self.keys.remove(key);
             }
-        } else if state.running < self.per_key {
+        } else if state.running < limit {
             state.listed = true;
             self.ready.push_back(Arc::clone(key));
         }
@@ -270,6 +287,23 @@ mod tests {
         queue.ended(Some(&"a".into()));
         queue.ended(Some(&"a".into()));
         assert!(queue.keys.is_empty(), "a key with nothing left is forgotten");
+    }
+
+    #[test]
+    fn a_limit_of_its_own_holds_for_a_key_from_then_on() {
+        let mut queue = Queue::new(1);
+        for n in 0..6 {
+            queue.push(job(n, "a"));
+        }
+        assert_eq!(all(&mut queue), [0]);
+        queue.set_limit("a", 3);
+        assert_eq!(all(&mut queue), [1, 2], "more at once");
+        queue.set_limit("a", 1);
+        queue.ended(Some(&"a".into()));
+        queue.ended(Some(&"a".into()));
+        assert_eq!(all(&mut queue), [0; 0], "one still runs");
+        queue.ended(Some(&"a".into()));
+        assert_eq!(all(&mut queue), [3]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! A run under way, as its owner sees it: a stream of results, and a report at the end.
 
 use super::error::JobError;
-use super::lend::Spare;
+use super::lend::Slots;
 use super::report::{JobReport, RunReport};
 use super::room::Room;
 use futures::Stream;
@@ -36,7 +36,7 @@ pub struct Run<T, E> {
     cancel: CancellationToken,
     drain: CancellationToken,
     driver: Option<JoinHandle<RunReport>>,
-    spare: Spare,
+    slots: Slots,
     reorder: Option<Reorder<T, E>>,
 }
 
@@ -76,9 +76,9 @@ impl<T, E> Run<T, E> {
         cancel: CancellationToken,
         drain: CancellationToken,
         driver: JoinHandle<RunReport>,
-        spare: Spare,
+        slots: Slots,
     ) -> Self {
-        Self { completed, room, cancel, drain, driver: Some(driver), spare, reorder: None }
+        Self { completed, room, cancel, drain, driver: Some(driver), slots, reorder: None }
     }
 
     /// The same run with its results in the order of the input.
@@ -112,9 +112,9 @@ impl<T, E> Run<T, E> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// The slots that the jobs of this run leave free at its end, for work that helps those that still run.
-    pub fn spare(&self) -> Spare {
-        self.spare.clone()
+    /// The slots of this run, to be counted out by somebody else: limits that change, and work that helps the jobs.
+    pub fn slots(&self) -> Slots {
+        self.slots.clone()
     }
 
     /// Cancels the run: no job begins any more, and those in flight end as cancelled. Their results still come.

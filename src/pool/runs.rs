@@ -5,7 +5,7 @@ use super::context::Context;
 use super::driver::drive;
 use super::engine::Engine;
 use super::error::JobError;
-use super::lend::{Lend, Spare};
+use super::lend::{Lend, Slots};
 use super::report::RunReport;
 use super::room::Room;
 use super::run::{Completed, Run};
@@ -80,8 +80,8 @@ where
         let tokens = (cancel.clone(), drain.clone());
         let engine = Arc::new(Engine::new(Arc::clone(&self.0), job, inputs, results, Arc::clone(&room), tokens));
         let lender: Arc<dyn Lend> = Arc::clone(&engine) as _;
-        let spare = Spare { lender: Arc::downgrade(&lender), freed: Arc::clone(&engine.freed) };
-        Run::new(completed, room, cancel, drain, tokio::spawn(drive(engine)), spare)
+        let slots = Slots { lender: Arc::downgrade(&lender), freed: Arc::clone(&engine.freed) };
+        Run::new(completed, room, cancel, drain, tokio::spawn(drive(engine)), slots)
     }
 
     /// Runs all jobs and returns their results in the order of the input.

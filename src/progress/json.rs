@@ -45,6 +45,7 @@ enum What<'a> {
         label: &'a str,
         attempt: u32,
         error: &'a str,
+        kind: &'static str,
         retry_in_seconds: Option<f64>,
         bytes: u64,
         items: u64,
@@ -52,6 +53,11 @@ enum What<'a> {
     KeyPaused {
         key: &'a str,
         pause_seconds: f64,
+    },
+    LimitChanged {
+        key: &'a str,
+        limit: usize,
+        why: &'a str,
     },
     JobFinished {
         job: u64,
@@ -116,11 +122,12 @@ impl Encoder {
                 self.flush(job, now, &mut out);
                 What::Expected { job, bytes }
             }
-            Event::AttemptFailed { job, label, attempt, error, retry_in, bytes, items } => {
+            Event::AttemptFailed { job, label, attempt, error, kind, retry_in, bytes, items } => {
                 self.flush(job, now, &mut out);
                 let retry_in_seconds = retry_in.map(|wait| wait.as_secs_f64());
-                What::AttemptFailed { job, label, attempt, error, retry_in_seconds, bytes, items }
+                What::AttemptFailed { job, label, attempt, error, kind, retry_in_seconds, bytes, items }
             }
+            Event::LimitChanged { key, limit, why } => What::LimitChanged { key, limit, why },
             Event::KeyPaused { key, pause } => What::KeyPaused { key, pause_seconds: pause.as_secs_f64() },
             Event::JobFinished { report } => {
                 self.flush(report.job, now, &mut out);

@@ -52,12 +52,15 @@ pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
             // The summary at the end names every failure: said here as well, each would be said twice.
             Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
-        Event::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
+        Event::AttemptFailed { label, attempt, error, kind: "status", retry_in: Some(wait), .. } => {
             let again = format!("attempt {attempt} failed, again in {}: {error}", units::duration(*wait));
             Some((Level::Detail, about(label, &again)))
         }
         Event::KeyPaused { key, pause } => {
             Some((Level::Detail, about(key, &format!("held back for {}", units::duration(*pause)))))
+        }
+        Event::LimitChanged { key, limit, why } => {
+            Some((Level::Detail, about(key, &format!("at most {limit} at a time: {why}"))))
         }
         _ => None,
     }
@@ -317,8 +320,16 @@ mod tests {
         let mut model = model(12);
         model.apply(&Event::AttemptStarted { job: 99, label: "人口普查.zip", attempt: 2 }, at(0));
         let wait = Some(at(3000));
-        let failed =
-            Event::AttemptFailed { job: 3, label: "x", attempt: 1, error: "e", retry_in: wait, bytes: 0, items: 0 };
+        let failed = Event::AttemptFailed {
+            job: 3,
+            label: "x",
+            attempt: 1,
+            error: "e",
+            kind: "status",
+            retry_in: wait,
+            bytes: 0,
+            items: 0,
+        };
         model.apply(&failed, at(1000));
         for width in 0..140 {
             for height in 0..14 {

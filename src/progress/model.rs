@@ -98,6 +98,7 @@ impl Model {
                     Outcome::Cancelled => self.cancelled += 1,
                 }
             }
+            Event::LimitChanged { .. } => {}
             Event::RunFinished { .. } => {
                 self.started = None;
                 self.jobs.clear();
@@ -271,6 +272,7 @@ mod tests {
                 label: "a.zip",
                 attempt: 1,
                 error: "reset",
+                kind: "status",
                 retry_in: Some(at(500)),
                 bytes: 600,
                 items: 3,

@@ -103,7 +103,16 @@ impl Show {
     fn fail_attempt(&self, job: u64, retry_in: Option<Duration>) -> &Self {
         let label = format!("{job:02}.zip");
         let error = "the connection broke";
-        self.tell(&Event::AttemptFailed { job, label: &label, attempt: 1, error, retry_in, bytes: 500_000, items: 0 })
+        self.tell(&Event::AttemptFailed {
+            job,
+            label: &label,
+            attempt: 1,
+            error,
+            kind: "status",
+            retry_in,
+            bytes: 500_000,
+            items: 0,
+        })
     }
 
     fn end_job(&self, job: u64, outcome: Outcome) -> &Self {
@@ -389,6 +398,7 @@ fn a_recorder_keeps_jobs_in_the_order_of_the_input() {
         label: "",
         attempt: 1,
         error: "",
+        kind: "status",
         retry_in: wait,
         bytes: 0,
         items: 0,

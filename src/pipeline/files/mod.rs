@@ -119,4 +119,6 @@ pub struct Summary {
     pub unfinished: Vec<Input>,
     /// How many inputs were pulled.
     pub pulled: u64,
+    /// What should be known of the run, though it did not fail for it.
+    pub warnings: Vec<String>,
 }

@@ -5,8 +5,9 @@ use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
 use crate::Result;
 use crate::fetch::Client;
-use crate::pipeline::helpers::Helpers;
+use crate::pipeline::hosts::Hosts;
 use crate::pipeline::jobs::{Outstanding, Partials, blocking, make_folder, pool};
+use crate::pipeline::steer::Steering;
 use crate::pipeline::summary::{Failure, failure};
 use crate::pool::RunReport;
 use crate::source::Input;
@@ -55,8 +56,10 @@ where
     let (looked, folder) = (inputs.clone(), options.folder.clone());
     blocking(move || check(looked).and_then(|()| make_folder(&folder))).await??;
     let partials = Arc::new(Partials::default());
-    let pool = pool(&options.run, Arc::clone(&partials))?;
     let outstanding = Outstanding::default();
+    let hosts = Arc::new(Hosts::new(outstanding.clone()));
+    let pool = pool(&options.run, Arc::clone(&partials), Arc::clone(&hosts))?;
+    let steered = options.run.clone();
     let inputs = outstanding.track(inputs);
     let shared = Arc::new(Shared { client: client.clone(), options, claims: Claims::default(), partials });
     let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
@@ -66,9 +69,10 @@ where
         failures: Vec::new(),
         unfinished: Vec::new(),
         pulled: 0,
+        warnings: Vec::new(),
     };
-    let mut helpers = Helpers::new(client, &run);
-    while let Some(done) = helpers.next(&mut run).await {
+    let mut steering = Steering::new(client, &run, &steered, hosts, None);
+    while let Some(done) = steering.next(&mut run).await {
         let Some(input) = outstanding.take(done.job) else { continue };
         summary.pulled += 1;
         match done.result {
@@ -86,5 +90,6 @@ where
         }
     }
     summary.report = run.finish().await;
+    summary.warnings.extend(steering.warnings());
     Ok(summary)
 }

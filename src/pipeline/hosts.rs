@@ -1,0 +1,118 @@
+//! What is known of each host while a run goes on: what is in flight, what has come, what went wrong.
+
+use super::jobs::Outstanding;
+use crate::pool::{Event, Observer};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Beyond so many hosts, those of which nothing is in flight and of which there is nothing to remember are forgotten.
+const MANY: usize = 4096;
+
+/// The counts of one host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Host {
+    pub(super) bytes: u64,
+    pub(super) in_flight: usize,
+    /// Attempts that were refused, reset, or ran out of time, and are tried again.
+    pub(super) trouble: u64,
+    /// Those of them that ran out of time, since one last succeeded.
+    pub(super) timeouts: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    hosts: HashMap<Arc<str>, Host>,
+    /// Which host each job in flight is of.
+    jobs: HashMap<u64, Arc<str>>,
+}
+
+/// Watches a run. It never calls back into it: events come while the run is busy with itself.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    outstanding: Outstanding,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+impl Hosts {
+    pub(super) fn new(outstanding: Outstanding) -> Self {
+        Self { outstanding, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of which something is in flight, or went wrong.
+    pub(super) fn all(&self) -> Vec<(Arc<str>, Host)> {
+        let state = self.lock();
+        let is_active = |(_, host): &(&Arc<str>, &Host)| host.in_flight > 0 || host.trouble > 0;
+        state.hosts.iter().filter(is_active).map(|(key, host)| (Arc::clone(key), host.clone())).collect()
+    }
+
+    /// The time-outs of a host are acted upon: from here on they are counted anew.
+    pub(super) fn forgive(&self, key: &str) {
+        if let Some(host) = self.lock().hosts.get_mut(key) {
+            host.timeouts = 0;
+        }
+    }
+
+    /// Waits until a transfer has begun, or something went wrong.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+impl State {
+    fn end(&mut self, job: u64) -> Option<&mut Host> {
+        let key = self.jobs.remove(&job)?;
+        if self.hosts.len() > MANY {
+            self.hosts.retain(|other, host| *other == key || host.in_flight > 0 || host.trouble > 0);
+        }
+        let host = self.hosts.get_mut(&key)?;
+        host.in_flight -= 1;
+        Some(host)
+    }
+}
+
+impl Observer for Hosts {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::AttemptStarted { job, .. } => {
+                let Some(key) = self.outstanding.key(*job) else { return };
+                let mut state = self.lock();
+                let key: Arc<str> = match state.hosts.get_key_value(key.as_str()) {
+                    Some((key, _)) => Arc::clone(key),
+                    None => Arc::from(key),
+                };
+                state.hosts.entry(Arc::clone(&key)).or_default().in_flight += 1;
+                state.jobs.insert(*job, key);
+                self.changed.notify_one();
+            }
+            Event::Advanced { job, bytes, .. } if *bytes > 0 => {
+                let mut state = self.lock();
+                let State { hosts, jobs } = &mut *state;
+                if let Some(host) = jobs.get(job).and_then(|key| hosts.get_mut(key)) {
+                    host.bytes += bytes;
+                }
+            }
+            Event::AttemptFailed { job, kind, retry_in, .. } => {
+                if let Some(host) = self.lock().end(*job)
+                    && retry_in.is_some()
+                    && matches!(*kind, "status" | "reset" | "connect" | "timeout")
+                {
+                    host.trouble += 1;
+                    host.timeouts += u64::from(*kind == "timeout");
+                    self.changed.notify_one();
+                }
+            }
+            Event::JobFinished { report } => {
+                if let Some(host) = self.lock().end(report.job) {
+                    host.timeouts = 0;
+                }
+            }
+            _ => {}
+        }
+    }
+}

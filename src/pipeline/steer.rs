@@ -1,0 +1,138 @@
+//! What goes on beside the jobs of a run: further connections for its transfers, and limits that follow what its hosts
+//! can take.
+
+use super::controller::{Controller, Sample};
+use super::helpers::Helpers;
+use super::hosts::{Host, Hosts};
+use super::options::Options;
+use crate::fetch::Client;
+use crate::pool::{Completed, Event, Observer, Run, Slots};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+/// After so many time-outs in a row a host is asked for half as much at once.
+const TIMEOUTS: u64 = 3;
+
+pub(super) struct Steering {
+    helpers: Helpers,
+    limits: Limits,
+}
+
+/// The limits of hosts, each with its reasons.
+struct Limits {
+    slots: Slots,
+    hosts: Arc<Hosts>,
+    observer: Arc<dyn Observer>,
+    /// Where decoding waits, if the run decodes.
+    decoders: Option<Arc<Semaphore>>,
+    most: usize,
+    is_auto: bool,
+    controllers: HashMap<Arc<str>, Controller>,
+    /// Hosts that were slowed down because of time-outs, and to what.
+    lowered: HashMap<Arc<str>, usize>,
+}
+
+impl Steering {
+    pub(super) fn new<T, E>(
+        client: &Client,
+        run: &Run<T, E>,
+        options: &Options,
+        hosts: Arc<Hosts>,
+        decoders: Option<Arc<Semaphore>>,
+    ) -> Self {
+        let limits = Limits {
+            slots: run.slots(),
+            hosts,
+            observer: Arc::clone(&options.observer),
+            decoders,
+            most: options.per_host.min(options.jobs),
+            is_auto: options.auto,
+            controllers: HashMap::new(),
+            lowered: HashMap::new(),
+        };
+        Self { helpers: Helpers::new(client, run), limits }
+    }
+
+    /// The next result of the run. Meanwhile slots are given out as they come free, and limits are set.
+    pub(super) async fn next<T, E>(&mut self, run: &mut Run<T, E>) -> Option<Completed<T, E>> {
+        tokio::select! {
+            biased;
+            done = run.next() => done,
+            never = self.limits.work() => match never {},
+            never = self.helpers.work() => match never {},
+        }
+    }
+
+    /// What a user should know of it: the hosts that were slowed down.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.limits.lowered.iter().map(|(host, limit)| {
+            let transfers = if *limit == 1 { "transfer" } else { "transfers" };
+            format!("{host}: after repeated time-outs it was asked for at most {limit} {transfers} at a time")
+        })
+    }
+}
+
+impl Limits {
+    /// Looks at what changes, for ever. Dropping the future loses nothing.
+    async fn work(&mut self) -> Infallible {
+        loop {
+            let again = self.look(Instant::now());
+            tokio::select! {
+                () = self.hosts.changed() => {}
+                () = sleep(again.unwrap_or_default()), if again.is_some() => {}
+            }
+        }
+    }
+
+    /// Looks at all hosts; when to look again even if nothing changes.
+    fn look(&mut self, now: Instant) -> Option<Duration> {
+        let hosts = self.hosts.all();
+        let mut again = None;
+        for (key, host) in &hosts {
+            if self.is_auto {
+                let look = self.control(key, host, now);
+                again = Some(again.map_or(look, |again: Duration| again.min(look)));
+            } else if host.timeouts >= TIMEOUTS {
+                self.lower(key);
+            }
+        }
+        again
+    }
+
+    fn control(&mut self, key: &Arc<str>, host: &Host, now: Instant) -> Duration {
+        let behind = self.decoders.as_ref().is_some_and(|decoders| decoders.available_permits() == 0);
+        let sample = Sample {
+            at: now,
+            bytes: host.bytes,
+            in_flight: host.in_flight,
+            trouble: host.trouble,
+            may_grow: !behind && !self.slots.are_spare(),
+        };
+        let most = self.most;
+        let controller = self.controllers.entry(Arc::clone(key)).or_insert_with(|| Controller::new(most, now));
+        let why = controller.look(&sample);
+        let (limit, again) = (controller.limit(), controller.next_look());
+        if let Some(why) = why {
+            self.set(key, limit, why);
+        }
+        again
+    }
+
+    fn lower(&mut self, key: &Arc<str>) {
+        self.hosts.forgive(key);
+        let limit = self.lowered.get(key).copied().unwrap_or(self.most);
+        if limit > 1 {
+            self.lowered.insert(Arc::clone(key), limit / 2);
+            self.set(key, limit / 2, "repeated time-outs");
+        }
+    }
+
+    fn set(&self, key: &str, limit: usize, why: &str) {
+        self.slots.set_limit(key, limit);
+        self.observer.observe(&Event::LimitChanged { key, limit, why });
+    }
+}
