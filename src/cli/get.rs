@@ -36,7 +36,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let summary = summary.inspect_err(|_| session.progress.finish())?;
     let ending = Ending::from(&summary);
     session.conclude(&ending, total);
-    session.say_files(&summary);
+    session.say_files(&summary, args.resume);
     let code = exit::of_ending(&ending, session.signals.stop());
     if let Some(path) = &args.end.failed_to {
         report::write_failed(path, &ending, inputs)?;

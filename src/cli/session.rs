@@ -117,10 +117,13 @@ impl Session {
     }
 
     /// How many files there are, and their figures.
-    pub(crate) fn say_files(&self, summary: &files::Summary) {
+    pub(crate) fn say_files(&self, summary: &files::Summary, resumes: bool) {
         let skipped = summary.saved.iter().filter(|saved| saved.skipped).count() as u64;
         let there = if skipped > 0 { format!(", {} of them there already", thousands(skipped)) } else { String::new() };
         let files = counted(summary.saved.len() as u64, "file");
+        if resumes && (!summary.failures.is_empty() || summary.report.stopped) {
+            self.progress.note("what has arrived is kept, and the same command goes on with it");
+        }
         self.progress.note(&format!("{files}, {}{there}", units::bytes(summary.report.bytes)));
         self.progress.note(&times(&summary.report));
     }

@@ -6,17 +6,17 @@ use crate::fetch::{Body, Client, Expect, Place};
 use crate::pool::Context;
 use crate::source::{Checksums, Input};
 use crate::table::{self, Query, Rows, Watch};
-use crate::{Error, Result};
+use crate::{Error, Kind, Result};
 use std::io::{Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 
 /// So many bytes of inputs that are read already stay on disk until the table is published, so that a run that is
-/// killed does not fetch them again. Beyond, they go as soon as they are read: the disk of a run over terabytes is not
-/// filled.
-const KEPT: u64 = 1 << 30;
+/// killed does not fetch them again. Beyond, they go as soon as they are read: a disk that has room for the table is not
+/// filled by what it is made of.
+const KEPT: u64 = 128 << 20;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) checksums: Option<Arc<Checksums>>,
     /// Bytes in that folder of inputs that are read.
     pub(super) kept: AtomicU64,
+    /// Nothing more can be written there.
+    pub(super) full: AtomicBool,
 }
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Rows> {
@@ -78,13 +80,21 @@ async fn fetch(shared: &Shared, context: &Context, input: &Input) -> Result<(Bod
     let (location, progress) = (&input.location, Progress(context));
     // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
     let Kept { mut partial, mut place } = shared.partials.take(context.job());
-    if let (None, Some(folder), true) = (&place, &shared.folder, location.is_remote()) {
-        place = Some(open_place(context, folder, input, true).await?);
+    let folder = shared.folder.as_ref().filter(|_| location.is_remote() && !shared.full.load(Ordering::Relaxed));
+    if let (None, Some(folder)) = (&place, folder) {
+        place = open_place(context, folder, input, true).await.ok();
     }
-    let fetched = match &place {
+    let mut fetched = match &place {
         Some(place) => shared.client.resume_at(location, Expect::Table, &progress, &mut partial, place).await,
         None => shared.client.resume(location, Expect::Table, &progress, &mut partial).await,
     };
+    // To be gone on with is worth something, but not an input: where there is no room for it, it is done without.
+    if let Some(unusable) = place.take_if(|_| fetched.as_ref().is_err_and(|error| error.kind() == Kind::Io)) {
+        unusable.remove();
+        shared.full.store(true, Ordering::Relaxed);
+        partial = None;
+        fetched = shared.client.resume(location, Expect::Table, &progress, &mut partial).await;
+    }
     match fetched {
         Ok(body) => Ok((body, place)),
         Err(error) => {
@@ -98,7 +108,7 @@ impl Shared {
     /// The input is read: its file stays for a while if it was good, and there is room. One that was good but did not
     /// fit the query is good for the next query.
     fn settle(&self, place: &Place, length: u64, good: bool) {
-        if !good || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
+        if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
             place.remove();
         }
     }

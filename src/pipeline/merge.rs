@@ -13,7 +13,7 @@ use crate::table::{Rows, Sink};
 use crate::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::Semaphore;
 
 /// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order, whatever the order in
@@ -72,6 +72,7 @@ where
         folder: options.partials.clone(),
         checksums: options.checksums.clone(),
         kept: AtomicU64::new(0),
+        full: AtomicBool::new(false),
     });
     let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
     let mut steering = Steering::new(client, &run, &options, hosts, Some(decoders));

@@ -238,6 +238,40 @@ fn a_table_goes_on_with_inputs_that_an_earlier_run_has_left_beside_it() {
 }
 
 #[test]
+fn a_table_is_made_also_where_nothing_can_be_kept_beside_it() {
+    let csv = table_file();
+    let server = Server::start([("/a.csv", vec![ranged(csv.as_bytes())])]);
+    let folder = tempfile::tempdir().expect("a folder");
+    // A file stands where the folder should be.
+    fs::write(folder.path().join("out.csv.partials"), "mine").expect("a file");
+    let finished = raudal(["table", &server.url("/a.csv"), "-q", "--where", "x == 7", "-o", "out.csv"])
+        .in_folder(folder.path())
+        .run();
+    assert_eq!((finished.code, read(folder.path().join("out.csv"))), (Some(0), b"x,y\n7,49\n".to_vec()));
+    assert_eq!(read(folder.path().join("out.csv.partials")), b"mine");
+}
+
+#[test]
+fn two_runs_do_not_write_one_table() {
+    let gate = crate::common::Gate::new();
+    let server =
+        Server::start([("/a.csv", vec![Answer::ok("x\n1\n").behind(&gate)]), ("/b.csv", vec![Answer::ok("x\n2\n")])]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = |path: &str| raudal(["table", &server.url(path), "-q", "-o", "out.csv"]).in_folder(folder.path()).run();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| table("/a.csv"));
+        server.wait_for_requests(1);
+        let second = table("/b.csv");
+        assert_eq!(second.code, Some(8), "{}", second.stderr);
+        assert!(second.stderr.contains("another run is writing this file") && second.stderr.contains("hint:"));
+        gate.open();
+        assert_eq!(first.join().expect("no panic").code, Some(0));
+    });
+    assert_eq!((server.paths().len(), read(folder.path().join("out.csv"))), (1, b"x\n1\n".to_vec()));
+    assert_eq!(names(folder.path()), ["out.csv"]);
+}
+
+#[test]
 fn a_table_on_stdout_and_one_that_cannot_be_completed_leave_nothing() {
     let csv = table_file();
     let server = Server::start([("/a.csv", vec![ranged(csv.as_bytes())])]);
