@@ -115,6 +115,12 @@ impl Query {
 }
 
 /// Refuses a pattern for the names of members that is none. `option` is where it was given.
+///
+/// ```
+/// use raudal::table::check_glob;
+/// assert!(check_glob("--extract", "**/*.csv").is_ok());
+/// assert!(check_glob("--extract", "[a.csv").unwrap_err().message().ends_with("--extract: [a.csv"));
+/// ```
 pub fn check_glob(option: &str, glob: &str) -> Result<()> {
     fast_glob::validate(glob)
         .map_err(|error| Error::usage(format!("bad pattern for {option}: {glob}")).because(error.to_string()))

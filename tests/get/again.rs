@@ -202,7 +202,8 @@ fn two_runs_into_one_folder_do_not_write_to_one_file() {
 
 /// A CSV that is larger than a block, and no archive: what is there is seen.
 fn table_file() -> String {
-    "x,y\n".to_owned() + &(0..40_000).map(|i| format!("{i},{}\n", i * 7)).collect::<String>()
+    let rows: Vec<String> = (0..40_000).map(|i| format!("{i},{}", i * 7)).collect();
+    format!("x,y\n{}\n", rows.join("\n"))
 }
 
 #[test]

@@ -26,11 +26,11 @@ fn kills() -> usize {
 fn archives() -> Vec<Vec<u8>> {
     (0..INPUTS)
         .map(|n| {
-            let bytes: String = noise((n + 1) * 40_000).iter().map(|byte| format!("{byte}\n")).collect();
+            let rows: Vec<String> = noise((n + 1) * 40_000).iter().map(u8::to_string).collect();
             // What does not compress.
             let mut other = vec![0; 1 + n * 90_000];
             fastrand::Rng::with_seed(n as u64).fill(&mut other);
-            zip([("a.csv", format!("n\n{n}\n{bytes}").as_bytes()), ("more/noise.bin", &other)])
+            zip([("a.csv", format!("n\n{n}\n{}\n", rows.join("\n")).as_bytes()), ("more/noise.bin", &other)])
         })
         .collect()
 }
@@ -134,12 +134,8 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Whether a name is one that only a run that has not ended may have left.
 fn is_unfinished(name: &str) -> bool {
-    name.split('/').any(|part| {
-        part.ends_with(".part")
-            || part.ends_with(".part.json")
-            || part.ends_with(".part.d")
-            || part.ends_with(".partials")
-    })
+    name.split('/')
+        .any(|part| part.contains(".part.") || matches!(part.rsplit_once('.'), Some((_, "part" | "partials"))))
 }
 
 /// Kills a command again and again, and holds what it leaves against an undisturbed run.

@@ -94,7 +94,7 @@ fn configuration(folder: &Path, ports: [u16; 3]) -> String {
     let here = folder.display();
     let [plain, secure, second] = ports;
     format!(
-        r#"
+        r"
 daemon off; master_process off; pid {here}/nginx.pid; error_log {here}/error.log;
 events {{ worker_connections 256; }}
 http {{
@@ -115,7 +115,7 @@ http {{
     server {{ listen 127.0.0.1:{secure} ssl; }}
     server {{ listen 127.0.0.1:{second} ssl http2; }}
 }}
-"#
+"
     )
 }
 

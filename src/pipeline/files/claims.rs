@@ -51,6 +51,16 @@ pub(super) fn known(input: &Input) -> Option<String> {
 /// # Errors
 ///
 /// Of the kind [`Usage`](Kind::Usage), naming the inputs.
+///
+/// ```
+/// use raudal::pipeline::files::check;
+/// use raudal::source::{Input, Location};
+///
+/// let input = |url| Location::parse(url).map(|location| Input::new(location).named("data.zip"));
+/// let inputs = [input("https://example.org/a.zip")?, input("https://example.org/b.zip")?];
+/// assert!(check(inputs.into_iter()).unwrap_err().to_string().contains("data.zip"));
+/// # Ok::<(), raudal::Error>(())
+/// ```
 pub fn check(inputs: impl Iterator<Item = Input>) -> Result<()> {
     let mut names: HashMap<String, String> = HashMap::new();
     // There may be millions of URLs that differ: a digest of each is enough to find one that does not.

@@ -8,7 +8,7 @@
 //!           sync, rename ─► the file, told in input order
 //! ```
 //!
-//! [`run`] is the whole of it. A file is called what a list says, else what the server says, else as its URL ends. Two
+//! [`run()`] is the whole of it. A file is called what a list says, else what the server says, else as its URL ends. Two
 //! inputs never have one name, and a file that is there is left as it is unless something else was asked for.
 
 mod claims;

@@ -123,7 +123,7 @@ mod tests {
     fn a_partial_file_is_found_again_by_its_input_alone() {
         let input = |url: &str| Input::new(Location::parse(url).expect(url));
         let name = partial(&input("https://h/a.zip?v=1"));
-        assert!(name.starts_with("a.zip.") && name.ends_with(".part"), "{name}");
+        assert!(name.starts_with("a.zip.") && name.rsplit('.').next() == Some("part"), "{name}");
         assert_eq!(name, partial(&input("https://me:secret@h/a.zip?v=1")), "credentials may change");
         assert_ne!(name, partial(&input("https://h/a.zip?v=2")));
         assert_ne!(name, partial(&input("https://h/a.zip?v=1").named("a.zip")));
