@@ -52,6 +52,27 @@ impl Inner {
         kept: &mut Option<Partial>,
         place: Option<&Place>,
     ) -> Result<Body> {
+        if let Some(partial) = kept {
+            partial.told = false;
+        }
+        let fetched = self.get_once(url, expect, watch, kept, place).await;
+        // Nothing has happened to the transfer itself: it goes on by itself where the helper should have. Once: this is
+        // no second loop of retries.
+        let help_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.help_failed));
+        if fetched.is_err() && help_failed {
+            return self.get_once(url, expect, watch, kept, place).await;
+        }
+        fetched
+    }
+
+    async fn get_once(
+        &self,
+        url: &Url,
+        expect: Expect,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+        place: Option<&Place>,
+    ) -> Result<Body> {
         if let (None, Some(place)) = (&kept, place) {
             *kept = self.restore(place, url, expect).await?;
         }
@@ -95,6 +116,8 @@ impl Inner {
             spool: Spool::new(&self.room, head.length.filter(|_| place.is_none())),
             digests: Digests::of_whole(response.headers()),
             look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
+            told: false,
+            help_failed: false,
             head,
         };
         if let Some(place) = place {
@@ -213,7 +236,9 @@ impl Inner {
         if ended.is_ok()
             && let Some(piece) = piece.filter(Entry::is_cut_here)
         {
-            self.append(&piece, Some(watch), &mut taking).await?;
+            let appended = self.append(&piece, Some(watch), &mut taking).await;
+            taking.partial.help_failed = appended.is_err();
+            appended?;
         }
         let Taking { partial, of_part, .. } = taking;
         // That it is a page says more than that it broke off.
@@ -280,11 +305,13 @@ fn announce(partial: &mut Partial, watch: &dyn Transfer) -> Result<()> {
     let answered =
         Answered { from: &partial.here, disposition: partial.head.disposition.as_deref(), length: partial.total };
     watch.answered(&answered)?;
-    if let Some(total) = partial.total {
-        watch.expected(total);
-    }
-    if partial.received() > 0 {
-        watch.advanced(partial.received());
+    if !std::mem::replace(&mut partial.told, true) {
+        if let Some(total) = partial.total {
+            watch.expected(total);
+        }
+        if partial.received() > 0 {
+            watch.advanced(partial.received());
+        }
     }
     Ok(())
 }

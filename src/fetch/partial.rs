@@ -33,6 +33,10 @@ pub struct Partial {
     pub(super) digests: Digests,
     /// The first bytes, as long as they may still turn out to be a page.
     pub(super) look: Option<Look>,
+    /// Whether whoever watches this attempt was told of what is here.
+    pub(super) told: bool,
+    /// Whether it was a helper that broke off, and not the transfer itself.
+    pub(super) help_failed: bool,
 }
 
 impl Partial {

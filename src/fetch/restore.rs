@@ -160,6 +160,8 @@ fn partial(place: &Place, room: &Arc<Room>, url: &Url, expect: Expect, found: Fo
         validator: Some(validator),
         total: sidecar.total,
         digests,
+        told: false,
+        help_failed: false,
         look,
         spool: Spool::named(
             room,

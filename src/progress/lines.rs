@@ -354,6 +354,7 @@ mod tests {
             label: "a\u{1b}[2J",
             attempt: 1,
             error: "odd\r\nname",
+            kind: "status",
             retry_in: Some(at(500)),
             bytes: 0,
             items: 0,
