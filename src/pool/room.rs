@@ -25,7 +25,8 @@ impl Room {
     }
 
     pub(super) fn has_room(&self, pulled: u64) -> bool {
-        pulled - self.taken.load(SeqCst) < self.limit
+        // More may have been pulled, and taken, since the caller looked.
+        pulled.saturating_sub(self.taken.load(SeqCst)) < self.limit
     }
 
     /// Whether there is room; if not, the driver, whose context this is, is woken once there is.
