@@ -97,6 +97,11 @@ impl Context {
         self.0.cancel.as_ref().unwrap_or(&self.0.run.cancel)
     }
 
+    /// Whether the job can be aborted alone.
+    pub(super) fn has_own_token(&self) -> bool {
+        self.0.cancel.is_some()
+    }
+
     /// Those tasks and threads that the attempt awaits before it is over.
     pub(super) fn elsewhere(&self) -> &TaskTracker {
         self.0.elsewhere.get_or_init(TaskTracker::new)

@@ -8,11 +8,12 @@ use super::spawn::Ticket;
 use futures::{FutureExt, Stream};
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{self, Poll};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// An attempt that is over.
 pub(super) struct Ended<T, E> {
@@ -67,10 +68,11 @@ where
     F: Fn(Context, I) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
+    let mut stop = Stop::default();
     loop {
         let Flight { pending, context, limit, started } = flight;
         let input = pending.input.clone();
-        let ended = attempt(context, started, limit, |context| (engine.job)(context, input)).await;
+        let ended = attempt(context, started, limit, |context| (engine.job)(context, input), &mut stop).await;
         // A panic in there is not that of a job: it is the run's, and the driver's to tell.
         match catch_unwind(AssertUnwindSafe(|| engine.turn(pending, ended))) {
             Ok(Some(next)) => flight = next,
@@ -88,16 +90,48 @@ async fn attempt<T, E, Fut>(
     started: Instant,
     limit: Option<Limit>,
     work: impl FnOnce(Context) -> Fut,
+    stop: &mut Stop,
 ) -> Ended<T, E>
 where
     Fut: Future<Output = Result<T, E>>,
 {
     // All of it, since a panic may also come before the first await, and from a destructor after the last one.
-    let result = AssertUnwindSafe(limited(&context, started, limit, work)).catch_unwind().await;
+    let result = AssertUnwindSafe(limited(&context, started, limit, work, stop)).catch_unwind().await;
     context.end().await;
     let result = result.unwrap_or_else(|panic| Err(JobError::Panicked(panic_message(&*panic))));
     let at = Instant::now();
     Ended { result, at, running: at - started, advanced: context.advanced(), stages: context.spans() }
+}
+
+/// What ends an attempt from outside. One for each worker, not for each attempt: a timer and a waiter that are used again
+/// cost next to nothing, and short jobs are all cost.
+#[derive(Default)]
+struct Stop {
+    cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stop {
+    /// Makes ready for an attempt that is not done at once.
+    fn arm(&mut self, context: &Context, deadline: Option<Instant>) {
+        if self.cancelled.is_none() || context.has_own_token() {
+            self.cancelled = Some(Box::pin(context.cancelled_by().clone().cancelled_owned()));
+        }
+        match (deadline, &mut self.timer) {
+            (Some(deadline), Some(timer)) => timer.as_mut().reset(deadline),
+            (Some(deadline), timer @ None) => *timer = Some(Box::pin(tokio::time::sleep_until(deadline))),
+            // Another attempt of the run may have had less time left; it wakes us in vain.
+            (None, _) => {}
+        }
+    }
+
+    fn is_cancelled(&mut self, cx: &mut task::Context<'_>) -> bool {
+        self.cancelled.as_mut().is_some_and(|cancelled| cancelled.as_mut().poll(cx).is_ready())
+    }
+
+    fn is_time(&mut self, cx: &mut task::Context<'_>) -> bool {
+        self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+    }
 }
 
 /// Runs the work until it is done, cancelled, or out of time.
@@ -106,38 +140,33 @@ async fn limited<T, E, Fut>(
     started: Instant,
     limit: Option<Limit>,
     work: impl FnOnce(Context) -> Fut,
+    stop: &mut Stop,
 ) -> Result<T, JobError<E>>
 where
     Fut: Future<Output = Result<T, E>>,
 {
     let mut work = pin!(work(context.clone()));
-    let mut limit = Some(limit);
-    // Made only when the work is not done at once: timers and waiters cost more than a short job.
-    let mut stop = pin!(None);
+    let mut limit = limit;
+    let (mut is_armed, mut is_timed) = (false, false);
     std::future::poll_fn(|cx| {
         if let Poll::Ready(result) = work.as_mut().poll(cx) {
             return Poll::Ready(result.map_err(JobError::Failed));
         }
-        if let Some(limit) = limit.take() {
-            stop.set(Some(stopped(context, started, limit)));
+        if !std::mem::replace(&mut is_armed, true) {
+            // A limit beyond what the clock can tell is none.
+            let deadline = limit.as_ref().and_then(|limit| started.checked_add(limit.time()));
+            is_timed = deadline.is_some();
+            stop.arm(context, deadline);
         }
-        stop.as_mut().as_pin_mut().map_or(Poll::Pending, |stop| stop.poll(cx).map(Err))
+        if stop.is_cancelled(cx) {
+            return Poll::Ready(Err(JobError::Cancelled));
+        }
+        if is_timed && stop.is_time(cx) {
+            return limit.take().map_or(Poll::Pending, |limit| Poll::Ready(Err(limit.error())));
+        }
+        Poll::Pending
     })
     .await
-}
-
-/// Waits until the attempt must end, and says why.
-async fn stopped<E>(context: &Context, started: Instant, limit: Option<Limit>) -> JobError<E> {
-    let cancelled = context.cancelled_by().cancelled();
-    let Some(limit) = limit else {
-        cancelled.await;
-        return JobError::Cancelled;
-    };
-    tokio::select! {
-        biased;
-        () = cancelled => JobError::Cancelled,
-        () = tokio::time::sleep(limit.time().saturating_sub(started.elapsed())) => limit.error(),
-    }
 }
 
 #[cfg(test)]
