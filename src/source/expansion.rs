@@ -48,10 +48,9 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
         })?;
     let expansion = Expansion { parts, next: 0, total };
 
-    // Once scheme and host are fixed, a path or a query cannot make a URL bad; nor can a path become one without a
-    // colon. Then one stands for all.
-    let checked = if expansion.has_fixed_host() || !expansion.has_colon() { 1 } else { total };
-    for index in 0..checked {
+    // Once scheme and host are fixed, a path or a query cannot make a URL bad: then one stands for all that follow.
+    let same = total / expansion.beginnings();
+    for index in (0..total).step_by(same as usize) {
         Location::parse(&expansion.text(index))?;
     }
     Ok(expansion)
@@ -77,12 +76,22 @@ impl Expansion {
         self.len() == 0
     }
 
-    fn has_fixed_host(&self) -> bool {
-        let Some(Part::Text(text)) = self.parts.first() else { return false };
-        text.split_once("://").is_some_and(|(_, rest)| {
+    /// How many ways there are for what it makes to begin, down to the end of the host; one, if nothing of it can be a
+    /// URL.
+    fn beginnings(&self) -> u64 {
+        if !self.has_colon() {
+            return 1;
+        }
+        let mut after_scheme = false;
+        let is_end_of_host = |part: &Part| {
+            let Part::Text(text) = part else { return false };
+            let rest = if after_scheme { text } else { text.split_once("://").map_or("", |(_, rest)| rest) };
+            after_scheme |= text.contains("://");
             // In a file URL the third slash already ends the (empty) host.
             rest.contains(['/', '?', '#'])
-        })
+        };
+        let end = self.parts.iter().position(is_end_of_host).unwrap_or(self.parts.len());
+        self.parts.iter().take(end).map(Part::count).product()
     }
 
     /// Whether there may be a `://` in what it makes, were it put together of several parts.
@@ -178,6 +187,22 @@ mod tests {
             assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
         }
         assert!(expand("-").is_err());
+    }
+
+    #[test]
+    fn only_what_may_differ_is_tried() {
+        for (pattern, beginnings) in [
+            ("http://h/[1-9]", 1),
+            ("http://h{,:80}/[1-9]", 2),
+            ("{http,https}://h[1-3]?[1-9]{:,/}", 6),
+            ("http://h[1-3]{/,#}x[1-9]", 54),
+            ("a[1-9]/b", 1),
+            ("a[1-9]{/,:}b", 18),
+            ("file://{,localhost}/[1-9]", 2),
+        ] {
+            assert_eq!(expand(pattern).map_or_else(|_| 0, |all| all.beginnings()), beginnings, "{pattern}");
+        }
+        assert_eq!(expand("http://h[1-2]/[1-5000000]").map(|all| all.len()).ok(), Some(10_000_000));
     }
 
     #[test]
