@@ -77,9 +77,9 @@ impl Expansion {
     }
 
     /// How many ways there are for what it makes to begin, down to the end of the host; one, if nothing of it can be a
-    /// URL.
+    /// URL, nor be nothing at all.
     fn beginnings(&self) -> u64 {
-        if !self.has_colon() {
+        if !self.may_be_url() && self.is_never_empty() {
             return 1;
         }
         let mut after_scheme = false;
@@ -94,11 +94,22 @@ impl Expansion {
         self.parts.iter().take(end).map(Part::count).product()
     }
 
-    /// Whether there may be a `://` in what it makes, were it put together of several parts.
-    fn has_colon(&self) -> bool {
+    /// Whether there is always something that is more than a hyphen, which stands for no file.
+    fn is_never_empty(&self) -> bool {
+        let is_something = |text: &String| !matches!(text.as_str(), "" | "-");
         self.parts.iter().any(|part| match part {
-            Part::Text(text) => text.contains(':'),
-            Part::Choice(words) => words.iter().any(|word| word.contains(':')),
+            Part::Text(text) => is_something(text),
+            Part::Choice(words) => words.iter().all(is_something),
+            _ => true,
+        })
+    }
+
+    /// Whether there may be a `://` in what it makes, were it put together of several parts.
+    fn may_be_url(&self) -> bool {
+        let begins = |text: &String| text.contains("://") || text.ends_with(':') || text.ends_with(":/");
+        self.parts.iter().any(|part| match part {
+            Part::Text(text) => begins(text),
+            Part::Choice(words) => words.iter().any(begins),
             _ => false,
         })
     }
@@ -182,6 +193,9 @@ mod tests {
         let error = expand("{http,gopher}://h/[1-3]").expect_err("gopher");
         assert_eq!(error.message(), "a scheme that is not supported: gopher");
         assert!(expand("http://h/a b").is_err());
+        for pattern in ["{a,}", "{a,-}", "{,a}{-,b}"] {
+            assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
+        }
         // A URL that only comes about when the parts are put together.
         for pattern in ["x/{a,b:}//c", "{a,:}//c", "x:{a,/}{b,/}c", "x{a,:/}/[1-2]"] {
             assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
@@ -197,6 +211,7 @@ mod tests {
             ("{http,https}://h[1-3]?[1-9]{:,/}", 6),
             ("http://h[1-3]{/,#}x[1-9]", 54),
             ("a[1-9]/b", 1),
+            ("c:\\\\a[1-9]/b", 1),
             ("a[1-9]{/,:}b", 18),
             ("file://{,localhost}/[1-9]", 2),
         ] {
