@@ -10,7 +10,7 @@ use super::event::Event;
 use super::histogram::Histogram;
 use super::lend::Lend;
 use super::queue::{Queue, Waiting};
-use super::report::{JobReport, Outcome, RunReport, StageSpan};
+use super::report::{RunReport, StageSpan};
 use super::room::Room;
 use super::run::Completed;
 use super::settings::Settings;
@@ -31,19 +31,19 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Pending<I, T, E> {
     pub(super) job: u64,
     pub(super) input: I,
-    label: String,
-    key: Option<Arc<str>>,
+    pub(super) label: String,
+    pub(super) key: Option<Arc<str>>,
     /// Whoever waits for this job alone.
-    ticket: Option<Ticket<T, E>>,
-    attempts: u32,
-    delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
-    pulled: Instant,
-    started: Option<Instant>,
-    running: Duration,
+    pub(super) ticket: Option<Ticket<T, E>>,
+    pub(super) attempts: u32,
+    pub(super) delays: Option<Box<dyn Iterator<Item = Duration> + Send>>,
+    pub(super) pulled: Instant,
+    pub(super) started: Option<Instant>,
+    pub(super) running: Duration,
     /// Bytes and items of the last attempt, and the most of any attempt.
-    advanced: (u64, u64),
-    furthest: (u64, u64),
-    stages: Vec<StageSpan>,
+    pub(super) advanced: (u64, u64),
+    pub(super) furthest: (u64, u64),
+    pub(super) stages: Vec<StageSpan>,
 }
 
 impl<I, T, E> Waiting for Pending<I, T, E> {
@@ -87,25 +87,25 @@ pub(super) struct Engine<I, T, E, F, S> {
 }
 
 /// The state of a run under way.
-struct State<I, T, E, S> {
+pub(super) struct State<I, T, E, S> {
     /// `None` once it is over.
-    inputs: Option<Pin<Box<S>>>,
-    run: Arc<RunShared>,
-    started: Instant,
-    queue: Queue<Pending<I, T, E>>,
+    pub(super) inputs: Option<Pin<Box<S>>>,
+    pub(super) run: Arc<RunShared>,
+    pub(super) started: Instant,
+    pub(super) queue: Queue<Pending<I, T, E>>,
     /// A job whose turn it is and whom the rate makes wait until then.
-    held: Option<(Pending<I, T, E>, Instant)>,
-    running: usize,
+    pub(super) held: Option<(Pending<I, T, E>, Instant)>,
+    pub(super) running: usize,
     /// Slots that are lent: they count against the limit, but nothing of the run waits for them.
-    lent: usize,
-    pulled: u64,
-    report: RunReport,
-    queued_times: Histogram,
-    running_times: Histogram,
+    pub(super) lent: usize,
+    pub(super) pulled: u64,
+    pub(super) report: RunReport,
+    pub(super) queued_times: Histogram,
+    pub(super) running_times: Histogram,
     /// Wakes the driver. The input is polled with it, whoever polls it.
-    driver: Waker,
+    pub(super) driver: Waker,
     /// A panic of the input, of an observer or of a policy, which is the run's own.
-    broken: Option<Box<dyn Any + Send>>,
+    pub(super) broken: Option<Box<dyn Any + Send>>,
 }
 
 impl<I, T, E, F, S> Engine<I, T, E, F, S>
@@ -350,98 +350,6 @@ where
         state.report.peak_in_flight = state.report.peak_in_flight.max(state.running);
         Some(Flight { pending, context, limit, started: now })
     }
-
-    /// Accounts for the end of an attempt; whether its job, or its key, waits now.
-    fn ended(&self, state: &mut State<I, T, E, S>, mut pending: Pending<I, T, E>, ended: Ended<T, E>) -> bool {
-        let Ended { result, at, running, advanced, stages } = ended;
-        pending.running += running;
-        pending.advanced = advanced;
-        pending.stages.extend(stages);
-        state.queue.ended(pending.key.as_ref());
-        let error = match &result {
-            Ok(_) | Err(JobError::Cancelled) => {
-                self.finish(state, pending, result);
-                return false;
-            }
-            Err(error) => error,
-        };
-        if let (Some(failure), Some(key)) = (error.failure(), &pending.key)
-            && let Some(pause) = self.settings.retry.pause(failure)
-        {
-            // What asks for longer than the clock can tell asks for ever; a day is as good.
-            state.queue.pause(key, at + pause.min(Duration::from_secs(24 * 60 * 60)));
-            self.settings.observer.observe(&Event::KeyPaused { key, pause });
-        }
-        let retry_in = self.retry_in(&mut pending, error, at);
-        self.settings.observer.observe(&Event::AttemptFailed {
-            job: pending.job,
-            label: &pending.label,
-            attempt: pending.attempts,
-            error: &self.settings.describe(error),
-            kind: self.settings.kind_of(error),
-            retry_in,
-            bytes: pending.advanced.0,
-            items: pending.advanced.1,
-        });
-        match retry_in {
-            Some(wait) => state.queue.push_later(pending, at + wait),
-            None => self.finish(state, pending, result),
-        }
-        true
-    }
-
-    /// The wait before the next attempt, if there is to be one.
-    fn retry_in(&self, pending: &mut Pending<I, T, E>, error: &JobError<E>, now: Instant) -> Option<Duration> {
-        let retry = &self.settings.retry;
-        if matches!(error, JobError::Panicked(_) | JobError::DeadlinePassed(_))
-            || self.is_closing()
-            || pending.ticket.as_ref().is_some_and(|ticket| !ticket.pause())
-        {
-            return None;
-        }
-        if retry.resets(pending.advanced, pending.furthest) {
-            pending.delays = None;
-        }
-        let (got, furthest) = (pending.advanced, pending.furthest);
-        pending.furthest = (got.0.max(furthest.0), got.1.max(furthest.1));
-        let since = pending.started.map_or(Duration::ZERO, |started| now - started);
-        let delays = pending.delays.get_or_insert_with(|| retry.delays());
-        let wait = retry.next(error.failure(), &mut **delays, since)?;
-        self.settings.deadline.is_none_or(|limit| since + wait < limit).then_some(wait)
-    }
-
-    fn finish(&self, state: &mut State<I, T, E, S>, pending: Pending<I, T, E>, result: Result<T, JobError<E>>) {
-        let (outcome, failure) = match &result {
-            Ok(_) => (Outcome::Succeeded, None),
-            Err(JobError::Cancelled) => (Outcome::Cancelled, None),
-            Err(error) => (Outcome::Failed, Some(error)),
-        };
-        let started = pending.started.unwrap_or_else(Instant::now);
-        let report = JobReport {
-            job: pending.job,
-            label: pending.label,
-            outcome,
-            attempts: pending.attempts,
-            started: started - state.started,
-            queued: started - pending.pulled,
-            running: pending.running,
-            bytes: pending.advanced.0,
-            items: pending.advanced.1,
-            kind: failure.map(|error| self.settings.kind_of(error)),
-            error: failure.map(|error| self.settings.describe(error)),
-            stages: pending.stages,
-        };
-        state.count(&report);
-        self.settings.observer.observe(&Event::JobFinished { report: &report });
-        if self.settings.stop_after.is_some_and(|most| state.report.failed >= most) {
-            self.cancel.cancel();
-        }
-        match pending.ticket {
-            Some(ticket) => ticket.deliver(result),
-            // Nobody listens any more when the run was dropped.
-            None => drop(self.results.send(Completed { job: report.job, result, report })),
-        }
-    }
 }
 
 impl<I, T, E, F, S> Lend for Engine<I, T, E, F, S>
@@ -477,15 +385,5 @@ where
         state.queue.take_back(key);
         // A job may wait for its next attempt by now.
         state.driver.wake_by_ref();
-    }
-}
-
-impl<I, T, E, S> State<I, T, E, S> {
-    fn count(&mut self, job: &JobReport) {
-        self.report.count(job);
-        if job.attempts > 0 {
-            self.queued_times.add(job.queued);
-            self.running_times.add(job.running);
-        }
     }
 }

@@ -43,6 +43,7 @@ mod builder;
 mod command;
 mod context;
 mod driver;
+mod ending;
 mod engine;
 mod error;
 mod event;
