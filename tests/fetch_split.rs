@@ -57,7 +57,7 @@ impl Transfer for Counted {
 
 /// One attempt at `/a`, whose first answer stands still after a few pieces until a second request has been answered;
 /// then it goes on. What became of it, and how many bytes were told.
-async fn attempt(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
+fn attempt(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
     let (client, counted) = (job.client.clone(), Counted::default());
     gate.let_through(4);
     let waiting = std::thread::scope(|scope| {
@@ -86,7 +86,7 @@ async fn the_second_half_of_a_slow_transfer_comes_over_a_second_connection() {
     let (data, gate) = (noise(LENGTH), Gate::new());
     let server = Server::with("/a", [slow(&data, &gate), Answer::ranged(&data).header("ETag", TAG)]);
     let mut job = Job::new(&Options::default(), &server.url("/a"));
-    let (bytes, counted) = attempt(&server, &gate, &mut job).await;
+    let (bytes, counted) = attempt(&server, &gate, &mut job);
     assert!(bytes.expect("a body") == data);
     assert_eq!(counted, LENGTH as u64, "each byte is counted once");
     let second = &server.requests()[1];
@@ -116,7 +116,7 @@ async fn a_part_that_is_not_of_the_same_bytes_is_not_taken_and_none_is_asked_for
         let rest = Answer::ranged(&data).header("ETag", TAG);
         let server = Server::with("/a", [slow(&data, &gate), bad.clone(), rest]);
         let mut job = Job::new(&Options::default(), &server.url("/a"));
-        let (bytes, counted) = attempt(&server, &gate, &mut job).await;
+        let (bytes, counted) = attempt(&server, &gate, &mut job);
         assert!(bytes.expect("a body") == data, "{bad:?}");
         assert_eq!(counted, LENGTH as u64, "{bad:?}");
         assert_eq!(job.client.helped(), 1, "{bad:?}");
@@ -131,7 +131,7 @@ async fn what_a_second_connection_has_brought_before_it_broke_is_kept_for_the_ne
         let gate = Gate::new();
         let server = Server::with("/a", [slow(&data, &gate), broken, file()]);
         let mut job = Job::new(&Options::default(), &server.url("/a"));
-        let (result, _) = attempt(&server, &gate, &mut job).await;
+        let (result, _) = attempt(&server, &gate, &mut job);
         let bytes = match result {
             // The piece was at its end before anything broke, or the third answer helped.
             Ok(bytes) => bytes,

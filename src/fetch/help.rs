@@ -50,13 +50,11 @@ impl Inner {
         let mut response = response.map_err(|error| fault::before_answer(&error, &self.options))?;
         let path = source.here.path();
         let kept = Kept { received: cut.first, total: Some(source.total), validator: &source.validator, path };
-        let part = match range::judge(kept, response.status().as_u16(), response.headers()) {
-            Ok(Next::Rest { part, .. }) => part,
-            _ => {
-                // It has no ranges, or other bytes by now, or wants to be left alone.
-                self.transfers.refuse(source);
-                return Err(broken("the server gives no parts"));
-            }
+        let judged = range::judge(kept, response.status().as_u16(), response.headers());
+        let Ok(Next::Rest { part, .. }) = judged else {
+            // It has no ranges, or other bytes by now, or wants to be left alone.
+            self.transfers.refuse(source);
+            return Err(broken("the server gives no parts"));
         };
         let mut digests = Digests::of_part(response.headers());
         let end = cut.end.min(cut.first.saturating_add(part));

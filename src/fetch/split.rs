@@ -118,7 +118,7 @@ impl State {
     /// Where to cut so that both halves end together: the helper begins when its answer has come.
     fn middle(&self, speed: f64, setup: Duration) -> u64 {
         let left = self.end - self.at;
-        let own = (left as f64 + speed * setup.as_secs_f64()) / 2.0;
+        let own = f64::midpoint(left as f64, speed * setup.as_secs_f64());
         self.at + (own as u64).clamp(left / 2, left)
     }
 }
@@ -353,7 +353,7 @@ mod tests {
         run(&slow, start, MIB);
         let cut = cut(&transfers, start + Duration::from_secs(1)).expect("a piece worth it");
         // 4 MiB at 1 MiB/s: the helper's answer takes 50 ms to come, in which the piece goes on by 1/20 MiB.
-        let middle = MIB + 1 + (4 * MIB + MIB / 20) / 2;
+        let middle = MIB + 1 + 2 * MIB + MIB / 40;
         assert!(cut.wanted.first.abs_diff(middle) < 100 && cut.wanted.end == 5 * MIB, "{cut:?}");
         assert_eq!(slow.take(8 * MIB as usize, start), (cut.wanted.first - MIB - 1) as usize, "no byte beyond the cut");
         assert!(slow.is_cut_here() && slow.next_tail().is_some() && slow.next_tail().is_none());

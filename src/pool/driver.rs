@@ -74,16 +74,12 @@ where
 /// Waits for an instant that may be another one each time. Without one it only waits to be woken.
 fn poll_until(timer: &mut Pin<&mut Option<Sleep>>, wake: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
     let Some(wake) = wake else { return Poll::Pending };
-    match timer.as_mut().as_pin_mut() {
-        Some(mut sleep) => {
-            if sleep.deadline() != wake {
-                sleep.as_mut().reset(wake);
-            }
-            sleep.poll(cx)
-        }
-        None => {
-            timer.set(Some(tokio::time::sleep_until(wake)));
-            timer.as_mut().as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
-        }
+    if timer.is_none() {
+        timer.set(Some(tokio::time::sleep_until(wake)));
     }
+    let Some(mut sleep) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
+    if sleep.deadline() != wake {
+        sleep.as_mut().reset(wake);
+    }
+    sleep.poll(cx)
 }

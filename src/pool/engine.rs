@@ -163,9 +163,7 @@ where
     /// The next attempt that may begin. The driver, whose context this is, is woken when that may have changed.
     pub(super) fn next(&self, cx: &task::Context<'_>) -> Result<Flight<I, T, E>, Idle> {
         let mut state = self.lock();
-        if !state.driver.will_wake(cx.waker()) {
-            state.driver = cx.waker().clone();
-        }
+        state.driver.clone_from(cx.waker());
         self.take_next(&mut state)
     }
 
@@ -215,7 +213,7 @@ where
     /// Whether nothing is in flight; if not, the driver is woken when an attempt has ended.
     pub(super) fn is_still(&self, cx: &task::Context<'_>) -> bool {
         let mut state = self.lock();
-        state.driver = cx.waker().clone();
+        state.driver.clone_from(cx.waker());
         state.running == 0
     }
 
