@@ -28,10 +28,11 @@
 //! # }
 //! ```
 //!
-//! What holds for every run:
+//! The [guide](guide) takes a loop to a pool, one step at a time, and has a table from what other languages and libraries
+//! offer. What holds for every run:
 //!
-//! - Jobs run as tasks of their own: they go on while the consumer is busy, and their own time-outs are honoured. (A
-//!   future in `buffer_unordered` stands still while nobody polls the stream.)
+//! - Each slot is a task of its own, which takes one job after the other: jobs go on while the consumer is busy, and
+//!   their own time-outs are honoured. (A future in `buffer_unordered` stands still while nobody polls the stream.)
 //! - The input is pulled only as slots come free, and what waits (for a key, for a retry, for the consumer) is bounded
 //!   by [`Builder::buffer`].
 //! - A job that waits for its next attempt holds no slot.
@@ -59,6 +60,9 @@ mod runs;
 mod settings;
 mod spawn;
 mod worker;
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 
 pub use builder::{Builder, Pool};
 pub use command::{CommandError, CommandOutput};
