@@ -5,6 +5,7 @@
 
 mod compare;
 mod get;
+mod http;
 mod serve;
 mod shared;
 
@@ -12,6 +13,7 @@ pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
 pub(crate) use get::GetCommand;
+pub(crate) use http::HttpArgs;
 pub(crate) use serve::{OriginArgs, ServeArgs};
 pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
 
@@ -257,34 +259,6 @@ pub(crate) struct LimitArgs {
     pub(crate) retry_max_time: Option<Duration>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct HttpArgs {
-    /// How long connecting may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration, env = "RAUDAL_CONNECT_TIMEOUT", help_heading = HTTP)]
-    pub(crate) connect_timeout: Duration,
-    /// How long a transfer may stand still
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "RAUDAL_READ_TIMEOUT", help_heading = HTTP)]
-    pub(crate) read_timeout: Duration,
-    /// Receive at most so much a second, over all connections together
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_LIMIT_RATE", help_heading = HTTP)]
-    pub(crate) limit_rate: Option<u64>,
-    /// Send this header with each request: 'Name: value'
-    #[arg(short = 'H', long = "header", value_name = "LINE", value_parser = header, env = "RAUDAL_HEADER", help_heading = HTTP)]
-    pub(crate) headers: Vec<(String, String)>,
-    /// The User-Agent to send [default: raudal and its version]
-    #[arg(short = 'A', long, value_name = "NAME", env = "RAUDAL_USER_AGENT", help_heading = HTTP)]
-    pub(crate) user_agent: Option<String>,
-    /// Go through this proxy [default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
-    #[arg(short = 'x', long, value_name = "URL", env = "RAUDAL_PROXY", help_heading = HTTP)]
-    pub(crate) proxy: Option<String>,
-    /// Do not check certificates: anyone on the way can read and change what you fetch
-    #[arg(short = 'k', long, env = "RAUDAL_INSECURE", value_parser = FalseyValueParser::new(), help_heading = HTTP)]
-    pub(crate) insecure: bool,
-    /// Trust the certificates in this PEM file as well
-    #[arg(long, value_name = "FILE", env = "RAUDAL_CACERT", help_heading = HTTP, value_hint = ValueHint::FilePath)]
-    pub(crate) cacert: Option<PathBuf>,
-}
-
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum EditionArg {
     /// One CSV in each archive
@@ -316,13 +290,6 @@ fn delimiter(text: &str) -> Result<u8, String> {
         b"\"" | b"\r" | b"\n" => Err("a quote or a line end cannot separate fields".to_owned()),
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => Err("it must be one ASCII character, or `tab`".to_owned()),
-    }
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("it must have the form 'Name: value'".to_owned()),
     }
 }
 

@@ -14,7 +14,7 @@ use std::io::Write as _;
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
     let mut options = options(&args)?;
-    let client = Client::new(&setup::fetch_options(&args.http))?;
+    let client = Client::new(&setup::fetch_options(&args.http)?)?;
     for path in [&args.end.report, &args.end.failed_to] {
         check_folder(path.as_deref())?;
     }

@@ -1,6 +1,7 @@
 //! Arguments → the library's options.
 
 use super::args::{BoundArgs, HttpArgs, Jobs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use raudal::fetch::Netrc;
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
 use raudal::table::{Encoding, Filter, Limits, Query};
@@ -8,6 +9,7 @@ use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin, pipeline};
 use std::fs::File;
 use std::io::BufReader;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) fn origin_options(args: &OriginArgs) -> Result<origin::Options> {
@@ -80,17 +82,36 @@ pub(crate) fn filter(text: &str) -> Result<Option<Filter>> {
     if text.trim().is_empty() { Ok(None) } else { Filter::parse(text).map(Some) }
 }
 
-pub(crate) fn fetch_options(args: &HttpArgs) -> fetch::Options {
+pub(crate) fn fetch_options(args: &HttpArgs) -> Result<fetch::Options> {
     let mut options = fetch::Options::default();
     options.connect_timeout = args.connect_timeout;
     options.read_timeout = args.read_timeout;
     options.limit_rate = args.limit_rate;
     options.headers.clone_from(&args.headers);
     options.user_agent.clone_from(&args.user_agent);
+    options.contact.clone_from(&args.contact);
     options.proxy.clone_from(&args.proxy);
     options.insecure = args.insecure;
     options.ca_cert.clone_from(&args.cacert);
-    options
+    options.cert.clone_from(&args.cert);
+    options.key.clone_from(&args.key);
+    options.netrc = netrc(args)?;
+    Ok(options)
+}
+
+/// The list of logins that was named, or the user's own where there is one.
+fn netrc(args: &HttpArgs) -> Result<Netrc> {
+    // An empty variable is no path.
+    let given = |path: PathBuf| Some(path).filter(|path| !path.as_os_str().is_empty());
+    let named = args.netrc_file.clone().and_then(given).or_else(|| given(std::env::var_os("NETRC")?.into()));
+    match (args.no_netrc, named) {
+        (true, _) => Ok(Netrc::default()),
+        (false, Some(path)) => Netrc::read(&path),
+        (false, None) => match std::env::home_dir().and_then(given).map(|home| home.join(".netrc")) {
+            Some(path) if path.exists() => Netrc::read(&path),
+            _ => Ok(Netrc::default()),
+        },
+    }
 }
 
 pub(crate) fn pipeline_options(args: &RunArgs, query: Query) -> pipeline::Options {

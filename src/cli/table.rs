@@ -138,7 +138,7 @@ impl Job<'_> {
         let mut options = setup::pipeline_options(self.run, query);
         options.checksums = setup::checksums(self.verify)?;
         options.partials = self.output.output.as_deref().filter(|_| self.keeps).and_then(partials);
-        let client = Client::new(&setup::fetch_options(self.http))?;
+        let client = Client::new(&setup::fetch_options(self.http)?)?;
         for path in [&self.output.end.report, &self.output.end.failed_to] {
             check_folder(path.as_deref())?;
         }

@@ -35,7 +35,7 @@ pub(super) async fn iter(args: IterWork) -> Result<u8> {
     let about = format!("{} archives from {place}", entities.len());
     let open = async {
         let archives = Archives::open(&mirror, &entities, Edition::from(args.edition)).await?;
-        Ok(Iter::new(archives, setup::fetch_options(&args.http), options))
+        Ok(Iter::new(archives, setup::fetch_options(&args.http)?, options))
     };
     measure(&args.levels, Some(&args.http), &about, open, Iter::close).await
 }

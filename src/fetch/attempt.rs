@@ -140,9 +140,9 @@ impl Inner {
             if here.scheme() == "https" && !self.believes {
                 return Err(tls::no_authorities());
             }
-            let (address, mut headers) = hop::dress(start, &here, &self.headers);
+            let (address, mut headers) = hop::dress(start, &here, &self.headers, &self.options.netrc);
             let is_to_range = kept.is_some_and(|partial| partial.ask(&here, &mut headers));
-            let request = self.http_for(&here).get(address).headers(headers);
+            let request = self.http_for(start, &here)?.get(address).headers(headers);
             let begin = Instant::now();
             let response = connect::watched(request.send(), watch).await.map_err(|error| {
                 let fault = fault::before_answer(&error, &self.options);

@@ -16,7 +16,7 @@ use super::connect::Watch;
 use super::rate::Limit;
 use super::split::{Found, Transfers};
 use super::spool::Room;
-use super::{Body, Expect, Options, Partial, Place, Transfer, local, tls};
+use super::{Body, Expect, Options, Partial, Place, Transfer, hop, local, tls};
 use crate::error::redact;
 use crate::source::Location;
 use crate::{Error, Result};
@@ -49,8 +49,9 @@ pub(super) struct Inner {
     /// The user's headers, and our own.
     pub(super) headers: HeaderMap,
     http: reqwest::Client,
-    /// Without the system's proxies, for this machine's own addresses. Made when it is first needed.
-    direct: OnceLock<reqwest::Client>,
+    /// Without the system's proxies, for this machine's own addresses; without our certificate; without both. Each is
+    /// made when it is first needed.
+    others: [OnceLock<reqwest::Client>; 3],
     /// Whether there is any certificate authority to believe.
     pub(super) believes: bool,
     pub(super) room: Arc<Room>,
@@ -79,12 +80,12 @@ impl Client {
     pub fn new(options: &Options) -> Result<Self> {
         let headers = headers(options)?;
         let proxy = proxy(options)?;
-        let (http, believes) = tls::build(|| builder(options, proxy.clone()), options)?;
+        let (http, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
         Ok(Self(Arc::new(Inner {
             options: options.clone(),
             headers,
             http,
-            direct: OnceLock::new(),
+            others: Default::default(),
             believes,
             room: Room::new(options),
             limit: limit(options)?,
@@ -215,15 +216,25 @@ impl Client {
 }
 
 impl Inner {
-    /// The client for an address: this machine's own are reached directly, unless a proxy was asked for by option.
-    pub(super) fn http_for(&self, url: &Url) -> &reqwest::Client {
-        if self.options.proxy.is_some() || !is_loopback(url) {
-            return &self.http;
+    /// The client for an address, when `start` was asked for: this machine's own are reached directly, unless a proxy was
+    /// asked for by option, and our certificate is shown to nobody that a redirect leads to.
+    pub(super) fn http_for(&self, start: &Url, here: &Url) -> Result<&reqwest::Client> {
+        let direct = self.options.proxy.is_none() && is_loopback(here);
+        let nameless = self.options.cert.is_some() && !hop::is_home(start, here);
+        if !direct && !nameless {
+            return Ok(&self.http);
         }
-        self.direct.get_or_init(|| {
-            let direct = tls::build(|| builder(&self.options, None).no_proxy(), &self.options);
-            direct.map_or_else(|_| self.http.clone(), |(client, _)| client)
-        })
+        let other = &self.others[usize::from(direct) + 2 * usize::from(nameless) - 1];
+        if let Some(client) = other.get() {
+            return Ok(client);
+        }
+        let proxy = proxy(&self.options)?;
+        let builder = || {
+            let builder = builder(&self.options, proxy.clone());
+            if direct { builder.no_proxy() } else { builder }
+        };
+        let (client, _) = tls::build(builder, &self.options, !nameless)?;
+        Ok(other.get_or_init(|| client))
     }
 }
 
@@ -292,11 +303,30 @@ fn headers(options: &Options) -> Result<HeaderMap> {
         headers.append(name, value);
     }
     if !headers.contains_key(header::USER_AGENT) {
-        let agent = options.user_agent.as_deref().unwrap_or(USER_AGENT);
+        let mut agent = options.user_agent.as_deref().unwrap_or(USER_AGENT).to_owned();
+        if let Some(contact) = contact(options)? {
+            agent = format!("{agent} (+{contact})");
+        }
         let value = agent.parse().map_err(|_| Error::usage("a user agent with characters that no header may have"))?;
         headers.insert(header::USER_AGENT, value);
+    } else if contact(options)?.is_some() {
+        return Err(Error::usage("a contact beside a header User-Agent").hint("write it into the header"));
     }
     // Without it a server may compress, and then lengths and ranges are those of other bytes.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
+}
+
+/// What stands in a comment of the User-Agent (RFC 9110, section 10.1.5), so that whoever runs the server can say what is
+/// wrong. An empty one, as from an empty variable, is none.
+fn contact(options: &Options) -> Result<Option<&str>> {
+    let Some(contact) = options.contact.as_deref().map(str::trim).filter(|contact| !contact.is_empty()) else {
+        return Ok(None);
+    };
+    let is_fit = |c: char| matches!(c, ' '..='~') && !matches!(c, '(' | ')' | '\\');
+    match contact.chars().find(|c| !is_fit(*c)) {
+        None => Ok(Some(contact)),
+        Some(c) => Err(Error::usage(format!("a character that no contact may have: {}", c.escape_default()))
+            .hint("give a mail address or a URL, in ASCII and without parentheses")),
+    }
 }

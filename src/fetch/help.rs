@@ -41,12 +41,12 @@ impl Inner {
 
     async fn bring(&self, cut: &Wanted, spool: &mut Spool) -> Result<()> {
         let source = &cut.source;
-        let (address, mut headers) = hop::dress(&source.asked, &source.here, &self.headers);
+        let (address, mut headers) = hop::dress(&source.asked, &source.here, &self.headers, &self.options.netrc);
         let wanted = HeaderValue::from_str(&format!("bytes={}-{}", cut.first, cut.end - 1));
         headers.insert(header::RANGE, wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?);
         headers.insert(header::IF_RANGE, source.validator.value().clone());
         let begin = Instant::now();
-        let response = self.http_for(&source.here).get(address).headers(headers).send().await;
+        let response = self.http_for(&source.asked, &source.here)?.get(address).headers(headers).send().await;
         let mut response = response.map_err(|error| fault::before_answer(&error, &self.options))?;
         let path = source.here.path();
         let kept = Kept { received: cut.first, total: Some(source.total), validator: &source.validator, path };

@@ -3,9 +3,10 @@
 //! Redirects are followed here and not by the client library, so that credentials are decided on by one rule:
 //! what was given for one origin is sent to that origin alone.
 
-use reqwest::header::{self, HeaderMap, HeaderName};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::Netrc;
 use crate::error::redact;
 use crate::{Error, Kind, Result};
 
@@ -36,18 +37,33 @@ pub(super) fn next(here: &Url, location: Option<&[u8]>) -> Result<Url> {
     Ok(next)
 }
 
-/// The address and the headers for a request to `here`, when the user asked for `start` with `headers`.
-pub(super) fn dress(start: &Url, here: &Url, headers: &HeaderMap) -> (Url, HeaderMap) {
+/// The address and the headers for a request to `here`, when the user asked for `start` with `headers`, and has `logins`
+/// for hosts that neither the URL nor a header has one for.
+pub(super) fn dress(start: &Url, here: &Url, headers: &HeaderMap, logins: &Netrc) -> (Url, HeaderMap) {
     let mut here = here.clone();
     if is_home(start, &here) {
         // An http URL has a host, and so these cannot fail.
         let _ = here.set_username(start.username());
         let _ = here.set_password(start.password());
-        return (here, headers.clone());
+        let mut headers = headers.clone();
+        if let Some(login) = login(start, &headers, logins) {
+            headers.insert(header::AUTHORIZATION, login);
+        }
+        return (here, headers);
     }
     without_credentials(&mut here);
     let harmless = headers.iter().filter(|(name, _)| tells_nothing(name));
     (here, harmless.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+/// The login of a list that is sent to where the user asked for `start`.
+fn login(start: &Url, headers: &HeaderMap, logins: &Netrc) -> Option<HeaderValue> {
+    let is_given = headers.contains_key(header::AUTHORIZATION) || has_credentials(start);
+    (!is_given).then(|| logins.authorization(start)).flatten()
+}
+
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 fn without_credentials(url: &mut Url) {
@@ -56,7 +72,7 @@ fn without_credentials(url: &mut Url) {
 }
 
 /// Whether `here` is the origin that the user's credentials were given for; or the same host, secured.
-fn is_home(start: &Url, here: &Url) -> bool {
+pub(super) fn is_home(start: &Url, here: &Url) -> bool {
     let upgraded =
         start.scheme() == "http" && start.port().is_none() && here.scheme() == "https" && here.port().is_none();
     start.host() == here.host()
@@ -80,7 +96,6 @@ fn tells_nothing(name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::HeaderValue;
 
     fn url(text: &str) -> Url {
         Url::parse(text).expect(text)
@@ -115,7 +130,7 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("x"));
         }
         let sent = |here: &str| {
-            let (url, headers) = dress(&start, &url(here), &headers);
+            let (url, headers) = dress(&start, &url(here), &headers, &Netrc::default());
             (url.to_string(), headers.len())
         };
         assert_eq!(sent("http://h/b"), ("http://me:secret@h/b".into(), 4));
@@ -125,5 +140,26 @@ mod tests {
         }
         assert_eq!(hop("http://me:secret@h/a", "b").expect("relative"), "http://h/b");
         assert_eq!(hop("http://h/a", "http://u:p@other/b").expect("theirs"), "http://other/b");
+    }
+
+    #[test]
+    fn a_login_of_a_list_goes_to_the_origin_that_was_asked_for_and_yields_to_what_was_given() {
+        let logins = Netrc::parse("machine h login me password secret\ndefault login any password any").expect("good");
+        let sent = |start: &str, here: &str, own: Option<&'static str>| {
+            let own = own.map(|value| (header::AUTHORIZATION, HeaderValue::from_static(value)));
+            let (_, headers) = dress(&url(start), &url(here), &own.into_iter().collect(), &logins);
+            headers.get(header::AUTHORIZATION).map(|value| value.to_str().expect("ASCII").to_owned())
+        };
+        let basic = Some("Basic bWU6c2VjcmV0".to_owned());
+        assert_eq!(sent("http://h/a", "http://h/a", None), basic);
+        assert_eq!(sent("http://h/a", "http://h/b", None), basic);
+        assert_eq!(sent("http://h/a", "https://h/b", None), basic);
+        for elsewhere in ["http://other/", "http://h:8080/", "http://sub.h/"] {
+            assert_eq!(sent("http://h/a", elsewhere, None), None, "{elsewhere}");
+        }
+        // Not even the login of the host that is led to: whoever leads there would choose where it is used.
+        assert_eq!(sent("http://other/", "http://h/", None), None);
+        assert_eq!(sent("http://h/a", "http://h/a", Some("Bearer x")).as_deref(), Some("Bearer x"));
+        assert_eq!(sent("http://you@h/a", "http://h/a", None), None, "the URL's own is sent by the library");
     }
 }

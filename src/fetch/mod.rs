@@ -12,6 +12,7 @@
 //! | `client` | what a run shares: connections, headers, memory |
 //! | `attempt` | request, redirects, body; the whole or the rest |
 //! | `hop` | where a redirect may lead, and what goes along. Pure |
+//! | `netrc` | logins by host. Pure |
 //! | `answer` | what a response's head says of its body. Pure |
 //! | `range` | whether a body can go on, and what a part is worth. Pure |
 //! | `digest` | what a server promises of its bytes. Pure |
@@ -45,6 +46,7 @@ pub mod fuzzing;
 mod help;
 mod hop;
 mod local;
+mod netrc;
 mod options;
 mod page;
 mod partial;
@@ -62,6 +64,7 @@ pub use body::{Body, BodyReader};
 pub use client::Client;
 pub use client::Help;
 pub use disposition::file_name;
+pub use netrc::Netrc;
 pub use options::Options;
 pub use partial::Partial;
 pub use place::Place;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Netrc;
+
 /// How a [`Client`](super::Client) behaves. The defaults are what the command line uses.
 ///
 /// ```
@@ -28,6 +30,11 @@ pub struct Options {
     pub headers: Vec<(String, String)>,
     /// How the program names itself. Without one: raudal and its version.
     pub user_agent: Option<String>,
+    /// How whoever runs it can be reached, such as a mail address or a URL: it is added to the name, in parentheses.
+    pub contact: Option<String>,
+    /// Logins by host, for URLs and headers that bring none. Each goes to its host alone, and along with no redirect to
+    /// another.
+    pub netrc: Netrc,
     /// The proxy for everything but what `NO_PROXY` names; an empty text for none at all. Without one, the system's
     /// proxies are used, but never for this machine's own addresses.
     pub proxy: Option<String>,
@@ -35,6 +42,11 @@ pub struct Options {
     pub insecure: bool,
     /// A PEM file of certificate authorities to believe, besides the system's (or those of `SSL_CERT_FILE`).
     pub ca_cert: Option<PathBuf>,
+    /// A PEM file with a certificate that tells servers who we are, and its key if `key` does not name that. It is shown
+    /// to the host that was asked for, and to none that a redirect leads to.
+    pub cert: Option<PathBuf>,
+    /// A PEM file with the key of that certificate.
+    pub key: Option<PathBuf>,
     /// How many redirects in a row are followed. 10.
     pub max_redirects: usize,
     /// How much of one body is held in memory before it goes to a file. 1 MiB.
@@ -53,9 +65,13 @@ impl Default for Options {
             limit_rate: None,
             headers: Vec::new(),
             user_agent: None,
+            contact: None,
+            netrc: Netrc::default(),
             proxy: None,
             insecure: false,
             ca_cert: None,
+            cert: None,
+            key: None,
             max_redirects: 10,
             memory_per_body: 1024 * 1024,
             memory: 16 * 1024 * 1024,
@@ -73,9 +89,13 @@ impl fmt::Debug for Options {
             .field("limit_rate", &self.limit_rate)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("user_agent", &self.user_agent)
+            .field("contact", &self.contact)
+            .field("netrc", &self.netrc)
             .field("proxy", &self.proxy.as_deref().map(crate::error::redact))
             .field("insecure", &self.insecure)
             .field("ca_cert", &self.ca_cert)
+            .field("cert", &self.cert)
+            .field("key", &self.key)
             .field("max_redirects", &self.max_redirects)
             .field("memory_per_body", &self.memory_per_body)
             .field("memory", &self.memory)

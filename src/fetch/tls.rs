@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reqwest::{Certificate, ClientBuilder};
+use reqwest::{Certificate, ClientBuilder, Identity};
 
 use super::Options;
 use crate::{Error, Kind, Result};
@@ -12,23 +12,62 @@ use crate::{Error, Kind, Result};
 ///
 /// A machine may have no certificate authorities at all: a bare container. What needs none must work there, so the
 /// client is built all the same, and believes nobody. The second value says so.
-pub(super) fn build(builder: impl Fn() -> ClientBuilder, options: &Options) -> Result<(reqwest::Client, bool)> {
+///
+/// With `named`, servers that ask who we are get the options' certificate.
+pub(super) fn build(
+    builder: impl Fn() -> ClientBuilder,
+    options: &Options,
+    named: bool,
+) -> Result<(reqwest::Client, bool)> {
     // Without aws-lc, reqwest takes what the process has installed, and panics if that is nothing. An embedding
     // program that has installed its own is welcome to it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = options.ca_cert.as_deref().map(read).transpose()?.unwrap_or_default();
     let no_extra = extra.is_empty();
-    let believing = builder().tls_danger_accept_invalid_certs(options.insecure).tls_certs_merge(extra);
+    let mut believing = builder().tls_danger_accept_invalid_certs(options.insecure).tls_certs_merge(extra);
+    let identity = if named { identity(options)? } else { None };
+    let has_identity = identity.is_some();
+    if let Some(identity) = identity {
+        believing = believing.identity(identity);
+    }
     match believing.build() {
         Ok(client) => Ok((client, true)),
         // The verifier's complaint about an empty system; the client has no other use for rustls so early.
-        Err(error) if no_extra && !options.insecure => {
+        Err(error) if no_extra && !has_identity && !options.insecure => {
             let config = believe_nobody().map_err(|tls| Error::new(Kind::Internal, "no TLS").because(tls))?;
             let client = builder().tls_backend_preconfigured(config).build();
             client.map(|client| (client, false)).map_err(|_| unusable(error))
         }
+        Err(error) if has_identity => Err(Error::usage("no client can be made with this certificate")
+            .because(error)
+            .hint("--cert and --key want a PEM certificate and the key that it was made for")),
         Err(error) => Err(unusable(error)),
     }
+}
+
+/// Our own certificate and its key.
+fn identity(options: &Options) -> Result<Option<Identity>> {
+    let Some(cert) = &options.cert else {
+        return match &options.key {
+            Some(_) => Err(Error::usage("a key without its certificate").hint("name the certificate with --cert")),
+            None => Ok(None),
+        };
+    };
+    let named = |path: &Path, error: Error| error.input(path.display().to_string());
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| named(path, Error::io("cannot read the certificate or its key", error)))
+    };
+    let mut pem = read(cert)?;
+    if let Some(key) = &options.key {
+        pem.push(b'\n');
+        pem.extend(read(key)?);
+    }
+    // What the library says of it could show what is in it.
+    Identity::from_pem(&pem).map(Some).map_err(|_| {
+        named(cert, Error::usage("a file without a certificate and its key in it")).hint(
+            "--cert takes a PEM file with both, or --key names the key's; a key that a password guards cannot be used",
+        )
+    })
 }
 
 /// The error for an https URL on a machine without certificate authorities.

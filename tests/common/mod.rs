@@ -28,7 +28,7 @@ pub use breaker::Breaker;
 pub use job::{Job, noise};
 pub use meter::Meter;
 pub use program::{Finished, Program, raudal};
-pub use secure::{SecureServer, authority};
+pub use secure::{SecureServer, authority, client};
 pub use server::{Request, Server};
 
 use std::time::Duration;

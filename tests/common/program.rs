@@ -9,14 +9,16 @@ use std::time::Instant;
 
 use super::PATIENCE;
 
-/// What a program of any kind needs from the environment. Proxies and `RAUDAL_…` are not among it.
-const KEPT: [&str; 7] = ["PATH", "HOME", "TMPDIR", "SystemRoot", "TEMP", "TMP", "LLVM_PROFILE_FILE"];
+/// What a program of any kind needs from the environment. Proxies and `RAUDAL_…` are not among it, nor is a home: there
+/// may be logins in it.
+const KEPT: [&str; 6] = ["PATH", "TMPDIR", "SystemRoot", "TEMP", "TMP", "LLVM_PROFILE_FILE"];
 
 /// The program with these arguments.
 pub fn raudal<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_raudal"));
     command.env_clear().args(arguments.into_iter().map(Into::into));
     command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.env("HOME", "no/such/home");
     Program { command, input: Vec::new() }
 }
 

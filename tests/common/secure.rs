@@ -1,7 +1,8 @@
 //! A server that speaks TLS, with a certificate of an authority that nobody else believes.
 //!
 //! The files in `tls/` were made once, for these tests alone, with openssl, and end in 2126: an authority, and a key
-//! with its certificate for `localhost` and `127.0.0.1`. The key is no secret.
+//! with its certificate for `localhost` and `127.0.0.1`; another authority, and a client's certificate with its key. The
+//! keys are no secret.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,11 +14,17 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// The file of the authority that signed the server's certificate.
 pub fn authority() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls/ca.pem")
+}
+
+/// The file of a client's certificate and its key.
+pub fn client() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls/client.pem")
 }
 
 /// A server that gives one answer to every request, one connection after the other.
@@ -31,10 +38,19 @@ pub struct SecureServer {
 impl SecureServer {
     /// Answers every request with these bytes, head and all, and closes the connection.
     pub fn start(answer: impl Into<Vec<u8>>) -> Self {
+        Self::serve(answer.into(), config(false))
+    }
+
+    /// The same, but only for clients that show the certificate of [`client`].
+    pub fn for_known_clients(answer: impl Into<Vec<u8>>) -> Self {
+        Self::serve(answer.into(), config(true))
+    }
+
+    fn serve(answer: Vec<u8>, config: Arc<ServerConfig>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, answer, config) = (Arc::clone(&stop), answer.into(), config());
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             for socket in listener.incoming() {
                 if stopped.load(Ordering::SeqCst) {
@@ -62,14 +78,23 @@ impl Drop for SecureServer {
     }
 }
 
-fn config() -> Arc<ServerConfig> {
+fn config(asks: bool) -> Arc<ServerConfig> {
     let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).expect("a certificate");
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .expect("versions that ring has")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key);
+        .expect("versions that ring has");
+    let config = if asks {
+        let mut known = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(include_bytes!("tls/client-ca.pem")).expect("a certificate");
+        known.add(authority).expect("an authority");
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(known), provider).build();
+        config.with_client_cert_verifier(verifier.expect("a verifier"))
+    } else {
+        config.with_no_client_auth()
+    };
+    let config = config.with_single_cert(vec![certificate], key);
     Arc::new(config.expect("a key that fits its certificate"))
 }
 

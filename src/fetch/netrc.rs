@@ -1,0 +1,283 @@
+//! Logins by host, as a `.netrc` file lists them. Pure, but for the reading of the file.
+//!
+//! The form is that of ftp(1), with curl's quotes: words, apart by white space, that say `machine NAME`, `default`,
+//! `login`, `password`, `account` and `macdef`. What it holds is secret: neither an error nor `Debug` shows it.
+
+use std::fmt;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+use url::Url;
+
+use crate::{Error, Result};
+
+/// A larger file is not one that people write.
+const LARGEST: u64 = 1 << 20;
+
+/// The logins of a `.netrc` file. A client that has them sends a login to the host that it is for, and to no other: it
+/// does not go along with a redirect to another host or port.
+///
+/// ```
+/// use raudal::fetch::{Client, Netrc, Options};
+///
+/// let mut options = Options::default();
+/// options.netrc = Netrc::parse("machine example.org login me password secret")?;
+/// assert_eq!(format!("{:?}", options.netrc), r#"Netrc { machines: ["example.org"], default: false }"#);
+/// let client = Client::new(&options)?;
+/// # Ok::<(), raudal::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Netrc {
+    machines: Vec<(String, Login)>,
+    default: Option<Login>,
+}
+
+#[derive(Clone, Default)]
+struct Login {
+    name: String,
+    password: String,
+}
+
+impl Netrc {
+    /// Reads a file. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind [`Io`](crate::Kind::Io) for a file that cannot be read, [`Usage`](crate::Kind::Usage) for one that is
+    /// no list of logins: the line is named, and nothing of what stands there.
+    pub fn read(path: &Path) -> Result<Self> {
+        let named = |error: Error| error.input(path.display().to_string());
+        let cannot = |error| named(Error::io("cannot read the logins", error).hint("--no-netrc goes without"));
+        if std::fs::metadata(path).map_err(cannot)?.len() > LARGEST {
+            return Err(named(Error::usage("too large for a list of logins").hint("--no-netrc goes without")));
+        }
+        let text = String::from_utf8(std::fs::read(path).map_err(cannot)?)
+            .map_err(|_| named(Error::usage("a list of logins that is not UTF-8").hint("--no-netrc goes without")))?;
+        Self::parse(&text).map_err(named)
+    }
+
+    /// Reads a text of that form.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind [`Usage`](crate::Kind::Usage).
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut words = Words { rest: text, line: 1 };
+        let mut found = Self::default();
+        // What `login` and `password` belong to: nothing before the first machine.
+        let mut current: Option<(Option<String>, Login)> = None;
+        while let Some((word, is_quoted)) = words.next()? {
+            let line = words.line;
+            let bad = |what: &str| Error::usage(what.to_owned()).line(line).hint("--no-netrc goes without");
+            match word.as_str() {
+                _ if is_quoted => return Err(bad("a quoted text in place of a word such as machine or login")),
+                "machine" => {
+                    found.add(current.take());
+                    current = Some((Some(words.value("machine")?), Login::default()));
+                }
+                "default" => {
+                    found.add(current.take());
+                    current = Some((None, Login::default()));
+                }
+                "login" | "password" | "account" => {
+                    let value = words.value(&word)?;
+                    let Some((_, login)) = &mut current else {
+                        return Err(bad("a login that is of no machine"));
+                    };
+                    match word.as_str() {
+                        // What separates it from the password, once they are sent: RFC 7617, section 2.
+                        "login" if value.contains(':') => return Err(bad("a login with a colon")),
+                        "login" => login.name = value,
+                        "password" => login.password = value,
+                        _ => {}
+                    }
+                }
+                "macdef" => words.skip_macro(),
+                _ if word.starts_with('#') => words.skip_line(),
+                _ => return Err(bad("a word that is none of machine, default, login, password, account, macdef")),
+            }
+        }
+        found.add(current);
+        Ok(found)
+    }
+
+    fn add(&mut self, entry: Option<(Option<String>, Login)>) {
+        match entry {
+            Some((Some(machine), login)) => self.machines.push((machine, login)),
+            Some((None, login)) => drop(self.default.get_or_insert(login)),
+            None => {}
+        }
+    }
+
+    /// What is sent to the host of a URL. The first machine of its name counts, else the default.
+    pub(super) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
+        let host = url.host_str()?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let is_it = |name: &str| name.eq_ignore_ascii_case(host) || name.eq_ignore_ascii_case(bare);
+        let own = self.machines.iter().find(|(machine, _)| is_it(machine)).map(|(_, login)| login);
+        let login =
+            own.or(self.default.as_ref()).filter(|login| !(login.name.is_empty() && login.password.is_empty()))?;
+        let encoded = STANDARD.encode(format!("{}:{}", login.name, login.password));
+        let mut value = HeaderValue::from_str(&format!("Basic {encoded}")).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+/// Neither logins nor passwords are written.
+impl fmt::Debug for Netrc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Netrc")
+            .field("machines", &self.machines.iter().map(|(machine, _)| machine).collect::<Vec<_>>())
+            .field("default", &self.default.is_some())
+            .finish()
+    }
+}
+
+/// The words of a text, and the line of the last one.
+struct Words<'a> {
+    rest: &'a str,
+    line: u64,
+}
+
+impl Words<'_> {
+    /// Goes on behind so many bytes.
+    fn pass(&mut self, bytes: usize) {
+        let (passed, rest) = self.rest.split_at(bytes);
+        self.line += passed.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        self.rest = rest;
+    }
+
+    fn skip_line(&mut self) {
+        self.pass(self.rest.find('\n').unwrap_or(self.rest.len()));
+    }
+
+    /// A macro ends with an empty line.
+    fn skip_macro(&mut self) {
+        while !self.rest.is_empty() {
+            self.skip_line();
+            self.pass(usize::from(!self.rest.is_empty()));
+            let line = self.rest.split('\n').next().unwrap_or_default();
+            if line.trim_end_matches('\r').is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The next word, and whether it was quoted.
+    fn next(&mut self) -> Result<Option<(String, bool)>> {
+        self.pass(self.rest.len() - self.rest.trim_start().len());
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        if self.rest.starts_with('"') {
+            return self.quoted().map(|word| Some((word, true)));
+        }
+        let end = self.rest.find(char::is_whitespace).unwrap_or(self.rest.len());
+        let word = self.rest[..end].to_owned();
+        self.pass(end);
+        Ok(Some((word, false)))
+    }
+
+    /// A text in quotes, in which a backslash says that the next character is meant as it is, or a line end and the like.
+    fn quoted(&mut self) -> Result<String> {
+        let mut word = String::new();
+        let mut characters = self.rest.char_indices().skip(1);
+        while let Some((at, c)) = characters.next() {
+            match c {
+                '"' => {
+                    self.pass(at + 1);
+                    return Ok(word);
+                }
+                '\\' => match characters.next() {
+                    Some((_, 'n')) => word.push('\n'),
+                    Some((_, 'r')) => word.push('\r'),
+                    Some((_, 't')) => word.push('\t'),
+                    Some((_, other)) => word.push(other),
+                    None => break,
+                },
+                '\n' => break,
+                other => word.push(other),
+            }
+        }
+        Err(Error::usage("a quote that does not close on its line").line(self.line).hint("--no-netrc goes without"))
+    }
+
+    /// What a word such as `login` is followed by.
+    fn value(&mut self, of: &str) -> Result<String> {
+        let line = self.line;
+        self.next()?.map(|(word, _)| word).ok_or_else(|| {
+            Error::usage(format!("nothing follows the word: {of}")).line(line).hint("--no-netrc goes without")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(text: &str, url: &str) -> Option<String> {
+        let netrc = Netrc::parse(text).expect(text);
+        let value = netrc.authorization(&Url::parse(url).expect(url))?;
+        let encoded = value.to_str().expect("ASCII").strip_prefix("Basic ").expect("Basic").to_owned();
+        Some(String::from_utf8(STANDARD.decode(encoded).expect("base64")).expect("UTF-8"))
+    }
+
+    const FILE: &str = "\
+# mine
+machine example.org login me password s3cret
+machine EXAMPLE.net
+    account ignored
+    password \"a b\\\"c\\\\d\\te\"
+    login you
+macdef init
+machine trap.example login no password no
+quit
+
+machine ::1 login six password #6
+default login anyone password guest
+machine late.example login late password x
+";
+
+    #[test]
+    fn each_host_has_its_login_and_any_other_the_default() {
+        assert_eq!(sent(FILE, "https://example.org/a").as_deref(), Some("me:s3cret"));
+        assert_eq!(sent(FILE, "http://Example.NET:8080/").as_deref(), Some("you:a b\"c\\d\te"));
+        assert_eq!(sent(FILE, "http://[::1]/").as_deref(), Some("six:#6"));
+        assert_eq!(sent(FILE, "http://late.example/").as_deref(), Some("late:x"));
+        for other in ["http://trap.example/", "http://sub.example.org/", "http://example.org.evil/"] {
+            assert_eq!(sent(FILE, other).as_deref(), Some("anyone:guest"));
+        }
+        assert_eq!(sent("machine h login a password b", "http://other/"), None);
+        assert_eq!(
+            sent("machine h login a password b\nmachine h login c password d", "http://h/").as_deref(),
+            Some("a:b")
+        );
+        assert_eq!(sent("machine h", "http://h/"), None);
+        assert_eq!(sent("machine\r\nh\r\nlogin\r\nñ\r\npassword\r\nü\r\n", "http://h/").as_deref(), Some("ñ:ü"));
+        assert_eq!(sent("", "http://h/"), None);
+    }
+
+    #[test]
+    fn what_is_no_list_of_logins_is_refused_by_its_line_and_nothing_secret_is_shown() {
+        for (text, line, message) in [
+            ("login me password s3cret", 1, "a login that is of no machine"),
+            ("machine h\npassword", 2, "nothing follows the word: password"),
+            ("machine h login me\n\npassword \"s3cret\nlogin you", 3, "a quote that does not close on its line"),
+            (
+                "machine h password s3cret s3cret",
+                1,
+                "a word that is none of machine, default, login, password, account, macdef",
+            ),
+            ("machine h\nlogin s3:cret", 2, "a login with a colon"),
+            ("machine h \"login\" s3cret", 1, "a quoted text in place of a word such as machine or login"),
+        ] {
+            let error = Netrc::parse(text).expect_err(text);
+            assert_eq!(error.to_string(), format!("line {line}: {message}"));
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+        assert!(!format!("{:?}", Netrc::parse(FILE).expect("good")).contains("s3cret"));
+    }
+}

@@ -1,0 +1,39 @@
+//! Who is let in, and what is kept: credentials that go to one host alone, a cache that never serves what is not asked
+//! for, a lock that refuses what has changed, a machine that has little to give.
+#![allow(missing_docs, unreachable_pub)]
+
+mod common;
+
+#[path = "trust/credentials.rs"]
+mod credentials;
+
+use common::{Finished, Program, raudal};
+use std::path::{Path, PathBuf};
+
+/// `raudal table`, without a pause before another try.
+fn table<A: Into<std::ffi::OsString>>(arguments: impl IntoIterator<Item = A>) -> Program {
+    raudal(["table", "--progress", "none", "--retry-delay", "1ms"]).args(arguments.into_iter().map(Into::into))
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn write(folder: &tempfile::TempDir, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).expect("a file in a temporary folder");
+    path
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path.as_ref()).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
+#[track_caller]
+fn ended(finished: &Finished, code: i32, says: &[&str]) {
+    assert_eq!(finished.code, Some(code), "{}", finished.stderr);
+    for text in says {
+        assert!(finished.stderr.contains(text), "`{text}` is not in:\n{}", finished.stderr);
+    }
+    assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
+}
