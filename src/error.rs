@@ -59,6 +59,10 @@ pub enum Kind {
     Csv,
     /// Local input or output failed.
     Io,
+    /// Only what is stored already was asked for, and this is not.
+    NotCached,
+    /// An input is not what a lock file says that it was.
+    Drift,
     /// The work was cancelled.
     Cancelled,
     /// A deadline passed.
@@ -99,6 +103,8 @@ impl Kind {
             Self::Encoding => "encoding",
             Self::Csv => "csv",
             Self::Io => "io",
+            Self::NotCached => "not-cached",
+            Self::Drift => "drift",
             Self::Cancelled => "cancelled",
             Self::Deadline => "deadline",
             Self::Internal => "internal",

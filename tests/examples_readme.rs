@@ -75,7 +75,7 @@ fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
     let embedded = arguments.iter().any(|a| a == "embedded");
     let local = arguments[0] == "table" && !arguments.iter().any(|a| a.contains("://") || a == "-i");
     match &arguments[0][..] {
-        "help" | "completions" | "man" => {}
+        "help" | "completions" | "man" | "cache" => {}
         // It serves until it is stopped, on a port that may be taken: what is checked is that its arguments are.
         "serve" => arguments.push("--help".to_owned()),
         // One run of each level: that the command works is seen by it, and what it measures is not looked at.

@@ -4,8 +4,14 @@
 
 mod common;
 
+#[path = "trust/cache.rs"]
+mod cache;
 #[path = "trust/credentials.rs"]
 mod credentials;
+#[path = "trust/lock.rs"]
+mod lock;
+#[path = "trust/machine.rs"]
+mod machine;
 
 use common::{Finished, Program, raudal};
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@
 mod compare;
 mod get;
 mod http;
+mod keep;
 mod serve;
 mod shared;
 
@@ -14,6 +15,7 @@ pub(crate) use compare::{
 };
 pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
+pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
 pub(crate) use serve::{OriginArgs, ServeArgs};
 pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
 
@@ -93,6 +95,8 @@ raudal compare WORKLOAD --help says what can be chosen for each of them.")]
     /// The embedded origin: synthetic ITER archives over HTTP
     #[command(after_help = serve::HELP)]
     Serve(ServeArgs),
+    /// What earlier runs have fetched with --cache
+    Cache(CacheArgs),
     /// A completion script for a shell, on stdout
     Completions {
         /// The shell
@@ -125,6 +129,8 @@ pub(crate) struct IterArgs {
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
     #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
@@ -146,6 +152,8 @@ pub(crate) struct TableCommand {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]

@@ -59,6 +59,9 @@ fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
     let Some(first) = failures.first().map(|error| class(error)) else { return OK };
     if failures.iter().any(|error| class(error) == FAULT) {
         FAULT
+    } else if failures.iter().any(|error| error.kind() == Kind::Drift) {
+        // All or nothing was asked for.
+        INTEGRITY
     } else if failures.iter().any(|error| error.kind() == Kind::Headers) {
         // Not one input is bad, but what was asked for: there is no one table of these inputs.
         DATA
@@ -78,7 +81,7 @@ fn class(error: &Error) -> u8 {
     match error.kind() {
         Kind::Internal => FAULT,
         Kind::Usage => USAGE,
-        Kind::Length | Kind::Checksum | Kind::Corrupt => INTEGRITY,
+        Kind::Length | Kind::Checksum | Kind::Corrupt | Kind::Drift => INTEGRITY,
         Kind::Unsupported | Kind::Bounds | Kind::Member | Kind::Column | Kind::Headers | Kind::Encoding | Kind::Csv => {
             DATA
         }

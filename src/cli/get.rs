@@ -4,7 +4,7 @@ use super::args::GetCommand;
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{BesideBars, Session, check_folder};
-use super::{exit, report, setup, table};
+use super::{cache, exit, limits, lock, report, setup, table};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::table::{Query, check_glob};
@@ -14,7 +14,12 @@ use std::io::Write as _;
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
     let mut options = options(&args)?;
-    let client = Client::new(&setup::fetch_options(&args.http)?)?;
+    let mut of_client = setup::fetch_options(&args.http)?;
+    of_client.cache = cache::of_run(&args.keep)?;
+    let client = Client::new(&of_client)?;
+    let lock = lock::of_run(&args.keep, &inputs)?;
+    let lowered = limits::lower(&mut options.run);
+    options.run.lock.clone_from(&lock);
     for path in [&args.end.report, &args.end.failed_to] {
         check_folder(path.as_deref())?;
     }
@@ -33,10 +38,13 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
         stdout.write_all(line.as_bytes()).map_err(|error| Error::io("cannot write to standard output", error))
     })
     .await;
-    let summary = summary.inspect_err(|_| session.progress.finish())?;
+    let mut summary = summary.inspect_err(|_| session.progress.finish())?;
+    summary.warnings.extend(lowered);
     let ending = Ending::from(&summary);
     session.conclude(&ending, total);
     session.say_files(&summary, args.resume);
+    session.say_cache(of_client.cache.as_ref());
+    lock::write(&args.keep, lock.as_deref(), &ending, &session)?;
     let code = exit::of_ending(&ending, session.signals.stop());
     if let Some(path) = &args.end.failed_to {
         report::write_failed(path, &ending, inputs)?;

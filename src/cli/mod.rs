@@ -1,11 +1,14 @@
 //! The binary's own: arguments → the library → an exit code.
 
 mod args;
+mod cache;
 mod compare;
 mod ending;
 mod exit;
 mod get;
 mod inputs;
+mod limits;
+mod lock;
 mod report;
 mod session;
 mod setup;
@@ -27,6 +30,7 @@ use std::time::Duration;
 pub(crate) fn main() -> ExitCode {
     // Ends here with exit code 2 on a usage error, and with 0 on --help.
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -56,6 +60,7 @@ async fn run(given: Command) -> u8 {
         Command::Get(args) => get::get(args).await,
         Command::Compare(args) => compare::compare(args).await,
         Command::Serve(args) => serve(&args).await,
+        Command::Cache(args) => cache::cache(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command(), "raudal", &mut script);

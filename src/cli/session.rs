@@ -3,6 +3,7 @@
 use super::args::{HttpArgs, OutputArgs, ShowArgs};
 use super::ending::Ending;
 use super::signals::Signals;
+use raudal::fetch::Cache;
 use raudal::pipeline::{Summary, files};
 use raudal::pool::{Observer, RunReport};
 use raudal::progress::{Progress, Recorder, Verbosity};
@@ -72,7 +73,7 @@ impl Session {
         }
         let failed = ending.failures.len() as u64;
         if failed > NAMED_FAILURES as u64 {
-            progress.error(&format!("error: … and {} more", failed - NAMED_FAILURES as u64));
+            progress.error(&format!("error: … and {} more", thousands(failed - NAMED_FAILURES as u64)));
         }
         let left = total.saturating_sub(ending.succeeded + failed);
         if let Some(stop) = self.signals.stop()
@@ -84,7 +85,7 @@ impl Session {
             progress.error(&format!("stopped after {failed} failed: {left} of {all} not done"));
         }
         if failed > 0 {
-            progress.error(&format!("{failed} of {} failed", counted(total, "input")));
+            progress.error(&format!("{} of {} failed", thousands(failed), counted(total, "input")));
         }
     }
 
@@ -109,6 +110,17 @@ impl Session {
             thousands(summary.rows_kept),
         ));
         self.progress.note(&times(&summary.report));
+    }
+
+    /// How often the cache helped, and whether something could not be kept.
+    pub(crate) fn say_cache(&self, cache: Option<&Cache>) {
+        let Some(cache) = cache else { return };
+        if cache.hits() > 0 {
+            self.progress.note(&format!("{} from the cache", counted(cache.hits(), "input")));
+        }
+        if let Some(problem) = cache.problem() {
+            self.progress.error(&format!("warning: {problem}"));
+        }
     }
 
     fn say_kept(&self, folder: &Path) {
@@ -177,7 +189,13 @@ fn hint_line(hint: &str) -> String {
 }
 
 /// Where the table goes, opened before anything is fetched, so that a folder that is not there is said at once.
-pub(crate) fn sink(args: &OutputArgs, source_column: Option<String>, progress: &Progress) -> Result<Sink> {
+/// With a `writer`, that stands for standard output.
+pub(crate) fn sink(
+    args: &OutputArgs,
+    source_column: Option<String>,
+    writer: Option<Box<dyn Write + Send>>,
+    progress: &Progress,
+) -> Result<Sink> {
     let terminal = args.output.is_none() && io::stdout().is_terminal();
     let format = match (args.format, &args.output) {
         (Some(format), _) => format,
@@ -189,10 +207,11 @@ pub(crate) fn sink(args: &OutputArgs, source_column: Option<String>, progress: &
     options.format = format;
     options.source_column = source_column;
     options.width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let target = match &args.output {
-        Some(path) => Target::File(path.clone()),
-        None if terminal => Target::Writer(Box::new(BufWriter::new(BesideBars::new(progress)))),
-        None => Target::Stdout,
+    let target = match (&args.output, writer) {
+        (Some(path), _) => Target::File(path.clone()),
+        (None, Some(writer)) => Target::Writer(writer),
+        (None, None) if terminal => Target::Writer(Box::new(BufWriter::new(BesideBars::new(progress)))),
+        (None, None) => Target::Stdout,
     };
     Sink::create(target, options)
 }

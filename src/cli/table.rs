@@ -1,11 +1,12 @@
 //! `raudal iter` and `raudal table`: inputs → one table.
 
-use super::args::{HttpArgs, IterArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
+use super::args::{HttpArgs, IterArgs, KeepArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
 use super::ending::Ending;
 use super::inputs::Inputs;
+use super::lock::HeldBack;
 use super::session::{Session, check_folder, sink};
-use super::{exit, print, report, setup};
-use raudal::fetch::Client;
+use super::{cache, exit, limits, lock, print, report, setup};
+use raudal::fetch::{Cache, Client};
 use raudal::source::{Catalogue, Edition, Entity, select_entities};
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
@@ -23,6 +24,7 @@ struct Job<'a> {
     table: &'a TableArgs,
     output: &'a OutputArgs,
     verify: &'a VerifyArgs,
+    keep: &'a KeepArgs,
     run: &'a RunArgs,
     http: &'a HttpArgs,
 }
@@ -37,6 +39,7 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
         table: &args.table,
         output: &args.output,
         verify: &args.verify,
+        keep: &args.keep,
         run: &args.run,
         http: &args.http,
     };
@@ -61,6 +64,7 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
         table: &args.table,
         output: &args.output,
         verify: &args.verify,
+        keep: &args.keep,
         run: &args.run,
         http: &args.http,
     };
@@ -129,6 +133,9 @@ fn partials(output: &Path) -> Option<PathBuf> {
 struct Prepared {
     client: Client,
     options: pipeline::Options,
+    cache: Option<Cache>,
+    /// What is said of jobs that the machine has no room for.
+    lowered: Option<String>,
 }
 
 impl Job<'_> {
@@ -136,13 +143,16 @@ impl Job<'_> {
     fn prepare(&self) -> Result<Prepared> {
         let query = setup::query(self.table, self.filter)?;
         let mut options = setup::pipeline_options(self.run, query);
+        let lowered = limits::lower(&mut options);
         options.checksums = setup::checksums(self.verify)?;
         options.partials = self.output.output.as_deref().filter(|_| self.keeps).and_then(partials);
-        let client = Client::new(&setup::fetch_options(self.http)?)?;
+        let mut of_client = setup::fetch_options(self.http)?;
+        of_client.cache = if self.keeps { cache::of_run(self.keep)? } else { None };
+        let client = Client::new(&of_client)?;
         for path in [&self.output.end.report, &self.output.end.failed_to] {
             check_folder(path.as_deref())?;
         }
-        Ok(Prepared { client, options })
+        Ok(Prepared { client, options, cache: of_client.cache, lowered })
     }
 
     fn session(&self) -> Session {
@@ -152,22 +162,33 @@ impl Job<'_> {
     }
 
     async fn run(&self, prepared: Prepared, inputs: Inputs, session: &Session) -> Result<u8> {
-        let Prepared { client, mut options } = prepared;
+        let Prepared { client, mut options, cache, lowered } = prepared;
+        let lock = lock::of_run(self.keep, &inputs).inspect_err(|_| session.progress.finish())?;
+        options.lock.clone_from(&lock);
         let partials = options.partials.clone();
         options.observer = session.observer();
         options.cancel = session.signals.token().clone();
-        let sink = sink(self.output, self.table.source_column.clone(), &session.progress)?;
+        let held = (self.keep.locked && self.output.output.is_none()).then(HeldBack::new).transpose()?;
+        let writer = held.as_ref().map(HeldBack::writer).transpose()?;
+        let sink = sink(self.output, self.table.source_column.clone(), writer, &session.progress)?;
         let total = inputs.len();
-        let summary = match pipeline::run(inputs.clone(), &client, options, sink).await {
+        let mut summary = match pipeline::run(inputs.clone(), &client, options, sink).await {
             Ok(summary) => summary,
             Err(error) => {
                 session.progress.finish();
                 return Err(self.name_output(error));
             }
         };
+        summary.warnings.extend(lowered);
         let ending = Ending::from(&summary);
+        if let Some(held) = held.filter(|_| summary.written.is_some()) {
+            session.progress.finish();
+            held.release()?;
+        }
         session.conclude(&ending, total);
         session.say_table(&summary, self.input, self.output.output.as_deref(), partials.as_deref());
+        session.say_cache(cache.as_ref());
+        lock::write(self.keep, lock.as_deref(), &ending, session)?;
         let code = exit::of_ending(&ending, session.signals.stop());
         if let Some(path) = &self.output.end.failed_to {
             report::write_failed(path, &ending, inputs)?;

@@ -18,6 +18,9 @@ pub(super) struct Head {
     pub(super) last_modified: Option<String>,
     /// The name that the server gives the file, as it is written.
     pub(super) disposition: Option<String>,
+    /// The server wants it to be stored nowhere, or gives no two requests the same.
+    #[serde(default)]
+    pub(super) no_store: bool,
 }
 
 impl Head {
@@ -45,6 +48,7 @@ impl Head {
             etag: text(headers, &header::ETAG),
             last_modified: text(headers, &header::LAST_MODIFIED),
             disposition: text(headers, &header::CONTENT_DISPOSITION),
+            no_store: says(headers, &header::CACHE_CONTROL, "no-store") || says(headers, &header::VARY, "*"),
         })
     }
 
@@ -108,6 +112,12 @@ pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// Whether one of a header's words is this one.
+fn says(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let words = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    words.map(<[u8]>::trim_ascii).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {

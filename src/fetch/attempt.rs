@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::Response;
 use reqwest::header::{self, HeaderValue};
+use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
 use super::answer::Head;
+use super::cache::Known;
 use super::client::Inner;
 use super::digest::Digests;
 use super::help::Intake;
@@ -30,6 +31,8 @@ struct Answer {
     here: Url,
     /// Whether the rest was asked for, and not the whole.
     is_to_range: bool,
+    /// Whether it was asked for only if it has changed.
+    is_conditional: bool,
     /// How long it took to come.
     took: Duration,
 }
@@ -43,41 +46,44 @@ struct Arriving {
 }
 
 impl Inner {
-    /// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves.
-    pub(super) async fn get(
+    /// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves. `None`: the server
+    /// says that what is `known` is still so.
+    pub(super) async fn load(
         &self,
         url: &Url,
         expect: Expect,
         watch: &dyn Transfer,
         kept: &mut Option<Partial>,
         place: Option<&Place>,
-    ) -> Result<Body> {
+        known: Option<&Known>,
+    ) -> Result<Option<Body>> {
         if let Some(partial) = kept {
             partial.told = false;
         }
-        let fetched = self.get_once(url, expect, watch, kept, place).await;
+        let fetched = self.load_once(url, expect, watch, kept, place, known).await;
         // Nothing has happened to the transfer itself: it goes on by itself where the helper should have. Once: this is
         // no second loop of retries.
         let help_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.help_failed));
         if fetched.is_err() && help_failed {
-            return self.get_once(url, expect, watch, kept, place).await;
+            return self.load_once(url, expect, watch, kept, place, known).await;
         }
         fetched
     }
 
-    async fn get_once(
+    async fn load_once(
         &self,
         url: &Url,
         expect: Expect,
         watch: &dyn Transfer,
         kept: &mut Option<Partial>,
         place: Option<&Place>,
-    ) -> Result<Body> {
+        known: Option<&Known>,
+    ) -> Result<Option<Body>> {
         if let (None, Some(place)) = (&kept, place) {
             *kept = self.restore(place, url, expect).await?;
         }
         kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
-        let mut answer = self.answer(url, kept.as_ref(), watch).await?;
+        let mut answer = self.answer(url, kept.as_ref(), known, watch).await?;
         if answer.is_to_range
             && let Some(partial) = kept.as_ref()
         {
@@ -86,14 +92,14 @@ impl Inner {
                     if let Some(mut partial) = kept.take() {
                         (partial.here, partial.total) = (answer.here, Some(total));
                         let arriving = Arriving { response: answer.response, took: answer.took, part: Some(part) };
-                        return self.arrive(arriving, partial, watch, kept).await;
+                        return self.arrive(arriving, partial, watch, kept).await.map(Some);
                     }
                 }
                 Ok(Next::Done) => {
                     if let Some(mut partial) = kept.take() {
                         partial.total = Some(partial.received());
                         announce(&mut partial, watch)?;
-                        return whole(partial).await;
+                        return whole(partial).await.map(Some);
                     }
                 }
                 Ok(Next::Whole) => {}
@@ -101,11 +107,14 @@ impl Inner {
                 Err(_) => {
                     *kept = None;
                     drop(answer.response);
-                    answer = self.answer(url, None, watch).await?;
+                    answer = self.answer(url, None, known, watch).await?;
                 }
             }
         }
-        let Answer { response, here, took, .. } = answer;
+        let Answer { response, here, took, is_conditional, .. } = answer;
+        if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
         let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
         let mut partial = Partial {
             asked: url.clone(),
@@ -124,7 +133,7 @@ impl Inner {
             let sidecar = restore::sidecar(&partial, response.headers());
             partial.spool = Spool::named(&self.room, Named::new(place, sidecar));
         }
-        self.arrive(Arriving { response, took, part: None }, partial, watch, kept).await
+        self.arrive(Arriving { response, took, part: None }, partial, watch, kept).await.map(Some)
     }
 
     /// What an earlier run has left in a place. Hashing it takes time, and blocks.
@@ -134,7 +143,13 @@ impl Inner {
     }
 
     /// The first answer that is not a redirect, to a request for the whole or for what is missing.
-    async fn answer(&self, start: &Url, kept: Option<&Partial>, watch: &dyn Transfer) -> Result<Answer> {
+    async fn answer(
+        &self,
+        start: &Url,
+        kept: Option<&Partial>,
+        known: Option<&Known>,
+        watch: &dyn Transfer,
+    ) -> Result<Answer> {
         let mut here = start.clone();
         for _ in 0..=self.options.max_redirects {
             if here.scheme() == "https" && !self.believes {
@@ -142,6 +157,7 @@ impl Inner {
             }
             let (address, mut headers) = hop::dress(start, &here, &self.headers, &self.options.netrc);
             let is_to_range = kept.is_some_and(|partial| partial.ask(&here, &mut headers));
+            let is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, &mut headers));
             let request = self.http_for(start, &here)?.get(address).headers(headers);
             let begin = Instant::now();
             let response = connect::watched(request.send(), watch).await.map_err(|error| {
@@ -151,7 +167,7 @@ impl Inner {
             })?;
             if !hop::is_redirect(response.status().as_u16()) {
                 here.set_fragment(None);
-                return Ok(Answer { response, here, is_to_range, took: begin.elapsed() });
+                return Ok(Answer { response, here, is_to_range, is_conditional, took: begin.elapsed() });
             }
             let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
             here = hop::next(&here, target)?;

@@ -181,6 +181,13 @@ impl<S> fmt::Debug for Help<S> {
 }
 
 impl Client {
+    /// The bytes of this input have turned out to be bad: if they came to the [cache](Options::cache), they leave it.
+    pub fn forget(&self, location: &Location) {
+        if let Location::Url(url) = location {
+            self.0.forget(url);
+        }
+    }
+
     /// Looks for the transfer of this client that has the longest way to go, and cuts off its second half for a further
     /// connection to bring.
     ///

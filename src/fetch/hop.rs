@@ -62,6 +62,12 @@ fn login(start: &Url, headers: &HeaderMap, logins: &Netrc) -> Option<HeaderValue
     (!is_given).then(|| logins.authorization(start)).flatten()
 }
 
+/// Whether a request for `start` says who asks: what it brings may be for nobody else. Any header that is not known to
+/// tell nothing counts.
+pub(super) fn is_personal(start: &Url, headers: &HeaderMap, logins: &Netrc) -> bool {
+    has_credentials(start) || headers.keys().any(|name| !tells_nothing(name)) || login(start, headers, logins).is_some()
+}
+
 fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }

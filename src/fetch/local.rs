@@ -50,7 +50,11 @@ pub(super) async fn copy(
     room: &Arc<Room>,
     place: &Place,
 ) -> Result<Body> {
-    let body = open(path, expect, watch, room).await?;
+    into_place(open(path, expect, watch, room).await?, place).await
+}
+
+/// Copies a body to a place.
+pub(super) async fn into_place(body: Body, place: &Place) -> Result<Body> {
     let (location, length, head) = (body.location.clone(), body.length, body.head.clone());
     let (place, mut reader) = (place.clone(), body.into_reader());
     let copied = blocking(move || {

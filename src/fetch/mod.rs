@@ -26,6 +26,7 @@
 //! | `place` | a file that outlives the run, and its sidecar |
 //! | `restore` | a body on its way to such a file, and what an earlier run left there |
 //! | `disposition` | the name that a server gives a file. Pure |
+//! | `cache` | what earlier runs have fetched |
 //! | `rate` | one rate for all connections |
 //! | `retry_on` | which failures are worth another try. Pure |
 //! | `body` | the verified bytes, read and sought |
@@ -35,6 +36,7 @@
 mod answer;
 mod attempt;
 mod body;
+mod cache;
 mod client;
 mod connect;
 mod digest;
@@ -61,6 +63,7 @@ mod tls;
 
 pub use answer::parse_retry_after;
 pub use body::{Body, BodyReader};
+pub use cache::{Cache, CacheMode, Cached};
 pub use client::Client;
 pub use client::Help;
 pub use disposition::file_name;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Netrc;
+use super::{Cache, Netrc};
 
 /// How a [`Client`](super::Client) behaves. The defaults are what the command line uses.
 ///
@@ -47,6 +47,8 @@ pub struct Options {
     pub cert: Option<PathBuf>,
     /// A PEM file with the key of that certificate.
     pub key: Option<PathBuf>,
+    /// What earlier runs have fetched. Without one: everything is fetched.
+    pub cache: Option<Cache>,
     /// How many redirects in a row are followed. 10.
     pub max_redirects: usize,
     /// How much of one body is held in memory before it goes to a file. 1 MiB.
@@ -72,6 +74,7 @@ impl Default for Options {
             ca_cert: None,
             cert: None,
             key: None,
+            cache: None,
             max_redirects: 10,
             memory_per_body: 1024 * 1024,
             memory: 16 * 1024 * 1024,
@@ -96,6 +99,7 @@ impl fmt::Debug for Options {
             .field("ca_cert", &self.ca_cert)
             .field("cert", &self.cert)
             .field("key", &self.key)
+            .field("cache", &self.cache)
             .field("max_redirects", &self.max_redirects)
             .field("memory_per_body", &self.memory_per_body)
             .field("memory", &self.memory)

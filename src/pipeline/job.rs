@@ -1,6 +1,7 @@
 //! One input, one attempt: fetched, verified, decoded, filtered.
 
 use super::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
+use super::lock::{Lock, Locked};
 use super::verify;
 use crate::fetch::{Body, Client, Expect, Place};
 use crate::pool::Context;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     /// Where bodies arrive that are to outlive the run.
     pub(super) folder: Option<PathBuf>,
     pub(super) checksums: Option<Arc<Checksums>>,
+    pub(super) lock: Option<Arc<Lock>>,
     /// Bytes in that folder of inputs that are read.
     pub(super) kept: AtomicU64,
     /// Nothing more can be written there.
@@ -46,30 +48,46 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
     let (remote, length) = (input.location.is_remote(), body.len());
     let watch = Decoding(context.clone());
     let sharing = Arc::clone(&shared);
+    let (job, location) = (context.job(), input.location.clone());
     let rows = context
         .blocking(move || {
             let _decoder = decoder;
             let shared = sharing;
-            let member = input.member.or_else(|| shared.query.member.clone());
+            let member = input.member.clone().or_else(|| shared.query.member.clone());
             let query = Query { member, ..shared.query.clone() };
             let known = body.sha256().map(str::to_owned);
+            let mut locked = shared.lock.as_ref().map(|_| Locked::of(&input, &body, String::new()));
             let mut reader = body.into_reader();
-            if let Some(promised) = promised {
+            if promised.is_some() || locked.is_some() {
                 let found = known.map_or_else(|| verify::digest(&mut reader), Ok);
-                let verified = found.and_then(|found| verify::compare(&found, &promised)).and_then(|()| {
+                let verified = found.and_then(|found| {
+                    promised.map_or(Ok(()), |promised| verify::compare(&found, &promised))?;
+                    if let (Some(lock), Some(locked)) = (&shared.lock, &mut locked) {
+                        locked.sha256 = found;
+                        lock.compare(locked)?;
+                    }
                     reader.seek(SeekFrom::Start(0)).map_err(|error| Error::io("cannot read the input", error))
                 });
                 verified.map_err(|error| error.input(&place_name))?;
             }
-            table::read(reader, &place_name, &query, &watch)
+            let rows = table::read(reader, &place_name, &query, &watch)?;
+            if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
+                lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place_name))?;
+            }
+            Ok(rows)
         })
         .await
-        .map_err(|error| {
-            let again = remote && may_arrive_whole_next_time(error.kind());
+        .map_err(|error: Error| {
+            let is_damage = may_arrive_whole_next_time(error.kind());
+            if is_damage || error.kind() == Kind::Drift {
+                shared.client.forget(&location);
+            }
+            // A lock knows for itself what may be damage.
+            let again = remote && (is_damage || error.is_transient() && error.kind() == Kind::Drift);
             error.transient(again)
         });
     if let Some(place) = place {
-        let is_bad = |error: &Error| may_arrive_whole_next_time(error.kind());
+        let is_bad = |error: &Error| may_arrive_whole_next_time(error.kind()) || error.kind() == Kind::Drift;
         shared.settle(&place, length, !rows.as_ref().is_err_and(is_bad));
     }
     rows

@@ -21,7 +21,8 @@ use tokio::sync::Semaphore;
 ///
 /// If the run is cancelled, or stops after too many failures, the rows that are complete are kept: written to
 /// standard output as they are, but beside a file's final name, with `.partial` added to it. If no input succeeds,
-/// nothing is published.
+/// nothing is published. Neither is it if the run is held to a [`Lock`](super::Lock), unless every input is what it was;
+/// rows that were written to what is no file cannot be taken back.
 ///
 /// # Errors
 ///
@@ -71,12 +72,14 @@ where
         partials,
         folder: options.partials.clone(),
         checksums: options.checksums.clone(),
+        lock: options.lock.clone(),
         kept: AtomicU64::new(0),
         full: AtomicBool::new(false),
     });
     let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
     let mut steering = Steering::new(client, &run, &options, hosts, Some(decoders));
-    let mut merge = Merge::new(sink, options.partials);
+    let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
+    let mut merge = Merge::new(sink, options.partials, closed);
     while let Some(done) = steering.next(&mut run).await {
         let Some(input) = outstanding.take(done.job) else {
             continue;
@@ -98,11 +101,13 @@ struct Merge {
     sink: Option<Sink>,
     /// What is removed once the table is published.
     partials: Option<PathBuf>,
+    /// All inputs or none: the run is held to what they were.
+    closed: bool,
     summary: Summary,
 }
 
 impl Merge {
-    fn new(sink: Sink, partials: Option<PathBuf>) -> Self {
+    fn new(sink: Sink, partials: Option<PathBuf>, closed: bool) -> Self {
         let summary = Summary {
             report: RunReport::default(),
             succeeded: 0,
@@ -115,7 +120,7 @@ impl Merge {
             warnings: Vec::new(),
             written: None,
         };
-        Self { sink: Some(sink), partials, summary }
+        Self { sink: Some(sink), partials, closed, summary }
     }
 
     /// Takes one input's result, in its turn.
@@ -176,6 +181,7 @@ impl Merge {
         let complete = !self.summary.report.stopped;
         if let Some(sink) = self.sink.take()
             && self.summary.succeeded > 0
+            && !(self.closed && !(complete && self.summary.is_complete()))
         {
             let written = blocking(move || if complete { sink.finish() } else { sink.finish_partial() }).await??;
             self.summary.written = Some(written);

@@ -19,6 +19,7 @@ mod helpers;
 mod hosts;
 mod job;
 mod jobs;
+mod lock;
 mod merge;
 mod options;
 mod steer;
@@ -26,6 +27,7 @@ mod summary;
 mod verify;
 
 pub use jobs::Progress;
+pub use lock::{Lock, Locked};
 pub use merge::run;
 pub use options::Options;
 pub use summary::{Failure, Summary};

@@ -1,5 +1,6 @@
 //! How a run goes about it.
 
+use super::lock::Lock;
 use crate::fetch::RetryOn;
 use crate::pool::{Backoff, NoObserver, Observer};
 use crate::source::Checksums;
@@ -45,6 +46,9 @@ pub struct Options {
     pub decoders: usize,
     /// The SHA-256 that inputs must have; one that is not in the list is refused. Default: no list.
     pub checksums: Option<Arc<Checksums>>,
+    /// What the inputs are is written down here; or they are held to what it says, and nothing is published unless all of
+    /// them are. Default: none.
+    pub lock: Option<Arc<Lock>>,
     /// A folder in which inputs arrive, and are found by the next run if this one does not come to its end. It is made
     /// when it is first needed, and removed with what is in it once the table is published, unless an input is missing
     /// there that may come another time. Default: none, and
@@ -72,6 +76,7 @@ impl Default for Options {
             stop_after: None,
             decoders: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             checksums: None,
+            lock: None,
             partials: None,
             query: Query::default(),
             observer: Arc::new(NoObserver),

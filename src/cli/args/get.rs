@@ -1,6 +1,6 @@
 //! The options of `raudal get`.
 
-use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs};
+use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
@@ -28,6 +28,8 @@ pub(crate) struct GetCommand {
     pub(crate) bounds: BoundArgs,
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
     #[command(flatten)]
     pub(crate) end: EndArgs,
     #[command(flatten)]

@@ -4,6 +4,7 @@ use super::claims::{Claims, known};
 use super::{Existing, Members, Options, Saved, name};
 use crate::fetch::{self, Answered, Client, Expect, Partial, Place, Transfer, already_there};
 use crate::pipeline::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
+use crate::pipeline::lock::Locked;
 use crate::pipeline::verify;
 use crate::pool::Context;
 use crate::source::Input;
@@ -30,8 +31,9 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
     };
     let job = Job { shared: &shared, context: &context, input: &input, place: &place, chosen: Mutex::default() };
     let saved = job.run(&mut partial).await;
-    // A full disk is no fault of the bytes that it has.
-    let goes_on = |error: &Error| !job.is_refused() && (error.is_transient() || error.kind() == Kind::Io);
+    // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
+    let is_no_fault = |error: &Error| error.is_transient() || matches!(error.kind(), Kind::Io | Kind::NotCached);
+    let goes_on = |error: &Error| !job.is_refused() && is_no_fault(error);
     if saved.as_ref().is_err_and(goes_on) {
         shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
     } else {
@@ -144,6 +146,7 @@ impl Job<'_> {
         let Target { path, digest, folder } = target;
         let (asked, extract) = (folder.clone(), self.extraction());
         self.context.stage("verify");
+        let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
         let looked = path.clone();
         let (bytes, sha256) = self
             .context
@@ -151,12 +154,17 @@ impl Job<'_> {
                 let open = || File::open(&looked).map_err(|error| cannot_read(&looked, error));
                 let bytes = fs::metadata(&looked).map_err(|error| cannot_read(&looked, error))?.len();
                 let mut sha256 = None;
-                if let Some(promised) = &digest {
-                    let found = verify::digest(open()?)?;
-                    verify::compare(&found, promised).map_err(|error| {
+                if lock.is_some() || digest.is_some() {
+                    sha256 = Some(verify::digest(open()?)?);
+                }
+                if let (Some(promised), Some(found)) = (&digest, &sha256) {
+                    verify::compare(found, promised).map_err(|error| {
                         error.hint(format!("--overwrite fetches it anew: {}", looked.display())).transient(false)
                     })?;
-                    sha256 = Some(found);
+                }
+                if let (Some(lock), Some(found)) = (lock, &sha256) {
+                    lock.hold(job, Locked::of_file(&input, bytes, found.clone()))
+                        .map_err(|error| error.transient(false))?;
                 }
                 if let Some((folder, true)) = &folder {
                     extract.run(BufReader::new(open()?), folder)?;
@@ -184,8 +192,22 @@ impl Job<'_> {
             && let Err(error) = verify::compare(found, promised)
         {
             self.place.clear();
+            self.shared.client.forget(&self.input.location);
             return Err(error.transient(self.input.location.is_remote()));
         }
+        let locked = match (&self.shared.options.run.lock, &sha256) {
+            (Some(lock), Some(found)) => {
+                let locked = Locked::of(self.input, &body, found.clone());
+                if let Err(error) = lock.compare(&locked) {
+                    self.place.clear();
+                    self.shared.client.forget(&self.input.location);
+                    let again = error.is_transient() && self.input.location.is_remote();
+                    return Err(error.transient(again));
+                }
+                Some((Arc::clone(lock), locked))
+            }
+            _ => None,
+        };
         let saved = Saved {
             url: self.input.location.to_string(),
             final_url: Some(body.location().to_string()),
@@ -198,6 +220,7 @@ impl Job<'_> {
         let (extract, place) = (self.extraction(), self.place.clone());
         let replace = self.shared.options.existing == Existing::Replace;
         let remote = self.input.location.is_remote();
+        let (client, location, job) = (self.shared.client.clone(), self.input.location.clone(), self.context.job());
         self.context.stage(if folder.is_some() { "extract" } else { "publish" });
         // Not to be stopped half-way: whoever cancels waits for its end.
         self.context
@@ -208,12 +231,16 @@ impl Job<'_> {
                         let again = remote && may_arrive_whole_next_time(error.kind());
                         if again {
                             place.clear();
+                            client.forget(&location);
                         }
                         error.transient(again)
                     })?;
                 }
                 // The archive first: a run that is killed in between extracts it again.
                 place.publish(&path, replace)?;
+                if let Some((lock, locked)) = locked {
+                    lock.hold(job, locked)?;
+                }
                 members.map_or(Ok(()), |folder| extract.publish(&folder))
             })
             .await?;

@@ -1,0 +1,69 @@
+//! `--lock` and `--locked`: the file, and a table that is held back until all of it is known to be right.
+
+use super::args::KeepArgs;
+use super::ending::Ending;
+use super::inputs::Inputs;
+use super::session::{Session, check_folder};
+use raudal::compare::export;
+use raudal::pipeline::Lock;
+use raudal::source::Input;
+use raudal::{Error, Result};
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::sync::Arc;
+
+/// The lock of a run, if it has one. With `--locked`, the inputs are those that it knows.
+pub(crate) fn of_run(args: &KeepArgs, inputs: &Inputs) -> Result<Option<Arc<Lock>>> {
+    let Some(path) = &args.lock else { return Ok(None) };
+    if !args.locked {
+        check_folder(Some(path))?;
+        return Ok(Some(Arc::default()));
+    }
+    let named = |error: Error| error.input(path.display().to_string());
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        named(Error::io("cannot read the lock file", error).hint("it is written by --lock without --locked"))
+    })?;
+    let lock = Lock::parse(&text).map_err(named)?;
+    lock.check(&inputs.clone().collect::<Vec<Input>>())?;
+    Ok(Some(Arc::new(lock)))
+}
+
+/// Writes the file, once every input is done: half a lock would refuse the other half.
+pub(crate) fn write(args: &KeepArgs, lock: Option<&Lock>, ending: &Ending<'_>, session: &Session) -> Result<()> {
+    let (Some(path), Some(lock)) = (&args.lock, lock.filter(|lock| !lock.is_closed())) else { return Ok(()) };
+    if ending.report.stopped || !ending.failures.is_empty() || !ending.unfinished.is_empty() {
+        session
+            .progress
+            .error(&format!("warning: the lock file is not written, as not every input is done: {}", path.display()));
+        return Ok(());
+    }
+    export(path, &lock.text())
+}
+
+/// What would go to standard output, held back. It has no name, and is gone with the program.
+pub(crate) struct HeldBack(File);
+
+impl HeldBack {
+    pub(crate) fn new() -> Result<Self> {
+        tempfile::tempfile().map(Self).map_err(failed)
+    }
+
+    /// A writer to it.
+    pub(crate) fn writer(&self) -> Result<Box<dyn Write + Send>> {
+        Ok(Box::new(io::BufWriter::new(self.0.try_clone().map_err(failed)?)))
+    }
+
+    /// All of it is right: it goes to standard output.
+    pub(crate) fn release(mut self) -> Result<()> {
+        self.0.rewind().map_err(failed)?;
+        let mut stdout = io::stdout().lock();
+        io::copy(&mut self.0, &mut stdout)
+            .and_then(|_| stdout.flush())
+            .map_err(|error| Error::io("cannot write to standard output", error))
+    }
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io("cannot hold the table back in the temporary folder", error)
+        .hint("make room there, let TMPDIR name a folder that has it, or write to a file with --output")
+}

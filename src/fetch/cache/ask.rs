@@ -1,0 +1,186 @@
+//! A URL with a cache before it: what is there is used if it may be, and what comes is kept.
+
+use std::fs::File;
+use std::io::Seek;
+use std::sync::atomic::Ordering;
+
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use url::Url;
+
+use super::store::key;
+use super::{Cache, CacheMode, Entry};
+use crate::error::redact;
+use crate::fetch::client::Inner;
+use crate::fetch::spool::{Stored, blocking};
+use crate::fetch::{Answered, Body, Expect, Partial, Place, Transfer, hop, local};
+use crate::source::Location;
+use crate::{Error, Kind, Result};
+
+/// What is known of a URL, and is asked about.
+#[derive(Clone, Debug)]
+pub(in crate::fetch) struct Known {
+    key: String,
+    entry: Entry,
+}
+
+impl Known {
+    /// The headers that ask this address for the body only if it has changed. Validators are of one resource: nobody else
+    /// is asked about them.
+    pub(in crate::fetch) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
+        let Entry { head, final_url, .. } = &self.entry;
+        let mut here = here.clone();
+        here.set_fragment(None);
+        if redact(here.as_str()) != *final_url {
+            return false;
+        }
+        let value = |text: &Option<String>| HeaderValue::from_str(text.as_deref()?).ok();
+        let (tag, date) = (value(&head.etag), value(&head.last_modified));
+        let asks = tag.is_some() || date.is_some();
+        headers.extend(tag.map(|tag| (header::IF_NONE_MATCH, tag)));
+        headers.extend(date.map(|date| (header::IF_MODIFIED_SINCE, date)));
+        asks
+    }
+}
+
+impl Inner {
+    /// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
+    /// one leaves.
+    pub(in crate::fetch) async fn get(
+        &self,
+        url: &Url,
+        expect: Expect,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+        place: Option<&Place>,
+    ) -> Result<Body> {
+        let Some(cache) = &self.options.cache else {
+            return self.whole(url, expect, watch, kept, place).await;
+        };
+        let key = self.key(url);
+        match (&key, cache.0.mode) {
+            (None, CacheMode::Offline) => {
+                return Err(missing("not in the cache: what is fetched with credentials is never kept there"));
+            }
+            (None, _) => return self.whole(url, expect, watch, kept, place).await,
+            (Some(key), CacheMode::Offline) => return self.stored(cache, key, expect, watch, place).await,
+            _ => {}
+        }
+        let key = key.unwrap_or_default();
+        if cache.0.mode == CacheMode::Revalidate && kept.is_none() {
+            let (looked, own) = (cache.clone(), key.clone());
+            let found = blocking(move || looked.entry(&own)).await?;
+            if let Some(entry) = found {
+                let known = Known { key: key.clone(), entry };
+                match self.load(url, expect, watch, kept, place, Some(&known)).await? {
+                    Some(body) => return keep(cache, key, url, body).await,
+                    None => {
+                        if let Some((file, Ok(()))) = known.open(cache, expect).await? {
+                            return serve(cache, known.entry, file, watch, place).await;
+                        }
+                        // Damaged, or not what is wanted: fetched as if it were not there.
+                    }
+                }
+            }
+        }
+        let body = self.whole(url, expect, watch, kept, place).await?;
+        keep(cache, key, url, body).await
+    }
+
+    /// Fetches all of it, whatever is known.
+    async fn whole(
+        &self,
+        url: &Url,
+        expect: Expect,
+        watch: &dyn Transfer,
+        kept: &mut Option<Partial>,
+        place: Option<&Place>,
+    ) -> Result<Body> {
+        let body = self.load(url, expect, watch, kept, place, None).await?;
+        body.ok_or_else(|| Error::new(Kind::Status(304), "the server answered: 304 Not Modified"))
+    }
+
+    /// What is there, and nothing else.
+    async fn stored(
+        &self,
+        cache: &Cache,
+        key: &str,
+        expect: Expect,
+        watch: &dyn Transfer,
+        place: Option<&Place>,
+    ) -> Result<Body> {
+        let (looked, own) = (cache.clone(), key.to_owned());
+        let Some(entry) = blocking(move || looked.entry(&own)).await? else {
+            return Err(missing("not in the cache"));
+        };
+        let known = Known { key: key.to_owned(), entry };
+        match known.open(cache, expect).await? {
+            Some((file, Ok(()))) => serve(cache, known.entry, file, watch, place).await,
+            Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
+            None => Err(missing("what the cache has of it is damaged")),
+        }
+    }
+
+    /// What a URL is called in the cache; `None` for what must not be there.
+    fn key(&self, url: &Url) -> Option<String> {
+        let is_personal = self.options.cert.is_some() || hop::is_personal(url, &self.headers, &self.options.netrc);
+        (!is_personal).then(|| key(url, &self.headers))
+    }
+
+    /// What came from this URL has turned out to be bad: it is not taken from the cache again.
+    pub(in crate::fetch) fn forget(&self, url: &Url) {
+        if let (Some(cache), Some(key)) = (&self.options.cache, self.key(url))
+            && cache.0.mode != CacheMode::Offline
+        {
+            cache.remove(&key);
+        }
+    }
+}
+
+impl Known {
+    /// The bytes, and whether they are what is wanted; `None` if they are not what they were.
+    async fn open(&self, cache: &Cache, expect: Expect) -> Result<Option<(File, Result<(), String>)>> {
+        let (cache, known) = (cache.clone(), self.clone());
+        let opened = blocking(move || cache.open(&known.key, &known.entry)).await?;
+        Ok(opened.map(|(file, table)| (file, if expect == Expect::Table { table } else { Ok(()) })))
+    }
+}
+
+/// A body from the cache.
+async fn serve(cache: &Cache, entry: Entry, file: File, watch: &dyn Transfer, place: Option<&Place>) -> Result<Body> {
+    let here = Url::parse(&entry.final_url).map_err(|_| missing("what the cache has of it is damaged"))?;
+    let (length, disposition) = (Some(entry.size), entry.head.disposition.as_deref());
+    watch.answered(&Answered { from: &here, disposition, length })?;
+    watch.expected(entry.size);
+    let body = Body { location: Location::Url(here), length: entry.size, head: entry.head, stored: Stored::File(file) };
+    let body = match place {
+        Some(place) => local::into_place(body, place).await?,
+        None => body,
+    };
+    watch.advanced(body.length);
+    cache.0.hits.fetch_add(1, Ordering::Relaxed);
+    Ok(body)
+}
+
+/// Keeps what has come, if it may be kept. That it cannot be is no fault of the body.
+async fn keep(cache: &Cache, key: String, url: &Url, body: Body) -> Result<Body> {
+    let (cache, url) = (cache.clone(), url.clone());
+    blocking(move || {
+        if body.head.no_store {
+            cache.remove(&key);
+            return Ok(body);
+        }
+        if let Err(error) = cache.store(&key, &url, &body.location.to_string(), &body) {
+            cache.note_problem(&error);
+        }
+        if let Stored::File(file) | Stored::Named(file, _) = &body.stored {
+            let mut file: &File = file;
+            file.rewind().map_err(|error| Error::io("cannot read the body again", error))?;
+        }
+        Ok(body)
+    })
+    .await?
+}
+
+fn missing(what: &str) -> Error {
+    Error::new(Kind::NotCached, what).hint("without --offline it is fetched")
+}

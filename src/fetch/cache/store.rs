@@ -1,0 +1,141 @@
+//! Entries on their way to the disk and back.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use reqwest::header::{self, HeaderMap};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::{Cache, Entry, FORM};
+use crate::aside::{Aside, hex};
+use crate::error::redact;
+use crate::fetch::Body;
+use crate::fetch::page::{LOOK, Look};
+use crate::fetch::spool::{BLOCK, Stored};
+
+/// An entry that says more is not ours: headers have this much room, several times over.
+const LARGEST_ENTRY: u64 = 1 << 20;
+
+/// What an entry is called: by its URL, and the headers that may choose among several things of one URL.
+pub(super) fn key(url: &Url, headers: &HeaderMap) -> String {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    let mut hasher = Sha256::new();
+    hasher.update(redact(url.as_str()));
+    for name in [header::ACCEPT, header::ACCEPT_LANGUAGE] {
+        for value in headers.get_all(&name) {
+            hasher.update(b"\n");
+            hasher.update(name.as_str());
+            hasher.update(value);
+        }
+    }
+    hex(&hasher.finalize())
+}
+
+impl Cache {
+    fn meta(&self, key: &str) -> PathBuf {
+        self.0.folder.join(format!("{key}.json"))
+    }
+
+    fn body(&self, key: &str, sha256: &str) -> PathBuf {
+        self.0.folder.join(format!("{key}.{sha256}.body"))
+    }
+
+    /// What is said of an entry, if there is one.
+    pub(super) fn entry(&self, key: &str) -> Option<Entry> {
+        let mut text = String::new();
+        File::open(self.meta(key)).ok()?.take(LARGEST_ENTRY).read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok().filter(Entry::is_sound)
+    }
+
+    /// The bytes of an entry, at their beginning, if they are those that it names; and what makes them no table.
+    pub(super) fn open(&self, key: &str, entry: &Entry) -> Option<(File, Result<(), String>)> {
+        let mut file = File::open(self.body(key, &entry.sha256)).ok()?;
+        let mut look = Look::new(entry.head.is_page());
+        let (mut hasher, mut buffer, mut first, mut size) = (Sha256::new(), vec![0; BLOCK], Vec::new(), 0);
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => {
+                    hasher.update(&buffer[..read]);
+                    first.extend_from_slice(&buffer[..read.min(LOOK.saturating_sub(first.len()))]);
+                    size += read as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+        file.rewind().ok()?;
+        let is_it = size == entry.size && hex(&hasher.finalize()) == entry.sha256;
+        is_it.then(|| (file, look.more(&first).and_then(|()| look.end())))
+    }
+
+    /// Keeps a body. Where another run keeps one of the same URL at this moment, that one is kept.
+    pub(super) fn store(&self, key: &str, url: &Url, final_url: &str, body: &Body) -> io::Result<()> {
+        self.make()?;
+        let mut meta = match Aside::of(&self.meta(key)) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            opened => opened?,
+        };
+        let before = self.entry(key);
+        let mut bytes = Aside::of(&self.0.folder.join(format!("{key}.body")))?;
+        let mut hasher = Sha256::new();
+        let mut write = |piece: &[u8]| {
+            hasher.update(piece);
+            bytes.write_all(piece)
+        };
+        match &body.stored {
+            Stored::Memory(held) => write(held.as_ref())?,
+            Stored::File(file) | Stored::Named(file, _) => {
+                let (mut file, mut buffer) = (file, vec![0; BLOCK]);
+                file.rewind()?;
+                loop {
+                    match file.read(&mut buffer) {
+                        Ok(0) => break,
+                        Ok(read) => write(&buffer[..read])?,
+                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        let sha256 = hex(&hasher.finalize());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let entry = Entry {
+            form: FORM,
+            url: redact(url.as_str()),
+            final_url: redact(final_url),
+            head: body.head.clone(),
+            size: body.length,
+            sha256,
+            stored: now.as_secs(),
+        };
+        bytes.publish(&self.body(key, &entry.sha256), true)?;
+        meta.write_all(&serde_json::to_vec(&entry).map_err(io::Error::other)?)?;
+        meta.publish(&self.meta(key), true)?;
+        if let Some(before) = before.filter(|before| before.sha256 != entry.sha256) {
+            let _ = fs::remove_file(self.body(key, &before.sha256));
+        }
+        Ok(())
+    }
+
+    /// What is there turned out to be bad, or is to be stored no more.
+    pub(super) fn remove(&self, key: &str) {
+        let Some(entry) = self.entry(key) else { return };
+        // First what names it: nobody is led to what is gone.
+        let _ = fs::remove_file(self.meta(key));
+        let _ = fs::remove_file(self.body(key, &entry.sha256));
+    }
+}
+
+impl Entry {
+    fn is_sound(&self) -> bool {
+        self.form == FORM
+            && self.size > 0
+            && self.sha256.len() == 64
+            && self.sha256.bytes().all(|b| b.is_ascii_hexdigit())
+    }
+}
