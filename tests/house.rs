@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// Which rooms may name a crate, outside of their tests.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     ("reqwest", &["fetch"]),
     ("rustls", &["fetch"]),
     // The origin writes the archives that everything else reads: one file of it packs them.
@@ -30,6 +30,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("tokio_postgres", &["workload"]),
     ("deadpool_postgres", &["workload"]),
     ("clap", &["cli", "main.rs"]),
+    ("rustix", &["cli"]),
 ];
 
 fn source() -> PathBuf {
@@ -137,4 +138,96 @@ fn each_heavy_dependency_is_named_in_one_room() {
 fn the_program_begins_with_the_story_and_nothing_else() {
     let main = fs::read_to_string(source().join("main.rs")).expect("main.rs");
     assert!(main.lines().count() <= 60);
+}
+
+/// Licences that what is shipped may have; and those that only tests may have.
+const LICENCES: [&str; 9] = [
+    "MIT",
+    "Apache-2.0",
+    "ISC",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "Zlib",
+    "Unlicense",
+    "Unicode-3.0",
+    // Mozilla's list of certificate authorities, as data.
+    "CDLA-Permissive-2.0",
+];
+const LICENCES_OF_TESTS: [&str; 1] = ["MPL-2.0"];
+
+/// Whether one may choose, of what the expression offers, only what is allowed.
+fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
+    let all = |part: &str| part.split(" AND ").all(|one| allowed.contains(&one.trim_matches(['(', ')', ' '])));
+    match expression.strip_prefix('(').and_then(|rest| rest.split_once(") AND ")) {
+        Some((first, second)) => is_allowed(first, allowed) && is_allowed(second, allowed),
+        None => expression.replace('/', " OR ").split(" OR ").any(all),
+    }
+}
+
+#[test]
+fn licences_are_read_as_they_are_meant() {
+    for (expression, allowed) in [
+        ("MIT OR GPL-3.0", true),
+        ("MIT/Apache-2.0", true),
+        ("(MIT OR GPL-3.0) AND ISC", true),
+        ("(MIT OR ISC) AND GPL-3.0", false),
+        ("MIT AND GPL-3.0", false),
+        ("GPL-3.0", false),
+        ("", false),
+    ] {
+        assert_eq!(is_allowed(expression, &LICENCES), allowed, "{expression}");
+    }
+}
+
+#[test]
+fn what_is_built_on_has_a_licence_that_may_be_passed_on() {
+    let cargo = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo, which runs this");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let version = cargo(&["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host");
+    let metadata = cargo(&["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host]);
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).expect("JSON");
+    let nodes = metadata["resolve"]["nodes"].as_array().expect("nodes");
+    let mut shipped = vec![metadata["resolve"]["root"].as_str().expect("a root")];
+    let mut next = 0;
+    while let Some(id) = shipped.get(next) {
+        let node = nodes.iter().find(|node| node["id"] == *id).expect("a node");
+        for dependency in node["deps"].as_array().expect("dependencies") {
+            let is_used = dependency["dep_kinds"].as_array().expect("kinds").iter().any(|kind| kind["kind"] != "dev");
+            let id = dependency["pkg"].as_str().expect("a name");
+            if is_used && !shipped.contains(&id) {
+                shipped.push(id);
+            }
+        }
+        next += 1;
+    }
+    assert!(shipped.len() > 50, "the tree was found: {}", shipped.len());
+    let all: Vec<&str> = LICENCES.into_iter().chain(LICENCES_OF_TESTS).collect();
+    for package in metadata["packages"].as_array().expect("packages") {
+        let licence = package["license"].as_str().unwrap_or_default();
+        let is_shipped = shipped.iter().any(|id| package["id"] == *id);
+        let allowed = if is_shipped { &LICENCES[..] } else { &all };
+        assert!(is_allowed(licence, allowed), "{}: {licence}", package["name"]);
+    }
+}
+
+#[test]
+fn every_package_comes_from_the_registry_and_has_its_checksum() {
+    let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("a lock file");
+    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
+    assert!(packages.len() > 100);
+    for package in packages.into_iter().filter(|package| !package.contains("name = \"raudal\"")) {
+        assert!(package.contains("source = \"registry+https://github.com/rust-lang/crates.io-index\""), "{package}");
+        assert!(package.contains("checksum = "), "{package}");
+        for unwanted in ["openssl-sys", "native-tls", "aws-lc-sys"] {
+            assert!(!package.contains(&format!("name = \"{unwanted}\"")), "TLS is rustls on ring alone: {package}");
+        }
+    }
 }
