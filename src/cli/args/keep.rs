@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 const KEEP: &str = "Cache and lock";
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct KeepArgs {
     /// Keep what is fetched, and use it as long as the server says that it has not changed
