@@ -91,6 +91,8 @@ pub(crate) fn fetch_options(args: &HttpArgs) -> Result<fetch::Options> {
     options.user_agent.clone_from(&args.user_agent);
     options.contact.clone_from(&args.contact);
     options.proxy.clone_from(&args.proxy);
+    options.http2 = args.http2;
+    options.allow_http = args.allow_http;
     options.insecure = args.insecure;
     options.ca_cert.clone_from(&args.cacert);
     options.cert.clone_from(&args.cert);

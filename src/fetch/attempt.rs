@@ -170,7 +170,7 @@ impl Inner {
                 return Ok(Answer { response, here, is_to_range, is_conditional, took: begin.elapsed() });
             }
             let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
-            here = hop::next(&here, target)?;
+            here = hop::next(&here, target, self.options.allow_http)?;
         }
         Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", self.options.max_redirects))
             .hint("the server may send requests in a circle: open the URL in a browser"))

@@ -255,8 +255,9 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .http1_only()
+    let builder = reqwest::Client::builder();
+    let builder = if options.http2 { builder.http2_adaptive_window(true) } else { builder.http1_only() };
+    let builder = builder
         .redirect(redirect::Policy::none())
         .referer(false)
         .connect_timeout(options.connect_timeout)

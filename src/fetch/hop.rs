@@ -16,7 +16,7 @@ pub(super) const fn is_redirect(status: u16) -> bool {
 }
 
 /// The address that an answer from `here` sends us to.
-pub(super) fn next(here: &Url, location: Option<&[u8]>) -> Result<Url> {
+pub(super) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Result<Url> {
     let refused = |message: String| Error::new(Kind::Redirect, message);
     let location = location.ok_or_else(|| refused("a redirect that does not say where to".into()))?;
     let location = String::from_utf8_lossy(location);
@@ -25,9 +25,10 @@ pub(super) fn next(here: &Url, location: Option<&[u8]>) -> Result<Url> {
         .map_err(|error| refused(format!("a redirect to what is not a URL: {}", redact(&location))).because(error))?;
     match (here.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => {}
+        (_, "http") if allow_http => {}
         (_, "http") => {
             return Err(refused(format!("a redirect from https to http is not followed: {}", redact(next.as_str())))
-                .hint("give the http URL itself if you trust the network"));
+                .hint("give the http URL itself if you trust the network, or --allow-http"));
         }
         _ => return Err(refused(format!("a redirect out of the web is not followed: {}", redact(next.as_str())))),
     }
@@ -108,7 +109,7 @@ mod tests {
     }
 
     fn hop(here: &str, location: &str) -> Result<String> {
-        next(&url(here), Some(location.as_bytes())).map(String::from)
+        next(&url(here), Some(location.as_bytes()), false).map(String::from)
     }
 
     #[test]
@@ -116,6 +117,9 @@ mod tests {
         assert_eq!(hop("http://h/a/b", "c?d#e").expect("relative"), "http://h/a/c?d");
         assert_eq!(hop("http://h/a", "https://h/a").expect("secured"), "https://h/a");
         assert_eq!(hop("https://h/a", "//other/b").expect("a host"), "https://other/b");
+        let less = |location: &[u8]| next(&url("https://u:p@h/"), Some(location), true).map(String::from);
+        assert_eq!(less(b"http://h/").expect("as it was allowed"), "http://h/");
+        assert!(less(b"file:///etc/passwd").is_err());
         for (here, location, message) in [
             ("https://h/", "http://h/", "a redirect from https to http is not followed: http://h/"),
             ("http://h/", "file:///etc/passwd", "a redirect out of the web is not followed: file:///etc/passwd"),
@@ -125,7 +129,10 @@ mod tests {
             let error = hop(here, location).expect_err(location);
             assert_eq!((error.kind(), error.message()), (Kind::Redirect, message));
         }
-        assert_eq!(next(&url("http://h/"), None).expect_err("none").message(), "a redirect that does not say where to");
+        assert_eq!(
+            next(&url("http://h/"), None, false).expect_err("none").message(),
+            "a redirect that does not say where to"
+        );
     }
 
     #[test]

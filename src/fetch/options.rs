@@ -38,6 +38,12 @@ pub struct Options {
     /// The proxy for everything but what `NO_PROXY` names; an empty text for none at all. Without one, the system's
     /// proxies are used, but never for this machine's own addresses.
     pub proxy: Option<String>,
+    /// Speak HTTP/2 where an https server offers it. All transfers of a host share one connection then, which for bulk
+    /// downloads is slower on most links; it is for servers that count connections, or speak nothing else. No.
+    pub http2: bool,
+    /// Follow a redirect from https to http, though anyone on the way can read and change what comes then. What was given
+    /// for the https address does not go along. No.
+    pub allow_http: bool,
     /// Believe any certificate.
     pub insecure: bool,
     /// A PEM file of certificate authorities to believe, besides the system's (or those of `SSL_CERT_FILE`).
@@ -70,6 +76,8 @@ impl Default for Options {
             contact: None,
             netrc: Netrc::default(),
             proxy: None,
+            http2: false,
+            allow_http: false,
             insecure: false,
             ca_cert: None,
             cert: None,
@@ -95,6 +103,8 @@ impl fmt::Debug for Options {
             .field("contact", &self.contact)
             .field("netrc", &self.netrc)
             .field("proxy", &self.proxy.as_deref().map(crate::error::redact))
+            .field("http2", &self.http2)
+            .field("allow_http", &self.allow_http)
             .field("insecure", &self.insecure)
             .field("ca_cert", &self.ca_cert)
             .field("cert", &self.cert)

@@ -104,6 +104,11 @@ impl Piece {
 }
 
 impl State {
+    /// How many bytes are still to come: none, should the server send more than it has announced.
+    fn missing(&self) -> u64 {
+        self.end.saturating_sub(self.at)
+    }
+
     /// How long it still has to go, at the speed it had so far; not known at first.
     fn left(&self, now: Instant) -> Option<(Duration, f64)> {
         let (began, from) = self.began?;
@@ -112,12 +117,12 @@ impl State {
             return None;
         }
         let speed = (self.at - from) as f64 / elapsed.as_secs_f64();
-        Duration::try_from_secs_f64((self.end - self.at) as f64 / speed).ok().map(|left| (left, speed))
+        Duration::try_from_secs_f64(self.missing() as f64 / speed).ok().map(|left| (left, speed))
     }
 
     /// Where to cut so that both halves end together: the helper begins when its answer has come.
     fn middle(&self, speed: f64, setup: Duration) -> u64 {
-        let left = self.end - self.at;
+        let left = self.missing();
         let own = f64::midpoint(left as f64, speed * setup.as_secs_f64());
         self.at + (own as u64).clamp(left / 2, left)
     }
@@ -202,7 +207,7 @@ impl Transfers {
         let mut later = false;
         for piece in pieces {
             let state = piece.lock();
-            if state.is_over || state.end - state.at < 2 * SHORTEST {
+            if state.is_over || state.missing() < 2 * SHORTEST {
                 continue;
             }
             let key = piece.source.key();
@@ -221,7 +226,7 @@ impl Transfers {
             let Some(slot) = slot(key.as_deref()) else { continue };
             let mut state = piece.lock();
             // It has gone on meanwhile.
-            if state.is_over || state.end - state.at < 2 * SHORTEST {
+            if state.is_over || state.missing() < 2 * SHORTEST {
                 continue;
             }
             let first = state.middle(speed, piece.setup);
@@ -250,7 +255,7 @@ impl Entry {
     pub(super) fn take(&self, bytes: usize, now: Instant) -> usize {
         let mut state = self.0.lock();
         // Without a cut it is for the transfer to say that there are too many.
-        let own = if state.tails.is_empty() { bytes } else { bytes.min((state.end - state.at) as usize) };
+        let own = if state.tails.is_empty() { bytes } else { bytes.min((state.missing()) as usize) };
         let at = state.at;
         state.began.get_or_insert((now, at + own as u64));
         state.at += own as u64;

@@ -40,7 +40,12 @@ pub(super) struct Sample {
 enum Mode {
     /// No byte has come.
     Blind,
-    /// Goodput is measured from here on, for a limit that came from another one, whose goodput is known.
+    /// A step up was made from this limit, whose goodput is known; new transfers bring nothing before their first byte.
+    Settle {
+        until: Instant,
+        from: (usize, f64),
+    },
+    /// Goodput is measured from here on, for a limit that may have come from another one.
     Measure {
         since: Instant,
         bytes: u64,
@@ -120,14 +125,14 @@ impl Controller {
                 }
                 None
             }
-            Mode::Measure { since, bytes, from } => {
-                // A new transfer brings nothing before its first byte.
-                let settled = if from.is_some() { since + self.first_byte } else { since };
-                if sample.at < settled {
-                    self.mode = Mode::Measure { since, bytes: sample.bytes, from };
-                    return None;
+            Mode::Settle { until, from } => {
+                if sample.at >= until {
+                    self.mode = Mode::Measure { since: sample.at, bytes: sample.bytes, from: Some(from) };
                 }
-                let elapsed = sample.at - settled;
+                None
+            }
+            Mode::Measure { since, bytes, from } => {
+                let elapsed = sample.at - since;
                 if elapsed < self.window() {
                     return None;
                 }
@@ -141,8 +146,11 @@ impl Controller {
                 }
                 let before = self.limit;
                 let grew = self.grow(sample);
-                let from = grew.then_some((before, goodput));
-                self.mode = Mode::Measure { since: sample.at, bytes: sample.bytes, from };
+                self.mode = if grew {
+                    Mode::Settle { until: sample.at + self.first_byte, from: (before, goodput) }
+                } else {
+                    Mode::Measure { since: sample.at, bytes: sample.bytes, from: None }
+                };
                 grew.then_some("to see whether more brings more")
             }
         }

@@ -214,6 +214,17 @@ fn over_tls_it_is_the_same_also_where_the_server_would_rather_speak_http_2() {
         let answers: Vec<&str> = log.iter().filter_map(|line| line.split(" bytes=").next()).collect();
         assert_eq!(answers, ["HTTP/1.1 200 -", "HTTP/1.1 206"]);
     }
+    // Where it is asked for, and offered, it is spoken.
+    for (port, protocol) in [(1, "HTTP/1.1"), (2, "HTTP/2.0")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (breaker, before) = (Breaker::before(nginx.address(port), [KEPT], 10_000), nginx.log().len());
+        let url = breaker.url("/a.bin").replace("http://", "https://");
+        done(&get(folder.path(), [url.as_str(), "--http2", "--cacert"]).arg(authority()).run(), 0);
+        assert!(read(folder.path().join("a.bin")) == file);
+        let log = nginx.log().split_off(before);
+        assert!(log.iter().all(|line| line.starts_with(protocol)), "{log:?}");
+        assert!(log.last().is_some_and(|line| line.contains(" 206 bytes=")), "{log:?}");
+    }
 }
 
 #[test]

@@ -30,6 +30,12 @@ pub(crate) struct HttpArgs {
     /// Go through this proxy [default: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
     #[arg(short = 'x', long, value_name = "URL", env = "RAUDAL_PROXY", help_heading = HTTP)]
     pub(crate) proxy: Option<String>,
+    /// Speak HTTP/2 where a server offers it: one connection for all transfers of a host
+    #[arg(long, env = "RAUDAL_HTTP2", value_parser = FalseyValueParser::new(), help_heading = HTTP)]
+    pub(crate) http2: bool,
+    /// Follow redirects from https to http, without what was given for https
+    #[arg(long, env = "RAUDAL_ALLOW_HTTP", value_parser = FalseyValueParser::new(), help_heading = HTTP)]
+    pub(crate) allow_http: bool,
     /// Do not check certificates: anyone on the way can read and change what you fetch
     #[arg(short = 'k', long, env = "RAUDAL_INSECURE", value_parser = FalseyValueParser::new(), help_heading = HTTP)]
     pub(crate) insecure: bool,
