@@ -7,6 +7,7 @@ use raudal::units::{parse_bytes, parse_duration};
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct HttpArgs {
     /// How long connecting may take
