@@ -29,7 +29,7 @@ async fn a_real_comparison_is_shown_in_every_form() {
 
     let timeline = render_timeline(&comparison, 100);
     assert_eq!(timeline.lines().filter(|line| line.starts_with("  in flight")).count(), 3, "{timeline}");
-    assert!(timeline.contains("█ fetch"), "{timeline}");
+    assert!(["connect", "first byte", "transfer", "decode"].iter().all(|stage| timeline.contains(stage)), "{timeline}");
     assert_eq!(to_csv(&comparison).lines().count(), 1 + 6);
 
     let html = to_html(&comparison);
