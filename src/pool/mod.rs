@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! The [guide](guide) takes a loop to a pool, one step at a time, and has a table from what other languages and libraries
+//! The [guide] takes a loop to a pool, one step at a time, and has a table from what other languages and libraries
 //! offer. What holds for every run:
 //!
 //! - Each slot is a task of its own, which takes one job after the other: jobs go on while the consumer is busy, and
