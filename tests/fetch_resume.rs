@@ -6,7 +6,7 @@ mod common;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use common::{Answer, Breaker, Job, Request, Server, noise};
+use common::{Answer, Job, Proxy, Request, Server, noise};
 use proptest::prelude::*;
 use raudal::Kind;
 use raudal::fetch::{Options, Transfer};
@@ -357,9 +357,9 @@ async fn the_embedded_origin_goes_on_as_well() {
     let direct = format!("{}{}", origin.url().trim_end_matches('/'), path);
     let whole = Job::new(&self::options(), &direct).attempt().await.expect("the whole");
     // Twice in the body, once in a head, once more in the body.
-    let breaker = Breaker::before(origin.address(), [1000, whole.len() / 3, 20, whole.len() / 3], 1 << 16);
+    let proxy = Proxy::breaking(origin.address(), [1000, whole.len() / 3, 20, whole.len() / 3], 1 << 16);
     let before = origin.stats();
-    let mut job = Job::new(&self::options(), &breaker.url(path));
+    let mut job = Job::new(&self::options(), &proxy.url(path));
     let (bytes, failed) = job.attempts(6).await;
     assert!(bytes == whole);
     assert_eq!(failed, 4);
@@ -390,11 +390,11 @@ proptest! {
         }
         let server = Server::with("/a", [answer]);
         let most = breaks.len() + 1;
-        let breaker = Breaker::before(server.address(), breaks, piece);
+        let proxy = Proxy::breaking(server.address(), breaks, piece);
         let mut options = options();
         options.memory = memory;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (bytes, _) = runtime.block_on(Job::new(&options, &breaker.url("/a")).attempts(most));
+        let (bytes, _) = runtime.block_on(Job::new(&options, &proxy.url("/a")).attempts(most));
         prop_assert!(bytes == data);
     }
 }

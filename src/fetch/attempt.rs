@@ -1,4 +1,4 @@
-//! One attempt: request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
+//! One attempt: a request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -45,40 +45,40 @@ struct Arriving {
     part: Option<u64>,
 }
 
+/// What is asked for, and who watches it arrive.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) url: &'a Url,
+    pub(super) expect: Expect,
+    pub(super) watch: &'a dyn Transfer,
+    /// Where it has to arrive, if not in a temporary file.
+    pub(super) place: Option<&'a Place>,
+}
+
 impl Inner {
     /// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves. `None`: the server
     /// says that what is `known` is still so.
     pub(super) async fn load(
         &self,
-        url: &Url,
-        expect: Expect,
-        watch: &dyn Transfer,
+        ask: Ask<'_>,
         kept: &mut Option<Partial>,
-        place: Option<&Place>,
         known: Option<&Known>,
     ) -> Result<Option<Body>> {
         if let Some(partial) = kept {
             partial.told = false;
         }
-        let fetched = self.load_once(url, expect, watch, kept, place, known).await;
+        let fetched = self.load_once(ask, kept, known).await;
         // Nothing has happened to the transfer itself: it goes on by itself where the helper should have. Once: this is
         // no second loop of retries.
         let help_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.help_failed));
         if fetched.is_err() && help_failed {
-            return self.load_once(url, expect, watch, kept, place, known).await;
+            return self.load_once(ask, kept, known).await;
         }
         fetched
     }
 
-    async fn load_once(
-        &self,
-        url: &Url,
-        expect: Expect,
-        watch: &dyn Transfer,
-        kept: &mut Option<Partial>,
-        place: Option<&Place>,
-        known: Option<&Known>,
-    ) -> Result<Option<Body>> {
+    async fn load_once(&self, ask: Ask<'_>, kept: &mut Option<Partial>, known: Option<&Known>) -> Result<Option<Body>> {
+        let Ask { url, expect, watch, place } = ask;
         if let (None, Some(place)) = (&kept, place) {
             *kept = self.restore(place, url, expect).await?;
         }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use url::{Host, Url};
 
+use super::attempt::Ask;
 use super::connect::Watch;
 use super::rate::Limit;
 use super::split::{Found, Transfers};
@@ -140,7 +141,7 @@ impl Client {
         kept: &mut Option<Partial>,
     ) -> Result<Body> {
         let fetched = match location {
-            Location::Url(url) => self.0.get(url, expect, watch, kept, None).await,
+            Location::Url(url) => self.0.get(Ask { url, expect, watch, place: None }, kept).await,
             Location::File(path) => {
                 watch.stage("transfer");
                 local::open(path, expect, watch, &self.0.room).await
@@ -163,7 +164,7 @@ impl Client {
         place: &Place,
     ) -> Result<Body> {
         let fetched = match location {
-            Location::Url(url) => self.0.get(url, expect, watch, kept, Some(place)).await,
+            Location::Url(url) => self.0.get(Ask { url, expect, watch, place: Some(place) }, kept).await,
             Location::File(path) => local::copy(path, expect, watch, &self.0.room, place).await,
         };
         fetched.map_err(|error| error.input(location.to_string()))

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::io::BufRead;
 
+use super::lines::each_line;
 use crate::error::printable;
 use crate::{Error, Result};
 
-/// No name is longer than this; a line that is means that the file is no list.
-const MAX_LINE: usize = 64 * 1024;
+const LINE: &str = "a line is: 64 hexadecimal digits, two spaces, a name";
 
 /// The SHA-256 of files, by name.
 ///
@@ -36,28 +36,16 @@ impl Checksums {
     /// # Errors
     ///
     /// A line that is none of these, two digests for one name, a file that cannot be read.
-    pub fn read(mut reader: impl BufRead, name: &str) -> Result<Self> {
+    pub fn read(reader: impl BufRead, name: &str) -> Result<Self> {
         let mut sums = Self::default();
-        let mut line = Vec::new();
-        for number in 1.. {
-            let at = |error: Error| error.input(name).line(number);
-            line.clear();
-            let read = std::io::Read::take(&mut reader, MAX_LINE as u64 + 1)
-                .read_until(b'\n', &mut line)
-                .map_err(|error| at(Error::io("cannot read the checksums", error)))?;
-            if read == 0 {
-                break;
+        each_line(reader, name, LINE, |line| {
+            if line.trim().is_empty() || line.starts_with('#') {
+                return Ok(());
             }
-            let text = std::str::from_utf8(&line).ok().filter(|_| read <= MAX_LINE).ok_or_else(|| at(malformed()))?;
-            let text = text.strip_suffix('\n').unwrap_or(text);
-            let text = text.strip_suffix('\r').unwrap_or(text);
-            let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text };
-            if text.trim().is_empty() || text.starts_with('#') {
-                continue;
-            }
-            let (file, digest) = parse(text).ok_or_else(|| at(malformed()))?;
-            sums.add(&file, digest).map_err(at)?;
-        }
+            let malformed = || Error::usage("not a line of a list of SHA-256 checksums").hint(LINE);
+            let (file, digest) = parse(line).ok_or_else(malformed)?;
+            sums.add(&file, digest)
+        })?;
         Ok(sums)
     }
 
@@ -98,11 +86,6 @@ impl Checksums {
     pub fn is_empty(&self) -> bool {
         self.whole.is_empty()
     }
-}
-
-fn malformed() -> Error {
-    Error::usage("not a line of a list of SHA-256 checksums")
-        .hint("a line is: 64 hexadecimal digits, two spaces, a name")
 }
 
 /// A line's name and digest.

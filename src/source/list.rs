@@ -2,11 +2,9 @@
 
 use std::io::BufRead;
 
+use super::lines::each_line;
 use super::{Input, Location};
 use crate::{Error, Result};
-
-/// No URL and no path is longer than this; a line that is means that the file is no list.
-const MAX_LINE: usize = 64 * 1024;
 
 /// Reads inputs, one a line: a URL or a path, and after an optional TAB the name to show it by.
 ///
@@ -24,27 +22,12 @@ const MAX_LINE: usize = 64 * 1024;
 /// assert_eq!(inputs[1].name, "[2].zip");
 /// # Ok::<(), raudal::Error>(())
 /// ```
-pub fn read_list(mut reader: impl BufRead, name: &str) -> Result<Vec<Input>> {
+pub fn read_list(reader: impl BufRead, name: &str) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
-    let mut line = Vec::new();
-    for number in 1.. {
-        let at = |error: Error| error.input(name).line(number);
-        line.clear();
-        let read = std::io::Read::take(&mut reader, MAX_LINE as u64 + 1)
-            .read_until(b'\n', &mut line)
-            .map_err(|error| at(Error::io("cannot read the list", error)))?;
-        if read == 0 {
-            break;
-        }
-        if read > MAX_LINE {
-            return Err(at(Error::usage(format!("a line longer than {MAX_LINE} bytes"))
-                .hint("a list is text: a URL or a path on each line")));
-        }
-        let text = std::str::from_utf8(&line)
-            .map_err(|_| at(Error::usage("a line that is not UTF-8").hint("a list is text: a URL or a path a line")))?;
-        let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text };
-        inputs.extend(read_line(text).map_err(at)?);
-    }
+    each_line(reader, name, "a list is text: a URL or a path on each line", |line| {
+        inputs.extend(read_line(line)?);
+        Ok(())
+    })?;
     Ok(inputs)
 }
 
@@ -73,6 +56,7 @@ fn read_line(line: &str) -> Result<Option<Input>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::MAX_LINE;
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Input>> {

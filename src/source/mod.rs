@@ -12,6 +12,7 @@ mod checksums;
 mod expansion;
 mod input;
 mod iter;
+mod lines;
 mod list;
 mod pattern;
 

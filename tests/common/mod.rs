@@ -4,8 +4,8 @@
 //!   with and without a runtime can use it; it remembers what it was asked.
 //! - [`SecureServer`] does as much over TLS as certificates need to be tried.
 //! - [`Gate`] holds an answer back until the test says so: nothing here sleeps.
-//! - [`Breaker`] stands before any other server and breaks its answers off where the test says.
-//! - [`Meter`] stands before any other server and does something once a number of bytes was sent.
+//! - [`Proxy`] stands before any other server and breaks its answers off where the test says, or does something once a
+//!   number of bytes was sent.
 //! - [`Job`] is one input over several attempts.
 //! - [`zip`] and [`gzip`] make archives.
 //! - [`raudal`] runs the program in a clean environment and waits for it, but not for ever.
@@ -15,19 +15,17 @@
 
 mod answer;
 mod archive;
-mod breaker;
 mod job;
-mod meter;
 mod program;
+mod proxy;
 mod secure;
 mod server;
 
 pub use answer::{Answer, Gate};
 pub use archive::{gzip, zip};
-pub use breaker::Breaker;
 pub use job::{Job, noise};
-pub use meter::Meter;
 pub use program::{Finished, Program, raudal};
+pub use proxy::Proxy;
 pub use secure::{SecureServer, authority, client};
 pub use server::{Request, Server};
 

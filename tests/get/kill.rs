@@ -6,7 +6,7 @@
 //! what it saw.
 
 use super::sha256;
-use crate::common::{Answer, Meter, PATIENCE, Server, noise, zip};
+use crate::common::{Answer, PATIENCE, Proxy, Server, noise, zip};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -37,7 +37,7 @@ fn archives() -> Vec<Vec<u8>> {
 
 struct Scene {
     server: Server,
-    meter: Meter,
+    proxy: Proxy,
     random: fastrand::Rng,
     /// All that the server would send if nobody were killed.
     bytes: u64,
@@ -55,12 +55,12 @@ impl Scene {
             })
             .collect();
         let server = Server::start(routes.iter().map(|(path, answers)| (path.as_str(), answers.clone())));
-        let meter = Meter::before(server.address(), 4096);
-        Self { server, meter, random: fastrand::Rng::with_seed(seed), bytes }
+        let proxy = Proxy::before(server.address(), 4096);
+        Self { server, proxy, random: fastrand::Rng::with_seed(seed), bytes }
     }
 
     fn sources(&self) -> String {
-        self.meter.url(&format!("/[0-{}].zip", INPUTS - 1))
+        self.proxy.url(&format!("/[0-{}].zip", INPUTS - 1))
     }
 
     /// Runs the command, and kills it at a moment that is drawn if `kill` is set. Whether it came to its end.
@@ -78,14 +78,14 @@ impl Scene {
         let end = |child: &Mutex<Child>| drop(child.lock().unwrap_or_else(PoisonError::into_inner).kill());
         let mut at_line = usize::MAX;
         match (kill, self.random.bool()) {
-            (false, _) => self.meter.forget(),
+            (false, _) => self.proxy.forget(),
             // An early end is the harder one to go on after; with a third of the bytes each time, it comes to its end.
             (true, true) => {
                 let victim = Arc::clone(&child);
-                self.meter.after(self.random.u64(0..self.bytes / 3), move || end(&victim));
+                self.proxy.after(self.random.u64(0..self.bytes / 3), move || end(&victim));
             }
             (true, false) => {
-                self.meter.forget();
+                self.proxy.forget();
                 at_line = self.random.usize(0..lines);
             }
         }
@@ -105,7 +105,7 @@ impl Scene {
             text.push_str(&line);
             count += 1;
         }
-        self.meter.forget();
+        self.proxy.forget();
         let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("it has ended");
         // A signal leaves no code; where there are no signals, the code of one that was ended is 1.
         let killed = kill && status.code().is_none_or(|code| cfg!(windows) && code == 1);

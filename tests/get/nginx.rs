@@ -2,7 +2,7 @@
 //! own. Where there is none, a line on stderr says so.
 
 use super::{get, names, read, sha256};
-use crate::common::{Breaker, Finished, PATIENCE, authority, noise, raudal, zip};
+use crate::common::{Finished, PATIENCE, Proxy, authority, noise, raudal, zip};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -151,15 +151,15 @@ fn a_transfer_that_breaks_off_goes_on_by_tag_and_by_date_within_a_run_and_in_the
         let folder = tempfile::tempdir().expect("a folder");
         let before = nginx.log().len();
         // Two connections break off, the third does not.
-        let breaker = Breaker::before(nginx.address(0), [KEPT, 200_000], 10_000);
-        done(&get(folder.path(), [breaker.url(path)]).run(), 0);
+        let proxy = Proxy::breaking(nginx.address(0), [KEPT, 200_000], 10_000);
+        done(&get(folder.path(), [proxy.url(path)]).run(), 0);
         assert!(read(folder.path().join("a.bin")) == file, "{path}");
         let log = nginx.log().split_off(before);
         assert_eq!((log.len(), log.iter().filter(|line| line.contains("206 bytes=")).count()), (3, 2), "{log:?}");
 
         let folder = tempfile::tempdir().expect("a folder");
-        let breaker = Breaker::before(nginx.address(0), [KEPT], 10_000);
-        let run = || get(folder.path(), [breaker.url(path).as_str(), "-c", "--retries", "0"]).run();
+        let proxy = Proxy::breaking(nginx.address(0), [KEPT], 10_000);
+        let run = || get(folder.path(), [proxy.url(path).as_str(), "-c", "--retries", "0"]).run();
         done(&run(), 6);
         done(&run(), 0);
         assert!(read(folder.path().join("a.bin")) == file && names(folder.path()) == ["a.bin"], "{path}");
@@ -174,8 +174,8 @@ fn a_file_that_changed_in_between_is_fetched_anew_and_one_that_is_whole_is_asked
     for path in ["/a.bin", "/dated/a.bin"] {
         put(&nginx.file("a.bin"), &old, 100_000);
         let folder = tempfile::tempdir().expect("a folder");
-        let breaker = Breaker::before(nginx.address(0), [KEPT], 10_000);
-        let run = || get(folder.path(), [breaker.url(path).as_str(), "-c", "--retries", "0"]).run();
+        let proxy = Proxy::breaking(nginx.address(0), [KEPT], 10_000);
+        let run = || get(folder.path(), [proxy.url(path).as_str(), "-c", "--retries", "0"]).run();
         done(&run(), 6);
         // The same length, at another time.
         put(&nginx.file("a.bin"), &new, 50_000);
@@ -185,8 +185,8 @@ fn a_file_that_changed_in_between_is_fetched_anew_and_one_that_is_whole_is_asked
     }
 
     let folder = tempfile::tempdir().expect("a folder");
-    let breaker = Breaker::before(nginx.address(0), [KEPT], 10_000);
-    let run = || get(folder.path(), [breaker.url("/b.bin").as_str(), "-c", "--retries", "0"]).run();
+    let proxy = Proxy::breaking(nginx.address(0), [KEPT], 10_000);
+    let run = || get(folder.path(), [proxy.url("/b.bin").as_str(), "-c", "--retries", "0"]).run();
     done(&run(), 6);
     let [part, sidecar] = [0, 1].map(|at| folder.path().join(&names(folder.path())[at]));
     fs::write(part, &old).expect("a file");
@@ -206,8 +206,8 @@ fn over_tls_it_is_the_same_also_where_the_server_would_rather_speak_http_2() {
         let folder = tempfile::tempdir().expect("a folder");
         let direct = format!("https://{}/a.bin", nginx.address(port));
         done(&get(folder.path(), [direct]).run(), 5);
-        let (breaker, before) = (Breaker::before(nginx.address(port), [KEPT], 10_000), nginx.log().len());
-        let url = breaker.url("/a.bin").replace("http://", "https://");
+        let (proxy, before) = (Proxy::breaking(nginx.address(port), [KEPT], 10_000), nginx.log().len());
+        let url = proxy.url("/a.bin").replace("http://", "https://");
         done(&get(folder.path(), [url.as_str(), "--cacert"]).arg(authority()).run(), 0);
         assert!(read(folder.path().join("a.bin")) == file);
         let log = nginx.log().split_off(before);
@@ -217,8 +217,8 @@ fn over_tls_it_is_the_same_also_where_the_server_would_rather_speak_http_2() {
     // Where it is asked for, and offered, it is spoken.
     for (port, protocol) in [(1, "HTTP/1.1"), (2, "HTTP/2.0")] {
         let folder = tempfile::tempdir().expect("a folder");
-        let (breaker, before) = (Breaker::before(nginx.address(port), [KEPT], 10_000), nginx.log().len());
-        let url = breaker.url("/a.bin").replace("http://", "https://");
+        let (proxy, before) = (Proxy::breaking(nginx.address(port), [KEPT], 10_000), nginx.log().len());
+        let url = proxy.url("/a.bin").replace("http://", "https://");
         done(&get(folder.path(), [url.as_str(), "--http2", "--cacert"]).arg(authority()).run(), 0);
         assert!(read(folder.path().join("a.bin")) == file);
         let log = nginx.log().split_off(before);

@@ -10,9 +10,10 @@ use url::Url;
 use super::store::key;
 use super::{Cache, CacheMode, Entry};
 use crate::error::redact;
+use crate::fetch::attempt::Ask;
 use crate::fetch::client::Inner;
 use crate::fetch::spool::{Stored, blocking};
-use crate::fetch::{Answered, Body, Expect, Partial, Place, Transfer, hop, local};
+use crate::fetch::{Answered, Body, Expect, Partial, hop, local};
 use crate::source::Location;
 use crate::{Error, Kind, Result};
 
@@ -45,24 +46,17 @@ impl Known {
 impl Inner {
     /// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
     /// one leaves.
-    pub(in crate::fetch) async fn get(
-        &self,
-        url: &Url,
-        expect: Expect,
-        watch: &dyn Transfer,
-        kept: &mut Option<Partial>,
-        place: Option<&Place>,
-    ) -> Result<Body> {
+    pub(in crate::fetch) async fn get(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
         let Some(cache) = &self.options.cache else {
-            return self.whole(url, expect, watch, kept, place).await;
+            return self.whole(ask, kept).await;
         };
-        let key = self.key(url);
+        let key = self.key(ask.url);
         match (&key, cache.0.mode) {
             (None, CacheMode::Offline) => {
                 return Err(missing("not in the cache: what is fetched with credentials is never kept there"));
             }
-            (None, _) => return self.whole(url, expect, watch, kept, place).await,
-            (Some(key), CacheMode::Offline) => return self.stored(cache, key, expect, watch, place).await,
+            (None, _) => return self.whole(ask, kept).await,
+            (Some(key), CacheMode::Offline) => return self.stored(cache, key, ask).await,
             _ => {}
         }
         let key = key.unwrap_or_default();
@@ -71,50 +65,36 @@ impl Inner {
             let found = blocking(move || looked.entry(&own)).await?;
             if let Some(entry) = found {
                 let known = Known { key: key.clone(), entry };
-                match self.load(url, expect, watch, kept, place, Some(&known)).await? {
-                    Some(body) => return keep(cache, key, url, body).await,
+                match self.load(ask, kept, Some(&known)).await? {
+                    Some(body) => return keep(cache, key, ask.url, body).await,
                     None => {
-                        if let Some((file, Ok(()))) = known.open(cache, expect).await? {
-                            return serve(cache, known.entry, file, watch, place).await;
+                        if let Some((file, Ok(()))) = known.open(cache, ask.expect).await? {
+                            return serve(cache, known.entry, file, ask).await;
                         }
                         // Damaged, or not what is wanted: fetched as if it were not there.
                     }
                 }
             }
         }
-        let body = self.whole(url, expect, watch, kept, place).await?;
-        keep(cache, key, url, body).await
+        let body = self.whole(ask, kept).await?;
+        keep(cache, key, ask.url, body).await
     }
 
     /// Fetches all of it, whatever is known.
-    async fn whole(
-        &self,
-        url: &Url,
-        expect: Expect,
-        watch: &dyn Transfer,
-        kept: &mut Option<Partial>,
-        place: Option<&Place>,
-    ) -> Result<Body> {
-        let body = self.load(url, expect, watch, kept, place, None).await?;
+    async fn whole(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
+        let body = self.load(ask, kept, None).await?;
         body.ok_or_else(|| Error::new(Kind::Status(304), "the server answered: 304 Not Modified"))
     }
 
     /// What is there, and nothing else.
-    async fn stored(
-        &self,
-        cache: &Cache,
-        key: &str,
-        expect: Expect,
-        watch: &dyn Transfer,
-        place: Option<&Place>,
-    ) -> Result<Body> {
+    async fn stored(&self, cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Body> {
         let (looked, own) = (cache.clone(), key.to_owned());
         let Some(entry) = blocking(move || looked.entry(&own)).await? else {
             return Err(missing("not in the cache"));
         };
         let known = Known { key: key.to_owned(), entry };
-        match known.open(cache, expect).await? {
-            Some((file, Ok(()))) => serve(cache, known.entry, file, watch, place).await,
+        match known.open(cache, ask.expect).await? {
+            Some((file, Ok(()))) => serve(cache, known.entry, file, ask).await,
             Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
             None => Err(missing("what the cache has of it is damaged")),
         }
@@ -146,7 +126,7 @@ impl Known {
 }
 
 /// A body from the cache.
-async fn serve(cache: &Cache, entry: Entry, file: File, watch: &dyn Transfer, place: Option<&Place>) -> Result<Body> {
+async fn serve(cache: &Cache, entry: Entry, file: File, Ask { watch, place, .. }: Ask<'_>) -> Result<Body> {
     let here = Url::parse(&entry.final_url).map_err(|_| missing("what the cache has of it is damaged"))?;
     let (length, disposition) = (Some(entry.size), entry.head.disposition.as_deref());
     watch.answered(&Answered { from: &here, disposition, length })?;

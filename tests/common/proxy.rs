@@ -1,4 +1,5 @@
-//! Stands before a server and counts what it sends: at a number of bytes, something happens.
+//! Stands before a server that always behaves, and breaks its answers off, or does something once a number of bytes was
+//! sent: byte by byte what it sends, but not all.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,10 @@ type Deed = Box<dyn FnOnce() + Send>;
 struct Trigger(Mutex<Option<(u64, Deed)>>);
 
 impl Trigger {
+    fn set(&self, deed: Option<(u64, Deed)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = deed;
+    }
+
     fn sent(&self, bytes: u64) {
         let mut trigger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((left, _)) = trigger.as_mut() {
@@ -29,16 +34,23 @@ impl Trigger {
 }
 
 /// Passes connections on to another server, in pieces. It ends when it is dropped.
-pub struct Meter {
+pub struct Proxy {
     address: SocketAddr,
     trigger: Arc<Trigger>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Meter {
+impl Proxy {
     /// Passes on nothing in pieces larger than this.
     pub fn before(server: SocketAddr, piece: usize) -> Self {
+        Self::breaking(server, [], piece)
+    }
+
+    /// The connection number *n* is closed once *n*th of these many bytes have been passed to the client, heads
+    /// included; those after the last are left alone. Nothing is passed on in pieces larger than `piece`.
+    pub fn breaking(server: SocketAddr, breaks: impl IntoIterator<Item = usize>, piece: usize) -> Self {
+        let breaks: Vec<usize> = breaks.into_iter().collect();
         let (stop, stopped) = watch::channel(false);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket that does not block");
@@ -49,7 +61,7 @@ impl Meter {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener");
-                serve(listener, server, piece, shared, stopped).await;
+                serve(listener, server, breaks, piece, shared, stopped).await;
             });
         });
         Self { address, trigger, stop, thread: Some(thread) }
@@ -62,16 +74,16 @@ impl Meter {
 
     /// Does this once so many bytes more were sent to clients; what was to be done before is forgotten.
     pub fn after(&self, bytes: u64, deed: impl FnOnce() + Send + 'static) {
-        *self.trigger.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((bytes.max(1), Box::new(deed)));
+        self.trigger.set(Some((bytes.max(1), Box::new(deed))));
     }
 
     /// Forgets what was to be done.
     pub fn forget(&self) {
-        *self.trigger.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.trigger.set(None);
     }
 }
 
-impl Drop for Meter {
+impl Drop for Proxy {
     fn drop(&mut self) {
         let _ = self.stop.send(true);
         drop(self.thread.take().map(JoinHandle::join));
@@ -81,38 +93,49 @@ impl Drop for Meter {
 async fn serve(
     listener: TcpListener,
     server: SocketAddr,
+    breaks: Vec<usize>,
     piece: usize,
     trigger: Arc<Trigger>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
+    let mut breaks = breaks.into_iter();
     loop {
         tokio::select! {
             _ = stopped.changed() => return,
             Ok((client, _)) = listener.accept() => {
-                let trigger = Arc::clone(&trigger);
+                let (most, trigger) = (breaks.next().unwrap_or(usize::MAX), Arc::clone(&trigger));
                 // Whoever goes away ends the connection: nothing to report.
-                connections.spawn(async move { drop(pass(client, server, piece, &trigger).await) });
+                connections.spawn(async move { drop(pass(client, server, most, piece, &trigger).await) });
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn pass(mut client: TcpStream, server: SocketAddr, piece: usize, trigger: &Trigger) -> io::Result<()> {
+/// Passes bytes both ways, until one side is done or the client has had its share.
+async fn pass(
+    mut client: TcpStream,
+    server: SocketAddr,
+    mut left: usize,
+    piece: usize,
+    trigger: &Trigger,
+) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut server = TcpStream::connect(server).await?;
     let (mut asked, mut answered) = ([0; 1024], vec![0; piece]);
-    loop {
+    while left > 0 {
+        let room = piece.min(left);
         tokio::select! {
             read = client.read(&mut asked) => match read? {
                 0 => return Ok(()),
                 read => server.write_all(&asked[..read]).await?,
             },
-            read = server.read(&mut answered) => match read? {
+            read = server.read(&mut answered[..room]) => match read? {
                 0 => return Ok(()),
                 read => {
                     client.write_all(&answered[..read]).await?;
+                    left -= read;
                     trigger.sent(read as u64);
                     // Others have their turn after each piece.
                     tokio::task::yield_now().await;
@@ -120,4 +143,5 @@ async fn pass(mut client: TcpStream, server: SocketAddr, piece: usize, trigger: 
             },
         }
     }
+    Ok(())
 }
