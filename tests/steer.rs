@@ -56,7 +56,7 @@ async fn a_limit_that_finds_itself_grows_where_answers_take_long_and_gives_the_s
     let urls: Vec<_> = (1..=40).map(|n| format!("{}tiny_{n}.zip", origin.url())).collect();
     let minute = Duration::from_secs(60);
     let (summary, table, limits) = run(&urls, options(64, true), minute).await;
-    assert_eq!(limits[..3], [8, 16, 32], "no byte came, so more were asked for");
+    assert_eq!(limits[..4], [4, 8, 16, 32], "no byte came, so more were asked for");
     assert!(summary.failures.is_empty() && summary.report.peak_in_flight > 4);
     let (_, fixed, none) = run(&urls, options(20, false), minute).await;
     assert_eq!((table, none), (fixed, Vec::new()));

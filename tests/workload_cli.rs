@@ -69,6 +69,64 @@ fn a_level_of_no_jobs_is_refused_for_every_workload() {
 }
 
 #[test]
+fn auto_is_refused_where_there_is_nothing_it_could_go_by() {
+    for workload in ["mixed", "database", "files", "sleep"] {
+        let finished = raudal(["compare", workload, "-j", "1,auto"]).run();
+        assert_eq!((finished.code, finished.text()), (Some(2), ""), "{workload}");
+        assert!(finished.stderr.contains("name numbers, such as 1,10"), "{workload}: {}", finished.stderr);
+    }
+    for bad in ["1,auto,auto", "automatic"] {
+        let finished = raudal(["compare", "requests", "-j", bad]).run();
+        assert_eq!((finished.code, finished.text()), (Some(2), ""), "{bad}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn auto_is_a_level_beside_others_and_is_named_in_every_export() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for workload in [
+        &["requests", "--requests", "12", "--latency", "30ms"][..],
+        &["iter", "--entities", "01-09", "--scale", "0.02", "--latency", "40ms"],
+    ] {
+        let file = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+        let files = [file("a.json"), file("a.csv"), file("a.md"), file("a.html"), file("a.trace")];
+        let [json, csv, markdown, html, trace] = files.each_ref();
+        let finished = raudal(["compare"])
+            .args(workload)
+            .args(["-j", "1,4,auto", "-r", "1", "-w", "0", "--progress", "plain", "--export-json", json])
+            .args(["--export-csv", csv, "--export-markdown", markdown, "--timeline", html, "--trace", trace])
+            .run();
+        assert_eq!(finished.code, Some(0), "{workload:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains("run 3 of 3: auto, "), "{}", finished.stderr);
+        let report = finished.text();
+        assert!(report.contains("the result was the same every time") && report.contains("  auto ("), "{report}");
+        let read = |path: &String| std::fs::read_to_string(path).expect("an export");
+        let figures: serde_json::Value = serde_json::from_str(&read(json)).expect("JSON");
+        let auto = &figures["levels"][2];
+        assert_eq!(auto["jobs"], "auto");
+        assert!(auto["highest_limit"].as_u64() >= Some(4) && auto["efficiency"].is_null(), "{auto}");
+        assert!(read(csv).lines().any(|line| line.starts_with(&format!("{},auto,1,3,", workload[0]))));
+        assert!(read(markdown).contains("| auto (") && read(html).contains("<h3>auto "));
+        assert!(read(trace).contains(&format!("{}: auto", workload[0])));
+    }
+}
+
+#[test]
+fn the_limit_for_a_host_holds_at_every_level() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let csv = folder.path().join("a.csv");
+    let finished =
+        raudal(["compare", "iter", "--entities", "01-06", "--scale", "0.02", "-j", "4,auto", "--per-host", "2"])
+            .args(["-r", "1", "-w", "0", "--export-csv"])
+            .arg(&csv)
+            .run();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let csv = std::fs::read_to_string(csv).expect("an export");
+    let peaks: Vec<&str> = csv.lines().filter_map(|line| line.split(',').nth(8)).collect();
+    assert_eq!(peaks, ["peak_in_flight", "2", "2"]);
+}
+
+#[test]
 fn bad_options_are_usage_errors_that_name_the_cure() {
     for (arguments, cure) in [
         (&["sleep", "--latency", "normal:5ms"][..], "lognormal:50ms,0.5"),

@@ -22,6 +22,7 @@ pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use raudal::fetch::RetryOn;
+use raudal::pipeline::Jobs;
 use raudal::source::Edition;
 use raudal::table::Format;
 use raudal::units::{parse_bytes, parse_duration, parse_rate};
@@ -200,28 +201,6 @@ pub(crate) struct OutputArgs {
     pub(crate) format: Option<Format>,
     #[command(flatten)]
     pub(crate) end: EndArgs,
-}
-
-/// How many inputs may be in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Jobs {
-    /// At most so many.
-    Most(usize),
-    /// As many as bring more, up to [`Jobs::AUTO_MOST`].
-    Auto,
-}
-
-impl Jobs {
-    /// More than one host can be expected to bear from a stranger.
-    pub(crate) const AUTO_MOST: usize = 64;
-}
-
-impl std::str::FromStr for Jobs {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" { Ok(Self::Auto) } else { at_least_one(text).map(Self::Most) }
-    }
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use super::args::{CompareArgs, HttpArgs, LevelArgs, WorkloadArgs};
 use super::print;
 use super::session::{Session, check_folder};
 use super::workloads;
-use raudal::compare::{self, Comparison, Plan, Turn};
+use raudal::compare::{self, Comparison, Jobs, Plan, Turn};
 use raudal::pool::Observer;
 use raudal::workload::{Bound, Workload};
 use raudal::{Kind, Result};
@@ -25,6 +25,7 @@ pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
 
 /// Opens a workload, compares its levels, closes it, and shows what came out.
 pub(super) async fn measure<W: Workload>(
+    levels: &[Jobs],
     args: &LevelArgs,
     http: Option<&HttpArgs>,
     about: &str,
@@ -34,7 +35,7 @@ pub(super) async fn measure<W: Workload>(
     for path in [&args.export_json, &args.export_markdown, &args.export_csv, &args.timeline, &args.trace] {
         check_folder(path.as_deref())?;
     }
-    let plan = Plan::new(args.jobs.iter().copied())?.warmup(args.warmup);
+    let plan = Plan::new(levels.iter().copied())?.warmup(args.warmup);
     let plan = match args.min_runs {
         Some(least) => plan.min_runs(least)?,
         None => plan.runs(args.runs)?,
@@ -109,7 +110,9 @@ fn timeline(comparison: &Comparison) -> String {
 /// Why the levels beyond what the workload itself allows gained nothing.
 fn explain(bound: &Bound, plan: &Plan) -> String {
     let mut text = String::new();
-    if let Some(most) = plan.levels().iter().copied().max().filter(|most| *most > bound.at_once) {
+    if let Some(most) =
+        plan.levels().iter().filter_map(|level| level.number()).max().filter(|most| *most > bound.at_once)
+    {
         // Writing to a String cannot fail.
         let _ = write!(text, "\nnote: {most} jobs in flight, but at most {} at work: {}\n", bound.at_once, bound.why);
     }

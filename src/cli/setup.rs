@@ -1,7 +1,8 @@
 //! Arguments → the library's options.
 
-use super::args::{BoundArgs, HttpArgs, Jobs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
 use raudal::fetch::Netrc;
+use raudal::pipeline::Jobs;
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
 use raudal::table::{Encoding, Filter, Limits, Query};
@@ -118,11 +119,7 @@ fn netrc(args: &HttpArgs) -> Result<Netrc> {
 
 pub(crate) fn pipeline_options(args: &RunArgs, query: Query) -> pipeline::Options {
     let mut options = limits(&args.limits, query);
-    (options.jobs, options.auto) = match args.jobs {
-        _ if args.sequential => (1, false),
-        Jobs::Most(jobs) => (jobs, false),
-        Jobs::Auto => (Jobs::AUTO_MOST, true),
-    };
+    options.set_jobs(if args.sequential { Jobs::Most(1) } else { args.jobs });
     options.per_host = args.limits.per_host.unwrap_or(options.jobs);
     options.stop_after = if args.fail_fast { Some(1) } else { args.max_failures.map(|n| n as u64) };
     options

@@ -35,9 +35,9 @@ pub(super) async fn iter(args: IterWork) -> Result<u8> {
     let about = format!("{} archives from {place}", entities.len());
     let open = async {
         let archives = Archives::open(&mirror, &entities, Edition::from(args.edition)).await?;
-        Ok(Iter::new(archives, setup::fetch_options(&args.http)?, options))
+        Ok(Iter::new(archives, setup::fetch_options(&args.http)?, options).per_host(args.limits.per_host))
     };
-    measure(&args.levels, Some(&args.http), &about, open, Iter::close).await
+    measure(&args.jobs.levels, &args.levels, Some(&args.http), &about, open, Iter::close).await
 }
 
 fn describe(origin: &origin::Options) -> String {
@@ -57,7 +57,7 @@ pub(super) async fn mixed(args: MixedWork) -> Result<u8> {
     let times = options.times()?;
     let [file, api, query, zip] = times.map(units::duration);
     let about = format!("a file {file}, an API {api}, a database {query}, a zip {zip}: {}", ideal(&times));
-    measure(&args.levels, None, &about, Mixed::open(&options), Mixed::close).await
+    measure(&args.jobs.levels, &args.levels, None, &about, Mixed::open(&options), Mixed::close).await
 }
 
 pub(super) async fn database(args: DatabaseWork) -> Result<u8> {
@@ -88,7 +88,7 @@ pub(super) async fn database(args: DatabaseWork) -> Result<u8> {
             }
         ),
     );
-    measure(&args.levels, None, &about, Database::open(options), dropped).await
+    measure(&args.jobs.levels, &args.levels, None, &about, Database::open(options), dropped).await
 }
 
 pub(super) async fn files(args: FilesWork) -> Result<u8> {
@@ -102,7 +102,7 @@ pub(super) async fn files(args: FilesWork) -> Result<u8> {
         units::bytes(options.size),
         raudal::error::printable(&place.display().to_string()),
     );
-    measure(&args.levels, None, &about, async { Files::open(options) }, dropped).await
+    measure(&args.jobs.levels, &args.levels, None, &about, async { Files::open(options) }, dropped).await
 }
 
 pub(super) async fn requests(args: RequestsWork) -> Result<u8> {
@@ -111,13 +111,13 @@ pub(super) async fn requests(args: RequestsWork) -> Result<u8> {
     (options.latency, options.seed) = (args.latency.latency, args.latency.seed);
     options.timeout = args.timeout.timeout;
     let about = about(options.requests, "calls", options.latency, options.seed, " of the embedded origin");
-    measure(&args.levels, None, &about, Requests::open(&options), Requests::close).await
+    measure(&args.jobs.levels, &args.levels, None, &about, Requests::open(&options), Requests::close).await
 }
 
 pub(super) async fn sleep(args: SleepWork) -> Result<u8> {
     let (sleeps, latency, seed) = (args.sleeps, args.latency.latency, args.latency.seed);
     let about = about(sleeps, "sleeps", latency, seed, "");
-    measure(&args.levels, None, &about, async { Sleep::new(sleeps, latency, seed) }, dropped).await
+    measure(&args.jobs.levels, &args.levels, None, &about, async { Sleep::new(sleeps, latency, seed) }, dropped).await
 }
 
 /// A workload whose end needs no waiting: what it holds goes with it.

@@ -1,7 +1,8 @@
 //! What a comparison measured, and what follows from it. Every figure is worked out from the single runs.
 
 use super::stats::{SpeedUp, Summary};
-use crate::pool::{JobReport, RunReport};
+use crate::pipeline::Jobs;
+use crate::pool::{JobReport, LimitChange, RunReport};
 use std::time::Duration;
 
 /// A workload, measured at several levels. It exists only if all its runs gave the same result.
@@ -19,7 +20,7 @@ pub struct Comparison {
     /// Warm-up runs of each level, which are not among `levels`.
     pub warmup: u32,
     /// The level that the others are compared with.
-    pub baseline: usize,
+    pub baseline: Jobs,
     /// The levels, in the order they were asked for.
     pub levels: Vec<Level>,
 }
@@ -29,7 +30,7 @@ pub struct Comparison {
 #[non_exhaustive]
 pub struct Level {
     /// At most so many jobs in flight.
-    pub jobs: usize,
+    pub jobs: Jobs,
     /// The runs, in the order they were made.
     pub runs: Vec<Measured>,
 }
@@ -47,13 +48,17 @@ pub struct Measured {
     pub cpu: Option<Duration>,
     /// What the workload reports of it.
     pub report: RunReport,
+    /// The limits for keys (hosts) that were set in it, in the order of time; empty if none was, or nobody told the
+    /// observer.
+    pub limits: Vec<LimitChange>,
     /// What became of each job: for a timeline. Empty if the workload neither kept it nor told the observer.
     pub jobs: Vec<JobReport>,
 }
 
 impl Comparison {
     /// The level with so many jobs.
-    pub fn level(&self, jobs: usize) -> Option<&Level> {
+    pub fn level(&self, jobs: impl Into<Jobs>) -> Option<&Level> {
+        let jobs = jobs.into();
         self.levels.iter().find(|level| level.jobs == jobs)
     }
 
@@ -64,9 +69,10 @@ impl Comparison {
     }
 
     /// How much of the added concurrency came out as speed: the speed-up over the ratio of the jobs. 1 is all of it;
-    /// `None` for the baseline itself.
+    /// `None` for the baseline itself, and for `auto`, which has no number to divide by.
     pub fn efficiency(&self, level: &Level) -> Option<f64> {
-        self.speed_up(level).map(|speed_up| speed_up.ratio * self.baseline as f64 / level.jobs as f64)
+        let (baseline, jobs) = (self.baseline.number()?, level.jobs.number()?);
+        self.speed_up(level).map(|speed_up| speed_up.ratio * baseline as f64 / jobs as f64)
     }
 }
 
@@ -90,6 +96,11 @@ impl Level {
     /// The most jobs that were in flight at one moment of any run.
     pub fn peak_in_flight(&self) -> usize {
         self.runs.iter().map(|run| run.report.peak_in_flight).max().unwrap_or(0)
+    }
+
+    /// The highest limit for a key (a host) that was set in any run: with `auto`, how far it went. `None` if none was.
+    pub fn highest_limit(&self) -> Option<usize> {
+        self.runs.iter().flat_map(|run| &run.limits).map(|change| change.limit).max()
     }
 
     /// Bytes per second over all runs; `None` if the workload counts no bytes.

@@ -4,6 +4,9 @@
 //! The rules are tried in this order, and the first that holds is named. `N` is the level, `n` the number of jobs,
 //! `T` the mean job time, `W` the mean wall time; "at the baseline" is the level that the others are compared with.
 //!
+//! With `auto`, whose level is no number, `N` is the most that were seen in flight; what depends on slots that were allowed
+//! and not used is left out there.
+//!
 //! | bound | holds if |
 //! |---|---|
 //! | processor | processor time ≥ 85 % of what `min(N, cores)` cores could give, or jobs slow each other down and most of what they lose is lost in a stage that computes |
@@ -21,6 +24,7 @@
 use super::comparison::{Comparison, Level, Measured};
 use super::stages::{self, Nature};
 use super::stats::{line, mean};
+use crate::pipeline::Jobs;
 use crate::pool::JobReport;
 use crate::units;
 use std::fmt::{self, Write as _};
@@ -120,6 +124,8 @@ impl fmt::Display for Finding {
 pub struct Ideal {
     /// The larger of the two below.
     pub time: Duration,
+    /// The level, as a number.
+    pub slots: usize,
     /// The sum of the baseline's job times, shared evenly among the slots.
     pub share: Duration,
     /// The longest job of the baseline, which one slot has to do alone; `None` without job reports.
@@ -130,19 +136,19 @@ pub struct Ideal {
 
 impl Comparison {
     /// The ideal of a level: `max(longest job, Σ job times / N)`, with the job times of the baseline, whose jobs slow
-    /// each other down the least. `None` if the workload tells no job times.
+    /// each other down the least. `None` if the workload tells no job times, and for `auto`, which has no `N`.
     ///
     /// A level may come out better than ideal (`reached` above 1) if jobs take less time together than apart, as with
     /// a connection that is used again.
     pub fn ideal(&self, level: &Level) -> Option<Ideal> {
-        let baseline = self.level(self.baseline)?;
+        let (baseline, slots) = (self.level(self.baseline)?, level.jobs.number()?);
         let sums: Vec<f64> = baseline.runs.iter().map(|run| run.report.job_time.as_secs_f64()).collect();
         let sum = mean(&sums).filter(|sum| *sum > 0.0)?;
-        let share = Duration::try_from_secs_f64(sum / level.jobs as f64).ok()?;
+        let share = Duration::try_from_secs_f64(sum / slots as f64).ok()?;
         let longest = baseline.median_run().and_then(|run| run.jobs.iter().map(|job| job.running).max());
         let time = longest.map_or(share, |longest| longest.max(share));
         let wall = level.summary()?.mean.as_secs_f64();
-        (wall > 0.0).then(|| Ideal { time, share, longest, reached: time.as_secs_f64() / wall })
+        (wall > 0.0).then(|| Ideal { time, slots, share, longest, reached: time.as_secs_f64() / wall })
     }
 
     /// What looks to bound a level; `None` if the figures do not say. The rules are in the source, as a table.
@@ -167,6 +173,8 @@ struct Facts<'a> {
     run: &'a Measured,
     /// The baseline, unless it is this level.
     base: Option<(&'a Level, &'a Measured)>,
+    /// The level as a number; the most that were in flight with `auto`.
+    slots: usize,
     /// Jobs in a run.
     count: u64,
     /// The mean job time, over all runs.
@@ -183,6 +191,7 @@ impl<'a> Facts<'a> {
             level,
             run,
             base: base.and_then(|base| Some((base, base.median_run()?))),
+            slots: level.jobs.number().unwrap_or_else(|| level.peak_in_flight()),
             count: run.report.total(),
             job: job_time(level)?,
             overlap: level.overlap()?,
@@ -191,12 +200,12 @@ impl<'a> Facts<'a> {
 
     /// As many jobs as can be in flight: the slots, or all jobs if they are fewer.
     fn most(&self) -> f64 {
-        (self.count.min(self.level.jobs as u64)) as f64
+        (self.count.min(self.slots as u64)) as f64
     }
 
     fn processor(&self) -> Option<Finding> {
         let (busy, cores) = (self.level.busy_cores()?, self.comparison.cores?);
-        let usable = self.level.jobs.min(cores);
+        let usable = self.slots.min(cores);
         if busy < NEARLY * usable as f64 {
             return None;
         }
@@ -216,7 +225,7 @@ impl<'a> Facts<'a> {
     fn slowed(&self) -> Option<Finding> {
         let (base, base_run) = self.base?;
         let times = self.job / job_time(base).filter(|time| *time > 0.0)?;
-        if times < SLOWED || self.level.jobs < base.jobs {
+        if times < SLOWED || base.jobs.number().is_some_and(|base| self.slots < base) {
             return None;
         }
         let stage = stages::most_slowed(&base_run.jobs, &self.run.jobs);
@@ -246,9 +255,9 @@ impl<'a> Facts<'a> {
     }
 
     /// Bytes per second, and the next smaller level beyond the baseline that had as many.
-    fn flat_rate(&self) -> Option<(f64, usize)> {
-        let levels = self.comparison.levels.iter().filter(|level| level.jobs < self.level.jobs);
-        let below = levels.max_by_key(|level| level.jobs)?;
+    fn flat_rate(&self) -> Option<(f64, Jobs)> {
+        let levels = self.comparison.levels.iter().filter_map(|level| Some((level.jobs.number()?, level)));
+        let (_, below) = levels.filter(|(jobs, _)| *jobs < self.slots).max_by_key(|(jobs, _)| *jobs)?;
         let (rate, before) = (self.level.bytes_per_second()?, below.bytes_per_second()?);
         (rate < FLAT * before).then_some((rate, below.jobs))
     }
@@ -271,7 +280,7 @@ impl<'a> Facts<'a> {
 
     /// With every job in flight at once, what is left is the time of one.
     fn all_at_once(&self) -> Option<Finding> {
-        if self.count < 2 || self.count > self.level.jobs as u64 || self.overlap < NEARLY * self.most() {
+        if self.count < 2 || self.count > self.slots as u64 || self.overlap < NEARLY * self.most() {
             return None;
         }
         let because = format!(
@@ -284,7 +293,7 @@ impl<'a> Facts<'a> {
 
     /// What one job at a time waits for: the answer, or its bytes.
     fn one_at_a_time(&self) -> Option<Finding> {
-        if self.level.jobs != 1 || self.overlap < NEARLY {
+        if self.level.jobs != Jobs::Most(1) || self.overlap < NEARLY {
             return None;
         }
         let idle = self.level.busy_cores().map(|busy| (1.0 - busy).max(0.0));
@@ -314,7 +323,7 @@ impl<'a> Facts<'a> {
     }
 
     fn slots(&self) -> Option<Finding> {
-        let jobs = self.level.jobs;
+        let jobs = self.level.jobs.number()?;
         if self.overlap < NEARLY * jobs as f64 || self.count <= jobs as u64 {
             return None;
         }
@@ -331,32 +340,32 @@ impl<'a> Facts<'a> {
     }
 
     fn limit(&self) -> Option<Finding> {
-        let peak = self.level.peak_in_flight();
+        let (peak, allowed) = (self.level.peak_in_flight(), self.level.jobs.number()?);
         if peak as f64 > NEARLY * self.most() || self.overlap < NEARLY * peak as f64 {
             return None;
         }
-        let because = format!("never more than {peak} were in flight, of {} that were allowed", self.level.jobs);
+        let because = format!("never more than {peak} were in flight, of {allowed} that were allowed");
         Some(Finding::new(Bound::Limit, because, "see the limit for a host or key, or the rate"))
     }
 
     /// Jobs of unlike length: some slots are done long before others.
     fn tail(&self) -> Option<Finding> {
-        let (slots, wall) = (self.level.jobs as f64, self.run.wall.as_secs_f64());
+        let jobs = self.level.jobs.number()?;
+        let (slots, wall) = (jobs as f64, self.run.wall.as_secs_f64());
         let last = self.run.jobs.iter().map(|job| job.started).max()?;
         let rest = wall - last.as_secs_f64();
         let after: Duration =
             self.run.jobs.iter().map(|job| (job.started + job.running).saturating_sub(job.started.max(last))).sum();
         let after = after.as_secs_f64();
         let idle = slots * wall - self.run.report.job_time.as_secs_f64();
-        if self.count <= self.level.jobs as u64 || rest <= 0.0 || slots * rest - after < 0.5 * idle {
+        if self.count <= jobs as u64 || rest <= 0.0 || slots * rest - after < 0.5 * idle {
             return None;
         }
         let because = format!(
-            "the last job began after {} of {}, and from then on only {:.1} of {} slots were busy on average",
+            "the last job began after {} of {}, and from then on only {:.1} of {jobs} slots were busy on average",
             units::duration(last),
             units::duration(self.run.wall),
             after / rest,
-            self.level.jobs
         );
         Some(Finding::new(
             Bound::Tail,

@@ -1,11 +1,11 @@
 //! What bounds a level, from runs that are made up: each rule once, and the sentences that come of it.
 
-use super::fixture::{comparison, even, job, level, ms, run, staged};
+use super::fixture::{comparison, even, job, level, limit, ms, run, staged};
 use super::*;
 use crate::pool::JobReport;
 use std::time::Duration;
 
-fn bound(comparison: &Comparison, jobs: usize) -> Option<Bound> {
+fn bound(comparison: &Comparison, jobs: impl Into<Jobs>) -> Option<Bound> {
     comparison.finding(comparison.level(jobs).unwrap()).map(|finding| finding.bound)
 }
 
@@ -154,7 +154,7 @@ fn times_that_follow_the_bytes_are_what_one_connection_carries() {
 #[test]
 fn slots_that_stand_empty_show_another_limit() {
     let mut ten = even(4, 40, &[100]);
-    ten.jobs = 10;
+    ten.jobs = Jobs::Most(10);
     let comparison = comparison(vec![even(1, 40, &[100]), ten]);
     assert_eq!(
         sentence(&comparison, 10),
@@ -179,6 +179,47 @@ fn slots_that_stand_empty_only_at_the_end_show_jobs_of_unlike_length() {
          only 1.2 of 2 slots were busy on average; long jobs would do better at the beginning, and more jobs at once \
          help less"
     );
+}
+
+#[test]
+fn what_needs_a_number_is_not_said_of_auto_and_its_highest_limit_is() {
+    let auto = |mut level: Level| {
+        level.jobs = Jobs::Auto;
+        for (run, highest) in level.runs.iter_mut().zip([16, 8]) {
+            run.limits = vec![limit(0, 4, "to begin with"), limit(20, highest, "no byte has come yet")];
+        }
+        level
+    };
+    let comparison = comparison(vec![even(1, 40, &[100, 100]), auto(even(10, 40, &[100, 100]))]);
+    let level = comparison.level(Jobs::Auto).unwrap();
+    assert_eq!((comparison.ideal(level), comparison.efficiency(level), comparison.finding(level)), (None, None, None));
+    assert_eq!((comparison.speed_up(level).unwrap().ratio, level.highest_limit()), (10.0, Some(16)));
+    assert_eq!(
+        explanations(&comparison)[1],
+        (
+            "auto".to_owned(),
+            "its limit for a host went up to 16; what bounds it does not show in what was measured".to_owned()
+        )
+    );
+    let text = render_text(&comparison);
+    assert!(text.lines().any(|line| line.starts_with("  auto (16)") && line.contains("  –  ")), "{text}");
+    assert!(to_csv(&comparison).lines().nth(3).unwrap().starts_with("fake,auto,1,1,"));
+    assert!(to_csv(&comparison).lines().nth(3).unwrap().ends_with(",d1,16"));
+    let json: serde_json::Value = serde_json::from_str(&to_json(&comparison).unwrap()).unwrap();
+    assert_eq!((&json["levels"][1]["jobs"], &json["levels"][1]["highest_limit"]), (&"auto".into(), &16.into()));
+    assert!(json["levels"][0]["highest_limit"].is_null() && json["levels"][1]["ideal_seconds"].is_null());
+    assert_eq!(conclusion(&comparison), "auto: 10.00 times as fast as 1 job");
+}
+
+#[test]
+fn auto_is_found_bound_by_what_was_seen_in_flight() {
+    let mut all = even(8, 8, &[100]);
+    all.jobs = Jobs::Auto;
+    assert_eq!(bound(&comparison(vec![even(1, 8, &[100]), all]), Jobs::Auto), Some(Bound::Latency));
+    let mut slow = with_bytes(stages(4, 20, &[("fetch", 400), ("decode", 12)]), 1_000_000);
+    slow.jobs = Jobs::Auto;
+    let one = with_bytes(stages(1, 20, &[("fetch", 100), ("decode", 10)]), 1_000_000);
+    assert_eq!(bound(&comparison(vec![one, slow]), Jobs::Auto), Some(Bound::Bandwidth));
 }
 
 #[test]
@@ -231,9 +272,9 @@ fn csv_holds_every_run_and_an_empty_cell_for_what_is_undefined() {
     assert_eq!(
         lines[0],
         "workload,jobs,round,turn,wall_seconds,job_seconds,cpu_seconds,overlap,peak_in_flight,succeeded,attempts,retries,\
-         bytes,items,rows,digest"
+         bytes,items,rows,digest,highest_limit"
     );
-    assert_eq!(lines[2], "\"one, \"\"two\"\"\",1,2,2,2,2,,1,1,20,20,0,0,20,32,d1");
-    assert_eq!(lines[3], "\"one, \"\"two\"\"\",10,1,1,0.2,2,0.12,10,10,20,20,0,0,20,32,d1");
+    assert_eq!(lines[2], "\"one, \"\"two\"\"\",1,2,2,2,2,,1,1,20,20,0,0,20,32,d1,");
+    assert_eq!(lines[3], "\"one, \"\"two\"\"\",10,1,1,0.2,2,0.12,10,10,20,20,0,0,20,32,d1,");
     assert_eq!(lines.len(), 4);
 }

@@ -2,6 +2,7 @@
 
 use super::comparison::{Comparison, Level};
 use crate::aside::Aside;
+use crate::pipeline::Jobs;
 use crate::pool::RunReport;
 use crate::{Error, Kind, Result};
 use serde::Serialize;
@@ -17,14 +18,14 @@ struct Document<'a> {
     rows: u64,
     cores: Option<usize>,
     warmup_runs: u32,
-    baseline_jobs: usize,
+    baseline_jobs: Jobs,
     levels: Vec<LevelJson<'a>>,
     warnings: Vec<WarningJson>,
 }
 
 #[derive(Serialize)]
 struct LevelJson<'a> {
-    jobs: usize,
+    jobs: Jobs,
     mean_seconds: Option<f64>,
     stddev_seconds: Option<f64>,
     median_seconds: Option<f64>,
@@ -41,6 +42,7 @@ struct LevelJson<'a> {
     busy_cores: Option<f64>,
     overlap: Option<f64>,
     peak_in_flight: usize,
+    highest_limit: Option<usize>,
     bytes_per_second: Option<f64>,
     runs: Vec<RunJson<'a>>,
 }
@@ -56,7 +58,7 @@ struct RunJson<'a> {
 #[derive(Serialize)]
 struct WarningJson {
     warning: &'static str,
-    jobs: Option<usize>,
+    jobs: Option<Jobs>,
     text: String,
 }
 
@@ -106,6 +108,7 @@ fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
         busy_cores: level.busy_cores(),
         overlap: level.overlap(),
         peak_in_flight: level.peak_in_flight(),
+        highest_limit: level.highest_limit(),
         bytes_per_second: level.bytes_per_second(),
         runs: level
             .runs
@@ -147,6 +150,7 @@ pub fn to_csv(comparison: &Comparison) -> String {
                 report.items.to_string(),
                 comparison.rows.to_string(),
                 cell(&comparison.digest),
+                run.limits.iter().map(|change| change.limit).max().map_or_else(String::new, |limit| limit.to_string()),
             ];
             out += &(cells.join(",") + "\n");
         }
@@ -155,7 +159,7 @@ pub fn to_csv(comparison: &Comparison) -> String {
 }
 
 /// New ones are added at the end, so that what reads by place goes on to work.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "workload",
     "jobs",
     "round",
@@ -172,6 +176,7 @@ const COLUMNS: [&str; 16] = [
     "items",
     "rows",
     "digest",
+    "highest_limit",
 ];
 
 /// A text in CSV, quoted where it must be (RFC 4180).

@@ -1,7 +1,8 @@
 //! Comparisons that are made up, for tests: every time is known.
 
 use super::comparison::{Comparison, Level, Measured};
-use crate::pool::{JobReport, Outcome, RunReport, StageSpan};
+use crate::pipeline::Jobs;
+use crate::pool::{JobReport, LimitChange, Outcome, RunReport, StageSpan};
 use std::time::Duration;
 
 pub(super) fn ms(milliseconds: u64) -> Duration {
@@ -37,6 +38,11 @@ pub(super) fn staged(number: u64, start: u64, stages: &[(&'static str, u64)]) ->
     job
 }
 
+/// A limit that was set for the one host there is, at a time in milliseconds.
+pub(super) fn limit(at: u64, limit: usize, why: &str) -> LimitChange {
+    LimitChange { at: ms(at), key: "https://a.example:443".to_owned(), limit, why: why.to_owned() }
+}
+
 /// A run that ended with the last of its jobs.
 pub(super) fn run(turn: u64, jobs: Vec<JobReport>) -> Measured {
     let wall = jobs.iter().map(|job| job.started + job.running).max().unwrap_or_default();
@@ -51,11 +57,11 @@ pub(super) fn run(turn: u64, jobs: Vec<JobReport>) -> Measured {
         in_flight += step;
         report.peak_in_flight = report.peak_in_flight.max(in_flight as usize);
     }
-    Measured { turn, wall, cpu: None, report, jobs }
+    Measured { turn, wall, cpu: None, report, limits: Vec::new(), jobs }
 }
 
-pub(super) fn level(jobs: usize, runs: Vec<Measured>) -> Level {
-    Level { jobs, runs }
+pub(super) fn level(jobs: impl Into<Jobs>, runs: Vec<Measured>) -> Level {
+    Level { jobs: jobs.into(), runs }
 }
 
 /// `count` jobs of the same length, `jobs` at a time, run by run as long as `times` says, in milliseconds.

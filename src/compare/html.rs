@@ -140,7 +140,7 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
         out,
         "<div class=\"scroll\">\n<div class=\"chart\" role=\"img\" aria-label=\"Timeline of run {turn} with {name}: {} in \
          {wall}, at most {most} in flight. The table below has each of them.\">",
-        jobs(track.bars.len())
+        jobs(track.bars.len().into())
     );
 
     let _ = writeln!(out, "<svg height=\"{height}\">");

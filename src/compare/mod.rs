@@ -26,7 +26,7 @@
 //! | object | fields |
 //! |---|---|
 //! | the document | `schema`, `workload`, `digest`, `rows`, `cores`, `warmup_runs`, `baseline_jobs`, `levels`, `warnings` |
-//! | a level | `jobs`, `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`, `max_seconds`, `speed_up`, `speed_up_uncertainty`, `efficiency` (these three null for the baseline), `ideal_seconds`, `ideal_reached` (1 is all the way), `bound` (a [word](Bound::word)), `bound_because`, `bound_advice`, `busy_cores`, `overlap`, `peak_in_flight`, `bytes_per_second`, `runs` |
+//! | a level | `jobs` (a number, or the text `auto`), `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`, `max_seconds`, `speed_up`, `speed_up_uncertainty`, `efficiency` (these three null for the baseline; `efficiency` and the two below for `auto` too), `ideal_seconds`, `ideal_reached` (1 is all the way), `bound` (a [word](Bound::word)), `bound_because`, `bound_advice`, `busy_cores`, `overlap`, `peak_in_flight`, `highest_limit` (that was set for a host: how far `auto` went; null if none was), `bytes_per_second`, `runs` |
 //! | a run | `turn` (its place among all runs, from 1, warm-up included), `wall_seconds`, `cpu_seconds`, `report` (a [`RunReport`](crate::pool::RunReport)) |
 //! | a warning | `warning` (a [word](Warning::word)), `jobs`, `text` |
 //!
@@ -37,7 +37,7 @@
 //! | column | what it is |
 //! |---|---|
 //! | `workload` | its name |
-//! | `jobs` | the level: at most so many in flight |
+//! | `jobs` | the level: at most so many in flight, or `auto` |
 //! | `round` | which measured run of its level, from 1 |
 //! | `turn` | its place among all runs, from 1, warm-up included: by it, a drift shows |
 //! | `wall_seconds` | from the call of the workload to its answer |
@@ -48,6 +48,7 @@
 //! | `succeeded`, `attempts`, `retries` | jobs, attempts of all jobs, attempts beyond the first |
 //! | `bytes`, `items` | moved and done |
 //! | `rows`, `digest` | the result, the same for all runs |
+//! | `highest_limit` | the highest limit that was set for a host in this run: how far `auto` went |
 
 mod comparison;
 mod draw;
@@ -84,3 +85,5 @@ pub use stats::{SpeedUp, Summary};
 pub use text::{conclusion, explanations, render_text, to_markdown};
 pub use trace::to_trace;
 pub use warnings::Warning;
+
+pub use crate::pipeline::Jobs;

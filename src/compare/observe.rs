@@ -1,6 +1,6 @@
 //! What is seen of a run from outside: the reports of its jobs, and the processor time of this process.
 
-use crate::pool::{Event, JobReport, Observer};
+use crate::pool::{Event, JobReport, LimitChange, LimitLog, Observer};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,16 +8,22 @@ use std::time::Duration;
 /// part of it would mislead: beyond this, none are kept.
 const KEPT: usize = 10_000;
 
-/// Hands all events on, and keeps the job reports, so that a workload need not keep them itself.
+/// Hands all events on, and keeps the job reports and the limits that were set, so that a workload need not keep them itself.
 pub(super) struct Keeper {
     next: Arc<dyn Observer>,
     /// `None` once there were too many.
     jobs: Mutex<Option<Vec<JobReport>>>,
+    limits: LimitLog,
 }
 
 impl Keeper {
     pub(super) fn new(next: Arc<dyn Observer>) -> Self {
-        Self { next, jobs: Mutex::new(Some(Vec::new())) }
+        Self { next, jobs: Mutex::new(Some(Vec::new())), limits: LimitLog::default() }
+    }
+
+    /// The limits that were set, in the order of time.
+    pub(super) fn limits(&self) -> Vec<LimitChange> {
+        self.limits.changes()
     }
 
     /// What became of each job, in input order.
@@ -37,6 +43,7 @@ impl Observer for Keeper {
                 _ => *kept = None,
             }
         }
+        self.limits.observe(event);
         self.next.observe(event);
     }
 }

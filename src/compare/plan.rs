@@ -1,6 +1,7 @@
 //! What is to be compared, and who is told of it.
 
 use super::comparison::Level;
+use crate::pipeline::Jobs;
 use crate::pool::{NoObserver, Observer};
 use crate::{Error, Result};
 use std::fmt;
@@ -10,16 +11,20 @@ use std::time::Duration;
 /// Which levels are run, and how often.
 ///
 /// ```
-/// use raudal::compare::Plan;
+/// use raudal::compare::{Jobs, Plan};
 ///
 /// let plan = Plan::new([1, 10])?.runs(3)?.warmup(1);
-/// assert_eq!((plan.levels(), plan.baseline(), plan.turns()), (&[1, 10][..], 1, 8));
+/// assert_eq!((plan.levels().len(), plan.baseline(), plan.turns()), (2, 1.into(), 8));
 /// assert!(Plan::new([0]).is_err());
+///
+/// // The level `auto` finds for itself how many are worth it.
+/// let plan = Plan::new([Jobs::Auto, Jobs::Most(8)])?;
+/// assert_eq!(plan.baseline(), Jobs::Most(8));
 /// # Ok::<(), raudal::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    levels: Vec<usize>,
+    levels: Vec<Jobs>,
     runs: u32,
     warmup: u32,
     /// Beyond `runs`, as long as the means are unsure.
@@ -46,14 +51,14 @@ impl Plan {
     /// Warm-up runs of each level unless told otherwise.
     pub const WARMUP: u32 = 1;
 
-    /// A plan for these levels (at most so many jobs in flight), with the default numbers of runs.
-    pub fn new(levels: impl IntoIterator<Item = usize>) -> Result<Self> {
-        let levels: Vec<usize> = levels.into_iter().collect();
+    /// A plan for these levels (at most so many jobs in flight, or `auto`), with the default numbers of runs.
+    pub fn new(levels: impl IntoIterator<Item: Into<Jobs>>) -> Result<Self> {
+        let levels: Vec<Jobs> = levels.into_iter().map(Into::into).collect();
         if levels.is_empty() {
             return Err(Error::usage("there is no level to compare").hint("name some, such as 1,10"));
         }
         for (i, level) in levels.iter().enumerate() {
-            if *level == 0 {
+            if *level == Jobs::Most(0) {
                 return Err(Error::usage("a level has no job in flight and would never end: 0")
                     .hint("levels are numbers from 1 on, such as 1,10"));
             }
@@ -116,13 +121,15 @@ impl Plan {
     }
 
     /// The levels, in the order they were named.
-    pub fn levels(&self) -> &[usize] {
+    pub fn levels(&self) -> &[Jobs] {
         &self.levels
     }
 
-    /// The level that the others are compared with: 1 if it is among them, the first otherwise.
-    pub fn baseline(&self) -> usize {
-        if self.levels.contains(&1) { 1 } else { self.levels[0] }
+    /// The level that the others are compared with: 1 if it is among them, else the first that is a number. `auto` is
+    /// it only if there is no other: how many were in flight is then not known beforehand, and differs from run to run.
+    pub fn baseline(&self) -> Jobs {
+        let numbers = || self.levels.iter().copied().filter(|level| *level != Jobs::Auto);
+        numbers().find(|level| *level == Jobs::Most(1)).or_else(|| numbers().next()).unwrap_or(Jobs::Auto)
     }
 
     /// Measured runs of each level: exactly so many, or at least so many with [`min_runs`](Self::min_runs).
@@ -191,7 +198,7 @@ pub struct Turn {
     /// Which run of its level, from 1; warm-up and measured runs count apart.
     pub round: u32,
     /// At most so many jobs in flight.
-    pub jobs: usize,
+    pub jobs: Jobs,
     /// Whether it is run only to make ready, and not measured.
     pub warmup: bool,
     /// Whether there may be more runs than `of`: a plan with [`min_runs`](Plan::min_runs).
@@ -206,9 +213,13 @@ impl fmt::Display for Turn {
     }
 }
 
-/// `1 job`, `10 jobs`.
-pub(super) fn jobs(jobs: usize) -> String {
-    if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
+/// `1 job`, `10 jobs`, `auto`.
+pub(super) fn jobs(jobs: Jobs) -> String {
+    match jobs {
+        Jobs::Most(1) => "1 job".to_owned(),
+        Jobs::Most(jobs) => format!("{jobs} jobs"),
+        Jobs::Auto => jobs.to_string(),
+    }
 }
 
 /// Who is told how a comparison goes on: shows bars, writes a line for each run.
@@ -249,7 +260,7 @@ mod tests {
     fn levels_take_turns_and_each_begins_a_round() {
         let plan = Plan::new([1, 4, 16]).unwrap().runs(3).unwrap().warmup(1);
         let turns: Vec<Turn> = (1..=plan.turns()).map(|number| plan.turn(number)).collect();
-        let levels: Vec<usize> = turns.iter().map(|turn| turn.jobs).collect();
+        let levels: Vec<usize> = turns.iter().filter_map(|turn| turn.jobs.number()).collect();
         assert_eq!(levels, [1, 4, 16, 1, 4, 16, 4, 16, 1, 16, 1, 4]);
         assert_eq!(turns[2].to_string(), "run 3 of 12: 16 jobs, warm-up");
         assert_eq!(turns[3].to_string(), "run 4 of 12: 1 job");
@@ -265,7 +276,13 @@ mod tests {
 
     #[test]
     fn a_bad_plan_is_a_usage_error_that_names_the_cure() {
-        let plans = [Plan::new([]), Plan::new([1, 0]), Plan::new([4, 4]), Plan::new([1]).and_then(|plan| plan.runs(0))];
+        let plans = [
+            Plan::new([Jobs::Auto; 0]),
+            Plan::new([Jobs::Auto; 2]),
+            Plan::new([1, 0]),
+            Plan::new([4, 4]),
+            Plan::new([1]).and_then(|plan| plan.runs(0)),
+        ];
         for plan in plans {
             let error = plan.unwrap_err();
             assert!(error.kind() == crate::Kind::Usage && error.hint_text().is_some(), "{error}");
@@ -274,7 +291,9 @@ mod tests {
 
     #[test]
     fn the_baseline_is_the_sequential_level_or_else_the_first() {
-        assert_eq!(Plan::new([10, 1]).unwrap().baseline(), 1);
-        assert_eq!(Plan::new([10, 2]).unwrap().baseline(), 10);
+        assert_eq!(Plan::new([10, 1]).unwrap().baseline(), Jobs::Most(1));
+        assert_eq!(Plan::new([10, 2]).unwrap().baseline(), Jobs::Most(10));
+        assert_eq!(Plan::new([Jobs::Auto, Jobs::Most(4)]).unwrap().baseline(), Jobs::Most(4));
+        assert_eq!(Plan::new([Jobs::Auto]).unwrap().baseline(), Jobs::Auto);
     }
 }

@@ -3,6 +3,8 @@
 use super::comparison::{Comparison, Level, Measured};
 use super::observe::{Keeper, cpu_time};
 use super::plan::{Plan, Turn, Watch, jobs};
+use crate::pipeline::Jobs;
+use crate::pool::NoObserver;
 use crate::workload::{Run, Workload};
 use crate::{Error, Kind, Result};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// - [`Kind::Checksum`] if a run gave another result than the first, or a job of it failed: times of unlike work are
 ///   not compared. The message names the level, the run, and the first part that differs where the workload tells.
 /// - [`Kind::Cancelled`] if `cancel` was cancelled. The run in flight is awaited first.
+/// - [`Kind::Usage`] if `auto` is among the levels of a workload that has no such level, before anything is run.
 /// - What the workload itself returns.
 ///
 /// ```
@@ -50,6 +53,9 @@ pub async fn compare(
     watch: &dyn Watch,
     cancel: CancellationToken,
 ) -> Result<Comparison> {
+    if plan.levels().contains(&Jobs::Auto) && workload.run_auto(Arc::new(NoObserver), cancel.child_token()).is_none() {
+        return Err(no_auto(workload));
+    }
     cancel.run_until_cancelled(workload.prepare()).await.ok_or_else(cancelled)??;
 
     let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
@@ -65,7 +71,13 @@ pub async fn compare(
         }
         let keeper = Arc::new(Keeper::new(watch.begin(&turn)));
         let (begin, cpu_begin) = (Instant::now(), cpu_time());
-        let result = workload.run(turn.jobs, Arc::clone(&keeper) as _, cancel.child_token()).await;
+        let running = match turn.jobs {
+            Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
+            Jobs::Auto => {
+                workload.run_auto(Arc::clone(&keeper) as _, cancel.child_token()).ok_or_else(|| no_auto(workload))?
+            }
+        };
+        let result = running.await;
         let wall = begin.elapsed();
         let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
         // What a cancelled run returns, or how far it came, says nothing about the workload.
@@ -84,7 +96,7 @@ pub async fn compare(
         let (report, jobs) = (run.report.clone(), run.jobs.clone());
         first.get_or_insert((turn, run));
         if let Some(level) = levels.iter_mut().find(|level| level.jobs == turn.jobs).filter(|_| !turn.warmup) {
-            level.runs.push(Measured { turn: turn.number, wall, cpu, report, jobs });
+            level.runs.push(Measured { turn: turn.number, wall, cpu, report, limits: keeper.limits(), jobs });
         }
     }
     let (digest, rows) = first.map(|(_, run)| (run.digest, run.rows)).unwrap_or_default();
@@ -97,6 +109,11 @@ pub async fn compare(
         baseline: plan.baseline(),
         levels,
     })
+}
+
+fn no_auto(workload: &dyn Workload) -> Error {
+    Error::usage(format!("this workload cannot find its level by itself: {}", workload.name()))
+        .hint("name levels that are numbers, such as 1,10")
 }
 
 fn cancelled() -> Error {

@@ -276,6 +276,17 @@ async fn an_error_of_the_workload_is_handed_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_workload_without_a_level_of_its_own_refuses_auto_before_anything_is_run() {
+    let fake = Fake::new();
+    let plan = Plan::new([Jobs::Most(1), Jobs::Auto]).unwrap();
+    let error = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.to_string(), "this workload cannot find its level by itself: fake");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("1,10")));
+    assert_eq!((fake.prepared.load(Ordering::Relaxed), fake.calls.lock().unwrap().len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_comparison_concludes_nothing() {
     // Before anything begins; while a run is in flight that stops; and while one is that ends well all the same.
     for (turn, stops, begun) in [(0, false, 0), (4, true, 4), (4, false, 4)] {

@@ -2,6 +2,7 @@
 
 use super::comparison::{Comparison, Level};
 use super::plan::jobs;
+use crate::pipeline::Jobs;
 use crate::units;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,7 +15,7 @@ const WIDTH: usize = 96;
 
 /// The comparison as an aligned table, with what bounds each level and the warnings below.
 ///
-/// `efficiency` is the speed-up over the ratio of the jobs, `overlap` how many jobs ran at once on average, `peak` how
+/// The level `auto` is shown with the highest limit that it set. `efficiency` is the speed-up over the ratio of the jobs, `overlap` how many jobs ran at once on average, `peak` how
 /// many at most. What is undefined is a dash.
 #[must_use]
 pub fn render_text(comparison: &Comparison) -> String {
@@ -56,13 +57,16 @@ fn explanation(comparison: &Comparison, level: &Level) -> String {
     if let Some(ideal) = comparison.ideal(level) {
         let bound = match ideal.longest {
             Some(longest) if longest >= ideal.share => "the longest job".to_owned(),
-            _ => format!("all job times, shared by {}", slots(level.jobs)),
+            _ => format!("all job times, shared by {}", slots(ideal.slots)),
         };
         sentences.push(format!(
             "the ideal is {} ({bound}), and it reached {:.0} % of that",
             units::duration(ideal.time),
             ideal.reached * 100.0
         ));
+    }
+    if let (Jobs::Auto, Some(limit)) = (level.jobs, level.highest_limit()) {
+        sentences.push(format!("its limit for a host went up to {limit}"));
     }
     sentences.push(match comparison.finding(level) {
         Some(finding) => finding.to_string(),
@@ -171,7 +175,10 @@ fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 8] {
         None => dash(),
     };
     [
-        level.jobs.to_string(),
+        match (level.jobs, level.highest_limit()) {
+            (Jobs::Auto, Some(limit)) => format!("auto ({limit})"),
+            (jobs, _) => jobs.to_string(),
+        },
         mean,
         range,
         speed_up,

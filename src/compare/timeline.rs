@@ -1,6 +1,7 @@
 //! Who ran when: the median run of each level on one time axis, as values for the terminal, the page and the trace.
 
 use super::comparison::{Comparison, Measured};
+use crate::pipeline::Jobs;
 use crate::pool::JobReport;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub(super) struct Chart<'a> {
 
 /// One run as bars.
 pub(super) struct Track<'a> {
-    pub(super) jobs: usize,
+    pub(super) jobs: Jobs,
     pub(super) run: &'a Measured,
     /// In the order the jobs began.
     pub(super) bars: Vec<Bar<'a>>,
@@ -61,7 +62,7 @@ pub(super) enum Kind {
 impl<'a> Chart<'a> {
     /// `None` if no level has a job report.
     pub(super) fn of(comparison: &'a Comparison) -> Option<Self> {
-        let runs: Vec<(usize, &Measured)> =
+        let runs: Vec<(Jobs, &Measured)> =
             comparison.levels.iter().filter_map(|level| Some((level.jobs, level.median_run()?))).collect();
         let mut stages = Vec::new();
         for span in runs.iter().flat_map(|(_, run)| &run.jobs).flat_map(|job| &job.stages) {
@@ -93,7 +94,7 @@ impl<'a> Chart<'a> {
 }
 
 impl<'a> Track<'a> {
-    fn of(jobs: usize, run: &'a Measured, stages: &[&'static str]) -> Self {
+    fn of(jobs: Jobs, run: &'a Measured, stages: &[&'static str]) -> Self {
         // What never began has no place in time.
         let mut bars: Vec<Bar<'a>> =
             run.jobs.iter().filter(|job| job.attempts > 0).map(|job| Bar::of(job, stages)).collect();

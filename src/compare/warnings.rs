@@ -3,6 +3,7 @@
 use super::comparison::{Comparison, Level};
 use super::plan::jobs;
 use super::stats::{SpeedUp, mean, robust_scores, trend};
+use crate::pipeline::Jobs;
 use crate::units;
 use std::fmt;
 use std::time::Duration;
@@ -30,14 +31,14 @@ pub enum Warning {
     /// Runs are too short to say much.
     Short {
         /// The level.
-        jobs: usize,
+        jobs: Jobs,
         /// The shortest run.
         min: Duration,
     },
     /// The first run was much slower than the others: something was not warm.
     SlowFirst {
         /// The level.
-        jobs: usize,
+        jobs: Jobs,
         /// The first run.
         first: Duration,
         /// The median of all.
@@ -46,7 +47,7 @@ pub enum Warning {
     /// Some runs lie far from the others, or all are widely spread.
     Spread {
         /// The level.
-        jobs: usize,
+        jobs: Jobs,
         /// Runs that lie far off; 0 if it is the spread of all.
         strays: usize,
         /// The deviation over the mean.
@@ -64,16 +65,16 @@ pub enum Warning {
     /// The difference is within the uncertainty.
     NotEstablished {
         /// The level.
-        jobs: usize,
+        jobs: Jobs,
         /// The level that it is compared with.
-        baseline: usize,
+        baseline: Jobs,
         /// The speed-up.
         speed_up: SpeedUp,
     },
     /// Jobs were retried, and their waits count as time.
     Retried {
         /// The level.
-        jobs: usize,
+        jobs: Jobs,
         /// Attempts beyond the first, in all runs.
         retries: u64,
     },
@@ -94,7 +95,7 @@ impl Warning {
     }
 
     /// The level it is about, if it is about one.
-    pub fn level(&self) -> Option<usize> {
+    pub fn level(&self) -> Option<Jobs> {
         match self {
             Self::SingleRun | Self::Drift { .. } => None,
             Self::Short { jobs, .. }

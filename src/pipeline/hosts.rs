@@ -1,8 +1,8 @@
 //! What is known of each host while a run goes on: what is in flight, what has come, what went wrong.
 
-use super::jobs::Outstanding;
 use crate::pool::{Event, Observer};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -28,16 +28,16 @@ struct State {
 }
 
 /// Watches a run. It never calls back into it: events come while the run is busy with itself.
-#[derive(Debug)]
 pub(super) struct Hosts {
-    outstanding: Outstanding,
+    /// The host of a job that is not over.
+    key: Box<dyn Fn(u64) -> Option<String> + Send + Sync>,
     state: Mutex<State>,
     changed: Notify,
 }
 
 impl Hosts {
-    pub(super) fn new(outstanding: Outstanding) -> Self {
-        Self { outstanding, state: Mutex::default(), changed: Notify::new() }
+    pub(super) fn new(key: impl Fn(u64) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { key: Box::new(key), state: Mutex::default(), changed: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -64,6 +64,12 @@ impl Hosts {
     }
 }
 
+impl fmt::Debug for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hosts").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 impl State {
     fn end(&mut self, job: u64) -> Option<&mut Host> {
         let key = self.jobs.remove(&job)?;
@@ -80,7 +86,7 @@ impl Observer for Hosts {
     fn observe(&self, event: &Event<'_>) {
         match event {
             Event::AttemptStarted { job, .. } => {
-                let Some(key) = self.outstanding.key(*job) else { return };
+                let Some(key) = (self.key)(*job) else { return };
                 let mut state = self.lock();
                 let key: Arc<str> = match state.hosts.get_key_value(key.as_str()) {
                     Some((key, _)) => Arc::clone(key),

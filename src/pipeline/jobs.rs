@@ -114,9 +114,10 @@ impl Outstanding {
         })
     }
 
-    /// The host of a job that is not over.
-    pub(super) fn key(&self, job: u64) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&job)?.location.key()
+    /// One that watches what their hosts bear.
+    pub(super) fn hosts(&self) -> Hosts {
+        let inputs = Arc::clone(&self.0);
+        Hosts::new(move |job| inputs.lock().unwrap_or_else(PoisonError::into_inner).get(&job)?.location.key())
     }
 
     pub(super) fn take(&self, job: u64) -> Option<Input> {

@@ -1,6 +1,5 @@
 //! The run: jobs in, rows out in input order.
 
-use super::hosts::Hosts;
 use super::job::{Shared, attempt};
 use super::jobs::{Outstanding, Partials, blocking, pool};
 use super::options::Options;
@@ -61,7 +60,7 @@ where
 {
     let partials = Arc::new(Partials::default());
     let outstanding = Outstanding::default();
-    let hosts = Arc::new(Hosts::new(outstanding.clone()));
+    let hosts = Arc::new(outstanding.hosts());
     let pool = pool(&options, Arc::clone(&partials), Arc::clone(&hosts))?;
     let decoders = Arc::new(Semaphore::new(options.decoders.max(1)));
     let inputs = outstanding.track(inputs.into_iter());

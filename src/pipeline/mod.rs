@@ -13,6 +13,7 @@
 //! [`run`] is the whole of it; [`files`] is the way of inputs that become files. A failed input is data in the [`Summary`], never an early return; only what makes the
 //! result itself impossible (a full disk, a closed pipe) is an error.
 
+mod at_once;
 mod controller;
 pub mod files;
 mod helpers;
@@ -26,8 +27,10 @@ mod steer;
 mod summary;
 mod verify;
 
+pub use at_once::Jobs;
 pub use jobs::Progress;
 pub use lock::{Lock, Locked};
 pub use merge::run;
 pub use options::Options;
+pub(crate) use steer::OneHost;
 pub use summary::{Failure, Summary};

@@ -1,5 +1,6 @@
 //! How a run goes about it.
 
+use super::at_once::Jobs;
 use super::lock::Lock;
 use crate::fetch::RetryOn;
 use crate::pool::{Backoff, NoObserver, Observer};
@@ -60,6 +61,23 @@ pub struct Options {
     pub observer: Arc<dyn Observer>,
     /// Ends the run early when it is cancelled.
     pub cancel: CancellationToken,
+}
+
+impl Options {
+    /// Lets so many inputs be in flight, of all hosts and of each.
+    ///
+    /// ```
+    /// use raudal::pipeline::{Jobs, Options};
+    ///
+    /// let mut options = Options::default();
+    /// options.set_jobs(Jobs::Auto);
+    /// assert!(options.auto && options.per_host == Jobs::AUTO_MOST);
+    /// ```
+    pub fn set_jobs(&mut self, jobs: Jobs) {
+        self.auto = jobs == Jobs::Auto;
+        self.jobs = jobs.number().unwrap_or(Jobs::AUTO_MOST);
+        self.per_host = self.jobs;
+    }
 }
 
 impl Default for Options {

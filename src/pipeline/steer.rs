@@ -1,12 +1,13 @@
 //! What goes on beside the jobs of a run: further connections for its transfers, and limits that follow what its hosts
 //! can take.
 
-use super::controller::{Controller, Sample};
+use super::at_once::Jobs;
+use super::controller::{Controller, FIRST, Sample};
 use super::helpers::Helpers;
 use super::hosts::{Host, Hosts};
 use super::options::Options;
 use crate::fetch::Client;
-use crate::pool::{Completed, Event, Observer, Run, Slots};
+use crate::pool::{Builder, Completed, Event, Observer, Run, Slots};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,8 +23,15 @@ pub(super) struct Steering {
     limits: Limits,
 }
 
+/// What `auto` is to a run of one's own jobs: all of them go to one host, and the limit for it follows what it can take.
+pub(crate) struct OneHost {
+    host: String,
+    hosts: Arc<Hosts>,
+    observer: Arc<dyn Observer>,
+}
+
 /// The limits of hosts, each with its reasons.
-struct Limits {
+pub(crate) struct Limits {
     slots: Slots,
     hosts: Arc<Hosts>,
     observer: Arc<dyn Observer>,
@@ -44,16 +52,9 @@ impl Steering {
         hosts: Arc<Hosts>,
         decoders: Option<Arc<Semaphore>>,
     ) -> Self {
-        let limits = Limits {
-            slots: run.slots(),
-            hosts,
-            observer: Arc::clone(&options.observer),
-            decoders,
-            most: options.per_host.min(options.jobs),
-            is_auto: options.auto,
-            controllers: HashMap::new(),
-            lowered: HashMap::new(),
-        };
+        let most = options.per_host.min(options.jobs);
+        let mut limits = Limits::new(run.slots(), hosts, Arc::clone(&options.observer), most, options.auto);
+        limits.decoders = decoders;
         Self { helpers: Helpers::new(client, run), limits }
     }
 
@@ -76,7 +77,43 @@ impl Steering {
     }
 }
 
+impl OneHost {
+    pub(crate) fn new(host: impl Into<String>, observer: Arc<dyn Observer>) -> Self {
+        let host = host.into();
+        let of_all = host.clone();
+        Self { host, hosts: Arc::new(Hosts::new(move |_| Some(of_all.clone()))), observer }
+    }
+
+    /// A pool with its first limit, which is watched.
+    pub(crate) fn pool<I: 'static, E: 'static>(&self, pool: Builder<I, E>) -> Builder<I, E> {
+        let host = self.host.clone();
+        let hosts = Arc::clone(&self.hosts) as Arc<dyn Observer>;
+        pool.jobs(Jobs::AUTO_MOST)
+            .per_key(FIRST, move |_| Some(host.clone()))
+            .observer(Arc::new(vec![hosts, Arc::clone(&self.observer)]))
+    }
+
+    /// What has to be asked for the results of a run of that pool.
+    pub(crate) fn limits<T, E>(self, run: &Run<T, E>) -> Limits {
+        Limits::new(run.slots(), self.hosts, self.observer, Jobs::AUTO_MOST, true)
+    }
+}
+
 impl Limits {
+    fn new(slots: Slots, hosts: Arc<Hosts>, observer: Arc<dyn Observer>, most: usize, is_auto: bool) -> Self {
+        let (controllers, lowered) = (HashMap::new(), HashMap::new());
+        Self { slots, hosts, observer, decoders: None, most, is_auto, controllers, lowered }
+    }
+
+    /// The next result of the run. Meanwhile limits are set.
+    pub(crate) async fn next<T, E>(&mut self, run: &mut Run<T, E>) -> Option<Completed<T, E>> {
+        tokio::select! {
+            biased;
+            done = run.next() => done,
+            never = self.work() => match never {},
+        }
+    }
+
     /// Looks at what changes, for ever. Dropping the future loses nothing.
     async fn work(&mut self) -> Infallible {
         loop {
@@ -112,8 +149,12 @@ impl Limits {
             trouble: host.trouble,
             may_grow: !behind && !self.slots.are_spare(),
         };
-        let most = self.most;
-        let controller = self.controllers.entry(Arc::clone(key)).or_insert_with(|| Controller::new(most, now));
+        let (most, observer) = (self.most, &self.observer);
+        let controller = self.controllers.entry(Arc::clone(key)).or_insert_with(|| {
+            let controller = Controller::new(most, now);
+            observer.observe(&Event::LimitChanged { key, limit: controller.limit(), why: "to begin with" });
+            controller
+        });
         let why = controller.look(&sample);
         let (limit, again) = (controller.limit(), controller.next_look());
         if let Some(why) = why {

@@ -1,6 +1,6 @@
 //! Files written, synced, read back and checked: what concurrency buys on a disk.
 
-use super::work::{Work, digest};
+use super::work::{AtOnce, Work, digest};
 use super::{Run, Workload, scratch};
 use crate::pool::{Context, Observer};
 use crate::{Error, Kind, Result};
@@ -105,7 +105,7 @@ impl Workload for Files {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        let work = Work { jobs, observer, cancel, timeout: None };
+        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let FilesOptions { files, size, sync, seed, .. } = self.options;
         let folder: Arc<Path> = self.folder.path().into();
         Box::pin(work.run(

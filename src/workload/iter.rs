@@ -4,7 +4,7 @@ use super::work::Kept;
 use super::{Run, Workload};
 use crate::fetch::{self, Client};
 use crate::origin::{self, Origin};
-use crate::pipeline;
+use crate::pipeline::{self, Jobs};
 use crate::pool::Observer;
 use crate::source::{Edition, Entity, Input, iter_inputs};
 use crate::table::{Sink, SinkOptions, Target};
@@ -90,13 +90,21 @@ pub struct Iter {
     archives: Archives,
     fetch: fetch::Options,
     options: pipeline::Options,
+    per_host: Option<usize>,
 }
 
 impl Iter {
     /// The workload over these archives. `options` says everything but the number of jobs, the observer and the
-    /// cancellation; the limit for one host is raised to the number of jobs, since all archives are on one host.
+    /// cancellation; the limit for one host is the number of jobs unless [`per_host`](Self::per_host) says less.
     pub fn new(archives: Archives, fetch: fetch::Options, options: pipeline::Options) -> Self {
-        Self { archives, fetch, options }
+        Self { archives, fetch, options, per_host: None }
+    }
+
+    /// With at most so many in flight of one host, whatever the level is.
+    #[must_use]
+    pub fn per_host(mut self, most: Option<usize>) -> Self {
+        self.per_host = most;
+        self
     }
 
     /// The archives.
@@ -109,11 +117,11 @@ impl Iter {
         self.archives.close().await;
     }
 
-    async fn run_once(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
+    async fn run_once(&self, jobs: Jobs, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
         let client = Client::new(&self.fetch)?;
         let mut options = self.options.clone();
-        options.jobs = jobs;
-        options.per_host = options.per_host.max(jobs);
+        options.set_jobs(jobs);
+        options.per_host = self.per_host.unwrap_or(options.per_host);
         let (kept, observer) = Kept::beside(observer);
         options.observer = observer;
         options.cancel = cancel.clone();
@@ -137,7 +145,11 @@ impl Workload for Iter {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        Box::pin(self.run_once(jobs, observer, cancel))
+        Box::pin(self.run_once(Jobs::Most(jobs), observer, cancel))
+    }
+
+    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+        Some(Box::pin(self.run_once(Jobs::Auto, observer, cancel)))
     }
 }
 

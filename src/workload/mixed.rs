@@ -3,7 +3,7 @@
 use super::database::Sqlite;
 use super::files::{Content, SyncMode, round_trip};
 use super::requests::{answer, call};
-use super::work::{Work, digest};
+use super::work::{AtOnce, Work, digest};
 use super::{Bound, Run, Workload, scratch};
 use crate::fetch::{self, Client, Expect};
 use crate::origin::{self, Origin};
@@ -234,7 +234,7 @@ impl Workload for Mixed {
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
         // No operation is cut short: its time is what was asked for.
-        let work = Work { jobs, observer, cancel, timeout: None };
+        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let operations = [Operation::File, Operation::Api, Operation::Query, Operation::Zip];
         let shared = Arc::clone(&self.shared);
         Box::pin(work.run(

@@ -107,6 +107,16 @@ pub trait Workload: Send + Sync {
     /// stops what is in flight, awaits it, and returns [`Kind::Cancelled`](crate::Kind::Cancelled). Failed jobs are
     /// data in the report, not an `Err`; the comparison refuses such a run itself, and names the first job that failed if the run kept its jobs.
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>>;
+
+    /// Runs once like [`run`](Self::run), with as many jobs in flight as turn out to be worth it: the level `auto`. It
+    /// does nothing before it is polled.
+    ///
+    /// `None`, as it is here, from a workload that cannot find that out: the comparison refuses the level then, before
+    /// anything is run.
+    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+        let _ = (observer, cancel);
+        None
+    }
 }
 
 /// What one run of a workload gave.

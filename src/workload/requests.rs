@@ -1,6 +1,6 @@
 //! Many small calls of an API: each waits for its answer, and hardly anything is moved.
 
-use super::work::{Work, digest};
+use super::work::{AtOnce, Work, digest};
 use super::{Latency, Run, Workload};
 use crate::fetch::{self, Client, Expect};
 use crate::origin::{self, Origin};
@@ -78,6 +78,16 @@ impl Requests {
         Ok(Self { client, timeout: options.timeout, calls: calls?, origin })
     }
 
+    async fn run_once(&self, at_once: AtOnce, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
+        let work = Work { at_once, observer, cancel, timeout: Some(self.timeout) };
+        let client = self.client.clone();
+        let call = move |cx: Context, (_, location): (usize, Location)| {
+            let client = client.clone();
+            async move { answer(&client, &cx, &location).await }
+        };
+        work.run(self.calls.clone(), |(n, _)| format!("request {n}"), call).await
+    }
+
     /// Ends it, with the origin.
     pub async fn close(self) {
         self.origin.shutdown().await;
@@ -105,16 +115,12 @@ impl Workload for Requests {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        let work = Work { jobs, observer, cancel, timeout: Some(self.timeout) };
-        let client = self.client.clone();
-        Box::pin(work.run(
-            self.calls.clone(),
-            |(n, _)| format!("request {n}"),
-            move |cx, (_, location)| {
-                let client = client.clone();
-                async move { answer(&client, &cx, &location).await }
-            },
-        ))
+        Box::pin(self.run_once(AtOnce::Most(jobs), observer, cancel))
+    }
+
+    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+        let host = self.calls.first()?.1.key()?;
+        Some(Box::pin(self.run_once(AtOnce::Auto { host }, observer, cancel)))
     }
 }
 
@@ -123,6 +129,7 @@ mod tests {
     use super::super::work::tests::{run, stages};
     use super::*;
     use crate::Kind;
+    use crate::pool::LimitLog;
 
     fn options(latency: &str) -> RequestsOptions {
         RequestsOptions { requests: 12, latency: latency.parse().unwrap(), ..RequestsOptions::default() }
@@ -138,6 +145,21 @@ mod tests {
         assert_eq!((&stages(&one)[1..], four.report.items), (&vec![vec!["first byte", "transfer"]; 11][..], 12));
         let stats = requests.origin.stats();
         assert!(stats.requests == 24 && stats.connections <= 5, "{stats:?}");
+        requests.close().await;
+    }
+
+    #[tokio::test]
+    async fn the_level_auto_gives_the_same_and_says_what_it_decides() {
+        let mut options = options("300ms");
+        options.requests = 10;
+        let requests = Requests::open(&options).await.unwrap();
+        let four = run(&requests, 4).await.unwrap();
+        let log = Arc::new(LimitLog::default());
+        let auto = requests.run_auto(Arc::clone(&log) as _, CancellationToken::new()).unwrap().await.unwrap();
+        assert_eq!((&auto.digest, &auto.parts, auto.jobs.len()), (&four.digest, &four.parts, 10));
+        let changes = log.changes();
+        assert_eq!((changes[0].limit, &*changes[0].why, changes[1].limit), (4, "to begin with", 8));
+        assert!(auto.report.peak_in_flight > 4, "no answer had come, so more were asked for: {changes:?}");
         requests.close().await;
     }
 

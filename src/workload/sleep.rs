@@ -1,6 +1,6 @@
 //! Sleeps, and nothing else: the ideal, which shows what the toolkit itself costs.
 
-use super::work::{Work, digest};
+use super::work::{AtOnce, Work, digest};
 use super::{Latency, Run, Workload};
 use crate::pool::Observer;
 use crate::{Error, Result};
@@ -53,7 +53,7 @@ impl Workload for Sleep {
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
         // No sleep is cut short: its length is what was asked for.
-        let work = Work { jobs, observer, cancel, timeout: None };
+        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let sleeps: Vec<(usize, Duration)> = self.draws.iter().copied().enumerate().collect();
         Box::pin(work.run(
             sleeps,

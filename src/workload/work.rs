@@ -1,6 +1,7 @@
 //! What the workloads have in common: jobs go through the pool, and each adds its share to the result.
 
 use super::Run;
+use crate::pipeline::OneHost;
 use crate::pool::{Context, Event, JobError, JobReport, Observer, Pool};
 use crate::units;
 use crate::{Error, Kind, Result};
@@ -38,9 +39,18 @@ impl Observer for Kept {
     }
 }
 
+/// How many jobs of a run are in flight.
+pub(super) enum AtOnce {
+    Most(usize),
+    /// As many as the host bears that all of them go to.
+    Auto {
+        host: String,
+    },
+}
+
 /// How one run goes about it.
 pub(super) struct Work {
-    pub(super) jobs: usize,
+    pub(super) at_once: AtOnce,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancellationToken,
     /// How long one job may take; without end where a limit would have no sense.
@@ -62,20 +72,31 @@ impl Work {
         if let Some(timeout) = self.timeout {
             pool = pool.attempt_timeout(timeout);
         }
+        let (pool, host) = match self.at_once {
+            AtOnce::Most(jobs) => (pool.jobs(jobs).observer(observer), None),
+            AtOnce::Auto { host } => {
+                let host = OneHost::new(host, observer);
+                (host.pool(pool), Some(host))
+            }
+        };
         let pool = pool
-            .jobs(self.jobs)
             .label(label)
             .stop_after(1)
-            .observer(observer)
             .cancel(self.cancel.clone())
             .describe(Error::report)
             .failure_kind(|error| error.kind().word())
             .build()?;
         let mut running = pool.run(inputs, job).ordered();
+        let mut limits = host.map(|host| host.limits(&running));
         let mut all = Sha256::new();
         let mut shares = Vec::new();
         let mut failure = None;
-        while let Some(done) = running.next().await {
+        loop {
+            let done = match &mut limits {
+                Some(limits) => limits.next(&mut running).await,
+                None => running.next().await,
+            };
+            let Some(done) = done else { break };
             match done.result {
                 Ok(share) => {
                     all.update(share.as_bytes());
@@ -144,7 +165,7 @@ pub(super) mod tests {
 
     fn work(jobs: usize) -> Work {
         let (observer, cancel) = (Arc::new(NoObserver), CancellationToken::new());
-        Work { jobs, observer, cancel, timeout: None }
+        Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None }
     }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "a pool's labels are made of references")]

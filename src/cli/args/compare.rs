@@ -4,6 +4,7 @@ use super::{
     EditionArg, FalseyValueParser, HttpArgs, ITER_WHERE, LimitArgs, OUTPUT, OriginArgs, ShowArgs, at_least_one,
 };
 use clap::{Args, Subcommand, ValueHint};
+use raudal::pipeline::Jobs;
 use raudal::units::{parse_bytes, parse_duration};
 use raudal::workload::{Latency, SyncMode};
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub(crate) enum WorkloadArgs {
 Examples:
   raudal compare iter -j 1,10 -r 3
   raudal compare iter -j 1,2,4,8,16 --latency 200ms --export-markdown levels.md
+  raudal compare iter -j 1,8,auto                    what it finds by itself, beside fixed levels
   raudal compare iter --entities 01-08 --scale 0.1   smaller and sooner done")]
     Iter(IterWork),
     /// The four operations of an I/O-bound program: a file, an API, a database, a download
@@ -63,6 +65,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   raudal compare requests -j 1,10,40
+  raudal compare requests -j 1,8,auto
   raudal compare requests --requests 200 --latency uniform:10ms..90ms
 
 LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median, and the spread).")]
@@ -77,12 +80,25 @@ LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median,
     Sleep(SleepWork),
 }
 
+/// The levels of a workload that can find one by itself.
+#[derive(Debug, Args)]
+pub(crate) struct AutoArgs {
+    /// The levels: how many jobs in flight; with auto as many, up to 64, as bring more bytes a second
+    #[arg(short = 'j', long = "jobs", value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = str::parse::<Jobs>, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
+    pub(crate) levels: Vec<Jobs>,
+}
+
+/// The levels of a workload whose jobs no host answers.
+#[derive(Debug, Args)]
+pub(crate) struct FixedArgs {
+    /// The levels: how many jobs in flight
+    #[arg(short = 'j', long = "jobs", value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = fixed, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
+    pub(crate) levels: Vec<Jobs>,
+}
+
 /// What every workload is compared by.
 #[derive(Debug, Args)]
 pub(crate) struct LevelArgs {
-    /// The levels: how many jobs in flight
-    #[arg(short, long, value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = at_least_one, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
-    pub(crate) jobs: Vec<usize>,
     /// Measured runs of each level
     #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), env = "RAUDAL_RUNS", help_heading = LEVELS)]
     pub(crate) runs: u32,
@@ -126,6 +142,8 @@ pub(crate) struct IterWork {
     #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE")]
     pub(crate) filter: String,
     #[command(flatten)]
+    pub(crate) jobs: AutoArgs,
+    #[command(flatten)]
     pub(crate) levels: LevelArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -155,6 +173,8 @@ pub(crate) struct MixedWork {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
+    pub(crate) jobs: FixedArgs,
+    #[command(flatten)]
     pub(crate) levels: LevelArgs,
 }
 
@@ -179,6 +199,8 @@ pub(crate) struct DatabaseWork {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
+    pub(crate) jobs: FixedArgs,
+    #[command(flatten)]
     pub(crate) levels: LevelArgs,
 }
 
@@ -196,6 +218,8 @@ pub(crate) struct FilesWork {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
+    pub(crate) jobs: FixedArgs,
+    #[command(flatten)]
     pub(crate) levels: LevelArgs,
 }
 
@@ -209,6 +233,8 @@ pub(crate) struct RequestsWork {
     #[command(flatten)]
     pub(crate) timeout: TimeoutArgs,
     #[command(flatten)]
+    pub(crate) jobs: AutoArgs,
+    #[command(flatten)]
     pub(crate) levels: LevelArgs,
 }
 
@@ -219,6 +245,8 @@ pub(crate) struct SleepWork {
     pub(crate) sleeps: usize,
     #[command(flatten)]
     pub(crate) latency: LatencyArgs,
+    #[command(flatten)]
+    pub(crate) jobs: FixedArgs,
     #[command(flatten)]
     pub(crate) levels: LevelArgs,
 }
@@ -250,6 +278,17 @@ pub(crate) struct PlaceArgs {
 /// What clap shows of an error is its message alone: the cure comes along.
 fn with_hint(error: &raudal::Error) -> String {
     error.hint_text().map_or(error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
+/// A level of a workload in which there is nothing that `auto` could go by.
+fn fixed(text: &str) -> Result<Jobs, String> {
+    match text {
+        "auto" => {
+            Err("of the workloads, iter and requests find their level by themselves; name numbers, such as 1,10"
+                .to_owned())
+        }
+        _ => at_least_one(text).map(Jobs::Most),
+    }
 }
 
 fn latency(text: &str) -> Result<Latency, String> {

@@ -5,7 +5,6 @@ use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
 use crate::Result;
 use crate::fetch::Client;
-use crate::pipeline::hosts::Hosts;
 use crate::pipeline::jobs::{Outstanding, Partials, blocking, make_folder, pool};
 use crate::pipeline::steer::Steering;
 use crate::pipeline::summary::{Failure, failure};
@@ -57,7 +56,7 @@ where
     blocking(move || check(looked).and_then(|()| make_folder(&folder))).await??;
     let partials = Arc::new(Partials::default());
     let outstanding = Outstanding::default();
-    let hosts = Arc::new(Hosts::new(outstanding.clone()));
+    let hosts = Arc::new(outstanding.hosts());
     let pool = pool(&options.run, Arc::clone(&partials), Arc::clone(&hosts))?;
     let steered = options.run.clone();
     let inputs = outstanding.track(inputs);

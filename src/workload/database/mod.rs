@@ -14,7 +14,7 @@ mod sqlite;
 pub use options::DatabaseOptions;
 pub(super) use sqlite::Sqlite;
 
-use super::work::Work;
+use super::work::{AtOnce, Work};
 use super::{Bound, Run, Workload};
 use crate::pool::Observer;
 use crate::{Error, Kind, Result};
@@ -171,7 +171,12 @@ impl Workload for Database {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        Box::pin(self.run_once(Work { jobs, observer, cancel, timeout: Some(self.options.timeout) }))
+        Box::pin(self.run_once(Work {
+            at_once: AtOnce::Most(jobs),
+            observer,
+            cancel,
+            timeout: Some(self.options.timeout),
+        }))
     }
 }
 

@@ -1,0 +1,92 @@
+//! How many jobs may be in flight: a number, or whatever turns out to be worth it.
+
+use crate::Error;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// How many jobs may be in flight, as `-j` says it: `8` or `auto`.
+///
+/// ```
+/// use raudal::pipeline::Jobs;
+///
+/// assert_eq!("8".parse::<Jobs>()?, Jobs::Most(8));
+/// assert_eq!("auto".parse::<Jobs>()?.to_string(), "auto");
+/// assert!("0".parse::<Jobs>().is_err());
+/// # Ok::<(), raudal::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jobs {
+    /// At most so many.
+    Most(usize),
+    /// As many of each host as bring more bytes a second, up to [`Jobs::AUTO_MOST`].
+    Auto,
+}
+
+impl Jobs {
+    /// More than one host can be expected to bear from a stranger.
+    pub const AUTO_MOST: usize = 64;
+
+    /// The number, if it is one.
+    pub fn number(self) -> Option<usize> {
+        match self {
+            Self::Most(jobs) => Some(jobs),
+            Self::Auto => None,
+        }
+    }
+}
+
+impl From<usize> for Jobs {
+    fn from(jobs: usize) -> Self {
+        Self::Most(jobs)
+    }
+}
+
+impl FromStr for Jobs {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bad = |what: &str| Error::usage(format!("{what}: {text}")).hint("give a number from 1 on, or auto");
+        match text.parse() {
+            _ if text == "auto" => Ok(Self::Auto),
+            Ok(0) => Err(bad("it must be at least 1, or nothing could ever run")),
+            Ok(jobs) => Ok(Self::Most(jobs)),
+            Err(_) => Err(bad("neither a whole number nor auto")),
+        }
+    }
+}
+
+impl fmt::Display for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Most(jobs) => jobs.fmt(f),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
+}
+
+/// A number, or the text `auto`.
+impl Serialize for Jobs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Most(jobs) => serializer.serialize_u64(*jobs as u64),
+            Self::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_a_number_nor_auto_is_a_usage_error_with_a_cure() {
+        for text in ["", "0", "-1", "Auto", "1.5", "many"] {
+            let error = text.parse::<Jobs>().unwrap_err();
+            assert_eq!((error.kind(), error.hint_text().is_some()), (crate::Kind::Usage, true), "{text}: {error}");
+        }
+        for jobs in [Jobs::Most(8), Jobs::Auto] {
+            assert_eq!(jobs.to_string().parse::<Jobs>().unwrap(), jobs);
+        }
+    }
+}
