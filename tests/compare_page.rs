@@ -1,6 +1,6 @@
 //! A real comparison, of the main job against the embedded origin, in every form that it can be shown in.
 
-use raudal::compare::{self, Plan, render_timeline, to_csv, to_html, to_json, to_trace};
+use raudal::compare::{self, Jobs, Plan, render_timeline, to_csv, to_html, to_json, to_trace};
 use raudal::source::{Edition, select_entities};
 use raudal::workload::{Archives, Iter, Mirror};
 use raudal::{fetch, origin, pipeline};
@@ -17,27 +17,31 @@ async fn a_real_comparison_is_shown_in_every_form() {
     let entities = select_entities("01-12").unwrap();
     let archives = Archives::open(&Mirror::Embedded(server), &entities, Edition::Microdatos).await.unwrap();
     let workload = Iter::new(archives, fetch::Options::default(), pipeline::Options::default());
-    let plan = Plan::new([1, 2, 6]).unwrap().runs(2).unwrap();
+    let plan = Plan::new([Jobs::Most(1), Jobs::Most(2), Jobs::Most(6), Jobs::Auto]).unwrap().runs(2).unwrap();
     let comparison = compare::compare(&workload, &plan, &(), CancellationToken::new()).await.unwrap();
     workload.close().await;
 
     // The reports of the jobs came from the observer: the workload itself keeps none.
     for level in &comparison.levels {
         assert!(level.runs.iter().all(|run| run.jobs.len() == 12), "{} jobs", level.jobs);
-        assert!(comparison.ideal(level).unwrap().longest.is_some());
+        assert_eq!(comparison.ideal(level).is_some_and(|ideal| ideal.longest.is_some()), level.jobs != Jobs::Auto);
+        assert_eq!(level.highest_limit().is_some(), level.jobs == Jobs::Auto);
     }
 
     let timeline = render_timeline(&comparison, 100);
-    assert_eq!(timeline.lines().filter(|line| line.starts_with("  in flight")).count(), 3, "{timeline}");
+    assert_eq!(timeline.lines().filter(|line| line.starts_with("  in flight")).count(), 4, "{timeline}");
     assert!(["connect", "first byte", "transfer", "decode"].iter().all(|stage| timeline.contains(stage)), "{timeline}");
-    assert_eq!(to_csv(&comparison).lines().count(), 1 + 6);
+    assert_eq!(to_csv(&comparison).lines().count(), 1 + 8);
 
     let html = to_html(&comparison);
-    assert_eq!(html.matches("<g class=\"job\">").count(), 3 * 12);
+    assert_eq!(html.matches("<g class=\"job\">").count(), 4 * 12);
+    let decided = comparison.level(Jobs::Auto).unwrap().median_run().unwrap().limits.len();
+    assert_eq!(html.matches("<g class=\"limit\">").count(), decided);
 
     let trace: serde_json::Value = serde_json::from_str(&to_trace(&comparison).unwrap()).unwrap();
     let events = trace["traceEvents"].as_array().unwrap();
-    assert_eq!(events.iter().filter(|event| event["cat"] == "job").count(), 3 * 12);
+    assert_eq!(events.iter().filter(|event| event["cat"] == "job").count(), 4 * 12);
+    assert_eq!(events.iter().filter(|event| event["cat"] == "limit").count(), decided);
 
     let json: serde_json::Value = serde_json::from_str(&to_json(&comparison).unwrap()).unwrap();
     assert!(json["levels"][2]["ideal_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));

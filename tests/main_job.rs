@@ -209,6 +209,25 @@ fn a_comparison_of_what_fails_says_why_and_no_speed_up() {
     assert!(finished.stderr.contains("404"), "{}", finished.stderr);
 }
 
+#[test]
+fn the_report_of_auto_tells_each_limit_with_its_time_its_host_and_its_reason() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::with("/a.csv", [Answer::ok("n\n1\n")]);
+    for (jobs, limits) in [("auto", 1), ("8", 0)] {
+        let report = folder.path().join(jobs);
+        let finished = raudal(["table", &server.url("/a.csv"), "-j", jobs, "--report"]).arg(&report).run();
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        let report: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("a report in JSON");
+        assert_eq!(report["limits"].as_array().expect("a list").len(), limits, "{report}");
+        if let Some(first) = report["limits"].get(0) {
+            assert_eq!((&first["limit"], &first["why"]), (&4.into(), &"to begin with".into()));
+            assert_eq!(first["key"], server.url("/").trim_end_matches('/'));
+            assert!(first["at"].is_f64(), "{first}");
+        }
+    }
+}
+
 #[cfg(unix)]
 mod signals {
     use super::*;

@@ -4,7 +4,7 @@ use super::ending::Ending;
 use super::inputs::Inputs;
 use raudal::compare::export;
 use raudal::pipeline::{Failure, Summary, files};
-use raudal::pool::{JobReport, RunReport};
+use raudal::pool::{JobReport, LimitChange, RunReport};
 use raudal::progress::Recording;
 use raudal::{Error, Kind, Result};
 use serde::Serialize;
@@ -26,6 +26,7 @@ struct Report<'a> {
     failed: Vec<Failed<'a>>,
     unfinished: Vec<String>,
     warnings: &'a [String],
+    limits: &'a [LimitChange],
     jobs: &'a [JobReport],
 }
 
@@ -75,6 +76,7 @@ pub(crate) fn write(
         failed: failed(&ending),
         unfinished: unfinished(&ending),
         warnings: &summary.warnings,
+        limits: &recording.limits,
         jobs: &recording.jobs,
     };
     write_json(path, &report)
@@ -91,6 +93,7 @@ struct FilesReport<'a> {
     files: Vec<File<'a>>,
     failed: Vec<Failed<'a>>,
     unfinished: Vec<String>,
+    limits: &'a [LimitChange],
     jobs: &'a [JobReport],
 }
 
@@ -130,6 +133,7 @@ pub(crate) fn write_files(path: &Path, summary: &files::Summary, recording: &Rec
         files: summary.saved.iter().map(File::from).collect(),
         failed: failed(&ending),
         unfinished: unfinished(&ending),
+        limits: &recording.limits,
         jobs: &recording.jobs,
     };
     write_json(path, &report)

@@ -21,7 +21,7 @@ const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 /// Who ran when: the median run of each level on one time axis, a row for each job, at most `width` columns wide.
 ///
 /// A cell shows what the job did for the most part of it, by a shade for each stage, with a legend; a job that is
-/// shorter than a cell still has one. Of many jobs, some are shown: those that were retried, the longest, and
+/// shorter than a cell still has one. Where limits were set, a row shows each when it was, as far as there is room. Of many jobs, some are shown: those that were retried, the longest, and
 /// others at even distances. Below each level stands how many jobs were in flight, on one scale for all levels.
 #[must_use]
 pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
@@ -52,6 +52,9 @@ pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
         }
         if others > 0 {
             let _ = writeln!(out, "  +{others} more");
+        }
+        if !track.run.limits.is_empty() {
+            canvas.row(&mut out, "limit", &canvas.limits(track));
         }
         canvas.row(&mut out, "in flight", &canvas.in_flight(track, peak));
     }
@@ -97,6 +100,19 @@ impl Canvas<'_> {
             });
         }
         row
+    }
+
+    /// Each new limit where it was set; what has no room behind the one before is left out.
+    fn limits(&self, track: &Track<'_>) -> String {
+        let mut row = String::with_capacity(self.cells);
+        for change in &track.run.limits {
+            let (cell, limit) = (self.cell(change.at), change.limit.to_string());
+            if (row.is_empty() || cell > row.len()) && cell + limit.len() <= self.cells {
+                row += &" ".repeat(cell - row.len());
+                row += &limit;
+            }
+        }
+        format!("{row:<width$}", width = self.cells)
     }
 
     fn in_flight(&self, track: &Track<'_>, peak: usize) -> String {
@@ -179,7 +195,8 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::fixture::{comparison, even, level, ms, run, staged};
+    use crate::compare::fixture::{comparison, even, level, limit, ms, run, staged};
+    use crate::pipeline::Jobs;
 
     #[test]
     fn both_levels_stand_on_one_axis_with_a_shade_for_each_stage() {
@@ -210,6 +227,15 @@ who ran when, in the median run of each level; a cell is 20.0 ms
              0 s                      500 ms
 "
         );
+    }
+
+    #[test]
+    fn limits_stand_where_they_were_set_and_never_upon_each_other() {
+        let mut auto = run(1, vec![staged(0, 0, &[("fetch", 400)])]);
+        auto.limits = [(0, 4), (10, 8), (200, 16), (399, 32)].map(|(at, most)| limit(at, most, "to see")).into();
+        let text = render_timeline(&comparison(vec![level(Jobs::Auto, vec![auto])]), 54);
+        assert!(text.contains("\nauto: 400 ms (run 1)\n"), "{text}");
+        assert!(text.contains("\n  limit     │4                   16                  │\n"), "{text}");
     }
 
     #[test]

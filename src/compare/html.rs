@@ -9,7 +9,7 @@ use super::draw::fit;
 use super::plan::jobs;
 use super::stages::Nature;
 use super::text::{HEADINGS, explanations, heading, table};
-use super::timeline::{Bar, Chart, Kind, NONE, Piece, Track, kinds, name};
+use super::timeline::{Bar, Chart, Kind, NONE, Piece, Track, kinds, limit_change, name};
 use crate::units;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -24,6 +24,8 @@ const AXIS: usize = 18;
 const ROW: usize = 16;
 const BAR: usize = 12;
 const FLIGHT: usize = 36;
+/// Percent of the axis that the number beside a mark takes on a narrow page.
+const LIMIT: f64 = 4.0;
 /// Characters of a name beside its row.
 const LABEL: usize = 20;
 
@@ -98,7 +100,7 @@ fn timeline(out: &mut String, comparison: &Comparison) {
     };
     out.push_str(
         "<p class=\"soft\">The median run of each level, all on one time axis. A dashed line is where a level ended. \
-         Point at a bar for its times; the tables hold the same.</p>\n<ul class=\"legend\">\n",
+         Point at a bar for its times, and at a mark for why a limit was set; the tables hold the same.</p>\n<ul class=\"legend\">\n",
     );
     for kind in kinds(&chart) {
         let (class, height) = look(kind, &chart);
@@ -133,7 +135,8 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
     }
     let each = bars.len() <= ROWS;
     let rows = if each { bars.len() } else { track.lanes };
-    let flight = AXIS + rows * ROW + 4;
+    let limits = AXIS + rows * ROW;
+    let flight = limits + if track.run.limits.is_empty() { 4 } else { ROW + 4 };
     let height = flight + FLIGHT;
     let most = track.in_flight().into_iter().map(|step| step.1).max().unwrap_or(0);
     let _ = writeln!(
@@ -155,6 +158,9 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
     for (row, name) in names.iter().enumerate() {
         label(name, AXIS + row * ROW + 11);
     }
+    if !track.run.limits.is_empty() {
+        label("limit", limits + 11);
+    }
     label("in flight", flight + FLIGHT / 2);
     label(&format!("at most {most}"), flight + FLIGHT / 2 + 13);
     out.push_str("</svg>\n");
@@ -165,9 +171,11 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
         let row = if each { place } else { bar.lane };
         draw_bar(out, chart, bar, AXIS + row * ROW + (ROW - BAR) / 2);
     }
+    draw_limits(out, chart, track, limits);
     in_flight(out, chart, track, peak, flight);
     out.push_str("</svg>\n</div>\n</div>\n");
     details(out, chart, &bars);
+    changes(out, track);
     out.push_str("</section>\n");
 }
 
@@ -213,6 +221,26 @@ fn draw_bar(out: &mut String, chart: &Chart<'_>, bar: &Bar<'_>, top: usize) {
             write!(out, "<rect class=\"{class}\" x=\"{x:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{height}\" />");
     }
     out.push_str("</g>\n");
+}
+
+/// A mark for each change of a limit, with the new one beside it where there is room.
+fn draw_limits(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, top: usize) {
+    let mut free = 0.0;
+    for change in &track.run.limits {
+        let x = percent(chart, change.at);
+        let _ = write!(
+            out,
+            "<g class=\"limit\"><title>{}</title><line x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"{}\" y2=\"{}\" />",
+            escape(&limit_change(change)),
+            top + 2,
+            top + ROW - 2
+        );
+        if x >= free {
+            free = x + LIMIT;
+            let _ = write!(out, "<text x=\"{x:.3}%\" dx=\"4\" y=\"{}\">{}</text>", top + 12, change.limit);
+        }
+        out.push_str("</g>\n");
+    }
 }
 
 /// The class of a piece, and its height: what waits is drawn thinner, so that it is told apart without colour too.
@@ -292,6 +320,17 @@ fn details(out: &mut String, chart: &Chart<'_>, bars: &[&Bar<'_>]) {
         );
     }
     out.push_str("</table>\n</div>\n</details>\n");
+}
+
+fn changes(out: &mut String, track: &Track<'_>) {
+    if track.run.limits.is_empty() {
+        return;
+    }
+    out.push_str("<details>\n<summary>Each change of a limit</summary>\n<ul>\n");
+    for change in &track.run.limits {
+        let _ = writeln!(out, "<li>{}</li>", escape(&limit_change(change)));
+    }
+    out.push_str("</ul>\n</details>\n");
 }
 
 fn percent(chart: &Chart<'_>, time: Duration) -> f64 {

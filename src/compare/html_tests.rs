@@ -1,6 +1,6 @@
 //! The page, from comparisons that are made up: its structure, what it escapes, and that it needs nothing else.
 
-use super::fixture::{comparison, even, level, ms, run, staged};
+use super::fixture::{comparison, even, level, limit, ms, run, staged};
 use super::*;
 use crate::pool::StageSpan;
 use scraper::{Html, Selector};
@@ -96,6 +96,22 @@ fn a_bar_stands_where_its_times_are_on_the_axis_that_all_levels_share() {
     let title = document.select(&Selector::parse("g.job > title").unwrap()).nth(7).unwrap();
     let title: String = title.text().collect();
     assert!(title.ends_with("waiting to try again: 100 ms\nfetch: 100 ms\nattempts: 2\n1.5 MB"), "{title}");
+}
+
+#[test]
+fn each_change_of_a_limit_is_a_mark_with_its_reason_and_a_line_of_a_list() {
+    let mut auto = run(2, (0..4).map(|n| staged(n, 0, &[("fetch", 400)])).collect());
+    auto.limits = vec![limit(0, 4, "to begin with"), limit(100, 8, "<no> byte"), limit(104, 4, "more brought nothing")];
+    let html = to_html(&comparison(vec![even(1, 4, &[100]), level(Jobs::Auto, vec![auto])]));
+    assert_eq!(unbalanced(&html), None);
+    let document = Html::parse_document(&html);
+    let titles = Selector::parse("g.limit > title").unwrap();
+    let titles: Vec<String> = document.select(&titles).map(|title| title.text().collect()).collect();
+    assert_eq!(titles.len(), 3);
+    assert_eq!(titles[1], "https://a.example:443: at most 8 at a time from 100 ms on: <no> byte");
+    assert_eq!(count(&html, "g.limit > line[x1=\"25.000%\"]"), 1);
+    assert_eq!(count(&html, "g.limit > text"), 2, "numbers that would lie upon each other are left to the list");
+    assert_eq!(count(&html, "details > ul > li"), 3);
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Who ran when: the median run of each level on one time axis, as values for the terminal, the page and the trace.
+//! Who ran when, and which limits were set: the median run of each level on one time axis, as values for the terminal,
+//! the page and the trace.
 
 use super::comparison::{Comparison, Measured};
 use crate::pipeline::Jobs;
-use crate::pool::JobReport;
+use crate::pool::{JobReport, LimitChange};
+use crate::units;
 use std::time::Duration;
 
 /// What stands in place of a timeline.
@@ -170,6 +172,12 @@ impl<'a> Bar<'a> {
         add(Kind::Running, at, end);
         Self { job, end, lane: 0, pieces }
     }
+}
+
+/// A change of a limit, for people: what it is from when on, and why.
+pub(super) fn limit_change(change: &LimitChange) -> String {
+    let (key, why) = (crate::error::printable(&change.key), crate::error::printable(&change.why));
+    format!("{key}: at most {} at a time from {} on: {why}", change.limit, units::duration(change.at))
 }
 
 /// The name of a piece, for people.

@@ -1,6 +1,6 @@
 //! A timeline for Perfetto (<https://ui.perfetto.dev>) and `chrome://tracing`: the Trace Event Format, as JSON.
 
-use super::comparison::Comparison;
+use super::comparison::{Comparison, Measured};
 use super::plan::jobs;
 use super::timeline::{Bar, Chart, Kind, Track, name};
 use crate::{Error, Result};
@@ -9,7 +9,9 @@ use std::time::Duration;
 
 /// The median run of each level as trace events: a process for each level, all beginning at 0 so that they can be
 /// compared; a thread for each slot; a complete event (`X`) for each job, with its number, attempts, bytes, items and
-/// times as `args`, and within it one for each stage; and a counter of the jobs in flight. Times are in microseconds.
+/// times as `args`, and within it one for each stage; and a counter of the jobs in flight. For each host whose limit was
+/// set there is a counter of it, `limit HOST`, and an instant event (`i`) for each change that says why. Times are in
+/// microseconds.
 ///
 /// Jobs are put into the first slot that was free when they began. Without job reports there is one event for the
 /// whole run.
@@ -24,6 +26,7 @@ pub fn to_trace(comparison: &Comparison) -> Result<String> {
         let args = json!({ "turn": run.turn, "wall_seconds": run.wall.as_secs_f64() });
         events.push(complete("run", "run", pid, 0, (Duration::ZERO, run.wall), args));
         events.push(metadata("thread_name", pid, 0, &json!({ "name": "run" })));
+        events.extend(limits(run, pid));
         let Some(chart) = &chart else { continue };
         if let Some(track) = chart.levels.iter().find(|track| track.jobs == level.jobs) {
             add_track(&mut events, chart, track, pid);
@@ -63,6 +66,19 @@ fn add_track(events: &mut Vec<Value>, chart: &Chart<'_>, track: &Track<'_>, pid:
     }
 }
 
+/// Each change of a limit: a step of the counter of its host, and an event that says why.
+fn limits(run: &Measured, pid: usize) -> impl Iterator<Item = Value> {
+    run.limits.iter().flat_map(move |change| {
+        let ts = micros(change.at);
+        let name = format!("limit {}", change.key);
+        let args = json!({ "host": change.key, "limit": change.limit, "why": change.why });
+        [
+            json!({ "ph": "C", "name": name, "pid": pid, "tid": 0, "ts": ts, "args": { "limit": change.limit } }),
+            json!({ "ph": "i", "name": change.why, "cat": "limit", "s": "p", "pid": pid, "tid": 0, "ts": ts, "args": args }),
+        ]
+    })
+}
+
 fn stages(chart: &Chart<'_>, bar: &Bar<'_>, pid: usize) -> Vec<Value> {
     // A job's time in the queue lies before its slot was its own.
     let inside = bar.pieces.iter().filter(|piece| matches!(piece.kind, Kind::Stage(_) | Kind::Pause));
@@ -100,7 +116,8 @@ fn micros(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::fixture::{comparison, level, run, staged};
+    use crate::compare::fixture::{comparison, level, limit, run, staged};
+    use crate::pipeline::Jobs;
 
     fn events(comparison: &Comparison) -> Vec<Value> {
         let trace: Value = serde_json::from_str(&to_trace(comparison).unwrap()).unwrap();
@@ -128,6 +145,23 @@ mod tests {
         assert_eq!((&stage["name"], &stage["ts"], &stage["dur"]), (&json!("decode"), &json!(300_000), &json!(100_000)));
         let peak = of("C", "").iter().map(|e| e["args"]["jobs"].as_u64().unwrap()).max();
         assert_eq!(peak, Some(2));
+    }
+
+    #[test]
+    fn each_change_of_a_limit_is_a_step_of_a_counter_and_an_event_with_its_reason() {
+        let mut auto = run(1, vec![staged(0, 0, &[("fetch", 300)])]);
+        auto.limits = vec![limit(0, 4, "to begin with"), limit(20, 8, "no byte has come yet")];
+        let events = events(&comparison(vec![level(Jobs::Auto, vec![auto])]));
+        let of = |ph: &str| -> Vec<&Value> {
+            let is_limit = |e: &&Value| e["ph"] == ph && (e["cat"] == "limit" || e["args"]["limit"].is_u64());
+            events.iter().filter(is_limit).collect()
+        };
+        let counter: Vec<_> = of("C").iter().map(|e| (e["ts"].clone(), e["args"].clone())).collect();
+        assert_eq!(counter, [(json!(0), json!({ "limit": 4 })), (json!(20_000), json!({ "limit": 8 }))]);
+        assert!(of("C").iter().all(|e| e["name"] == "limit https://a.example:443"));
+        let last = of("i")[1];
+        assert_eq!((&last["name"], &last["ts"]), (&json!("no byte has come yet"), &json!(20_000)));
+        assert_eq!(last["args"], json!({ "host": "https://a.example:443", "limit": 8, "why": "no byte has come yet" }));
     }
 
     #[test]

@@ -28,6 +28,7 @@
 //! | `advanced` | `job`, `bytes`, `items` since the last such line of the job |
 //! | `attempt_failed` | `job`, `label`, `attempt`, `error`, `retry_in_seconds` (null if there is no other), `bytes`, `items` (void: to be taken back) |
 //! | `key_paused` | `key`, `pause_seconds` |
+//! | `limit_changed` | `key` (a host), `limit` (at most so many in flight from now on), `why` |
 //! | `job_finished` | `job`, `report` (a [`JobReport`](crate::pool::JobReport)) |
 //! | `run_finished` | `report` (a [`RunReport`](crate::pool::RunReport)) |
 //! | `message` | `level` (`error`, `note` or `detail`), `text`: what other styles say as a line |

@@ -1,11 +1,11 @@
 //! An observer that keeps what became of each job.
 
 use crate::error::Result;
-use crate::pool::{Event, JobReport, Observer, RunReport};
+use crate::pool::{Event, JobReport, LimitChange, LimitLog, Observer, RunReport};
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Keeps every [`JobReport`] and the [`RunReport`], for `--report` and for timelines.
+/// Keeps every [`JobReport`], every [`LimitChange`] and the [`RunReport`], for `--report` and for timelines.
 ///
 /// Its memory grows with the number of jobs: a run of millions goes without.
 ///
@@ -19,7 +19,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// assert!(recording.jobs.is_empty() && recording.run.is_some());
 /// ```
 #[derive(Debug, Default)]
-pub struct Recorder(Mutex<Recording>);
+pub struct Recorder {
+    recording: Mutex<Recording>,
+    limits: LimitLog,
+}
 
 /// What a [`Recorder`] kept. In JSON, times are seconds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,6 +34,8 @@ pub struct Recording {
     pub retries: u64,
     /// How often a key was held back.
     pub pauses: u64,
+    /// The limits that were set for keys (hosts), in the order of time.
+    pub limits: Vec<LimitChange>,
     /// What became of each job, in the order of the input.
     pub jobs: Vec<JobReport>,
 }
@@ -40,6 +45,7 @@ impl Recorder {
     pub fn recording(&self) -> Recording {
         let mut recording = self.lock().clone();
         recording.jobs.sort_by_key(|job| job.job);
+        recording.limits = self.limits.changes();
         recording
     }
 
@@ -51,12 +57,13 @@ impl Recorder {
     }
 
     fn lock(&self) -> MutexGuard<'_, Recording> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Observer for Recorder {
     fn observe(&self, event: &Event<'_>) {
+        self.limits.observe(event);
         match event {
             Event::AttemptFailed { retry_in: Some(_), .. } => self.lock().retries += 1,
             Event::KeyPaused { .. } => self.lock().pauses += 1,

@@ -387,8 +387,10 @@ fn the_real_thing_starts_and_ends_its_thread() {
 }
 
 #[test]
-fn a_recorder_keeps_jobs_in_the_order_of_the_input() {
+fn a_recorder_keeps_limits_and_jobs_in_the_order_of_the_input() {
     let recorder = Recorder::default();
+    recorder.observe(&Event::RunStarted { total: Some(3), jobs: 64 });
+    recorder.observe(&Event::LimitChanged { key: "https://a.example:443", limit: 8, why: "no byte has come yet" });
     for job in [2, 0, 1] {
         recorder.observe(&Event::JobFinished { report: &report(job, Outcome::Succeeded) });
     }
@@ -406,5 +408,6 @@ fn a_recorder_keeps_jobs_in_the_order_of_the_input() {
     let recording = recorder.recording();
     assert_eq!(recording.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!((recording.retries, recording.run.is_none()), (1, true));
+    assert_eq!((recording.limits[0].limit, &*recording.limits[0].key), (8, "https://a.example:443"));
     assert!(recorder.to_json().unwrap().contains("\"label\": \"02.zip\""));
 }
