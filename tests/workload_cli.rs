@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Finished, raudal};
+use common::{Answer, Finished, Server, raudal, zip};
 use std::path::Path;
 
 /// A quick comparison of a workload with these options.
@@ -124,6 +124,23 @@ fn the_limit_for_a_host_holds_at_every_level() {
     let csv = std::fs::read_to_string(csv).expect("an export");
     let peaks: Vec<&str> = csv.lines().filter_map(|line| line.split(',').nth(8)).collect();
     assert_eq!(peaks, ["peak_in_flight", "2", "2"]);
+}
+
+#[test]
+fn an_archive_that_changes_between_two_levels_is_named_and_nothing_is_concluded() {
+    let table = |people: u8| format!("MUN,LOC,POBTOT\n0,0,{people}\n1,0,1\n");
+    let archive = |n: u8, people: u8| Answer::ok(zip([(&*format!("ITER_{n:02}CSV20.csv"), table(people).as_bytes())]));
+    let server = Server::start([
+        ("/ITER_01_2020_csv.zip", vec![archive(1, 5)]),
+        ("/ITER_02_2020_csv.zip", vec![archive(2, 5), archive(2, 6)]),
+        ("/ITER_03_2020_csv.zip", vec![archive(3, 5), archive(3, 7)]),
+    ]);
+    let finished = compare(&["iter", "--mirror", &server.url("/"), "--entities", "01-03"]);
+    assert_eq!((finished.code, finished.text()), (Some(6), ""), "{}", finished.stderr);
+    for part in ["run 2 of 4: 4 jobs", "the first part that differs is number 2, ITER_02_2020_csv.zip"] {
+        assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
+    }
+    assert!(!finished.stderr.contains("ITER_03"), "{}", finished.stderr);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
-use super::work::Kept;
+use super::work::{Kept, hex};
 use super::{Run, Workload};
 use crate::fetch::{self, Client};
 use crate::origin::{self, Origin};
@@ -10,7 +10,9 @@ use crate::source::{Edition, Entity, Input, iter_inputs};
 use crate::table::{Sink, SinkOptions, Target};
 use crate::{Error, Kind, Result};
 use futures::future::BoxFuture;
-use std::sync::Arc;
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// Where the ITER archives come from.
@@ -81,6 +83,30 @@ impl Archives {
     }
 }
 
+/// Where the table goes: nothing is kept of it but a digest of the share that each input has in it. A sink flushes what
+/// it writes to after each input.
+#[derive(Clone, Default)]
+struct Shares(Arc<Mutex<(Sha256, Vec<String>)>>);
+
+impl Shares {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).1)
+    }
+}
+
+impl Write for Shares {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let (share, ended) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push(hex(&share.finalize_reset()[..8]));
+        Ok(())
+    }
+}
+
 /// The ITER archives → one table, at any level of concurrency.
 ///
 /// Every run begins with new connections, so that all levels find the same; the archives of the embedded origin are
@@ -125,7 +151,8 @@ impl Iter {
         let (kept, observer) = Kept::beside(observer);
         options.observer = observer;
         options.cancel = cancel.clone();
-        let sink = Sink::create(Target::Writer(Box::new(std::io::sink())), SinkOptions::default())?;
+        let shares = Shares::default();
+        let sink = Sink::create(Target::Writer(Box::new(shares.clone())), SinkOptions::default())?;
         let summary = pipeline::run(self.archives.inputs.clone(), &client, options, sink).await?;
         if cancel.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, "cancelled"));
@@ -135,7 +162,10 @@ impl Iter {
             return Err(failure.error);
         }
         let digest = summary.written.map(|written| written.digest).unwrap_or_default();
-        Ok(Run::new(summary.report, digest).rows(summary.rows_kept).jobs(kept.take()))
+        let run = Run::new(summary.report, digest).rows(summary.rows_kept).jobs(kept.take());
+        // Every input is in the table, so the shares are theirs, one after the other.
+        let labels = self.archives.inputs.iter().map(|input| input.name.clone());
+        Ok(labels.zip(shares.take()).fold(run, |run, (label, share)| run.part(label, share)))
     }
 }
 
@@ -157,6 +187,7 @@ impl Workload for Iter {
 mod tests {
     use super::super::work::tests::{run, stages};
     use super::*;
+    use crate::pool::NoObserver;
     use crate::source::select_entities;
 
     #[tokio::test]
@@ -172,6 +203,26 @@ mod tests {
             "{:?}",
             stages(&run)
         );
+        iter.close().await;
+    }
+
+    #[tokio::test]
+    async fn each_archive_has_its_part_of_the_result_at_every_level_even_one_without_rows() {
+        let origin = origin::Options { scale: 0.02, ..origin::Options::default() };
+        let entities = select_entities("01,06,09").unwrap();
+        let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
+        let mut options = pipeline::Options::default();
+        options.query.filter = Some(crate::table::Filter::parse("ENTIDAD != 6 and MUN == 0 and LOC == 0").unwrap());
+        let iter = Iter::new(archives, fetch::Options::default(), options);
+        let (one, many) = (run(&iter, 1).await.unwrap(), run(&iter, 3).await.unwrap());
+        let auto = iter.run_auto(Arc::new(NoObserver), CancellationToken::new()).unwrap().await.unwrap();
+        assert_eq!((&one.parts, one.rows), (&many.parts, many.rows));
+        assert_eq!((&one.parts, one.rows), (&auto.parts, 2));
+        let labels: Vec<&str> = one.parts.iter().map(|part| &*part.label).collect();
+        assert_eq!(labels, ["ITER_01_2020_csv.zip", "ITER_06_2020_csv.zip", "ITER_09_2020_csv.zip"]);
+        let nothing = hex(&Sha256::digest([])[..8]);
+        let empty: Vec<bool> = one.parts.iter().map(|part| part.digest == nothing).collect();
+        assert_eq!(empty, [false, true, false], "the header belongs to the first");
         iter.close().await;
     }
 }

@@ -13,8 +13,8 @@
 //! | [`Requests`] | the embedded origin | many small calls |
 //! | [`Sleep`] | none | the ideal, and the toolkit's own cost |
 //!
-//! All of them do their jobs through [`pool`](crate::pool), with named stages; all but `Iter` give each job's share of
-//! the result as a [`Part`], and keep what became of each job.
+//! All of them do their jobs through [`pool`](crate::pool), with named stages, give each job's share of the result as a
+//! [`Part`], and keep what became of each job.
 
 // SQLite and PostgreSQL are names, and no code.
 #![allow(clippy::doc_markdown)]

@@ -140,7 +140,7 @@ pub(super) fn digest(share: impl AsRef<[u8]>) -> String {
     digest
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
