@@ -102,12 +102,14 @@ impl Canvas<'_> {
         row
     }
 
-    /// Each new limit where it was set; what has no room behind the one before is left out.
+    /// Each new limit where it was set, as far as there is room.
     fn limits(&self, track: &Track<'_>) -> String {
         let mut row = String::with_capacity(self.cells);
-        for change in &track.run.limits {
-            let (cell, limit) = (self.cell(change.at), change.limit.to_string());
-            if (row.is_empty() || cell > row.len()) && cell + limit.len() <= self.cells {
+        for (number, change) in track.run.limits.iter().enumerate() {
+            let limit = change.limit.to_string();
+            let cell = self.cell(change.at).min(self.cells.saturating_sub(limit.len()));
+            let is_free = row.is_empty() || cell > row.len();
+            if is_free && track.held(number, self.chart.end / self.cells as u32 * (limit.len() as u32 + 1)) {
                 row += &" ".repeat(cell - row.len());
                 row += &limit;
             }
@@ -232,10 +234,11 @@ who ran when, in the median run of each level; a cell is 20.0 ms
     #[test]
     fn limits_stand_where_they_were_set_and_never_upon_each_other() {
         let mut auto = run(1, vec![staged(0, 0, &[("fetch", 400)])]);
-        auto.limits = [(0, 4), (10, 8), (200, 16), (399, 32)].map(|(at, most)| limit(at, most, "to see")).into();
+        auto.limits =
+            [(0, 4), (15, 8), (200, 16), (390, 32), (399, 16)].map(|(at, most)| limit(at, most, "to see")).into();
         let text = render_timeline(&comparison(vec![level(Jobs::Auto, vec![auto])]), 54);
         assert!(text.contains("\nauto: 400 ms (run 1)\n"), "{text}");
-        assert!(text.contains("\n  limit     │4                   16                  │\n"), "{text}");
+        assert!(text.contains("\n  limit     │ 8                  16                16│\n"), "{text}");
     }
 
     #[test]

@@ -198,7 +198,9 @@ fn what_needs_a_number_is_not_said_of_auto_and_its_highest_limit_is() {
         explanations(&comparison)[1],
         (
             "auto".to_owned(),
-            "its limit for a host went up to 16; what bounds it does not show in what was measured".to_owned()
+            "its limit for a host went up to 16, and was last set to 16 (no byte has come yet); what bounds it does not show \
+             in what was measured"
+                .to_owned()
         )
     );
     let text = render_text(&comparison);

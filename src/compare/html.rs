@@ -24,8 +24,8 @@ const AXIS: usize = 18;
 const ROW: usize = 16;
 const BAR: usize = 12;
 const FLIGHT: usize = 36;
-/// Percent of the axis that the number beside a mark takes on a narrow page.
-const LIMIT: f64 = 4.0;
+/// Numbers beside marks that have room on the axis of a narrow page.
+const LIMITS: u32 = 12;
 /// Characters of a name beside its row.
 const LABEL: usize = 20;
 
@@ -225,18 +225,14 @@ fn draw_bar(out: &mut String, chart: &Chart<'_>, bar: &Bar<'_>, top: usize) {
 
 /// A mark for each change of a limit, with the new one beside it where there is room.
 fn draw_limits(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, top: usize) {
-    let mut free = 0.0;
-    for change in &track.run.limits {
-        let x = percent(chart, change.at);
+    for (number, change) in track.run.limits.iter().enumerate() {
+        let (x, title) = (percent(chart, change.at), escape(&limit_change(change)));
+        let (from, to) = (top + 2, top + ROW - 2);
         let _ = write!(
             out,
-            "<g class=\"limit\"><title>{}</title><line x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"{}\" y2=\"{}\" />",
-            escape(&limit_change(change)),
-            top + 2,
-            top + ROW - 2
+            "<g class=\"limit\"><title>{title}</title><line x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"{from}\" y2=\"{to}\" />"
         );
-        if x >= free {
-            free = x + LIMIT;
+        if track.held(number, chart.end / LIMITS) {
             let _ = write!(out, "<text x=\"{x:.3}%\" dx=\"4\" y=\"{}\">{}</text>", top + 12, change.limit);
         }
         out.push_str("</g>\n");

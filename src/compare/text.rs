@@ -65,8 +65,10 @@ fn explanation(comparison: &Comparison, level: &Level) -> String {
             ideal.reached * 100.0
         ));
     }
-    if let (Jobs::Auto, Some(limit)) = (level.jobs, level.highest_limit()) {
-        sentences.push(format!("its limit for a host went up to {limit}"));
+    let last = level.median_run().and_then(|run| run.limits.last());
+    if let (Jobs::Auto, Some(highest), Some(last)) = (level.jobs, level.highest_limit(), last) {
+        let (limit, why) = (last.limit, crate::error::printable(&last.why));
+        sentences.push(format!("its limit for a host went up to {highest}, and was last set to {limit} ({why})"));
     }
     sentences.push(match comparison.finding(level) {
         Some(finding) => finding.to_string(),

@@ -110,6 +110,13 @@ impl<'a> Track<'a> {
         Self { jobs, run, bars, lanes: free.len() }
     }
 
+    /// Whether a change of a limit held for so long, so that there is room for its number: of several at nearly one time,
+    /// the last tells what was allowed.
+    pub(super) fn held(&self, change: usize, least: Duration) -> bool {
+        let limits = &self.run.limits;
+        limits.get(change + 1).is_none_or(|next| next.at.saturating_sub(limits[change].at) >= least)
+    }
+
     /// How many jobs were in flight, as steps: from each time on, so many.
     pub(super) fn in_flight(&self) -> Vec<(Duration, usize)> {
         let mut edges: Vec<(Duration, isize)> = Vec::new();
