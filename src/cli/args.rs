@@ -206,7 +206,7 @@ pub(crate) struct OutputArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// At most this many inputs in flight; with auto as many, up to 64, as bring more bytes a second
-    #[arg(short, long, value_name = "N|auto", default_value = "8", value_parser = str::parse::<Jobs>, env = "RAUDAL_JOBS", help_heading = RUN)]
+    #[arg(short, long, value_name = "N|auto", default_value = "8", value_parser = jobs, env = "RAUDAL_JOBS", help_heading = RUN)]
     pub(crate) jobs: Jobs,
     /// One after the other: the same as -j 1
     #[arg(long, env = "RAUDAL_SEQUENTIAL", value_parser = FalseyValueParser::new(), conflicts_with = "jobs", help_heading = RUN)]
@@ -261,6 +261,15 @@ impl From<EditionArg> for Edition {
             EditionArg::Datosabiertos => Self::DatosAbiertos,
         }
     }
+}
+
+/// What clap shows of an error is its message alone: the cure comes along.
+fn with_hint(error: &raudal::Error) -> String {
+    error.hint_text().map_or(error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
+fn jobs(text: &str) -> Result<Jobs, String> {
+    text.parse().map_err(|error| with_hint(&error))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

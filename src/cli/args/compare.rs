@@ -1,7 +1,8 @@
 //! `raudal compare`: its workloads, each with the options that belong to it.
 
 use super::{
-    EditionArg, FalseyValueParser, HttpArgs, ITER_WHERE, LimitArgs, OUTPUT, OriginArgs, ShowArgs, at_least_one,
+    EditionArg, FalseyValueParser, HttpArgs, ITER_WHERE, LimitArgs, OUTPUT, OriginArgs, ShowArgs, at_least_one, jobs,
+    with_hint,
 };
 use clap::{Args, Subcommand, ValueHint};
 use raudal::pipeline::Jobs;
@@ -84,7 +85,7 @@ LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median,
 #[derive(Debug, Args)]
 pub(crate) struct AutoArgs {
     /// The levels: how many jobs in flight; with auto as many, up to 64, as bring more bytes a second
-    #[arg(short = 'j', long = "jobs", value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = str::parse::<Jobs>, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
+    #[arg(short = 'j', long = "jobs", value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = jobs, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
     pub(crate) levels: Vec<Jobs>,
 }
 
@@ -273,11 +274,6 @@ pub(crate) struct PlaceArgs {
     /// Where the temporary folder is made, which is removed at the end [default: the system's place]
     #[arg(long, value_name = "DIR", env = "RAUDAL_TEMP_DIR", value_hint = ValueHint::DirPath)]
     pub(crate) temp_dir: Option<PathBuf>,
-}
-
-/// What clap shows of an error is its message alone: the cure comes along.
-fn with_hint(error: &raudal::Error) -> String {
-    error.hint_text().map_or(error.to_string(), |hint| format!("{error}; {hint}"))
 }
 
 /// A level of a workload in which there is nothing that `auto` could go by.
