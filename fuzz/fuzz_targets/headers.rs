@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use raudal::fetch::{fuzzing, parse_retry_after};
+use raudal::fetch::{file_name, fuzzing, parse_retry_after};
 use std::time::{Duration, SystemTime};
 
 fuzz_target!(|input: (u64, Option<u64>, u16, &str, &str)| {
@@ -10,7 +10,7 @@ fuzz_target!(|input: (u64, Option<u64>, u16, &str, &str)| {
     for now in [SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(1_615_896_000)] {
         let _ = parse_retry_after(answer, now);
     }
-    // `Content-Disposition` has its place here, once there is something that reads it.
+    let _ = file_name(answer);
     fuzzing::whole(status, answer);
     fuzzing::digests(answer);
     if let Some((part, whole)) = fuzzing::rest(received, total, status, first, answer) {

@@ -1,6 +1,6 @@
 //! A machine that has little to give, or takes it away: said, and nothing half-done.
 
-use super::{ended, folder, table};
+use super::{ended, folder, table, write};
 use crate::common::{Answer, Finished, Gate, Server, noise, raudal};
 use std::process::Command;
 
@@ -85,6 +85,107 @@ fn a_folder_that_vanishes_is_an_error_and_not_a_table() {
     let finished = running.join().expect("a run");
     ended(&finished, 8, &["out.csv"]);
     assert!(!gone.exists());
+}
+
+#[test]
+fn a_result_that_cannot_take_its_name_is_an_error_and_the_next_run_puts_it_right() {
+    for (command, option) in [("table", "-o"), ("get", "-d")] {
+        let folder = folder();
+        let output = folder.path().join("out.csv");
+        let gate = Gate::new();
+        let answer = || Answer::ok("a\n1\n");
+        let server = Server::with("/out.csv", [answer().behind(&gate), answer()]);
+        let to = if command == "table" { output.as_os_str() } else { folder.path().as_os_str() };
+        let run = || raudal([command, server.url("/out.csv").as_str(), "--retries", "0", option]).arg(to);
+        let program = run();
+        let running = std::thread::spawn(|| program.run());
+        server.wait_for_requests(1);
+        std::fs::create_dir_all(output.join("in the way")).expect("a folder");
+        gate.open();
+        ended(&running.join().expect("a run"), 8, &["out.csv"]);
+        assert!(output.join("in the way").is_dir());
+        std::fs::remove_dir_all(&output).expect("removed");
+        ended(&run().run(), 0, &[]);
+        assert_eq!(super::read(&output), "a\n1\n");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "{command}: nothing else is left");
+    }
+}
+
+/// The program without the right to write where it may not, which root has.
+#[cfg(target_os = "linux")]
+fn unprivileged(folder: &std::path::Path) -> Option<Command> {
+    if std::fs::write(folder.join("probe"), "").is_err() {
+        return Some(Command::new(env!("CARGO_BIN_EXE_raudal")));
+    }
+    std::fs::remove_file(folder.join("probe")).expect("removed");
+    let mut command = Command::new("setpriv");
+    command.arg("--bounding-set=-dac_override");
+    let works = command.args(["test", "-w", "/"]).output().is_ok_and(|output| output.stderr.is_empty());
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-dac_override", env!("CARGO_BIN_EXE_raudal")]);
+    works.then_some(command)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_without_permission_is_named_and_stays_as_it_was() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).expect("a folder");
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).expect("ours");
+    let server = Server::with("/a.csv", (0..9).map(|_| Answer::ok("a\n1\n").header("ETag", "\"1\"")));
+    let url = server.url("/a.csv");
+    let (output, list) = (closed.join("out.csv"), closed.join("again.txt"));
+    let (output, list) = (output.to_str().expect("UTF-8"), list.to_str().expect("UTF-8"));
+    let dir = closed.to_str().expect("UTF-8");
+    let missing = server.url("/missing.csv");
+    for (arguments, code, says) in [
+        (vec!["table", &url, "-o", output], 8, output),
+        (vec!["get", &url, "-d", dir], 8, dir),
+        (vec!["get", &url, "-c", "-d", dir], 8, dir),
+        (vec!["table", &missing, "--failed-to", list], 8, list),
+        (vec!["table", &url, "--report", list], 8, list),
+        (vec!["table", &url, "--lock", list], 8, list),
+        // A cache is a help, and no more: that nothing can be kept in it is said.
+        (vec!["table", &url, "--cache", "--cache-dir", dir], 0, dir),
+    ] {
+        let Some(mut command) = unprivileged(&closed) else {
+            println!("SKIPPED: no permission: this user may write everywhere, and there is no setpriv");
+            return;
+        };
+        let done = command.args(&arguments).args(["--no-netrc", "--retries", "0"]).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+        let finished = Finished { code: done.status.code(), stdout: done.stdout, stderr };
+        ended(&finished, code, &[says, "ermission"]);
+        assert_eq!(std::fs::read_dir(&closed).expect("a folder").count(), 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn whoever_reads_the_output_may_stop_reading() {
+    let folder = folder();
+    let big = write(&folder, "a.csv", format!("n\n{}", "12345678\n".repeat(100_000)));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_raudal"))
+        .args(["table", "--no-netrc", "--progress", "none"])
+        .arg(&big)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+    std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
+    assert_eq!(line, "n\n");
+    drop(stdout);
+    let done = child.wait_with_output().expect("it ends");
+    let finished = Finished {
+        code: done.status.code(),
+        stdout: Vec::new(),
+        stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+    };
+    ended(&finished, 0, &[]);
+    assert!(!finished.stderr.contains("error"), "{}", finished.stderr);
 }
 
 #[test]
