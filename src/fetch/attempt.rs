@@ -19,7 +19,7 @@ use super::rate::Limit;
 use super::restore::{self, Named};
 use super::split::Entry;
 use super::spool::{Spool, blocking};
-use super::{Answered, Body, Expect, Partial, Place, Transfer, connect, fault, hop, tls};
+use super::{Answered, Body, Expect, Partial, Place, Transfer, connect, fault, follow, hop, tls};
 use crate::error::redact;
 use crate::source::Location;
 use crate::{Error, Kind, Result};
@@ -192,6 +192,7 @@ impl Inner {
                 whole(partial).await
             }
             Err(error) => {
+                partial.spool.break_off();
                 // Only a transfer that ended too soon leaves bytes that are good. A page in place of the data leaves
                 // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
                 if matches!(error.kind(), Kind::Reset | Kind::Length | Kind::Timeout) && partial.can_go_on() {
@@ -213,9 +214,15 @@ impl Inner {
     ) -> Result<()> {
         let end = part.map(|part| partial.received().saturating_add(part));
         let of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
-        let piece = partial.source(end.is_some(), response.headers()).map(|source| {
+        let source = partial.source(end.is_some(), response.headers()).map(Arc::new);
+        if let Some(total) = partial.total.filter(|total| follow::is_worth(*total))
+            && let Some(feed) = partial.spool.follow()
+        {
+            watch.arriving(&feed.arriving(total, source.clone()));
+        }
+        let piece = source.map(|source| {
             let whole = (partial.received(), end.unwrap_or(source.total));
-            self.transfers.enter(Arc::new(source), whole, took, Arc::default())
+            self.transfers.enter(source, whole, took, Arc::default())
         });
         let mut taking = Taking { partial, of_part, kept };
         let ended = loop {

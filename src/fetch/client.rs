@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use super::attempt::Ask;
 use super::connect::Watch;
+use super::follow::{Arriving, Tail};
 use super::rate::Limit;
 use super::split::{Found, Transfers};
 use super::spool::Room;
@@ -209,6 +210,20 @@ impl Client {
             }
             Found::Later(after) => Help::Later(after),
             Found::Nothing => Help::Nothing,
+        }
+    }
+
+    /// Fetches the last bytes of a body that is [arriving](Transfer::arriving), where the directory of an archive is. It
+    /// takes a connection of its own, for which there must be a slot.
+    ///
+    /// # Errors
+    ///
+    /// The server gives no parts, or other bytes than those that arrive; and everything a network can do. The transfer
+    /// itself goes on as if nothing had been.
+    pub async fn tail(&self, arriving: &Arriving) -> Result<Tail> {
+        match &arriving.source {
+            Some(source) => self.0.tail(source).await,
+            None => Ok(Tail::default()),
         }
     }
 

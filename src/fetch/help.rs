@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::time::Duration;
 
+use reqwest::Response;
 use reqwest::header::{self, HeaderValue};
 use tokio::time::Instant;
 
 use super::client::Inner;
 use super::digest::Digests;
+use super::follow::{TAIL, Tail};
 use super::range::{self, Kept, Next};
-use super::split::{Cut, Entry, Wanted};
+use super::split::{Cut, Entry, Source, Wanted};
 use super::spool::{BLOCK, Spool, Stored, blocking};
 use super::{Transfer, fault, hop};
 use crate::{Error, Kind, Result};
@@ -41,26 +44,11 @@ impl Inner {
 
     async fn bring(&self, cut: &Wanted, spool: &mut Spool) -> Result<()> {
         let source = &cut.source;
-        let (address, mut headers) = hop::dress(&source.asked, &source.here, &self.headers, &self.options.netrc);
-        let wanted = HeaderValue::from_str(&format!("bytes={}-{}", cut.first, cut.end - 1));
-        headers.insert(header::RANGE, wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?);
-        headers.insert(header::IF_RANGE, source.validator.value().clone());
-        let begin = Instant::now();
-        let response = self.http_for(&source.asked, &source.here)?.get(address).headers(headers).send().await;
-        let mut response = response.map_err(|error| fault::before_answer(&error, &self.options))?;
-        let path = source.here.path();
-        let kept = Kept { received: cut.first, total: Some(source.total), validator: &source.validator, path };
-        let judged = range::judge(kept, response.status().as_u16(), response.headers());
-        let Ok(Next::Rest { part, .. }) = judged else {
-            // It has no ranges, or other bytes by now, or wants to be left alone.
-            self.transfers.refuse(source);
-            return Err(broken("the server gives no parts"));
-        };
+        let Piece { mut response, part, took } = self.part(source, cut.first, cut.end).await?;
         let mut digests = Digests::of_part(response.headers());
         let end = cut.end.min(cut.first.saturating_add(part));
         let progress = &cut.progress;
-        let piece =
-            self.transfers.enter(source.clone(), (cut.first, end), begin.elapsed(), std::sync::Arc::clone(progress));
+        let piece = self.transfers.enter(source.clone(), (cut.first, end), took, std::sync::Arc::clone(progress));
         let mut received = 0_u64;
         while let Some(bytes) = response
             .chunk()
@@ -86,6 +74,53 @@ impl Inner {
             return Err(fault::too_short(cut.first + brought, Some(source.total)));
         }
         Ok(())
+    }
+
+    /// Asks for a part of a body, down to the byte before `end`.
+    async fn part(&self, source: &Source, first: u64, end: u64) -> Result<Piece> {
+        let (address, mut headers) = hop::dress(&source.asked, &source.here, &self.headers, &self.options.netrc);
+        let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
+        headers.insert(header::RANGE, wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?);
+        headers.insert(header::IF_RANGE, source.validator.value().clone());
+        let begin = Instant::now();
+        let response = self.http_for(&source.asked, &source.here)?.get(address).headers(headers).send().await;
+        let response = response.map_err(|error| fault::before_answer(&error, &self.options))?;
+        let path = source.here.path();
+        let kept = Kept { received: first, total: Some(source.total), validator: &source.validator, path };
+        let judged = range::judge(kept, response.status().as_u16(), response.headers());
+        let Ok(Next::Rest { part, .. }) = judged else {
+            // It has no ranges, or other bytes by now, or wants to be left alone.
+            self.transfers.refuse(source);
+            return Err(broken("the server gives no parts"));
+        };
+        Ok(Piece { response, part, took: begin.elapsed() })
+    }
+
+    /// The last bytes of a body that is arriving.
+    pub(super) async fn tail(&self, source: &Source) -> Result<Tail> {
+        if self.transfers.is_refused(source) {
+            return Err(broken("the server gives no parts"));
+        }
+        let first = source.total.saturating_sub(TAIL);
+        let Piece { mut response, part, .. } = self.part(source, first, source.total).await?;
+        let mut digests = Digests::of_part(response.headers());
+        let mut tail = Vec::with_capacity((source.total - first) as usize);
+        loop {
+            let received = first + tail.len() as u64;
+            let more = response.chunk().await;
+            let more = more.map_err(|error| fault::in_body(&error, received, Some(source.total), &self.options))?;
+            let Some(bytes) = more.filter(|_| received <= source.total) else { break };
+            for bytes in self.paced(&bytes) {
+                self.wait_for(bytes).await;
+                digests.update(bytes);
+                tail.extend_from_slice(bytes);
+            }
+        }
+        if part != source.total - first || tail.len() as u64 != part {
+            return Err(fault::too_short(first + tail.len() as u64, Some(source.total)));
+        }
+        digests.verify()?;
+        Ok(Tail(tail.into()))
     }
 
     async fn pass(&self, bytes: &[u8], tell: impl Fn(u64), spool: &mut Spool, digests: &mut Digests) -> Result<()> {
@@ -130,6 +165,14 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// The answer to a request for a part.
+struct Piece {
+    response: Response,
+    /// How many bytes it has.
+    part: u64,
+    took: Duration,
 }
 
 /// Takes in a file, from where it stands. It is read on threads that may block.

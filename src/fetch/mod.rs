@@ -19,6 +19,7 @@
 //! | `connect` | a new connection, told from one that is used again |
 //! | `split` | which transfer another connection may help, and where it is cut. Pure |
 //! | `help` | that other connection |
+//! | `follow` | a long body that is read while it arrives |
 //! | `partial` | what is kept of a body that broke off |
 //! | `page` | how an HTML page is told from data. Pure |
 //! | `fault` | what a failed transfer is called |
@@ -42,6 +43,7 @@ mod connect;
 mod digest;
 mod disposition;
 mod fault;
+mod follow;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -67,6 +69,7 @@ pub use cache::{Cache, CacheMode, Cached};
 pub use client::Client;
 pub use client::Help;
 pub use disposition::file_name;
+pub use follow::{Arriving, Follower, Tail};
 pub use netrc::Netrc;
 pub use options::Options;
 pub use partial::Partial;
@@ -103,6 +106,10 @@ pub trait Transfer: Send + Sync {
     /// a request on it waits for its first byte from the start.
     fn stage(&self, stage: &'static str) {
         let _ = stage;
+    }
+    /// A long body has begun to arrive, in a file: it can be read before it is whole. Told once in each attempt.
+    fn arriving(&self, arriving: &Arriving) {
+        let _ = arriving;
     }
 }
 

@@ -64,6 +64,11 @@ impl Named {
         Ok(())
     }
 
+    /// The file, for whoever reads along.
+    pub(super) fn reader(&self) -> Option<File> {
+        self.place.reader().ok()
+    }
+
     /// All of it is there: a reader over it, and the SHA-256 of what is in it.
     pub(super) fn finish(mut self) -> Result<(File, String)> {
         if self.written == 0 || !self.block.is_empty() {

@@ -195,6 +195,11 @@ impl Transfers {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).extend(source.key());
     }
 
+    pub(super) fn is_refused(&self, source: &Source) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        source.key().is_some_and(|key| refused.contains(&key))
+    }
+
     /// Cuts the piece that has the longest way to go, of those for whose server there is a slot.
     pub(super) fn cut<S>(&self, now: Instant, mut slot: impl FnMut(Option<&str>) -> Option<S>) -> Found<S> {
         let pieces: Vec<Arc<Piece>> = {

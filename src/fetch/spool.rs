@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Options;
+use super::follow::Feed;
 use super::restore::Named;
 use crate::{Error, Kind, Result};
 
@@ -102,6 +103,8 @@ pub(super) struct Spool {
     room: Arc<Room>,
     place: Place,
     length: u64,
+    /// Who reads along is told through this.
+    feed: Option<Feed>,
 }
 
 #[derive(Debug)]
@@ -114,6 +117,7 @@ enum Place {
     Disk {
         block: Vec<u8>,
         file: Option<File>,
+        written: u64,
     },
     /// A place that was chosen; empty while a block is being written.
     Named(Option<Box<Named>>),
@@ -127,15 +131,15 @@ impl Spool {
         let place = if wanted <= room.per_body && lease.grow(wanted) {
             Place::Memory { bytes: Vec::with_capacity(wanted), lease }
         } else {
-            Place::Disk { block: Vec::with_capacity(BLOCK), file: None }
+            Place::Disk { block: Vec::with_capacity(BLOCK), file: None, written: 0 }
         };
-        Self { room: Arc::clone(room), place, length: 0 }
+        Self { room: Arc::clone(room), place, length: 0, feed: None }
     }
 
     /// A body that goes to a place of its own, where some of it may be already.
     pub(super) fn named(room: &Arc<Room>, named: Named) -> Self {
         let length = named.written();
-        Self { room: Arc::clone(room), place: Place::Named(Some(Box::new(named))), length }
+        Self { room: Arc::clone(room), place: Place::Named(Some(Box::new(named))), length, feed: None }
     }
 
     /// The bytes are bad: nothing of them is to be found by a later run.
@@ -143,6 +147,23 @@ impl Spool {
         if let Place::Named(Some(named)) = &mut self.place {
             named.abandon();
         }
+    }
+
+    /// Lets others read along what goes to a file, until the body has ended or [breaks off](Self::break_off). `None`: it goes
+    /// to memory.
+    pub(super) fn follow(&mut self) -> Option<&Feed> {
+        let feed = Feed::new();
+        match &self.place {
+            Place::Memory { .. } | Place::Named(None) => return None,
+            Place::Disk { file, written, .. } => feed.written(*written, || file.as_ref()?.try_clone().ok()),
+            Place::Named(Some(named)) => feed.written(named.written(), || named.reader()),
+        }
+        Some(self.feed.insert(feed))
+    }
+
+    /// Nothing more comes in this attempt: who reads along need not wait.
+    pub(super) fn break_off(&mut self) {
+        self.feed = None;
     }
 
     /// How many bytes have arrived.
@@ -153,7 +174,7 @@ impl Spool {
     pub(super) async fn write(&mut self, mut data: &[u8]) -> Result<()> {
         self.length += data.len() as u64;
         if let Place::Named(place) = &mut self.place {
-            return write_named(place, data).await;
+            return write_named(place, data, self.feed.as_ref()).await;
         }
         if let Place::Memory { bytes, lease } = &mut self.place {
             if make_room(bytes, lease, data.len(), self.room.per_body) {
@@ -161,7 +182,7 @@ impl Spool {
                 return Ok(());
             }
             // What is in memory becomes the first block, however long it is; its part of the budget returns.
-            self.place = Place::Disk { block: std::mem::take(bytes), file: None };
+            self.place = Place::Disk { block: std::mem::take(bytes), file: None, written: 0 };
         }
         while !data.is_empty() {
             let Place::Disk { block, .. } = &mut self.place else { unreachable!("a spool never goes back to memory") };
@@ -180,27 +201,33 @@ impl Spool {
         if let Place::Disk { .. } = self.place {
             self.flush().await?;
         }
-        match self.place {
+        let stored = match self.place {
             Place::Named(named) => {
                 let named = named.ok_or_else(lost)?;
                 let (file, sha256) = blocking(move || named.finish()).await??;
-                Ok(Stored::Named(file, sha256))
+                Stored::Named(file, sha256)
             }
-            Place::Memory { bytes, lease } => Ok(Stored::Memory(Held { bytes, _lease: lease })),
+            Place::Memory { bytes, lease } => Stored::Memory(Held { bytes, _lease: lease }),
             Place::Disk { file, .. } => {
                 let mut file = file.expect("a flush makes the file");
                 file.rewind().map_err(|error| self.room.failed(error))?;
-                Ok(Stored::File(file))
+                Stored::File(file)
             }
+        };
+        if let (Some(feed), Stored::File(file) | Stored::Named(file, _)) = (&self.feed, &stored) {
+            feed.written(self.length, || file.try_clone().ok());
+            feed.complete();
         }
+        Ok(stored)
     }
 
     /// Writes the block that waits, into a file that is made when it is first needed.
     async fn flush(&mut self) -> Result<()> {
-        let Place::Disk { block, file } = &mut self.place else { return Ok(()) };
+        let Place::Disk { block, file, written } = &mut self.place else { return Ok(()) };
+        let more = block.len() as u64;
         let (mut bytes, open) = (std::mem::take(block), file.take());
         let room = Arc::clone(&self.room);
-        let written = blocking(move || {
+        let writing = blocking(move || {
             let mut file = match open {
                 Some(file) => file,
                 None => tempfile::tempfile_in(&room.folder).map_err(|error| room.failed(error))?,
@@ -211,14 +238,18 @@ impl Spool {
             bytes.shrink_to(BLOCK);
             Ok((bytes, file))
         });
-        let (bytes, open) = written.await??;
+        let (bytes, open) = writing.await??;
+        *written += more;
+        if let Some(feed) = &self.feed {
+            feed.written(*written, || open.try_clone().ok());
+        }
         (*block, *file) = (bytes, Some(open));
         Ok(())
     }
 }
 
 /// Fills blocks, and has each written that is full. If the caller goes away meanwhile, the writing is still ended.
-async fn write_named(place: &mut Option<Box<Named>>, mut data: &[u8]) -> Result<()> {
+async fn write_named(place: &mut Option<Box<Named>>, mut data: &[u8], feed: Option<&Feed>) -> Result<()> {
     while !data.is_empty() {
         let mut named = place.take().ok_or_else(lost)?;
         data = named.take(data);
@@ -229,6 +260,9 @@ async fn write_named(place: &mut Option<Box<Named>>, mut data: &[u8]) -> Result<
                 (named, written)
             })
             .await?;
+            if let Some(feed) = feed {
+                feed.written(named.written(), || named.reader());
+            }
             *place = Some(named);
             written?;
         } else {

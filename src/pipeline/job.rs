@@ -1,17 +1,18 @@
 //! One input, one attempt: fetched, verified, decoded, filtered.
 
-use super::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
+use super::ahead::Ahead;
+use super::jobs::{Kept, Partials, may_arrive_whole_next_time, open_place};
 use super::lock::{Lock, Locked};
 use super::verify;
-use crate::fetch::{Body, Client, Expect, Place};
-use crate::pool::Context;
+use crate::fetch::{Body, Client, Expect, Place, Transfer};
+use crate::pool::{Context, Slots};
 use crate::source::{Checksums, Input};
 use crate::table::{self, Query, Rows, Watch};
 use crate::{Error, Kind, Result};
 use std::io::{Seek, SeekFrom};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// So many bytes of inputs that are read already stay on disk until the table is published, so that a run that is
@@ -34,6 +35,10 @@ pub(super) struct Shared {
     pub(super) kept: AtomicU64,
     /// Nothing more can be written there.
     pub(super) full: AtomicBool,
+    /// As many inputs are decoded while they arrive.
+    pub(super) ahead: Arc<Semaphore>,
+    /// The run's, once it has begun: the directory of an archive takes a connection of its own.
+    pub(super) slots: OnceLock<Slots>,
 }
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Rows> {
@@ -41,8 +46,10 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
     let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
     let promised = promised.map_err(|error| error.input(&place_name))?;
-    let (body, place) = fetch(&shared, &context, &input).await?;
+    let ahead = Ahead::new(&shared, &context, &input);
+    let (body, place) = fetch(&shared, &context, &input, &ahead).await?;
     context.stage("wait");
+    let ahead = ahead.rows().await;
     let decoder = Arc::clone(&shared.decoders).acquire_owned().await;
     context.stage("decode");
     let (remote, length) = (input.location.is_remote(), body.len());
@@ -53,8 +60,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
         .blocking(move || {
             let _decoder = decoder;
             let shared = sharing;
-            let member = input.member.clone().or_else(|| shared.query.member.clone());
-            let query = Query { member, ..shared.query.clone() };
+            let query = shared.query_for(&input);
             let known = body.sha256().map(str::to_owned);
             let mut locked = shared.lock.as_ref().map(|_| Locked::of(&input, &body, String::new()));
             let mut reader = body.into_reader();
@@ -70,7 +76,10 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
                 });
                 verified.map_err(|error| error.input(&place_name))?;
             }
-            let rows = table::read(reader, &place_name, &query, &watch)?;
+            let rows = match ahead {
+                Some(rows) => table::confirm(reader, &place_name, &query).map(|()| rows)?,
+                None => table::read(reader, &place_name, &query, &watch)?,
+            };
             if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
                 lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place_name))?;
             }
@@ -94,8 +103,13 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
 }
 
 /// The body of an input, and the file it is in if that is to outlive the run.
-async fn fetch(shared: &Shared, context: &Context, input: &Input) -> Result<(Body, Option<Place>)> {
-    let (location, progress) = (&input.location, Progress(context));
+async fn fetch(
+    shared: &Shared,
+    context: &Context,
+    input: &Input,
+    watch: &dyn Transfer,
+) -> Result<(Body, Option<Place>)> {
+    let location = &input.location;
     // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
     let Kept { mut partial, mut place } = shared.partials.take(context.job());
     let folder = shared.folder.as_ref().filter(|_| location.is_remote() && !shared.full.load(Ordering::Relaxed));
@@ -103,15 +117,15 @@ async fn fetch(shared: &Shared, context: &Context, input: &Input) -> Result<(Bod
         place = open_place(context, folder, input, true).await.ok();
     }
     let mut fetched = match &place {
-        Some(place) => shared.client.resume_at(location, Expect::Table, &progress, &mut partial, place).await,
-        None => shared.client.resume(location, Expect::Table, &progress, &mut partial).await,
+        Some(place) => shared.client.resume_at(location, Expect::Table, watch, &mut partial, place).await,
+        None => shared.client.resume(location, Expect::Table, watch, &mut partial).await,
     };
     // To be gone on with is worth something, but not an input: where there is no room for it, it is done without.
     if let Some(unusable) = place.take_if(|_| fetched.as_ref().is_err_and(|error| error.kind() == Kind::Io)) {
         unusable.remove();
         shared.full.store(true, Ordering::Relaxed);
         partial = None;
-        fetched = shared.client.resume(location, Expect::Table, &progress, &mut partial).await;
+        fetched = shared.client.resume(location, Expect::Table, watch, &mut partial).await;
     }
     match fetched {
         Ok(body) => Ok((body, place)),
@@ -123,6 +137,12 @@ async fn fetch(shared: &Shared, context: &Context, input: &Input) -> Result<(Bod
 }
 
 impl Shared {
+    /// What to take from this input.
+    pub(super) fn query_for(&self, input: &Input) -> Query {
+        let member = input.member.clone().or_else(|| self.query.member.clone());
+        Query { member, ..self.query.clone() }
+    }
+
     /// The input is read: its file stays for a while if it was good, and there is room. One that was good but did not
     /// fit the query is good for the next query.
     fn settle(&self, place: &Place, length: u64, good: bool) {

@@ -11,8 +11,8 @@ use crate::source::Input;
 use crate::table::{Rows, Sink};
 use crate::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order, whatever the order in
@@ -74,8 +74,14 @@ where
         lock: options.lock.clone(),
         kept: AtomicU64::new(0),
         full: AtomicBool::new(false),
+        ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
+        slots: OnceLock::new(),
     });
-    let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
+    let sharing = Arc::clone(&shared);
+    let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&sharing), context, input)).ordered();
+    // Long before the first body that is long enough can have come.
+    let _ = shared.slots.set(run.slots());
+    drop(shared);
     let mut steering = Steering::new(client, &run, &options, hosts, Some(decoders));
     let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
     let mut merge = Merge::new(sink, options.partials, closed);

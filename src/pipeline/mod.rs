@@ -13,6 +13,7 @@
 //! [`run`] is the whole of it; [`files`] is the way of inputs that become files. A failed input is data in the [`Summary`], never an early return; only what makes the
 //! result itself impossible (a full disk, a closed pipe) is an error.
 
+mod ahead;
 mod at_once;
 mod controller;
 pub mod files;

@@ -39,7 +39,22 @@ pub(super) fn file_name(name: &str) -> String {
     path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase()
 }
 
-pub(super) fn open<R: Read + Seek>(mut input: R, name: &str, limits: &Limits) -> Result<Input<R>> {
+pub(super) fn open<R: Read + Seek>(input: R, name: &str, limits: &Limits) -> Result<Input<R>> {
+    open_as(input, name, limits, Archive::open)
+}
+
+/// Opens an input of which the beginning is there, and the directory if it is a zip: what all of an archive has to be
+/// there for is not looked at.
+pub(super) fn open_ahead<R: Read + Seek>(input: R, name: &str, limits: &Limits) -> Result<Input<R>> {
+    open_as(input, name, limits, |input, limits| Archive::directory(input, limits).map(Archive::of))
+}
+
+fn open_as<R: Read + Seek>(
+    mut input: R,
+    name: &str,
+    limits: &Limits,
+    archive: impl FnOnce(R, &Limits) -> Result<Archive<R>>,
+) -> Result<Input<R>> {
     let read = |error| Error::io("cannot read the input", error);
     let length = input.seek(SeekFrom::End(0)).map_err(read)?;
     input.rewind().map_err(read)?;
@@ -49,7 +64,7 @@ pub(super) fn open<R: Read + Seek>(mut input: R, name: &str, limits: &Limits) ->
     let name = file_name(name);
     match head.as_slice() {
         [] => Err(Error::new(Kind::Empty, "nothing in it: 0 bytes")),
-        [b'P', b'K'] | [b'P', b'K', 3 | 5 | 6, ..] => Ok(Input::Zip(Box::new(Archive::open(input, limits)?))),
+        [b'P', b'K'] | [b'P', b'K', 3 | 5 | 6, ..] => Ok(Input::Zip(Box::new(archive(input, limits)?))),
         [0x1f, 0x8b, ..] => Ok(Input::Gzip(input, length)),
         _ if [".zip", ".gz", ".gzip"].iter().any(|end| name.ends_with(end)) => Err(impostor(&head, &name)),
         _ => Ok(Input::Plain(input)),
@@ -84,7 +99,24 @@ pub(super) struct Member {
 
 impl<R: Read + Seek> Archive<R> {
     fn open(input: R, limits: &Limits) -> Result<Self> {
-        let mut zip = ZipArchive::new(input)
+        let mut zip = Self::directory(input, limits)?;
+        match zip.0.has_overlapping_entries() {
+            Ok(false) => {}
+            Ok(true) => return Err(Error::new(Kind::Corrupt, "members of the archive overlap, as zip bombs do")),
+            Err(error) => return Err(broken(error, UNREADABLE)),
+        }
+        let mut archive = Self::of(zip);
+        archive.check_names()?;
+        Ok(archive)
+    }
+
+    fn of((zip, limits): (ZipArchive<R>, Limits)) -> Self {
+        Self { directory: zip.metadata(), input: zip.into_inner(), limits }
+    }
+
+    /// Reads the directory, and holds it against the bounds.
+    fn directory(input: R, limits: &Limits) -> Result<(ZipArchive<R>, Limits)> {
+        let zip = ZipArchive::new(input)
             .map_err(|error| broken(error, "the directory of the archive cannot be read: cut off or damaged"))?;
         // What begins with the first member must belong to the directory that was found: otherwise that is the
         // directory of an archive within this one, and what was meant is cut off.
@@ -104,14 +136,7 @@ impl<R: Read + Seek> Archive<R> {
         if zip.has_duplicate_names() {
             return Err(Error::new(Kind::Corrupt, "two members of the archive have the same name"));
         }
-        match zip.has_overlapping_entries() {
-            Ok(false) => {}
-            Ok(true) => return Err(Error::new(Kind::Corrupt, "members of the archive overlap, as zip bombs do")),
-            Err(error) => return Err(broken(error, UNREADABLE)),
-        }
-        let mut archive = Self { directory: zip.metadata(), input: zip.into_inner(), limits: limits.clone() };
-        archive.check_names()?;
-        Ok(archive)
+        Ok((zip, limits.clone()))
     }
 
     /// Holds every name against the one before the member's data, not only the names that are chosen: a damaged

@@ -52,6 +52,6 @@ mod tests;
 pub use extract::{Extracted, extract};
 pub use filter::Filter;
 pub use query::{Encoding, Limits, Query, check_glob};
-pub use read::{Watch, read};
+pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;
 pub use sink::{Format, Sink, SinkOptions, Target, Written, partial_path};

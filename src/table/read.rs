@@ -9,7 +9,7 @@ use memchr::{memchr, memrchr, memrchr_iter};
 use super::archive::{self, Input};
 use super::columns::{align, find, shown};
 use super::filter::Bound;
-use super::query::Query;
+use super::query::{Limits, Query};
 use super::records::{Record, Records, field_end, unquote};
 use super::rows::{Rows, Store, end_record, write_field};
 use super::text::{Bytes, Text};
@@ -43,9 +43,54 @@ impl Watch for () {}
 ///
 /// Rows come out only when all of the input was good: its checksum, its encoding, the shape of every record.
 pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
+    read_opened(archive::open, input, name, query, watch)
+}
+
+/// Reads an input that is still arriving, as [`read`] does, but takes it from its first byte to its last where it can. Of
+/// a zip the directory, at its end, must be there before.
+///
+/// The rows are provisional: what can be checked only once all of an archive is there (that no members overlap, that
+/// every member has the name before its data which the directory gives it) is left to [`confirm`].
+///
+/// # Errors
+///
+/// Those of [`read`].
+///
+/// ```
+/// use raudal::table::{Query, confirm, read_ahead};
+/// use std::io::Cursor;
+///
+/// let arriving = Cursor::new("a,b\n1,2\n"); // a reader that waits for its bytes
+/// let rows = read_ahead(arriving, "x.csv", &Query::new(), &())?;
+/// confirm(Cursor::new("a,b\n1,2\n"), "x.csv", &Query::new())?; // it has arrived
+/// assert_eq!(rows.rows_kept(), 1);
+/// # Ok::<(), raudal::Error>(())
+/// ```
+pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
+    read_opened(archive::open_ahead, input, name, query, watch)
+}
+
+/// Checks of an input that is whole what [`read_ahead`] could not.
+///
+/// # Errors
+///
+/// Those that [`read`] has for an archive as a whole.
+pub fn confirm<R: Read + Seek>(input: R, name: &str, query: &Query) -> Result<()> {
+    archive::open(input, name, &query.limits).map(drop).map_err(|error| error.input(name))
+}
+
+fn read_opened<R: Read + Seek>(
+    open: fn(R, &str, &Limits) -> Result<Input<R>>,
+    input: R,
+    name: &str,
+    query: &Query,
+    watch: &dyn Watch,
+) -> Result<Rows> {
     let mut reading =
         Reading { query, watch, rows: Rows { store: Store::new(query.memory), ..Rows::default() }, all: Vec::new() };
-    reading.input(input, name).map_err(|error| error.input(name))?;
+    let read =
+        query.check().and_then(|()| open(input, name, &query.limits)).and_then(|input| reading.input(input, name));
+    read.map_err(|error| error.input(name))?;
     Ok(reading.rows)
 }
 
@@ -58,10 +103,9 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn input<R: Read + Seek>(&mut self, input: R, name: &str) -> Result<()> {
-        self.query.check()?;
+    fn input<R: Read + Seek>(&mut self, input: Input<R>, name: &str) -> Result<()> {
         let limits = &self.query.limits;
-        match archive::open(input, name, limits)? {
+        match input {
             Input::Plain(input) => self.text(Verify::new(input, None, 0, limits), name),
             Input::Gzip(input, packed) => {
                 let inflated = MultiGzDecoder::new(BufReader::with_capacity(64 << 10, input));

@@ -151,7 +151,8 @@ fn a_folder_without_permission_is_named_and_stays_as_it_was() {
         (vec!["table", &url, "--cache", "--cache-dir", dir], 0, dir),
     ] {
         let Some(mut command) = unprivileged(&closed) else {
-            println!("SKIPPED: no permission: this user may write everywhere, and there is no setpriv");
+            let said = "SKIPPED: no permission: this user may write everywhere, and there is no setpriv";
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{said}\n").as_bytes());
             return;
         };
         let done = command.args(&arguments).args(["--no-netrc", "--retries", "0"]).output().expect("it runs");

@@ -1,0 +1,238 @@
+//! A long body that is read while it arrives: what is written is there to be read, and what is not is waited for.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::split::Source;
+
+/// A shorter body is read once it is there: its decoding takes no time that matters.
+pub(super) const SHORTEST: u64 = 8 << 20;
+/// So much of a body's end is fetched ahead of it. A zip's directory takes about a hundred bytes for each member, and the
+/// comment after it up to 64 KiB. One that is longer is waited for like any other bytes.
+pub(super) const TAIL: u64 = 128 << 10;
+
+/// What is known of a body's arrival.
+#[derive(Debug, Default)]
+struct Flow {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Once there is one.
+    file: Option<Arc<File>>,
+    /// So many bytes from the start can be read in it.
+    written: u64,
+    /// Whether the body has come to a good end; `None` as long as it has not ended.
+    end: Option<bool>,
+}
+
+impl Flow {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_until(&self, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        self.changed.wait_while(self.lock(), |state| !done(state)).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says how far the writing has come. Dropping it says that nothing more comes.
+#[derive(Debug)]
+pub(super) struct Feed(Arc<Flow>);
+
+impl Feed {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// So many bytes are in the file now. If it cannot be opened again, followers wait for the end.
+    pub(super) fn written(&self, written: u64, open: impl FnOnce() -> Option<File>) {
+        let mut state = self.0.lock();
+        if state.file.is_none() {
+            state.file = open().map(Arc::new);
+        }
+        state.written = written;
+        self.0.changed.notify_all();
+    }
+
+    /// All of it is there, and was found right.
+    pub(super) fn complete(&self) {
+        self.0.lock().end = Some(true);
+        self.0.changed.notify_all();
+    }
+
+    pub(super) fn arriving(&self, length: u64, source: Option<Arc<Source>>) -> Arriving {
+        Arriving { flow: Arc::clone(&self.0), length, source }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.0.lock().end.get_or_insert(false);
+        self.0.changed.notify_all();
+    }
+}
+
+/// A long body that has begun to arrive, for whoever wants to read it before it is whole:
+/// [`Transfer::arriving`](super::Transfer::arriving) hands it over.
+///
+/// What is read of it is provisional. Only when the transfer has ended well, and [`confirms`](Self::confirms) what was read
+/// ahead, have the bytes been those of the body.
+#[derive(Clone)]
+pub struct Arriving {
+    flow: Arc<Flow>,
+    length: u64,
+    /// Where its last bytes can be had before their turn.
+    pub(super) source: Option<Arc<Source>>,
+}
+
+impl Arriving {
+    /// How many bytes there will be.
+    #[expect(clippy::len_without_is_empty, reason = "what is short does not come this way")]
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether its last bytes can be fetched ahead ([`Client::tail`](super::Client::tail)): the server says that it knows
+    /// ranges, and gives a strong validator.
+    pub fn has_tail(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// A reader over the body, at its beginning. Reading waits for what is not there yet, on the thread that reads; the last
+    /// bytes are taken from `tail`, if there is any. `wait` is called before each wait and after it, with `true` and
+    /// `false`.
+    ///
+    /// When the transfer breaks off, so does the reading.
+    pub fn reader(&self, tail: Tail, wait: impl FnMut(bool) + Send + 'static) -> Follower {
+        Follower { arriving: self.clone(), tail, at: 0, wait: Box::new(wait) }
+    }
+
+    /// Waits until the transfer has ended: whether it has ended well, and the body ends in what was fetched ahead.
+    pub fn confirms(&self, tail: &Tail) -> bool {
+        let state = self.flow.wait_until(|state| state.end.is_some());
+        let (Some(true), Some(file)) = (state.end, state.file.clone()) else { return false };
+        drop(state);
+        let mut end = vec![0; tail.0.len()];
+        let mut read = 0;
+        while read < end.len() {
+            match read_at(&file, &mut end[read..], self.length - (tail.0.len() - read) as u64) {
+                Ok(more) if more > 0 => read += more,
+                _ => return false,
+            }
+        }
+        end == *tail.0
+    }
+}
+
+impl fmt::Debug for Arriving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arriving").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+/// The last bytes of a body, fetched ahead of it. The default has none.
+#[derive(Clone, Debug)]
+pub struct Tail(pub(super) Arc<[u8]>);
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self(Arc::new([]))
+    }
+}
+
+/// Reads a body while it arrives. It waits on the thread that reads: do it where that is allowed.
+pub struct Follower {
+    arriving: Arriving,
+    tail: Tail,
+    at: u64,
+    wait: Box<dyn FnMut(bool) + Send>,
+}
+
+impl Follower {
+    /// So many bytes from here are in the file, once there are any.
+    fn available(&mut self) -> io::Result<(Arc<File>, u64)> {
+        let at = self.at;
+        let ready = move |state: &State| (state.file.is_some() && state.written > at) || state.end.is_some();
+        let mut state = self.arriving.flow.lock();
+        if !ready(&state) {
+            drop(state);
+            (self.wait)(true);
+            drop(self.arriving.flow.wait_until(ready));
+            (self.wait)(false);
+            state = self.arriving.flow.lock();
+        }
+        match &state.file {
+            Some(file) if state.written > at && state.end != Some(false) => Ok((Arc::clone(file), state.written - at)),
+            _ => Err(gone()),
+        }
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the transfer broke off")
+}
+
+impl Read for Follower {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.arriving.length;
+        let tail = &self.tail.0;
+        let ahead = length - tail.len() as u64;
+        if self.at >= length || buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.at >= ahead {
+            let read = (&tail[(self.at - ahead) as usize..]).read(buffer)?;
+            self.at += read as u64;
+            return Ok(read);
+        }
+        let (file, available) = self.available()?;
+        let most = usize::try_from(available.min(ahead - self.at)).unwrap_or(usize::MAX).min(buffer.len());
+        let read = read_at(&file, &mut buffer[..most], self.at)?;
+        if read == 0 {
+            // Another run of the same transfer begins at zero.
+            return Err(gone());
+        }
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Follower {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(step) => self.arriving.length.checked_add_signed(step),
+            SeekFrom::Current(step) => self.at.checked_add_signed(step),
+        };
+        self.at = to.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("arriving", &self.arriving).field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// Reads at a place without moving the one where the writer is.
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+/// Elsewhere reading would move the writer's place: nothing is followed there.
+#[cfg(not(unix))]
+fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether a body of this length is worth it, and can be followed at all.
+pub(super) fn is_worth(length: u64) -> bool {
+    cfg!(unix) && length >= SHORTEST
+}

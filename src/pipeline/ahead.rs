@@ -1,0 +1,174 @@
+//! A long input is decoded while it arrives: what comes out counts only once the input is whole, and was found right.
+
+use super::job::Shared;
+use super::jobs::Progress;
+use crate::Result;
+use crate::fetch::{Answered, Arriving, Tail, Transfer};
+use crate::pool::Context;
+use crate::source::Input;
+use crate::table::{self, Rows, Watch};
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+/// What a decoding that has begun leads to; nothing if it could not be begun, or went wrong: then the whole is decoded, and
+/// says why.
+type Rowing = JoinHandle<Option<(Rows, Arriving, Tail)>>;
+
+/// Tells the pool how a transfer gets on, and begins to decode what is long.
+pub(super) struct Ahead<'a> {
+    shared: &'a Arc<Shared>,
+    context: &'a Context,
+    input: &'a Input,
+    begun: Mutex<Option<Rowing>>,
+}
+
+impl<'a> Ahead<'a> {
+    pub(super) fn new(shared: &'a Arc<Shared>, context: &'a Context, input: &'a Input) -> Self {
+        Self { shared, context, input, begun: Mutex::default() }
+    }
+
+    /// The rows of a body that has arrived, if they were read ahead and its last bytes are those that were relied on.
+    pub(super) async fn rows(self) -> Option<Rows> {
+        let begun = self.begun.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        let (rows, arriving, tail) = begun.await.ok()??;
+        let context = self.context;
+        let rows = context.blocking(move || arriving.confirms(&tail).then_some(rows)).await?;
+        context.advance(0, rows.rows_read());
+        Some(rows)
+    }
+}
+
+impl Transfer for Ahead<'_> {
+    fn expected(&self, bytes: u64) {
+        Progress(self.context).expected(bytes);
+    }
+
+    fn advanced(&self, bytes: u64) {
+        Progress(self.context).advanced(bytes);
+    }
+
+    fn answered(&self, answered: &Answered<'_>) -> Result<()> {
+        Progress(self.context).answered(answered)
+    }
+
+    fn stage(&self, stage: &'static str) {
+        Progress(self.context).stage(stage);
+    }
+
+    fn arriving(&self, arriving: &Arriving) {
+        // As many as may be decoded at once: each takes a thread that waits.
+        let Ok(place) = Arc::clone(&self.shared.ahead).try_acquire_owned() else { return };
+        let (shared, context) = (Arc::clone(self.shared), self.context.clone());
+        let (input, arriving) = (self.input.clone(), arriving.clone());
+        let (key, runtime) = (input.location.key(), Handle::current());
+        let begun = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            // An archive cannot be read without its directory, which comes last.
+            let mut magic = [0; 2];
+            arriving.reader(Tail::default(), |_| ()).read_exact(&mut magic).ok()?;
+            let tail = match &magic {
+                b"PK" => {
+                    let _slot = shared.slots.get()?.lend(key.as_deref())?;
+                    let tail = arriving.has_tail().then(|| runtime.block_on(shared.client.tail(&arriving)));
+                    tail?.ok()?
+                }
+                _ => Tail::default(),
+            };
+            let mut decoder = Decoder { shared: Arc::clone(&shared), runtime, permit: None };
+            decoder.take();
+            let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
+            let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
+            let rows = table::read_ahead(reader, &input.location.to_string(), &query, &Quiet(context)).ok()?;
+            Some((rows, arriving, tail))
+        });
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+    }
+}
+
+/// The right to decode. While bytes are waited for, others have it.
+struct Decoder {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Decoder {
+    fn take(&mut self) {
+        self.permit = self.runtime.block_on(Arc::clone(&self.shared.decoders).acquire_owned()).ok();
+    }
+}
+
+/// Only says when to stop. The rows are told of once they count: what a transfer that breaks off again and again has had
+/// decoded by then is no progress.
+struct Quiet(Context);
+
+impl Watch for Quiet {
+    fn cancelled(&self) -> bool {
+        self.0.token().is_cancelled()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::jobs::Partials;
+    use super::*;
+    use crate::fetch::{Client, Expect, Options};
+    use crate::pool::Pool;
+    use crate::source::Location;
+    use crate::table::Query;
+    use std::io::Write;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+    use tokio::sync::Semaphore;
+
+    const ROWS: u64 = 5 << 20;
+
+    /// The URL of a table that is long enough, from a server that answers once.
+    fn served() -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/a.csv", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            let body = format!("n\n{}", "1\n".repeat(ROWS as usize));
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let _ = client.read(&mut [0; 4096]);
+            client.write_all(head.as_bytes()).and_then(|()| client.write_all(body.as_bytes())).expect("a reader");
+        });
+        url
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_long_table_was_decoded_by_the_time_it_is_there() {
+        let client = Client::new(&Options::default()).expect("a client");
+        let shared = Arc::new(Shared {
+            client: client.clone(),
+            query: Query::default(),
+            decoders: Arc::new(Semaphore::new(1)),
+            partials: Arc::new(Partials::default()),
+            folder: None,
+            checksums: None,
+            lock: None,
+            kept: AtomicU64::new(0),
+            full: AtomicBool::new(false),
+            ahead: Arc::new(Semaphore::new(1)),
+            slots: OnceLock::new(),
+        });
+        let inputs = [Input::new(Location::parse(&served()).expect("a URL"))];
+        let pool = Pool::builder().build().expect("a pool");
+        let job = move |context: Context, input: Input| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let ahead = Ahead::new(&shared, &context, &input);
+                let body = shared.client.fetch(&input.location, Expect::Table, &ahead).await?;
+                let rows = ahead.rows().await.map(|rows| rows.rows_read());
+                assert_eq!(shared.decoders.available_permits(), 1);
+                Ok::<_, crate::Error>((body.len(), rows))
+            }
+        };
+        let done = pool.run(inputs, job).next().await.expect("a job").result.expect("a body");
+        assert_eq!(done, (2 + 2 * ROWS, Some(ROWS)));
+    }
+}

@@ -1,0 +1,230 @@
+//! A long body is read while it arrives, and what was read ahead counts only if all of it comes, and is what it seemed.
+#![cfg(unix)]
+
+mod common;
+
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use common::{Answer, Gate, Job, Server, noise, zip};
+use raudal::fetch::{Arriving, Client, Options, Tail, Transfer};
+use raudal::pipeline::{self, Summary};
+use raudal::pool::Backoff;
+use raudal::source::{Input, Location};
+use raudal::table::{Filter, Sink, SinkOptions, Target};
+
+const TAG: &str = "\"v1\"";
+const LENGTH: usize = 9 << 20;
+const PIECE: usize = 1 << 20;
+
+fn slow(data: &[u8], gate: &Gate) -> Answer {
+    Answer::drip(data, PIECE, gate).header("ETag", TAG).header("Accept-Ranges", "bytes")
+}
+
+fn part(data: &[u8]) -> Answer {
+    Answer::ranged(data).header("ETag", TAG).header("Accept-Ranges", "bytes")
+}
+
+/// What was read along, and whether that was confirmed.
+type Along = (std::io::Result<Vec<u8>>, bool);
+
+/// Reads along on a thread of its own. The gate is opened once the first megabyte was read.
+struct Reads(Gate, Mutex<Option<JoinHandle<Along>>>);
+
+impl Transfer for Reads {
+    fn expected(&self, _: u64) {}
+    fn advanced(&self, _: u64) {}
+    fn arriving(&self, arriving: &Arriving) {
+        let (gate, arriving) = (self.0.clone(), arriving.clone());
+        let reading = std::thread::spawn(move || {
+            let mut reader = arriving.reader(Tail::default(), |_| ());
+            let mut bytes = vec![0; PIECE];
+            let mut read = reader.read_exact(&mut bytes);
+            gate.open();
+            read = read.and_then(|()| reader.read_to_end(&mut bytes).map(drop));
+            (read.map(|()| bytes), arriving.confirms(&Tail::default()))
+        });
+        *self.1.lock().expect("no panic") = Some(reading);
+    }
+}
+
+impl Reads {
+    fn ended(&self) -> Option<Along> {
+        self.1.lock().expect("no panic").take().map(|reading| reading.join().expect("no panic"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_arrived_is_read_before_the_rest_is_sent() {
+    let (data, gate) = (noise(LENGTH), Gate::new());
+    let server = Server::with("/a", [slow(&data, &gate)]);
+    gate.let_through(2);
+    let reads = Reads(gate, Mutex::default());
+    let bytes = Job::new(&Options::default(), &server.url("/a")).attempt_watched(&reads).await.expect("a body");
+    assert!(bytes == data);
+    let (read, confirmed) = reads.ended().expect("a long body");
+    assert!(read.expect("all of it") == data && confirmed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_breaks_off_ends_the_reading_and_the_next_one_is_read_from_the_start() {
+    let (data, gate) = (noise(LENGTH), Gate::new());
+    let broken = Answer::short(&data[..5 * PIECE], LENGTH).header("ETag", TAG).then_reset();
+    let server = Server::with("/a", [broken, part(&data)]);
+    let reads = Reads(gate, Mutex::default());
+    let mut job = Job::new(&Options::default(), &server.url("/a"));
+    job.attempt_watched(&reads).await.expect_err("cut short");
+    let (read, confirmed) = reads.ended().expect("a long body");
+    assert!(read.is_err() && !confirmed);
+    assert!(job.attempt_watched(&reads).await.expect("the rest") == data);
+    assert!(server.requests()[1].header("range").is_some(), "it goes on");
+    let (read, confirmed) = reads.ended().expect("a long body");
+    assert!(read.expect("all of it") == data && confirmed);
+}
+
+#[tokio::test]
+async fn a_body_that_is_short_or_of_unknown_length_is_not_read_along() {
+    for answer in [Answer::ok(noise(LENGTH / 9)), Answer::ok(noise(LENGTH)).without_length()] {
+        let server = Server::with("/a", [answer]);
+        let reads = Reads(Gate::new(), Mutex::default());
+        Job::new(&Options::default(), &server.url("/a")).attempt_watched(&reads).await.expect("a body");
+        assert!(reads.ended().is_none());
+    }
+}
+
+/// Fetches the tail, and waits for it.
+struct Tails(Client, Mutex<Option<(Arriving, raudal::Result<Tail>)>>);
+
+impl Transfer for Tails {
+    fn expected(&self, _: u64) {}
+    fn advanced(&self, _: u64) {}
+    fn arriving(&self, arriving: &Arriving) {
+        assert!(arriving.has_tail());
+        let tail = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.0.tail(arriving)));
+        *self.1.lock().expect("no panic") = Some((arriving.clone(), tail));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_bytes_are_fetched_ahead_and_held_against_those_that_come() {
+    let data = noise(LENGTH);
+    let other = {
+        let mut other = data.clone();
+        other[LENGTH - 1] ^= 1;
+        other
+    };
+    let page = Answer::page("gone").with_status(404);
+    for (answer, comes, agrees) in [
+        (part(&data), true, true),
+        (part(&other), true, false),
+        (Answer::ranged(&data).header("ETag", "\"v2\""), false, false),
+        (Answer::ok(&data).header("ETag", TAG), false, false),
+        (part(&data).cut_after(100), false, false),
+        (page, false, false),
+    ] {
+        let server = Server::with("/a", [part(&data), answer]);
+        let mut job = Job::new(&Options::default(), &server.url("/a"));
+        let tails = Tails(job.client.clone(), Mutex::default());
+        assert!(job.attempt_watched(&tails).await.expect("a body") == data, "it goes on as if nothing had been");
+        let range = format!("bytes={}-{}", LENGTH - (128 << 10), LENGTH - 1);
+        assert_eq!(server.requests()[1].header("range"), Some(range.as_str()));
+        let (arriving, tail) = tails.1.into_inner().expect("no panic").expect("a long body");
+        assert_eq!(tail.is_ok(), comes);
+        let Ok(tail) = tail else { continue };
+        assert_eq!(arriving.confirms(&tail), agrees);
+        let mut reader = arriving.reader(tail, |_| ());
+        let mut end = Vec::new();
+        reader.seek(SeekFrom::End(-7)).expect("within");
+        reader.read_to_end(&mut end).expect("the last bytes");
+        assert_eq!(end == data[LENGTH - 7..], agrees);
+    }
+}
+
+/// A table that hardly can be compressed, of which every thousandth row is wanted.
+fn csv() -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut text = b"n,noise\n".to_vec();
+    for n in 0..100_000 {
+        let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(130).collect();
+        text.extend_from_slice(format!("{},{noise}\n", n % 1000).as_bytes());
+    }
+    text
+}
+
+async fn table(server: &Server, jobs: usize) -> (raudal::Result<Summary>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("out.csv");
+    let mut options = pipeline::Options::default();
+    (options.jobs, options.per_host) = (jobs, jobs);
+    options.backoff = Backoff::default().retries(1).first(Duration::from_millis(1));
+    options.query.filter = Some(Filter::parse("n == 7").expect("a filter"));
+    let inputs = [Input::new(Location::parse(&server.url("/a.zip")).expect("a URL"))];
+    let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");
+    let client = Client::new(&Options::default()).expect("a client");
+    let summary = pipeline::run(inputs, &client, options, sink).await;
+    (summary, std::fs::read_to_string(output).unwrap_or_default())
+}
+
+fn stored(name: &str, bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    writer.start_file(name, options).expect("a name");
+    writer.write_all(bytes).expect("room");
+    writer.finish().expect("an archive").into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_is_decoded_as_it_comes_gives_the_rows_of_one_that_is_not() {
+    let csv = csv();
+    let wanted: String = std::iter::once("n,noise\n".to_owned())
+        .chain(
+            String::from_utf8(csv.clone())
+                .expect("text")
+                .lines()
+                .filter(|line| line.starts_with("7,"))
+                .map(|line| format!("{line}\n")),
+        )
+        .collect();
+    for archive in [stored("a.csv", &csv), zip([("b/a.csv", csv.as_slice()), ("readme.txt", b"read me")])] {
+        assert!(archive.len() > LENGTH, "{}", archive.len());
+        let lies = {
+            let mut lies = archive.clone();
+            let end = lies.len() - 30;
+            lies[end..].fill(0);
+            lies
+        };
+        for (answers, jobs, is_ahead) in [
+            (vec![part(&archive); 40], 8, true),
+            (vec![part(&archive); 40], 1, false),
+            (vec![Answer::ok(&archive); 40], 8, false),
+            ([vec![part(&archive), part(&lies)], vec![part(&archive); 40]].concat(), 8, true),
+            ([vec![part(&archive).cut_after(5 * PIECE)], vec![part(&archive); 40]].concat(), 8, true),
+        ] {
+            let server = Server::with("/a.zip", answers);
+            let (summary, rows) = table(&server, jobs).await;
+            let summary = summary.expect("a table");
+            assert!(rows == wanted, "{} bytes of rows", rows.len());
+            let tail = format!("bytes={}-{}", archive.len() - (128 << 10), archive.len() - 1);
+            let asked = server.requests().iter().any(|request| request.header("range") == Some(tail.as_str()));
+            assert_eq!(asked, is_ahead, "the directory comes ahead where there is a connection for it");
+            assert_eq!((summary.rows_read, summary.rows_kept, summary.failures.len()), (100_000, 100, 0));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damage_that_is_met_ahead_is_told_as_it_always_is() {
+    let good = stored("a.csv", &csv());
+    let mut damaged = good.clone();
+    damaged[4 * PIECE] ^= 1;
+    let server = Server::with("/a.zip", vec![part(&damaged); 40]);
+    let (summary, rows) = table(&server, 8).await;
+    let summary = summary.expect("a run");
+    assert_eq!(rows, "");
+    let error = &summary.failures[0].error;
+    assert_eq!(error.kind(), raudal::Kind::Checksum, "{}", error.report());
+    assert!(error.report().contains("a.csv"), "{}", error.report());
+}
