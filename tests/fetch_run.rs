@@ -94,3 +94,38 @@ async fn what_is_tried_again_can_be_chosen() {
         assert_eq!(summary.succeeded, succeeded, "{list} {status}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_biggest_are_begun_first_and_the_table_is_in_the_order_of_the_inputs() {
+    let paths = ["/a", "/b", "/c", "/d", "/e"];
+    let gate = common::Gate::new();
+    let table = |path: &&'static str| (*path, vec![Answer::ok(format!("n\n{path}\n")).behind(&gate)]);
+    let server = Server::start(paths.iter().map(table));
+    let inputs = paths.iter().zip([3, 9, 1, 8, 2]).map(|(path, size)| {
+        let mut input = Input::new(Location::parse(&server.url(path)).expect("a URL"));
+        input.size = Some(size);
+        input
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("out.csv");
+    let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");
+    let mut options = Options::default();
+    options.jobs = 2;
+    let client = Client::new(&fetch::Options::default()).expect("a client");
+    let run = pipeline::run(inputs.collect::<Vec<_>>(), &client, options, sink);
+    let waiting = tokio::task::spawn_blocking({
+        move || {
+            server.wait_for_requests(2);
+            let mut first = server.paths();
+            first.sort();
+            gate.open();
+            (first, server)
+        }
+    });
+    let summary = run.await.expect("a table");
+    let (first, server) = waiting.await.expect("no panic");
+    assert_eq!(first, ["/b", "/d"]);
+    assert_eq!(server.paths().len(), 5);
+    assert_eq!((summary.succeeded, summary.pulled), (5, 5));
+    assert_eq!(std::fs::read_to_string(output).expect("a table"), "n\n/a\n/b\n/c\n/d\n/e\n");
+}

@@ -190,6 +190,15 @@ impl Client {
         }
     }
 
+    /// How many bytes an input has, as far as that is known without asking: a file has them, or the cache. It blocks, for
+    /// as long as a disk takes.
+    pub fn known_size(&self, location: &Location) -> Option<u64> {
+        match location {
+            Location::Url(url) => self.0.known_size(url),
+            Location::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
+        }
+    }
+
     /// Looks for the transfer of this client that has the longest way to go, and cuts off its second half for a further
     /// connection to bring.
     ///

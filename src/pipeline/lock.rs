@@ -173,6 +173,11 @@ impl Lock {
         Err(Error::new(Kind::Drift, message).hint(HINT).transient(is_damage))
     }
 
+    /// How many bytes an input has, if it is what it was.
+    pub(super) fn size(&self, input: &Input) -> Option<u64> {
+        Some(self.expected.as_ref()?.get(&(input.location.to_string(), input.name.clone()))?.size)
+    }
+
     /// Writes down what the input of a job was, if it is what it should be.
     pub(super) fn hold(&self, job: u64, found: Locked) -> Result<()> {
         self.compare(&found)?;

@@ -3,10 +3,11 @@
 use super::job::{Shared, attempt};
 use super::jobs::{Outstanding, Partials, blocking, pool};
 use super::options::Options;
+use super::order::{Turns, plan};
 use super::steer::Steering;
 use super::summary::{Failure, Summary, failure};
 use crate::fetch::Client;
-use crate::pool::RunReport;
+use crate::pool::{Completed, RunReport};
 use crate::source::Input;
 use crate::table::{Rows, Sink};
 use crate::{Error, Kind, Result};
@@ -63,7 +64,10 @@ where
     let hosts = Arc::new(outstanding.hosts());
     let pool = pool(&options, Arc::clone(&partials), Arc::clone(&hosts))?;
     let decoders = Arc::new(Semaphore::new(options.decoders.max(1)));
-    let inputs = outstanding.track(inputs.into_iter());
+    let (planning, lock) = (client.clone(), options.lock.clone());
+    let (begun, jobs) = (Box::new(inputs.into_iter()), options.jobs);
+    let (inputs, plan) = blocking(move || plan(begun, jobs, &planning, lock.as_deref())).await?;
+    let inputs = outstanding.track(inputs);
     let shared = Arc::new(Shared {
         client: client.clone(),
         query: options.query.clone(),
@@ -78,22 +82,34 @@ where
         slots: OnceLock::new(),
     });
     let sharing = Arc::clone(&shared);
-    let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&sharing), context, input)).ordered();
+    let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&sharing), context, input));
+    if plan.is_none() {
+        run = run.ordered();
+    }
     // Long before the first body that is long enough can have come.
     let _ = shared.slots.set(run.slots());
     drop(shared);
     let mut steering = Steering::new(client, &run, &options, hosts, Some(decoders));
     let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
     let mut merge = Merge::new(sink, options.partials, closed);
+    let mut turns = Turns::new(plan);
     while let Some(done) = steering.next(&mut run).await {
-        let Some(input) = outstanding.take(done.job) else {
-            continue;
-        };
-        let attempts = done.report.attempts;
-        if let Err(error) = merge.take(input, done.result.map_err(|error| (error, attempts))).await {
-            // Nothing more can be written: stop, and leave nothing running.
-            run.finish().await;
-            return Err(error);
+        for done in turns.put(done.job, done) {
+            let Some(input) = outstanding.take(done.job) else { continue };
+            if let Err(error) = merge.take(input, done).await {
+                // Nothing more can be written: stop, and leave nothing running.
+                run.finish().await;
+                return Err(error);
+            }
+        }
+    }
+    for done in turns.rest() {
+        match done {
+            Ok(done) => {
+                let Some(input) = outstanding.take(done.job) else { continue };
+                merge.take(input, done).await?;
+            }
+            Err(input) => merge.skip(input),
         }
     }
     let mut summary = merge.finish(run.finish().await).await?;
@@ -129,16 +145,17 @@ impl Merge {
     }
 
     /// Takes one input's result, in its turn.
-    async fn take(&mut self, input: Input, result: Result<Rows, (crate::pool::JobError<Error>, u32)>) -> Result<()> {
+    async fn take(&mut self, input: Input, done: Completed<Rows, Error>) -> Result<()> {
         self.summary.pulled += 1;
-        let (error, attempts) = match result {
+        let attempts = done.report.attempts;
+        let (error, attempts) = match done.result {
             Ok(rows) => match self.append(&input, rows).await {
                 Ok(()) => return Ok(()),
                 // The input's own fault: the table goes on without it.
                 Err(error) if error.kind() == Kind::Headers => (error.input(input.location.to_string()), 1),
                 Err(error) => return Err(error),
             },
-            Err((error, attempts)) => {
+            Err(error) => {
                 let Some(error) = failure(error, &input) else {
                     self.summary.unfinished.push(input);
                     return Ok(());
@@ -148,6 +165,12 @@ impl Merge {
         };
         self.summary.failures.push(Failure { input, error, attempts });
         Ok(())
+    }
+
+    /// Notes that an input was never begun.
+    fn skip(&mut self, input: Input) {
+        self.summary.pulled += 1;
+        self.summary.unfinished.push(input);
     }
 
     /// Writes an input's rows, on a thread that may block: a pipe's reader may be slow, a disk may be busy.

@@ -24,6 +24,7 @@ mod jobs;
 mod lock;
 mod merge;
 mod options;
+mod order;
 mod steer;
 mod summary;
 mod verify;

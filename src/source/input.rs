@@ -112,6 +112,8 @@ pub struct Input {
     pub name: String,
     /// The glob that picks the data among an archive's members, where the source knows better than the user.
     pub member: Option<String>,
+    /// How many bytes it has, or about so many, where the source knows: the biggest are begun first.
+    pub size: Option<u64>,
     /// Whether the name was given, by a list or by a program, and not taken from the location.
     pub is_named: bool,
 }
@@ -127,7 +129,7 @@ impl Input {
     /// # Ok::<(), raudal::Error>(())
     /// ```
     pub fn new(location: Location) -> Self {
-        Self { name: location.file_name(), location, member: None, is_named: false }
+        Self { name: location.file_name(), location, member: None, size: None, is_named: false }
     }
 
     /// The same input by another name.

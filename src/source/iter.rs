@@ -3,6 +3,9 @@
 use super::{Catalogue, Edition, Entity, Input, Location};
 use crate::{Error, Result};
 
+/// What a row takes of an archive, in bytes: about so many.
+const ROW: u64 = 190;
+
 /// The archives of these entities: from INEGI, or from any base URL or folder that holds files of the same names.
 ///
 /// Each input carries the glob that picks the data in its edition's layout. The base gets a final slash if it has
@@ -21,8 +24,8 @@ pub fn iter_inputs(entities: &[&Entity], edition: Edition, base: Option<&str>) -
     entities
         .iter()
         .map(|entity| {
-            let input = Input::new(beside(&base, entity.file(edition))?);
-            Ok(input.with_member(entity.member(edition)))
+            let input = Input::new(beside(&base, entity.file(edition))?).with_member(entity.member(edition));
+            Ok(Input { size: Some(entity.rows * ROW), ..input })
         })
         .collect()
 }

@@ -106,6 +106,12 @@ impl Inner {
         (!is_personal).then(|| key(url, &self.headers))
     }
 
+    /// How long the body is that the cache has.
+    pub(in crate::fetch) fn known_size(&self, url: &Url) -> Option<u64> {
+        let (cache, key) = (self.options.cache.as_ref()?, self.key(url)?);
+        Some(cache.entry(&key)?.size)
+    }
+
     /// What came from this URL has turned out to be bad: it is not taken from the cache again.
     pub(in crate::fetch) fn forget(&self, url: &Url) {
         if let (Some(cache), Some(key)) = (&self.options.cache, self.key(url))
