@@ -231,3 +231,17 @@ fn every_package_comes_from_the_registry_and_has_its_checksum() {
         }
     }
 }
+
+/// Waits, rates and time-outs go by a clock that never jumps. The wall clock says what the date is, where a date has to be
+/// compared or written, and what it says is bounded.
+#[test]
+fn a_wall_clock_that_jumps_moves_no_wait() {
+    const DATES: [&str; 3] = ["origin/fault/apply.rs", "fetch/attempt.rs", "fetch/cache/store.rs"];
+    let mut found = 0;
+    for (file, text) in files() {
+        let reads = code(&text).filter(|line| line.contains("SystemTime::now")).count();
+        found += reads;
+        assert!(reads == 0 || DATES.contains(&file.as_str()), "src/{file} reads the wall clock");
+    }
+    assert!(found >= DATES.len(), "the test has found them: {found}");
+}

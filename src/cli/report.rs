@@ -93,6 +93,7 @@ struct FilesReport<'a> {
     files: Vec<File<'a>>,
     failed: Vec<Failed<'a>>,
     unfinished: Vec<String>,
+    warnings: &'a [String],
     limits: &'a [LimitChange],
     jobs: &'a [JobReport],
 }
@@ -133,6 +134,7 @@ pub(crate) fn write_files(path: &Path, summary: &files::Summary, recording: &Rec
         files: summary.saved.iter().map(File::from).collect(),
         failed: failed(&ending),
         unfinished: unfinished(&ending),
+        warnings: &summary.warnings,
         limits: &recording.limits,
         jobs: &recording.jobs,
     };
