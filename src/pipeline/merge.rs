@@ -1,5 +1,6 @@
 //! The run: jobs in, rows out in input order.
 
+use super::controller::FIRST;
 use super::job::{Shared, attempt};
 use super::jobs::{Outstanding, Partials, blocking, pool};
 use super::options::Options;
@@ -65,8 +66,9 @@ where
     let pool = pool(&options, Arc::clone(&partials), Arc::clone(&hosts))?;
     let decoders = Arc::new(Semaphore::new(options.decoders.max(1)));
     let (planning, lock) = (client.clone(), options.lock.clone());
-    let (begun, jobs) = (Box::new(inputs.into_iter()), options.jobs);
-    let (inputs, plan) = blocking(move || plan(begun, jobs, &planning, lock.as_deref())).await?;
+    let begun = Box::new(inputs.into_iter());
+    let at_first = options.jobs.min(options.per_host).min(if options.auto { FIRST } else { usize::MAX });
+    let (inputs, plan) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
     let inputs = outstanding.track(inputs);
     let shared = Arc::new(Shared {
         client: client.clone(),

@@ -13,15 +13,15 @@ const FEW: usize = 64;
 /// Inputs as they are begun.
 pub(super) type Begun = Box<dyn Iterator<Item = Input> + Send>;
 
-/// Puts inputs in order if all of them together are few, more than can be begun at once, and of known sizes. The results
-/// that wait for their turn are then bounded as they are in a run that begins with the first. It may read files.
-pub(super) fn plan(mut inputs: Begun, jobs: usize, client: &Client, lock: Option<&Lock>) -> (Begun, Option<Plan>) {
-    let most = jobs.saturating_mul(4).max(FEW);
-    if jobs < 2 || inputs.size_hint().0 > most {
+/// Puts inputs in order if all of them together are few, and more than are begun `at_first`. The results that wait for
+/// their turn are then bounded as they are in a run that begins with the first. It may read files.
+pub(super) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Option<&Lock>) -> (Begun, Option<Plan>) {
+    let most = at_first.saturating_mul(4).max(FEW);
+    if at_first < 2 || inputs.size_hint().0 > most {
         return (inputs, None);
     }
     let first: Vec<Input> = inputs.by_ref().take(most + 1).collect();
-    if first.len() > most || first.len() <= jobs {
+    if first.len() > most || first.len() <= at_first {
         return (Box::new(first.into_iter().chain(inputs)), None);
     }
     let size = |input: &Input| {
