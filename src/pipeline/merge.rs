@@ -111,7 +111,7 @@ where
                 let Some(input) = outstanding.take(done.job) else { continue };
                 merge.take(input, done).await?;
             }
-            Err(input) => merge.skip(input),
+            Err(input) => merge.skip(*input),
         }
     }
     let mut summary = merge.finish(run.finish().await).await?;
