@@ -38,8 +38,10 @@ pub(super) struct Sample {
 
 #[derive(Clone, Copy, Debug)]
 enum Mode {
-    /// No byte has come.
-    Blind,
+    /// No byte has come; the limit was set then.
+    Blind {
+        since: Instant,
+    },
     /// A step up was made from this limit, whose goodput is known; new transfers bring nothing before their first byte.
     Settle {
         until: Instant,
@@ -88,7 +90,7 @@ impl Controller {
             first_byte: Duration::ZERO,
             trouble: 0,
             burst: None,
-            mode: Mode::Blind,
+            mode: Mode::Blind { since: now },
         }
     }
 
@@ -98,7 +100,7 @@ impl Controller {
 
     /// When to look again.
     pub(super) fn next_look(&self) -> Duration {
-        if matches!(self.mode, Mode::Blind) { BLIND_LOOK } else { LOOK }
+        if matches!(self.mode, Mode::Blind { .. }) { BLIND_LOOK } else { LOOK }
     }
 
     fn window(&self) -> Duration {
@@ -113,12 +115,19 @@ impl Controller {
             return self.shrink(sample.at, trouble);
         }
         match self.mode {
-            Mode::Blind if sample.bytes > 0 => {
+            Mode::Blind { .. } if sample.bytes > 0 => {
                 self.first_byte = sample.at - self.began;
                 self.mode = Mode::Measure { since: sample.at, bytes: sample.bytes, from: None };
                 None
             }
-            Mode::Blind => self.grow(sample).then_some("no byte has come yet"),
+            Mode::Blind { since } => {
+                // What was allowed last has just been asked for: a server that refuses has not had the time to say so.
+                if sample.at - since < BLIND_LOOK || !self.grow(sample) {
+                    return None;
+                }
+                self.mode = Mode::Blind { since: sample.at };
+                Some("no byte has come yet")
+            }
             Mode::Hold { until } => {
                 if sample.at >= until {
                     self.mode = Mode::Measure { since: sample.at, bytes: sample.bytes, from: None };
