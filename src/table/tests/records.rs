@@ -42,36 +42,51 @@ fn agree(input: &str, delimiter: u8) {
     }
 }
 
+/// What splitters get wrong.
+const TRAPS: &[&str] = &[
+    "a,b\n1,2\n",
+    "a,b\r\n1,2\r\n",
+    "a,b\r1,2\r3,4",
+    "a,b\n\n\r\n1,2\n\n",
+    "\n\na,b\n1,2",
+    "a,b\n\"1\",\"2,\n\"\"3\"\"\"\n",
+    "a,b\n1\"2,\"3\"4\"5\n",
+    "a,b\n\"1\"x,\"\"\n",
+    "a,b\n\"1\"\r\n",
+    "a,b\n1,\n",
+    "a,b\n,\n",
+    "a\n\"\"\n\"\"",
+    "a\n \n",
+    "a,b\n\"\r\n\",\"\r\"\n",
+    "\u{feff}a,b\n1,2\n",
+    "\u{feff}\"a\",b\n1,2\n",
+    "a,\u{feff}b\n\u{feff}1,2\n",
+    "a,b\n1,2,3\n",
+    "a,b\n\"1,2\n3,4\n",
+    "\"\n",
+    "\"\"",
+    "é,b\n\"°'\"\"\",ü\n",
+    "a;b\n1;2,3\n",
+];
+
 #[test]
 fn the_splitter_agrees_with_the_csv_crate_on_known_traps() {
-    for input in [
-        "a,b\n1,2\n",
-        "a,b\r\n1,2\r\n",
-        "a,b\r1,2\r3,4",
-        "a,b\n\n\r\n1,2\n\n",
-        "\n\na,b\n1,2",
-        "a,b\n\"1\",\"2,\n\"\"3\"\"\"\n",
-        "a,b\n1\"2,\"3\"4\"5\n",
-        "a,b\n\"1\"x,\"\"\n",
-        "a,b\n\"1\"\r\n",
-        "a,b\n1,\n",
-        "a,b\n,\n",
-        "a\n\"\"\n\"\"",
-        "a\n \n",
-        "a,b\n\"\r\n\",\"\r\"\n",
-        "\u{feff}a,b\n1,2\n",
-        "\u{feff}\"a\",b\n1,2\n",
-        "a,\u{feff}b\n\u{feff}1,2\n",
-        "a,b\n1,2,3\n",
-        "a,b\n\"1,2\n3,4\n",
-        "\"\n",
-        "\"\"",
-        "é,b\n\"°'\"\"\",ü\n",
-        "a;b\n1;2,3\n",
-    ] {
+    for input in TRAPS {
         agree(input, b',');
         agree(input, b';');
         agree(input, b'\t');
+    }
+}
+
+#[test]
+fn the_splitter_agrees_with_the_csv_crate_wherever_a_trap_falls() {
+    for trap in TRAPS {
+        // Past the widest vector that is searched at once.
+        for before in 0..130 {
+            let padding = "x".repeat(before);
+            agree(&format!("a,b\n{padding},{trap}"), b',');
+            agree(&format!("a,b\n\"{padding},{trap}\",{trap}"), b',');
+        }
     }
 }
 
