@@ -8,7 +8,7 @@
 //! Each piece appends what was cut off from it once it has reached its own end, so a body always arrives from front to
 //! back, whoever brought it: digests, sidecars and lengths are checked as for one connection.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -24,7 +24,8 @@ use crate::source::Location;
 
 /// Nothing shorter is cut off: on any network, a request for it costs as much as the bytes.
 const SHORTEST: u64 = 64 * 1024;
-/// A piece that is over within this, beyond the time that a new answer takes to come, is left alone.
+/// A piece that is over within this, beyond one and a half of the time that a new answer takes to come, is left alone: a
+/// cut would bring its end nearer by less than a quarter of that answer's time.
 const SOON: Duration = Duration::from_millis(100);
 /// How long a piece must have been under way for its speed to be known; and when to look again at one that was left
 /// alone, since its speed may fall.
@@ -207,6 +208,14 @@ impl Transfers {
             pieces.retain(|piece| piece.strong_count() > 0);
             pieces.iter().filter_map(Weak::upgrade).collect()
         };
+        // The first answer of a host takes as long as its connection; a helper may find one that is there.
+        let mut setups: HashMap<Option<String>, Duration> = HashMap::new();
+        for piece in &pieces {
+            setups
+                .entry(piece.source.key())
+                .and_modify(|known| *known = piece.setup.min(*known))
+                .or_insert(piece.setup);
+        }
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let mut candidates = Vec::new();
         let mut later = false;
@@ -220,21 +229,22 @@ impl Transfers {
                 continue;
             }
             later = true;
-            if let Some((left, speed)) = state.left(now).filter(|(left, _)| *left > 2 * piece.setup + SOON) {
+            let setup = setups.get(&key).copied().unwrap_or(piece.setup);
+            if let Some((left, speed)) = state.left(now).filter(|(left, _)| *left > setup + setup / 2 + SOON) {
                 drop(state);
-                candidates.push((left, speed, key, piece));
+                candidates.push((left, speed, setup, key, piece));
             }
         }
         drop(refused);
         candidates.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.0));
-        for (_, speed, key, piece) in candidates {
+        for (_, speed, setup, key, piece) in candidates {
             let Some(slot) = slot(key.as_deref()) else { continue };
             let mut state = piece.lock();
             // It has gone on meanwhile.
             if state.is_over || state.missing() < 2 * SHORTEST {
                 continue;
             }
-            let first = state.middle(speed, piece.setup);
+            let first = state.middle(speed, setup);
             let (deliver, tail) = oneshot::channel();
             let wanted = Wanted {
                 source: Arc::clone(&piece.source),

@@ -190,6 +190,8 @@ mod tests {
     fn whatever_becomes_no_url_is_said_at_once() {
         let error = expand("http://h{,:x}/").expect_err("a bad port");
         assert_eq!(error.report(), "http://h:x/: not a URL: invalid port number");
+        let error = expand("https:////h.o{r,%ba/}/[1-3]").expect_err("the host comes after the slashes");
+        assert_eq!(error.report(), "https:////h.or/1: not a URL: empty host");
         let error = expand("{http,gopher}://h/[1-3]").expect_err("gopher");
         assert_eq!(error.message(), "a scheme that is not supported: gopher");
         assert!(expand("http://h/a b").is_err());

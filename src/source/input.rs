@@ -39,7 +39,10 @@ impl Location {
         }
         let url = Url::parse(text).map_err(|error| Error::usage("not a URL").input(text).because(error))?;
         match url.scheme() {
-            // `url` refuses an http URL without a host by itself.
+            // A browser takes `http:///a/b` for `http://a/b`: here a host that is missing is not made up from the path.
+            "http" | "https" if text.split_once("://").is_some_and(|(_, rest)| rest.starts_with(['/', '\\'])) => {
+                Err(Error::usage("not a URL: empty host").input(text))
+            }
             "http" | "https" => Ok(Self::Url(url)),
             "file" => url.to_file_path().map(Self::File).map_err(|()| {
                 Error::usage("not a file of this machine").input(text).hint("write file:///path, with three slashes")

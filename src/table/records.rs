@@ -21,6 +21,9 @@ use crate::{Error, Kind, Result};
 /// Text held at once. Of 64, 128, 256 and 512 KiB the second cache level liked this best.
 const BUFFER: usize = 256 << 10;
 
+/// What is shorter is looked through byte by byte.
+const NEAR: usize = 16;
+
 /// Where a record lies and what it looks like.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -279,14 +282,23 @@ fn scan(text: &[u8], delimiter: u8, whole: bool) -> Scan {
         if found == 0 || text[found - 1] == delimiter {
             fields += count(&text[plain..found]);
             field = found;
-            match closing_quote(text, at) {
-                // The quote at the very end may be the first of two.
-                Some(close) if close + 1 < text.len() || whole => {
-                    inner += lines(&text[at..close]);
-                    at = close + 1;
-                    plain = at;
+            loop {
+                match closing_quote(text, at) {
+                    // The quote at the very end may be the first of two.
+                    Some(close) if close + 1 < text.len() || whole => {
+                        inner += lines(&text[at..close]);
+                        at = close + 1;
+                        plain = at;
+                    }
+                    _ => return Scan::Partial { field, open: true },
                 }
-                _ => return Scan::Partial { field, open: true },
+                // The next field is a quoted one too: often all are, and short.
+                if text.get(at) != Some(&delimiter) || text.get(at + 1) != Some(&b'"') {
+                    break;
+                }
+                fields += 1;
+                field = at + 1;
+                at += 2;
             }
         }
     }
@@ -295,7 +307,7 @@ fn scan(text: &[u8], delimiter: u8, whole: bool) -> Scan {
 /// The quote that closes a field whose content begins at `from`; doubled ones belong to it.
 fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
-        let at = from + memchr(b'"', &text[from..])?;
+        let at = from + find_near(b'"', &text[from..])?;
         if text.get(at + 1) != Some(&b'"') {
             return Some(at);
         }
@@ -303,8 +315,17 @@ fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
+/// [`memchr`] for what is likely to be near: in so short a text to call it costs more than to look.
+fn find_near(needle: u8, text: &[u8]) -> Option<usize> {
+    let (near, far) = text.split_at(text.len().min(NEAR));
+    near.iter().position(|&byte| byte == needle).or_else(|| Some(NEAR + memchr(needle, far)?))
+}
+
 /// The line ends in the text: LF, CRLF or CR.
 fn lines(text: &[u8]) -> u64 {
+    if text.len() <= NEAR && !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return 0;
+    }
     memchr2_iter(b'\n', b'\r', text).filter(|&at| text[at] == b'\n' || text.get(at + 1) != Some(&b'\n')).count() as u64
 }
 
