@@ -18,8 +18,12 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// Between two looks, while no byte has come and from then on.
 const BLIND_LOOK: Duration = Duration::from_millis(10);
 const LOOK: Duration = Duration::from_millis(50);
-/// For so many windows a limit holds after a step that brought nothing.
+/// A step is given so many windows to show that it brings more: what servers and networks send comes in bursts.
+const VERDICT: u32 = 3;
+/// For so many windows a limit holds after a step that brought nothing; for twice as many each time that it happens again,
+/// up to the second number.
 const HOLD: u32 = 8;
+const LONGEST_HOLD: u32 = 64;
 /// Refusals within this are of one burst; for so long the limit holds after it.
 const BURST: Duration = Duration::from_secs(1);
 const AFTER_BURST: Duration = Duration::from_secs(3);
@@ -32,7 +36,7 @@ pub(super) struct Sample {
     pub(super) in_flight: usize,
     /// Attempts that were refused, reset, or ran out of time.
     pub(super) trouble: u64,
-    /// Whether nothing speaks against a further transfer: jobs wait for a slot, and decoding keeps up.
+    /// Whether nothing speaks against a further connection: a job or a transfer wants one, and decoding keeps up.
     pub(super) may_grow: bool,
 }
 
@@ -42,10 +46,11 @@ enum Mode {
     Blind {
         since: Instant,
     },
-    /// A step up was made from this limit, whose goodput is known; new transfers bring nothing before their first byte.
+    /// A step up was made from this limit, whose goodput is known; new transfers bring nothing before their first byte. Or
+    /// the first bytes of all have come: those that a server and its buffers had ready, and more than it will bring.
     Settle {
         until: Instant,
-        from: (usize, f64),
+        from: Option<(usize, f64)>,
     },
     /// Goodput is measured from here on, for a limit that may have come from another one.
     Measure {
@@ -76,6 +81,8 @@ pub(super) struct Controller {
     first_byte: Duration,
     trouble: u64,
     burst: Option<Burst>,
+    /// For so many windows the next hold is.
+    hold: u32,
     mode: Mode,
 }
 
@@ -90,6 +97,7 @@ impl Controller {
             first_byte: Duration::ZERO,
             trouble: 0,
             burst: None,
+            hold: HOLD,
             mode: Mode::Blind { since: now },
         }
     }
@@ -117,7 +125,7 @@ impl Controller {
         match self.mode {
             Mode::Blind { .. } if sample.bytes > 0 => {
                 self.first_byte = sample.at - self.began;
-                self.mode = Mode::Measure { since: sample.at, bytes: sample.bytes, from: None };
+                self.mode = Mode::Settle { until: sample.at + WINDOW, from: None };
                 None
             }
             Mode::Blind { since } => {
@@ -136,7 +144,7 @@ impl Controller {
             }
             Mode::Settle { until, from } => {
                 if sample.at >= until {
-                    self.mode = Mode::Measure { since: sample.at, bytes: sample.bytes, from: Some(from) };
+                    self.mode = Mode::Measure { since: sample.at, bytes: sample.bytes, from };
                 }
                 None
             }
@@ -146,17 +154,22 @@ impl Controller {
                     return None;
                 }
                 let goodput = sample.bytes.saturating_sub(bytes) as f64 / elapsed.as_secs_f64();
-                if let Some((before, earlier)) = from
-                    && goodput < GAIN * earlier
-                {
-                    self.limit = before;
-                    self.mode = Mode::Hold { until: sample.at + HOLD * self.window() };
-                    return Some("more brought nothing");
+                if let Some((before, earlier)) = from {
+                    if goodput >= GAIN * earlier {
+                        self.hold = HOLD;
+                    } else if elapsed < VERDICT * self.window() {
+                        return None;
+                    } else {
+                        self.limit = before;
+                        self.mode = Mode::Hold { until: sample.at + self.hold * self.window() };
+                        self.hold = (2 * self.hold).min(LONGEST_HOLD);
+                        return Some("more brought nothing");
+                    }
                 }
                 let before = self.limit;
                 let grew = self.grow(sample);
                 self.mode = if grew {
-                    Mode::Settle { until: sample.at + self.first_byte, from: (before, goodput) }
+                    Mode::Settle { until: sample.at + self.first_byte, from: Some((before, goodput)) }
                 } else {
                     Mode::Measure { since: sample.at, bytes: sample.bytes, from: None }
                 };

@@ -14,6 +14,10 @@ const MANY: usize = 4096;
 pub(super) struct Host {
     pub(super) bytes: u64,
     pub(super) in_flight: usize,
+    /// Further connections that help its transfers.
+    pub(super) helpers: usize,
+    /// Whether one more would help, and its limit does not let it.
+    pub(super) is_wanted: bool,
     /// Attempts that were refused, reset, or ran out of time, and are tried again.
     pub(super) trouble: u64,
     /// Those of them that ran out of time, since one last succeeded.
@@ -58,6 +62,23 @@ impl Hosts {
         }
     }
 
+    /// A further connection begins to help a transfer of a host; or it would, were there a slot for it.
+    pub(super) fn help(&self, key: Option<&str>, has_slot: bool) {
+        let mut state = self.lock();
+        if let Some(host) = key.and_then(|key| state.hosts.get_mut(key)) {
+            host.helpers += usize::from(has_slot);
+            host.is_wanted = !has_slot;
+        }
+    }
+
+    /// It is done.
+    pub(super) fn helped(&self, key: Option<&str>) {
+        let mut state = self.lock();
+        if let Some(host) = key.and_then(|key| state.hosts.get_mut(key)) {
+            host.helpers = host.helpers.saturating_sub(1);
+        }
+    }
+
     /// Waits until a transfer has begun, or something went wrong.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
@@ -74,7 +95,7 @@ impl State {
     fn end(&mut self, job: u64) -> Option<&mut Host> {
         let key = self.jobs.remove(&job)?;
         if self.hosts.len() > MANY {
-            self.hosts.retain(|other, host| *other == key || host.in_flight > 0 || host.trouble > 0);
+            self.hosts.retain(|other, host| *other == key || host.in_flight + host.helpers > 0 || host.trouble > 0);
         }
         let host = self.hosts.get_mut(&key)?;
         host.in_flight -= 1;

@@ -53,9 +53,10 @@ impl Steering {
         decoders: Option<Arc<Semaphore>>,
     ) -> Self {
         let most = options.per_host.min(options.jobs);
+        let helpers = Helpers::new(client, run, Arc::clone(&hosts));
         let mut limits = Limits::new(run.slots(), hosts, Arc::clone(&options.observer), most, options.auto);
         limits.decoders = decoders;
-        Self { helpers: Helpers::new(client, run), limits }
+        Self { helpers, limits }
     }
 
     /// The next result of the run. Meanwhile slots are given out as they come free, and limits are set.
@@ -145,9 +146,9 @@ impl Limits {
         let sample = Sample {
             at: now,
             bytes: host.bytes,
-            in_flight: host.in_flight,
+            in_flight: host.in_flight + host.helpers,
             trouble: host.trouble,
-            may_grow: !behind && !self.slots.are_spare(),
+            may_grow: !behind && (host.is_wanted || !self.slots.are_spare()),
         };
         let (most, observer) = (self.most, &self.observer);
         let controller = self.controllers.entry(Arc::clone(key)).or_insert_with(|| {
