@@ -71,9 +71,12 @@ impl Transfer for Ahead<'_> {
             arriving.reader(Tail::default(), |_| ()).read_exact(&mut magic).ok()?;
             let tail = match &magic {
                 b"PK" => {
+                    if !arriving.has_tail() {
+                        return None;
+                    }
                     let _slot = shared.slots.get()?.lend(key.as_deref())?;
-                    let tail = arriving.has_tail().then(|| runtime.block_on(shared.client.tail(&arriving)));
-                    tail?.ok()?
+                    let fetched = context.token().run_until_cancelled(shared.client.tail(&arriving));
+                    runtime.block_on(fetched)?.ok()?
                 }
                 _ => Tail::default(),
             };
