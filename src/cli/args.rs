@@ -205,8 +205,8 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// At most this many inputs in flight; with auto as many, up to 64, as bring more bytes a second
-    #[arg(short, long, value_name = "N|auto", default_value = "8", value_parser = jobs, env = "RAUDAL_JOBS", help_heading = RUN)]
+    /// At most this many inputs in flight; with auto as many of each host, up to 64, as bring more bytes a second
+    #[arg(short, long, value_name = "N|auto", default_value = "auto", value_parser = jobs, env = "RAUDAL_JOBS", help_heading = RUN)]
     pub(crate) jobs: Jobs,
     /// One after the other: the same as -j 1
     #[arg(long, env = "RAUDAL_SEQUENTIAL", value_parser = FalseyValueParser::new(), conflicts_with = "jobs", help_heading = RUN)]
