@@ -81,15 +81,20 @@ async fn a_host_that_refuses_is_asked_for_less_and_everything_comes() {
 }
 
 #[tokio::test]
-async fn repeated_time_outs_lower_a_fixed_limit_and_the_summary_says_so() {
-    let paths: Vec<_> = (0..8).map(|n| format!("/{n}.csv")).collect();
-    let answers = vec![Answer::stall(), Answer::ok("n\n1\n")];
-    let server = Server::start(paths.iter().map(|path| (path.as_str(), answers.clone())));
-    let urls: Vec<_> = paths.iter().map(|path| server.url(path)).collect();
-    let (summary, table, limits) = run(&urls, options(8, false), Duration::from_millis(300)).await;
-    assert!(summary.failures.is_empty() && table.lines().count() == 9, "{:?}", summary.failures);
-    assert_eq!(limits.first(), Some(&4));
-    assert!(limits.is_sorted_by(|a, b| a > b), "never raised: {limits:?}");
-    let warning = summary.warnings.iter().find(|warning| warning.contains("after repeated time-outs"));
-    assert!(warning.is_some_and(|warning| warning.contains("127.0.0.1")), "{:?}", summary.warnings);
+async fn repeated_time_outs_lower_a_limit_for_good_and_the_summary_says_so() {
+    for auto in [false, true] {
+        let paths: Vec<_> = (0..8).map(|n| format!("/{n}.csv")).collect();
+        let answers = vec![Answer::stall(), Answer::ok("n\n1\n")];
+        let server = Server::start(paths.iter().map(|path| (path.as_str(), answers.clone())));
+        let urls: Vec<_> = paths.iter().map(|path| server.url(path)).collect();
+        let (summary, table, limits) = run(&urls, options(8, auto), Duration::from_millis(300)).await;
+        assert!(summary.failures.is_empty() && table.lines().count() == 9, "{:?}", summary.failures);
+        if !auto {
+            assert_eq!(limits.first(), Some(&4));
+        }
+        let highest = limits.iter().position(|limit| Some(limit) == limits.iter().max()).unwrap_or_default();
+        assert!(limits[highest..].is_sorted_by(|a, b| a > b), "never raised again: {limits:?}");
+        let warning = summary.warnings.iter().find(|warning| warning.contains("after repeated time-outs"));
+        assert!(warning.is_some_and(|warning| warning.contains("127.0.0.1")), "{:?}", summary.warnings);
+    }
 }

@@ -1,5 +1,6 @@
 //! A long input is decoded while it arrives: what comes out counts only once the input is whole, and was found right.
 
+use super::decoders::Permit;
 use super::job::Shared;
 use super::jobs::Progress;
 use crate::Result;
@@ -10,7 +11,6 @@ use crate::table::{self, Rows, Watch};
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 /// What a decoding that has begun leads to; nothing if it could not be begun, or went wrong: then the whole is decoded, and
@@ -80,7 +80,7 @@ impl Transfer for Ahead<'_> {
                 }
                 _ => Tail::default(),
             };
-            let mut decoder = Decoder { shared: Arc::clone(&shared), runtime, permit: None };
+            let mut decoder = Decoder { shared: Arc::clone(&shared), runtime, permit: None, size: arriving.len() };
             decoder.take();
             let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
             let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
@@ -95,12 +95,13 @@ impl Transfer for Ahead<'_> {
 struct Decoder {
     shared: Arc<Shared>,
     runtime: Handle,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
+    size: u64,
 }
 
 impl Decoder {
     fn take(&mut self) {
-        self.permit = self.runtime.block_on(Arc::clone(&self.shared.decoders).acquire_owned()).ok();
+        self.permit = Some(self.runtime.block_on(self.shared.decoders.acquire(self.size)));
     }
 }
 
@@ -116,6 +117,7 @@ impl Watch for Quiet {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use super::super::decoders::Decoders;
     use super::super::jobs::Partials;
     use super::*;
     use crate::fetch::{Client, Expect, Options};
@@ -149,7 +151,7 @@ mod tests {
         let shared = Arc::new(Shared {
             client: client.clone(),
             query: Query::default(),
-            decoders: Arc::new(Semaphore::new(1)),
+            decoders: Decoders::new(1),
             partials: Arc::new(Partials::default()),
             folder: None,
             checksums: None,
@@ -167,7 +169,7 @@ mod tests {
                 let ahead = Ahead::new(&shared, &context, &input);
                 let body = shared.client.fetch(&input.location, Expect::Table, &ahead).await?;
                 let rows = ahead.rows().await.map(|rows| rows.rows_read());
-                assert_eq!(shared.decoders.available_permits(), 1);
+                assert!(!shared.decoders.are_busy());
                 Ok::<_, crate::Error>((body.len(), rows))
             }
         };

@@ -115,6 +115,12 @@ impl Controller {
         WINDOW.max(2 * self.first_byte)
     }
 
+    /// From now on the limit is never more than this. So many attempts that went wrong are accounted for by it.
+    pub(super) fn lower(&mut self, most: usize, trouble: u64) {
+        (self.most, self.trouble) = (most, trouble);
+        (self.limit, self.ceiling) = (self.limit.min(most), self.ceiling.min(most));
+    }
+
     /// Looks at a sample. If the limit changes: why.
     pub(super) fn look(&mut self, sample: &Sample) -> Option<&'static str> {
         let trouble = sample.trouble.saturating_sub(self.trouble);
@@ -198,7 +204,7 @@ impl Controller {
         burst.refused += trouble;
         // Of 64 of which 58 are refused, 6 are what it takes.
         let taken = burst.limit.saturating_sub(usize::try_from(burst.refused).unwrap_or(usize::MAX));
-        let limit = taken.min(burst.limit / 2).max(1);
+        let limit = taken.min(burst.limit / 2).min(self.limit).max(1);
         self.ceiling = burst.limit.saturating_sub(1).max(1).min(self.ceiling);
         self.mode = Mode::Hold { until: now + AFTER_BURST };
         (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses, or breaks off")

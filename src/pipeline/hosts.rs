@@ -9,6 +9,9 @@ use tokio::sync::Notify;
 /// Beyond so many hosts, those of which nothing is in flight and of which there is nothing to remember are forgotten.
 const MANY: usize = 4096;
 
+/// After so many time-outs in a row a host is asked for half as much.
+const TIMEOUTS: u64 = 3;
+
 /// The counts of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Host {
@@ -21,7 +24,9 @@ pub(super) struct Host {
     /// Attempts that were refused, reset, or ran out of time, and are tried again.
     pub(super) trouble: u64,
     /// Those of them that ran out of time, since one last succeeded.
-    pub(super) timeouts: u64,
+    timeouts: u64,
+    /// Whether that happened so often in a row that it has to be asked for less.
+    pub(super) is_slow: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +63,7 @@ impl Hosts {
     /// The time-outs of a host are acted upon: from here on they are counted anew.
     pub(super) fn forgive(&self, key: &str) {
         if let Some(host) = self.lock().hosts.get_mut(key) {
-            host.timeouts = 0;
+            (host.timeouts, host.is_slow) = (0, false);
         }
     }
 
@@ -131,6 +136,7 @@ impl Observer for Hosts {
                 {
                     host.trouble += 1;
                     host.timeouts += u64::from(*kind == "timeout");
+                    host.is_slow |= host.timeouts >= TIMEOUTS;
                     self.changed.notify_one();
                 }
             }

@@ -1,6 +1,7 @@
 //! One input, one attempt: fetched, verified, decoded, filtered.
 
 use super::ahead::Ahead;
+use super::decoders::Decoders;
 use super::jobs::{Kept, Partials, may_arrive_whole_next_time, open_place};
 use super::lock::{Lock, Locked};
 use super::verify;
@@ -25,7 +26,7 @@ pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) query: Query,
     /// Decoding is bound by the processor, not by the network: it has a limit of its own.
-    pub(super) decoders: Arc<Semaphore>,
+    pub(super) decoders: Arc<Decoders>,
     pub(super) partials: Arc<Partials>,
     /// Where bodies arrive that are to outlive the run.
     pub(super) folder: Option<PathBuf>,
@@ -50,7 +51,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
     let (body, place) = fetch(&shared, &context, &input, &ahead).await?;
     context.stage("wait");
     let ahead = ahead.rows().await;
-    let decoder = Arc::clone(&shared.decoders).acquire_owned().await;
+    let decoder = shared.decoders.acquire(body.len()).await;
     context.stage("decode");
     let (remote, length) = (input.location.is_remote(), body.len());
     let watch = Decoding(context.clone());

@@ -1,6 +1,7 @@
 //! The run: jobs in, rows out in input order.
 
 use super::controller::FIRST;
+use super::decoders::Decoders;
 use super::job::{Shared, attempt};
 use super::jobs::{Outstanding, Partials, blocking, pool};
 use super::options::Options;
@@ -64,7 +65,7 @@ where
     let outstanding = Outstanding::default();
     let hosts = Arc::new(outstanding.hosts());
     let pool = pool(&options, Arc::clone(&partials), Arc::clone(&hosts))?;
-    let decoders = Arc::new(Semaphore::new(options.decoders.max(1)));
+    let decoders = Decoders::new(options.decoders);
     let (planning, lock) = (client.clone(), options.lock.clone());
     let begun = Box::new(inputs.into_iter());
     let at_first = options.jobs.min(options.per_host).min(if options.auto { FIRST } else { usize::MAX });

@@ -16,6 +16,7 @@
 mod ahead;
 mod at_once;
 mod controller;
+mod decoders;
 pub mod files;
 mod helpers;
 mod hosts;

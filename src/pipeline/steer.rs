@@ -3,6 +3,7 @@
 
 use super::at_once::Jobs;
 use super::controller::{Controller, FIRST, Sample};
+use super::decoders::Decoders;
 use super::helpers::Helpers;
 use super::hosts::{Host, Hosts};
 use super::options::Options;
@@ -12,7 +13,6 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 /// After so many time-outs in a row a host is asked for half as much at once.
@@ -36,7 +36,7 @@ pub(crate) struct Limits {
     hosts: Arc<Hosts>,
     observer: Arc<dyn Observer>,
     /// Where decoding waits, if the run decodes.
-    decoders: Option<Arc<Semaphore>>,
+    decoders: Option<Arc<Decoders>>,
     most: usize,
     is_auto: bool,
     controllers: HashMap<Arc<str>, Controller>,
@@ -50,7 +50,7 @@ impl Steering {
         run: &Run<T, E>,
         options: &Options,
         hosts: Arc<Hosts>,
-        decoders: Option<Arc<Semaphore>>,
+        decoders: Option<Arc<Decoders>>,
     ) -> Self {
         let most = options.per_host.min(options.jobs);
         let helpers = Helpers::new(client, run, Arc::clone(&hosts));
@@ -61,12 +61,17 @@ impl Steering {
 
     /// The next result of the run. Meanwhile slots are given out as they come free, and limits are set.
     pub(super) async fn next<T, E>(&mut self, run: &mut Run<T, E>) -> Option<Completed<T, E>> {
-        tokio::select! {
+        let done = tokio::select! {
             biased;
             done = run.next() => done,
             never = self.limits.work() => match never {},
             never = self.helpers.work() => match never {},
+        };
+        // Nothing more may have to be waited for, and what went wrong has to be in the summary.
+        if done.is_none() {
+            self.limits.lower_slow();
         }
+        done
     }
 
     /// What a user should know of it: the hosts that were slowed down.
@@ -128,21 +133,24 @@ impl Limits {
 
     /// Looks at all hosts; when to look again even if nothing changes.
     fn look(&mut self, now: Instant) -> Option<Duration> {
-        let hosts = self.hosts.all();
-        let mut again = None;
-        for (key, host) in &hosts {
-            if self.is_auto {
-                let look = self.control(key, host, now);
-                again = Some(again.map_or(look, |again: Duration| again.min(look)));
-            } else if host.timeouts >= TIMEOUTS {
-                self.lower(key);
-            }
+        let hosts = self.lower_slow();
+        if !self.is_auto {
+            return None;
         }
-        again
+        hosts.iter().map(|(key, host)| self.control(key, host, now)).min()
+    }
+
+    /// Lowers the limits of those hosts that need it, and gives all.
+    fn lower_slow(&mut self) -> Vec<(Arc<str>, Host)> {
+        let hosts = self.hosts.all();
+        for (key, host) in hosts.iter().filter(|(_, host)| host.is_slow) {
+            self.lower(key, host);
+        }
+        hosts
     }
 
     fn control(&mut self, key: &Arc<str>, host: &Host, now: Instant) -> Duration {
-        let behind = self.decoders.as_ref().is_some_and(|decoders| decoders.available_permits() == 0);
+        let behind = self.decoders.as_ref().is_some_and(|decoders| decoders.are_busy());
         let sample = Sample {
             at: now,
             bytes: host.bytes,
@@ -164,11 +172,16 @@ impl Limits {
         again
     }
 
-    fn lower(&mut self, key: &Arc<str>) {
+    fn lower(&mut self, key: &Arc<str>, host: &Host) {
         self.hosts.forgive(key);
-        let limit = self.lowered.get(key).copied().unwrap_or(self.most);
+        let controller = self.controllers.get_mut(key);
+        let now = controller.as_ref().map_or(self.most, |controller| controller.limit());
+        let limit = self.lowered.get(key).map_or(now, |lowered| now.min(*lowered));
         if limit > 1 {
             self.lowered.insert(Arc::clone(key), limit / 2);
+            if let Some(controller) = controller {
+                controller.lower(limit / 2, host.trouble);
+            }
             self.set(key, limit / 2, "repeated time-outs");
         }
     }

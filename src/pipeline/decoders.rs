@@ -1,0 +1,128 @@
+//! Who decodes: as many at once as there are cores, and of those that wait the biggest first, so that none of them is left
+//! for the end.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// The right to decode, so many times.
+pub(super) struct Decoders(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    free: usize,
+    waiting: BinaryHeap<Waiting>,
+    /// How many have waited so far.
+    count: u64,
+}
+
+/// Ordered by size, and then by who came first.
+struct Waiting {
+    rank: (u64, Reverse<u64>),
+    turn: oneshot::Sender<Permit>,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+/// The right to decode. Dropping it gives it to the next.
+pub(super) struct Permit(Option<Arc<Decoders>>);
+
+impl Decoders {
+    pub(super) fn new(count: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State { free: count.max(1), ..State::default() })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the right to decode something of this size. Whoever goes away meanwhile holds up nobody.
+    pub(super) async fn acquire(self: &Arc<Self>, size: u64) -> Permit {
+        let waited = {
+            let mut state = self.lock();
+            if state.free > 0 {
+                state.free -= 1;
+                return Permit(Some(Arc::clone(self)));
+            }
+            let (turn, waited) = oneshot::channel();
+            state.count += 1;
+            let rank = (size, Reverse(state.count));
+            state.waiting.push(Waiting { rank, turn });
+            waited
+        };
+        match waited.await {
+            Ok(permit) => permit,
+            // The other side is kept in `self`.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Whether whoever comes now has to wait.
+    pub(super) fn are_busy(&self) -> bool {
+        self.lock().free == 0
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let Some(decoders) = self.0.take() else { return };
+        let mut state = decoders.lock();
+        while let Some(next) = state.waiting.pop() {
+            match next.turn.send(Permit(Some(Arc::clone(&decoders)))) {
+                Ok(()) => return,
+                // It has gone away: its permit goes on to the next, and not through here.
+                Err(mut unused) => drop(unused.0.take()),
+            }
+        }
+        state.free += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn of_those_that_wait_the_biggest_is_next_and_who_went_away_is_passed_over() {
+        let decoders = Decoders::new(1);
+        let first = decoders.acquire(1).await;
+        let mut small = Box::pin(decoders.acquire(3));
+        let mut gone = Box::pin(decoders.acquire(9));
+        let mut big = Box::pin(decoders.acquire(7));
+        let mut late = Box::pin(decoders.acquire(7));
+        for waiting in [&mut small, &mut gone, &mut big, &mut late] {
+            assert!(waiting.now_or_never().is_none());
+        }
+        drop(gone);
+        drop(first);
+        assert!(late.as_mut().now_or_never().is_none(), "who came first of two is first");
+        let permit = big.as_mut().now_or_never().expect("its turn");
+        drop(permit);
+        // One that has its turn and goes away before it knows.
+        drop(late);
+        assert!(decoders.are_busy());
+        drop(small.as_mut().now_or_never().expect("its turn"));
+        assert!(!decoders.are_busy());
+        assert!(decoders.acquire(1).now_or_never().is_some());
+    }
+}
