@@ -15,9 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// After so many time-outs in a row a host is asked for half as much at once.
-const TIMEOUTS: u64 = 3;
-
 pub(super) struct Steering {
     helpers: Helpers,
     limits: Limits,
