@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Limits and policies of a run. The defaults are those of the command line, but for the number of jobs: a program says
-/// `8` or whatever it wants, or [`Jobs::Auto`](super::Jobs::Auto) by [`set_jobs`](Self::set_jobs).
+/// `8` or whatever it wants, or [`Jobs::Auto`] by [`set_jobs`](Self::set_jobs).
 ///
 /// ```
 /// use raudal::pipeline::Options;

@@ -315,7 +315,7 @@ fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
-/// [`memchr`] for what is likely to be near: in so short a text to call it costs more than to look.
+/// `memchr` for what is likely to be near: in so short a text to call it costs more than to look.
 fn find_near(needle: u8, text: &[u8]) -> Option<usize> {
     let (near, far) = text.split_at(text.len().min(NEAR));
     near.iter().position(|&byte| byte == needle).or_else(|| Some(NEAR + memchr(needle, far)?))
