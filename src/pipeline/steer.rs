@@ -172,7 +172,9 @@ impl Limits {
     fn lower(&mut self, key: &Arc<str>, host: &Host) {
         self.hosts.forgive(key);
         let controller = self.controllers.get_mut(key);
-        let now = controller.as_ref().map_or(self.most, |controller| controller.limit());
+        // One that was not looked at yet has the limit that it began with.
+        let begun = if self.is_auto { FIRST.min(self.most) } else { self.most };
+        let now = controller.as_ref().map_or(begun, |controller| controller.limit());
         let limit = self.lowered.get(key).map_or(now, |lowered| now.min(*lowered));
         if limit > 1 {
             self.lowered.insert(Arc::clone(key), limit / 2);
