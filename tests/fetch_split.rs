@@ -28,7 +28,7 @@ async fn help(client: &Client) {
     let mut begun = client.transfers();
     let mut helping = tokio::task::JoinSet::new();
     loop {
-        let again = match client.help(|_| Arc::clone(&slots).try_acquire_owned().ok()) {
+        let again = match client.help(|_| slots.available_permits(), |_| Arc::clone(&slots).try_acquire_owned().ok()) {
             Help::Needed(help) => {
                 helping.spawn(help);
                 continue;
@@ -58,8 +58,13 @@ impl Transfer for Counted {
 /// One attempt at `/a`, whose first answer stands still after a few pieces until a second request has been answered;
 /// then it goes on. What became of it, and how many bytes were told.
 fn attempt(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
-    let (client, counted) = (job.client.clone(), Counted::default());
     gate.let_through(4);
+    go_on(server, gate, job)
+}
+
+/// The same, after as many pieces as were let through.
+fn go_on(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
+    let (client, counted) = (job.client.clone(), Counted::default());
     let waiting = std::thread::scope(|scope| {
         let opened = scope.spawn(|| {
             server.wait_for_requests(2);
@@ -95,6 +100,47 @@ async fn the_second_half_of_a_slow_transfer_comes_over_a_second_connection() {
     assert!(first.parse::<usize>().expect("a number") > 4 * PIECE && last == (LENGTH - 1).to_string(), "{range}");
     assert_eq!(second.header("if-range"), Some(TAG));
     assert!(job.client.helped() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rest_of_a_transfer_that_stands_still_shortly_before_its_end_comes_over_a_second_connection() {
+    let (data, gate) = (noise(LENGTH), Gate::new());
+    let server = Server::with("/a", [slow(&data, &gate), Answer::ranged(&data).header("ETag", TAG)]);
+    let mut job = Job::new(&Options::default(), &server.url("/a"));
+    let (client, counted) = (job.client.clone(), Counted::default());
+    gate.let_through(LENGTH / PIECE - 1);
+    // The first answer never goes on.
+    let bytes = tokio::select! {
+        result = job.attempt_watched(&counted) => result.expect("a body"),
+        () = help(&client) => unreachable!("help never ends"),
+    };
+    assert!(bytes == data);
+    assert_eq!(*counted.0.lock().expect("no panic"), LENGTH as u64, "each byte is counted once");
+    let last = server.requests().pop().expect("a request");
+    assert_eq!(last.header("range"), Some(format!("bytes={}-{}", LENGTH - PIECE, LENGTH - 1).as_str()));
+    assert_eq!(last.header("if-range"), Some(TAG));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_stood_still_ends_by_itself_if_the_second_connection_is_of_no_use() {
+    let data = noise(LENGTH);
+    let part = || Answer::ranged(&data);
+    for second in [
+        part().header("ETag", TAG),
+        part().header("ETag", TAG).cut_after(100),
+        part().header("ETag", TAG).cut_after(100).then_reset(),
+        part().header("ETag", "\"v2\""),
+        Answer::status(503, "too many"),
+    ] {
+        let gate = Gate::new();
+        let rest = part().header("ETag", TAG);
+        let server = Server::with("/a", [slow(&data, &gate), second.clone(), rest]);
+        let mut job = Job::new(&Options::default(), &server.url("/a"));
+        gate.let_through(LENGTH / PIECE - 1);
+        let (bytes, counted) = go_on(&server, &gate, &mut job);
+        assert!(bytes.expect("a body") == data, "{second:?}");
+        assert_eq!(counted, LENGTH as u64, "{second:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +206,7 @@ async fn a_server_that_names_no_ranges_or_no_strong_validator_is_asked_once() {
             _ = job.attempt() => panic!("it stands still"),
             () = async {
                 // Long enough for a first look, were there anything to look at.
-                assert!(matches!(client.help(|_| Some(())), Help::Nothing));
+                assert!(matches!(client.help(|_| 1, |_| Some(())), Help::Nothing));
                 tokio::task::yield_now().await;
             } => {}
         }

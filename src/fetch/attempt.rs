@@ -12,7 +12,7 @@ use super::answer::Head;
 use super::cache::Known;
 use super::client::Inner;
 use super::digest::Digests;
-use super::help::Intake;
+use super::help::{self, Intake};
 use super::page::Look;
 use super::range::{Next, Validator};
 use super::rate::Limit;
@@ -226,7 +226,7 @@ impl Inner {
         });
         let mut taking = Taking { partial, of_part, kept };
         let ended = loop {
-            match response.chunk().await {
+            match help::next(&mut response, piece.as_ref()).await {
                 Ok(Some(bytes)) => {
                     let own = piece.as_ref().map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
                     let received = taking.partial.received().saturating_add(own as u64);

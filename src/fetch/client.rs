@@ -199,17 +199,21 @@ impl Client {
         }
     }
 
-    /// Looks for the transfer of this client that has the longest way to go, and cuts off its second half for a further
-    /// connection to bring.
+    /// Looks for the transfer of this client that has the longest way to go, and cuts off its end for a further connection
+    /// to bring: as much as lets all transfers of its host end together, if `spare` more connections help.
     ///
     /// Only such transfers are cut whose server knows ranges and gives a strong validator, which last long enough to be
     /// worth it, and for whose host `slot` gives a slot. A server that refuses a part is asked for none any more, and
     /// the transfer goes on as if nothing had been.
     ///
     /// A slot may be anything that counts connections: [`Slots::lend`](crate::pool::Slots::lend) gives those that the
-    /// jobs of a run leave free.
-    pub fn help<S: Send + 'static>(&self, slot: impl FnMut(Option<&str>) -> Option<S>) -> Help<S> {
-        match self.0.transfers.cut(Instant::now(), slot) {
+    /// jobs of a run leave free, and [`Slots::spare`](crate::pool::Slots::spare) says how many there are.
+    pub fn help<S: Send + 'static>(
+        &self,
+        spare: impl FnMut(Option<&str>) -> usize,
+        slot: impl FnMut(Option<&str>) -> Option<S>,
+    ) -> Help<S> {
+        match self.0.transfers.cut(Instant::now(), spare, slot) {
             Found::Cut(cut, slot) => {
                 let inner = Arc::clone(&self.0);
                 Help::Needed(Box::pin(async move {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Response;
 use reqwest::header::{self, HeaderValue};
 use tokio::time::Instant;
@@ -25,12 +26,20 @@ pub(super) trait Intake {
 impl Inner {
     /// Fetches what was cut off. However it ends, the transfer that it was cut off from is told.
     pub(super) async fn help(&self, mut cut: Cut) {
-        let mut spool = Spool::new(&self.room, Some(cut.wanted.end - cut.wanted.first));
-        let Cut { wanted, deliver, .. } = &mut cut;
-        let brought = tokio::select! {
-            brought = self.bring(wanted, &mut spool) => brought,
+        let (wanted, unwanted) = cut.watch();
+        let answered = tokio::select! {
+            answered = self.part(&wanted.source, wanted.first, wanted.end) => answered,
             // Nobody wants it any more.
-            () = deliver.closed() => return,
+            () = unwanted => return,
+        };
+        if answered.is_ok() && !cut.begin() {
+            return;
+        }
+        let (wanted, unwanted) = cut.watch();
+        let mut spool = Spool::new(&self.room, Some(wanted.end - wanted.first));
+        let brought = tokio::select! {
+            brought = self.bring(wanted, answered, &mut spool) => brought,
+            () = unwanted => return,
         };
         if brought.is_err() && spool.len() == 0 && cut.undo() {
             return;
@@ -42,16 +51,15 @@ impl Inner {
         }
     }
 
-    async fn bring(&self, cut: &Wanted, spool: &mut Spool) -> Result<()> {
+    async fn bring(&self, cut: &Wanted, answered: Result<Piece>, spool: &mut Spool) -> Result<()> {
         let source = &cut.source;
-        let Piece { mut response, part, took } = self.part(source, cut.first, cut.end).await?;
+        let Piece { mut response, part, took } = answered?;
         let mut digests = Digests::of_part(response.headers());
         let end = cut.end.min(cut.first.saturating_add(part));
         let progress = &cut.progress;
         let piece = self.transfers.enter(source.clone(), (cut.first, end), took, std::sync::Arc::clone(progress));
         let mut received = 0_u64;
-        while let Some(bytes) = response
-            .chunk()
+        while let Some(bytes) = next(&mut response, Some(&piece))
             .await
             .map_err(|error| fault::in_body(&error, cut.first + received, Some(source.total), &self.options))?
         {
@@ -164,6 +172,16 @@ impl Inner {
             })?;
         }
         Ok(())
+    }
+}
+
+/// The next bytes of an answer. None at its end, and once another connection brings all that is missing.
+pub(super) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqwest::Result<Option<Bytes>> {
+    let Some(piece) = piece else { return response.chunk().await };
+    tokio::select! {
+        biased;
+        bytes = response.chunk() => bytes,
+        () = piece.taken_over() => Ok(None),
     }
 }
 

@@ -36,6 +36,7 @@
 
 mod answer;
 mod attempt;
+mod balance;
 mod body;
 mod cache;
 mod client;

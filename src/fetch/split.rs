@@ -1,12 +1,20 @@
 //! Which transfers another connection may help, and where they are cut. Pure: the time is handed in.
 //!
 //! A transfer whose bytes a strong validator stands for, and whose server knows ranges, is a *piece* of a body: from
-//! where it is to its end. When a slot is free, the piece that has the longest way to go is cut: its second half becomes
-//! a piece of its own, on a connection of its own, and may be cut again. Both halves are meant to end together. On a
-//! link that caps each connection this beats cutting every body from the start: nothing is cut that need not be.
+//! where it is to its end. When a slot is free, the piece that has the longest way to go is cut: its end becomes a piece
+//! of its own, on a connection of its own, and may be cut again. How long that is says [`balance`](super::balance): all pieces of a host
+//! are meant to end together. On a link that caps each connection this beats cutting every body from the start: nothing
+//! is cut that need not be.
 //!
 //! Each piece appends what was cut off from it once it has reached its own end, so a body always arrives from front to
 //! back, whoever brought it: digests, sidecars and lengths are checked as for one connection.
+//!
+//! A piece that stands still, while slots are free, is asked for once more, whole (hedged requests: J. Dean and
+//! L. A. Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013): packets that were lost again and again, or
+//! a server that meters by the second, would hold up the end of everything. Nothing is taken from it until the other
+//! answer has begun, and only if it stands still even then.
+
+mod pick;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,6 +25,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 use url::Url;
 
+use self::pick::{Host, Seen};
 use super::range::Validator;
 use super::spool::Stored;
 use crate::Result;
@@ -24,12 +33,11 @@ use crate::source::Location;
 
 /// Nothing shorter is cut off: on any network, a request for it costs as much as the bytes.
 const SHORTEST: u64 = 64 * 1024;
-/// A piece that is over within this, beyond one and a half of the time that a new answer takes to come, is left alone: a
-/// cut would bring its end nearer by less than a quarter of that answer's time.
-const SOON: Duration = Duration::from_millis(100);
 /// How long a piece must have been under way for its speed to be known; and when to look again at one that was left
 /// alone, since its speed may fall.
 const LOOK: Duration = Duration::from_millis(100);
+/// What is shorter comes in one go: ten segments (RFC 6928).
+const TINY: u64 = 14 * 1024;
 
 /// Whose bytes a piece has.
 #[derive(Debug)]
@@ -84,6 +92,8 @@ struct Piece {
     setup: Duration,
     progress: Arc<Progress>,
     state: Mutex<State>,
+    /// Told when another connection brings all that is missing.
+    taken_over: Notify,
 }
 
 #[derive(Debug)]
@@ -92,6 +102,10 @@ struct State {
     end: u64,
     /// When and where its first bytes came.
     began: Option<(Instant, u64)>,
+    /// When its last bytes came.
+    last: Option<Instant>,
+    /// Where it stood when it was asked for once more.
+    asked_again: Option<u64>,
     /// What was cut off, the last cut first to be appended.
     tails: Vec<oneshot::Receiver<Brought>>,
     /// Whether it has come to its end, and only appends from here on.
@@ -102,6 +116,42 @@ impl Piece {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// How it gets on, unless it has come to its end.
+    fn see(&self, now: Instant) -> Option<Seen> {
+        let state = self.lock();
+        let still = state.last.map(|last| now.saturating_duration_since(last));
+        let still = still.filter(|_| state.asked_again != Some(state.at)).unwrap_or_default();
+        let seen = Seen { missing: state.missing(), speed: state.speed(now), still, setup: self.setup };
+        (!state.is_over && seen.missing > 0).then_some(seen)
+    }
+
+    /// Cuts so many bytes off its end.
+    fn cut(self: &Arc<Self>, bytes: u64) -> Option<Cut> {
+        let mut state = self.lock();
+        if state.is_over || state.missing() < 2 * SHORTEST {
+            return None;
+        }
+        let first = state.end - bytes.clamp(SHORTEST, state.missing() - SHORTEST);
+        let (deliver, tail) = oneshot::channel();
+        let wanted = self.wanted(first, std::mem::replace(&mut state.end, first));
+        state.tails.push(tail);
+        Some(Cut { wanted, deliver: Some(deliver), victim: Arc::downgrade(self) })
+    }
+
+    /// Asks once more for all that is missing.
+    fn ask_again(self: &Arc<Self>) -> Option<Cut> {
+        let mut state = self.lock();
+        if state.is_over || state.missing() == 0 {
+            return None;
+        }
+        state.asked_again = Some(state.at);
+        Some(Cut { wanted: self.wanted(state.at, state.end), deliver: None, victim: Arc::downgrade(self) })
+    }
+
+    fn wanted(&self, first: u64, end: u64) -> Wanted {
+        Wanted { source: Arc::clone(&self.source), first, end, progress: Arc::clone(&self.progress) }
+    }
 }
 
 impl State {
@@ -110,22 +160,11 @@ impl State {
         self.end.saturating_sub(self.at)
     }
 
-    /// How long it still has to go, at the speed it had so far; not known at first.
-    fn left(&self, now: Instant) -> Option<(Duration, f64)> {
+    /// How many bytes have come in a second so far; not known at first.
+    fn speed(&self, now: Instant) -> Option<f64> {
         let (began, from) = self.began?;
         let elapsed = now.saturating_duration_since(began);
-        if elapsed < LOOK || self.at == from {
-            return None;
-        }
-        let speed = (self.at - from) as f64 / elapsed.as_secs_f64();
-        Duration::try_from_secs_f64(self.missing() as f64 / speed).ok().map(|left| (left, speed))
-    }
-
-    /// Where to cut so that both halves end together: the helper begins when its answer has come.
-    fn middle(&self, speed: f64, setup: Duration) -> u64 {
-        let left = self.missing();
-        let own = f64::midpoint(left as f64, speed * setup.as_secs_f64());
-        self.at + (own as u64).clamp(left / 2, left)
+        (elapsed >= LOOK && self.at > from).then(|| (self.at - from) as f64 / elapsed.as_secs_f64())
     }
 }
 
@@ -169,9 +208,10 @@ impl Transfers {
         setup: Duration,
         progress: Arc<Progress>,
     ) -> Entry {
-        let state = State { at, end, began: None, tails: Vec::new(), is_over: false };
-        let piece = Arc::new(Piece { source, setup, progress, state: Mutex::new(state) });
-        if end.saturating_sub(at) >= 2 * SHORTEST {
+        let state = State { at, end, began: None, last: None, asked_again: None, tails: Vec::new(), is_over: false };
+        let piece = Piece { source, setup, progress, state: Mutex::new(state), taken_over: Notify::new() };
+        let piece = Arc::new(piece);
+        if end.saturating_sub(at) > TINY {
             let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
             pieces.retain(|piece| piece.strong_count() > 0);
             pieces.push(Arc::downgrade(&piece));
@@ -201,63 +241,51 @@ impl Transfers {
         source.key().is_some_and(|key| refused.contains(&key))
     }
 
-    /// Cuts the piece that has the longest way to go, of those for whose server there is a slot.
-    pub(super) fn cut<S>(&self, now: Instant, mut slot: impl FnMut(Option<&str>) -> Option<S>) -> Found<S> {
+    /// Cuts the piece that has the longest way to go, of those for whose server there is a slot, or asks once more for one
+    /// that stands still. `spare` says how many slots there are.
+    pub(super) fn cut<S>(
+        &self,
+        now: Instant,
+        mut spare: impl FnMut(Option<&str>) -> usize,
+        mut slot: impl FnMut(Option<&str>) -> Option<S>,
+    ) -> Found<S> {
+        let hosts = self.hosts(now);
+        let may_be_later = !hosts.is_empty();
+        let mut picked = Vec::new();
+        for (key, host) in hosts {
+            // One at least: whoever steers the limit of a host is told that one more would help.
+            let spare = spare(key.as_deref()).max(1);
+            picked.extend(host.pick(spare).into_iter().map(|pick| (key.clone(), pick)));
+        }
+        picked.sort_by(|(_, one), (_, other)| other.rank().total_cmp(&one.rank()));
+        for (key, pick) in picked {
+            let Some(slot) = slot(key.as_deref()) else { continue };
+            // It may have gone on meanwhile.
+            if let Some(cut) = pick.cut() {
+                self.cuts.fetch_add(1, Relaxed);
+                return Found::Cut(cut, slot);
+            }
+        }
+        if may_be_later { Found::Later(LOOK) } else { Found::Nothing }
+    }
+
+    /// The pieces that may be cut, now or later, by their host.
+    fn hosts(&self, now: Instant) -> HashMap<Option<String>, Host> {
         let pieces: Vec<Arc<Piece>> = {
             let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
             pieces.retain(|piece| piece.strong_count() > 0);
             pieces.iter().filter_map(Weak::upgrade).collect()
         };
-        // The first answer of a host takes as long as its connection; a helper may find one that is there.
-        let mut setups: HashMap<Option<String>, Duration> = HashMap::new();
-        for piece in &pieces {
-            setups
-                .entry(piece.source.key())
-                .and_modify(|known| *known = piece.setup.min(*known))
-                .or_insert(piece.setup);
-        }
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut candidates = Vec::new();
-        let mut later = false;
+        let mut hosts: HashMap<Option<String>, Host> = HashMap::new();
         for piece in pieces {
-            let state = piece.lock();
-            if state.is_over || state.missing() < 2 * SHORTEST {
-                continue;
-            }
             let key = piece.source.key();
-            if key.as_ref().is_some_and(|key| refused.contains(key)) {
-                continue;
-            }
-            later = true;
-            let setup = setups.get(&key).copied().unwrap_or(piece.setup);
-            if let Some((left, speed)) = state.left(now).filter(|(left, _)| *left > setup + setup / 2 + SOON) {
-                drop(state);
-                candidates.push((left, speed, setup, key, piece));
+            let is_refused = key.as_ref().is_some_and(|key| refused.contains(key));
+            if let Some(seen) = piece.see(now).filter(|_| !is_refused) {
+                hosts.entry(key).or_default().add(piece, seen);
             }
         }
-        drop(refused);
-        candidates.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.0));
-        for (_, speed, setup, key, piece) in candidates {
-            let Some(slot) = slot(key.as_deref()) else { continue };
-            let mut state = piece.lock();
-            // It has gone on meanwhile.
-            if state.is_over || state.missing() < 2 * SHORTEST {
-                continue;
-            }
-            let first = state.middle(speed, setup);
-            let (deliver, tail) = oneshot::channel();
-            let wanted = Wanted {
-                source: Arc::clone(&piece.source),
-                first,
-                end: std::mem::replace(&mut state.end, first),
-                progress: Arc::clone(&piece.progress),
-            };
-            let cut = Cut { wanted, deliver, victim: Arc::downgrade(&piece) };
-            state.tails.push(tail);
-            self.cuts.fetch_add(1, Relaxed);
-            return Found::Cut(cut, slot);
-        }
-        if later { Found::Later(LOOK) } else { Found::Nothing }
+        hosts
     }
 }
 
@@ -273,6 +301,7 @@ impl Entry {
         let own = if state.tails.is_empty() { bytes } else { bytes.min((state.missing()) as usize) };
         let at = state.at;
         state.began.get_or_insert((now, at + own as u64));
+        state.last = Some(now);
         state.at += own as u64;
         own
     }
@@ -291,6 +320,11 @@ impl Entry {
         self.0.lock().tails.pop()
     }
 
+    /// Waits until another connection brings all that is missing.
+    pub(super) async fn taken_over(&self) {
+        self.0.taken_over.notified().await;
+    }
+
     /// What its helpers have brought.
     pub(super) fn progress(&self) -> &Arc<Progress> {
         &self.0.progress
@@ -306,24 +340,58 @@ pub(super) struct Wanted {
     pub(super) progress: Arc<Progress>,
 }
 
-/// The second half of a piece, which was cut off.
+/// What another connection is to bring, for a piece that is under way.
 #[derive(Debug)]
 pub(super) struct Cut {
     pub(super) wanted: Wanted,
-    pub(super) deliver: oneshot::Sender<Brought>,
+    /// Where it is waited for; nowhere yet if the piece still has it to bring.
+    deliver: Option<oneshot::Sender<Brought>>,
     victim: Weak<Piece>,
 }
 
 impl Cut {
+    /// The answer has begun. False if it is of no use: the piece that was asked for once more has gone on by itself.
+    pub(super) fn begin(&mut self) -> bool {
+        if self.deliver.is_some() {
+            return true;
+        }
+        let Some(victim) = self.victim.upgrade() else { return false };
+        let mut state = victim.lock();
+        if state.is_over || (state.at, state.end) != (self.wanted.first, self.wanted.end) {
+            return false;
+        }
+        // It has no way back: its connection is closed.
+        (state.end, state.is_over) = (self.wanted.first, true);
+        let (deliver, tail) = oneshot::channel();
+        state.tails.push(tail);
+        self.deliver = Some(deliver);
+        victim.taken_over.notify_one();
+        true
+    }
+
+    /// What is to be brought, and a future that waits until nobody wants it any more.
+    pub(super) fn watch(&mut self) -> (&Wanted, impl Future<Output = ()>) {
+        let deliver = &mut self.deliver;
+        let unwanted = async move {
+            match deliver {
+                Some(deliver) => deliver.closed().await,
+                None => std::future::pending().await,
+            }
+        };
+        (&self.wanted, unwanted)
+    }
+
     /// Hands over what was brought.
     pub(super) fn deliver(self, brought: Brought) {
-        // Whoever has gone away has no use for it.
-        let _ = self.deliver.send(brought);
+        if let Some(deliver) = self.deliver {
+            // Whoever has gone away has no use for it.
+            let _ = deliver.send(brought);
+        }
     }
 
     /// Undoes the cut: nothing was brought, and the piece goes on as if nothing had been. False if it is too late.
     pub(super) fn undo(&self) -> bool {
-        let Some(victim) = self.victim.upgrade() else { return true };
+        let (Some(victim), Some(_)) = (self.victim.upgrade(), &self.deliver) else { return true };
         let mut state = victim.lock();
         let is_last_cut = !state.is_over && state.end == self.wanted.first;
         if is_last_cut {
@@ -335,100 +403,4 @@ impl Cut {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use reqwest::header::HeaderValue;
-
-    const SETUP: Duration = Duration::from_millis(50);
-    const MIB: u64 = 1 << 20;
-
-    fn source(host: &str) -> Arc<Source> {
-        let url = Url::parse(&format!("http://{host}/a.zip")).expect("a URL");
-        let validator = Validator::Tag(HeaderValue::from_static("\"a\""));
-        Arc::new(Source { asked: url.clone(), here: url, validator, total: 100 * MIB })
-    }
-
-    fn piece(transfers: &Transfers, host: &str, end: u64) -> Entry {
-        transfers.enter(source(host), (0, end), SETUP, Arc::default())
-    }
-
-    /// Its first bytes came at `start`, and so many more a second later.
-    fn run(entry: &Entry, start: Instant, bytes: u64) {
-        entry.take(1, start);
-        entry.take(bytes as usize, start + Duration::from_secs(1));
-    }
-
-    fn cut(transfers: &Transfers, now: Instant) -> Option<Cut> {
-        match transfers.cut(now, |_| Some(())) {
-            Found::Cut(cut, ()) => Some(cut),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn the_piece_with_the_longest_way_to_go_is_cut_so_that_both_halves_end_together() {
-        let (transfers, start) = (Transfers::default(), Instant::now());
-        let (fast, slow) = (piece(&transfers, "a", 9 * MIB), piece(&transfers, "a", 5 * MIB));
-        run(&fast, start, 4 * MIB);
-        run(&slow, start, MIB);
-        let cut = cut(&transfers, start + Duration::from_secs(1)).expect("a piece worth it");
-        // 4 MiB at 1 MiB/s: the helper's answer takes 50 ms to come, in which the piece goes on by 1/20 MiB.
-        let middle = MIB + 1 + 2 * MIB + MIB / 40;
-        assert!(cut.wanted.first.abs_diff(middle) < 100 && cut.wanted.end == 5 * MIB, "{cut:?}");
-        assert_eq!(slow.take(8 * MIB as usize, start), (cut.wanted.first - MIB - 1) as usize, "no byte beyond the cut");
-        assert!(slow.is_cut_here() && slow.next_tail().is_some() && slow.next_tail().is_none());
-        assert!(!fast.is_cut_here());
-        assert_eq!(transfers.cuts(), 1);
-    }
-
-    #[test]
-    fn nothing_is_cut_that_is_over_soon_or_whose_speed_is_not_known() {
-        let (transfers, start) = (Transfers::default(), Instant::now());
-        let entry = piece(&transfers, "a", 2 * MIB);
-        assert!(matches!(transfers.cut(start, |_| Some(())), Found::Later(_)), "no byte has come");
-        run(&entry, start, MIB * 9 / 5);
-        assert!(matches!(transfers.cut(start + Duration::from_secs(1), |_| Some(())), Found::Later(_)), "0.11 s");
-        drop(entry);
-        assert!(matches!(transfers.cut(start, |_| Some(())), Found::Nothing));
-        let _small = piece(&transfers, "a", 2 * SHORTEST - 1);
-        assert!(matches!(transfers.cut(start, |_| Some(())), Found::Nothing));
-    }
-
-    #[test]
-    fn a_server_without_a_slot_or_that_refused_is_left_alone() {
-        let (transfers, start) = (Transfers::default(), Instant::now());
-        let (one, other) = (piece(&transfers, "a", 9 * MIB), piece(&transfers, "b", 5 * MIB));
-        run(&one, start, MIB);
-        run(&other, start, MIB);
-        let now = start + Duration::from_secs(1);
-        let Found::Cut(cut, ()) = transfers.cut(now, |key| key.is_some_and(|key| key.contains('b')).then_some(()))
-        else {
-            panic!("b has a slot");
-        };
-        assert_eq!(cut.wanted.source.here.host_str(), Some("b"));
-        transfers.refuse(&cut.wanted.source);
-        assert!(cut.undo());
-        let Found::Cut(cut, ()) = transfers.cut(now, |_| Some(())) else { panic!("a is there") };
-        assert_eq!(cut.wanted.source.here.host_str(), Some("a"));
-        transfers.refuse(&cut.wanted.source);
-        assert!(matches!(transfers.cut(now, |_| Some(())), Found::Nothing));
-    }
-
-    #[test]
-    fn a_cut_is_undone_only_while_the_piece_can_go_on() {
-        let (transfers, start) = (Transfers::default(), Instant::now());
-        let entry = piece(&transfers, "a", 9 * MIB);
-        run(&entry, start, MIB);
-        let now = start + Duration::from_secs(1);
-        let (first, second) = (cut(&transfers, now).expect("a cut"), cut(&transfers, now).expect("another"));
-        assert_eq!(second.wanted.end, first.wanted.first);
-        assert!(!first.undo(), "another piece lies between");
-        assert!(second.undo() && first.undo());
-        assert_eq!(entry.take(9 * MIB as usize, now), 9 * MIB as usize, "as if nothing had been");
-        let entry = piece(&transfers, "a", 9 * MIB);
-        run(&entry, start, MIB);
-        let late = cut(&transfers, now).expect("a cut");
-        entry.take(9 * MIB as usize, now);
-        assert!(entry.is_cut_here() && !late.undo());
-    }
-}
+mod tests;

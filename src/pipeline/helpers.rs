@@ -59,10 +59,10 @@ impl Helpers {
     fn begin_all(&mut self) -> Option<Instant> {
         loop {
             // Nothing is looked at as long as jobs wait for slots.
-            if !self.slots.are_spare() {
+            if self.slots.spare(None) == 0 {
                 return None;
             }
-            match self.client.help(|key| self.slot(key)) {
+            match self.client.help(|key| self.slots.spare(key), |key| self.slot(key)) {
                 Help::Needed(help) => drop(self.tasks.spawn(help)),
                 Help::Later(after) => return Some(Instant::now() + after),
                 _ => return None,

@@ -153,7 +153,7 @@ impl Limits {
             bytes: host.bytes,
             in_flight: host.in_flight + host.helpers,
             trouble: host.trouble,
-            may_grow: !behind && (host.is_wanted || !self.slots.are_spare()),
+            may_grow: !behind && (host.is_wanted || self.slots.spare(None) == 0),
         };
         let (most, observer) = (self.most, &self.observer);
         let controller = self.controllers.entry(Arc::clone(key)).or_insert_with(|| {

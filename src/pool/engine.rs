@@ -236,13 +236,11 @@ where
         report
     }
 
-    /// Whether a slot is free that no job can want.
-    fn has_spare(&self, state: &State<I, T, E, S>) -> bool {
-        state.inputs.is_none()
-            && state.queue.is_empty()
-            && state.held.is_none()
-            && state.running + state.lent < self.settings.jobs
-            && !self.is_closing()
+    /// How many slots are free that no job can want.
+    fn spare(&self, state: &State<I, T, E, S>) -> usize {
+        let may_be_wanted =
+            state.inputs.is_some() || !state.queue.is_empty() || state.held.is_some() || self.is_closing();
+        if may_be_wanted { 0 } else { self.settings.jobs.saturating_sub(state.running + state.lent) }
     }
 
     fn take_next(&self, state: &mut State<I, T, E, S>) -> Result<Flight<I, T, E>, Idle> {
@@ -364,13 +362,14 @@ where
         state.driver.wake_by_ref();
     }
 
-    fn is_spare(&self) -> bool {
-        self.has_spare(&self.lock())
+    fn spare(&self, key: Option<&str>) -> usize {
+        let state = self.lock();
+        Self::spare(self, &state).min(state.queue.room(key))
     }
 
     fn lend(&self, key: Option<&str>) -> bool {
         let mut state = self.lock();
-        if !self.has_spare(&state) || !state.queue.lend(key) {
+        if Self::spare(self, &state) == 0 || !state.queue.lend(key) {
             return false;
         }
         state.lent += 1;

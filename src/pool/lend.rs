@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 /// What a run lends its slots by.
 pub(super) trait Lend: Send + Sync {
     fn set_limit(&self, key: &str, limit: usize);
-    fn is_spare(&self) -> bool;
+    fn spare(&self, key: Option<&str>) -> usize;
     fn lend(&self, key: Option<&str>) -> bool;
     fn take_back(&self, key: Option<&str>);
 }
@@ -38,7 +38,8 @@ pub(super) trait Lend: Send + Sync {
 /// });
 /// let slots = run.slots();
 /// run.next().await;
-/// let slot = slots.lend(None).expect("one job is over, one runs, and none waits");
+/// assert_eq!(slots.spare(None), 1, "one job is over, one runs, and none waits");
+/// let slot = slots.lend(None).expect("nobody else has taken it");
 /// assert!(slots.lend(None).is_none(), "two slots are all there are");
 /// drop(slot);
 /// open.notify_one();
@@ -54,9 +55,9 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Whether there is a slot that no job can want.
-    pub fn are_spare(&self) -> bool {
-        self.lender.upgrade().is_some_and(|lender| lender.is_spare())
+    /// How many slots there are that no job can want now; of a key, if there is one, and within its limit.
+    pub fn spare(&self, key: Option<&str>) -> usize {
+        self.lender.upgrade().map_or(0, |lender| lender.spare(key))
     }
 
     /// Lets at most so many jobs of a key be in flight from now on, at least 1. What runs beyond that comes to its end.

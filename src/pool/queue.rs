@@ -137,15 +137,23 @@ impl<W: Waiting> Queue<W> {
         if self.limits.is_empty() { self.per_key } else { self.limits.get(key).copied().unwrap_or(self.per_key) }
     }
 
+    /// How many more of this key may run now, as far as its limit goes.
+    pub(super) fn room(&self, key: Option<&str>) -> usize {
+        let Some(key) = key else { return usize::MAX };
+        let limit = self.limit(key);
+        self.keys.get(key).map_or(limit, |state| match state.paused_until {
+            Some(_) => 0,
+            None => limit.saturating_sub(state.running),
+        })
+    }
+
     /// Counts one more as running of this key, if its limit allows it now.
     pub(super) fn lend(&mut self, key: Option<&str>) -> bool {
-        let Some(key) = key else { return true };
-        let limit = self.limit(key);
-        if self.keys.get(key).is_some_and(|state| state.paused_until.is_some() || state.running >= limit) {
-            return false;
+        let has_room = self.room(key) > 0;
+        if let Some(key) = key.filter(|_| has_room) {
+            self.keys.entry(Arc::from(key)).or_default().running += 1;
         }
-        self.keys.entry(Arc::from(key)).or_default().running += 1;
-        true
+        has_room
     }
 
     /// Takes back what [`lend`](Self::lend) has counted.

@@ -1,0 +1,129 @@
+use super::*;
+use reqwest::header::HeaderValue;
+
+const SETUP: Duration = Duration::from_millis(50);
+const MIB: u64 = 1 << 20;
+
+fn source(host: &str) -> Arc<Source> {
+    let url = Url::parse(&format!("http://{host}/a.zip")).expect("a URL");
+    let validator = Validator::Tag(HeaderValue::from_static("\"a\""));
+    Arc::new(Source { asked: url.clone(), here: url, validator, total: 100 * MIB })
+}
+
+fn piece(transfers: &Transfers, host: &str, end: u64) -> Entry {
+    transfers.enter(source(host), (0, end), SETUP, Arc::default())
+}
+
+/// Its first bytes came at `start`, and so many more a second later.
+fn run(entry: &Entry, start: Instant, bytes: u64) {
+    entry.take(1, start);
+    entry.take(bytes as usize, start + Duration::from_secs(1));
+}
+
+fn cut(transfers: &Transfers, now: Instant) -> Option<Cut> {
+    match transfers.cut(now, |_| 1, |_| Some(())) {
+        Found::Cut(cut, ()) => Some(cut),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_piece_with_the_longest_way_to_go_is_cut_so_that_all_end_together() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let (fast, slow) = (piece(&transfers, "a", 9 * MIB), piece(&transfers, "a", 5 * MIB));
+    run(&fast, start, 4 * MIB);
+    run(&slow, start, MIB);
+    let cut = cut(&transfers, start + Duration::from_secs(1)).expect("a piece worth it");
+    // 4 MiB at 1 MiB/s; the fast one is over after 1.25 s, and answers take 50 ms to come: all can end at t, where
+    // 4 - t = (t - 0.05) + (t - 1.30).
+    let end = 5.35 / 3.0;
+    let wanted = 5 * MIB - ((end - 0.05) * MIB as f64) as u64;
+    assert!(cut.wanted.first.abs_diff(wanted) < MIB / 500 && cut.wanted.end == 5 * MIB, "{cut:?}");
+    assert_eq!(slow.take(8 * MIB as usize, start), (cut.wanted.first - MIB - 1) as usize, "no byte beyond the cut");
+    assert!(slow.is_cut_here() && slow.next_tail().is_some() && slow.next_tail().is_none());
+    assert!(!fast.is_cut_here());
+    assert_eq!(transfers.cuts(), 1);
+}
+
+#[test]
+fn nothing_is_cut_that_is_over_soon_or_whose_speed_is_not_known() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let entry = piece(&transfers, "a", 2 * MIB);
+    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), Found::Later(_)), "no byte has come");
+    run(&entry, start, MIB * 9 / 5);
+    assert!(matches!(transfers.cut(start + Duration::from_secs(1), |_| 1, |_| Some(())), Found::Later(_)), "0.11 s");
+    drop(entry);
+    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), Found::Nothing));
+    let _small = piece(&transfers, "a", TINY);
+    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), Found::Nothing));
+}
+
+#[test]
+fn a_server_without_a_slot_or_that_refused_is_left_alone() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let (one, other) = (piece(&transfers, "a", 9 * MIB), piece(&transfers, "b", 5 * MIB));
+    run(&one, start, MIB);
+    run(&other, start, MIB);
+    let now = start + Duration::from_secs(1);
+    let Found::Cut(cut, ()) = transfers.cut(now, |_| 1, |key| key.is_some_and(|key| key.contains('b')).then_some(()))
+    else {
+        panic!("b has a slot");
+    };
+    assert_eq!(cut.wanted.source.here.host_str(), Some("b"));
+    transfers.refuse(&cut.wanted.source);
+    assert!(cut.undo());
+    let Found::Cut(cut, ()) = transfers.cut(now, |_| 1, |_| Some(())) else { panic!("a is there") };
+    assert_eq!(cut.wanted.source.here.host_str(), Some("a"));
+    transfers.refuse(&cut.wanted.source);
+    assert!(matches!(transfers.cut(now, |_| 1, |_| Some(())), Found::Nothing));
+}
+
+#[test]
+fn a_cut_is_undone_only_while_the_piece_can_go_on() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let entry = piece(&transfers, "a", 9 * MIB);
+    run(&entry, start, MIB);
+    let now = start + Duration::from_secs(1);
+    let (first, second) = (cut(&transfers, now).expect("a cut"), cut(&transfers, now).expect("another"));
+    assert_eq!(second.wanted.end, first.wanted.first);
+    assert!(!first.undo(), "another piece lies between");
+    assert!(second.undo() && first.undo());
+    assert_eq!(entry.take(9 * MIB as usize, now), 9 * MIB as usize, "as if nothing had been");
+    let entry = piece(&transfers, "a", 9 * MIB);
+    run(&entry, start, MIB);
+    let late = cut(&transfers, now).expect("a cut");
+    entry.take(9 * MIB as usize, now);
+    assert!(entry.is_cut_here() && !late.undo());
+}
+
+#[test]
+fn a_piece_that_stands_still_is_asked_for_once_more_and_gives_way_only_if_it_still_does() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let entry = piece(&transfers, "a", MIB);
+    run(&entry, start, MIB - 1001);
+    let last = start + Duration::from_secs(1);
+    assert!(cut(&transfers, last + Duration::from_millis(250)).is_none());
+    let late = last + Duration::from_millis(251);
+    let mut again = cut(&transfers, late).expect("it has stood still for long");
+    assert_eq!((again.wanted.first, again.wanted.end), (MIB - 1000, MIB));
+    assert!(cut(&transfers, late + Duration::from_secs(9)).is_none(), "once is enough");
+
+    // It goes on, and stands still elsewhere.
+    assert_eq!(entry.take(400, late), 400);
+    assert!(!again.begin() && again.undo() && !entry.is_cut_here());
+    let mut again = cut(&transfers, late + Duration::from_secs(1)).expect("it stands still again");
+    assert!(again.begin() && again.begin() && !again.undo());
+    assert!(entry.is_cut_here() && entry.take(600, late) == 0, "the rest is brought by others");
+    assert!(entry.next_tail().is_some() && entry.next_tail().is_none());
+}
+
+#[test]
+fn a_piece_whose_end_was_cut_off_meanwhile_does_not_give_way() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let entry = piece(&transfers, "a", 9 * MIB);
+    run(&entry, start, MIB);
+    let mut again = entry.0.ask_again().expect("it is under way");
+    let end = cut(&transfers, start + Duration::from_secs(1)).expect("a long way to go");
+    assert!(!again.begin());
+    assert_eq!(entry.take(9 * MIB as usize, start), (end.wanted.first - MIB - 1) as usize);
+}
