@@ -178,6 +178,7 @@ impl Inner {
 /// The next bytes of an answer. None at its end, and once another connection brings all that is missing.
 pub(super) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqwest::Result<Option<Bytes>> {
     let Some(piece) = piece else { return response.chunk().await };
+    piece.wait(Instant::now());
     tokio::select! {
         biased;
         bytes = response.chunk() => bytes,

@@ -102,8 +102,8 @@ struct State {
     end: u64,
     /// When and where its first bytes came.
     began: Option<(Instant, u64)>,
-    /// When its last bytes came.
-    last: Option<Instant>,
+    /// Since when it waits for bytes; it does not while it has some to take in.
+    waits: Option<Instant>,
     /// Where it stood when it was asked for once more.
     asked_again: Option<u64>,
     /// What was cut off, the last cut first to be appended.
@@ -120,8 +120,8 @@ impl Piece {
     /// How it gets on, unless it has come to its end.
     fn see(&self, now: Instant) -> Option<Seen> {
         let state = self.lock();
-        let still = state.last.map(|last| now.saturating_duration_since(last));
-        let still = still.filter(|_| state.asked_again != Some(state.at)).unwrap_or_default();
+        let waits = state.waits.filter(|_| state.began.is_some() && state.asked_again != Some(state.at));
+        let still = waits.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let seen = Seen { missing: state.missing(), speed: state.speed(now), still, setup: self.setup };
         (!state.is_over && seen.missing > 0).then_some(seen)
     }
@@ -208,7 +208,7 @@ impl Transfers {
         setup: Duration,
         progress: Arc<Progress>,
     ) -> Entry {
-        let state = State { at, end, began: None, last: None, asked_again: None, tails: Vec::new(), is_over: false };
+        let state = State { at, end, began: None, waits: None, asked_again: None, tails: Vec::new(), is_over: false };
         let piece = Piece { source, setup, progress, state: Mutex::new(state), taken_over: Notify::new() };
         let piece = Arc::new(piece);
         if end.saturating_sub(at) > TINY {
@@ -294,6 +294,11 @@ impl Transfers {
 pub(super) struct Entry(Arc<Piece>);
 
 impl Entry {
+    /// It waits for bytes.
+    pub(super) fn wait(&self, now: Instant) {
+        self.0.lock().waits = Some(now);
+    }
+
     /// So many bytes have arrived; so many of them are the piece's own.
     pub(super) fn take(&self, bytes: usize, now: Instant) -> usize {
         let mut state = self.0.lock();
@@ -301,7 +306,7 @@ impl Entry {
         let own = if state.tails.is_empty() { bytes } else { bytes.min((state.missing()) as usize) };
         let at = state.at;
         state.began.get_or_insert((now, at + own as u64));
-        state.last = Some(now);
+        state.waits = None;
         state.at += own as u64;
         own
     }

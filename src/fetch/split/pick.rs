@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::balance::Balance;
 use super::{Cut, Piece, SHORTEST};
 
-/// A piece of which nothing has come for this long, and for twice the time that an answer takes to come, stands still.
+/// A piece that has waited for bytes for this long, and for twice the time that an answer takes to come, stands still.
 const STILL: Duration = Duration::from_millis(250);
 
 /// How a piece gets on.
@@ -16,7 +16,7 @@ pub(super) struct Seen {
     pub(super) missing: u64,
     /// How many of them come in a second, where that is known.
     pub(super) speed: Option<f64>,
-    /// How long nothing has come.
+    /// How long it has waited for bytes, unless it was asked for once more meanwhile.
     pub(super) still: Duration,
     /// How long its answer took to come.
     pub(super) setup: Duration,

@@ -102,6 +102,8 @@ fn a_piece_that_stands_still_is_asked_for_once_more_and_gives_way_only_if_it_sti
     let entry = piece(&transfers, "a", MIB);
     run(&entry, start, MIB - 1001);
     let last = start + Duration::from_secs(1);
+    assert!(cut(&transfers, last + Duration::from_secs(9)).is_none(), "it has bytes to take in: nothing is waited for");
+    entry.wait(last);
     assert!(cut(&transfers, last + Duration::from_millis(250)).is_none());
     let late = last + Duration::from_millis(251);
     let mut again = cut(&transfers, late).expect("it has stood still for long");
@@ -111,6 +113,7 @@ fn a_piece_that_stands_still_is_asked_for_once_more_and_gives_way_only_if_it_sti
     // It goes on, and stands still elsewhere.
     assert_eq!(entry.take(400, late), 400);
     assert!(!again.begin() && again.undo() && !entry.is_cut_here());
+    entry.wait(late);
     let mut again = cut(&transfers, late + Duration::from_secs(1)).expect("it stands still again");
     assert!(again.begin() && again.begin() && !again.undo());
     assert!(entry.is_cut_here() && entry.take(600, late) == 0, "the rest is brought by others");
