@@ -2,9 +2,9 @@
 //!
 //! A transfer whose bytes a strong validator stands for, and whose server knows ranges, is a *piece* of a body: from
 //! where it is to its end. When a slot is free, the piece that has the longest way to go is cut: its end becomes a piece
-//! of its own, on a connection of its own, and may be cut again. How long that is says [`balance`](super::balance): all pieces of a host
-//! are meant to end together. On a link that caps each connection this beats cutting every body from the start: nothing
-//! is cut that need not be.
+//! of its own, on a connection of its own, and may be cut again. Where to cut says [`balance`](super::balance): all
+//! pieces of a host are meant to end together. On a link that caps each connection this beats cutting every body from
+//! the start: nothing is cut that need not be.
 //!
 //! Each piece appends what was cut off from it once it has reached its own end, so a body always arrives from front to
 //! back, whoever brought it: digests, sidecars and lengths are checked as for one connection.
