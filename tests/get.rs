@@ -21,6 +21,9 @@ mod sums;
 use common::Program;
 use std::path::Path;
 
+/// For what counts requests: without a spare slot, no other connection helps a transfer that is slow on this machine.
+const ALONE: [&str; 2] = ["-j", "1"];
+
 /// `raudal get` into a folder, without a pause before another try.
 fn get<A: Into<std::ffi::OsString>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Program {
     common::raudal(["get", "--progress", "none", "--retry-delay", "1ms", "-d"])

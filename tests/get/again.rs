@@ -1,6 +1,6 @@
 //! What one run leaves for the next: partial files with a sidecar, believed only as far as they can be checked.
 
-use super::{get, names, read, sha256};
+use super::{ALONE, get, names, read, sha256};
 use crate::common::{Answer, Server, noise, raudal};
 use serde_json::Value;
 use std::fs;
@@ -32,12 +32,12 @@ fn broken_off(between: impl FnOnce(&Path, &Path), second: Vec<Answer>) -> Vec<Op
     let answers = [ranged(&file()).cut_after(KEPT)].into_iter().chain(second);
     let server = Server::with("/a.zip", answers);
     let folder = tempfile::tempdir().expect("a folder");
-    let finished = get(folder.path(), [server.url("/a.zip").as_str(), "-c", "--retries", "0"]).run();
+    let finished = get(folder.path(), [server.url("/a.zip").as_str(), "-c", "--retries", "0"]).args(ALONE).run();
     assert_eq!(finished.code, Some(6), "{}", finished.stderr);
     let (part, sidecar) = partial(folder.path());
     assert_eq!(read(&part), file()[..KEPT], "all that has arrived is kept");
     between(&part, &sidecar);
-    let finished = get(folder.path(), [server.url("/a.zip").as_str(), "-c", "--retries", "2"]).run();
+    let finished = get(folder.path(), [server.url("/a.zip").as_str(), "-c", "--retries", "2"]).args(ALONE).run();
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     assert!(read(folder.path().join("a.zip")) == file(), "the same bytes");
     assert_eq!(names(folder.path()), ["a.zip"], "nothing else is left");
@@ -148,7 +148,7 @@ fn without_a_strong_validator_or_without_continue_nothing_is_kept() {
     ] {
         let server = Server::with("/a.zip", [answer]);
         let folder = tempfile::tempdir().expect("a folder");
-        let finished = get(folder.path(), [server.url("/a.zip").as_str(), option, "--retries", "0"]).run();
+        let finished = get(folder.path(), [server.url("/a.zip").as_str(), option, "--retries", "0"]).args(ALONE).run();
         assert_eq!((finished.code, names(folder.path())), (Some(6), Vec::new()), "{option}: {}", finished.stderr);
     }
 }
@@ -158,7 +158,7 @@ fn credentials_are_not_written_to_a_sidecar() {
     let server = Server::with("/a.zip", [ranged(&file()).cut_after(KEPT), ranged(&file())]);
     let folder = tempfile::tempdir().expect("a folder");
     let url = server.url("/a.zip").replace("http://", "http://me:secret@");
-    get(folder.path(), [url.as_str(), "-c", "--retries", "0", "-H", "X-Key: hidden"]).run();
+    get(folder.path(), [url.as_str(), "-c", "--retries", "0", "-H", "X-Key: hidden"]).args(ALONE).run();
     let (_, sidecar) = partial(folder.path());
     let said = String::from_utf8(read(sidecar)).expect("text");
     assert!(!said.contains("secret") && !said.contains("hidden"), "{said}");
@@ -172,7 +172,7 @@ fn a_digest_of_the_whole_is_verified_over_what_an_earlier_run_has_brought() {
     let first = ranged(&file()).header("Repr-Digest", format!("sha-256=:{encoded}:")).cut_after(KEPT);
     let server = Server::with("/a.zip", [first, ranged(&file())]);
     let folder = tempfile::tempdir().expect("a folder");
-    let run = || get(folder.path(), [server.url("/a.zip").as_str(), "-c", "--retries", "0"]).run();
+    let run = || get(folder.path(), [server.url("/a.zip").as_str(), "-c", "--retries", "0"]).args(ALONE).run();
     run();
     let finished = run();
     assert!(finished.stderr.contains("Repr-Digest"), "{}", finished.stderr);
@@ -188,9 +188,9 @@ fn two_runs_into_one_folder_do_not_write_to_one_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = server.url("/a.zip");
     std::thread::scope(|scope| {
-        let first = scope.spawn(|| get(folder.path(), [url.as_str(), "-c"]).run());
+        let first = scope.spawn(|| get(folder.path(), [url.as_str(), "-c"]).args(ALONE).run());
         server.wait_for_requests(1);
-        let second = get(folder.path(), [url.as_str(), "-c"]).run();
+        let second = get(folder.path(), [url.as_str(), "-c"]).args(ALONE).run();
         assert_eq!(second.code, Some(8), "{}", second.stderr);
         assert!(second.stderr.contains("another run is writing to this file") && second.stderr.contains("hint:"));
         gate.open();
@@ -219,6 +219,7 @@ fn a_table_goes_on_with_inputs_that_an_earlier_run_has_left_beside_it() {
     let run = |where_: &str| {
         raudal(["table", &server.url("/{a,b,c}.csv"), "--progress", "none", "--retries", "0", "--where", where_, "-o"])
             .arg(&output)
+            .args(ALONE)
             .run()
     };
     let finished = run("x == 7");
@@ -331,7 +332,7 @@ fn interrupted(option: &str) -> (Option<String>, Vec<String>) {
     if !left.is_empty() {
         assert!(read(folder.path().join(&left[0])) == file()[..KEPT], "to the last byte");
     }
-    let finished = get(folder.path(), [url.as_str(), option]).run();
+    let finished = get(folder.path(), [url.as_str(), option]).args(ALONE).run();
     assert_eq!((finished.code, names(folder.path())), (Some(0), vec!["a.zip".to_owned()]), "{}", finished.stderr);
     assert!(read(folder.path().join("a.zip")) == file());
     (server.requests()[1].header("range").map(str::to_owned), left)

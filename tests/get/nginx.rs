@@ -1,7 +1,7 @@
 //! The same promises over a server that others wrote: nginx, which the tests start by themselves in a folder of their
 //! own. Where there is none, a line on stderr says so.
 
-use super::{get, names, read, sha256};
+use super::{ALONE, get, names, read, sha256};
 use crate::common::{Finished, PATIENCE, Proxy, authority, noise, raudal, zip};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -13,8 +13,6 @@ use tempfile::TempDir;
 
 const LENGTH: usize = 600_000;
 const KEPT: usize = 300_000;
-/// For what counts requests: without a spare slot, no other connection helps a transfer that is slow on this machine.
-const ALONE: [&str; 2] = ["-j", "1"];
 
 /// A server of these files, on three ports of its own: plain, TLS, and TLS with HTTP/2. It ends with its owner.
 struct Nginx {
