@@ -1,5 +1,6 @@
-//! Runs of 32 small archives over a network of which every fifth answer is bad: each run ends, each archive that is to
-//! be had is in the table, whole, and nothing else is.
+//! Runs over a network of which every fifth answer is bad: each run ends, each archive that is to be had is in the table,
+//! whole, and nothing else is. Once with 32 small archives, and once with four over slow connections, so that further
+//! connections help.
 //!
 //! A few runs here; as many as one likes by `RAUDAL_SOAK_RUNS=1000 cargo test --test soak -- --nocapture`.
 
@@ -65,6 +66,7 @@ struct Totals {
     cured: u64,
     failed: u64,
     rows: u64,
+    helped: u64,
 }
 
 impl AddAssign for Totals {
@@ -76,6 +78,7 @@ impl AddAssign for Totals {
         self.cured += other.cured;
         self.failed += other.failed;
         self.rows += other.rows;
+        self.helped += other.helped;
     }
 }
 
@@ -109,10 +112,49 @@ impl Write for Shared {
     }
 }
 
-/// 28 tiny archives, and four that come in several pieces.
-fn names() -> impl Iterator<Item = String> {
-    let small = [1, 6, 9, 29].map(|number| format!("ITER_{number:02}_2020_csv.zip"));
-    (0..28).map(|number| format!("tiny_{number}.zip")).chain(small)
+/// What is fetched, and how.
+#[derive(Clone, Copy)]
+enum Scene {
+    /// 28 tiny archives, and four that come in several pieces.
+    Small,
+    /// Three that are long at the rate of a connection, and a tiny one.
+    Helped,
+}
+
+impl Scene {
+    fn names(self) -> Vec<String> {
+        let (tiny, numbers) = match self {
+            Self::Small => (28, [1, 6, 9, 29].as_slice()),
+            Self::Helped => (1, [7, 20, 30].as_slice()),
+        };
+        let tiny = (0..tiny).map(|number| format!("tiny_{number}.zip"));
+        tiny.chain(numbers.iter().map(|number| format!("ITER_{number:02}_2020_csv.zip"))).collect()
+    }
+
+    async fn origin(self, seed: u64, faults: Vec<origin::Fault>) -> Origin {
+        let mut options = origin::Options::default();
+        (options.seed, options.faults) = (seed, faults);
+        match self {
+            Self::Small => options.scale = 0.03,
+            Self::Helped => (options.scale, options.bandwidth_per_connection) = (0.08, Some(500_000)),
+        }
+        Origin::start(options).await.expect("an origin")
+    }
+
+    fn jobs(self, seed: u64) -> usize {
+        match self {
+            Self::Small => [1, 3, 8, 32][seed as usize / 2 % 4],
+            Self::Helped => [5, 8, 32][seed as usize / 2 % 3],
+        }
+    }
+
+    /// Longer than a further connection waits, where there are some.
+    fn read_timeout(self) -> Duration {
+        match self {
+            Self::Small => Duration::from_millis(250),
+            Self::Helped => Duration::from_millis(800),
+        }
+    }
 }
 
 /// Faults of these kinds, so that a fifth of all requests is struck: each is looked at if those before it did not strike.
@@ -125,27 +167,27 @@ fn faults(seed: u64) -> Vec<origin::Fault> {
     kinds.into_iter().map(|kind| spec(kind).parse().expect("a fault")).collect()
 }
 
-async fn origin(seed: u64, faults: Vec<origin::Fault>) -> Origin {
-    let mut options = origin::Options::default();
-    (options.seed, options.scale, options.faults) = (seed, 0.03, faults);
-    Origin::start(options).await.expect("an origin")
+/// What came of one run: its table has the name of its archive before each row.
+struct Done {
+    summary: Summary,
+    table: String,
+    helped: u64,
 }
 
-/// The table of one run: each row with the name of its archive before it.
-async fn run(origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> (Summary, String) {
+async fn run(scene: Scene, origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> Done {
     let mut fetching = fetch::Options::default();
-    fetching.read_timeout = Duration::from_millis(250);
+    fetching.read_timeout = scene.read_timeout();
     // Some in memory, some in files.
     fetching.memory = [0, 10_000, 1 << 20][seed as usize % 3];
     let client = Client::new(&fetching).expect("a client");
     let mut options = Options::default();
-    options.jobs = [1, 3, 8, 32][seed as usize / 2 % 4];
+    options.jobs = scene.jobs(seed);
     options.per_host = options.jobs;
     options.backoff = Backoff::default().first(Duration::ZERO).retries(30);
     options.query.select = COLUMNS.map(str::to_owned).to_vec();
     options.observer = observer;
-    let inputs: Vec<Input> =
-        names().map(|name| Input::new(Location::parse(&format!("{}{name}", origin.url())).expect("a URL"))).collect();
+    let location = |name| Location::parse(&format!("{}{name}", origin.url())).expect("a URL");
+    let inputs: Vec<Input> = scene.names().into_iter().map(|name| Input::new(location(name))).collect();
     let table = Shared::default();
     let mut sink = SinkOptions::default();
     sink.source_column = Some("FILE".into());
@@ -153,17 +195,19 @@ async fn run(origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> (Summar
     let run = pipeline::run(inputs, &client, options, sink);
     let summary = tokio::time::timeout(PATIENCE, run).await.expect("every run ends").expect("a run");
     let table = table.0.lock().expect("no panic").clone();
-    (summary, String::from_utf8(table).expect("UTF-8"))
+    Done { summary, table: String::from_utf8(table).expect("UTF-8"), helped: client.helped() }
 }
 
 /// One seed: the faultless run, the faulty one, and that they agree.
-async fn soak(seed: u64) -> Totals {
-    let clean = origin(seed, Vec::new()).await;
-    let (summary, expected) = run(&clean, 0, Arc::new(NoObserver)).await;
-    assert_eq!((summary.succeeded, summary.failures.len()), (32, 0), "seed {seed}");
-    let faulty = origin(seed, faults(seed)).await;
+async fn soak(scene: Scene, seed: u64) -> Totals {
+    let clean = scene.origin(seed, Vec::new()).await;
+    let Done { summary, table: expected, .. } = run(scene, &clean, 0, Arc::new(NoObserver)).await;
+    let all = scene.names().len() as u64;
+    assert_eq!((summary.succeeded, summary.failures.len()), (all, 0), "seed {seed}");
+    let faulty = scene.origin(seed, faults(seed)).await;
     let cured = Arc::new(Cured::default());
-    let (summary, table) = run(&faulty, seed, Arc::clone(&cured) as Arc<dyn Observer>).await;
+    let observer = Arc::clone(&cured) as Arc<dyn Observer>;
+    let Done { summary, table, helped } = run(scene, &faulty, seed, observer).await;
 
     let failed: BTreeMap<&str, String> =
         summary.failures.iter().map(|failure| (failure.input.name.as_str(), failure.error.report())).collect();
@@ -173,7 +217,7 @@ async fn soak(seed: u64) -> Totals {
         .collect();
     assert!(table == good, "seed {seed}: the table is not that of the good archives; failed: {failed:#?}");
     let rows = table.lines().count() as u64 - 1;
-    assert_eq!((summary.succeeded + failed.len() as u64, summary.rows_kept), (32, rows), "seed {seed}");
+    assert_eq!((summary.succeeded + failed.len() as u64, summary.rows_kept), (all, rows), "seed {seed}");
     // What fails for good has met what cannot be cured, and nothing else.
     let fatal = ["redirects", "compressed for the transfer", "head of the answer is too large", "404"];
     for (name, error) in &failed {
@@ -188,18 +232,19 @@ async fn soak(seed: u64) -> Totals {
         cured: cured.0.load(Ordering::Relaxed),
         failed: failed.len() as u64,
         rows,
+        helped,
     };
     faulty.shutdown().await;
     clean.shutdown().await;
     totals
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_run_over_a_bad_network_ends_with_all_good_rows_and_no_others() {
-    let runs = std::env::var("RAUDAL_SOAK_RUNS").map_or(RUNS, |runs| runs.parse().expect("a number of runs"));
+/// As many runs as there are to be, and what was seen in all of them.
+async fn all(scene: Scene, runs: u64) -> Totals {
+    let runs = std::env::var("RAUDAL_SOAK_RUNS").map_or(runs, |runs| runs.parse().expect("a number of runs"));
     let (mut totals, mut bad) = (Totals::default(), Vec::new());
     // Each in a task of its own, so that a panic is of its run.
-    let mut all = futures::stream::iter(0..runs).map(|seed| tokio::spawn(soak(seed))).buffer_unordered(AT_ONCE);
+    let mut all = futures::stream::iter(0..runs).map(|seed| tokio::spawn(soak(scene, seed))).buffer_unordered(AT_ONCE);
     while let Some(run) = all.next().await {
         match run {
             Ok(run) => totals += run,
@@ -209,7 +254,20 @@ async fn every_run_over_a_bad_network_ends_with_all_good_rows_and_no_others() {
     assert!(bad.is_empty(), "{} of {runs} runs: {bad:#?}", bad.len());
     println!("{totals:?}, wrong rows: 0");
     assert_eq!(totals.runs, runs);
+    assert!(totals.cured > 0 && totals.faults > totals.runs, "{totals:?}");
+    totals
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_run_over_a_bad_network_ends_with_all_good_rows_and_no_others() {
+    let totals = all(Scene::Small, RUNS).await;
+    assert!(totals.attempts > 32 * totals.runs);
     let share = totals.faults as f64 / totals.requests as f64;
     assert!((0.1..0.3).contains(&share), "a fifth of the requests is struck: {share}");
-    assert!(totals.cured > 0 && totals.attempts > 32 * runs);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_does_every_run_of_slow_transfers_that_further_connections_help() {
+    let totals = all(Scene::Helped, RUNS / 2).await;
+    assert!(totals.helped > totals.runs, "more than one a run: {totals:?}");
 }
