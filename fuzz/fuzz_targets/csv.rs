@@ -18,6 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
         || text.starts_with(b"\xfe\xff")
         || text.starts_with(b"PK")
         || text.starts_with(b"\x1f\x8b")
+        // The csv crate takes a mark away from whatever it reads: of a name that begins with one too.
+        || text.starts_with(b"\xef\xbb\xbf\xef\xbb\xbf")
     {
         return;
     }
