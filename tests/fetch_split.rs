@@ -24,7 +24,12 @@ fn slow(data: &[u8], gate: &Gate) -> Answer {
 
 /// A further connection where it is needed, one at a time, for ever.
 async fn help(client: &Client) {
-    let slots = Arc::new(Semaphore::new(1));
+    help_at_once(client, 1).await;
+}
+
+/// So many of them at a time.
+async fn help_at_once(client: &Client, slots: usize) {
+    let slots = Arc::new(Semaphore::new(slots));
     let mut begun = client.transfers();
     let mut helping = tokio::task::JoinSet::new();
     loop {
@@ -119,6 +124,22 @@ async fn the_rest_of_a_transfer_that_stands_still_shortly_before_its_end_comes_o
     let last = server.requests().pop().expect("a request");
     assert_eq!(last.header("range"), Some(format!("bytes={}-{}", LENGTH - PIECE, LENGTH - 1).as_str()));
     assert_eq!(last.header("if-range"), Some(TAG));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_still_again_and_again_comes_in_the_end() {
+    let (data, gate) = (noise(LENGTH), Gate::new());
+    let stalls = |after| Answer::ranged(&data).cut_after(after).then_stall().header("ETag", TAG);
+    let answers = [slow(&data, &gate), stalls(PIECE - 100), stalls(0), Answer::ranged(&data).header("ETag", TAG)];
+    let server = Server::with("/a", answers);
+    let mut job = Job::new(&Options::default(), &server.url("/a"));
+    let client = job.client.clone();
+    gate.let_through(LENGTH / PIECE - 1);
+    let bytes = tokio::select! {
+        result = job.attempt() => result.expect("a body"),
+        () = help_at_once(&client, 3) => unreachable!("help never ends"),
+    };
+    assert!(bytes == data);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

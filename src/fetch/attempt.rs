@@ -17,7 +17,7 @@ use super::page::Look;
 use super::range::{Next, Validator};
 use super::rate::Limit;
 use super::restore::{self, Named};
-use super::split::Entry;
+use super::split::{ASKS, Entry};
 use super::spool::{Spool, blocking};
 use super::{Answered, Body, Expect, Partial, Place, Transfer, connect, fault, follow, hop, tls};
 use crate::error::redact;
@@ -222,7 +222,7 @@ impl Inner {
         }
         let piece = source.map(|source| {
             let whole = (partial.received(), end.unwrap_or(source.total));
-            self.transfers.enter(source, whole, took, Arc::default())
+            self.transfers.enter(source, whole, took, Arc::default(), ASKS)
         });
         let mut taking = Taking { partial, of_part, kept };
         let ended = loop {

@@ -57,7 +57,8 @@ impl Inner {
         let mut digests = Digests::of_part(response.headers());
         let end = cut.end.min(cut.first.saturating_add(part));
         let progress = &cut.progress;
-        let piece = self.transfers.enter(source.clone(), (cut.first, end), took, std::sync::Arc::clone(progress));
+        let (own, to_progress) = ((cut.first, end), std::sync::Arc::clone(progress));
+        let piece = self.transfers.enter(source.clone(), own, took, to_progress, cut.asks);
         let mut received = 0_u64;
         while let Some(bytes) = next(&mut response, Some(&piece))
             .await

@@ -38,6 +38,9 @@ const SHORTEST: u64 = 64 * 1024;
 const LOOK: Duration = Duration::from_millis(100);
 /// What is shorter comes in one go: ten segments (RFC 6928).
 const TINY: u64 = 14 * 1024;
+/// So often the bytes of a piece are asked for once more: a server that drips, or sends a head and no body, is not to be
+/// asked for ever.
+pub(super) const ASKS: u8 = 3;
 
 /// Whose bytes a piece has.
 #[derive(Debug)]
@@ -104,8 +107,9 @@ struct State {
     began: Option<(Instant, u64)>,
     /// Since when it waits for bytes; it does not while it has some to take in.
     waits: Option<Instant>,
-    /// Where it stood when it was asked for once more.
+    /// Where it stood when it was asked for once more, and how often it may be.
     asked_again: Option<u64>,
+    asks: u8,
     /// What was cut off, the last cut first to be appended.
     tails: Vec<oneshot::Receiver<Brought>>,
     /// Whether it has come to its end, and only appends from here on.
@@ -120,7 +124,7 @@ impl Piece {
     /// How it gets on, unless it has come to its end.
     fn see(&self, now: Instant) -> Option<Seen> {
         let state = self.lock();
-        let waits = state.waits.filter(|_| state.began.is_some() && state.asked_again != Some(state.at));
+        let waits = state.waits.filter(|_| state.asks > 0 && state.asked_again != Some(state.at));
         let still = waits.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let seen = Seen { missing: state.missing(), speed: state.speed(now), still, setup: self.setup };
         (!state.is_over && seen.missing > 0).then_some(seen)
@@ -134,7 +138,7 @@ impl Piece {
         }
         let first = state.end - bytes.clamp(SHORTEST, state.missing() - SHORTEST);
         let (deliver, tail) = oneshot::channel();
-        let wanted = self.wanted(first, std::mem::replace(&mut state.end, first));
+        let wanted = self.wanted(first, std::mem::replace(&mut state.end, first), state.asks);
         state.tails.push(tail);
         Some(Cut { wanted, deliver: Some(deliver), victim: Arc::downgrade(self) })
     }
@@ -146,11 +150,12 @@ impl Piece {
             return None;
         }
         state.asked_again = Some(state.at);
-        Some(Cut { wanted: self.wanted(state.at, state.end), deliver: None, victim: Arc::downgrade(self) })
+        state.asks = state.asks.checked_sub(1)?;
+        Some(Cut { wanted: self.wanted(state.at, state.end, state.asks), deliver: None, victim: Arc::downgrade(self) })
     }
 
-    fn wanted(&self, first: u64, end: u64) -> Wanted {
-        Wanted { source: Arc::clone(&self.source), first, end, progress: Arc::clone(&self.progress) }
+    fn wanted(&self, first: u64, end: u64, asks: u8) -> Wanted {
+        Wanted { source: Arc::clone(&self.source), first, end, progress: Arc::clone(&self.progress), asks }
     }
 }
 
@@ -207,11 +212,14 @@ impl Transfers {
         (at, end): (u64, u64),
         setup: Duration,
         progress: Arc<Progress>,
+        asks: u8,
     ) -> Entry {
-        let state = State { at, end, began: None, waits: None, asked_again: None, tails: Vec::new(), is_over: false };
+        let state =
+            State { at, end, began: None, waits: None, asked_again: None, asks, tails: Vec::new(), is_over: false };
         let piece = Piece { source, setup, progress, state: Mutex::new(state), taken_over: Notify::new() };
         let piece = Arc::new(piece);
-        if end.saturating_sub(at) > TINY {
+        // What was asked for once more may stand still again, however short it is.
+        if asks < ASKS || end.saturating_sub(at) > TINY {
             let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
             pieces.retain(|piece| piece.strong_count() > 0);
             pieces.push(Arc::downgrade(&piece));
@@ -343,6 +351,8 @@ pub(super) struct Wanted {
     pub(super) first: u64,
     pub(super) end: u64,
     pub(super) progress: Arc<Progress>,
+    /// How often it may be asked for once more.
+    pub(super) asks: u8,
 }
 
 /// What another connection is to bring, for a piece that is under way.

@@ -11,7 +11,7 @@ fn source(host: &str) -> Arc<Source> {
 }
 
 fn piece(transfers: &Transfers, host: &str, end: u64) -> Entry {
-    transfers.enter(source(host), (0, end), SETUP, Arc::default())
+    transfers.enter(source(host), (0, end), SETUP, Arc::default(), ASKS)
 }
 
 /// Its first bytes came at `start`, and so many more a second later.
@@ -129,4 +129,31 @@ fn a_piece_whose_end_was_cut_off_meanwhile_does_not_give_way() {
     let end = cut(&transfers, start + Duration::from_secs(1)).expect("a long way to go");
     assert!(!again.begin());
     assert_eq!(entry.take(9 * MIB as usize, start), (end.wanted.first - MIB - 1) as usize);
+}
+
+#[test]
+fn a_server_that_drips_is_not_asked_for_ever() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let entry = piece(&transfers, "a", MIB);
+    run(&entry, start, MIB - 1001);
+    let mut now = start + Duration::from_secs(1);
+    let mut asked = 0;
+    for _ in 0..100 {
+        entry.wait(now);
+        now += Duration::from_secs(1);
+        asked += u32::from(cut(&transfers, now).is_some());
+        entry.take(1, now);
+    }
+    assert_eq!(asked, u32::from(ASKS));
+
+    // What was asked for once more may be so less often, also if no byte of it comes.
+    let entry = piece(&transfers, "b", MIB);
+    entry.wait(now);
+    now += Duration::from_secs(1);
+    let again = cut(&transfers, now).expect("it stands still");
+    assert_eq!(again.wanted.asks, ASKS - 1);
+    let last = transfers.enter(source("c"), (0, 10), SETUP, Arc::default(), 1);
+    last.wait(now);
+    now += Duration::from_secs(1);
+    assert_eq!(cut(&transfers, now).expect("however short it is").wanted.asks, 0);
 }
