@@ -37,6 +37,7 @@ async fn thirty_two_bodies_at_once_stay_under_64_mib() {
     let bodies: Vec<_> = join_all(fetches).await.into_iter().map(|body| body.expect("no panic")).collect();
     assert!(bodies.iter().all(|body| body.as_ref().is_ok_and(|body| body.len() == 4_000_000)));
     assert_eq!(server.peak(), 32);
-    // 8 MB of it are the server's; and on a busy machine what has arrived waits in the buffers of the connections.
+    // 8 MB of it are the server's. On a quiet machine the peak is 40 to 44 MiB, on a busy one 52 to 58: with one arena for
+    // the allocator it was 44 to 47 there too, so most of the difference is what its arenas keep.
     assert!(peak() < 64, "the peak was {} MiB", peak());
 }

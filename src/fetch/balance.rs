@@ -3,7 +3,7 @@
 //! To take half of it is right only while nothing else is under way. Halves end one after the other, and each end frees
 //! a connection for a half of a half: on a link with long round trips those requests are what the time is spent on. So the
 //! end that all could have in common is worked out first, and a free connection takes as much as it can bring until then:
-//! about one request for each connection, as in the wrap-around rule for jobs that may be divided ("Scheduling with
+//! about one request for each connection, as in the wrap-around rule for jobs that may be divided (Robert McNaughton, "Scheduling with
 //! Deadlines and Loss Functions", Management Science 6(1), 1959), with a delay before each part.
 
 use std::time::Duration;
@@ -101,7 +101,14 @@ mod tests {
             setup in 0.001..0.5_f64,
         ) {
             let end = balance(&left, spare, setup).end();
-            // What is handed over equals what can be taken over, and nobody has to wait for longer than the longest did.
+            // The first moment by which the others can have brought what goes beyond it; without their help, the longest's.
+            let is_enough = |end: f64| {
+                let brought = |from: f64| (end - from - setup).max(0.0);
+                let others = left.iter().filter(|own| **own < end).map(|own| brought(*own)).sum::<f64>();
+                let beyond = left.iter().filter(|own| **own > end).map(|own| own - end).sum::<f64>();
+                beyond <= others + spare as f64 * brought(0.0)
+            };
+            prop_assert!(is_enough(end) && (end < 2.0 * EXACT || !is_enough(end - 2.0 * EXACT)));
             let longest = left.iter().copied().fold(0.0, f64::max);
             prop_assert!(end <= longest);
             let total = left.iter().sum::<f64>();

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -57,8 +58,7 @@ impl Inner {
         let mut digests = Digests::of_part(response.headers());
         let end = cut.end.min(cut.first.saturating_add(part));
         let progress = &cut.progress;
-        let (own, to_progress) = ((cut.first, end), std::sync::Arc::clone(progress));
-        let piece = self.transfers.enter(source.clone(), own, took, to_progress, cut.asks);
+        let piece = self.transfers.enter(Arc::clone(source), (cut.first, end), took, Arc::clone(progress), cut.asks);
         let mut received = 0_u64;
         while let Some(bytes) = next(&mut response, Some(&piece))
             .await
