@@ -321,6 +321,13 @@ impl StdError for Error {
     }
 }
 
+/// A pool that cannot be built was asked for something impossible.
+impl From<raudal_pool::BuildError> for Error {
+    fn from(error: raudal_pool::BuildError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
 /// The text with control characters escaped: names come from outside and must not steer a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()

@@ -23,7 +23,6 @@ pub mod error;
 pub mod fetch;
 pub mod origin;
 pub mod pipeline;
-pub mod pool;
 pub mod progress;
 pub mod source;
 pub mod table;
@@ -31,3 +30,4 @@ pub mod units;
 pub mod workload;
 
 pub use error::{Error, Kind, Result};
+pub use raudal_pool as pool;

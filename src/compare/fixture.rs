@@ -11,20 +11,10 @@ pub(super) fn ms(milliseconds: u64) -> Duration {
 
 /// A job that ran from `start` to `end`, in milliseconds, in one attempt without stages.
 pub(super) fn job(number: u64, start: u64, end: u64) -> JobReport {
-    JobReport {
-        job: number,
-        label: format!("job {number}"),
-        outcome: Outcome::Succeeded,
-        attempts: 1,
-        started: ms(start),
-        queued: ms(0),
-        running: ms(end - start),
-        bytes: 0,
-        items: 1,
-        kind: None,
-        error: None,
-        stages: Vec::new(),
-    }
+    let mut job = JobReport::new(number, format!("job {number}"), Outcome::Succeeded);
+    (job.attempts, job.items) = (1, 1);
+    (job.started, job.running) = (ms(start), ms(end - start));
+    job
 }
 
 /// The same with stages, each with the time when it ended.
@@ -32,7 +22,7 @@ pub(super) fn staged(number: u64, start: u64, stages: &[(&'static str, u64)]) ->
     let mut job = job(number, start, stages.last().map_or(start, |stage| stage.1));
     let mut from = start;
     for (stage, end) in stages {
-        job.stages.push(StageSpan { stage, attempt: 1, start: ms(from), end: ms(*end) });
+        job.stages.push(StageSpan::new(stage, 1, ms(from), ms(*end)));
         from = *end;
     }
     job
@@ -40,13 +30,14 @@ pub(super) fn staged(number: u64, start: u64, stages: &[(&'static str, u64)]) ->
 
 /// A limit that was set for the one host there is, at a time in milliseconds.
 pub(super) fn limit(at: u64, limit: usize, why: &str) -> LimitChange {
-    LimitChange { at: ms(at), key: "https://a.example:443".to_owned(), limit, why: why.to_owned() }
+    LimitChange::new(ms(at), "https://a.example:443", limit, why)
 }
 
 /// A run that ended with the last of its jobs.
 pub(super) fn run(turn: u64, jobs: Vec<JobReport>) -> Measured {
     let wall = jobs.iter().map(|job| job.started + job.running).max().unwrap_or_default();
-    let (mut report, mut edges) = (RunReport { wall, ..RunReport::default() }, Vec::new());
+    let (mut report, mut edges) = (RunReport::default(), Vec::new());
+    report.wall = wall;
     for job in &jobs {
         report.count(job);
         edges.extend([(job.started, 1_i64), (job.started + job.running, -1)]);

@@ -17,7 +17,7 @@ fn page() -> (Comparison, String) {
     let one = run(1, (0..4).map(|n| staged(n, n * 400, &stages(n * 400))).collect());
     let mut four = run(2, (0..4).map(|n| staged(n, 0, &stages(0))).collect());
     let last = &mut four.jobs[3];
-    last.stages.push(StageSpan { stage: "fetch", attempt: 2, start: ms(500), end: ms(600) });
+    last.stages.push(StageSpan::new("fetch", 2, ms(500), ms(600)));
     (last.attempts, four.wall) = (2, ms(600));
     let mut comparison = comparison(vec![name(level(1, vec![one])), name(level(4, vec![four]))]);
     comparison.workload = "<b>bold</b>".to_owned();

@@ -32,15 +32,11 @@ impl Fake {
 }
 
 fn report(jobs: usize) -> RunReport {
-    RunReport {
-        jobs,
-        succeeded: 32,
-        attempts: 32,
-        peak_in_flight: jobs,
-        bytes: 1_000_000,
-        job_time: Duration::from_secs(10),
-        ..RunReport::default()
-    }
+    let mut report = RunReport::default();
+    (report.jobs, report.peak_in_flight) = (jobs, jobs);
+    (report.succeeded, report.attempts) = (32, 32);
+    (report.bytes, report.job_time) = (1_000_000, Duration::from_secs(10));
+    report
 }
 
 impl Workload for Fake {

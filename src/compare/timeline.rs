@@ -215,7 +215,7 @@ mod tests {
         let mut job = staged(0, 100, &[("fetch", 130), ("decode", 150)]);
         job.queued = ms(20);
         // A second attempt, after a pause of 50.
-        job.stages.push(StageSpan { stage: "fetch", attempt: 2, start: ms(200), end: ms(240) });
+        job.stages.push(StageSpan::new("fetch", 2, ms(200), ms(240)));
         (job.attempts, job.running) = (2, ms(90));
         let bar = Bar::of(&job, &["fetch", "decode"]);
         let pieces: Vec<_> = bar.pieces.iter().map(|piece| (piece.kind, piece.start, piece.end)).collect();

@@ -236,7 +236,7 @@ impl Spool {
             bytes.clear();
             // What came over from memory may be longer than a block needs to be.
             bytes.shrink_to(BLOCK);
-            Ok((bytes, file))
+            Ok::<_, Error>((bytes, file))
         });
         let (bytes, open) = writing.await??;
         *written += more;

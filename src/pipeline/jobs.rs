@@ -92,7 +92,7 @@ pub(super) fn pool(options: &Options, partials: Arc<Partials>, hosts: Arc<Hosts>
     if let Some(rate) = options.rate {
         pool = pool.rate(rate);
     }
-    pool.build()
+    Ok(pool.build()?)
 }
 
 /// Inputs that were pulled and are not over.

@@ -57,9 +57,7 @@ pub(super) fn failure(error: JobError<Error>, input: &Input) -> Option<Error> {
         JobError::Cancelled => return None,
         JobError::Failed(error) => error,
         error @ (JobError::TimedOut(_) | JobError::DeadlinePassed(_)) => Error::new(Kind::Timeout, error.to_string()),
-        error @ JobError::Panicked(_) => {
-            Error::new(Kind::Internal, error.to_string()).hint("this is a fault of raudal: please report it")
-        }
+        error => Error::new(Kind::Internal, error.to_string()).hint("this is a fault of raudal: please report it"),
     };
     Some(error.input(input.location.to_string()))
 }

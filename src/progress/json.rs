@@ -139,6 +139,7 @@ impl Encoder {
                 self.held.clear();
                 What::RunFinished { report }
             }
+            _ => return out,
         };
         self.line(what, now, &mut out);
         out

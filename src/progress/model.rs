@@ -95,14 +95,14 @@ impl Model {
                 match report.outcome {
                     Outcome::Succeeded => self.succeeded += 1,
                     Outcome::Failed => self.failed += 1,
-                    Outcome::Cancelled => self.cancelled += 1,
+                    _ => self.cancelled += 1,
                 }
             }
-            Event::LimitChanged { .. } => {}
             Event::RunFinished { .. } => {
                 self.started = None;
                 self.jobs.clear();
             }
+            _ => {}
         }
     }
 

@@ -133,20 +133,13 @@ impl Show {
 
 fn report(job: u64, outcome: Outcome) -> JobReport {
     let failed = outcome == Outcome::Failed;
-    JobReport {
-        job,
-        label: format!("{job:02}.zip"),
-        outcome,
-        attempts: if failed { 4 } else { 1 },
-        started: Duration::ZERO,
-        queued: Duration::ZERO,
-        running: Duration::from_secs(1),
-        bytes: 2_000_000,
-        items: 0,
-        kind: failed.then_some("status"),
-        error: failed.then(|| "the server answered: 404".to_owned()),
-        stages: Vec::new(),
-    }
+    let mut report = JobReport::new(job, format!("{job:02}.zip"), outcome);
+    report.attempts = if failed { 4 } else { 1 };
+    report.running = Duration::from_secs(1);
+    report.bytes = 2_000_000;
+    report.kind = failed.then_some("status");
+    report.error = failed.then(|| "the server answered: 404".to_owned());
+    report
 }
 
 #[test]

@@ -8,12 +8,12 @@
 //! - `spawn`: waves of bare tasks, with no bound but the wave's size.
 //!
 //! ```text
-//! cargo bench --bench pool -- --quick
+//! cargo bench -p raudal-pool --bench pool -- --quick
 //! ```
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::{StreamExt, stream};
-use raudal::pool::{Backoff, Pool, Retry};
+use raudal_pool::{Backoff, Pool, Retry};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,7 +10,6 @@ use super::report::RunReport;
 use super::room::Room;
 use super::run::{Completed, Run};
 use super::spawn::{Handle, Spawner};
-use crate::Result;
 use futures::{Stream, StreamExt, stream};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -31,10 +30,10 @@ where
     /// Outside of a tokio runtime.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(4).build()?;
     /// let mut run = pool.run(0..100_u64, |_cx, n| async move {
     ///     if n % 10 == 7 { Err(format!("unlucky: {n}")) } else { Ok(n * n) }
@@ -91,10 +90,10 @@ where
     /// Outside of a tokio runtime.
     ///
     /// ```
-    /// use raudal::pool::{JobError, Pool};
+    /// use raudal_pool::{JobError, Pool};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(2).build()?;
     /// let results = pool
     ///     .map(["7", "x"], |_cx, text| async move { text.parse::<u32>() })
@@ -127,10 +126,10 @@ where
     /// Outside of a tokio runtime, and if the input panics.
     ///
     /// ```
-    /// use raudal::pool::{JobError, Pool};
+    /// use raudal_pool::{JobError, Pool};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(2).build()?;
     /// let parse = |_cx, text: &str| std::future::ready(text.parse::<u32>().map_err(|_| text.to_owned()));
     /// assert_eq!(pool.try_map(["7", "8"], parse).await, Ok(vec![7, 8]));
@@ -172,10 +171,10 @@ where
     /// Outside of a tokio runtime, and if the input panics.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(8).failure_kind(|_: &String| "odd").build()?;
     /// let report = pool
     ///     .for_each(0..10, |_cx, n| async move { if n % 2 == 0 { Ok(()) } else { Err(format!("odd: {n}")) } })
@@ -207,10 +206,10 @@ where
     /// Outside of a tokio runtime.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::<u64, String>::builder().jobs(4).build()?;
     /// let mut run = pool.run_blocking(0..10, |cx, n| {
     ///     (0..1000).try_fold(n, |sum, more| {
@@ -245,10 +244,10 @@ where
     /// Outside of a tokio runtime.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(4).build()?;
     /// let sizes = pool.map_blocking(["Cargo.toml", "src"], |_cx, path| std::fs::metadata(path)).await;
     /// assert!(sizes.iter().all(Result::is_ok));
@@ -273,12 +272,12 @@ where
     /// Outside of a tokio runtime.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(2).build()?;
-    /// let spawner = pool.spawner(|_cx, n: u32| async move { Ok::<_, raudal::Error>(n * n) });
+    /// let spawner = pool.spawner(|_cx, n: u32| async move { Ok::<_, std::io::Error>(n * n) });
     /// let (three, four) = (spawner.spawn(3), spawner.spawn(4));
     /// assert_eq!(three.await.unwrap() + four.await.unwrap(), 25);
     /// assert_eq!(spawner.finish().await.succeeded, 2);
@@ -310,10 +309,10 @@ where
     /// Outside of a tokio runtime.
     ///
     /// ```
-    /// use raudal::pool::{Backoff, Pool, Retry};
+    /// use raudal_pool::{Backoff, Pool, Retry};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().retry(Retry::new(Backoff::default())).build()?;
     /// let handle = pool.spawn("greeting", |cx, name| async move {
     ///     if cx.attempt() < 3 { Err(format!("not yet: {name}")) } else { Ok(name.len()) }

@@ -1,7 +1,7 @@
 //! What the pool promises about time: rates, deadlines, retries, drains, and the report that tells of them.
 
 use futures::StreamExt;
-use raudal::pool::{Backoff, JobError, Pool, Retry};
+use raudal_pool::{Backoff, JobError, Pool, Retry};
 use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

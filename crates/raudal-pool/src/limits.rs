@@ -26,10 +26,17 @@ pub struct LimitChange {
     pub why: String,
 }
 
+impl LimitChange {
+    /// A change at this time from the start of the run.
+    pub fn new(at: Duration, key: impl Into<String>, limit: usize, why: impl Into<String>) -> Self {
+        Self { at, key: key.into(), limit, why: why.into() }
+    }
+}
+
 /// An observer that keeps every [`LimitChange`] of a run: the first ten thousand.
 ///
 /// ```
-/// use raudal::pool::{Event, LimitLog, Observer};
+/// use raudal_pool::{Event, LimitLog, Observer};
 ///
 /// let log = LimitLog::default();
 /// log.observe(&Event::RunStarted { total: None, jobs: 64 });

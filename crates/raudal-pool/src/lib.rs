@@ -5,11 +5,11 @@
 //! they complete or in input order, each with a [`JobReport`]; the run ends with a [`RunReport`].
 //!
 //! ```
-//! use raudal::pool::{Backoff, Pool, Retry};
+//! use raudal_pool::{Backoff, Pool, Retry};
 //! use std::time::Duration;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
-//! # async fn main() -> raudal::Result<()> {
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let pool = Pool::builder()
 //!     .jobs(8)
 //!     .per_key(2, |url: &&str| url.split('/').nth(2).map(str::to_owned))
@@ -68,7 +68,7 @@ pub mod guide {}
 pub use builder::{Builder, Pool};
 pub use command::{CommandError, CommandOutput};
 pub use context::Context;
-pub use error::JobError;
+pub use error::{BuildError, JobError};
 pub use event::{Event, NoObserver, Observer};
 pub use histogram::Percentiles;
 pub use lend::{Lent, Slots};

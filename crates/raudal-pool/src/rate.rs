@@ -3,7 +3,7 @@
 //! The decision is governor's; nothing here sleeps. A refused attempt is told when to ask again, and the run waits
 //! until then without holding a slot. The clock is tokio's, so that tests in virtual time hold.
 
-use crate::{Error, Result};
+use super::error::BuildError;
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
@@ -54,7 +54,7 @@ struct Keys {
 
 impl Rates {
     /// The rates, each in starts a second.
-    pub(super) fn new(all: Option<f64>, key: Option<f64>) -> Result<Self> {
+    pub(super) fn new(all: Option<f64>, key: Option<f64>) -> Result<Self, BuildError> {
         let clock = Since(Instant::now());
         let all = all.map(|rate| quota("the rate", rate)).transpose()?;
         let key = key.map(|rate| quota("the rate for one key", rate)).transpose()?;
@@ -68,13 +68,13 @@ impl Rates {
     }
 
     /// Lets an attempt begin, or says when to ask again.
-    pub(super) fn check(&self) -> std::result::Result<(), Instant> {
+    pub(super) fn check(&self) -> Result<(), Instant> {
         let Some((clock, limiter)) = &self.all else { return Ok(()) };
         limiter.check().map_err(|not_until| at(clock, &not_until))
     }
 
     /// Lets an attempt of this key begin, or says when to ask again.
-    pub(super) fn check_key(&self, key: &Arc<str>) -> std::result::Result<(), Instant> {
+    pub(super) fn check_key(&self, key: &Arc<str>) -> Result<(), Instant> {
         let Some((clock, keys)) = &self.keys else { return Ok(()) };
         let answer = keys.limiter.check_key(key).map_err(|not_until| at(clock, &not_until));
         if keys.limiter.len() >= keys.sweep.load(Relaxed) {
@@ -90,17 +90,16 @@ fn at(clock: &Since, not_until: &NotUntil<Duration>) -> Instant {
 }
 
 /// One start each 1 / `rate` seconds, and at once what comes due in [`BURST`].
-fn quota(what: &str, rate: f64) -> Result<Quota> {
+fn quota(what: &str, rate: f64) -> Result<Quota, BuildError> {
     let quota = || {
         let period = Duration::try_from_secs_f64(rate.recip()).ok()?;
         let burst = NonZeroU32::new((rate * BURST.as_secs_f64()).ceil() as u32)?;
         Some(Quota::with_period(period)?.allow_burst(burst))
     };
     // NaN is in no range.
-    SANE.contains(&rate)
-        .then(quota)
-        .flatten()
-        .ok_or_else(|| Error::usage(format!("{what} must be from {} to {} a second: {rate}", SANE.start(), SANE.end())))
+    SANE.contains(&rate).then(quota).flatten().ok_or_else(|| {
+        BuildError::new(format!("{what} must be from {} to {} a second: {rate}", SANE.start(), SANE.end()))
+    })
 }
 
 #[cfg(test)]

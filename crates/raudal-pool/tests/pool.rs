@@ -1,7 +1,7 @@
 //! What the pool promises to whoever hands it jobs.
 
 use futures::{StreamExt, stream};
-use raudal::pool::{Backoff, Event, JobError, Observer, Outcome, Pool, Retry};
+use raudal_pool::{Backoff, Event, JobError, Observer, Outcome, Pool, Retry};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

@@ -85,11 +85,11 @@ impl Context {
     /// [`CommandError`]: if it cannot be started, fails, or writes more than 16 MiB.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     /// use tokio::process::Command;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(4).attempt_timeout(std::time::Duration::from_secs(60)).build()?;
     /// let versions = pool
     ///     .map(["cargo", "rustc"], |cx, program| async move {
@@ -116,11 +116,11 @@ impl Context {
     /// [`CommandError`]: if it cannot be started or fails.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     /// use std::process::{Command, Stdio};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().build()?;
     /// let report = pool
     ///     .for_each(["--version", "--no-such-option"], |cx, option| async move {

@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use raudal::pool::{Backoff, Pool, Retry};
+use raudal_pool::{Backoff, Pool, Retry};
 use std::time::Duration;
 
 /// The most memory this process ever had, in MiB.

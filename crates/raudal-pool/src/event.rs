@@ -101,7 +101,7 @@ pub enum Event<'a> {
 /// `observe` is called from the tasks that do the work, so it must be quick and must not block.
 ///
 /// ```
-/// use raudal::pool::{Event, Observer};
+/// use raudal_pool::{Event, Observer};
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// #[derive(Default)]

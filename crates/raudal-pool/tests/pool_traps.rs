@@ -2,7 +2,7 @@
 //! processes. Nothing is detached, nothing leaks.
 
 use futures::{FutureExt, StreamExt};
-use raudal::pool::{Backoff, Handle, JobError, Pool, Retry, StillRunning};
+use raudal_pool::{Backoff, Handle, JobError, Pool, Retry, StillRunning};
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -10,16 +10,16 @@ use std::time::Duration;
 /// memory (at most 8 KiB) does not grow with the number of jobs. `max` is exact.
 ///
 /// ```
-/// use raudal::pool::Pool;
+/// use raudal_pool::Pool;
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> raudal::Result<()> {
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::builder().jobs(100).build()?;
 /// let report = pool
 ///     .for_each(1..=100, |_cx, n| async move {
 ///         tokio::time::sleep(Duration::from_millis(n)).await;
-///         Ok::<_, raudal::Error>(())
+///         Ok::<_, std::io::Error>(())
 ///     })
 ///     .await;
 /// let running = report.running.expect("there were jobs");

@@ -87,12 +87,12 @@ impl<T, E> Run<T, E> {
     /// the pulling of further inputs. Call it before the first result is taken: it does not know what was taken before.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(3).build()?;
-    /// let mut run = pool.run(0..9, |_cx, n| async move { Ok::<_, raudal::Error>(n) }).ordered();
+    /// let mut run = pool.run(0..9, |_cx, n| async move { Ok::<_, std::io::Error>(n) }).ordered();
     /// let mut order = Vec::new();
     /// while let Some(done) = run.next().await {
     ///     order.push(done.job);
@@ -127,15 +127,15 @@ impl<T, E> Run<T, E> {
     /// [`JobError::Cancelled`]. So a drain takes no longer than the longest attempt; who wants it quicker cancels.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().jobs(3).build()?;
     /// let mut run = pool.run(1.., |_cx, seconds| async move {
     ///     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    ///     Ok::<_, raudal::Error>(seconds)
+    ///     Ok::<_, std::io::Error>(seconds)
     /// });
     /// assert_eq!(run.next().await.unwrap().job, 0);
     /// run.drain();

@@ -34,6 +34,13 @@ pub struct StageSpan {
     pub end: Duration,
 }
 
+impl StageSpan {
+    /// A stretch of an attempt, from `start` to `end`. Attempts count from 1.
+    pub fn new(stage: &'static str, attempt: u32, start: Duration, end: Duration) -> Self {
+        Self { stage, attempt, start, end }
+    }
+}
+
 /// What became of one job. Times are wall times; in JSON they are seconds.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -68,6 +75,26 @@ pub struct JobReport {
     /// The stages it passed through, in order, where it named any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageSpan>,
+}
+
+impl JobReport {
+    /// A report of a job that never began. Its fields are public: set what is known.
+    pub fn new(job: u64, label: impl Into<String>, outcome: Outcome) -> Self {
+        Self {
+            job,
+            label: label.into(),
+            outcome,
+            attempts: 0,
+            started: Duration::ZERO,
+            queued: Duration::ZERO,
+            running: Duration::ZERO,
+            bytes: 0,
+            items: 0,
+            kind: None,
+            error: None,
+            stages: Vec::new(),
+        }
+    }
 }
 
 /// What became of a run. Times are wall times; in JSON they are seconds.
@@ -123,8 +150,8 @@ impl RunReport {
         self.succeeded + self.failed + self.cancelled
     }
 
-    /// Counts one job in. Called by the run for each job that is over.
-    pub(crate) fn count(&mut self, job: &JobReport) {
+    /// Counts one job in, as a run does for each job that is over.
+    pub fn count(&mut self, job: &JobReport) {
         match job.outcome {
             Outcome::Succeeded => {
                 self.succeeded += 1;

@@ -67,12 +67,12 @@ impl std::error::Error for StillRunning {}
 /// The handle owns the job. Dropping it aborts the job, so nothing is ever detached.
 ///
 /// ```
-/// use raudal::pool::{JobError, Pool, StillRunning};
+/// use raudal_pool::{JobError, Pool, StillRunning};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> raudal::Result<()> {
-/// let pool = Pool::<_, raudal::Error>::builder().build()?;
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::<_, std::io::Error>::builder().build()?;
 /// let mut handle = pool.spawn(2, |_cx, seconds| async move {
 ///     tokio::time::sleep(Duration::from_secs(seconds)).await;
 ///     Ok(seconds)
@@ -81,7 +81,7 @@ impl std::error::Error for StillRunning {}
 /// assert!(handle.wait_for(Duration::from_secs(1)).await.is_err());
 /// assert_eq!(handle.await.unwrap(), 2);
 ///
-/// let handle = pool.spawn(0, |_cx, _| std::future::pending::<raudal::Result<()>>());
+/// let handle = pool.spawn(0, |_cx, _| std::future::pending::<std::io::Result<()>>());
 /// handle.abort();
 /// assert!(matches!(handle.await, Err(JobError::Cancelled)));
 /// # Ok(())

@@ -3,14 +3,39 @@
 use std::fmt;
 use std::time::Duration;
 
+/// Why a pool cannot be built: a limit of 0, or a rate that cannot be paced.
+///
+/// ```
+/// use raudal_pool::Pool;
+///
+/// let error = Pool::<u32, String>::builder().jobs(0).build().unwrap_err();
+/// assert_eq!(error.to_string(), "the number of jobs must be at least 1: 0");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError(String);
+
+impl BuildError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
 /// Why a job has no value.
 ///
 /// ```
-/// use raudal::pool::{JobError, Pool};
+/// use raudal_pool::{JobError, Pool};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> raudal::Result<()> {
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::builder().attempt_timeout(Duration::from_secs(1)).build()?;
 /// let results = pool
 ///     .map([0, 9], |_cx, seconds| async move {

@@ -12,10 +12,10 @@ use tokio_util::task::TaskTracker;
 /// Handed to each attempt of a job: its number, its cancellation, and the means to report progress. Cheap to clone.
 ///
 /// ```
-/// use raudal::pool::Pool;
+/// use raudal_pool::Pool;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> raudal::Result<()> {
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::builder().jobs(2).build()?;
 /// let sizes = pool
 ///     .map(["a", "bc"], |cx, text| async move {
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 ///         cx.advance(text.len() as u64, 1);
 ///         // Work that blocks goes to its own threads; it is awaited even if the job is cancelled meanwhile.
 ///         let n = cx.blocking(move || text.len()).await;
-///         Ok::<_, raudal::Error>(n)
+///         Ok::<_, std::io::Error>(n)
 ///     })
 ///     .await;
 /// assert_eq!(sizes.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);

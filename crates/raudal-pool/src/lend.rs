@@ -20,10 +20,10 @@ pub(super) trait Lend: Send + Sync {
 /// for both together.
 ///
 /// ```
-/// use raudal::pool::Pool;
+/// use raudal_pool::Pool;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> raudal::Result<()> {
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::builder().jobs(2).build()?;
 /// let gate = std::sync::Arc::new(tokio::sync::Notify::new());
 /// let open = gate.clone();
@@ -33,7 +33,7 @@ pub(super) trait Lend: Send + Sync {
 ///         if n == 1 {
 ///             gate.notified().await;
 ///         }
-///         Ok::<_, raudal::Error>(n)
+///         Ok::<_, std::io::Error>(n)
 ///     }
 /// });
 /// let slots = run.slots();

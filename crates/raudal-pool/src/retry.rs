@@ -12,7 +12,7 @@ use std::time::Duration;
 /// 2015).
 ///
 /// ```
-/// use raudal::pool::Backoff;
+/// use raudal_pool::Backoff;
 /// use std::time::Duration;
 ///
 /// let delays: Vec<Duration> = Backoff::default().retries(4).jitter(false).delays().collect();
@@ -84,12 +84,12 @@ type Adjust<E> = Arc<dyn Fn(&E, Duration) -> Option<Duration> + Send + Sync>;
 /// An attempt that ran out of time is tried again as well; a panic never is.
 ///
 /// ```
-/// use raudal::pool::{Backoff, Retry};
+/// use raudal_pool::{Backoff, Retry};
 /// use std::time::Duration;
 ///
 /// let retry = Retry::new(Backoff::default())
-///     .when(|error: &raudal::Error| error.is_transient())
-///     .pause_key(|error| error.wait().map(|wait| wait.min(Duration::from_secs(120))))
+///     .when(|error: &std::io::Error| error.kind() != std::io::ErrorKind::NotFound)
+///     .pause_key(|error| (error.kind() == std::io::ErrorKind::ResourceBusy).then(|| Duration::from_secs(5)))
 ///     .max_elapsed(Duration::from_secs(300));
 /// # let _ = retry;
 /// ```
@@ -142,7 +142,7 @@ impl<E> Retry<E> {
     /// [`Builder::deadline`](super::Builder::deadline).
     ///
     /// ```
-    /// use raudal::pool::Retry;
+    /// use raudal_pool::Retry;
     /// use std::time::Duration;
     ///
     /// // At once, then after 1, 1, 2, 3, 5, 8 s.
@@ -200,11 +200,11 @@ impl<E> Retry<E> {
     /// that goes on where another stopped advances by what it was left with first. Default: no.
     ///
     /// ```
-    /// use raudal::pool::{Backoff, Pool, Retry};
+    /// use raudal_pool::{Backoff, Pool, Retry};
     /// use std::sync::atomic::{AtomicU64, Ordering};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// static GOT: AtomicU64 = AtomicU64::new(0);
     /// let retry = Retry::new(Backoff::default().retries(1)).reset_on_progress(true);
     /// let pool = Pool::builder().retry(retry).build()?;

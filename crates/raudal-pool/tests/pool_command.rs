@@ -1,7 +1,7 @@
 //! Child processes as jobs. The programs are shells, so this is for systems that have one.
 #![cfg(unix)]
 
-use raudal::pool::{CommandError, JobError, Pool};
+use raudal_pool::{CommandError, JobError, Pool};
 use std::time::Duration;
 use tokio::process::Command;
 

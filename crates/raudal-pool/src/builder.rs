@@ -1,10 +1,10 @@
 //! The one builder: limits, keys, rates, retries, time-outs, cancellation, observation.
 
+use super::error::BuildError;
 use super::event::{NoObserver, Observer};
 use super::rate::Rates;
 use super::retry::Retry;
 use super::settings::Settings;
-use crate::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,13 +55,13 @@ impl<I, E> Builder<I, E> {
     /// holds no slot. All runs of the pool share the rate: a second run has no second burst.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().rate(5.0).build()?;
-    /// let report = pool.for_each(0..11, |_cx, _| async { Ok::<_, raudal::Error>(()) }).await;
+    /// let report = pool.for_each(0..11, |_cx, _| async { Ok::<_, std::io::Error>(()) }).await;
     /// assert_eq!(report.wall, Duration::from_secs(2), "the first at once, the others 200 ms apart");
     /// # Ok(())
     /// # }
@@ -76,14 +76,14 @@ impl<I, E> Builder<I, E> {
     /// A key that waits for its rate holds back no other.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = Pool::builder().key(|host: &&str| Some((*host).to_owned())).rate_per_key(1.0).build()?;
     /// let hosts = ["a.example", "a.example", "a.example", "b.example"];
-    /// let report = pool.for_each(hosts, |_cx, _| async { Ok::<_, raudal::Error>(()) }).await;
+    /// let report = pool.for_each(hosts, |_cx, _| async { Ok::<_, std::io::Error>(()) }).await;
     /// assert_eq!(report.wall, Duration::from_secs(2));
     /// # Ok(())
     /// # }
@@ -123,11 +123,11 @@ impl<I, E> Builder<I, E> {
     /// comes that its deadline has passed.
     ///
     /// ```
-    /// use raudal::pool::{JobError, Pool};
+    /// use raudal_pool::{JobError, Pool};
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let minute = Duration::from_secs(60);
     /// let pool = Pool::builder().deadline(minute).build()?;
     /// let results = pool.map([()], |_cx, ()| std::future::pending::<Result<(), String>>()).await;
@@ -158,18 +158,18 @@ impl<I, E> Builder<I, E> {
     /// Drains every run of this pool when it is cancelled: see [`Run::drain`](super::Run::drain).
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     /// use tokio_util::sync::CancellationToken;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (soon, now) = (CancellationToken::new(), CancellationToken::new());
     /// let pool = Pool::builder().jobs(2).drain(soon.clone()).cancel(now).build()?;
     /// // As if the first Ctrl-C came while the first two jobs run; the second one would be `now.cancel()`.
     /// let report = pool
     ///     .for_each(0.., move |_cx, _: u64| {
     ///         soon.cancel();
-    ///         async { Ok::<_, raudal::Error>(tokio::time::sleep(std::time::Duration::from_secs(1)).await) }
+    ///         async { Ok::<_, std::io::Error>(tokio::time::sleep(std::time::Duration::from_secs(1)).await) }
     ///     })
     ///     .await;
     /// assert!(report.stopped);
@@ -221,12 +221,12 @@ impl<I, E> Builder<I, E> {
     /// each key and no [key](Self::key): nothing could ever run, or not as was asked.
     ///
     /// ```
-    /// use raudal::pool::Pool;
+    /// use raudal_pool::Pool;
     ///
-    /// assert!(Pool::<u32, raudal::Error>::builder().jobs(0).build().is_err());
+    /// assert!(Pool::<u32, std::io::Error>::builder().jobs(0).build().is_err());
     /// ```
-    pub fn build(mut self) -> Result<Pool<I, E>> {
-        let zero = |what: &str| Error::usage(format!("{what} must be at least 1: 0"));
+    pub fn build(mut self) -> Result<Pool<I, E>, BuildError> {
+        let zero = |what: &str| BuildError::new(format!("{what} must be at least 1: 0"));
         if self.settings.jobs == 0 {
             return Err(zero("the number of jobs"));
         }
@@ -237,7 +237,7 @@ impl<I, E> Builder<I, E> {
             return Err(zero("the number of failures to stop after"));
         }
         if self.rate_per_key.is_some() && self.settings.key.is_none() {
-            return Err(Error::usage("a rate for each key needs a key").hint("call `key` or `per_key` as well"));
+            return Err(BuildError::new("a rate for each key needs a key"));
         }
         self.settings.rates = Rates::new(self.rate, self.rate_per_key)?;
         self.settings.buffer = self.buffer.unwrap_or_else(|| self.settings.jobs.saturating_mul(3).clamp(16, 1024));
