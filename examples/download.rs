@@ -10,7 +10,7 @@
 
 use raudal::fetch::{Client, Expect, Options, Transfer};
 use raudal::origin::{self, Origin};
-use raudal::pool::{Backoff, Context, Pool, Retry};
+use raudal::pool::{Attempt, Backoff, Pool, Retry};
 use raudal::progress::{Progress, Style, Verbosity};
 use raudal::source::Location;
 use raudal::{Error, Result};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Tells the bars what arrives.
-struct Watch<'a>(&'a Context);
+struct Watch<'a>(&'a Attempt);
 
 impl Transfer for Watch<'_> {
     fn expected(&self, bytes: u64) {
@@ -31,7 +31,7 @@ impl Transfer for Watch<'_> {
     }
 }
 
-async fn download(client: &Client, context: &Context, location: &Location, folder: &Path) -> Result<(PathBuf, u64)> {
+async fn download(client: &Client, context: &Attempt, location: &Location, folder: &Path) -> Result<(PathBuf, u64)> {
     let body = client.fetch(location, Expect::Table, &Watch(context)).await?; // `Expect::Any` to allow web pages
     let (length, path) = (body.len(), folder.join(location.file_name()));
     let (target, folder) = (path.clone(), folder.to_owned());
@@ -62,27 +62,28 @@ async fn main() -> Result<()> {
 
     let client = Client::new(&Options::default())?;
     let progress = Progress::new(Style::Auto, Verbosity::Normal); // `Verbose`: a line for each retry
-    let pool = Pool::builder()
-        .jobs(8)
-        .per_key(4, Location::key) // at most four of one host
-        .label(ToString::to_string)
-        .retry(Retry::new(Backoff::default().first(Duration::from_millis(50))).when(Error::is_transient))
-        .observer(progress.observer())
-        .build()?;
+    let pool = Pool::builder().jobs(8).per_key(4).build()?; // at most four of one host
+    let retry = Retry::new(Backoff::default().first(Duration::from_millis(50)))
+        .when(|error| error.failure().is_none_or(Error::is_transient));
     let folder: Arc<Path> = folder.into();
     let mut run = pool
         .run(locations, move |context, location| {
             let (client, folder) = (client.clone(), Arc::clone(&folder));
             async move { download(&client, &context, &location, &folder).await }
         })
-        .ordered();
+        .key(Location::key)
+        .label(ToString::to_string)
+        .retry(retry)
+        .observer(progress.observer())
+        .ordered()
+        .start();
     while let Some(done) = run.next().await {
         match done.result {
             Ok((path, length)) => progress.suspend(|| println!("{}: {length} bytes", path.display())),
             Err(error) => progress.error(&format!("{error} ({} attempts)", done.report.attempts)), // it names the URL
         }
     }
-    let report = run.finish().await;
+    let report = run.join().await;
     progress.finish();
     println!("{} downloaded, {} failed, {} retries", report.succeeded, report.failed, report.retries);
     Ok(())

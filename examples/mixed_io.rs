@@ -62,7 +62,7 @@ fn query_database() -> rusqlite::Result<String> {
 
 /// Runs all four, at most so many at once.
 async fn all(world: &Arc<World>, jobs: usize) -> Result<()> {
-    let pool = Pool::builder().jobs(jobs).build()?;
+    let pool = Pool::new(jobs);
     // As many as may be at once begin together, so that "at once" is so on a busy machine, too.
     let together = Arc::new(Barrier::new(jobs));
     let start = Instant::now();
@@ -82,7 +82,8 @@ async fn all(world: &Arc<World>, jobs: usize) -> Result<()> {
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>((name, result, begin.elapsed()))
             }
         })
-        .ordered();
+        .ordered()
+        .start();
     let mut times = Vec::new();
     while let Some(done) = run.next().await {
         let (name, result, took) = done.result.map_err(|error| error.to_string())?;
@@ -93,7 +94,7 @@ async fn all(world: &Arc<World>, jobs: usize) -> Result<()> {
     let (sum, longest) = (times.iter().sum::<Duration>(), times.iter().max().copied().unwrap_or_default());
     println!("  the longest: {:.4} s", longest.as_secs_f64());
     println!("  the sum: {:.4} s", sum.as_secs_f64());
-    println!("  the total: {total:.4} s, at most {} at once", run.finish().await.peak_in_flight);
+    println!("  the total: {total:.4} s, at most {} at once", run.join().await.peak_in_flight);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// Your job: a query, a request, a file. It may fail in ways of its own.
-async fn job(context: Context, city: &'static str) -> Result<usize, String> {
+async fn job(context: Context<&'static str>, city: &'static str) -> Result<usize, String> {
     sleep(Duration::from_millis(20)).await; // what it waits for
     match (city, context.attempt()) {
         ("Oaxaca", 1 | 2) => Err("busy".to_owned()),
@@ -27,22 +27,26 @@ async fn job(context: Context, city: &'static str) -> Result<usize, String> {
 async fn main() -> raudal::Result<()> {
     // A panic is reported by its job: the default message on stderr would say it twice.
     std::panic::set_hook(Box::new(|_| {}));
-    let pool = Pool::builder()
-        .jobs(3)
-        .retry(Retry::new(Backoff::default()).when(|error: &String| error == "busy"))
+    let pool = Pool::new(3);
+    let mut run = pool
+        .run(["Mérida", "Oaxaca", "Toluca", "Xalapa", "Colima"], job)
+        .retry(
+            Retry::new(Backoff::default())
+                .when(|error: &JobError<String>| error.failure().is_some_and(|error| error == "busy")),
+        )
         .attempt_timeout(Duration::from_secs(5))
-        .label(|city: &&str| (*city).to_owned())
-        .build()?;
-    let mut run = pool.run(["Mérida", "Oaxaca", "Toluca", "Xalapa", "Colima"], job).ordered();
+        .label(|city| (*city).to_owned())
+        .ordered()
+        .start();
     while let Some(done) = run.next().await {
         let (city, attempts) = (&done.report.label, done.report.attempts);
         match done.result {
             Ok(length) => println!("{city}: {length} (attempts: {attempts})"),
-            Err(JobError::TimedOut(limit)) => println!("{city}: nothing in {limit:?}"),
+            Err(JobError::TimedOut { limit, .. }) => println!("{city}: nothing in {limit:?}"),
             Err(error) => println!("{city}: {error}"),
         }
     }
-    let report = run.finish().await;
+    let report = run.join().await;
     println!("{} succeeded, {} failed, {} retries", report.succeeded, report.failed, report.retries);
     Ok(())
 }

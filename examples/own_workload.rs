@@ -21,19 +21,21 @@ struct LookUps(u64);
 
 impl LookUps {
     async fn run_once(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
-        let pool = Pool::builder().jobs(jobs).observer(observer).cancel(cancel.clone()).build()?;
+        let pool = Pool::builder().jobs(jobs).cancel(cancel.clone()).build()?;
         let mut run = pool
             .run(0..self.0, |_context, name| async move {
                 tokio::time::sleep(Duration::from_millis(5)).await; // the directory's answer
                 Ok::<_, Error>(name * 7919 % 1000)
             })
-            .ordered();
+            .observer(observer)
+            .ordered()
+            .start();
         let mut numbers = Vec::new();
         while let Some(done) = run.next().await {
             // Failed jobs are data in the report, and the comparison refuses a run that has any.
             numbers.extend(done.result);
         }
-        let report: RunReport = run.finish().await;
+        let report: RunReport = run.join().await;
         if cancel.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, "cancelled"));
         }

@@ -12,7 +12,7 @@
 
 mod pace;
 
-use raudal::pool::{Event, Observer, Pool};
+use raudal::pool::{Event, EventKind, Observer, Pool};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -26,7 +26,7 @@ struct Verbose {
 
 impl Observer for Verbose {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::JobFinished { report } = event {
+        if let EventKind::JobFinished { report } = &event.kind {
             let done = self.done.fetch_add(1, Relaxed) + 1;
             eprintln!("[{done}/{}] turn {} done", self.total, report.job);
         }
@@ -37,19 +37,15 @@ impl Observer for Verbose {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     pace::virtual_time();
     let turns = 10_u64;
-    let mut builder = Pool::builder().jobs(3);
+    let mut run = Pool::new(3).map(0..turns, |_context, i| async move {
+        // Odd turns take longer, so the order of completion is another.
+        tokio::time::sleep(Duration::from_millis(200 + 450 * (i % 2))).await;
+        Ok::<_, Infallible>(i * i)
+    });
     if std::env::args().any(|argument| argument == "--verbose") {
-        builder = builder.observer(Arc::new(Verbose { total: turns, done: AtomicU64::new(0) }));
+        run = run.observer(Arc::new(Verbose { total: turns, done: AtomicU64::new(0) }));
     }
-    let results = builder
-        .build()?
-        .map(0..turns, |_context, i| async move {
-            // Odd turns take longer, so the order of completion is another.
-            tokio::time::sleep(Duration::from_millis(200 + 450 * (i % 2))).await;
-            Ok::<_, Infallible>(i * i)
-        })
-        .await;
-    for (i, result) in results.into_iter().enumerate() {
+    for (i, result) in run.await.into_iter().enumerate() {
         println!("{i}: {}", result?);
     }
     Ok(())

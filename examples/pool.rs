@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 /// A job: it gets a context (its number, its cancellation, …) and its input, and returns a `Result`.
-async fn square(_context: Context, n: u64) -> Result<u64, Infallible> {
+async fn square(_context: Context<u64>, n: u64) -> Result<u64, Infallible> {
     // The first jobs take longest, so that order of completion and order of input differ.
     sleep(Duration::from_millis(1000 - 90 * n)).await;
     Ok(n * n)
@@ -27,23 +27,25 @@ async fn square(_context: Context, n: u64) -> Result<u64, Infallible> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     pace::virtual_time();
-    let pool = Pool::builder().jobs(4).build()?;
+    let pool = Pool::new(4);
 
     let ordered: Vec<u64> = pool.map(0..10, square).await.into_iter().collect::<Result<_, _>>()?;
     println!("map: {ordered:?}");
 
-    let mut run = pool.run(0..10, square);
+    let mut run = pool.run(0..10, square).start();
     let mut unordered = Vec::new();
     while let Some(done) = run.next().await {
         unordered.push(done.result?);
     }
     println!("unordered: {unordered:?}");
-    println!("at most {} in flight", run.finish().await.peak_in_flight);
+    println!("at most {} in flight", run.join().await.peak_in_flight);
 
-    let mut run = pool.run([3], |_context, n| async move {
-        sleep(Duration::from_secs(3)).await;
-        Ok(n * n)
-    });
+    let mut run = pool
+        .run([3], |_context, n| async move {
+            sleep(Duration::from_secs(3)).await;
+            Ok::<_, Infallible>(n * n)
+        })
+        .start();
     // Only the waiting is given up. The job goes on, and its result can be had later.
     // (`Builder::attempt_timeout` would end the job itself.)
     match timeout(Duration::from_secs(1), run.next()).await {

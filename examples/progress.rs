@@ -35,23 +35,26 @@ fn watch() -> Progress {
 async fn turns(name: &str, jobs: usize) -> Result<(), Box<dyn std::error::Error>> {
     let progress = watch();
     progress.note(name);
-    let pool =
-        Pool::builder().jobs(jobs).label(|item: &u64| format!("item {item}")).observer(progress.observer()).build()?;
+    let pool = Pool::new(jobs);
     // On a terminal the clock is real, and the pace is quick all the same.
     let turn = if progress.is_terminal() { pace::seconds(10.0) } else { std::time::Duration::from_secs(1) };
-    let mut run = pool.run(0..ITEMS, move |context, item| async move {
-        for _ in 0..10 {
-            sleep(turn / 10).await;
-            context.advance(0, 1); // so many items more: the bar moves
-        }
-        Ok::<_, Infallible>(item)
-    });
+    let mut run = pool
+        .run(0..ITEMS, move |context, item| async move {
+            for _ in 0..10 {
+                sleep(turn / 10).await;
+                context.advance(0, 1); // so many items more: the bar moves
+            }
+            Ok::<_, Infallible>(item)
+        })
+        .label(|item| format!("item {item}"))
+        .observer(progress.observer())
+        .start();
     let mut sum = 0;
     while let Some(done) = run.next().await {
         sum += done.result?;
         progress.tick();
     }
-    run.finish().await;
+    run.join().await;
     progress.finish();
     println!("{name}: {ITEMS} items, their sum is {sum}");
     Ok(())

@@ -66,7 +66,7 @@ fn table(html: &str) -> Result<Vec<Row>> {
 /// All pages, at most so many at once, as one table. A page that fails is named.
 async fn scrape(client: &Client, teams: &[Team], jobs: usize) -> Result<Vec<Row>> {
     let progress = Progress::new(Style::Auto, Verbosity::Normal);
-    let pool = Pool::builder().jobs(jobs).label(|team: &Team| team.0.clone()).observer(progress.observer()).build()?;
+    let pool = Pool::new(jobs);
     let client = client.clone();
     let mut run = pool
         .run(teams.to_vec(), move |_context, (_, location)| {
@@ -76,7 +76,10 @@ async fn scrape(client: &Client, teams: &[Team], jobs: usize) -> Result<Vec<Row>
                 table(&html)
             }
         })
-        .ordered();
+        .label(|team| team.0.clone())
+        .observer(progress.observer())
+        .ordered()
+        .start();
     let mut all: Vec<Row> = Vec::new();
     while let Some(done) = run.next().await {
         match done.result {

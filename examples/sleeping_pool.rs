@@ -20,7 +20,7 @@ use tokio::time::Instant;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     pace::virtual_time();
     for jobs in [1, 3] {
-        let pool = Pool::builder().jobs(jobs).build()?;
+        let pool = Pool::new(jobs);
         let start = Instant::now(); // tokio's clock, which is virtual unless `--slow`
         let slept = pool
             .map([5_u64, 3, 4], |_context, seconds| async move {

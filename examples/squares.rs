@@ -20,7 +20,7 @@ fn square(n: u64) -> u64 {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cores = std::thread::available_parallelism()?.get();
-    let pool = Pool::builder().jobs(cores).build()?;
+    let pool = Pool::new(cores);
     let squares = pool
         .map(0..20, |context, n| async move { Ok::<_, Infallible>(context.blocking(move || square(n)).await) })
         .await;

@@ -43,12 +43,15 @@ fn map(count: u64) -> u128 {
 /// A chunk a job, in the order of completion, each added up and dropped.
 #[tokio::main]
 async fn chunks(count: u64, chunk: u64) -> Result<u128> {
-    let pool = Pool::builder().jobs(std::thread::available_parallelism()?.get()).buffer(2).build()?;
+    let pool = Pool::new(std::thread::available_parallelism()?.get());
     let starts = (0..count).step_by(chunk as usize);
-    let mut run = pool.run(starts, move |context, start| async move {
-        let end = count.min(start + chunk);
-        Ok::<_, Infallible>(context.blocking(move || squares(start..end)).await)
-    });
+    let mut run = pool
+        .run(starts, move |context, start| async move {
+            let end = count.min(start + chunk);
+            Ok::<_, Infallible>(context.blocking(move || squares(start..end)).await)
+        })
+        .buffer(2)
+        .start();
     let mut total = 0;
     while let Some(done) = run.next().await {
         total += sum(&done.result?);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::{Answer, Server};
 use raudal::fetch::{self, Client};
 use raudal::pipeline::{self, Options, Summary};
-use raudal::pool::{Backoff, Event, Observer};
+use raudal::pool::{Backoff, Event, EventKind, Observer};
 use raudal::source::{Input, Location};
 use raudal::table::{Sink, SinkOptions, Target};
 
@@ -20,9 +20,9 @@ struct Bytes(AtomicU64);
 
 impl Observer for Bytes {
     fn observe(&self, event: &Event<'_>) {
-        match event {
-            Event::Advanced { bytes, .. } => drop(self.0.fetch_add(*bytes, Ordering::Relaxed)),
-            Event::AttemptFailed { bytes, .. } => drop(self.0.fetch_sub(*bytes, Ordering::Relaxed)),
+        match &event.kind {
+            EventKind::Advanced { bytes, .. } => drop(self.0.fetch_add(*bytes, Ordering::Relaxed)),
+            EventKind::AttemptFailed { bytes, .. } => drop(self.0.fetch_sub(*bytes, Ordering::Relaxed)),
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use raudal::fetch::{self, Client};
 use raudal::origin::{self, Origin};
 use raudal::pipeline::{self, Options, Summary};
-use raudal::pool::{Backoff, Event, NoObserver, Observer, Outcome};
+use raudal::pool::{Backoff, Event, EventKind, NoObserver, Observer, Outcome};
 use raudal::source::{Input, Location};
 use raudal::table::{Sink, SinkOptions, Target};
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ struct Cured(AtomicU64);
 
 impl Observer for Cured {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::JobFinished { report } = event
+        if let EventKind::JobFinished { report } = &event.kind
             && report.attempts > 1
             && report.outcome == Outcome::Succeeded
         {

@@ -9,7 +9,7 @@ use common::{Answer, Server};
 use raudal::fetch::{self, Client};
 use raudal::origin::{self, Origin};
 use raudal::pipeline::{self, Options, Summary};
-use raudal::pool::{Backoff, Event, Observer};
+use raudal::pool::{Backoff, Event, EventKind, Observer};
 use raudal::source::{Input, Location};
 use raudal::table::{Sink, SinkOptions, Target};
 
@@ -19,7 +19,7 @@ struct Limits(Mutex<Vec<usize>>);
 
 impl Observer for Limits {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::LimitChanged { limit, .. } = event {
+        if let EventKind::LimitChanged { limit, .. } = &event.kind {
             self.0.lock().expect("no panic").push(*limit);
         }
     }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{PATIENCE, raudal};
-use raudal::pool::{Event, NoObserver, Observer};
+use raudal::pool::{Event, EventKind, NoObserver, Observer};
 use raudal::workload::{Database, DatabaseOptions, Run, Workload};
 use raudal::{Kind, Result};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -238,7 +238,7 @@ struct Asked(Notify);
 
 impl Observer for Asked {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::Stage { stage: "query", .. } = event {
+        if let EventKind::Stage { stage: "query", .. } = &event.kind {
             self.0.notify_one();
         }
     }

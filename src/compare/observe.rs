@@ -1,6 +1,6 @@
 //! What is seen of a run from outside: the reports of its jobs, and the processor time of this process.
 
-use crate::pool::{Event, JobReport, LimitChange, LimitLog, Observer};
+use crate::pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Keeper {
 
 impl Observer for Keeper {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::JobFinished { report } = event {
+        if let EventKind::JobFinished { report } = &event.kind {
             let mut kept = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
             match kept.as_mut() {
                 Some(jobs) if jobs.len() < KEPT => jobs.push((*report).clone()),
@@ -91,13 +91,13 @@ mod tests {
     fn reports_are_kept_in_input_order_and_none_of_too_many() {
         let keeper = Keeper::new(Arc::new(NoObserver));
         for number in [2, 0, 1] {
-            keeper.observe(&Event::JobFinished { report: &job(number, 0, 10) });
+            keeper.observe(&Event::new(1, EventKind::JobFinished { report: &job(number, 0, 10) }));
         }
         assert_eq!(keeper.take().iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1, 2]);
 
         let keeper = Keeper::new(Arc::new(NoObserver));
         for number in 0..=KEPT as u64 {
-            keeper.observe(&Event::JobFinished { report: &job(number, 0, 10) });
+            keeper.observe(&Event::new(1, EventKind::JobFinished { report: &job(number, 0, 10) }));
         }
         assert!(keeper.take().is_empty());
     }

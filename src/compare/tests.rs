@@ -1,7 +1,7 @@
 //! Comparisons of a workload that is made up, on a clock that is made up: every figure is known beforehand.
 
 use super::*;
-use crate::pool::{Event, Observer, RunReport};
+use crate::pool::{Event, EventKind, Observer, RunReport};
 use crate::workload::{Run, Workload};
 use crate::{Error, Kind, Result};
 use futures::future::BoxFuture;
@@ -55,7 +55,7 @@ impl Workload for Fake {
         Box::pin(async move {
             let run = self.calls.lock().unwrap().len();
             self.calls.lock().unwrap().push(jobs);
-            observer.observe(&Event::RunStarted { total: Some(32), jobs });
+            observer.observe(&Event::new(1, EventKind::RunStarted { total: Some(32), jobs }));
             if self.cancel_at == Some(run) {
                 cancel.cancelled().await;
                 return Err(Error::new(Kind::Cancelled, "stopped"));
@@ -223,8 +223,8 @@ async fn what_the_observer_is_told_of_jobs_is_kept_for_the_timeline() {
 
         fn run(&self, jobs: usize, observer: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, Result<Run>> {
             Box::pin(async move {
-                observer.observe(&Event::JobFinished { report: &fixture::job(1, 0, 5) });
-                observer.observe(&Event::JobFinished { report: &fixture::job(0, 0, 5) });
+                observer.observe(&Event::new(1, EventKind::JobFinished { report: &fixture::job(1, 0, 5) }));
+                observer.observe(&Event::new(1, EventKind::JobFinished { report: &fixture::job(0, 0, 5) }));
                 Ok(Run::new(report(jobs), "d1"))
             })
         }

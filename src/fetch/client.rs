@@ -206,8 +206,8 @@ impl Client {
     /// worth it, and for whose host `slot` gives a slot. A server that refuses a part is asked for none any more, and
     /// the transfer goes on as if nothing had been.
     ///
-    /// A slot may be anything that counts connections: [`Slots::lend`](crate::pool::Slots::lend) gives those that the
-    /// jobs of a run leave free, and [`Slots::spare`](crate::pool::Slots::spare) says how many there are.
+    /// A slot may be anything that counts connections: [`Permits::try_acquire`](crate::pool::Permits::try_acquire) gives those that the
+    /// jobs of a run leave free, and [`Permits::spare`](crate::pool::Permits::spare) says how many there are.
     pub fn help<S: Send + 'static>(
         &self,
         spare: impl FnMut(Option<&str>) -> usize,

@@ -5,7 +5,7 @@ use super::job::Shared;
 use super::jobs::Progress;
 use crate::Result;
 use crate::fetch::{Answered, Arriving, Tail, Transfer};
-use crate::pool::Context;
+use crate::pool::Attempt;
 use crate::source::Input;
 use crate::table::{self, Rows, Watch};
 use std::io::Read;
@@ -20,13 +20,13 @@ type Rowing = JoinHandle<Option<(Rows, Arriving, Tail)>>;
 /// Tells the pool how a transfer gets on, and begins to decode what is long.
 pub(super) struct Ahead<'a> {
     shared: &'a Arc<Shared>,
-    context: &'a Context,
+    context: &'a Attempt,
     input: &'a Input,
     begun: Mutex<Option<Rowing>>,
 }
 
 impl<'a> Ahead<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, context: &'a Context, input: &'a Input) -> Self {
+    pub(super) fn new(shared: &'a Arc<Shared>, context: &'a Attempt, input: &'a Input) -> Self {
         Self { shared, context, input, begun: Mutex::default() }
     }
 
@@ -74,7 +74,8 @@ impl Transfer for Ahead<'_> {
                     if !arriving.has_tail() {
                         return None;
                     }
-                    let _slot = shared.slots.get()?.lend(key.as_deref())?;
+                    // The directory of an archive takes a connection of its own.
+                    let _permit = context.permits().try_acquire(key.as_deref())?;
                     let fetched = context.token().run_until_cancelled(shared.client.tail(&arriving));
                     runtime.block_on(fetched)?.ok()?
                 }
@@ -107,7 +108,7 @@ impl Decoder {
 
 /// Only says when to stop. The rows are told of once they count: what a transfer that breaks off again and again has had
 /// decoded by then is no progress.
-struct Quiet(Context);
+struct Quiet(Attempt);
 
 impl Watch for Quiet {
     fn cancelled(&self) -> bool {
@@ -121,11 +122,10 @@ mod tests {
     use super::super::jobs::Partials;
     use super::*;
     use crate::fetch::{Client, Expect, Options};
-    use crate::pool::Pool;
+    use crate::pool::{Context, Pool};
     use crate::source::Location;
     use crate::table::Query;
     use std::io::Write;
-    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicU64};
     use tokio::sync::Semaphore;
 
@@ -159,11 +159,9 @@ mod tests {
             kept: AtomicU64::new(0),
             full: AtomicBool::new(false),
             ahead: Arc::new(Semaphore::new(1)),
-            slots: OnceLock::new(),
         });
         let inputs = [Input::new(Location::parse(&served()).expect("a URL"))];
-        let pool = Pool::builder().build().expect("a pool");
-        let job = move |context: Context, input: Input| {
+        let job = move |context: Context<Input>, input: Input| {
             let shared = Arc::clone(&shared);
             async move {
                 let ahead = Ahead::new(&shared, &context, &input);
@@ -173,7 +171,7 @@ mod tests {
                 Ok::<_, crate::Error>((body.len(), rows))
             }
         };
-        let done = pool.run(inputs, job).next().await.expect("a job").result.expect("a body");
+        let done = Pool::new(8).run(inputs, job).start().next().await.expect("a job").result.expect("a body");
         assert_eq!(done, (2 + 2 * ROWS, Some(ROWS)));
     }
 }

@@ -6,14 +6,14 @@ use super::jobs::{Kept, Partials, may_arrive_whole_next_time, open_place};
 use super::lock::{Lock, Locked};
 use super::verify;
 use crate::fetch::{Body, Client, Expect, Place, Transfer};
-use crate::pool::{Context, Slots};
+use crate::pool::Attempt;
 use crate::source::{Checksums, Input};
 use crate::table::{self, Query, Rows, Watch};
 use crate::{Error, Kind, Result};
 use std::io::{Seek, SeekFrom};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// So many bytes of inputs that are read already stay on disk until the table is published, so that a run that is
@@ -38,11 +38,9 @@ pub(super) struct Shared {
     pub(super) full: AtomicBool,
     /// As many inputs are decoded while they arrive.
     pub(super) ahead: Arc<Semaphore>,
-    /// The run's, once it has begun: the directory of an archive takes a connection of its own.
-    pub(super) slots: OnceLock<Slots>,
 }
 
-pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Rows> {
+pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Rows> {
     // The name says what separates the fields and appears in errors, so it is the whole of it.
     let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
@@ -106,7 +104,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input)
 /// The body of an input, and the file it is in if that is to outlive the run.
 async fn fetch(
     shared: &Shared,
-    context: &Context,
+    context: &Attempt,
     input: &Input,
     watch: &dyn Transfer,
 ) -> Result<(Body, Option<Place>)> {
@@ -153,7 +151,7 @@ impl Shared {
     }
 }
 
-struct Decoding(Context);
+struct Decoding(Attempt);
 
 impl Watch for Decoding {
     fn advance(&self, _: u64, rows: u64) {

@@ -1,11 +1,11 @@
 //! What every kind of run over inputs shares: the pool, what broken transfers leave, who is told.
 
-use super::controller::FIRST;
+use super::decoders::Decoders;
 use super::files::name;
-use super::hosts::Hosts;
 use super::options::Options;
+use super::slowed::Slowed;
 use crate::fetch::{Partial, Place, Transfer};
-use crate::pool::{Context, Event, Observer, Pool, Retry};
+use crate::pool::{Attempt, Event, EventKind, Limit, Observer, Pool, Pressure, Retry, RunBuilder};
 use crate::source::Input;
 use crate::{Error, Kind, Result};
 use std::collections::HashMap;
@@ -41,14 +41,14 @@ impl Partials {
 
 impl Observer for Partials {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::JobFinished { report } = event {
+        if let EventKind::JobFinished { report } = &event.kind {
             drop(self.take(report.job));
         }
     }
 }
 
 /// Opens the place of an input in a folder, which is made if need be.
-pub(super) async fn open_place(context: &Context, folder: &Path, input: &Input, keeps: bool) -> Result<Place> {
+pub(super) async fn open_place(context: &Attempt, folder: &Path, input: &Input, keeps: bool) -> Result<Place> {
     let (folder, file) = (folder.to_owned(), name::partial(input));
     let opened = context.blocking(move || {
         make_folder(&folder)?;
@@ -63,31 +63,12 @@ pub(super) fn make_folder(folder: &Path) -> Result<()> {
         .map_err(|error| Error::io(format!("cannot make the folder: {}", folder.display()), error))
 }
 
-/// A pool that goes about it as the options say.
-pub(super) fn pool(options: &Options, partials: Arc<Partials>, hosts: Arc<Hosts>) -> Result<Pool<Input, Error>> {
-    let longest = options.retry_after_max;
-    let retry_on = options.retry_on.clone();
-    // An attempt counts the bytes it was left with as its own, so one that resumes gets further.
-    let mut retry = Retry::new(options.backoff)
-        .reset_on_progress(true)
-        .when(move |error| retry_on.matches(error))
-        .pause_key(move |error: &Error| error.wait().map(|wait| wait.min(longest)));
-    if let Some(max) = options.retry_max_time {
-        retry = retry.max_elapsed(max);
-    }
-    let mut pool = Pool::builder()
-        .jobs(options.jobs)
-        .per_key(if options.auto { FIRST.min(options.per_host) } else { options.per_host }, |input: &Input| {
-            input.location.key()
-        })
-        .label(|input| input.name.clone())
-        .retry(retry)
-        .describe(describe)
-        .failure_kind(|error: &Error| error.kind().word())
-        .observer(Arc::new(vec![partials as Arc<dyn Observer>, hosts, Arc::clone(&options.observer)]))
-        .cancel(options.cancel.clone());
-    if let Some(failures) = options.stop_after {
-        pool = pool.stop_after(failures);
+/// A pool with the limits of the options. While decoding is behind, no limit grows.
+pub(super) fn pool(options: &Options, decoders: Option<&Arc<Decoders>>) -> Result<Pool> {
+    let per_host = if options.auto { Limit::auto(options.per_host) } else { options.per_host.into() };
+    let mut pool = Pool::builder().jobs(options.jobs).per_key(per_host).cancel(options.cancel.clone());
+    if let Some(decoders) = decoders.map(Arc::clone) {
+        pool = pool.hold_growth_while(move || decoders.are_busy());
     }
     if let Some(rate) = options.rate {
         pool = pool.rate(rate);
@@ -95,33 +76,43 @@ pub(super) fn pool(options: &Options, partials: Arc<Partials>, hosts: Arc<Hosts>
     Ok(pool.build()?)
 }
 
-/// Inputs that were pulled and are not over.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Outstanding(Arc<Mutex<HashMap<u64, Input>>>);
-
-impl Outstanding {
-    /// Remembers each input from when it is pulled, so that a failure can name it, and no longer than it is needed:
-    /// there may be millions. The size of the input is passed on.
-    pub(super) fn track<In>(&self, inputs: In) -> impl Iterator<Item = Input> + Send + use<In>
-    where
-        In: Iterator<Item = Input> + Send,
-    {
-        let mut job = 0;
-        let outstanding = Arc::clone(&self.0);
-        inputs.inspect(move |input| {
-            outstanding.lock().unwrap_or_else(PoisonError::into_inner).insert(job, input.clone());
-            job += 1;
-        })
+/// The policies of a run over inputs, as the options say.
+pub(super) fn policies<S, F, T, O>(
+    run: RunBuilder<'static, S, F, Input, T, Error, O>,
+    options: &Options,
+    partials: Arc<Partials>,
+    slowed: Arc<Slowed>,
+) -> RunBuilder<'static, S, F, Input, T, Error, O> {
+    let longest = options.retry_after_max;
+    let retry_on = options.retry_on.clone();
+    // An attempt counts the bytes it was left with as its own, so one that resumes gets further.
+    let mut retry = Retry::new(options.backoff)
+        .reset_on_progress(true)
+        .when(move |error| error.failure().is_none_or(|error| retry_on.matches(error)))
+        .pause_key(move |error: &Error| error.wait().map(|wait| wait.min(longest)));
+    if let Some(max) = options.retry_max_time {
+        retry = retry.max_elapsed(max);
     }
-
-    /// One that watches what their hosts bear.
-    pub(super) fn hosts(&self) -> Hosts {
-        let inputs = Arc::clone(&self.0);
-        Hosts::new(move |job| inputs.lock().unwrap_or_else(PoisonError::into_inner).get(&job)?.location.key())
+    let run = run
+        .key(|input| input.location.key())
+        .label(|input| input.name.clone())
+        .retry(retry)
+        .pressure(pressure)
+        .describe(describe)
+        .failure_kind(|error| error.kind().word())
+        .observer(Arc::new(vec![partials as Arc<dyn Observer>, slowed, Arc::clone(&options.observer)]));
+    match options.stop_after {
+        Some(failures) => run.stop_after(failures),
+        None => run,
     }
+}
 
-    pub(super) fn take(&self, job: u64) -> Option<Input> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&job)
+/// What a failure says of the load on its host.
+fn pressure(error: &Error) -> Pressure {
+    match error.kind() {
+        Kind::Timeout => Pressure::TimedOut,
+        Kind::Status(_) | Kind::Reset | Kind::Connect if error.is_transient() => Pressure::Refused,
+        _ => Pressure::None,
     }
 }
 
@@ -132,7 +123,7 @@ pub(super) const fn may_arrive_whole_next_time(kind: Kind) -> bool {
 
 /// Tells the pool how the transfer of a job gets on: its bytes, and its stages `connect`, `first byte` and `transfer`.
 #[derive(Debug)]
-pub struct Progress<'a>(pub &'a Context);
+pub struct Progress<'a>(pub &'a Attempt);
 
 impl Transfer for Progress<'_> {
     fn expected(&self, bytes: u64) {

@@ -1,21 +1,21 @@
 //! The run: jobs in, rows out in input order.
 
-use super::controller::FIRST;
 use super::decoders::Decoders;
+use super::helpers::Helpers;
 use super::job::{Shared, attempt};
-use super::jobs::{Outstanding, Partials, blocking, pool};
+use super::jobs::{Partials, blocking, policies, pool};
 use super::options::Options;
 use super::order::{Turns, plan};
-use super::steer::Steering;
+use super::slowed::Slowed;
 use super::summary::{Failure, Summary, failure};
 use crate::fetch::Client;
-use crate::pool::{Completed, RunReport};
+use crate::pool::{Context, JobError, Limit, RunReport};
 use crate::source::Input;
 use crate::table::{Rows, Sink};
 use crate::{Error, Kind, Result};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order, whatever the order in
@@ -61,63 +61,61 @@ where
     In: IntoIterator<Item = Input>,
     In::IntoIter: Send + 'static,
 {
-    let partials = Arc::new(Partials::default());
-    let outstanding = Outstanding::default();
-    let hosts = Arc::new(outstanding.hosts());
-    let pool = pool(&options, Arc::clone(&partials), Arc::clone(&hosts))?;
+    let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let decoders = Decoders::new(options.decoders);
+    let pool = pool(&options, Some(&decoders))?;
     let (planning, lock) = (client.clone(), options.lock.clone());
     let begun = Box::new(inputs.into_iter());
-    let at_first = options.jobs.min(options.per_host).min(if options.auto { FIRST } else { usize::MAX });
+    let per_host = if options.auto { Limit::auto(options.per_host).first() } else { options.per_host };
+    let at_first = options.jobs.min(per_host);
     let (inputs, plan) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
-    let inputs = outstanding.track(inputs);
     let shared = Arc::new(Shared {
         client: client.clone(),
         query: options.query.clone(),
-        decoders: Arc::clone(&decoders),
-        partials,
+        decoders,
+        partials: Arc::clone(&partials),
         folder: options.partials.clone(),
         checksums: options.checksums.clone(),
         lock: options.lock.clone(),
         kept: AtomicU64::new(0),
         full: AtomicBool::new(false),
         ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
-        slots: OnceLock::new(),
     });
-    let sharing = Arc::clone(&shared);
-    let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&sharing), context, input));
-    if plan.is_none() {
-        run = run.ordered();
-    }
-    // Long before the first body that is long enough can have come.
-    let _ = shared.slots.set(run.slots());
-    drop(shared);
-    let mut steering = Steering::new(client, &run, &options, hosts, Some(decoders));
+    let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
+    let run = policies(pool.run(inputs, job), &options, partials, Arc::clone(&slowed));
+    let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
+    let helpers = Helpers::start(client, run.permits());
     let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
     let mut merge = Merge::new(sink, options.partials, closed);
     let mut turns = Turns::new(plan);
-    while let Some(done) = steering.next(&mut run).await {
-        for done in turns.put(done.job, done) {
-            let Some(input) = outstanding.take(done.job) else { continue };
-            if let Err(error) = merge.take(input, done).await {
+    while let Some(done) = run.next().await {
+        let Some(input) = done.input else { continue };
+        let (job, attempts) = (done.job, done.report.attempts);
+        for done in turns.put(job, Done { input, result: done.result, attempts }) {
+            if let Err(error) = merge.take(done).await {
                 // Nothing more can be written: stop, and leave nothing running.
-                run.finish().await;
+                run.shutdown().await;
                 return Err(error);
             }
         }
     }
     for done in turns.rest() {
         match done {
-            Ok(done) => {
-                let Some(input) = outstanding.take(done.job) else { continue };
-                merge.take(input, done).await?;
-            }
+            Ok(done) => merge.take(done).await?,
             Err(input) => merge.skip(*input),
         }
     }
-    let mut summary = merge.finish(run.finish().await).await?;
-    summary.warnings.extend(steering.warnings());
+    helpers.stop().await;
+    let mut summary = merge.finish(run.join().await).await?;
+    summary.warnings.extend(slowed.warnings());
     Ok(summary)
+}
+
+/// An input that is over.
+struct Done {
+    input: Input,
+    result: Result<Rows, JobError<Error>>,
+    attempts: u32,
 }
 
 /// What has come in so far.
@@ -148,10 +146,10 @@ impl Merge {
     }
 
     /// Takes one input's result, in its turn.
-    async fn take(&mut self, input: Input, done: Completed<Rows, Error>) -> Result<()> {
+    async fn take(&mut self, done: Done) -> Result<()> {
         self.summary.pulled += 1;
-        let attempts = done.report.attempts;
-        let (error, attempts) = match done.result {
+        let Done { input, result, attempts } = done;
+        let (error, attempts) = match result {
             Ok(rows) => match self.append(&input, rows).await {
                 Ok(()) => return Ok(()),
                 // The input's own fault: the table goes on without it.

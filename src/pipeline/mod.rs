@@ -18,18 +18,16 @@
 
 mod ahead;
 mod at_once;
-mod controller;
 mod decoders;
 pub mod files;
 mod helpers;
-mod hosts;
 mod job;
 mod jobs;
 mod lock;
 mod merge;
 mod options;
 mod order;
-mod steer;
+mod slowed;
 mod summary;
 mod verify;
 
@@ -38,5 +36,4 @@ pub use jobs::Progress;
 pub use lock::{Lock, Locked};
 pub use merge::run;
 pub use options::Options;
-pub(crate) use steer::OneHost;
 pub use summary::{Failure, Summary};

@@ -54,9 +54,9 @@ impl Summary {
 /// Why a job failed, as the error of its input; `None` if it was cancelled.
 pub(super) fn failure(error: JobError<Error>, input: &Input) -> Option<Error> {
     let error = match error {
-        JobError::Cancelled => return None,
+        JobError::Cancelled { .. } => return None,
         JobError::Failed(error) => error,
-        error @ (JobError::TimedOut(_) | JobError::DeadlinePassed(_)) => Error::new(Kind::Timeout, error.to_string()),
+        error if error.is_timeout() => Error::new(Kind::Timeout, error.to_string()),
         error => Error::new(Kind::Internal, error.to_string()).hint("this is a fault of raudal: please report it"),
     };
     Some(error.input(input.location.to_string()))

@@ -11,8 +11,9 @@ use super::out::Out;
 use super::painter::Painter;
 use super::style::{Style, Surroundings, Verbosity};
 use super::ticker::{Ticker, lock};
-use crate::pool::{Event, Observer};
+use crate::pool::{Event, EventKind, Observer};
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,8 @@ struct Inner {
     model: Mutex<Model>,
     /// None where ticks come from outside.
     ticker: Option<Ticker>,
+    /// How many runs there are now.
+    runs: AtomicUsize,
 }
 
 impl Progress {
@@ -126,6 +129,7 @@ impl Progress {
             out: Mutex::new(Out::new(stream, painter)),
             model: Mutex::default(),
             ticker: (!by_hand && style != Style::None).then(Ticker::default),
+            runs: AtomicUsize::new(0),
         };
         Self { guard: Arc::new(Guard(Arc::new(inner))) }
     }
@@ -203,12 +207,12 @@ impl Observer for Eye {
     fn observe(&self, event: &Event<'_>) {
         self.0.take(event);
         if let Some(ticker) = &self.0.ticker {
-            match event {
-                Event::RunStarted { .. } => {
+            match &event.kind {
+                EventKind::RunStarted { .. } if self.0.runs.fetch_add(1, SeqCst) == 0 => {
                     let inner = Arc::clone(&self.0);
                     ticker.run(TICK, move || inner.tick());
                 }
-                Event::RunFinished { .. } => ticker.pause(),
+                EventKind::RunFinished { .. } if self.0.runs.fetch_sub(1, SeqCst) == 1 => ticker.pause(),
                 _ => {}
             }
         }
@@ -232,7 +236,7 @@ impl Inner {
         if let Some((level, line)) = lines::message(event) {
             self.say(level, &line);
         }
-        if matches!(event, Event::RunFinished { .. }) {
+        if matches!(event.kind, EventKind::RunFinished { .. }) {
             lock(&self.out).erase();
         }
     }

@@ -1,6 +1,6 @@
 //! Events as JSON, an object a line: pure values in, text out. The schema stands in the room's own docs.
 
-use crate::pool::{Event, JobReport, RunReport};
+use crate::pool::{Event, EventKind, JobReport, RunReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -76,7 +76,8 @@ enum What<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     started: Duration,
-    held: BTreeMap<u64, Held>,
+    /// By the numbers of the run and of the job.
+    held: BTreeMap<(u64, u64), Held>,
 }
 
 #[derive(Debug, Default)]
@@ -96,45 +97,46 @@ impl Encoder {
     /// The lines that an event makes, each with its line end.
     pub(super) fn event(&mut self, event: &Event<'_>, now: Duration) -> String {
         let mut out = String::new();
-        let what = match *event {
-            Event::RunStarted { total, jobs } => {
+        let run = event.run;
+        let what = match event.kind {
+            EventKind::RunStarted { total, jobs } => {
                 self.started = now;
                 What::RunStarted { total, jobs }
             }
-            Event::Advanced { job, bytes, items } => {
-                let held = self.held.entry(job).or_default();
+            EventKind::Advanced { job, bytes, items } => {
+                let held = self.held.entry((run, job)).or_default();
                 held.bytes += bytes;
                 held.items += items;
                 if held.is_due(now) {
-                    self.flush(job, now, &mut out);
+                    self.flush((run, job), now, &mut out);
                 }
                 return out;
             }
-            Event::AttemptStarted { job, label, attempt } => {
-                self.flush(job, now, &mut out);
+            EventKind::AttemptStarted { job, label, attempt } => {
+                self.flush((run, job), now, &mut out);
                 What::AttemptStarted { job, label, attempt }
             }
-            Event::Stage { job, stage } => {
-                self.flush(job, now, &mut out);
+            EventKind::Stage { job, stage } => {
+                self.flush((run, job), now, &mut out);
                 What::Stage { job, stage }
             }
-            Event::Expected { job, bytes } => {
-                self.flush(job, now, &mut out);
+            EventKind::Expected { job, bytes } => {
+                self.flush((run, job), now, &mut out);
                 What::Expected { job, bytes }
             }
-            Event::AttemptFailed { job, label, attempt, error, kind, retry_in, bytes, items } => {
-                self.flush(job, now, &mut out);
+            EventKind::AttemptFailed { job, label, attempt, error, kind, retry_in, bytes, items } => {
+                self.flush((run, job), now, &mut out);
                 let retry_in_seconds = retry_in.map(|wait| wait.as_secs_f64());
                 What::AttemptFailed { job, label, attempt, error, kind, retry_in_seconds, bytes, items }
             }
-            Event::LimitChanged { key, limit, why } => What::LimitChanged { key, limit, why },
-            Event::KeyPaused { key, pause } => What::KeyPaused { key, pause_seconds: pause.as_secs_f64() },
-            Event::JobFinished { report } => {
-                self.flush(report.job, now, &mut out);
-                self.held.remove(&report.job);
+            EventKind::LimitChanged { key, limit, why } => What::LimitChanged { key, limit, why },
+            EventKind::KeyPaused { key, pause } => What::KeyPaused { key, pause_seconds: pause.as_secs_f64() },
+            EventKind::JobFinished { report } => {
+                self.flush((run, report.job), now, &mut out);
+                self.held.remove(&(run, report.job));
                 What::JobFinished { job: report.job, report }
             }
-            Event::RunFinished { report } => {
+            EventKind::RunFinished { report } => {
                 out += &self.pass(now, true);
                 self.held.clear();
                 What::RunFinished { report }
@@ -148,7 +150,8 @@ impl Encoder {
     /// What was held back long enough (or at all, if `all`), now that time has passed without an event.
     pub(super) fn pass(&mut self, now: Duration, all: bool) -> String {
         let mut out = String::new();
-        let due: Vec<u64> = self.held.iter().filter(|(_, held)| all || held.is_due(now)).map(|(job, _)| *job).collect();
+        let due: Vec<(u64, u64)> =
+            self.held.iter().filter(|(_, held)| all || held.is_due(now)).map(|(job, _)| *job).collect();
         for job in due {
             self.flush(job, now, &mut out);
         }
@@ -162,12 +165,12 @@ impl Encoder {
         out
     }
 
-    fn flush(&mut self, job: u64, now: Duration, out: &mut String) {
+    fn flush(&mut self, job: (u64, u64), now: Duration, out: &mut String) {
         let Some(held) = self.held.get_mut(&job) else { return };
         let (bytes, items) = (std::mem::take(&mut held.bytes), std::mem::take(&mut held.items));
         if bytes > 0 || items > 0 {
             held.last = Some(now);
-            self.line(What::Advanced { job, bytes, items }, now, out);
+            self.line(What::Advanced { job: job.1, bytes, items }, now, out);
         }
     }
 
@@ -192,8 +195,8 @@ mod tests {
     #[test]
     fn an_event_is_an_object_on_one_line() {
         let mut encoder = Encoder::default();
-        encoder.event(&Event::RunStarted { total: None, jobs: 8 }, at(1000));
-        let begun = Event::AttemptStarted { job: 0, label: "a\n\"b\"", attempt: 1 };
+        encoder.event(&Event::new(1, EventKind::RunStarted { total: None, jobs: 8 }), at(1000));
+        let begun = Event::new(1, EventKind::AttemptStarted { job: 0, label: "a\n\"b\"", attempt: 1 });
         assert_eq!(
             encoder.event(&begun, at(1123)),
             "{\"event\":\"attempt_started\",\"job\":0,\"label\":\"a\\n\\\"b\\\"\",\"attempt\":1,\"t\":0.123}\n"
@@ -209,11 +212,13 @@ mod tests {
         let mut encoder = Encoder::default();
         let mut lines = String::new();
         for millisecond in 0..1000 {
-            lines += &encoder.event(&Event::Advanced { job: 7, bytes: 3, items: 1 }, at(millisecond));
-            lines += &encoder.event(&Event::Advanced { job: 8, bytes: 1, items: 0 }, at(millisecond));
+            lines +=
+                &encoder.event(&Event::new(1, EventKind::Advanced { job: 7, bytes: 3, items: 1 }), at(millisecond));
+            lines +=
+                &encoder.event(&Event::new(1, EventKind::Advanced { job: 8, bytes: 1, items: 0 }), at(millisecond));
         }
         assert!(lines.lines().count() <= 22, "{lines}");
-        lines += &encoder.event(&Event::Stage { job: 7, stage: "decode" }, at(1000));
+        lines += &encoder.event(&Event::new(1, EventKind::Stage { job: 7, stage: "decode" }), at(1000));
         let sum: u64 = lines
             .lines()
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())

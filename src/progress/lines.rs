@@ -3,7 +3,7 @@
 use super::model::{Job, Model};
 use super::style::Verbosity;
 use crate::error::printable;
-use crate::pool::{Event, Outcome};
+use crate::pool::{Event, EventKind, Outcome};
 use crate::units;
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -45,21 +45,21 @@ impl Level {
 
 /// The line that an event leaves behind, if it leaves any.
 pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
-    match event {
-        Event::JobFinished { report } if report.outcome == Outcome::Failed => {
+    match &event.kind {
+        EventKind::JobFinished { report } if report.outcome == Outcome::Failed => {
             let reason = report.error.as_deref().or(report.kind).unwrap_or("failed");
             let tries = if report.attempts > 1 { format!(" ({} tries)", report.attempts) } else { String::new() };
             // The summary at the end names every failure: said here as well, each would be said twice.
             Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
-        Event::AttemptFailed { label, attempt, error, kind: "status", retry_in: Some(wait), .. } => {
+        EventKind::AttemptFailed { label, attempt, error, kind: "status", retry_in: Some(wait), .. } => {
             let again = format!("attempt {attempt} failed, again in {}: {error}", units::duration(*wait));
             Some((Level::Detail, about(label, &again)))
         }
-        Event::KeyPaused { key, pause } => {
+        EventKind::KeyPaused { key, pause } => {
             Some((Level::Detail, about(key, &format!("held back for {}", units::duration(*pause)))))
         }
-        Event::LimitChanged { key, limit, why } => {
+        EventKind::LimitChanged { key, limit, why } => {
             Some((Level::Detail, about(key, &format!("at most {limit} at a time: {why}"))))
         }
         _ => None,
@@ -275,13 +275,13 @@ mod tests {
 
     fn model(jobs: u64) -> Model {
         let mut model = Model::default();
-        model.apply(&Event::RunStarted { total: Some(32), jobs: 8 }, at(0));
+        model.apply(&Event::new(1, EventKind::RunStarted { total: Some(32), jobs: 8 }), at(0));
         for job in 0..jobs {
             let label = format!("ITER_{job:02}_2020_csv.zip");
-            model.apply(&Event::AttemptStarted { job, label: &label, attempt: 1 }, at(job));
-            model.apply(&Event::Stage { job, stage: "fetch" }, at(job));
-            model.apply(&Event::Expected { job, bytes: 2_000_000 }, at(job));
-            model.apply(&Event::Advanced { job, bytes: 500_000 * (job % 4), items: 0 }, at(1000));
+            model.apply(&Event::new(1, EventKind::AttemptStarted { job, label: &label, attempt: 1 }), at(job));
+            model.apply(&Event::new(1, EventKind::Stage { job, stage: "fetch" }), at(job));
+            model.apply(&Event::new(1, EventKind::Expected { job, bytes: 2_000_000 }), at(job));
+            model.apply(&Event::new(1, EventKind::Advanced { job, bytes: 500_000 * (job % 4), items: 0 }), at(1000));
         }
         model
     }
@@ -318,18 +318,21 @@ mod tests {
     #[test]
     fn no_line_is_too_wide_and_there_are_not_too_many_at_any_size() {
         let mut model = model(12);
-        model.apply(&Event::AttemptStarted { job: 99, label: "人口普查.zip", attempt: 2 }, at(0));
+        model.apply(&Event::new(1, EventKind::AttemptStarted { job: 99, label: "人口普查.zip", attempt: 2 }), at(0));
         let wait = Some(at(3000));
-        let failed = Event::AttemptFailed {
-            job: 3,
-            label: "x",
-            attempt: 1,
-            error: "e",
-            kind: "status",
-            retry_in: wait,
-            bytes: 0,
-            items: 0,
-        };
+        let failed = Event::new(
+            1,
+            EventKind::AttemptFailed {
+                job: 3,
+                label: "x",
+                attempt: 1,
+                error: "e",
+                kind: "status",
+                retry_in: wait,
+                bytes: 0,
+                items: 0,
+            },
+        );
         model.apply(&failed, at(1000));
         for width in 0..140 {
             for height in 0..14 {
@@ -349,16 +352,19 @@ mod tests {
 
     #[test]
     fn what_comes_from_outside_cannot_steer_the_terminal() {
-        let event = Event::AttemptFailed {
-            job: 0,
-            label: "a\u{1b}[2J",
-            attempt: 1,
-            error: "odd\r\nname",
-            kind: "status",
-            retry_in: Some(at(500)),
-            bytes: 0,
-            items: 0,
-        };
+        let event = Event::new(
+            1,
+            EventKind::AttemptFailed {
+                job: 0,
+                label: "a\u{1b}[2J",
+                attempt: 1,
+                error: "odd\r\nname",
+                kind: "status",
+                retry_in: Some(at(500)),
+                bytes: 0,
+                items: 0,
+            },
+        );
         let (level, line) = message(&event).unwrap();
         assert_eq!(level, Level::Detail);
         assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, again in 500 ms: odd\\r\\nname");

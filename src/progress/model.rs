@@ -1,6 +1,6 @@
 //! What is known of a run at a moment: events and the time in, numbers out. Nothing here reads a clock or writes.
 
-use crate::pool::{Event, Outcome};
+use crate::pool::{Event, EventKind, Outcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -9,11 +9,13 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// Samples of a meter lie at least this far apart, so a window holds 20 at most.
 const SAMPLE: Duration = Duration::from_millis(250);
 
-/// A run, as far as it has come.
+/// A run, as far as it has come; or several at a time, added up.
 #[derive(Debug, Default)]
 pub(super) struct Model {
-    /// When the run began; `None` while nothing runs.
+    /// When the first of the runs began; `None` while nothing runs.
     pub(super) started: Option<Duration>,
+    /// How many runs there are now.
+    runs: usize,
     pub(super) total: Option<u64>,
     pub(super) succeeded: u64,
     pub(super) failed: u64,
@@ -21,8 +23,8 @@ pub(super) struct Model {
     /// Bytes that count: those of failed attempts are taken back.
     pub(super) bytes: u64,
     pub(super) items: u64,
-    /// Jobs that have begun and are not over, by number.
-    pub(super) jobs: BTreeMap<u64, Job>,
+    /// Jobs that have begun and are not over, by the numbers of their run and their own.
+    pub(super) jobs: BTreeMap<(u64, u64), Job>,
     /// Keys that are held back, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
     meter: Meter,
@@ -54,31 +56,38 @@ pub(super) struct Waiting {
 impl Model {
     /// Takes notice of one event.
     pub(super) fn apply(&mut self, event: &Event<'_>, now: Duration) {
-        match event {
-            Event::RunStarted { total, .. } => {
-                *self = Self { started: Some(now), total: *total, meter: Meter::new(now), ..Self::default() };
+        let run = event.run;
+        match &event.kind {
+            EventKind::RunStarted { total, .. } if self.runs == 0 => {
+                let meter = Meter::new(now);
+                *self = Self { started: Some(now), runs: 1, total: *total, meter, ..Self::default() };
             }
-            Event::AttemptStarted { job, label, attempt } => {
-                let job = self.jobs.entry(*job).or_insert_with(|| Job::new(label, now));
+            EventKind::RunStarted { total, .. } => {
+                self.runs += 1;
+                self.total = self.total.zip(*total).map(|(all, more)| all + more);
+            }
+            EventKind::Spawned { .. } => self.total = self.total.map(|total| total + 1),
+            EventKind::AttemptStarted { job, label, attempt } => {
+                let job = self.jobs.entry((run, *job)).or_insert_with(|| Job::new(label, now));
                 job.begin(*attempt, now);
             }
-            Event::Stage { job, stage } => self.with(*job, |job| job.stage = Some(stage)),
-            Event::Expected { job, bytes } => self.with(*job, |job| job.expected = Some(*bytes)),
-            Event::Advanced { job, bytes, items } => {
+            EventKind::Stage { job, stage } => self.with((run, *job), |job| job.stage = Some(stage)),
+            EventKind::Expected { job, bytes } => self.with((run, *job), |job| job.expected = Some(*bytes)),
+            EventKind::Advanced { job, bytes, items } => {
                 self.bytes += bytes;
                 self.items += items;
                 self.meter.add(*bytes, now);
-                self.with(*job, |job| {
+                self.with((run, *job), |job| {
                     job.bytes += bytes;
                     job.items += items;
                     job.meter.add(*bytes, now);
                 });
             }
-            Event::AttemptFailed { job, error, retry_in, bytes, items, .. } => {
+            EventKind::AttemptFailed { job, error, retry_in, bytes, items, .. } => {
                 // The meter keeps them: they did cross the wire, and a speed is never negative.
                 self.bytes = self.bytes.saturating_sub(*bytes);
                 self.items = self.items.saturating_sub(*items);
-                self.with(*job, |job| {
+                self.with((run, *job), |job| {
                     job.bytes = job.bytes.saturating_sub(*bytes);
                     job.items = job.items.saturating_sub(*items);
                     job.expected = None;
@@ -87,20 +96,23 @@ impl Model {
                         retry_in.map(|wait| Waiting { reason: (*error).to_owned(), until: now.saturating_add(wait) });
                 });
             }
-            Event::KeyPaused { key, pause } => {
+            EventKind::KeyPaused { key, pause } => {
                 self.pauses.insert((*key).to_owned(), now.saturating_add(*pause));
             }
-            Event::JobFinished { report } => {
-                self.jobs.remove(&report.job);
+            EventKind::JobFinished { report } => {
+                self.jobs.remove(&(run, report.job));
                 match report.outcome {
                     Outcome::Succeeded => self.succeeded += 1,
                     Outcome::Failed => self.failed += 1,
                     _ => self.cancelled += 1,
                 }
             }
-            Event::RunFinished { .. } => {
-                self.started = None;
-                self.jobs.clear();
+            EventKind::RunFinished { .. } => {
+                self.runs = self.runs.saturating_sub(1);
+                self.jobs.retain(|(other, _), _| *other != run);
+                if self.runs == 0 {
+                    self.started = None;
+                }
             }
             _ => {}
         }
@@ -115,7 +127,7 @@ impl Model {
         self.pauses.retain(|_, until| *until > now);
     }
 
-    fn with(&mut self, job: u64, change: impl FnOnce(&mut Job)) {
+    fn with(&mut self, job: (u64, u64), change: impl FnOnce(&mut Job)) {
         if let Some(job) = self.jobs.get_mut(&job) {
             change(job);
         }
@@ -252,36 +264,52 @@ mod tests {
 
     fn started(total: u64) -> Model {
         let mut model = Model::default();
-        model.apply(&Event::RunStarted { total: Some(total), jobs: 8 }, at(0));
+        model.apply(&Event::new(1, EventKind::RunStarted { total: Some(total), jobs: 8 }), at(0));
         model
     }
 
     fn begin(model: &mut Model, job: u64, now: Duration) {
-        model.apply(&Event::AttemptStarted { job, label: "a.zip", attempt: 1 }, now);
+        model.apply(&Event::new(1, EventKind::AttemptStarted { job, label: "a.zip", attempt: 1 }), now);
     }
 
     #[test]
     fn a_retry_takes_its_bytes_back_and_the_speed_stays_positive() {
         let mut model = started(2);
         begin(&mut model, 0, at(0));
-        model.apply(&Event::Expected { job: 0, bytes: 1000 }, at(0));
-        model.apply(&Event::Advanced { job: 0, bytes: 600, items: 3 }, at(500));
+        model.apply(&Event::new(1, EventKind::Expected { job: 0, bytes: 1000 }), at(0));
+        model.apply(&Event::new(1, EventKind::Advanced { job: 0, bytes: 600, items: 3 }), at(500));
         model.apply(
-            &Event::AttemptFailed {
-                job: 0,
-                label: "a.zip",
-                attempt: 1,
-                error: "reset",
-                kind: "status",
-                retry_in: Some(at(500)),
-                bytes: 600,
-                items: 3,
-            },
+            &Event::new(
+                1,
+                EventKind::AttemptFailed {
+                    job: 0,
+                    label: "a.zip",
+                    attempt: 1,
+                    error: "reset",
+                    kind: "status",
+                    retry_in: Some(at(500)),
+                    bytes: 600,
+                    items: 3,
+                },
+            ),
             at(1000),
         );
-        assert_eq!((model.bytes, model.items, model.jobs[&0].bytes, model.in_flight()), (0, 0, 0, 0));
+        assert_eq!((model.bytes, model.items, model.jobs[&(1, 0)].bytes, model.in_flight()), (0, 0, 0, 0));
         assert_eq!(model.speed(at(1000)), Some(600.0));
-        assert_eq!(model.jobs[&0].waiting.as_ref().map(|waiting| waiting.until), Some(at(1500)));
+        assert_eq!(model.jobs[&(1, 0)].waiting.as_ref().map(|waiting| waiting.until), Some(at(1500)));
+    }
+
+    #[test]
+    fn two_runs_at_a_time_add_up() {
+        let mut model = started(2);
+        model.apply(&Event::new(2, EventKind::RunStarted { total: Some(3), jobs: 8 }), at(10));
+        begin(&mut model, 0, at(20));
+        model.apply(&Event::new(2, EventKind::AttemptStarted { job: 0, label: "b.zip", attempt: 1 }), at(20));
+        model.apply(&Event::new(2, EventKind::Advanced { job: 0, bytes: 7, items: 0 }), at(30));
+        assert_eq!((model.total, model.jobs.len(), model.bytes), (Some(5), 2, 7));
+        assert_eq!(model.jobs[&(1, 0)].bytes, 0);
+        model.apply(&Event::new(2, EventKind::RunFinished { report: &crate::pool::RunReport::default() }), at(40));
+        assert_eq!((model.started, model.jobs.len()), (Some(at(0)), 1), "one still runs");
     }
 
     #[test]
@@ -290,7 +318,7 @@ mod tests {
         begin(&mut model, 0, at(0));
         assert_eq!(model.speed(at(100)), None, "there is nothing to divide by yet");
         for second in 0..20 {
-            model.apply(&Event::Advanced { job: 0, bytes: 1000, items: 0 }, at(second * 1000));
+            model.apply(&Event::new(1, EventKind::Advanced { job: 0, bytes: 1000, items: 0 }), at(second * 1000));
         }
         let steady = model.speed(at(20_000)).unwrap();
         assert!((800.0..=1200.0).contains(&steady), "{steady}");
@@ -307,8 +335,8 @@ mod tests {
         begin(&mut model, 0, at(0));
         begin(&mut model, 1, at(0));
         for job in [0, 1] {
-            model.apply(&Event::Expected { job, bytes: 1000 }, at(0));
-            model.apply(&Event::Advanced { job, bytes: 500, items: 0 }, at(1000));
+            model.apply(&Event::new(1, EventKind::Expected { job, bytes: 1000 }), at(0));
+            model.apply(&Event::new(1, EventKind::Advanced { job, bytes: 500, items: 0 }), at(1000));
         }
         // 1000 bytes are lacking in flight, two jobs of 1000 are to come, at 1000 bytes a second.
         assert_eq!(model.remaining(at(1000)), Some(at(3000)));

@@ -1,27 +1,29 @@
 //! An observer that keeps what became of each job.
 
 use crate::error::Result;
-use crate::pool::{Event, JobReport, LimitChange, LimitLog, Observer, RunReport};
+use crate::pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer, RunReport};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Keeps every [`JobReport`], every [`LimitChange`] and the [`RunReport`], for `--report` and for timelines.
 ///
-/// Its memory grows with the number of jobs: a run of millions goes without.
+/// Several runs may share one recorder: each has a recording of its own. Its memory grows with the number of jobs: a run
+/// of millions goes without.
 ///
 /// ```
-/// use raudal::pool::{Event, Observer, RunReport};
+/// use raudal::pool::{Event, EventKind, Observer, RunReport};
 /// use raudal::progress::Recorder;
 ///
 /// let recorder = Recorder::default();
-/// recorder.observe(&Event::RunFinished { report: &RunReport::default() });
+/// recorder.observe(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }));
 /// let recording = recorder.recording();
 /// assert!(recording.jobs.is_empty() && recording.run.is_some());
 /// ```
 #[derive(Debug, Default)]
 pub struct Recorder {
-    recording: Mutex<Recording>,
-    limits: LimitLog,
+    /// By the number of the run.
+    runs: Mutex<BTreeMap<u64, (Recording, LimitLog)>>,
 }
 
 /// What a [`Recorder`] kept. In JSON, times are seconds.
@@ -41,34 +43,48 @@ pub struct Recording {
 }
 
 impl Recorder {
-    /// What was kept so far, jobs in the order of the input.
+    /// What was kept so far of the run that began last, jobs in the order of the input.
     pub fn recording(&self) -> Recording {
-        let mut recording = self.lock().clone();
-        recording.jobs.sort_by_key(|job| job.job);
-        recording.limits = self.limits.changes();
-        recording
+        self.lock().last_key_value().map(|(_, kept)| whole(kept)).unwrap_or_default()
     }
 
-    /// What was kept so far, as pretty JSON with a newline at its end.
+    /// What was kept so far of each run, in the order in which they began.
+    pub fn recordings(&self) -> Vec<Recording> {
+        self.lock().values().map(whole).collect()
+    }
+
+    /// The recording of the run that began last, as pretty JSON with a newline at its end.
     pub fn to_json(&self) -> Result<String> {
         let json = serde_json::to_string_pretty(&self.recording());
         let json = json.map_err(|e| crate::Error::new(crate::Kind::Internal, "cannot write the report").because(e))?;
         Ok(json + "\n")
     }
 
-    fn lock(&self) -> MutexGuard<'_, Recording> {
-        self.recording.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, (Recording, LimitLog)>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn whole((recording, limits): &(Recording, LimitLog)) -> Recording {
+    let mut recording = recording.clone();
+    recording.jobs.sort_by_key(|job| job.job);
+    recording.limits = limits.changes();
+    recording
 }
 
 impl Observer for Recorder {
     fn observe(&self, event: &Event<'_>) {
-        self.limits.observe(event);
-        match event {
-            Event::AttemptFailed { retry_in: Some(_), .. } => self.lock().retries += 1,
-            Event::KeyPaused { .. } => self.lock().pauses += 1,
-            Event::JobFinished { report } => self.lock().jobs.push((*report).clone()),
-            Event::RunFinished { report } => self.lock().run = Some((*report).clone()),
+        if matches!(event.kind, EventKind::Advanced { .. } | EventKind::Stage { .. } | EventKind::Expected { .. }) {
+            return;
+        }
+        let mut runs = self.lock();
+        let (recording, limits) = runs.entry(event.run).or_default();
+        limits.observe(event);
+        match &event.kind {
+            EventKind::AttemptFailed { retry_in: Some(_), .. } => recording.retries += 1,
+            EventKind::KeyPaused { .. } => recording.pauses += 1,
+            EventKind::JobFinished { report } => recording.jobs.push((*report).clone()),
+            EventKind::RunFinished { report } => recording.run = Some((*report).clone()),
             _ => {}
         }
     }

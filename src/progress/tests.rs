@@ -4,7 +4,7 @@ use super::handle::Clock;
 use super::painter::Painter;
 use super::screen::Screen;
 use super::{Progress, Recorder, Style, Verbosity};
-use crate::pool::{Event, JobReport, Observer, Outcome, RunReport};
+use crate::pool::{Event, EventKind, JobReport, Observer, Outcome, RunReport};
 use indicatif::ProgressDrawTarget;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,39 +88,42 @@ impl Show {
     }
 
     fn start(&self, total: u64) -> &Self {
-        self.tell(&Event::RunStarted { total: Some(total), jobs: 8 })
+        self.tell(&Event::new(1, EventKind::RunStarted { total: Some(total), jobs: 8 }))
     }
 
     /// A job that has moved 500 kB of 2 MB.
     fn half_way(&self, job: u64) -> &Self {
         let label = format!("{job:02}.zip");
-        self.tell(&Event::AttemptStarted { job, label: &label, attempt: 1 })
-            .tell(&Event::Stage { job, stage: "fetch" })
-            .tell(&Event::Expected { job, bytes: 2_000_000 })
-            .tell(&Event::Advanced { job, bytes: 500_000, items: 0 })
+        self.tell(&Event::new(1, EventKind::AttemptStarted { job, label: &label, attempt: 1 }))
+            .tell(&Event::new(1, EventKind::Stage { job, stage: "fetch" }))
+            .tell(&Event::new(1, EventKind::Expected { job, bytes: 2_000_000 }))
+            .tell(&Event::new(1, EventKind::Advanced { job, bytes: 500_000, items: 0 }))
     }
 
     fn fail_attempt(&self, job: u64, retry_in: Option<Duration>) -> &Self {
         let label = format!("{job:02}.zip");
         let error = "the connection broke";
-        self.tell(&Event::AttemptFailed {
-            job,
-            label: &label,
-            attempt: 1,
-            error,
-            kind: "status",
-            retry_in,
-            bytes: 500_000,
-            items: 0,
-        })
+        self.tell(&Event::new(
+            1,
+            EventKind::AttemptFailed {
+                job,
+                label: &label,
+                attempt: 1,
+                error,
+                kind: "status",
+                retry_in,
+                bytes: 500_000,
+                items: 0,
+            },
+        ))
     }
 
     fn end_job(&self, job: u64, outcome: Outcome) -> &Self {
-        self.tell(&Event::JobFinished { report: &report(job, outcome) })
+        self.tell(&Event::new(1, EventKind::JobFinished { report: &report(job, outcome) }))
     }
 
     fn end(&self) -> &Self {
-        self.tell(&Event::RunFinished { report: &RunReport::default() })
+        self.tell(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }))
     }
 
     /// Lets time pass, and looks.
@@ -201,7 +204,7 @@ fn a_retry_takes_its_bytes_back_and_says_what_it_waits_for() {
         "░░░░░░░░░░░░░░░░░░░░ 00.zip  again in 3 s  the connection broke\n\
          ░░░░░░░░░░░░░░░░░░░░ 0/1 done, 0 in flight, 1 waiting"
     );
-    show.tell(&Event::AttemptStarted { job: 0, label: "00.zip", attempt: 2 });
+    show.tell(&Event::new(1, EventKind::AttemptStarted { job: 0, label: "00.zip", attempt: 2 }));
     let text = show.after(3000);
     assert!(text.contains("00.zip  (attempt 2)"), "{text}");
 }
@@ -216,7 +219,7 @@ fn an_interrupted_run_leaves_no_bars_although_an_observer_lives_on() {
     assert!(!show.screen.text().is_empty(), "a handle is left");
     drop(clone);
     assert_eq!((show.screen.text().as_str(), show.screen.cursor()), ("", (0, 0)));
-    show.observer.observe(&Event::Advanced { job: 0, bytes: 1, items: 0 });
+    show.observer.observe(&Event::new(1, EventKind::Advanced { job: 0, bytes: 1, items: 0 }));
     assert_eq!(show.screen.text(), "");
 }
 
@@ -285,7 +288,7 @@ fn retries_and_pauses_are_said_when_verbose() {
     ] {
         let show = Show::on_log(Style::Plain, verbosity);
         show.start(1).half_way(0).fail_attempt(0, Some(Duration::from_millis(500)));
-        show.tell(&Event::KeyPaused { key: "example.org", pause: Duration::from_secs(30) });
+        show.tell(&Event::new(1, EventKind::KeyPaused { key: "example.org", pause: Duration::from_secs(30) }));
         assert_eq!(show.log.text(), said);
     }
 }
@@ -305,7 +308,7 @@ fn quiet_says_errors_only() {
 fn json_is_an_object_a_line_messages_included() {
     let show = Show::on_log(Style::Json, Verbosity::Normal);
     show.start(1).half_way(0);
-    show.tell(&Event::Advanced { job: 0, bytes: 7, items: 0 });
+    show.tell(&Event::new(1, EventKind::Advanced { job: 0, bytes: 7, items: 0 }));
     show.end_job(0, Outcome::Failed);
     show.progress.note("said");
     show.end();
@@ -334,7 +337,7 @@ fn json_is_an_object_a_line_messages_included() {
 fn a_closed_stderr_is_no_error() {
     for style in [Style::Plain, Style::Json, Style::None] {
         let progress = Progress::with_writer(style, Verbosity::Verbose, Box::new(Closed), Hand::default().clock());
-        progress.observer().observe(&Event::RunStarted { total: None, jobs: 1 });
+        progress.observer().observe(&Event::new(1, EventKind::RunStarted { total: None, jobs: 1 }));
         progress.error("nobody hears");
         progress.suspend(|| progress.note("nobody hears"));
         progress.finish();
@@ -373,8 +376,8 @@ fn the_real_thing_starts_and_ends_its_thread() {
     let progress = Progress::new(Style::Plain, Verbosity::Normal);
     let observer = progress.observer();
     for _ in 0..3 {
-        observer.observe(&Event::RunStarted { total: Some(1), jobs: 1 });
-        observer.observe(&Event::RunFinished { report: &RunReport::default() });
+        observer.observe(&Event::new(1, EventKind::RunStarted { total: Some(1), jobs: 1 }));
+        observer.observe(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }));
     }
     progress.finish();
 }
@@ -382,22 +385,28 @@ fn the_real_thing_starts_and_ends_its_thread() {
 #[test]
 fn a_recorder_keeps_limits_and_jobs_in_the_order_of_the_input() {
     let recorder = Recorder::default();
-    recorder.observe(&Event::RunStarted { total: Some(3), jobs: 64 });
-    recorder.observe(&Event::LimitChanged { key: "https://a.example:443", limit: 8, why: "no byte has come yet" });
+    recorder.observe(&Event::new(1, EventKind::RunStarted { total: Some(3), jobs: 64 }));
+    recorder.observe(&Event::new(
+        1,
+        EventKind::LimitChanged { key: "https://a.example:443", limit: 8, why: "no byte has come yet" },
+    ));
     for job in [2, 0, 1] {
-        recorder.observe(&Event::JobFinished { report: &report(job, Outcome::Succeeded) });
+        recorder.observe(&Event::new(1, EventKind::JobFinished { report: &report(job, Outcome::Succeeded) }));
     }
     let wait = Some(Duration::ZERO);
-    recorder.observe(&Event::AttemptFailed {
-        job: 0,
-        label: "",
-        attempt: 1,
-        error: "",
-        kind: "status",
-        retry_in: wait,
-        bytes: 0,
-        items: 0,
-    });
+    recorder.observe(&Event::new(
+        1,
+        EventKind::AttemptFailed {
+            job: 0,
+            label: "",
+            attempt: 1,
+            error: "",
+            kind: "status",
+            retry_in: wait,
+            bytes: 0,
+            items: 0,
+        },
+    ));
     let recording = recorder.recording();
     assert_eq!(recording.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!((recording.retries, recording.run.is_none()), (1, true));

@@ -2,7 +2,7 @@
 
 use super::work::{AtOnce, Work, digest};
 use super::{Run, Workload, scratch};
-use crate::pool::{Context, Observer};
+use crate::pool::{Attempt, Observer};
 use crate::{Error, Kind, Result};
 use futures::future::BoxFuture;
 use std::fs::File;
@@ -120,7 +120,7 @@ impl Workload for Files {
 }
 
 /// Writes a file, reads it back and removes it: the digest of its bytes.
-pub(super) async fn round_trip(cx: Context, path: PathBuf, content: Content, sync: SyncMode) -> Result<String> {
+pub(super) async fn round_trip(cx: Attempt, path: PathBuf, content: Content, sync: SyncMode) -> Result<String> {
     let inner = cx.clone();
     cx.blocking(move || {
         let cx = inner;
@@ -156,7 +156,7 @@ pub(super) async fn round_trip(cx: Context, path: PathBuf, content: Content, syn
 }
 
 /// Reads a file, which has to hold the content and nothing else.
-fn check(cx: &Context, path: &Path, content: &Content) -> Result<String> {
+fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
     let cannot = |error| scratch::failed("cannot read back", path, error);
     let differs = |what: String| {
         Error::new(Kind::Checksum, format!("{what}: {}", path.display())).hint("the disk or its driver is at fault")
@@ -184,7 +184,7 @@ fn check(cx: &Context, path: &Path, content: &Content) -> Result<String> {
     Ok(digest(format!("{at} {:08x}", crc.finalize())))
 }
 
-fn stopped(cx: &Context) -> Result<()> {
+fn stopped(cx: &Attempt) -> Result<()> {
     if cx.token().is_cancelled() { Err(Error::new(Kind::Cancelled, "cancelled")) } else { Ok(()) }
 }
 
@@ -219,7 +219,7 @@ impl Content {
 mod tests {
     use super::super::work::tests::{run, stages};
     use super::*;
-    use crate::pool::Pool;
+    use crate::pool::{Context, Pool};
 
     fn options(files: usize, size: u64) -> FilesOptions {
         FilesOptions { files, size, sync: SyncMode::None, ..FilesOptions::default() }
@@ -251,8 +251,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         let path: PathBuf = file.path().into();
-        let pool = Pool::<Content, Error>::builder().build().unwrap();
-        let job = move |cx: Context, content| {
+        let pool = Pool::new(8);
+        let job = move |cx: Context<Content>, content| {
             let path = path.clone();
             async move { check(&cx, &path, &content) }
         };

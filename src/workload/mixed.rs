@@ -8,7 +8,7 @@ use super::{Bound, Run, Workload, scratch};
 use crate::fetch::{self, Client, Expect};
 use crate::origin::{self, Origin};
 use crate::pipeline::Progress;
-use crate::pool::{Context, Observer};
+use crate::pool::{Attempt, Observer};
 use crate::source::{Catalogue, Edition, Location};
 use crate::table::{self, Query};
 use crate::{Error, Kind, Result, units};
@@ -189,7 +189,7 @@ async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String)> {
 }
 
 impl Shared {
-    async fn run(&self, cx: &Context, operation: Operation, time: Duration) -> Result<String> {
+    async fn run(&self, cx: &Attempt, operation: Operation, time: Duration) -> Result<String> {
         let begin = Instant::now();
         let share = match operation {
             Operation::File => {
@@ -206,7 +206,7 @@ impl Shared {
     }
 
     /// Downloads the archive and reads it to its end: the digest of how much there was.
-    async fn unpack(&self, cx: &Context) -> Result<String> {
+    async fn unpack(&self, cx: &Attempt) -> Result<String> {
         let body = self.client.fetch(&self.zip, Expect::Table, &Progress(cx)).await?;
         cx.stage("unpack");
         let name = self.zip.to_string();

@@ -65,13 +65,13 @@ use tokio_util::sync::CancellationToken;
 ///
 ///     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
 ///         Box::pin(async move {
-///             let pool = Pool::<u64, raudal::Error>::builder().jobs(jobs).observer(observer).cancel(cancel).build()?;
-///             let mut run = pool.run(1..=9, |_cx, n| async move { Ok(n * n) }).ordered();
+///             let square = |_cx, n: u64| async move { Ok::<_, raudal::Error>(n * n) };
+///             let mut run = Pool::new(jobs).run(1..=9, square).observer(observer).cancel(cancel).start();
 ///             let mut sum = 0;
 ///             while let Some(done) = run.next().await {
 ///                 sum += done.result.unwrap_or(0);
 ///             }
-///             Ok(Run::new(run.finish().await, sum.to_string()).rows(9))
+///             Ok(Run::new(run.join().await, sum.to_string()).rows(9))
 ///         })
 ///     }
 /// }

@@ -5,7 +5,7 @@ use super::{Latency, Run, Workload};
 use crate::fetch::{self, Client, Expect};
 use crate::origin::{self, Origin};
 use crate::pipeline::Progress;
-use crate::pool::{Context, Observer};
+use crate::pool::{Attempt, Observer};
 use crate::source::Location;
 use crate::{Error, Result};
 use futures::future::BoxFuture;
@@ -81,7 +81,7 @@ impl Requests {
     async fn run_once(&self, at_once: AtOnce, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
         let work = Work { at_once, observer, cancel, timeout: Some(self.timeout) };
         let client = self.client.clone();
-        let call = move |cx: Context, (_, location): (usize, Location)| {
+        let call = move |cx: Attempt, (_, location): (usize, Location)| {
             let client = client.clone();
             async move { answer(&client, &cx, &location).await }
         };
@@ -100,7 +100,7 @@ pub(super) fn call(base: &str, number: usize, think: Duration) -> Result<Locatio
 }
 
 /// One call: the digest of its answer.
-pub(super) async fn answer(client: &Client, cx: &Context, location: &Location) -> Result<String> {
+pub(super) async fn answer(client: &Client, cx: &Attempt, location: &Location) -> Result<String> {
     let body = client.fetch(location, Expect::Any, &Progress(cx)).await?;
     cx.advance(0, 1);
     let mut bytes = Vec::new();

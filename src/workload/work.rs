@@ -1,8 +1,8 @@
 //! What the workloads have in common: jobs go through the pool, and each adds its share to the result.
 
 use super::Run;
-use crate::pipeline::OneHost;
-use crate::pool::{Context, Event, JobError, JobReport, Observer, Pool};
+use crate::pipeline::Jobs;
+use crate::pool::{Attempt, Event, EventKind, JobError, JobReport, Limit, Observer, Pool, Pressure};
 use crate::units;
 use crate::{Error, Kind, Result};
 use sha2::{Digest as _, Sha256};
@@ -33,7 +33,7 @@ impl Kept {
 
 impl Observer for Kept {
     fn observe(&self, event: &Event<'_>) {
-        if let Event::JobFinished { report } = event {
+        if let EventKind::JobFinished { report } = &event.kind {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push((*report).clone());
         }
     }
@@ -63,40 +63,36 @@ impl Work {
     /// The first failure ends the run and is returned: nothing could be concluded from the others.
     pub(super) async fn run<I, F, Fut>(self, inputs: Vec<I>, label: fn(&I) -> String, job: F) -> Result<Run>
     where
-        I: Clone + Send + 'static,
-        F: Fn(Context, I) -> Fut + Send + Sync + 'static,
+        I: Send + 'static,
+        F: Fn(Attempt, I) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String>> + Send + 'static,
     {
         let (kept, observer) = Kept::beside(self.observer);
-        let mut pool = Pool::<I, Error>::builder();
-        if let Some(timeout) = self.timeout {
-            pool = pool.attempt_timeout(timeout);
-        }
         let (pool, host) = match self.at_once {
-            AtOnce::Most(jobs) => (pool.jobs(jobs).observer(observer), None),
+            AtOnce::Most(jobs) => (Pool::builder().jobs(jobs), None),
             AtOnce::Auto { host } => {
-                let host = OneHost::new(host, observer);
-                (host.pool(pool), Some(host))
+                (Pool::builder().jobs(Jobs::AUTO_MOST).per_key(Limit::auto(Jobs::AUTO_MOST)), Some(host))
             }
         };
-        let pool = pool
+        let pool = pool.cancel(self.cancel.clone()).build()?;
+        let mut run = pool
+            .run(inputs, move |cx, input| job(cx.as_attempt().clone(), input))
+            .key(move |_| host.clone())
             .label(label)
             .stop_after(1)
-            .cancel(self.cancel.clone())
+            .pressure(|_| Pressure::None)
             .describe(Error::report)
             .failure_kind(|error| error.kind().word())
-            .build()?;
-        let mut running = pool.run(inputs, job).ordered();
-        let mut limits = host.map(|host| host.limits(&running));
+            .observer(observer)
+            .ordered();
+        if let Some(timeout) = self.timeout {
+            run = run.attempt_timeout(timeout);
+        }
+        let mut running = run.start();
         let mut all = Sha256::new();
         let mut shares = Vec::new();
         let mut failure = None;
-        loop {
-            let done = match &mut limits {
-                Some(limits) => limits.next(&mut running).await,
-                None => running.next().await,
-            };
-            let Some(done) = done else { break };
+        while let Some(done) = running.next().await {
             match done.result {
                 Ok(share) => {
                     all.update(share.as_bytes());
@@ -104,11 +100,11 @@ impl Work {
                     shares.push((done.report.label, share));
                 }
                 // What the end of the run stopped says less than what ended it.
-                Err(JobError::Cancelled) => {}
+                Err(JobError::Cancelled { .. }) => {}
                 Err(error) => failure = failure.or(Some(of_job(error, &done.report.label))),
             }
         }
-        let report = running.finish().await;
+        let report = running.join().await;
         if self.cancel.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, "cancelled"));
         }
@@ -124,7 +120,7 @@ impl Work {
 fn of_job(error: JobError<Error>, label: &str) -> Error {
     match error {
         JobError::Failed(error) => error,
-        JobError::TimedOut(limit) => {
+        JobError::TimedOut { limit, .. } => {
             Error::new(Kind::Timeout, format!("not done within the time-out: {}", units::duration(limit)))
                 .hint("allow more with --timeout, or run fewer jobs at once")
         }

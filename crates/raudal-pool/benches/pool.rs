@@ -40,18 +40,17 @@ impl Work {
 }
 
 async fn pool(work: Work, total: u64, in_flight: usize) -> u64 {
-    let pool = Pool::builder()
-        .jobs(in_flight)
+    let pool = Pool::builder().jobs(in_flight).build().expect("limits above 0");
+    let mut run = pool
+        .run(0..total, move |_, n| work.job(n))
         .retry(Retry::new(Backoff::default()))
         .attempt_timeout(Duration::from_secs(30))
-        .build()
-        .expect("limits above 0");
-    let mut run = pool.run(0..total, move |_, n| work.job(n));
+        .start();
     let mut sum = 0;
     while let Some(done) = run.next().await {
         sum += done.result.expect("a job that cannot fail");
     }
-    assert_eq!(run.finish().await.succeeded, total);
+    assert_eq!(run.join().await.succeeded, total);
     sum
 }
 

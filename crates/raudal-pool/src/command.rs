@@ -1,6 +1,6 @@
 //! Child processes as jobs: awaited whatever happens, their output bounded, their failures told in words.
 
-use super::context::Context;
+use crate::context::Attempt;
 use std::fmt;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -73,7 +73,7 @@ impl From<io::Error> for CommandError {
     }
 }
 
-impl Context {
+impl Attempt {
     /// Runs a program and returns what it wrote. Its standard input is empty.
     ///
     /// When the attempt ends first, by cancellation or time-out, the program is killed, and the job is not over before
@@ -89,17 +89,16 @@ impl Context {
     /// use tokio::process::Command;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = Pool::builder().jobs(4).attempt_timeout(std::time::Duration::from_secs(60)).build()?;
-    /// let versions = pool
+    /// # async fn main() {
+    /// let versions = Pool::new(4)
     ///     .map(["cargo", "rustc"], |cx, program| async move {
     ///         let mut command = Command::new(program);
     ///         command.arg("--version");
     ///         cx.output(command).await
     ///     })
+    ///     .attempt_timeout(std::time::Duration::from_secs(60))
     ///     .await;
     /// assert!(versions[0].as_ref().unwrap().stdout.starts_with(b"cargo "));
-    /// # Ok(())
     /// # }
     /// ```
     pub async fn output(&self, command: impl Into<Command>) -> Result<CommandOutput, CommandError> {
@@ -120,9 +119,8 @@ impl Context {
     /// use std::process::{Command, Stdio};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = Pool::builder().build()?;
-    /// let report = pool
+    /// # async fn main() {
+    /// let report = Pool::new(2)
     ///     .for_each(["--version", "--no-such-option"], |cx, option| async move {
     ///         let mut command = Command::new("cargo");
     ///         command.arg(option).stdout(Stdio::null()).stderr(Stdio::null());
@@ -130,7 +128,6 @@ impl Context {
     ///     })
     ///     .await;
     /// assert_eq!((report.succeeded, report.failed), (1, 1));
-    /// # Ok(())
     /// # }
     /// ```
     pub async fn status(&self, command: impl Into<Command>) -> Result<(), CommandError> {

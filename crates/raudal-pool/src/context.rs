@@ -1,82 +1,188 @@
 //! What a job knows of itself while it runs.
 
-use super::event::{Event, Observer};
-use super::report::StageSpan;
+use crate::event::{Event, EventKind, Observer};
+use crate::inbox::Sender;
+use crate::limit::Meter;
+use crate::permits::Permits;
+use crate::report::StageSpan;
+use crate::scheduler::{KeyId, Loan};
+use crate::trace::Span;
+use futures_util::task::AtomicWaker;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::task::Waker;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Handed to each attempt of a job: its number, its cancellation, and the means to report progress. Cheap to clone.
+tokio::task_local! {
+    /// The attempt whose future is being polled: how a pool knows that one of its jobs waits for another.
+    pub(crate) static CURRENT: Attempt;
+}
+
+/// Handed to each attempt of a job: all that [`Attempt`] offers, and the way to [spawn](Self::spawn) further jobs of the
+/// same run. Cheap to clone.
+pub struct Context<I> {
+    attempt: Attempt,
+    sender: Sender<I>,
+}
+
+impl<I> Clone for Context<I> {
+    fn clone(&self) -> Self {
+        Self { attempt: self.attempt.clone(), sender: self.sender.clone() }
+    }
+}
+
+impl<I> fmt::Debug for Context<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.attempt.fmt(f)
+    }
+}
+
+impl<I> Deref for Context<I> {
+    type Target = Attempt;
+
+    fn deref(&self) -> &Attempt {
+        &self.attempt
+    }
+}
+
+impl<I> Context<I> {
+    pub(crate) fn new(attempt: Attempt, sender: Sender<I>) -> Self {
+        Self { attempt, sender }
+    }
+
+    /// Adds a job to the run of this one. It never waits: the input queues in memory, and a job of the run takes it in
+    /// its turn. The run ends when the last of its jobs is done, so this is all that a crawler needs.
+    ///
+    /// The result comes with those of the run, under a number of its own; [`Completed::parent`](crate::Completed::parent)
+    /// names this job. A run that is being stopped gives the new job back as cancelled.
+    ///
+    /// ```
+    /// use raudal_pool::Pool;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// // Each number leads to the two below it.
+    /// let mut run = Pool::new(4)
+    ///     .run([3_u32], |cx, n| async move {
+    ///         for below in n.saturating_sub(2)..n {
+    ///             cx.spawn(below);
+    ///         }
+    ///         Ok::<_, String>(n)
+    ///     })
+    ///     .start();
+    /// let mut visited = Vec::new();
+    /// while let Some(done) = run.next().await {
+    ///     visited.push(done.result.unwrap());
+    /// }
+    /// visited.sort();
+    /// assert_eq!(visited, [0, 0, 0, 1, 1, 2, 3]);
+    /// # }
+    /// ```
+    pub fn spawn(&self, input: I) {
+        self.sender.send(input, Some(self.job()));
+    }
+
+    /// The part that does not depend on the type of the inputs: for functions that only report progress.
+    pub fn as_attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+}
+
+/// One attempt of a job: its number, its cancellation, and the means to report progress. Cheap to clone.
 ///
 /// ```
 /// use raudal_pool::Pool;
+/// use std::convert::Infallible;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = Pool::builder().jobs(2).build()?;
-/// let sizes = pool
+/// # async fn main() {
+/// let sizes = Pool::new(2)
 ///     .map(["a", "bc"], |cx, text| async move {
 ///         cx.stage("measure");
 ///         cx.advance(text.len() as u64, 1);
-///         // Work that blocks goes to its own threads; it is awaited even if the job is cancelled meanwhile.
+///         // Work that blocks goes to threads of its own. It is awaited even if the job is cancelled meanwhile.
 ///         let n = cx.blocking(move || text.len()).await;
-///         Ok::<_, std::io::Error>(n)
+///         Ok::<_, Infallible>(n)
 ///     })
 ///     .await;
-/// assert_eq!(sizes.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
-/// # Ok(())
+/// assert_eq!(sizes, [Ok(1), Ok(2)]);
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Context(Arc<Shared>);
+pub struct Attempt(Arc<Shared>);
 
 /// What every attempt of a run shares.
-pub(super) struct RunShared {
-    pub(super) started: Instant,
-    pub(super) cancel: CancellationToken,
-    pub(super) observer: Arc<dyn Observer>,
+pub(crate) struct RunShared {
+    /// The number of the run.
+    pub(crate) run: u64,
+    pub(crate) started: Instant,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) permits: Permits,
+    /// Each of these cancels the run.
+    pub(crate) cancel: Vec<CancellationToken>,
+    /// The span in which the run was begun.
+    pub(crate) span: Span,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     job: u64,
     attempt: u32,
+    key: Option<KeyId>,
     run: Arc<RunShared>,
-    /// A job that can be aborted alone has a token of its own.
-    cancel: Option<CancellationToken>,
+    meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
     bytes: AtomicU64,
     items: AtomicU64,
     /// The stages that were entered, and when. The last one is still open.
     stages: Mutex<Vec<(&'static str, Instant)>>,
+    /// The attempt has to end, or has ended.
+    over: AtomicBool,
+    /// Wakes the attempt.
+    waker: AtomicWaker,
     /// Made only for jobs that ask for them: a job that does nothing must cost next to nothing.
     token: OnceLock<CancellationToken>,
     elsewhere: OnceLock<TaskTracker>,
+    loan: OnceLock<Arc<Loan>>,
+    /// When the blocking closure of the attempt began.
+    begun: OnceLock<Instant>,
 }
 
-impl fmt::Debug for Context {
+impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("job", &self.0.job).field("attempt", &self.0.attempt).finish_non_exhaustive()
+        f.debug_struct("Attempt").field("job", &self.0.job).field("attempt", &self.0.attempt).finish_non_exhaustive()
     }
 }
 
-impl Context {
-    pub(super) fn new(job: u64, attempt: u32, run: Arc<RunShared>, cancel: Option<CancellationToken>) -> Self {
+impl Attempt {
+    pub(crate) fn new(
+        job: u64,
+        attempt: u32,
+        key: Option<KeyId>,
+        run: Arc<RunShared>,
+        meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
+    ) -> Self {
         Self(Arc::new(Shared {
             job,
             attempt,
+            key,
             run,
-            cancel,
+            meters,
             bytes: AtomicU64::new(0),
             items: AtomicU64::new(0),
             stages: Mutex::default(),
+            over: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
             token: OnceLock::new(),
             elsewhere: OnceLock::new(),
+            loan: OnceLock::new(),
+            begun: OnceLock::new(),
         }))
     }
 
-    /// The job's number: its place in the input, from 0.
+    /// The job's number: its place in the order of arrival, from 0.
     pub fn job(&self) -> u64 {
         self.0.job
     }
@@ -86,57 +192,105 @@ impl Context {
         self.0.attempt
     }
 
-    /// Cancelled when this attempt must end: the run was cancelled, or the attempt ran out of time. The attempt's
-    /// future is dropped then; the token is for what the future started elsewhere.
+    /// Whether this attempt must end: the run was cancelled, the attempt ran out of time, or nobody wants its result.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.over.load(SeqCst)
+    }
+
+    /// Resolves when this attempt must end. Its future is dropped then, or, with a
+    /// [grace period](crate::RunBuilder::grace), after that: so a job can clean up.
+    ///
+    /// ```
+    /// use raudal_pool::Pool;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let run = Pool::new(1)
+    ///     .run(["a.part"], |cx, _name| async move {
+    ///         tokio::select! {
+    ///             () = tokio::time::sleep(Duration::from_secs(60)) => Ok("saved"),
+    ///             () = cx.cancelled() => {
+    ///                 // There is time to remove what is half-done.
+    ///                 tokio::time::sleep(Duration::from_secs(1)).await;
+    ///                 Err("stopped")
+    ///             }
+    ///         }
+    ///     })
+    ///     .grace(Duration::from_secs(5))
+    ///     .start();
+    /// let waited = tokio::time::Instant::now();
+    /// tokio::task::yield_now().await;
+    /// assert_eq!(run.shutdown().await.cancelled, 1);
+    /// assert!(waited.elapsed() < Duration::from_secs(2));
+    /// # }
+    /// ```
+    pub async fn cancelled(&self) {
+        self.token().cancelled().await;
+    }
+
+    /// Cancelled when this attempt must end, and when it has ended: for what the attempt started elsewhere.
     pub fn token(&self) -> &CancellationToken {
-        self.0.token.get_or_init(|| self.cancelled_by().child_token())
-    }
-
-    /// What ends the job from outside: its own token, or the run's.
-    pub(super) fn cancelled_by(&self) -> &CancellationToken {
-        self.0.cancel.as_ref().unwrap_or(&self.0.run.cancel)
-    }
-
-    /// Whether the job can be aborted alone.
-    pub(super) fn has_own_token(&self) -> bool {
-        self.0.cancel.is_some()
-    }
-
-    /// Those tasks and threads that the attempt awaits before it is over.
-    pub(super) fn elsewhere(&self) -> &TaskTracker {
-        self.0.elsewhere.get_or_init(TaskTracker::new)
+        let token = self.0.token.get_or_init(CancellationToken::new);
+        // One of the two sees the other: see `cancel`.
+        if self.is_cancelled() {
+            token.cancel();
+        }
+        token
     }
 
     /// Enters a named stage and leaves the one before.
     pub fn stage(&self, stage: &'static str) {
         self.0.stages.lock().unwrap_or_else(PoisonError::into_inner).push((stage, Instant::now()));
-        self.0.run.observer.observe(&Event::Stage { job: self.0.job, stage });
+        self.tell(EventKind::Stage { job: self.0.job, stage });
     }
 
     /// Says how many bytes this attempt will move in all.
     pub fn expect_bytes(&self, bytes: u64) {
-        self.0.run.observer.observe(&Event::Expected { job: self.0.job, bytes });
+        self.tell(EventKind::Expected { job: self.0.job, bytes });
     }
 
-    /// Says that the attempt moved on by so many bytes and items.
+    /// Says that the attempt moved on by this many bytes and items.
     pub fn advance(&self, bytes: u64, items: u64) {
         self.0.bytes.fetch_add(bytes, Relaxed);
         self.0.items.fetch_add(items, Relaxed);
-        self.0.run.observer.observe(&Event::Advanced { job: self.0.job, bytes, items });
+        let (all, of_key) = &self.0.meters;
+        for meter in [all, of_key].into_iter().flatten() {
+            meter.add(bytes);
+        }
+        self.tell(EventKind::Advanced { job: self.0.job, bytes, items });
+    }
+
+    /// The slots of the pool that no job can want any more, for work that helps this one.
+    pub fn permits(&self) -> &Permits {
+        &self.0.run.permits
     }
 
     /// Runs a closure that blocks on a thread for such work, and returns what it returns.
     ///
-    /// When the attempt ends first, by cancellation or time-out, the closure goes on until it returns, and the job
-    /// is not over before: nothing is left running behind a run's back. A long closure should look at
-    /// [`token`](Self::token) from time to time.
+    /// When the attempt ends first, by cancellation or time-out, a closure that has not begun never begins. One that has
+    /// begun goes on until it returns, and the job is not over before: nothing is left running behind a run's back. A
+    /// long closure should look at [`is_cancelled`](Self::is_cancelled) from time to time.
     ///
     /// # Panics
     ///
     /// If the closure panics, with its panic.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let attempt = self.clone();
+        let work = move || {
+            // The run may not have seen yet that a token was cancelled.
+            if attempt.is_cancelled() || attempt.0.run.cancel.iter().any(CancellationToken::is_cancelled) {
+                return None;
+            }
+            if attempt.0.begun.set(Instant::now()).is_ok() {
+                attempt.0.waker.wake();
+            }
+            Some(work())
+        };
         match self.elsewhere().spawn_blocking(work).await {
-            Ok(value) => value,
+            Ok(Some(value)) => value,
+            // The attempt is about to be dropped.
+            Ok(None) => std::future::pending().await,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // The runtime is shutting down, and this task with it.
@@ -145,13 +299,58 @@ impl Context {
         }
     }
 
+    fn tell(&self, kind: EventKind<'_>) {
+        if let Some(observer) = &self.0.run.observer {
+            observer.observe(&Event { run: self.0.run.run, kind });
+        }
+    }
+
+    /// Those tasks and threads that the attempt awaits before it is over.
+    pub(crate) fn elsewhere(&self) -> &TaskTracker {
+        self.0.elsewhere.get_or_init(TaskTracker::new)
+    }
+
+    /// When the blocking closure of the attempt began, if it has begun.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        self.0.begun.get().copied()
+    }
+
+    /// The slot of this attempt, to be lent while it waits for another job of its pool.
+    pub(crate) fn loan(&self) -> &Arc<Loan> {
+        self.0.loan.get_or_init(|| Arc::new(Loan::new(self.0.key)))
+    }
+
+    pub(crate) fn run(&self) -> u64 {
+        self.0.run.run
+    }
+
     /// Bytes and items that this attempt has advanced by.
-    pub(super) fn advanced(&self) -> (u64, u64) {
+    pub(crate) fn advanced(&self) -> (u64, u64) {
         (self.0.bytes.load(Relaxed), self.0.items.load(Relaxed))
     }
 
+    /// Wakes the attempt when it must end.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.0.waker.register(waker);
+    }
+
+    /// Tells the attempt that it must end.
+    pub(crate) fn cancel(&self) {
+        self.0.over.store(true, SeqCst);
+        if let Some(token) = self.0.token.get() {
+            token.cancel();
+        }
+        self.0.waker.wake();
+    }
+
+    /// Tells what the attempt started that it must end, though the attempt itself goes on.
+    pub(crate) fn cancel_token(&self) {
+        self.token().cancel();
+    }
+
     /// Ends the attempt: what it started elsewhere is told, and awaited.
-    pub(super) async fn end(&self) {
+    pub(crate) async fn end(&self) {
+        self.0.over.store(true, SeqCst);
         if let Some(token) = self.0.token.get() {
             token.cancel();
         }
@@ -162,7 +361,7 @@ impl Context {
     }
 
     /// The stages of this attempt as spans that end where the next begins, the last one now.
-    pub(super) fn spans(&self) -> Vec<StageSpan> {
+    pub(crate) fn spans(&self) -> Vec<StageSpan> {
         let stages = std::mem::take(&mut *self.0.stages.lock().unwrap_or_else(PoisonError::into_inner));
         if stages.is_empty() {
             return Vec::new();

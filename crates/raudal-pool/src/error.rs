@@ -1,5 +1,6 @@
-//! How a job of a pool fails.
+//! How a pool cannot be built, how a job fails, and how a list of jobs fails.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,15 +9,20 @@ use std::time::Duration;
 /// ```
 /// use raudal_pool::Pool;
 ///
-/// let error = Pool::<u32, String>::builder().jobs(0).build().unwrap_err();
+/// let error = Pool::builder().jobs(0).build().unwrap_err();
 /// assert_eq!(error.to_string(), "the number of jobs must be at least 1: 0");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildError(String);
 
 impl BuildError {
+    #[cfg(feature = "rate")]
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
+    }
+
+    pub(crate) fn zero(what: &str) -> Self {
+        Self(format!("{what} must be at least 1: 0"))
     }
 }
 
@@ -26,27 +32,29 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl Error for BuildError {}
 
 /// Why a job has no value.
+///
+/// A job that is ended by a time-out, a deadline or a cancellation after an earlier attempt failed keeps that failure
+/// in `last`.
 ///
 /// ```
 /// use raudal_pool::{JobError, Pool};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = Pool::builder().attempt_timeout(Duration::from_secs(1)).build()?;
-/// let results = pool
+/// # async fn main() {
+/// let results = Pool::new(2)
 ///     .map([0, 9], |_cx, seconds| async move {
 ///         tokio::time::sleep(Duration::from_secs(seconds)).await;
 ///         if seconds == 0 { Err("too early") } else { Ok(()) }
 ///     })
+///     .attempt_timeout(Duration::from_secs(1))
 ///     .await;
 /// assert_eq!(results[0], Err(JobError::Failed("too early")));
-/// assert_eq!(results[1], Err(JobError::TimedOut(Duration::from_secs(1))));
+/// assert_eq!(results[1], Err(JobError::TimedOut { limit: Duration::from_secs(1), last: None }));
 /// assert_eq!(results[0].as_ref().unwrap_err().failure(), Some(&"too early"));
-/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,40 +62,115 @@ impl std::error::Error for BuildError {}
 pub enum JobError<E> {
     /// Its last attempt returned this error.
     Failed(E),
-    /// Its last attempt took longer than this.
-    TimedOut(Duration),
-    /// It was not done when this much time had passed since its first attempt began, all attempts and waits counted.
-    DeadlinePassed(Duration),
+    /// Its last attempt took longer than the limit.
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+        /// What an earlier attempt failed with.
+        last: Option<E>,
+    },
+    /// The job took longer than its deadline allows, with all its attempts.
+    DeadlinePassed {
+        /// The deadline, counted from the start of the first attempt.
+        deadline: Duration,
+        /// What an earlier attempt failed with.
+        last: Option<E>,
+    },
     /// It panicked with this message.
     Panicked(String),
-    /// It was stopped, or never begun, because the run ended first.
-    Cancelled,
+    /// It was stopped, or never begun, because the run ended first or nobody wanted its result any more.
+    Cancelled {
+        /// What an earlier attempt failed with.
+        last: Option<E>,
+    },
 }
 
 impl<E> JobError<E> {
-    /// The error that the job itself returned, if it did.
+    /// A job that never failed and was stopped, or never begun.
+    pub const CANCELLED: Self = Self::Cancelled { last: None };
+
+    /// The error that the last attempt returned, if it returned one.
     pub fn failure(&self) -> Option<&E> {
         match self {
             Self::Failed(error) => Some(error),
             _ => None,
         }
     }
-}
 
-impl<E: fmt::Display> fmt::Display for JobError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The last error that any attempt returned.
+    pub fn last_failure(&self) -> Option<&E> {
         match self {
-            Self::Failed(error) => error.fmt(f),
-            Self::TimedOut(limit) => write!(f, "the attempt took longer than its limit: {limit:?}"),
-            Self::DeadlinePassed(limit) => write!(f, "the job took longer than its deadline allows: {limit:?}"),
-            Self::Panicked(message) => write!(f, "the job panicked: {message}"),
-            Self::Cancelled => f.write_str("cancelled"),
+            Self::Failed(error) => Some(error),
+            Self::TimedOut { last, .. } | Self::DeadlinePassed { last, .. } | Self::Cancelled { last } => last.as_ref(),
+            Self::Panicked(_) => None,
+        }
+    }
+
+    /// The last error that any attempt returned, by value.
+    pub fn into_last_failure(self) -> Option<E> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::TimedOut { last, .. } | Self::DeadlinePassed { last, .. } | Self::Cancelled { last } => last,
+            Self::Panicked(_) => None,
+        }
+    }
+
+    /// Whether the job was stopped, or never begun.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled { .. })
+    }
+
+    /// Whether an attempt, or the job as a whole, took too long.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut { .. } | Self::DeadlinePassed { .. })
+    }
+
+    /// What became of it, as one word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::TimedOut { .. } => "timeout",
+            Self::DeadlinePassed { .. } => "deadline",
+            Self::Panicked(_) => "panic",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// Puts in what an earlier attempt failed with.
+    pub(crate) fn with_last(self, earlier: Option<E>) -> Self {
+        match self {
+            Self::TimedOut { limit, last } => Self::TimedOut { limit, last: last.or(earlier) },
+            Self::DeadlinePassed { deadline, last } => Self::DeadlinePassed { deadline, last: last.or(earlier) },
+            Self::Cancelled { last } => Self::Cancelled { last: last.or(earlier) },
+            other => other,
         }
     }
 }
 
-impl<E: std::error::Error + 'static> std::error::Error for JobError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl<E: fmt::Display> fmt::Display for JobError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = match self {
+            Self::Failed(error) => return error.fmt(f),
+            Self::Panicked(message) => return write!(f, "the job panicked: {message}"),
+            Self::TimedOut { limit, last } => {
+                write!(f, "the attempt took longer than its limit: {limit:?}")?;
+                last
+            }
+            Self::DeadlinePassed { deadline, last } => {
+                write!(f, "the job took longer than its deadline allows: {deadline:?}")?;
+                last
+            }
+            Self::Cancelled { last } => {
+                f.write_str("cancelled")?;
+                last
+            }
+        };
+        last.as_ref().map_or(Ok(()), |error| write!(f, "; an earlier attempt failed: {error}"))
+    }
+}
+
+impl<E: Error + 'static> Error for JobError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             // `Display` is the error's own, so its source comes next.
             Self::Failed(error) => error.source(),
@@ -96,8 +179,64 @@ impl<E: std::error::Error + 'static> std::error::Error for JobError<E> {
     }
 }
 
+/// Why [`Pool::try_map`](crate::Pool::try_map) stopped: the first job that failed, its input and its error.
+///
+/// It converts with `?` into `anyhow::Error` and `Box<dyn Error + Send + Sync>`, whatever the job's error is: a
+/// standard error, an `anyhow::Error`, a `String`. For that it asks no more of `E` than `Display` and `Debug`, so it
+/// cannot hand on the error's own `source()`. [`into_error`](Self::into_error) gives the error itself.
+///
+/// ```
+/// use raudal_pool::Pool;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// async fn sum(texts: [&'static str; 2]) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+///     let parse = |_cx, text: &'static str| async move { text.parse::<u32>() };
+///     Ok(Pool::new(2).try_map(texts, parse).await?.into_iter().sum())
+/// }
+/// assert_eq!(sum(["1", "2"]).await.unwrap(), 3);
+/// assert_eq!(sum(["1", "x"]).await.unwrap_err().to_string(), "job 1: invalid digit found in string");
+/// # }
+/// ```
+#[non_exhaustive]
+pub struct MapError<I, E> {
+    /// The number of the job that failed: its place in the input, from 0.
+    pub job: u64,
+    /// Its input, where the run still has it: see [`Completed::input`](crate::Completed::input).
+    pub input: Option<I>,
+    /// Why it failed.
+    pub error: JobError<E>,
+}
+
+impl<I, E> MapError<I, E> {
+    /// Why the job failed.
+    pub fn into_error(self) -> JobError<E> {
+        self.error
+    }
+}
+
+impl<I, E: fmt::Display> fmt::Display for MapError<I, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The alternate form is where `anyhow::Error` writes its causes.
+        write!(f, "job {}: ", self.job)?;
+        match &self.error {
+            JobError::Failed(error) => write!(f, "{error:#}"),
+            error => error.fmt(f),
+        }
+    }
+}
+
+/// The input may have no `Debug`: it is left out.
+impl<I, E: fmt::Debug> fmt::Debug for MapError<I, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapError").field("job", &self.job).field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<I, E: fmt::Display + fmt::Debug> Error for MapError<I, E> {}
+
 /// The text of a panic's payload.
-pub(super) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

@@ -1,21 +1,45 @@
 //! What a run tells those who watch it.
 
-use super::report::{JobReport, RunReport};
+use crate::report::{JobReport, RunReport};
 use std::time::Duration;
 
-/// Something that happened in a run. Progress comes as deltas, so an observer only ever adds and takes away.
+/// Something that happened in a run.
 ///
-/// Jobs are numbered from 0 in the order of the input. Events of one job arrive in order; those of different jobs
-/// interleave, and may come from several threads.
+/// Events of one job arrive in order. Those of different jobs interleave, and may come from several threads.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub struct Event<'a> {
+    /// The number of the run: no other run of this process has it. So one observer can watch several runs.
+    pub run: u64,
+    /// What happened.
+    pub kind: EventKind<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// An event of a run.
+    pub fn new(run: u64, kind: EventKind<'a>) -> Self {
+        Self { run, kind }
+    }
+}
+
+/// What happened. Progress comes as deltas, so an observer only ever adds and takes away.
+///
+/// Jobs are numbered from 0 in the order in which they arrive: for a run without [spawned](crate::Context::spawn) jobs,
+/// the order of the input.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum EventKind<'a> {
     /// The run begins: how many jobs there will be, if that is known, and how many may be in flight.
     RunStarted {
         /// The number of jobs, where the input knows its length.
         total: Option<u64>,
         /// At most this many are in flight.
         jobs: usize,
+    },
+    /// A job spawned another job of its run: the total grows by one.
+    Spawned {
+        /// The new job.
+        job: u64,
     },
     /// An attempt of a job begins; attempts count from 1.
     AttemptStarted {
@@ -75,14 +99,22 @@ pub enum Event<'a> {
         /// For how long from now.
         pause: Duration,
     },
-    /// So many jobs of a key may be in flight from now on. Told by whoever set the limit: a run does not by itself.
+    /// An adaptive limit has changed: at most this many jobs may be in flight from now on.
     LimitChanged {
-        /// The key, for people.
+        /// The key; empty for the limit of the whole pool.
         key: &'a str,
         /// The new limit.
         limit: usize,
         /// What brought it about.
         why: &'a str,
+    },
+    /// No further input is pulled, although slots are free: as many jobs are held back as
+    /// [`RunBuilder::look_ahead`](crate::RunBuilder::look_ahead) allows, most of them by this key. Said once a run.
+    HeldBack {
+        /// The key.
+        key: &'a str,
+        /// How many jobs of this key wait.
+        jobs: usize,
     },
     /// A job is over.
     JobFinished {
@@ -96,12 +128,13 @@ pub enum Event<'a> {
     },
 }
 
-/// Someone who watches a run: bars, a log, a recorder.
+/// Watches runs: bars, a log, a recorder.
 ///
-/// `observe` is called from the tasks that do the work, so it must be quick and must not block.
+/// `observe` is called from the tasks that do the work, so it must be quick and must not block. No lock of the pool is
+/// held meanwhile: it may call the pool. A panic in it ends the run and reaches whoever waits for the run.
 ///
 /// ```
-/// use raudal_pool::{Event, Observer};
+/// use raudal_pool::{Event, EventKind, Observer};
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// #[derive(Default)]
@@ -109,9 +142,9 @@ pub enum Event<'a> {
 ///
 /// impl Observer for Bytes {
 ///     fn observe(&self, event: &Event<'_>) {
-///         match event {
-///             Event::Advanced { bytes, .. } => { self.0.fetch_add(*bytes, Ordering::Relaxed); }
-///             Event::AttemptFailed { bytes, .. } => { self.0.fetch_sub(*bytes, Ordering::Relaxed); }
+///         match event.kind {
+///             EventKind::Advanced { bytes, .. } => { self.0.fetch_add(bytes, Ordering::Relaxed); }
+///             EventKind::AttemptFailed { bytes, .. } => { self.0.fetch_sub(bytes, Ordering::Relaxed); }
 ///             _ => {}
 ///         }
 ///     }

@@ -1,6 +1,8 @@
 //! Percentiles of many durations in little memory.
 
-use super::report::seconds;
+#[cfg(feature = "serde")]
+use crate::report::seconds;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 use std::time::Duration;
 
@@ -14,34 +16,33 @@ use std::time::Duration;
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = Pool::builder().jobs(100).build()?;
-/// let report = pool
+/// # async fn main() {
+/// let report = Pool::new(100)
 ///     .for_each(1..=100, |_cx, n| async move {
 ///         tokio::time::sleep(Duration::from_millis(n)).await;
-///         Ok::<_, std::io::Error>(())
+///         Ok::<_, std::convert::Infallible>(())
 ///     })
 ///     .await;
 /// let running = report.running.expect("there were jobs");
 /// assert!((48..=52).contains(&running.p50.as_millis()));
 /// assert_eq!(running.max.as_millis(), 100);
-/// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct Percentiles {
     /// Half of the jobs took no longer: the median.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub p50: Duration,
     /// Nine in ten took no longer.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub p90: Duration,
     /// 99 in 100 took no longer.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub p99: Duration,
     /// None took longer.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub max: Duration,
 }
 
@@ -51,7 +52,7 @@ const PARTS: u64 = 1 << PARTS_LOG2;
 
 /// Counts of durations in buckets that grow with the duration (log-linear).
 #[derive(Debug, Default)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     /// As many as the longest duration so far needs.
     buckets: Vec<u64>,
     count: u64,
@@ -59,7 +60,7 @@ pub(super) struct Histogram {
 }
 
 impl Histogram {
-    pub(super) fn add(&mut self, time: Duration) {
+    pub(crate) fn add(&mut self, time: Duration) {
         let bucket = bucket(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         if self.buckets.len() <= bucket {
             self.buckets.resize(bucket + 1, 0);
@@ -70,7 +71,7 @@ impl Histogram {
     }
 
     /// `None` if nothing was added.
-    pub(super) fn percentiles(&self) -> Option<Percentiles> {
+    pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         (self.count > 0).then(|| Percentiles {
             p50: self.percentile(50),
             p90: self.percentile(90),

@@ -1,79 +1,107 @@
-//! The toolkit: runs any async job, bounded, retried, timed, cancellable, observed.
+//! Runs any async job on tokio: bounded, retried, timed, cancellable, observed.
 //!
-//! One builder, one closure. [`Pool::builder`] takes limits and policies; [`Pool::run`] takes inputs, lazily, and a
-//! closure that is called with a [`Context`] and an input for each attempt of each job. Results come as a stream, as
-//! they complete or in input order, each with a [`JobReport`]; the run ends with a [`RunReport`].
+//! A [`Pool`] holds limits that all of its runs share. Each run says what to do and how: [`Pool::map`] and its
+//! relatives take inputs and a closure, which is called with a [`Context`] and an input for each attempt of each job.
+//! Policies are set on the run, and then it is awaited or started:
 //!
 //! ```
-//! use raudal_pool::{Backoff, Pool, Retry};
+//! use raudal_pool::{Backoff, JobError, Pool, Retry};
 //! use std::time::Duration;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pool = Pool::builder()
-//!     .jobs(8)
-//!     .per_key(2, |url: &&str| url.split('/').nth(2).map(str::to_owned))
-//!     .retry(Retry::new(Backoff::default()).when(|error: &String| error == "try again"))
-//!     .attempt_timeout(Duration::from_secs(10))
-//!     .build()?;
+//! # async fn main() -> Result<(), raudal_pool::BuildError> {
+//! let pool = Pool::builder().jobs(8).per_key(2).build()?;
 //!
 //! let results = pool
-//!     .map(["https://a.example/1", "https://a.example/2", "https://b.example/1"], |cx, url| async move {
+//!     .map(["https://a.example/1", "https://a.example/2", "https://b.example/3"], |cx, url| async move {
 //!         // The first attempt of each job fails: the pool waits and tries again.
-//!         if cx.attempt() == 1 { Err("try again".to_owned()) } else { Ok(url.len()) }
+//!         if cx.attempt() == 1 { Err("try again") } else { Ok(url.len()) }
 //!     })
+//!     .key(|url| url.split('/').nth(2).map(str::to_owned))
+//!     .retry(Retry::new(Backoff::default()).when(|error| error.failure() == Some(&"try again")))
+//!     .attempt_timeout(Duration::from_secs(10))
 //!     .await;
 //! assert!(results.iter().all(Result::is_ok));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The [guide] takes a loop to a pool, one step at a time, and has a table from what other languages and libraries
-//! offer. What holds for every run:
+//! The [guide] takes a loop to a pool, one step at a time, and has a table of what corresponds to what in other tools.
+//! What holds for every run:
 //!
-//! - Each slot is a task of its own, which takes one job after the other: jobs go on while the consumer is busy, and
-//!   their own time-outs are honoured. (A future in `buffer_unordered` stands still while nobody polls the stream.)
-//! - The input is pulled only as slots come free, and what waits (for a key, for a retry, for the consumer) is bounded
-//!   by [`Builder::buffer`].
-//! - A job that waits for its next attempt holds no slot.
-//! - Each job that was pulled has exactly one result. A panic is the failure of its job. A job that the end of the run
-//!   prevented is [`JobError::Cancelled`].
-//! - When the run is over, nothing of it is running: tasks and blocking work are awaited.
+//! - **One limit.** What the pool bounds, it bounds for all of its runs together, whoever calls.
+//! - **Jobs go on** while the consumer is busy: each slot is a task of its own. (A future in `buffer_unordered` stands
+//!   still while nobody polls the stream.)
+//! - **Bounded memory.** The input is pulled only as slots come free. What waits for its key, its retry or the consumer
+//!   is bounded by [`buffer`](RunBuilder::buffer) and [`look_ahead`](RunBuilder::look_ahead).
+//! - **A job that waits for its next attempt holds no slot.**
+//! - **Nothing is lost.** Each job that arrived has exactly one result. A panic in a job is the failure of that job. A
+//!   panic in the input, in an observer or in another function that the run was given reaches whoever waits for the run.
+//! - **Nothing is left running.** When the run is over, its tasks and its blocking work have ended.
+//! - **No lock is held** while code of yours runs.
+//!
+//! # Features
+//!
+//! | feature | gives | adds |
+//! |---|---|---|
+//! | `rate` (default) | [`PoolBuilder::rate`], [`PoolBuilder::rate_per_key`] | governor |
+//! | `serde` | reports that can be serialized | serde |
+//! | `process` | [`Attempt::output`], [`Attempt::status`]: child processes | tokio's `process` |
+//! | `tracing` | a span for each job and each attempt | tracing |
 
-mod builder;
+mod backoff;
+mod build;
+#[cfg(feature = "process")]
 mod command;
 mod context;
-mod driver;
-mod ending;
+mod control;
 mod engine;
 mod error;
 mod event;
 mod histogram;
-mod lend;
-mod limits;
-mod queue;
+mod inbox;
+mod limit;
+mod permits;
+mod policy;
+mod pool;
+#[cfg(not(feature = "rate"))]
+#[path = "no_rate.rs"]
+mod rate;
+#[cfg(feature = "rate")]
 mod rate;
 mod report;
 mod retry;
 mod room;
 mod run;
-mod runs;
-mod settings;
-mod spawn;
-mod worker;
+mod scheduler;
+mod spawner;
+mod trace;
 
+#[cfg(doc)]
 #[doc = include_str!("guide.md")]
-pub mod guide {}
+pub mod guide {
+    #[doc = include_str!("equivalents.md")]
+    pub mod equivalents {}
+}
 
-pub use builder::{Builder, Pool};
+pub use backoff::Backoff;
+pub use build::{LocalRun, One, RunBuilder, output};
+#[cfg(feature = "process")]
 pub use command::{CommandError, CommandOutput};
-pub use context::Context;
-pub use error::{BuildError, JobError};
-pub use event::{Event, NoObserver, Observer};
+pub use context::{Attempt, Context};
+pub use control::Control;
+pub use error::{BuildError, JobError, MapError};
+pub use event::{Event, EventKind, NoObserver, Observer};
 pub use histogram::Percentiles;
-pub use lend::{Lent, Slots};
-pub use limits::{LimitChange, LimitLog};
+pub use limit::{Limit, LimitChange, LimitLog, Pressure};
+pub use permits::{Permit, Permits};
+pub use pool::{Pool, PoolBuilder};
 pub use report::{JobReport, Outcome, RunReport, StageSpan};
-pub use retry::{Backoff, Retry};
+pub use retry::Retry;
 pub use run::{Completed, Run};
-pub use spawn::{Handle, Spawner, StillRunning};
+pub use spawner::{Handle, SpawnError, Spawner, StillRunning};
+pub use tokio_util::sync::CancellationToken;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,9 +1,9 @@
 //! How often attempts may begin: the generic cell rate algorithm of governor, on tokio's clock.
 //!
-//! The decision is governor's; nothing here sleeps. A refused attempt is told when to ask again, and the run waits
+//! The decision is governor's; nothing here sleeps. A refused attempt is told when to ask again, and its run waits
 //! until then without holding a slot. The clock is tokio's, so that tests in virtual time hold.
 
-use super::error::BuildError;
+use crate::error::BuildError;
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
@@ -41,7 +41,7 @@ type Limiter<K, S> = RateLimiter<K, S, Since, NoOpMiddleware<Duration>>;
 
 /// The rates of a pool, shared by all of its runs: a second run has no second burst.
 #[derive(Default)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     all: Option<(Since, Limiter<NotKeyed, InMemoryState>)>,
     keys: Option<(Since, Keys)>,
 }
@@ -52,9 +52,15 @@ struct Keys {
     sweep: AtomicUsize,
 }
 
+impl std::fmt::Debug for Rates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rates").field("is_free", &self.is_free()).finish()
+    }
+}
+
 impl Rates {
     /// The rates, each in starts a second.
-    pub(super) fn new(all: Option<f64>, key: Option<f64>) -> Result<Self, BuildError> {
+    pub(crate) fn new(all: Option<f64>, key: Option<f64>) -> Result<Self, BuildError> {
         let clock = Since(Instant::now());
         let all = all.map(|rate| quota("the rate", rate)).transpose()?;
         let key = key.map(|rate| quota("the rate for one key", rate)).transpose()?;
@@ -67,14 +73,19 @@ impl Rates {
         })
     }
 
+    /// Whether there is no rate at all.
+    pub(crate) fn is_free(&self) -> bool {
+        self.all.is_none() && self.keys.is_none()
+    }
+
     /// Lets an attempt begin, or says when to ask again.
-    pub(super) fn check(&self) -> Result<(), Instant> {
+    pub(crate) fn check(&self) -> Result<(), Instant> {
         let Some((clock, limiter)) = &self.all else { return Ok(()) };
         limiter.check().map_err(|not_until| at(clock, &not_until))
     }
 
     /// Lets an attempt of this key begin, or says when to ask again.
-    pub(super) fn check_key(&self, key: &Arc<str>) -> Result<(), Instant> {
+    pub(crate) fn check_key(&self, key: &Arc<str>) -> Result<(), Instant> {
         let Some((clock, keys)) = &self.keys else { return Ok(()) };
         let answer = keys.limiter.check_key(key).map_err(|not_until| at(clock, &not_until));
         if keys.limiter.len() >= keys.sweep.load(Relaxed) {

@@ -1,13 +1,15 @@
 //! What became of a job, and of a run.
 
-use super::histogram::Percentiles;
+use crate::histogram::Percentiles;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How a job ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Outcome {
     /// It returned `Ok`.
@@ -19,7 +21,8 @@ pub enum Outcome {
 }
 
 /// A stretch of time that a job spent in one stage, counted from the start of the run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct StageSpan {
     /// The stage's name.
@@ -27,10 +30,10 @@ pub struct StageSpan {
     /// The attempt it belongs to, from 1.
     pub attempt: u32,
     /// When it began.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub start: Duration,
     /// When it ended.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub end: Duration,
 }
 
@@ -42,7 +45,8 @@ impl StageSpan {
 }
 
 /// What became of one job. Times are wall times; in JSON they are seconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct JobReport {
     /// The job's number: its place in the input, from 0.
@@ -54,26 +58,30 @@ pub struct JobReport {
     /// Attempts begun.
     pub attempts: u32,
     /// When its first attempt began, from the start of the run.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub started: Duration,
     /// How long it was held ready before its first attempt began.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub queued: Duration,
     /// The sum of its attempts' times.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub running: Duration,
     /// Bytes moved by the last attempt.
     pub bytes: u64,
     /// Items done by the last attempt.
     pub items: u64,
     /// The kind of the failure, as one word.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub kind: Option<&'static str>,
-    /// What went wrong, on one line.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What went wrong, on one line. `None` where the run has no
+    /// [`observer`](crate::RunBuilder::observer) and no [`describe`](crate::RunBuilder::describe): nothing asked for it.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub error: Option<String>,
+    /// What an earlier attempt failed with, where a time-out, a deadline or a cancellation ended the job. On one line.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub last_failure: Option<String>,
     /// The stages it passed through, in order, where it named any.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub stages: Vec<StageSpan>,
 }
 
@@ -92,13 +100,15 @@ impl JobReport {
             items: 0,
             kind: None,
             error: None,
+            last_failure: None,
             stages: Vec::new(),
         }
     }
 }
 
 /// What became of a run. Times are wall times; in JSON they are seconds.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct RunReport {
     /// The most that were allowed in flight.
@@ -117,11 +127,14 @@ pub struct RunReport {
     pub peak_in_flight: usize,
     /// Whether the run ended before all of its input was done.
     pub stopped: bool,
+    /// Whether the tokio runtime was shut down under the run: the counts are those of that moment.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
+    pub runtime_gone: bool,
     /// From the start to the end.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub wall: Duration,
     /// The sum of all jobs' running times: what one after the other would have cost, had each taken as long.
-    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub job_time: Duration,
     /// How long jobs were held ready before their first attempt began: by their key, by the rate, by a pause. `None`
     /// if no job began.
@@ -170,6 +183,7 @@ impl RunReport {
     }
 }
 
-pub(super) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+#[cfg(feature = "serde")]
+pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }

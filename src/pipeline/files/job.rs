@@ -6,7 +6,7 @@ use crate::fetch::{self, Answered, Client, Expect, Partial, Place, Transfer, alr
 use crate::pipeline::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
 use crate::pipeline::lock::Locked;
 use crate::pipeline::verify;
-use crate::pool::Context;
+use crate::pool::Attempt;
 use crate::source::Input;
 use crate::table::{self, Watch};
 use crate::{Error, Kind, Result};
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub(super) partials: Arc<Partials>,
 }
 
-pub(super) async fn attempt(shared: Arc<Shared>, context: Context, input: Input) -> Result<Saved> {
+pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Saved> {
     let Kept { mut partial, place } = shared.partials.take(context.job());
     let place = match place {
         Some(place) => place,
@@ -66,7 +66,7 @@ struct Target {
 
 struct Job<'a> {
     shared: &'a Shared,
-    context: &'a Context,
+    context: &'a Attempt,
     input: &'a Input,
     place: &'a Place,
     chosen: Mutex<Chosen>,
@@ -323,7 +323,7 @@ impl Extraction {
     }
 }
 
-struct Watching(Context);
+struct Watching(Attempt);
 
 impl Watch for Watching {
     fn cancelled(&self) -> bool {

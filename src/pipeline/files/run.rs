@@ -5,10 +5,11 @@ use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
 use crate::Result;
 use crate::fetch::Client;
-use crate::pipeline::jobs::{Outstanding, Partials, blocking, make_folder, pool};
-use crate::pipeline::steer::Steering;
+use crate::pipeline::helpers::Helpers;
+use crate::pipeline::jobs::{Partials, blocking, make_folder, policies, pool};
+use crate::pipeline::slowed::Slowed;
 use crate::pipeline::summary::{Failure, failure};
-use crate::pool::RunReport;
+use crate::pool::{Context, RunReport};
 use crate::source::Input;
 use std::sync::Arc;
 
@@ -54,14 +55,14 @@ where
     let inputs = inputs.into_iter();
     let (looked, folder) = (inputs.clone(), options.folder.clone());
     blocking(move || check(looked).and_then(|()| make_folder(&folder))).await??;
-    let partials = Arc::new(Partials::default());
-    let outstanding = Outstanding::default();
-    let hosts = Arc::new(outstanding.hosts());
-    let pool = pool(&options.run, Arc::clone(&partials), Arc::clone(&hosts))?;
-    let steered = options.run.clone();
-    let inputs = outstanding.track(inputs);
+    let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
+    let pool = pool(&options.run, None)?;
+    let run_options = options.run.clone();
+    let keeps = Arc::clone(&partials);
     let shared = Arc::new(Shared { client: client.clone(), options, claims: Claims::default(), partials });
-    let mut run = pool.run(inputs, move |context, input| attempt(Arc::clone(&shared), context, input)).ordered();
+    let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
+    let mut run = policies(pool.run(inputs, job), &run_options, keeps, Arc::clone(&slowed)).ordered().start();
+    let helpers = Helpers::start(client, run.permits());
     let mut summary = Summary {
         report: RunReport::default(),
         saved: Vec::new(),
@@ -70,14 +71,13 @@ where
         pulled: 0,
         warnings: Vec::new(),
     };
-    let mut steering = Steering::new(client, &run, &steered, hosts, None);
-    while let Some(done) = steering.next(&mut run).await {
-        let Some(input) = outstanding.take(done.job) else { continue };
+    while let Some(done) = run.next().await {
+        let Some(input) = done.input else { continue };
         summary.pulled += 1;
         match done.result {
             Ok(saved) => {
                 if let Err(error) = tell(&saved) {
-                    run.finish().await;
+                    run.shutdown().await;
                     return Err(error);
                 }
                 summary.saved.push(saved);
@@ -88,7 +88,8 @@ where
             },
         }
     }
-    summary.report = run.finish().await;
-    summary.warnings.extend(steering.warnings());
+    helpers.stop().await;
+    summary.report = run.join().await;
+    summary.warnings.extend(slowed.warnings());
     Ok(summary)
 }

@@ -3,7 +3,7 @@
 //! Nothing is created or changed on the server. Its URL may hold a password: only host and port are ever shown.
 
 use super::options::HOW;
-use crate::pool::Context;
+use crate::pool::Attempt;
 use crate::units;
 use crate::workload::work::digest;
 use crate::{Error, Kind, Result};
@@ -66,7 +66,7 @@ impl Postgres {
     }
 
     /// One query, which takes so long: the digest of what the server answered.
-    pub(super) async fn query(&self, cx: &Context, number: u32, wait: Duration) -> Result<String> {
+    pub(super) async fn query(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         let id = i64::from(number);
         cx.stage("connect");
         let mut lease = Lease(Some(self.pool.get().await.map_err(|error| self.no_connection(error))?));

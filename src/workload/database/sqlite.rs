@@ -1,6 +1,6 @@
 //! The embedded database: a file in a temporary folder, and a pool of connections to it.
 
-use crate::pool::Context;
+use crate::pool::Attempt;
 use crate::workload::scratch;
 use crate::workload::work::digest;
 use crate::{Error, Kind, Result};
@@ -89,7 +89,7 @@ impl Sqlite {
     }
 
     /// One query, which takes so long: the digest of what it found.
-    pub(in crate::workload) async fn read(&self, cx: &Context, number: u32, wait: Duration) -> Result<String> {
+    pub(in crate::workload) async fn read(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         cx.stage("connect");
         let mut lease = self.lease().await?;
         let stop = cx.token().clone();
@@ -100,7 +100,7 @@ impl Sqlite {
     }
 
     /// One transaction, which holds the writer for so long: the digest that was written.
-    pub(super) async fn write(&self, cx: &Context, number: u32, wait: Duration) -> Result<String> {
+    pub(super) async fn write(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         cx.stage("connect");
         let mut lease = self.lease().await?;
         let (inner, stop) = (cx.clone(), cx.token().clone());
@@ -173,7 +173,7 @@ fn query(connection: &Connection, number: u32, wait: Duration, stop: &Cancellati
 /// Writes a row, in a transaction that is the only one for so long.
 fn insert(
     connection: &mut Connection,
-    cx: &Context,
+    cx: &Attempt,
     number: u32,
     wait: Duration,
     stop: &CancellationToken,

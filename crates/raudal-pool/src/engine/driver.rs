@@ -1,0 +1,238 @@
+//! The task that owns a run: it begins the first attempts, waits for what takes time, and awaits every end.
+
+use super::core::{Core, Phase};
+use super::source::{Engine, LONG, earliest};
+use super::worker::work;
+use crate::context::Context;
+use crate::event::EventKind;
+use crate::report::RunReport;
+use crate::scheduler::Grant;
+use futures_core::Stream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// Tokens of which one is enough.
+struct Tokens(Vec<Pin<Box<WaitForCancellationFutureOwned>>>);
+
+impl Tokens {
+    fn new(own: &CancellationToken, others: &[CancellationToken]) -> Self {
+        Self([own].into_iter().chain(others).map(|token| Box::pin(token.clone().cancelled_owned())).collect())
+    }
+
+    /// Whether one is cancelled; if not, the task is woken when one is.
+    fn is_any(&mut self, cx: &mut task::Context<'_>) -> bool {
+        // All are polled, so that each knows whom to wake.
+        let ready = self.0.iter_mut().filter_map(|token| token.as_mut().poll(cx).is_ready().then_some(())).count();
+        ready > 0
+    }
+}
+
+/// What drives a run, whether as a task of its own or within the task of its caller.
+pub(crate) struct Drive {
+    cancelled: Tokens,
+    drained: Tokens,
+    timer: Option<Pin<Box<Sleep>>>,
+    began: bool,
+    gave_up: bool,
+    over: bool,
+}
+
+impl Drive {
+    pub(crate) fn new<I, T, E>(core: &Core<'_, I, T, E>) -> Self {
+        Self {
+            cancelled: Tokens::new(&core.cancel, &core.policy.cancel),
+            drained: Tokens::new(&core.drain, &core.policy.drain),
+            timer: None,
+            began: false,
+            gave_up: false,
+            over: false,
+        }
+    }
+
+    /// Goes on with the run as far as it can now. `launch` begins a job that was granted. Ready when nothing of the run
+    /// is in flight and nothing begins any more.
+    ///
+    /// A panic of the user's code becomes the run's: it is told when the run is over.
+    pub(crate) fn poll<I, T, E, F, S: Stream<Item = I>>(
+        &mut self,
+        engine: &Engine<'_, I, T, E, F, S>,
+        cx: &mut task::Context<'_>,
+        launch: &mut dyn FnMut(Grant),
+    ) -> Poll<()> {
+        loop {
+            if self.over {
+                return Poll::Ready(());
+            }
+            match catch_unwind(AssertUnwindSafe(|| self.step(engine, cx, launch))) {
+                Ok(polled) => return polled,
+                Err(panic) => engine.core.break_down(panic),
+            }
+        }
+    }
+
+    fn step<I, T, E, F, S: Stream<Item = I>>(
+        &mut self,
+        engine: &Engine<'_, I, T, E, F, S>,
+        cx: &mut task::Context<'_>,
+        launch: &mut dyn FnMut(Grant),
+    ) -> Poll<()> {
+        let core = &engine.core;
+        if !std::mem::replace(&mut self.began, true) {
+            core.begin(engine.total());
+        }
+        core.pool.with(|scheduler| scheduler.set_waker(core.run, cx.waker()));
+        core.inbox.register(cx.waker());
+        core.room.register(cx.waker());
+        engine.register(cx.waker());
+        if self.cancelled.is_any(cx) {
+            core.close(Phase::Cancelled);
+        } else if self.drained.is_any(cx) {
+            core.close(Phase::Draining);
+        }
+        if !core.is_closing() && self.go_on(engine, cx, launch).is_pending() {
+            return Poll::Pending;
+        }
+        self.end(engine)
+    }
+
+    /// Begins what may begin. Ready when all is done.
+    fn go_on<I, T, E, F, S: Stream<Item = I>>(
+        &mut self,
+        engine: &Engine<'_, I, T, E, F, S>,
+        cx: &mut task::Context<'_>,
+        launch: &mut dyn FnMut(Grant),
+    ) -> Poll<()> {
+        let core = &engine.core;
+        loop {
+            let now = Instant::now();
+            // Asked without a lock: it is the user's.
+            let may_grow = !core.pool.hold.as_ref().is_some_and(|hold| hold());
+            let changes = core.pool.with(|scheduler| {
+                scheduler.tick(core.run, now);
+                scheduler.look(now, may_grow);
+                scheduler.dispatch(Some(core.run));
+                scheduler.take_changes(core.run)
+            });
+            for change in changes {
+                let key = change.key.as_deref().unwrap_or_default();
+                core.policy.tell(core.number(), EventKind::LimitChanged { key, limit: change.limit, why: change.why });
+            }
+            while let Some(grant) = core.pool.with(|scheduler| scheduler.take(core.run)) {
+                launch(grant);
+            }
+            while let Some(added) = core.inbox.take() {
+                engine.admit(core.next_number(), added, !core.inbox.is_empty()).into_iter().for_each(&mut *launch);
+            }
+            while let Some(grant) = engine.pull() {
+                launch(grant);
+                if now.elapsed() > LONG {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            if core.is_closing() || core.is_done() {
+                return Poll::Ready(());
+            }
+            let wake = core.pool.with(|scheduler| scheduler.next_wake(core.run));
+            let Some(wake) = earliest(wake, now) else { return Poll::Pending };
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(wake)));
+            if timer.deadline() != wake {
+                timer.as_mut().reset(wake);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Nothing begins any more: gives up what waits, awaits what runs.
+    fn end<I, T, E, F, S: Stream<Item = I>>(&mut self, engine: &Engine<'_, I, T, E, F, S>) -> Poll<()> {
+        let core = &engine.core;
+        if !std::mem::replace(&mut self.gave_up, true) {
+            core.give_up_all(&engine.reply);
+        }
+        while let Some(added) = core.inbox.take() {
+            engine.cancelled(added);
+        }
+        if !core.is_still() {
+            return Poll::Pending;
+        }
+        // A job that was about to wait when the run was closed.
+        core.give_up_all(&engine.reply);
+        while !core.inbox.end() {
+            core.inbox.take().into_iter().for_each(|added| engine.cancelled(added));
+        }
+        if engine.has_more() && core.policy.complete && !core.is_broken() {
+            engine.complete();
+        }
+        self.over = true;
+        Poll::Ready(())
+    }
+
+    /// The report of a run that is over.
+    ///
+    /// # Panics
+    ///
+    /// With the panic that broke the run.
+    pub(crate) fn finish<I, T, E, F, S: Stream<Item = I>>(engine: &Engine<'_, I, T, E, F, S>) -> RunReport {
+        let core = &engine.core;
+        let has_more = engine.has_more();
+        engine.drop_source();
+        if let Some(panic) = core.broken() {
+            resume_unwind(panic);
+        }
+        let mut report = core.report();
+        report.stopped = has_more || report.cancelled > 0 && core.is_closing();
+        core.table().report.stopped = report.stopped;
+        core.policy.tell(core.number(), EventKind::RunFinished { report: &report });
+        report
+    }
+}
+
+/// Drops what waits if nobody drives the run any more: the runtime is shutting down.
+struct Abandon<'a, 'p, I, T, E>(&'a Core<'p, I, T, E>);
+
+impl<I, T, E> Drop for Abandon<'_, '_, I, T, E> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// Runs all jobs to their end, or until the run is cancelled or drained.
+///
+/// # Panics
+///
+/// If the input, an observer or a policy panicked, with that panic.
+pub(crate) async fn drive<I, T, E, F, S, Fut>(engine: Arc<Engine<'static, I, T, E, F, S>>) -> RunReport
+where
+    I: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+    S: Stream<Item = I> + Send + 'static,
+    F: Fn(Context<I>, I) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let _abandon = Abandon(&engine.core);
+    let mut drive = Drive::new(&engine.core);
+    std::future::poll_fn(|cx| {
+        drive.poll(&engine, cx, &mut |grant| drop(tokio::spawn(work(Arc::clone(&engine), grant))))
+    })
+    .await;
+    Drive::finish(&engine)
+}
+
+/// Awaits the driver of a run; its panic goes on in whoever asks. If the runtime was shut down, says what was counted.
+pub(crate) async fn join<I, T, E>(driver: &mut JoinHandle<RunReport>, core: &Core<'_, I, T, E>) -> RunReport {
+    match driver.await {
+        Ok(report) => report,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => RunReport { stopped: true, runtime_gone: true, ..core.report() },
+        },
+    }
+}

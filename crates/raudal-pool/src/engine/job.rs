@@ -1,0 +1,118 @@
+//! A job, from its arrival to its result.
+
+use crate::error::JobError;
+use crate::report::StageSpan;
+use crate::retry::Delays;
+use crate::run::Completed;
+use crate::scheduler::{Entry, KeyId};
+use crate::trace::Span;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
+
+/// A job that has arrived.
+pub(crate) struct Job<I, T, E> {
+    pub(crate) number: u64,
+    /// `None` once an attempt has taken it.
+    pub(crate) input: Option<I>,
+    /// The job that added this one to its run.
+    pub(crate) parent: Option<u64>,
+    pub(crate) label: String,
+    pub(crate) key: Option<KeyId>,
+    pub(crate) priority: i32,
+    pub(crate) weight: usize,
+    pub(crate) ticket: Option<Ticket<T, E>>,
+    pub(crate) attempts: u32,
+    pub(crate) delays: Option<Delays>,
+    pub(crate) arrived: Instant,
+    pub(crate) started: Option<Instant>,
+    pub(crate) running: Duration,
+    /// Bytes and items of the last attempt, and the most of any attempt.
+    pub(crate) advanced: (u64, u64),
+    pub(crate) furthest: (u64, u64),
+    pub(crate) stages: Vec<StageSpan>,
+    /// From the first attempt on.
+    pub(crate) span: Option<Span>,
+    /// What the last attempt that returned an error returned.
+    pub(crate) last: Option<E>,
+}
+
+impl<I, T, E> Job<I, T, E> {
+    pub(crate) fn entry(&self, id: usize) -> Entry {
+        Entry { id, key: self.key, priority: self.priority, weight: self.weight }
+    }
+}
+
+/// Where a single job stands, for the handle that may give it up.
+#[derive(Debug)]
+pub(crate) struct Whereabouts {
+    pub(crate) aborted: AtomicBool,
+    /// The job's place in the table of its run. `usize::MAX` until it is there.
+    id: AtomicUsize,
+    number: AtomicU64,
+}
+
+impl Whereabouts {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            aborted: AtomicBool::new(false),
+            id: AtomicUsize::new(usize::MAX),
+            number: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    pub(crate) fn settle(&self, id: usize, number: u64) {
+        self.number.store(number, SeqCst);
+        self.id.store(id, SeqCst);
+    }
+
+    /// Gives the job up. Its place in the table, if it has one.
+    pub(crate) fn abort(&self) -> Option<(usize, u64)> {
+        self.aborted.store(true, SeqCst);
+        let id = self.id.load(SeqCst);
+        (id != usize::MAX).then(|| (id, self.number.load(SeqCst)))
+    }
+}
+
+/// Whom to tell of a single job.
+pub(crate) struct Ticket<T, E> {
+    pub(crate) reply: oneshot::Sender<Result<T, JobError<E>>>,
+    pub(crate) whereabouts: Arc<Whereabouts>,
+    /// Room in the queue of the spawner, until the job begins.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+impl<T, E> Ticket<T, E> {
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.whereabouts.aborted.load(SeqCst)
+    }
+}
+
+/// Where results go that have no ticket.
+pub(crate) enum Reply<I, T, E> {
+    Stream(mpsc::UnboundedSender<Completed<I, T, E>>),
+    /// Nobody asks for them.
+    Nobody,
+}
+
+impl<I, T, E> Clone for Reply<I, T, E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Stream(sender) => Self::Stream(sender.clone()),
+            Self::Nobody => Self::Nobody,
+        }
+    }
+}
+
+impl<I, T, E> Reply<I, T, E> {
+    pub(crate) fn deliver(&self, ticket: Option<Ticket<T, E>>, done: Completed<I, T, E>) {
+        match (ticket, self) {
+            // Nobody listens any more when the handle, or the run, was dropped.
+            (Some(ticket), _) => drop(ticket.reply.send(done.result)),
+            (None, Self::Stream(sender)) => drop(sender.send(done)),
+            (None, Self::Nobody) => {}
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Pulls the inputs of a run, as slots come free for them.
+
+use super::core::{Core, Slot};
+use super::job::{Job, Reply};
+use super::outcome::after;
+use crate::error::JobError;
+use crate::event::EventKind;
+use crate::inbox::Added;
+use crate::scheduler::Grant;
+use futures_core::Stream;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The input of a run.
+pub(super) struct Source<S> {
+    /// `None` once it is over.
+    stream: Option<Pin<Box<S>>>,
+    /// Wakes the driver, whoever polls the stream.
+    pub(super) waker: Waker,
+}
+
+/// A run: its state, its input, and what to do with each.
+pub(crate) struct Engine<'p, I, T, E, F, S> {
+    pub(crate) core: Arc<Core<'p, I, T, E>>,
+    pub(crate) job: F,
+    pub(crate) reply: Reply<I, T, E>,
+    /// Only ever tried: nobody waits for an input that another one pulls.
+    source: Mutex<Source<S>>,
+}
+
+impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
+    pub(crate) fn new(core: Arc<Core<'p, I, T, E>>, job: F, inputs: S, reply: Reply<I, T, E>) -> Self {
+        let source = Source { stream: Some(Box::pin(inputs)), waker: Waker::noop().clone() };
+        Self { core, job, reply, source: Mutex::new(source) }
+    }
+
+    fn try_source(&self) -> Option<MutexGuard<'_, Source<S>>> {
+        match self.source.try_lock() {
+            Ok(source) => Some(source),
+            Err(TryLockError::Poisoned(source)) => Some(source.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// How many inputs there are, if the input knows.
+    pub(super) fn total(&self) -> Option<u64> {
+        let (low, high) = self.try_source()?.stream.as_ref()?.size_hint();
+        high.filter(|high| *high == low).map(|total| total as u64)
+    }
+
+    /// The input wakes this one when there is more.
+    pub(super) fn register(&self, waker: &Waker) {
+        if let Some(mut source) = self.try_source() {
+            source.waker.clone_from(waker);
+        }
+    }
+
+    /// Pulls inputs until a job may begin; `None` if none can now, or no more inputs may be pulled.
+    pub(super) fn pull(&self) -> Option<Grant> {
+        let core = &self.core;
+        loop {
+            if core.is_closing() || core.input_is_over.load(SeqCst) || !self.may_pull() {
+                return None;
+            }
+            let mut source = self.try_source().or_else(|| {
+                // Whoever pulls now sees this afterwards, or is done by the second try.
+                core.missed.store(true, SeqCst);
+                self.try_source()
+            })?;
+            let Source { stream, waker } = &mut *source;
+            let polled = stream.as_mut().map(|stream| stream.as_mut().poll_next(&mut Context::from_waker(waker)));
+            let over = if matches!(polled, Some(Poll::Ready(None))) { stream.take() } else { None };
+            // In the order of the input, so that no other one is pulled meanwhile.
+            let number = if matches!(polled, Some(Poll::Ready(Some(_)))) { core.next_number() } else { 0 };
+            drop(source);
+            drop(over);
+            if core.missed.load(SeqCst) && core.missed.swap(false, SeqCst) {
+                core.pool.with(|scheduler| scheduler.wake(core.run));
+            }
+            match polled {
+                Some(Poll::Ready(Some(input))) => {
+                    if let Some(grant) = self.admit(number, Added { input, parent: None, ticket: None }, false) {
+                        return Some(grant);
+                    }
+                }
+                Some(Poll::Pending) => return None,
+                None | Some(Poll::Ready(None)) => {
+                    core.input_is_over.store(true, SeqCst);
+                    core.pool.with(|scheduler| {
+                        scheduler.input_is_over(core.run);
+                        scheduler.wake(core.run);
+                    });
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Whether a slot is free that no waiting job can use, and there is room for one more result.
+    fn may_pull(&self) -> bool {
+        let core = &self.core;
+        let Some((waiting, limit)) = core.pool.with(|scheduler| scheduler.vacancy(core.run)) else { return false };
+        let buffer = core.policy.buffer.unwrap_or_else(|| limit.saturating_mul(3).clamp(16, 1024));
+        // Those that are held back do not keep others from being found that are not.
+        let most = limit.saturating_add(buffer).saturating_add(waiting.min(core.policy.look_ahead)) as u64;
+        if core.room.open_jobs(core.arrived.load(SeqCst)) < most {
+            return true;
+        }
+        if waiting > 0 && waiting >= core.policy.look_ahead && !core.held_back.swap(true, SeqCst) {
+            let fullest = core.pool.with(|scheduler| scheduler.fullest_key(core.run));
+            if let Some((key, jobs)) = fullest {
+                core.policy.tell(core.number(), EventKind::HeldBack { key: &key, jobs });
+            }
+        }
+        false
+    }
+
+    /// Takes in a job. A grant of the run, if there is one now: not always for this job. None begins if others have
+    /// arrived together with this one, and are `to_come`: the most urgent one of them is to be the first.
+    pub(super) fn admit(&self, number: u64, added: Added<I>, to_come: bool) -> Option<Grant> {
+        let (core, policy) = (&self.core, &self.core.policy);
+        let Added { input, parent, ticket } = added;
+        let ticket =
+            ticket.and_then(|number| core.tickets.lock().unwrap_or_else(PoisonError::into_inner).remove(&number));
+        let key = policy.key.as_ref().and_then(|key| key(&input));
+        let label = policy.label.as_ref().map(|label| label(&input)).unwrap_or_default();
+        let priority = policy.priority.as_ref().map_or(0, |priority| priority(&input));
+        let weight = policy.weight.as_ref().map_or(1, |weight| weight(&input).max(1));
+        let key = key.map(|key| core.pool.with(|scheduler| scheduler.intern(&key)));
+        if parent.is_some() {
+            policy.tell(core.number(), EventKind::Spawned { job: number });
+        }
+        let whereabouts = ticket.as_ref().map(|ticket| Arc::clone(&ticket.whereabouts));
+        let job = Box::new(Job {
+            number,
+            input: Some(input),
+            parent,
+            label,
+            key,
+            priority,
+            weight,
+            ticket,
+            attempts: 0,
+            delays: None,
+            arrived: Instant::now(),
+            started: None,
+            running: Duration::ZERO,
+            advanced: (0, 0),
+            furthest: (0, 0),
+            stages: Vec::new(),
+            span: None,
+            last: None,
+        });
+        if core.is_closing() {
+            core.finish(job, Err(JobError::CANCELLED), &self.reply);
+            return None;
+        }
+        let (id, entry) = {
+            let mut table = core.table();
+            let entry = job.entry(0);
+            (table.jobs.insert(Slot::Waiting(job)), entry)
+        };
+        let grant = core.pool.with(|scheduler| {
+            if !to_come
+                && key.is_none()
+                && priority == 0
+                && let Some(grant) = scheduler.grant_at_once(core.run, id, weight)
+            {
+                return Some(grant);
+            }
+            scheduler.push(core.run, crate::scheduler::Entry { id, ..entry }, false);
+            if to_come {
+                return None;
+            }
+            scheduler.dispatch(Some(core.run));
+            let grant = scheduler.take(core.run);
+            if scheduler.has_granted(core.run) {
+                scheduler.wake(core.run);
+            }
+            grant
+        });
+        if let Some(whereabouts) = whereabouts {
+            whereabouts.settle(id, number);
+            if whereabouts.aborted.load(SeqCst) {
+                core.give_up(id, number);
+            }
+        }
+        grant
+    }
+
+    /// Gives each input that is left a result, cancelled: as many as the input says there may be. For an input that
+    /// does not know, one result stands for all.
+    pub(super) fn complete(&self) {
+        let Some(mut source) = self.try_source() else { return };
+        let Source { stream: Some(stream), waker } = &mut *source else { return };
+        let most = stream.size_hint().1.filter(|most| *most < usize::MAX);
+        let mut left = most.unwrap_or(1);
+        while left > 0 {
+            let Poll::Ready(Some(input)) = stream.as_mut().poll_next(&mut Context::from_waker(waker)) else { return };
+            left -= 1;
+            self.cancelled(Added { input, parent: None, ticket: None });
+        }
+    }
+
+    /// Takes in a job that can only be given back as cancelled.
+    pub(super) fn cancelled(&self, added: Added<I>) {
+        drop(self.admit(self.core.next_number(), added, true));
+    }
+
+    /// Whether the input was stopped before its end.
+    pub(super) fn has_more(&self) -> bool {
+        !self.core.input_is_over.load(SeqCst)
+    }
+
+    /// Drops the input: it may hold what others wait for.
+    pub(super) fn drop_source(&self) {
+        let stream = self.try_source().and_then(|mut source| source.stream.take());
+        drop(stream);
+    }
+}
+
+/// How long pulling may go on without a break: another task may wait for this thread.
+pub(super) const LONG: Duration = Duration::from_millis(1);
+
+/// The instant until which a driver sleeps, if anything is to be slept for.
+pub(super) fn earliest(first: Option<Instant>, now: Instant) -> Option<Instant> {
+    first.map(|at| at.min(after(now, Duration::MAX)))
+}

@@ -1,0 +1,107 @@
+//! Jobs that are added to a run while it goes on: by its own jobs, or through a spawner.
+
+use futures_util::task::AtomicWaker;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// A job that was added.
+pub(crate) struct Added<I> {
+    pub(crate) input: I,
+    /// The job that added it.
+    pub(crate) parent: Option<u64>,
+    /// The number under which its run keeps whom to tell of the result.
+    pub(crate) ticket: Option<u64>,
+}
+
+struct State<I> {
+    added: VecDeque<Added<I>>,
+    /// Further jobs may come from outside of the run.
+    open: bool,
+    /// The run is over: nobody takes anything out any more.
+    over: bool,
+}
+
+pub(crate) struct Inbox<I> {
+    state: Mutex<State<I>>,
+    driver: AtomicWaker,
+}
+
+/// The way into an inbox.
+pub(crate) struct Sender<I>(Arc<Inbox<I>>);
+
+impl<I> Clone for Sender<I> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<I> Sender<I> {
+    /// Adds a job; gives the input back if the run is over.
+    pub(crate) fn send(&self, input: I, parent: Option<u64>) {
+        drop(self.0.add(Added { input, parent, ticket: None }));
+    }
+}
+
+impl<I> Inbox<I> {
+    pub(crate) fn new(open: bool) -> Arc<Self> {
+        let state = State { added: VecDeque::new(), open, over: false };
+        Arc::new(Self { state: Mutex::new(state), driver: AtomicWaker::new() })
+    }
+
+    pub(crate) fn sender(self: &Arc<Self>) -> Sender<I> {
+        Sender(Arc::clone(self))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<I>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a job, or gives it back if the run is over.
+    pub(crate) fn add(&self, added: Added<I>) -> Result<(), Added<I>> {
+        let mut state = self.lock();
+        if state.over {
+            return Err(added);
+        }
+        state.added.push_back(added);
+        drop(state);
+        self.driver.wake();
+        Ok(())
+    }
+
+    pub(crate) fn take(&self) -> Option<Added<I>> {
+        self.lock().added.pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().added.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Nothing more comes from outside.
+    pub(crate) fn close(&self) {
+        self.lock().open = false;
+        self.driver.wake();
+    }
+
+    /// Whether nothing is there, and nothing more can come from outside.
+    pub(crate) fn is_done(&self) -> bool {
+        let state = self.lock();
+        !state.open && state.added.is_empty()
+    }
+
+    /// Ends the inbox if nothing is in it.
+    pub(crate) fn end(&self) -> bool {
+        let mut state = self.lock();
+        state.over = state.added.is_empty();
+        state.over
+    }
+
+    /// Wakes the task that takes out what is added.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.driver.register(waker);
+    }
+}

@@ -1,0 +1,115 @@
+//! The adaptive limit of one key: what is measured of it, and what follows from that.
+
+use super::controller::{Controller, Sample};
+use super::{Limit, Pressure};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// After this many time-outs in a row the limit is halved.
+const TIMEOUTS: u32 = 3;
+
+/// Counts progress: what attempts report, and the jobs that succeed.
+#[derive(Debug, Default)]
+pub(crate) struct Meter(AtomicU64);
+
+impl Meter {
+    pub(crate) fn add(&self, progress: u64) {
+        self.0.fetch_add(progress, Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A limit that was changed, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) limit: usize,
+    pub(crate) why: &'static str,
+}
+
+#[derive(Debug)]
+pub(crate) struct Adaptive {
+    /// How high it may grow. `None`: it only shrinks, after repeated time-outs.
+    most: Option<usize>,
+    limit: Option<usize>,
+    controller: Option<Controller>,
+    meter: Arc<Meter>,
+    trouble: u64,
+    timeouts: u32,
+}
+
+impl Adaptive {
+    pub(crate) fn new(most: Option<usize>) -> Self {
+        Self { most, limit: None, controller: None, meter: Arc::default(), trouble: 0, timeouts: 0 }
+    }
+
+    /// The limit, once there is one.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    pub(crate) fn press(&mut self, pressure: Pressure) {
+        self.trouble += u64::from(pressure != Pressure::None);
+        self.timeouts += u32::from(pressure == Pressure::TimedOut);
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        self.meter.add(1);
+        self.timeouts = 0;
+    }
+
+    /// Whether it must be looked at without waiting.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.timeouts >= TIMEOUTS
+    }
+
+    /// Looks at what was measured. `now_allowed` is the limit so far. If it changes: the new one, and why.
+    pub(crate) fn look(
+        &mut self,
+        now: Instant,
+        now_allowed: usize,
+        in_flight: usize,
+        may_grow: bool,
+    ) -> Option<(usize, &'static str)> {
+        if self.is_slow() {
+            self.timeouts = 0;
+            let half = now_allowed / 2;
+            if half > 0 {
+                if let Some(controller) = &mut self.controller {
+                    controller.lower(half, self.trouble);
+                }
+                // A key that was not looked at yet has nothing to grow from: it starts low.
+                self.most = self.most.map(|_| half);
+                self.limit = Some(half);
+                return Some((half, Limit::REPEATED_TIMEOUTS));
+            }
+        }
+        let most = self.most?;
+        let Some(controller) = &mut self.controller else {
+            let controller = Controller::new(most, now);
+            let limit = controller.limit();
+            self.controller = Some(controller);
+            self.limit = Some(limit);
+            return Some((limit, "to begin with"));
+        };
+        let sample = Sample { at: now, progress: self.meter.get(), in_flight, trouble: self.trouble, may_grow };
+        let why = controller.look(&sample)?;
+        self.limit = Some(controller.limit());
+        Some((controller.limit(), why))
+    }
+
+    /// When to look again, while something is in flight.
+    pub(crate) fn next_look(&self) -> Option<Duration> {
+        self.most?;
+        Some(self.controller.as_ref().map_or(Duration::ZERO, Controller::next_look))
+    }
+}

@@ -1,0 +1,85 @@
+//! How many jobs may be in flight: a number, or a limit that follows what the other side can take.
+
+mod adaptive;
+mod controller;
+mod log;
+
+pub(crate) use adaptive::{Adaptive, Change, Meter};
+use controller::FIRST;
+pub use log::{LimitChange, LimitLog};
+
+/// How many jobs may be in flight: a number, or a limit that adapts.
+///
+/// ```
+/// use raudal_pool::{Limit, Pool};
+///
+/// // At most 64 in flight in all. For each key the limit begins at 4 and grows, up to 16, while throughput grows.
+/// let pool = Pool::builder().jobs(64).per_key(Limit::auto(16)).build()?;
+/// assert_eq!(pool.limit(), 64);
+/// # Ok::<(), raudal_pool::BuildError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// At most this many.
+    Fixed(usize),
+    /// Begins at 4 and grows, up to this many, while throughput grows. See [`Limit::auto`].
+    Auto(usize),
+}
+
+impl Limit {
+    /// Why a limit was lowered that had three time-outs in a row: the `why` of
+    /// [`EventKind::LimitChanged`](crate::EventKind::LimitChanged).
+    pub const REPEATED_TIMEOUTS: &'static str = "repeated time-outs";
+
+    /// A limit that begins at 4 and grows, up to `most`, while throughput grows.
+    ///
+    /// Throughput is what jobs report with [`Attempt::advance`](crate::Attempt::advance), and the number of jobs that
+    /// succeed. Before the first progress the limit doubles every 10 ms. A step up that does not bring 5 % more is
+    /// taken back. Failures that say that the other side has too much lower the limit: see
+    /// [`RunBuilder::pressure`](crate::RunBuilder::pressure).
+    pub fn auto(most: usize) -> Self {
+        Self::Auto(most)
+    }
+
+    /// The highest that the limit can be.
+    pub fn most(self) -> usize {
+        match self {
+            Self::Fixed(most) | Self::Auto(most) => most,
+        }
+    }
+
+    pub(crate) fn adaptive(self) -> Option<usize> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Auto(most) => Some(most),
+        }
+    }
+
+    /// What the limit is at first.
+    pub fn first(self) -> usize {
+        match self {
+            Self::Fixed(limit) => limit,
+            Self::Auto(most) => most.min(FIRST),
+        }
+    }
+}
+
+impl From<usize> for Limit {
+    fn from(limit: usize) -> Self {
+        Self::Fixed(limit)
+    }
+}
+
+/// What a failed attempt says of the load on the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pressure {
+    /// Nothing.
+    None,
+    /// It refused the attempt or broke it off: it may have too much to do.
+    Refused,
+    /// It did not respond in time. Three of these in a row, with no success between them, halve the limit of the key,
+    /// whether that limit is fixed or adapts.
+    TimedOut,
+}

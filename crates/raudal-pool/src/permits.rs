@@ -1,0 +1,90 @@
+//! Slots that no job wants, for work that helps the jobs that still run.
+
+use crate::pool::Shared;
+use crate::scheduler::KeyId;
+use std::fmt;
+use std::sync::Arc;
+
+/// The spare slots of a pool. Cheap to clone.
+///
+/// When the inputs of all runs are over and no job waits, slots are free that nothing will fill. Work that helps the
+/// jobs that still run may take them: a second connection for the largest download, say. The limits of the pool and of
+/// its keys hold for jobs and permits together.
+///
+/// ```
+/// use raudal_pool::Pool;
+/// use std::sync::Arc;
+/// use tokio::sync::Notify;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let gate = Arc::new(Notify::new());
+/// let open = gate.clone();
+/// let mut run = Pool::new(2)
+///     .run(0..2, move |_cx, n| {
+///         let gate = gate.clone();
+///         async move {
+///             if n == 1 {
+///                 gate.notified().await;
+///             }
+///             Ok::<_, String>(n)
+///         }
+///     })
+///     .start();
+/// let permits = run.permits();
+/// run.next().await;
+/// assert_eq!(permits.spare(None), 1, "one job is over, one runs, and none waits");
+/// let permit = permits.try_acquire(None).expect("nobody else has taken it");
+/// assert!(permits.try_acquire(None).is_none(), "two slots are all there are");
+/// drop(permit);
+/// open.notify_one();
+/// assert_eq!(run.join().await.peak_in_flight, 2, "a permit is no job");
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Permits {
+    pub(crate) pool: Arc<Shared>,
+}
+
+impl Permits {
+    /// How many slots there are that no job can want now; with a key, within the limit of that key.
+    pub fn spare(&self, key: Option<&str>) -> usize {
+        self.pool.with(|scheduler| scheduler.spare(key))
+    }
+
+    /// Waits until a slot has come free that no job took. One caller at a time is told.
+    pub async fn freed(&self) {
+        self.pool.freed.notified().await;
+    }
+
+    /// Takes a slot, if no job can want it now; with a key, within the limit of that key.
+    pub fn try_acquire(&self, key: Option<&str>) -> Option<Permit> {
+        let spare = self.pool.with(|scheduler| scheduler.acquire_spare(key))?;
+        Some(Permit { pool: Arc::clone(&self.pool), key: spare.key })
+    }
+}
+
+impl fmt::Debug for Permits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permits").finish_non_exhaustive()
+    }
+}
+
+/// A slot that work other than a job uses. It is given back when this is dropped.
+pub struct Permit {
+    pool: Arc<Shared>,
+    key: Option<KeyId>,
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.pool.with(|scheduler| scheduler.release_spare(self.key));
+        self.pool.freed.notify_one();
+    }
+}

@@ -1,0 +1,762 @@
+//! Decides which waiting job of a pool begins next. Pure bookkeeping: no user code runs here, and the time is handed in.
+//!
+//! Every run of a pool has a queue here, with a lane for each key. A slot that comes free goes to the runs in turn, and
+//! within a run to its lanes in turn, highest priority first. What a pool bounds, it bounds here, for all runs together.
+//!
+//! A job that begins is *granted*: its run finds the grant with [`Scheduler::take`]. Wakers are collected, and the
+//! caller wakes them once it has let go of the lock.
+
+mod keys;
+mod lane;
+mod run;
+
+pub(crate) use keys::KeyId;
+pub(crate) use lane::Waiting;
+
+use crate::limit::{Adaptive, Change, Meter, Pressure};
+use crate::rate::Rates;
+use keys::Keys;
+use run::{Later, RunQueue};
+use slab::Slab;
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+use tokio::time::Instant;
+
+/// A run's place in the table of its pool.
+pub(crate) type RunId = usize;
+
+/// The right of a job to begin. It is given back with [`Scheduler::ended`].
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) id: usize,
+    pub(crate) key: Option<KeyId>,
+    weight: usize,
+    loan: Option<Arc<Loan>>,
+    /// An adaptive limit depends on how the job goes.
+    is_metered: bool,
+}
+
+impl Grant {
+    pub(crate) fn is_metered(&self) -> bool {
+        self.is_metered
+    }
+}
+
+/// The slot of a job that waits for another run of its own pool. One job of that run may use it meanwhile, so that a
+/// pool never waits for itself.
+#[derive(Debug)]
+pub(crate) struct Loan {
+    pub(crate) key: Option<KeyId>,
+    lent: AtomicBool,
+}
+
+impl Loan {
+    pub(crate) fn new(key: Option<KeyId>) -> Self {
+        Self { key, lent: AtomicBool::new(false) }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Scheduler {
+    limit: usize,
+    in_use: usize,
+    /// Jobs that run, whatever they weigh.
+    running: usize,
+    keys: Keys,
+    runs: Slab<RunQueue>,
+    /// Runs that may have a job to begin, each once, in turn.
+    ring: VecDeque<RunId>,
+    /// Runs for whose jobs somebody lends a slot.
+    borrowers: Vec<RunId>,
+    rates: Rates,
+    /// No attempt may begin before this: the rate of the pool says so. The job whose turn it is keeps its turn.
+    rate_until: Option<Instant>,
+    /// The run and lane whose head has passed the rate of its key already.
+    admitted: Option<(RunId, Option<KeyId>, usize)>,
+    adaptive: Option<Box<Adaptive>>,
+    per_key_adaptive: Option<usize>,
+    /// When the adaptive limits are to be looked at next.
+    look_at: Option<Instant>,
+    wakers: Vec<Waker>,
+}
+
+/// What a waiting job is to the scheduler.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: usize,
+    pub(crate) key: Option<KeyId>,
+    pub(crate) priority: i32,
+    pub(crate) weight: usize,
+}
+
+/// How a pool is bounded.
+pub(crate) struct Bounds {
+    pub(crate) jobs: usize,
+    pub(crate) per_key: usize,
+    /// The highest adaptive limit of all jobs, and of one key.
+    pub(crate) adaptive: (Option<usize>, Option<usize>),
+    pub(crate) rates: Rates,
+}
+
+impl Scheduler {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        let Bounds { jobs, per_key, adaptive: (adaptive, per_key_adaptive), rates } = bounds;
+        Self {
+            limit: jobs,
+            in_use: 0,
+            running: 0,
+            keys: Keys::new(per_key),
+            runs: Slab::new(),
+            ring: VecDeque::new(),
+            borrowers: Vec::new(),
+            rates,
+            rate_until: None,
+            admitted: None,
+            adaptive: adaptive.map(|most| Box::new(Adaptive::new(Some(most)))),
+            per_key_adaptive,
+            look_at: None,
+            wakers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.runs.iter().map(|(_, run)| run.waiting).sum()
+    }
+
+    /// The wakers of what has changed. They are to be woken without the lock.
+    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
+        std::mem::take(&mut self.wakers)
+    }
+
+    // Runs.
+
+    /// `hungry` says that its input will bring jobs.
+    pub(crate) fn add_run(&mut self, limit: usize, hungry: bool) -> RunId {
+        self.runs.insert(RunQueue::new(limit, hungry))
+    }
+
+    pub(crate) fn remove_run(&mut self, run: RunId) {
+        self.runs.remove(run);
+        self.wake_hungry();
+        self.ring.retain(|other| *other != run);
+        self.borrowers.retain(|other| *other != run);
+        if self.admitted.is_some_and(|(other, ..)| other == run) {
+            self.admitted = None;
+        }
+    }
+
+    /// The waker of the task that drives a run.
+    pub(crate) fn set_waker(&mut self, run: RunId, waker: &Waker) {
+        self.runs[run].waker.clone_from(waker);
+    }
+
+    pub(crate) fn wake(&mut self, run: RunId) {
+        let waker = self.runs[run].waker.clone();
+        self.wakers.push(waker);
+    }
+
+    /// The input of a run is over: what comes free has no use for it beyond what waits.
+    pub(crate) fn input_is_over(&mut self, run: RunId) {
+        self.runs[run].hungry = false;
+    }
+
+    pub(crate) fn pause_run(&mut self, run: RunId, paused: bool) {
+        self.runs[run].paused = paused;
+        if paused {
+            self.unblock_lanes_of(run);
+        } else {
+            self.list_run(run);
+            self.wake(run);
+        }
+    }
+
+    pub(crate) fn set_run_limit(&mut self, run: RunId, limit: usize) {
+        self.runs[run].limit = limit;
+        self.list_run(run);
+        self.wake(run);
+    }
+
+    /// How many jobs of a run may be in flight, and how many are.
+    pub(crate) fn run_slots(&self, run: RunId) -> (usize, usize) {
+        (self.runs[run].limit.min(self.limit), self.runs[run].running)
+    }
+
+    pub(crate) fn waiting_of(&self, run: RunId) -> usize {
+        self.runs[run].waiting
+    }
+
+    pub(crate) fn peak_of(&self, run: RunId) -> usize {
+        self.runs[run].peak
+    }
+
+    /// Gives up all that waits, and what was granted and not begun. Nothing is granted to the run from here on.
+    pub(crate) fn close(&mut self, run: RunId) -> Vec<usize> {
+        self.unblock_lanes_of(run);
+        let queue = &mut self.runs[run];
+        queue.closed = true;
+        queue.hungry = false;
+        let mut ids = queue.drain();
+        let granted = std::mem::take(&mut queue.granted);
+        for grant in granted {
+            ids.push(grant.id);
+            self.ended(run, &grant);
+        }
+        self.dispatch(None);
+        ids
+    }
+
+    /// Lends a slot to the jobs of a run.
+    pub(crate) fn lend_to(&mut self, run: RunId, loan: &Arc<Loan>) {
+        let loans = &mut self.runs[run].loans;
+        if loans.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(loan))) {
+            return;
+        }
+        loans.retain(|known| known.strong_count() > 0);
+        loans.push(Arc::downgrade(loan));
+        if !self.borrowers.contains(&run) {
+            self.borrowers.push(run);
+        }
+        self.wake(run);
+    }
+
+    // Jobs.
+
+    pub(crate) fn intern(&mut self, key: &str) -> KeyId {
+        self.keys.intern(key)
+    }
+
+    pub(crate) fn release_key(&mut self, key: Option<KeyId>) {
+        if let Some(key) = key {
+            self.keys.release(key);
+        }
+    }
+
+    fn is_metered(&self, key: Option<KeyId>) -> bool {
+        self.adaptive.is_some()
+            || key.is_some_and(|key| self.per_key_adaptive.is_some() || self.keys.get(key).adaptive.is_some())
+    }
+
+    /// What measures the progress of a job, where limits depend on it.
+    pub(crate) fn meters(&mut self, run: RunId, key: Option<KeyId>) -> (Option<Arc<Meter>>, Option<Arc<Meter>>) {
+        if self.look_at.is_none() {
+            self.look_at = Some(Instant::now());
+            self.wake(run);
+        }
+        let all = self.adaptive.as_ref().map(|adaptive| adaptive.meter());
+        let most = self.per_key_adaptive;
+        let of_key = key.and_then(|key| {
+            let adaptive = &mut self.keys.get_mut(key).adaptive;
+            if most.is_some() {
+                adaptive.get_or_insert_with(|| Box::new(Adaptive::new(most)));
+            }
+            adaptive.as_ref().map(|adaptive| adaptive.meter())
+        });
+        (all, of_key)
+    }
+
+    /// Takes a job that may begin as soon as the limits allow.
+    pub(crate) fn push(&mut self, run: RunId, entry: Entry, first: bool) {
+        let queue = &mut self.runs[run];
+        queue.waiting += 1;
+        queue.uses_priority |= entry.priority != 0;
+        queue.lane(entry.key).push(Waiting { id: entry.id, weight: entry.weight }, entry.priority, first);
+        self.list_lane(run, entry.key);
+    }
+
+    /// Takes a job that may begin at `when`. Then it goes before those of its priority that never began.
+    pub(crate) fn push_later(&mut self, run: RunId, entry: Entry, when: Instant) {
+        let queue = &mut self.runs[run];
+        queue.waiting += 1;
+        queue.sequence += 1;
+        queue.later.push(Reverse(Later { when, sequence: queue.sequence, entry }));
+    }
+
+    /// Takes out a job that waits. False if it does not wait any more.
+    pub(crate) fn remove(&mut self, run: RunId, id: usize) -> bool {
+        let Some(queue) = self.runs.get_mut(run) else { return false };
+        let (removed, emptied) = queue.remove(id);
+        if let Some(key) = emptied {
+            self.unblock(key);
+        }
+        if self.admitted.is_some_and(|(other, _, head)| other == run && head == id) {
+            self.admitted = None;
+        }
+        removed
+    }
+
+    /// A grant of the run, if there is one.
+    pub(crate) fn take(&mut self, run: RunId) -> Option<Grant> {
+        self.runs[run].granted.pop_front()
+    }
+
+    /// Whether more was granted to the run than was taken.
+    pub(crate) fn has_granted(&self, run: RunId) -> bool {
+        !self.runs[run].granted.is_empty()
+    }
+
+    /// Counts a job as begun that never waited, if nothing stands in its way. Only for runs without keys.
+    pub(crate) fn grant_at_once(&mut self, run: RunId, id: usize, weight: usize) -> Option<Grant> {
+        let weight = weight.clamp(1, self.limit);
+        let queue = &self.runs[run];
+        let is_alone = self.ring.is_empty() && queue.waiting == 0 && queue.granted.is_empty() && !queue.paused;
+        let fits = self.in_use + weight <= self.limit && (queue.in_use + weight <= queue.limit || queue.in_use == 0);
+        if !is_alone || !fits || queue.closed || !self.rates.is_free() {
+            return None;
+        }
+        let grant = Grant { id, key: None, weight, loan: None, is_metered: self.adaptive.is_some() };
+        self.count(run, &grant);
+        Some(grant)
+    }
+
+    /// Gives back the right of a job that ran.
+    pub(crate) fn ended(&mut self, run: RunId, grant: &Grant) {
+        let queue = &mut self.runs[run];
+        queue.running -= 1;
+        queue.in_use -= grant.weight;
+        self.running -= 1;
+        if let Some(loan) = &grant.loan {
+            loan.lent.store(false, Relaxed);
+        } else {
+            self.in_use -= grant.weight;
+            if let Some(key) = grant.key {
+                self.keys.get_mut(key).running -= grant.weight;
+                self.unblock(key);
+            }
+        }
+        self.list_run(run);
+    }
+
+    /// Whether an input may be pulled for the run. If so, how many jobs of it wait (all of them held back), and how many
+    /// may be in flight.
+    ///
+    /// It may if a slot is free that nothing which waits can use. A run that shares its pool with others pulls one input
+    /// ahead while all slots are taken: the job that waits for it stands in the ring, so the run gets its turn.
+    pub(crate) fn vacancy(&self, run: RunId) -> Option<(usize, usize)> {
+        let queue = &self.runs[run];
+        let may_begin = queue.in_use < queue.limit && !queue.paused && !queue.closed && queue.granted.is_empty();
+        let has_slot = || self.in_use < self.limit && self.ring.is_empty() && self.rate_until.is_none();
+        let is_shared = || self.runs.len() > 1 && !queue.has_listed();
+        (may_begin && (has_slot() || is_shared())).then(|| (queue.waiting, queue.limit.min(self.limit)))
+    }
+
+    /// A key that holds back jobs of the run: the one with the most of them.
+    pub(crate) fn fullest_key(&self, run: RunId) -> Option<(Arc<str>, usize)> {
+        let (key, waiting) = self.runs[run].fullest_lane()?;
+        Some((Arc::clone(&self.keys.get(key).name), waiting))
+    }
+
+    /// Grants what may begin. The waker of `own` is not woken: its caller looks for itself.
+    pub(crate) fn dispatch(&mut self, own: Option<RunId>) {
+        while self.in_use < self.limit && self.rate_until.is_none() {
+            let Some(run) = self.next_run() else { break };
+            match self.pick(run) {
+                Pick::Granted => self.tell(run, own),
+                Pick::Nothing => {}
+                // Whatever passes it by now would hold it up for ever.
+                Pick::TooHeavy | Pick::RateSays => break,
+            }
+        }
+        self.dispatch_loans(own);
+    }
+
+    fn tell(&mut self, run: RunId, own: Option<RunId>) {
+        if own != Some(run) {
+            self.wake(run);
+        }
+    }
+
+    /// The run whose turn it is; the one with the most urgent job where priorities are used.
+    fn next_run(&mut self) -> Option<RunId> {
+        if self.ring.len() > 1 && self.ring.iter().any(|run| self.runs[*run].uses_priority) {
+            let priority = |run: &RunId| self.runs[*run].highest();
+            let best = self.ring.iter().enumerate().max_by_key(|(place, run)| (priority(run), Reverse(*place)));
+            let place = best.map_or(0, |(place, _)| place);
+            self.ring.rotate_left(place);
+        }
+        self.ring.front().copied()
+    }
+
+    /// Grants one job of the run at the front of the ring, if one may begin.
+    fn pick(&mut self, run: RunId) -> Pick {
+        loop {
+            let queue = &mut self.runs[run];
+            let next = (!queue.paused && queue.in_use < queue.limit).then(|| queue.next_lane()).flatten();
+            let Some((lane, job)) = next else {
+                self.ring.pop_front();
+                queue.in_ring = false;
+                return Pick::Nothing;
+            };
+            let weight = job.weight.clamp(1, self.limit);
+            if queue.in_use > 0 && queue.in_use + weight > queue.limit {
+                // Until enough of this run has ended. Others of it do not pass it by.
+                self.ring.pop_front();
+                queue.in_ring = false;
+                return Pick::Nothing;
+            }
+            if let Some(key) = lane {
+                let key_limit = self.keys.limit_of(key);
+                let weight = weight.min(key_limit);
+                if self.keys.room(key) < weight {
+                    self.block(run, key);
+                    continue;
+                }
+            }
+            if self.in_use + weight > self.limit {
+                return Pick::TooHeavy;
+            }
+            let weight = lane.map_or(weight, |key| weight.min(self.keys.limit_of(key)));
+            match self.pass_rates(run, lane, job.id) {
+                Ok(()) => {}
+                Err(Refused::Key) => continue,
+                Err(Refused::All) => return Pick::RateSays,
+            }
+            let queue = &mut self.runs[run];
+            queue.pop(lane);
+            self.ring.rotate_left(1);
+            if !self.runs[run].has_listed() {
+                self.runs[run].in_ring = false;
+                self.ring.pop_back();
+            }
+            let grant = Grant { id: job.id, key: lane, weight, loan: None, is_metered: self.is_metered(lane) };
+            self.count(run, &grant);
+            if let Some(key) = lane {
+                self.keys.get_mut(key).running += weight;
+                self.unblock(key);
+            }
+            self.runs[run].granted.push_back(grant);
+            return Pick::Granted;
+        }
+    }
+
+    fn count(&mut self, run: RunId, grant: &Grant) {
+        if grant.loan.is_none() {
+            self.in_use += grant.weight;
+        }
+        self.running += 1;
+        let queue = &mut self.runs[run];
+        queue.in_use += grant.weight;
+        queue.running += 1;
+        queue.peak = queue.peak.max(queue.running);
+    }
+
+    fn pass_rates(&mut self, run: RunId, lane: Option<KeyId>, id: usize) -> Result<(), Refused> {
+        if self.rates.is_free() {
+            return Ok(());
+        }
+        let this = (run, lane, id);
+        if self.admitted != Some(this) {
+            if let Some(key) = lane
+                && let Err(until) = self.rates.check_key(&self.keys.get(key).name)
+            {
+                self.keys.pause(key, until);
+                self.block(run, key);
+                return Err(Refused::Key);
+            }
+            self.admitted = Some(this);
+        }
+        match self.rates.check() {
+            Ok(()) => {
+                self.admitted = None;
+                Ok(())
+            }
+            Err(until) => {
+                self.rate_until = Some(until);
+                Err(Refused::All)
+            }
+        }
+    }
+
+    /// Grants jobs on the slots of those who wait for them.
+    fn dispatch_loans(&mut self, own: Option<RunId>) {
+        for place in 0..self.borrowers.len() {
+            let run = self.borrowers[place];
+            while let Some(grant) = self.borrow(run) {
+                self.count(run, &grant);
+                self.runs[run].granted.push_back(grant);
+                self.tell(run, own);
+            }
+        }
+    }
+
+    fn borrow(&mut self, run: RunId) -> Option<Grant> {
+        let queue = &self.runs[run];
+        if queue.paused || queue.closed || self.rate_until.is_some() {
+            return None;
+        }
+        let free = |loan: &Weak<Loan>| loan.upgrade().filter(|loan| !loan.lent.load(Relaxed));
+        let loan = queue.loans.iter().find_map(free)?;
+        // One slot is all it is: whatever the job weighs. The key that the lender holds is lent with it.
+        let (lane, job) = queue.any_lane(|key| self.keys.room(key) > 0 || loan.key == Some(key))?;
+        if lane.is_some_and(|key| self.keys.get(key).paused_until.is_some()) {
+            return None;
+        }
+        if self.pass_rates(run, lane, job.id).is_err() {
+            return None;
+        }
+        let queue = &mut self.runs[run];
+        queue.pop(lane);
+        if queue.in_ring && !queue.has_listed() {
+            queue.in_ring = false;
+            self.ring.retain(|other| *other != run);
+        }
+        loan.lent.store(true, Relaxed);
+        Some(Grant { id: job.id, key: lane, weight: 1, loan: Some(loan), is_metered: self.is_metered(lane) })
+    }
+
+    // Lists.
+
+    fn list_run(&mut self, run: RunId) {
+        let queue = &mut self.runs[run];
+        if !queue.in_ring && !queue.paused && !queue.closed && queue.in_use < queue.limit && queue.has_listed() {
+            queue.in_ring = true;
+            self.ring.push_back(run);
+        }
+    }
+
+    fn list_lane(&mut self, run: RunId, key: Option<KeyId>) {
+        let is_held = key.is_some_and(|key| self.keys.room(key) == 0);
+        if is_held {
+            if let Some(key) = key {
+                self.block(run, key);
+            }
+            return;
+        }
+        self.runs[run].list(key);
+        self.list_run(run);
+    }
+
+    /// Takes a lane out of its run's list until its key has room again.
+    fn block(&mut self, run: RunId, key: KeyId) {
+        if self.runs[run].block(key) {
+            self.keys.get_mut(key).blocked.push_back(run);
+        }
+    }
+
+    /// A key may have room again: lists the lanes that wait for it, no more than can use it.
+    fn unblock(&mut self, key: KeyId) {
+        let mut room = self.keys.room(key);
+        while room > 0 {
+            let Some(run) = self.keys.get_mut(key).blocked.pop_front() else { return };
+            let Some(queue) = self.runs.get_mut(run) else { continue };
+            if !queue.unblock(key) {
+                continue;
+            }
+            let is_eligible = !queue.paused && queue.in_use < queue.limit;
+            room -= usize::from(is_eligible);
+            self.list_run(run);
+        }
+    }
+
+    /// What this run's lanes have been listed for, others may use.
+    fn unblock_lanes_of(&mut self, run: RunId) {
+        for key in self.runs[run].listed_keys() {
+            self.unblock(key);
+        }
+    }
+
+    // Time.
+
+    /// Ends the waits whose time has come.
+    pub(crate) fn tick(&mut self, run: RunId, now: Instant) {
+        if self.rate_until.is_some_and(|until| until <= now) {
+            self.rate_until = None;
+        }
+        while let Some(key) = self.keys.end_pause(now) {
+            self.unblock(key);
+        }
+        while let Some(entry) = self.runs[run].due(now) {
+            self.runs[run].waiting -= 1;
+            self.push(run, entry, true);
+        }
+    }
+
+    /// When time alone may change something for this run.
+    pub(crate) fn next_wake(&self, run: RunId) -> Option<Instant> {
+        let queue = &self.runs[run];
+        let later = queue.later.peek().map(|Reverse(later)| later.when);
+        let pause = self.keys.next_end_of_pause().filter(|_| queue.waiting > 0);
+        let look = self.look_at.filter(|_| !queue.closed);
+        [later, pause, self.rate_until, look].into_iter().flatten().min()
+    }
+
+    // Limits.
+
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.max(1);
+        self.wake_hungry();
+    }
+
+    pub(crate) fn set_key_limit(&mut self, name: &str, limit: usize) {
+        let key = self.keys.intern(name);
+        self.keys.get_mut(key).limit = Some(limit.max(1));
+        self.unblock(key);
+        self.keys.release(key);
+        self.wake_hungry();
+    }
+
+    pub(crate) fn name_of(&self, key: KeyId) -> Arc<str> {
+        Arc::clone(&self.keys.get(key).name)
+    }
+
+    pub(crate) fn pause_key(&mut self, key: KeyId, until: Instant) {
+        self.keys.pause(key, until);
+    }
+
+    /// Wakes the runs whose input may bring more: a slot is free that no job took.
+    pub(crate) fn wake_hungry(&mut self) {
+        self.wakers.extend(self.runs.iter().filter(|(_, run)| run.hungry).map(|(_, run)| run.waker.clone()));
+    }
+
+    // Spare permits.
+
+    /// How many slots are free that no job can want; of this key, if there is one, and within its limit.
+    pub(crate) fn spare(&self, key: Option<&str>) -> usize {
+        let may_be_wanted = self.runs.iter().any(|(_, run)| run.hungry || run.waiting > 0 || !run.granted.is_empty());
+        if may_be_wanted {
+            return 0;
+        }
+        let free = self.limit.saturating_sub(self.in_use);
+        let of_key = |name: &str| self.keys.find(name).map_or(self.keys.limit, |key| self.keys.room(key));
+        key.map_or(free, |name| free.min(of_key(name)))
+    }
+
+    /// Takes such a slot.
+    pub(crate) fn acquire_spare(&mut self, name: Option<&str>) -> Option<Spare> {
+        let free = self.spare(None) > 0;
+        let key = name.map(|name| self.keys.intern(name));
+        let has_room = key.is_none_or(|key| self.keys.room(key) > 0);
+        if let Some(key) = key {
+            self.keys.get_mut(key).wanted = free && !has_room;
+        }
+        if !free || !has_room {
+            self.release_key(key);
+            return None;
+        }
+        self.in_use += 1;
+        if let Some(key) = key {
+            self.keys.get_mut(key).running += 1;
+        }
+        Some(Spare { key })
+    }
+
+    pub(crate) fn release_spare(&mut self, key: Option<KeyId>) {
+        self.in_use -= 1;
+        if let Some(key) = key {
+            self.keys.get_mut(key).running -= 1;
+            self.unblock(key);
+            self.keys.release(key);
+        }
+        // A job may wait for its next attempt by now.
+        self.dispatch(None);
+    }
+
+    // Adaptive limits.
+
+    /// An attempt went wrong in a way that may say something of the other side.
+    pub(crate) fn pressed(&mut self, run: RunId, key: Option<KeyId>, pressure: Pressure) {
+        if pressure == Pressure::None {
+            return;
+        }
+        let mut is_felt = self.adaptive.is_some();
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.press(pressure);
+        }
+        let most = self.per_key_adaptive;
+        if let Some(key) = key {
+            let adaptive = &mut self.keys.get_mut(key).adaptive;
+            // A fixed limit is lowered by time-outs only.
+            if most.is_some() || adaptive.is_some() || pressure == Pressure::TimedOut {
+                let adaptive = adaptive.get_or_insert_with(|| Box::new(Adaptive::new(most)));
+                adaptive.press(pressure);
+                is_felt |= most.is_some() || adaptive.is_slow();
+            }
+        }
+        if is_felt {
+            // At once: what begins now would be refused as well.
+            self.look_at = Some(Instant::now());
+            self.wake(run);
+        }
+    }
+
+    /// A job of this key has succeeded.
+    pub(crate) fn succeeded(&mut self, key: Option<KeyId>) {
+        let of_key = key.and_then(|key| self.keys.get_mut(key).adaptive.as_mut());
+        for adaptive in [self.adaptive.as_mut(), of_key].into_iter().flatten() {
+            adaptive.succeeded();
+        }
+    }
+
+    /// Looks at all adaptive limits whose jobs run, if it is time. Each run is told what has changed.
+    pub(crate) fn look(&mut self, now: Instant, may_grow: bool) {
+        if self.look_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let is_wanted = self.spare(None) == 0;
+        let (mut changes, mut next) = (Vec::new(), None);
+        let (running, limit) = (self.in_use, self.limit);
+        if let Some(adaptive) = &mut self.adaptive {
+            if let Some((limit, why)) = adaptive.look(now, limit, running, may_grow && is_wanted) {
+                self.limit = limit;
+                changes.push(Change { key: None, limit, why });
+            }
+            next = adaptive.next_look().filter(|_| running > 0);
+        }
+        let mut grown = Vec::new();
+        let common = self.keys.limit;
+        for (id, key) in self.keys.iter_mut() {
+            let (running, wanted) = (key.running, key.wanted);
+            let limit = key.limit();
+            let Some(adaptive) = key.adaptive.as_mut().filter(|adaptive| running > 0 || adaptive.is_slow()) else {
+                continue;
+            };
+            let allowed = limit.unwrap_or(common);
+            if let Some((limit, why)) = adaptive.look(now, allowed, running, may_grow && (is_wanted || wanted)) {
+                changes.push(Change { key: Some(Arc::clone(&key.name)), limit, why });
+                grown.push(id);
+            }
+            next = [next, adaptive.next_look()].into_iter().flatten().min();
+        }
+        self.look_at = next.map(|wait| now + wait);
+        for key in grown {
+            self.unblock(key);
+        }
+        for (_, run) in self.runs.iter_mut().filter(|(_, run)| !run.closed && !changes.is_empty()) {
+            run.changes.extend(changes.iter().cloned());
+            self.wakers.push(run.waker.clone());
+        }
+    }
+
+    /// The limits that have changed since this run asked last.
+    pub(crate) fn take_changes(&mut self, run: RunId) -> Vec<Change> {
+        std::mem::take(&mut self.runs[run].changes)
+    }
+}
+
+/// A slot that no job wants, taken by other work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spare {
+    pub(crate) key: Option<KeyId>,
+}
+
+enum Pick {
+    Granted,
+    Nothing,
+    TooHeavy,
+    RateSays,
+}
+
+enum Refused {
+    Key,
+    All,
+}

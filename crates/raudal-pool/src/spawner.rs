@@ -1,0 +1,306 @@
+//! Single jobs: each with a handle that can be awaited, asked for with a time-out, detached or aborted.
+
+use crate::context::CURRENT;
+use crate::control::Control;
+use crate::engine::{Core, RunHandle, Ticket, Whereabouts, join};
+use crate::error::JobError;
+use crate::report::RunReport;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+/// The job has not ended yet. It goes on: the handle can be awaited or asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StillRunning;
+
+impl fmt::Display for StillRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the job has not ended yet")
+    }
+}
+
+impl std::error::Error for StillRunning {}
+
+/// Why a job was not taken. The input comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpawnError<I> {
+    /// As many jobs wait as [`buffer`](crate::RunBuilder::buffer) allows.
+    Full(I),
+    /// The run was cancelled, drained or joined, or it broke down.
+    Closed(I),
+}
+
+impl<I> SpawnError<I> {
+    /// The input.
+    pub fn into_input(self) -> I {
+        match self {
+            Self::Full(input) | Self::Closed(input) => input,
+        }
+    }
+}
+
+impl<I> fmt::Display for SpawnError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "as many jobs wait as the run allows",
+            Self::Closed(_) => "the run takes no more jobs",
+        })
+    }
+}
+
+/// The input may have no `Debug`: it is left out.
+impl<I> fmt::Debug for SpawnError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<I> std::error::Error for SpawnError<I> {}
+
+/// A single job: a future of its result.
+///
+/// The handle owns the job. Dropping it aborts the job, and its input is let go at once if it waits;
+/// [`detach`](Self::detach) lets it go on.
+///
+/// Awaited within a job of the same pool, the handle lends that job's slot to its run, so neither waits for ever.
+///
+/// ```
+/// use raudal_pool::{JobError, Pool};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let pool = Pool::new(8);
+/// let mut handle = pool.spawn(2, |_cx, seconds| async move {
+///     tokio::time::sleep(Duration::from_secs(seconds)).await;
+///     Ok::<_, String>(seconds)
+/// });
+/// // Asked for too early, it goes on.
+/// assert!(handle.wait_for(Duration::from_secs(1)).await.is_err());
+/// assert_eq!(handle.await, Ok(2));
+///
+/// let handle = pool.spawn((), |_cx, ()| std::future::pending::<Result<(), String>>());
+/// handle.abort();
+/// assert_eq!(handle.await, Err(JobError::CANCELLED));
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// When it is polled again after it gave its result, as futures do. If the run of the job broke down, by a panic of an
+/// observer or of a function that the run was given, awaiting it gives [`JobError::Panicked`].
+#[must_use = "dropping the handle aborts the job"]
+pub struct Handle<T, E> {
+    result: oneshot::Receiver<Result<T, JobError<E>>>,
+    whereabouts: Arc<Whereabouts>,
+    run: Option<Arc<dyn RunHandle>>,
+}
+
+impl<T, E> fmt::Debug for Handle<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+impl<T, E> Handle<T, E> {
+    /// A handle that belongs to no run yet, and what the run keeps of it.
+    pub(crate) fn pair(room: Option<OwnedSemaphorePermit>) -> (Ticket<T, E>, Self) {
+        let (reply, result) = oneshot::channel();
+        let whereabouts = Whereabouts::new();
+        let ticket = Ticket { reply, whereabouts: Arc::clone(&whereabouts), room };
+        (ticket, Self { result, whereabouts, run: None })
+    }
+
+    pub(crate) fn of(mut self, run: Arc<dyn RunHandle>) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// Waits for the result, but no longer than this. The job goes on if it is not done by then.
+    ///
+    /// # Errors
+    ///
+    /// [`StillRunning`] if the job has not ended in time; its own failure is inside of the `Ok`.
+    pub async fn wait_for(&mut self, limit: Duration) -> Result<Result<T, JobError<E>>, StillRunning> {
+        tokio::time::timeout(limit, self).await.map_err(|_| StillRunning)
+    }
+
+    /// Gives the job up. A job that waits for its turn or its retry ends at once; one that runs ends once its attempt is
+    /// dropped and the attempt's blocking work has returned. Its result is [`JobError::Cancelled`], unless it was done.
+    pub fn abort(&self) {
+        let place = self.whereabouts.abort();
+        match (&self.run, place) {
+            (Some(run), Some((id, number))) => run.abort(id, number),
+            (Some(run), None) => run.wake(),
+            (None, _) => {}
+        }
+    }
+
+    /// Lets the job go on without its handle. Its result is counted in the report of its run and then dropped.
+    pub fn detach(mut self) {
+        self.run = None;
+    }
+
+    /// Whether the result is there.
+    pub fn is_finished(&self) -> bool {
+        !self.result.is_empty()
+    }
+}
+
+impl<T, E> Future for Handle<T, E> {
+    type Output = Result<T, JobError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match Pin::new(&mut self.result).poll(cx) {
+            Poll::Ready(Ok(result)) => Poll::Ready(result),
+            Poll::Ready(Err(_)) => Poll::Ready(Err(match &self.run {
+                Some(run) if run.has_broken_down() => JobError::Panicked("the run of the job broke down".to_owned()),
+                // It was given up while it waited, or the runtime is gone.
+                _ => JobError::CANCELLED,
+            })),
+            Poll::Pending => {
+                if let Some(run) = &self.run {
+                    let _ = CURRENT.try_with(|attempt| run.lend(attempt));
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T, E> Drop for Handle<T, E> {
+    fn drop(&mut self) {
+        // A handle that was detached has no run any more.
+        if self.run.is_some() {
+            self.abort();
+        }
+    }
+}
+
+/// Takes single jobs for one run. Made by [`Pool::spawner`](crate::Pool::spawner).
+///
+/// Dropping it lets the jobs that were spawned come to their end: their handles own them.
+pub struct Spawner<I, T, E> {
+    core: Arc<Core<'static, I, T, E>>,
+    room: Arc<Semaphore>,
+    driver: Option<JoinHandle<RunReport>>,
+}
+
+impl<I, T, E> fmt::Debug for Spawner<I, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}
+
+impl<I, T, E> Spawner<I, T, E>
+where
+    I: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    pub(crate) fn new(core: Arc<Core<'static, I, T, E>>, driver: JoinHandle<RunReport>) -> Self {
+        let slots = core.pool.with(|scheduler| scheduler.run_slots(core.run).0);
+        let buffer = core.policy.buffer.unwrap_or_else(|| slots.saturating_mul(3).clamp(16, 1024));
+        let room = Arc::new(Semaphore::new(buffer.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { core, room, driver: Some(driver) }
+    }
+
+    /// Adds a job, once fewer than [`buffer`](crate::RunBuilder::buffer) jobs wait. It begins as soon as the limits
+    /// allow. A run that takes no more jobs gives a handle whose result is [`JobError::Cancelled`].
+    ///
+    /// Within a job of the same run it does not wait for room: that job would hold the slot for which it waits.
+    pub async fn spawn(&self, input: I) -> Handle<T, E> {
+        let is_own = CURRENT.try_with(|attempt| attempt.run() == self.core.number()).unwrap_or(false);
+        let room = if is_own { None } else { Arc::clone(&self.room).acquire_owned().await.ok() };
+        let (ticket, handle) = Handle::pair(room);
+        // What is not taken drops the ticket, and the handle says so.
+        drop(self.core.add(input, ticket));
+        handle.of(Arc::clone(&self.core) as Arc<dyn RunHandle>)
+    }
+
+    /// Adds a job without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Full`] if as many jobs wait as `buffer` allows, [`SpawnError::Closed`] if the run takes no more.
+    /// The input comes back.
+    pub fn try_spawn(&self, input: I) -> Result<Handle<T, E>, SpawnError<I>> {
+        if self.core.is_closing() {
+            return Err(SpawnError::Closed(input));
+        }
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return Err(SpawnError::Full(input)) };
+        let (ticket, handle) = Handle::pair(Some(room));
+        match self.core.add(input, ticket) {
+            Ok(()) => Ok(handle.of(Arc::clone(&self.core) as Arc<dyn RunHandle>)),
+            Err((input, _)) => Err(SpawnError::Closed(input)),
+        }
+    }
+
+    /// How many jobs wait or are in flight.
+    pub fn len(&self) -> usize {
+        let (waiting, running) = self.core.counts();
+        waiting + running
+    }
+
+    /// Whether no job waits or is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many jobs are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.core.counts().1
+    }
+
+    /// Cancels all jobs: those that wait never begin, those that run are dropped.
+    pub fn cancel(&self) {
+        self.core.cancel_run();
+    }
+
+    /// Drains the run: it takes no more jobs, those that wait end as cancelled, those that run come to their end.
+    pub fn drain(&self) {
+        self.core.drain_run();
+    }
+
+    /// The means to pause the run, change its limit, drain it or cancel it from elsewhere.
+    pub fn control(&self) -> Control {
+        Control::new(Arc::clone(&self.core) as Arc<dyn RunHandle>)
+    }
+
+    /// Waits for all jobs that were spawned and returns the report.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of an observer or of a function that the run was given.
+    pub async fn join(mut self) -> RunReport {
+        self.core.inbox.close();
+        match self.driver.take() {
+            Some(mut driver) => join(&mut driver, &self.core).await,
+            None => self.core.report(),
+        }
+    }
+
+    /// Cancels all jobs, waits until nothing of them is running any more, and returns the report.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of an observer or of a function that the run was given.
+    pub async fn shutdown(self) -> RunReport {
+        self.cancel();
+        self.join().await
+    }
+}
+
+impl<I, T, E> Drop for Spawner<I, T, E> {
+    fn drop(&mut self) {
+        self.core.inbox.close();
+    }
+}

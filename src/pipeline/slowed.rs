@@ -1,0 +1,29 @@
+//! The hosts that a run was slowed down for, so that the summary can say so.
+
+use crate::pool::{Event, EventKind, Limit, Observer};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Keeps the last limit of each host that was lowered because of repeated time-outs.
+#[derive(Debug, Default)]
+pub(super) struct Slowed(Mutex<BTreeMap<String, usize>>);
+
+impl Slowed {
+    /// What a user should know of it.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |(host, limit): (&String, &usize)| {
+            let transfers = if *limit == 1 { "transfer" } else { "transfers" };
+            format!("{host}: after repeated time-outs it was asked for at most {limit} {transfers} at a time")
+        };
+        hosts.iter().map(warning).collect()
+    }
+}
+
+impl Observer for Slowed {
+    fn observe(&self, event: &Event<'_>) {
+        if let EventKind::LimitChanged { key, limit, why: Limit::REPEATED_TIMEOUTS } = event.kind {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), limit);
+        }
+    }
+}
