@@ -260,7 +260,8 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
 
     /// The slot of a job is free again, and the run is not to go on.
     pub(super) fn released(&self, grant: &Grant) {
-        self.table().jobs.try_remove(grant.id);
+        let left = self.table().jobs.try_remove(grant.id);
+        drop(left);
         self.pool.with(|scheduler| {
             scheduler.ended(self.run, grant);
             scheduler.release_key(grant.key);

@@ -1,12 +1,12 @@
 //! The task that owns a run: it begins the first attempts, waits for what takes time, and awaits every end.
 
 use super::core::{Core, Phase};
+use super::job::Ready;
 use super::source::{Engine, LONG, earliest};
-use super::worker::work;
+use super::worker::{Held, work};
 use crate::context::Context;
 use crate::event::EventKind;
 use crate::report::RunReport;
-use crate::scheduler::Grant;
 use futures_core::Stream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -62,7 +62,7 @@ impl Drive {
         &mut self,
         engine: &Engine<'_, I, T, E, F, S>,
         cx: &mut task::Context<'_>,
-        launch: &mut dyn FnMut(Grant),
+        launch: &mut dyn FnMut(Ready<I, T, E>),
     ) -> Poll<()> {
         loop {
             if self.over {
@@ -79,7 +79,7 @@ impl Drive {
         &mut self,
         engine: &Engine<'_, I, T, E, F, S>,
         cx: &mut task::Context<'_>,
-        launch: &mut dyn FnMut(Grant),
+        launch: &mut dyn FnMut(Ready<I, T, E>),
     ) -> Poll<()> {
         let core = &engine.core;
         if !std::mem::replace(&mut self.began, true) {
@@ -105,7 +105,7 @@ impl Drive {
         &mut self,
         engine: &Engine<'_, I, T, E, F, S>,
         cx: &mut task::Context<'_>,
-        launch: &mut dyn FnMut(Grant),
+        launch: &mut dyn FnMut(Ready<I, T, E>),
     ) -> Poll<()> {
         let core = &engine.core;
         loop {
@@ -123,13 +123,16 @@ impl Drive {
                 core.policy.tell(core.number(), EventKind::LimitChanged { key, limit: change.limit, why: change.why });
             }
             while let Some(grant) = core.pool.with(|scheduler| scheduler.take(core.run)) {
-                launch(grant);
+                launch(Ready::listed(grant));
             }
             while let Some(added) = core.inbox.take() {
-                engine.admit(core.next_number(), added, !core.inbox.is_empty()).into_iter().for_each(&mut *launch);
+                engine
+                    .admit(core.next_number(), added, !core.inbox.is_empty(), &mut None)
+                    .into_iter()
+                    .for_each(&mut *launch);
             }
-            while let Some(grant) = engine.pull() {
-                launch(grant);
+            while let Some(ready) = engine.pull(&mut None, 0) {
+                launch(ready);
                 if now.elapsed() > LONG {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -220,7 +223,7 @@ where
     let _abandon = Abandon(&engine.core);
     let mut drive = Drive::new(&engine.core);
     std::future::poll_fn(|cx| {
-        drive.poll(&engine, cx, &mut |grant| drop(tokio::spawn(work(Arc::clone(&engine), grant))))
+        drive.poll(&engine, cx, &mut |ready| drop(tokio::spawn(work(Held::new(&engine, ready)))))
     })
     .await;
     Drive::finish(&engine)

@@ -4,7 +4,7 @@ use crate::error::JobError;
 use crate::report::StageSpan;
 use crate::retry::Delays;
 use crate::run::Completed;
-use crate::scheduler::{Entry, KeyId};
+use crate::scheduler::{Entry, Grant, KeyId};
 use crate::trace::Span;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -42,6 +42,20 @@ pub(crate) struct Job<I, T, E> {
 impl<I, T, E> Job<I, T, E> {
     pub(crate) fn entry(&self, id: usize) -> Entry {
         Entry { id, key: self.key, priority: self.priority, weight: self.weight }
+    }
+}
+
+/// A job that may begin.
+pub(crate) struct Ready<I, T, E> {
+    pub(crate) grant: Grant,
+    /// `None` if it is in the table of its run.
+    pub(crate) job: Option<Box<Job<I, T, E>>>,
+}
+
+impl<I, T, E> Ready<I, T, E> {
+    /// A job that has waited.
+    pub(crate) fn listed(grant: Grant) -> Self {
+        Self { grant, job: None }
     }
 }
 

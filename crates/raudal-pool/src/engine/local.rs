@@ -4,7 +4,7 @@ use super::Core;
 use super::driver::Drive;
 use super::job::Reply;
 use super::source::Engine;
-use super::worker::work;
+use super::worker::{Held, work};
 use crate::context::Context;
 use crate::report::RunReport;
 use crate::run::Completed;
@@ -55,7 +55,7 @@ where
             return Poll::Ready(None);
         }
         let (engine, slots) = (&self.engine, &self.slots);
-        let over = self.drive.poll(engine, cx, &mut |grant| slots.push(Box::pin(work(Arc::clone(engine), grant))));
+        let over = self.drive.poll(engine, cx, &mut |ready| slots.push(Box::pin(work(Held::new(engine, ready)))));
         while let Poll::Ready(Some(())) = self.slots.poll_next_unpin(cx) {}
         if let Ok(done) = self.results.try_recv() {
             self.engine.core.room.take();

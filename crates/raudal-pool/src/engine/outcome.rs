@@ -72,10 +72,14 @@ impl<I, T, E> Core<'_, I, T, E> {
     }
 
     /// Lets those who give up jobs see that this one runs.
-    pub(super) fn enter(&self, id: usize, job: &Job<I, T, E>, attempt: &Attempt) {
-        if let Some(slot) = self.table().jobs.get_mut(id) {
-            *slot = Slot::Running(job.number, attempt.clone());
+    pub(super) fn enter(&self, grant: &mut Grant, job: &Job<I, T, E>, attempt: &Attempt) {
+        let running = Slot::Running(job.number, attempt.clone());
+        let mut table = self.table();
+        match table.jobs.get_mut(grant.id) {
+            Some(slot) => *slot = running,
+            None => grant.id = table.jobs.insert(running),
         }
+        drop(table);
         // One of the two sees the other: here, and where the run is cancelled or the job is given up.
         let is_aborted = job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted);
         if is_aborted || self.phase() == Phase::Cancelled {
@@ -222,7 +226,12 @@ impl<I, T, E> Core<'_, I, T, E> {
                 table.queued.add(report.queued);
                 table.running.add(report.running);
             }
-            table.report.failed
+            // Out of the table, and dropped without its lock.
+            let left = id.and_then(|id| table.jobs.try_remove(id));
+            let failed = table.report.failed;
+            drop(table);
+            drop(left);
+            failed
         };
         if let Some(span) = &job.span {
             span.attempts(report.attempts);
@@ -236,9 +245,6 @@ impl<I, T, E> Core<'_, I, T, E> {
             self.cancel_run();
         }
         self.policy.tell(self.number(), EventKind::JobFinished { report: &report });
-        if let Some(id) = id {
-            self.table().jobs.try_remove(id);
-        }
         let Job { number, input, parent, ticket, .. } = *job;
         (ticket, Completed { job: number, input, parent, result, report })
     }

@@ -1,12 +1,12 @@
 //! Pulls the inputs of a run, as slots come free for them.
 
 use super::core::{Core, Slot};
-use super::job::{Job, Reply};
+use super::job::{Job, Ready, Reply};
 use super::outcome::after;
 use crate::error::JobError;
 use crate::event::EventKind;
 use crate::inbox::Added;
-use crate::scheduler::Grant;
+use crate::scheduler::Entry;
 use futures_core::Stream;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::SeqCst;
@@ -60,13 +60,16 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     }
 
     /// Pulls inputs until a job may begin; `None` if none can now, or no more inputs may be pulled.
-    pub(super) fn pull(&self) -> Option<Grant> {
+    ///
+    /// A slot that was `kept`, since nobody else waits for it, goes to the first job. If it is left, it is the caller's to
+    /// give back. The `limit` goes with it: how many jobs of the run may be in flight.
+    pub(super) fn pull(&self, kept: &mut Option<Ready<I, T, E>>, limit: usize) -> Option<Ready<I, T, E>> {
         let core = &self.core;
         loop {
-            if core.is_closing() || core.input_is_over.load(SeqCst) || !self.may_pull() {
+            if core.is_closing() || core.input_is_over.load(SeqCst) || !self.may_pull(kept.is_some().then_some(limit)) {
                 return None;
             }
-            let mut source = self.try_source().or_else(|| {
+            let mut source = self.source_soon().or_else(|| {
                 // Whoever pulls now sees this afterwards, or is done by the second try.
                 core.missed.store(true, SeqCst);
                 self.try_source()
@@ -83,8 +86,9 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             }
             match polled {
                 Some(Poll::Ready(Some(input))) => {
-                    if let Some(grant) = self.admit(number, Added { input, parent: None, ticket: None }, false) {
-                        return Some(grant);
+                    let ready = self.admit(number, Added { input, parent: None, ticket: None }, false, kept);
+                    if ready.is_some() {
+                        return ready;
                     }
                 }
                 Some(Poll::Pending) => return None,
@@ -100,10 +104,25 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         }
     }
 
+    /// The input, if whoever has it is done within the moment that most inputs take.
+    fn source_soon(&self) -> Option<MutexGuard<'_, Source<S>>> {
+        (0..64).find_map(|_| {
+            let source = self.try_source();
+            if source.is_none() {
+                std::hint::spin_loop();
+            }
+            source
+        })
+    }
+
     /// Whether a slot is free that no waiting job can use, and there is room for one more result.
-    fn may_pull(&self) -> bool {
+    fn may_pull(&self, kept: Option<usize>) -> bool {
         let core = &self.core;
-        let Some((waiting, limit)) = core.pool.with(|scheduler| scheduler.vacancy(core.run)) else { return false };
+        let vacancy = match kept {
+            Some(limit) => Some((0, limit)),
+            None => core.pool.with(|scheduler| scheduler.vacancy(core.run)),
+        };
+        let Some((waiting, limit)) = vacancy else { return false };
         let buffer = core.policy.buffer.unwrap_or_else(|| limit.saturating_mul(3).clamp(16, 1024));
         // Those that are held back do not keep others from being found that are not.
         let most = limit.saturating_add(buffer).saturating_add(waiting.min(core.policy.look_ahead)) as u64;
@@ -121,7 +140,13 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
 
     /// Takes in a job. A grant of the run, if there is one now: not always for this job. None begins if others have
     /// arrived together with this one, and are `to_come`: the most urgent one of them is to be the first.
-    pub(super) fn admit(&self, number: u64, added: Added<I>, to_come: bool) -> Option<Grant> {
+    pub(super) fn admit(
+        &self,
+        number: u64,
+        added: Added<I>,
+        to_come: bool,
+        kept: &mut Option<Ready<I, T, E>>,
+    ) -> Option<Ready<I, T, E>> {
         let (core, policy) = (&self.core, &self.core.policy);
         let Added { input, parent, ticket } = added;
         let ticket =
@@ -159,20 +184,23 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             core.finish(job, Err(JobError::CANCELLED), &self.reply);
             return None;
         }
+        if key.is_none() && priority == 0 && whereabouts.is_none() && !to_come {
+            let kept = kept.take_if(|_| weight == 1).map(|kept| kept.grant);
+            let grant = kept.or_else(|| core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)));
+            if let Some(grant) = grant {
+                return Some(Ready { grant, job: Some(job) });
+            }
+        }
         let (id, entry) = {
             let mut table = core.table();
             let entry = job.entry(0);
             (table.jobs.insert(Slot::Waiting(job)), entry)
         };
         let grant = core.pool.with(|scheduler| {
-            if !to_come
-                && key.is_none()
-                && priority == 0
-                && let Some(grant) = scheduler.grant_at_once(core.run, id, weight)
-            {
-                return Some(grant);
+            if let Some(kept) = kept.take() {
+                scheduler.ended(core.run, &kept.grant);
             }
-            scheduler.push(core.run, crate::scheduler::Entry { id, ..entry }, false);
+            scheduler.push(core.run, Entry { id, ..entry }, false);
             if to_come {
                 return None;
             }
@@ -189,7 +217,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
                 core.give_up(id, number);
             }
         }
-        grant
+        grant.map(Ready::listed)
     }
 
     /// Gives each input that is left a result, cancelled: as many as the input says there may be. For an input that
@@ -208,7 +236,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
 
     /// Takes in a job that can only be given back as cancelled.
     pub(super) fn cancelled(&self, added: Added<I>) {
-        drop(self.admit(self.core.next_number(), added, true));
+        drop(self.admit(self.core.next_number(), added, true, &mut None));
     }
 
     /// Whether the input was stopped before its end.

@@ -1,7 +1,7 @@
 //! A slot at work: attempts, one after the other, as one task.
 
 use super::attempt::{Limit, Limits, Timer, attempt};
-use super::core::Core;
+use super::job::{Job, Ready};
 use super::outcome::{Ended, Next};
 use super::source::Engine;
 use crate::context::Context;
@@ -13,43 +13,53 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// A slot that is given back however its worker ends: also when the worker is dropped, or panics.
-struct Held<'a, 'p, I, T, E> {
-    core: &'a Core<'p, I, T, E>,
-    grant: Option<Grant>,
+/// A slot, and the job that has it. The slot is given back however its worker ends: also when the worker panics, or is
+/// dropped, even before it was polled.
+pub(super) struct Held<'p, I, T, E, F, S> {
+    engine: Arc<Engine<'p, I, T, E, F, S>>,
+    ready: Option<Ready<I, T, E>>,
 }
 
-impl<I, T, E> Drop for Held<'_, '_, I, T, E> {
+impl<'p, I, T, E, F, S> Held<'p, I, T, E, F, S> {
+    pub(super) fn new(engine: &Arc<Engine<'p, I, T, E, F, S>>, ready: Ready<I, T, E>) -> Self {
+        Self { engine: Arc::clone(engine), ready: Some(ready) }
+    }
+}
+
+impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
     fn drop(&mut self) {
-        if let Some(grant) = self.grant.take() {
-            self.core.released(&grant);
+        if let Some(Ready { grant, job }) = self.ready.take() {
+            drop(job);
+            self.engine.core.released(&grant);
         }
     }
 }
 
 /// Runs this job, and then whatever may begin in its place, until there is nothing.
-pub(super) async fn work<I, T, E, F, S, Fut>(engine: Arc<Engine<'_, I, T, E, F, S>>, first: Grant)
+pub(super) async fn work<I, T, E, F, S, Fut>(mut held: Held<'_, I, T, E, F, S>)
 where
     S: Stream<Item = I>,
     F: Fn(Context<I>, I) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
     let mut timer = Timer::default();
-    let mut next = Some(first);
-    while let Some(grant) = next {
-        let mut held = Held { core: &engine.core, grant: Some(grant) };
-        let Some(grant) = &held.grant else { return };
+    let engine = Arc::clone(&held.engine);
+    let mut is_first = true;
+    while let Some(ready) = &mut held.ready {
+        let job = ready.job.take();
+        // A job that was pulled just now begins now.
+        let now = job.as_ref().filter(|_| !is_first).map(|job| job.arrived);
+        is_first = false;
         // A panic in there is not that of a job: it is the run's, and the driver's to tell.
-        let ran = match AssertUnwindSafe(engine.run(grant, &mut timer)).catch_unwind().await {
+        let run = engine.run(&mut ready.grant, job, now.unwrap_or_else(Instant::now), &mut timer);
+        let ran = match AssertUnwindSafe(run).catch_unwind().await {
             Ok(ran) => ran,
             Err(panic) => return engine.core.break_down(panic),
         };
-        let Some(grant) = held.grant.take() else { return };
-        next = match catch_unwind(AssertUnwindSafe(|| engine.turn(&grant, ran))) {
-            Ok(next) => next,
+        match catch_unwind(AssertUnwindSafe(|| engine.turn(&mut held.ready, ran))) {
+            Ok(()) => {}
             Err(panic) => return engine.core.break_down(panic),
-        };
-        drop(held);
+        }
         // Jobs that are never kept waiting must not keep all others of the runtime waiting.
         tokio::task::consume_budget().await;
     }
@@ -61,16 +71,21 @@ where
     F: Fn(Context<I>, I) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    /// Runs one attempt of a job that was granted.
-    pub(super) async fn run(&self, grant: &Grant, timer: &mut Timer) -> Option<Next<I, T, E>> {
+    /// Runs one attempt of a job.
+    pub(super) async fn run(
+        &self,
+        grant: &mut Grant,
+        job: Option<Box<Job<I, T, E>>>,
+        started: Instant,
+        timer: &mut Timer,
+    ) -> Option<Next<I, T, E>> {
         let core = &self.core;
-        let job = core.take_granted(grant.id)?;
-        let started = Instant::now();
+        let job = job.or_else(|| core.take_granted(grant.id))?;
         let (mut job, context) = match core.start(grant, job, started) {
             Ok(started) => started,
             Err((job, error)) => return Some(Next::Over(core.conclude(Some(grant.id), job, Err(error)))),
         };
-        core.enter(grant.id, &job, &context);
+        core.enter(grant, &job, &context);
         let input = match core.policy.copy {
             // What the user's `Clone` does is the job's affair.
             Some(copy) => job.input.as_ref().map(|input| catch_unwind(AssertUnwindSafe(|| copy(input)))),
@@ -104,15 +119,46 @@ where
         Some(core.ended(grant, job, ended))
     }
 
-    /// Gives back the slot, hands over the result, and takes the next job that may begin.
-    pub(super) fn turn(&self, grant: &Grant, ran: Option<Next<I, T, E>>) -> Option<Grant> {
+    /// Hands over the result, and takes the next job that may begin, or gives back the slot.
+    ///
+    /// A panic in there is that of an input, of a policy, or of the destructor of a result: what is `held` then is given
+    /// back by its owner.
+    pub(super) fn turn(&self, held: &mut Option<Ready<I, T, E>>, ran: Option<Next<I, T, E>>) {
         let core = &self.core;
-        let waits = matches!(ran, Some(Next::Again));
+        let Some(Ready { grant, .. }) = held else { return };
+        let over = match ran {
+            Some(Next::Again) => {
+                *held = self.next(held.take(), true);
+                return;
+            }
+            Some(Next::Over(over)) => Some(over),
+            None => None,
+        };
+        grant.id = Grant::UNLISTED;
+        let limit = if core.is_closing() { None } else { core.pool.with(|s| s.may_keep(core.run, grant)) };
+        if limit.is_none() {
+            *held = self.next(held.take(), false);
+        }
+        if let Some((ticket, done)) = over {
+            self.reply.deliver(ticket, done);
+        }
+        if let Some(limit) = limit {
+            let next = self.pull(held, limit);
+            *held = next.or_else(|| self.next(held.take(), false));
+        }
+    }
+
+    /// Gives back a slot, if it was not given back, and takes the next job that may begin. A job that `waits` is still in
+    /// the table.
+    fn next(&self, held: Option<Ready<I, T, E>>, waits: bool) -> Option<Ready<I, T, E>> {
+        let core = &self.core;
         let is_open = !core.is_closing();
-        let (mut next, is_vacant) = core.pool.with(|scheduler| {
-            scheduler.ended(core.run, grant);
-            if !waits {
-                scheduler.release_key(grant.key);
+        let (next, is_vacant) = core.pool.with(|scheduler| {
+            if let Some(Ready { grant, .. }) = &held {
+                scheduler.ended(core.run, grant);
+                if !waits {
+                    scheduler.release_key(grant.key);
+                }
             }
             scheduler.dispatch(Some(core.run));
             let next = scheduler.take(core.run);
@@ -126,11 +172,9 @@ where
             }
             (next, is_vacant)
         });
-        if let Some(Next::Over((ticket, done))) = ran {
-            self.reply.deliver(ticket, done);
-        }
+        let mut next = next.map(Ready::listed);
         if is_vacant && next.is_none() {
-            next = self.pull();
+            next = self.pull(&mut None, 0);
         }
         if next.is_none() {
             core.pool.with(|scheduler| {

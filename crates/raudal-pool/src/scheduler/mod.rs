@@ -40,6 +40,9 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
+    /// The place of a job that is not in the table of its run.
+    pub(crate) const UNLISTED: usize = usize::MAX;
+
     pub(crate) fn is_metered(&self) -> bool {
         self.is_metered
     }
@@ -305,8 +308,22 @@ impl Scheduler {
         !self.runs[run].granted.is_empty()
     }
 
+    /// Whether the slot of a job that has ended may be used for the next input of its run without being given back:
+    /// nobody else waits for it.
+    ///
+    /// If so, how many jobs of the run may be in flight.
+    pub(crate) fn may_keep(&self, run: RunId, grant: &Grant) -> Option<usize> {
+        let queue = &self.runs[run];
+        let is_plain = grant.key.is_none() && grant.weight == 1 && grant.loan.is_none();
+        let is_alone = self.ring.is_empty() && queue.waiting == 0 && queue.granted.is_empty();
+        let fits = self.in_use <= self.limit && queue.in_use <= queue.limit;
+        let is_open = queue.hungry && !queue.paused && !queue.closed;
+        let may = is_plain && is_alone && fits && is_open && self.rates.is_free() && self.runs.len() == 1;
+        may.then(|| queue.limit.min(self.limit))
+    }
+
     /// Counts a job as begun that never waited, if nothing stands in its way. Only for runs without keys.
-    pub(crate) fn grant_at_once(&mut self, run: RunId, id: usize, weight: usize) -> Option<Grant> {
+    pub(crate) fn grant_at_once(&mut self, run: RunId, weight: usize) -> Option<Grant> {
         let weight = weight.clamp(1, self.limit);
         let queue = &self.runs[run];
         let is_alone = self.ring.is_empty() && queue.waiting == 0 && queue.granted.is_empty() && !queue.paused;
@@ -314,7 +331,8 @@ impl Scheduler {
         if !is_alone || !fits || queue.closed || !self.rates.is_free() {
             return None;
         }
-        let grant = Grant { id, key: None, weight, loan: None, is_metered: self.adaptive.is_some() };
+        let is_metered = self.adaptive.is_some();
+        let grant = Grant { id: Grant::UNLISTED, key: None, weight, loan: None, is_metered };
         self.count(run, &grant);
         Some(grant)
     }
