@@ -126,7 +126,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         let buffer = core.policy.buffer.unwrap_or_else(|| limit.saturating_mul(3).clamp(16, 1024));
         // Those that are held back do not keep others from being found that are not.
         let most = limit.saturating_add(buffer).saturating_add(waiting.min(core.policy.look_ahead)) as u64;
-        if core.room.open_jobs(core.arrived.load(SeqCst)) < most {
+        if core.room.has_room(core.arrived.load(SeqCst), most, buffer as u64) {
             return true;
         }
         if waiting > 0 && waiting >= core.policy.look_ahead && !core.held_back.swap(true, SeqCst) {

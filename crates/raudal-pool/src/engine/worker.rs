@@ -166,8 +166,9 @@ where
                 scheduler.wake(core.run);
             }
             let is_vacant = is_open && scheduler.vacancy(core.run).is_some();
-            if is_vacant && next.is_some() {
-                // Another run shares the pool: the driver pulls an input ahead.
+            // Another run shares the pool, and the driver pulls an input ahead; or a heavy job has left room for several.
+            let was_heavy = held.as_ref().is_some_and(|held| held.grant.weight() > 1);
+            if is_vacant && (next.is_some() || was_heavy) {
                 scheduler.wake(core.run);
             }
             (next, is_vacant)

@@ -46,6 +46,10 @@ impl Grant {
     pub(crate) fn is_metered(&self) -> bool {
         self.is_metered
     }
+
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
 }
 
 /// The slot of a job that waits for another run of its own pool. One job of that run may use it meanwhile, so that a
