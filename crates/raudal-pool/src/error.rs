@@ -209,6 +209,11 @@ pub struct MapError<I, E> {
 }
 
 impl<I, E> MapError<I, E> {
+    /// The same error without the input: for one that borrows, which `anyhow::Error` cannot hold.
+    pub fn without_input(self) -> MapError<(), E> {
+        MapError { job: self.job, input: None, error: self.error }
+    }
+
     /// Why the job failed.
     pub fn into_error(self) -> JobError<E> {
         self.error

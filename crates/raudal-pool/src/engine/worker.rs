@@ -128,7 +128,7 @@ where
         let Some(Ready { grant, .. }) = held else { return };
         let over = match ran {
             Some(Next::Again) => {
-                *held = self.next(held.take(), true);
+                *held = self.next(held, true);
                 return;
             }
             Some(Next::Over(over)) => Some(over),
@@ -137,21 +137,22 @@ where
         grant.id = Grant::UNLISTED;
         let limit = if core.is_closing() { None } else { core.pool.with(|s| s.may_keep(core.run, grant)) };
         if limit.is_none() {
-            *held = self.next(held.take(), false);
+            *held = self.next(held, false);
         }
         if let Some((ticket, done)) = over {
             self.reply.deliver(ticket, done);
         }
         if let Some(limit) = limit {
             let next = self.pull(held, limit);
-            *held = next.or_else(|| self.next(held.take(), false));
+            *held = next.or_else(|| self.next(held, false));
         }
     }
 
     /// Gives back a slot, if it was not given back, and takes the next job that may begin. A job that `waits` is still in
     /// the table.
-    fn next(&self, held: Option<Ready<I, T, E>>, waits: bool) -> Option<Ready<I, T, E>> {
+    fn next(&self, held: &mut Option<Ready<I, T, E>>, waits: bool) -> Option<Ready<I, T, E>> {
         let core = &self.core;
+        let held = held.take();
         let is_open = !core.is_closing();
         let (next, is_vacant) = core.pool.with(|scheduler| {
             if let Some(Ready { grant, .. }) = &held {
