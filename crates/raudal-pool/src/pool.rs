@@ -3,8 +3,9 @@
 use crate::error::BuildError;
 use crate::limit::Limit;
 use crate::rate::Rates;
-use crate::scheduler::{Bounds, Scheduler};
+use crate::scheduler::{Bounds, Grant, Scheduler};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,8 @@ pub struct Pool {
 
 pub(crate) struct Shared {
     scheduler: Mutex<Scheduler>,
+    /// What [`Scheduler::keep_limit`] gave last, to be looked at without the lock.
+    keep_limit: AtomicUsize,
     /// Each of these cancels, or drains, every run.
     pub(crate) cancel: Vec<CancellationToken>,
     pub(crate) drain: Vec<CancellationToken>,
@@ -47,11 +50,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// If the slot of a job that has ended may be used for the next input of its run without being given back: how many
+    /// jobs of that run may be in flight.
+    pub(crate) fn keeps(&self, grant: &Grant) -> Option<usize> {
+        Some(self.keep_limit.load(SeqCst)).filter(|limit| *limit > 0 && grant.is_plain())
+    }
+
     /// Uses the scheduler, and then wakes whom that concerns. Nothing of the user's runs meanwhile.
     pub(crate) fn with<R>(&self, use_it: impl FnOnce(&mut Scheduler) -> R) -> R {
         let mut scheduler = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
         let result = use_it(&mut scheduler);
         let wakers = scheduler.take_wakers();
+        self.keep_limit.store(scheduler.keep_limit(), SeqCst);
         drop(scheduler);
         for waker in wakers {
             waker.wake();
@@ -271,6 +281,7 @@ impl PoolBuilder {
         };
         let shared = Shared {
             scheduler: Mutex::new(Scheduler::new(bounds)),
+            keep_limit: AtomicUsize::new(0),
             cancel: self.cancel,
             drain: self.drain,
             freed: Notify::new(),

@@ -36,12 +36,30 @@ pub(super) enum Slot<I, T, E> {
     Waiting(Box<Job<I, T, E>>),
     /// A worker has it, and is about to begin an attempt.
     Starting,
-    /// The job runs: its worker has it. The number is for those who give it up.
-    Running(u64, Attempt),
+    /// The job runs: its worker has it, and says which one it is.
+    Running(Arc<Current>),
+}
+
+/// The job that a worker runs, for those who give it up. It is the worker's for as long as that has its slot.
+pub(crate) struct Current(Mutex<(u64, Attempt)>);
+
+impl Current {
+    pub(super) fn set(&self, job: u64, attempt: &Attempt) {
+        let before = std::mem::replace(&mut *lock(&self.0), (job, attempt.clone()));
+        drop(before);
+    }
+
+    fn attempt(&self) -> (u64, Attempt) {
+        lock(&self.0).clone()
+    }
 }
 
 pub(super) struct Table<I, T, E> {
     pub(super) jobs: Slab<Slot<I, T, E>>,
+}
+
+/// What is counted of a run.
+pub(super) struct Stats {
     pub(super) report: RunReport,
     pub(super) queued: Histogram,
     pub(super) running: Histogram,
@@ -57,6 +75,7 @@ pub(crate) struct Core<'p, I, T, E> {
     pub(crate) inbox: Arc<Inbox<I>>,
     pub(super) tickets: Mutex<HashMap<u64, Ticket<T, E>>>,
     pub(super) table: Mutex<Table<I, T, E>>,
+    stats: Mutex<Stats>,
     pub(super) cancel: CancellationToken,
     pub(super) drain: CancellationToken,
     phase: AtomicU8,
@@ -93,8 +112,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             cancel: policy.cancel.clone(),
             span: Span::current(),
         };
-        let table = Table {
-            jobs: Slab::new(),
+        let stats = Stats {
             report: RunReport { jobs, ..RunReport::default() },
             queued: Histogram::default(),
             running: Histogram::default(),
@@ -105,7 +123,8 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             room: Room::new(),
             inbox: Inbox::new(open),
             tickets: Mutex::default(),
-            table: Mutex::new(table),
+            table: Mutex::new(Table { jobs: Slab::new() }),
+            stats: Mutex::new(stats),
             cancel: CancellationToken::new(),
             drain: CancellationToken::new(),
             phase: AtomicU8::new(Phase::Open as u8),
@@ -123,6 +142,10 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
 
     pub(super) fn table(&self) -> MutexGuard<'_, Table<I, T, E>> {
         lock(&self.table)
+    }
+
+    pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {
+        lock(&self.stats)
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -173,7 +196,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
 
     /// Tells the observer that the run begins.
     pub(crate) fn begin(&self, total: Option<u64>) {
-        let jobs = self.table().report.jobs;
+        let jobs = self.stats().report.jobs;
         self.policy.tell(self.number(), EventKind::RunStarted { total, jobs });
     }
 
@@ -186,7 +209,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
                 .jobs
                 .iter()
                 .filter_map(|(_, slot)| match slot {
-                    Slot::Running(_, attempt) => Some(attempt.clone()),
+                    Slot::Running(current) => Some(current.attempt().1),
                     _ => None,
                 })
                 .collect();
@@ -225,13 +248,13 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     /// What the counts say now.
     pub(crate) fn report(&self) -> RunReport {
         let peak = self.pool.with(|scheduler| scheduler.peak_of(self.run));
-        let table = self.table();
+        let stats = self.stats();
         RunReport {
             wall: self.shared.started.elapsed(),
-            queued: table.queued.percentiles(),
-            running: table.running.percentiles(),
+            queued: stats.queued.percentiles(),
+            running: stats.running.percentiles(),
             peak_in_flight: peak,
-            ..table.report.clone()
+            ..stats.report.clone()
         }
     }
 
@@ -258,10 +281,27 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// The slot of a job is free again, and the run is not to go on.
-    pub(super) fn released(&self, grant: &Grant) {
+    /// Lists a job as running, in the place that it had if it had one.
+    pub(super) fn list(&self, grant: &mut Grant, job: u64, attempt: &Attempt) -> Arc<Current> {
+        let current = Arc::new(Current(Mutex::new((job, attempt.clone()))));
+        let running = Slot::Running(Arc::clone(&current));
+        let mut table = self.table();
+        match table.jobs.get_mut(grant.id) {
+            Some(slot) => *slot = running,
+            None => grant.id = table.jobs.insert(running),
+        }
+        current
+    }
+
+    /// Takes out of the table what has left its slot.
+    pub(super) fn unlist(&self, grant: &Grant) {
         let left = self.table().jobs.try_remove(grant.id);
         drop(left);
+    }
+
+    /// The slot of a job is free again, and the run is not to go on.
+    pub(super) fn released(&self, grant: &Grant) {
+        self.unlist(grant);
         self.pool.with(|scheduler| {
             scheduler.ended(self.run, grant);
             scheduler.release_key(grant.key);
@@ -325,12 +365,12 @@ where
 {
     fn abort(&self, id: usize, number: u64) {
         let running = match self.table().jobs.get(id) {
-            Some(Slot::Running(other, attempt)) if *other == number => Some(attempt.clone()),
+            Some(Slot::Running(current)) => Some(current.attempt()),
             _ => None,
         };
         match running {
-            Some(attempt) => attempt.cancel(),
-            None => self.give_up(id, number),
+            Some((job, attempt)) if job == number => attempt.cancel(),
+            _ => self.give_up(id, number),
         }
     }
 

@@ -191,7 +191,7 @@ impl Drive {
         }
         let mut report = core.report();
         report.stopped = has_more || report.cancelled > 0 && core.is_closing();
-        core.table().report.stopped = report.stopped;
+        core.stats().report.stopped = report.stopped;
         core.policy.tell(core.number(), EventKind::RunFinished { report: &report });
         report
     }

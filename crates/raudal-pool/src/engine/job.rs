@@ -1,5 +1,6 @@
 //! A job, from its arrival to its result.
 
+use super::core::Current;
 use crate::error::JobError;
 use crate::report::StageSpan;
 use crate::retry::Delays;
@@ -50,12 +51,14 @@ pub(crate) struct Ready<I, T, E> {
     pub(crate) grant: Grant,
     /// `None` if it is in the table of its run.
     pub(crate) job: Option<Box<Job<I, T, E>>>,
+    /// Where the worker that has the slot says what it runs.
+    pub(crate) current: Option<Arc<Current>>,
 }
 
 impl<I, T, E> Ready<I, T, E> {
     /// A job that has waited.
     pub(crate) fn listed(grant: Grant) -> Self {
-        Self { grant, job: None }
+        Self { grant, job: None, current: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the end of an attempt means: another one, or the end of its job.
 
 use super::core::{Core, Phase, Slot};
-use super::job::{Job, Reply};
+use super::job::{Job, Ready, Reply};
 use crate::context::Attempt;
 use crate::error::JobError;
 use crate::event::EventKind;
@@ -72,14 +72,11 @@ impl<I, T, E> Core<'_, I, T, E> {
     }
 
     /// Lets those who give up jobs see that this one runs.
-    pub(super) fn enter(&self, grant: &mut Grant, job: &Job<I, T, E>, attempt: &Attempt) {
-        let running = Slot::Running(job.number, attempt.clone());
-        let mut table = self.table();
-        match table.jobs.get_mut(grant.id) {
-            Some(slot) => *slot = running,
-            None => grant.id = table.jobs.insert(running),
+    pub(super) fn enter(&self, ready: &mut Ready<I, T, E>, job: &Job<I, T, E>, attempt: &Attempt) {
+        match &ready.current {
+            Some(current) => current.set(job.number, attempt),
+            None => ready.current = Some(self.list(&mut ready.grant, job.number, attempt)),
         }
-        drop(table);
         // One of the two sees the other: here, and where the run is cancelled or the job is given up.
         let is_aborted = job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted);
         if is_aborted || self.phase() == Phase::Cancelled {
@@ -98,7 +95,7 @@ impl<I, T, E> Core<'_, I, T, E> {
                 if result.is_ok() && grant.is_metered() {
                     self.pool.with(|scheduler| scheduler.succeeded(grant.key));
                 }
-                return Next::Over(self.conclude(Some(grant.id), job, result));
+                return Next::Over(self.conclude(job, result));
             }
             Err(error) => error,
         };
@@ -131,7 +128,7 @@ impl<I, T, E> Core<'_, I, T, E> {
             self.policy.tell(self.number(), kind);
         }
         let Some(wait) = wait else {
-            return Next::Over(self.conclude(Some(grant.id), job, Err(error)));
+            return Next::Over(self.conclude(job, Err(error)));
         };
         job.last = error.into_last_failure().or(job.last.take());
         self.again(grant, job, after(at, wait));
@@ -193,14 +190,9 @@ impl<I, T, E> Core<'_, I, T, E> {
         self.policy.deadline.is_none_or(|limit| since.saturating_add(wait) < limit).then_some(wait)
     }
 
-    /// The end of a job: counts it and tells the observer. Its slot is still taken.
+    /// The end of a job: counts it and tells the observer. Its slot, and its place in the table, are still taken.
     #[expect(clippy::boxed_local, reason = "its callers have it in a box")]
-    pub(super) fn conclude(
-        &self,
-        id: Option<usize>,
-        mut job: Box<Job<I, T, E>>,
-        result: Result<T, JobError<E>>,
-    ) -> Finished<I, T, E> {
+    pub(super) fn conclude(&self, mut job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>) -> Finished<I, T, E> {
         let earlier = job.last.take();
         let result = result.map_err(|error| error.with_last(earlier));
         let outcome = match &result {
@@ -220,18 +212,13 @@ impl<I, T, E> Core<'_, I, T, E> {
             self.policy.fill(&mut report, error);
         }
         let failed = {
-            let mut table = self.table();
-            table.report.count(&report);
+            let mut stats = self.stats();
+            stats.report.count(&report);
             if report.attempts > 0 {
-                table.queued.add(report.queued);
-                table.running.add(report.running);
+                stats.queued.add(report.queued);
+                stats.running.add(report.running);
             }
-            // Out of the table, and dropped without its lock.
-            let left = id.and_then(|id| table.jobs.try_remove(id));
-            let failed = table.report.failed;
-            drop(table);
-            drop(left);
-            failed
+            stats.report.failed
         };
         if let Some(span) = &job.span {
             span.attempts(report.attempts);
@@ -252,7 +239,7 @@ impl<I, T, E> Core<'_, I, T, E> {
     /// Ends a job that is not in the table any more and holds no slot.
     pub(super) fn finish(&self, job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>, reply: &Reply<I, T, E>) {
         let key = job.key;
-        let (ticket, done) = self.conclude(None, job, result);
+        let (ticket, done) = self.conclude(job, result);
         self.pool.with(|scheduler| scheduler.release_key(key));
         reply.deliver(ticket, done);
     }

@@ -185,11 +185,15 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             return None;
         }
         if key.is_none() && priority == 0 && whereabouts.is_none() && !to_come {
-            let kept = kept.take_if(|_| weight == 1).map(|kept| kept.grant);
-            let grant = kept.or_else(|| core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)));
-            if let Some(grant) = grant {
-                return Some(Ready { grant, job: Some(job) });
+            let kept = kept.take_if(|_| weight == 1);
+            let ready = kept
+                .or_else(|| core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)).map(Ready::listed));
+            if let Some(ready) = ready {
+                return Some(Ready { job: Some(job), ..ready });
             }
+        }
+        if let Some(kept) = &kept {
+            core.unlist(&kept.grant);
         }
         let (id, entry) = {
             let mut table = core.table();

@@ -6,7 +6,6 @@ use super::outcome::{Ended, Next};
 use super::source::Engine;
 use crate::context::Context;
 use crate::error::{JobError, panic_message};
-use crate::scheduler::Grant;
 use futures_core::Stream;
 use futures_util::FutureExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +27,7 @@ impl<'p, I, T, E, F, S> Held<'p, I, T, E, F, S> {
 
 impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
     fn drop(&mut self) {
-        if let Some(Ready { grant, job }) = self.ready.take() {
+        if let Some(Ready { grant, job, .. }) = self.ready.take() {
             drop(job);
             self.engine.core.released(&grant);
         }
@@ -51,7 +50,7 @@ where
         let now = job.as_ref().filter(|_| !is_first).map(|job| job.arrived);
         is_first = false;
         // A panic in there is not that of a job: it is the run's, and the driver's to tell.
-        let run = engine.run(&mut ready.grant, job, now.unwrap_or_else(Instant::now), &mut timer);
+        let run = engine.run(ready, job, now.unwrap_or_else(Instant::now), &mut timer);
         let ran = match AssertUnwindSafe(run).catch_unwind().await {
             Ok(ran) => ran,
             Err(panic) => return engine.core.break_down(panic),
@@ -74,18 +73,19 @@ where
     /// Runs one attempt of a job.
     pub(super) async fn run(
         &self,
-        grant: &mut Grant,
+        ready: &mut Ready<I, T, E>,
         job: Option<Box<Job<I, T, E>>>,
         started: Instant,
         timer: &mut Timer,
     ) -> Option<Next<I, T, E>> {
         let core = &self.core;
-        let job = job.or_else(|| core.take_granted(grant.id))?;
-        let (mut job, context) = match core.start(grant, job, started) {
+        let job = job.or_else(|| core.take_granted(ready.grant.id))?;
+        let (mut job, context) = match core.start(&ready.grant, job, started) {
             Ok(started) => started,
-            Err((job, error)) => return Some(Next::Over(core.conclude(Some(grant.id), job, Err(error)))),
+            Err((job, error)) => return Some(Next::Over(core.conclude(job, Err(error)))),
         };
-        core.enter(grant, &job, &context);
+        core.enter(ready, &job, &context);
+        let grant = &ready.grant;
         let input = match core.policy.copy {
             // What the user's `Clone` does is the job's affair.
             Some(copy) => job.input.as_ref().map(|input| catch_unwind(AssertUnwindSafe(|| copy(input)))),
@@ -134,8 +134,7 @@ where
             Some(Next::Over(over)) => Some(over),
             None => None,
         };
-        grant.id = Grant::UNLISTED;
-        let limit = if core.is_closing() { None } else { core.pool.with(|s| s.may_keep(core.run, grant)) };
+        let limit = if core.is_closing() { None } else { core.pool.keeps(grant) };
         if limit.is_none() {
             *held = self.next(held, false);
         }
@@ -153,6 +152,9 @@ where
     fn next(&self, held: &mut Option<Ready<I, T, E>>, waits: bool) -> Option<Ready<I, T, E>> {
         let core = &self.core;
         let held = held.take();
+        if let Some(Ready { grant, .. }) = held.as_ref().filter(|_| !waits) {
+            core.unlist(grant);
+        }
         let is_open = !core.is_closing();
         let (next, is_vacant) = core.pool.with(|scheduler| {
             if let Some(Ready { grant, .. }) = &held {

@@ -50,6 +50,11 @@ impl Grant {
     pub(crate) fn weight(&self) -> usize {
         self.weight
     }
+
+    /// Whether another job may have this slot as it is.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.key.is_none() && self.weight == 1 && self.loan.is_none()
+    }
 }
 
 /// The slot of a job that waits for another run of its own pool. One job of that run may use it meanwhile, so that a
@@ -312,18 +317,15 @@ impl Scheduler {
         !self.runs[run].granted.is_empty()
     }
 
-    /// Whether the slot of a job that has ended may be used for the next input of its run without being given back:
-    /// nobody else waits for it.
-    ///
-    /// If so, how many jobs of the run may be in flight.
-    pub(crate) fn may_keep(&self, run: RunId, grant: &Grant) -> Option<usize> {
-        let queue = &self.runs[run];
-        let is_plain = grant.key.is_none() && grant.weight == 1 && grant.loan.is_none();
+    /// If the only run of the pool may use the slots of its jobs for its next inputs without giving them back, since
+    /// nobody else waits for one: how many of its jobs may be in flight. Otherwise 0.
+    pub(crate) fn keep_limit(&self) -> usize {
+        let only = if self.runs.len() == 1 { self.runs.iter().next() } else { None };
+        let Some((_, queue)) = only else { return 0 };
         let is_alone = self.ring.is_empty() && queue.waiting == 0 && queue.granted.is_empty();
         let fits = self.in_use <= self.limit && queue.in_use <= queue.limit;
         let is_open = queue.hungry && !queue.paused && !queue.closed;
-        let may = is_plain && is_alone && fits && is_open && self.rates.is_free() && self.runs.len() == 1;
-        may.then(|| queue.limit.min(self.limit))
+        if is_alone && fits && is_open && self.rates.is_free() { queue.limit.min(self.limit) } else { 0 }
     }
 
     /// Counts a job as begun that never waited, if nothing stands in its way. Only for runs without keys.
