@@ -7,6 +7,9 @@ use std::task::Waker;
 /// Inputs are pulled as long as not too many of them have results that were not taken yet.
 ///
 /// A count and one waker do what a semaphore would do, without its lock for every job: there is one driver to wake.
+///
+/// On cache lines of its own: it is written for each result.
+#[repr(align(128))]
 pub(crate) struct Room {
     taken: AtomicU64,
     /// The driver is woken once so many were taken.

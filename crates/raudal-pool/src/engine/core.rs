@@ -58,7 +58,8 @@ pub(super) struct Table<I, T, E> {
     pub(super) jobs: Slab<Slot<I, T, E>>,
 }
 
-/// What is counted of a run.
+/// What is counted of a run. On cache lines of its own: it is written for each job.
+#[repr(align(128))]
 pub(super) struct Stats {
     pub(super) report: RunReport,
     pub(super) queued: Histogram,
@@ -87,9 +88,12 @@ pub(crate) struct Core<'p, I, T, E> {
     /// Somebody wanted to pull an input while another one did.
     pub(super) missed: AtomicBool,
     pub(super) input_is_over: AtomicBool,
-    /// How many jobs have arrived.
-    pub(super) arrived: AtomicU64,
+    pub(super) arrived: Arrived,
 }
+
+/// How many jobs have arrived. On a cache line of its own: it is written for each job.
+#[repr(align(128))]
+pub(super) struct Arrived(pub(super) AtomicU64);
 
 /// Everything behind these locks is the pool's own code, which does not panic half-way through a change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -134,7 +138,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             next_ticket: AtomicU64::new(0),
             missed: AtomicBool::new(false),
             input_is_over: AtomicBool::new(false),
-            arrived: AtomicU64::new(0),
+            arrived: Arrived(AtomicU64::new(0)),
             pool,
             policy,
         }
@@ -191,7 +195,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
 
     /// The number of the next job that arrives.
     pub(super) fn next_number(&self) -> u64 {
-        self.arrived.fetch_add(1, SeqCst)
+        self.arrived.0.fetch_add(1, SeqCst)
     }
 
     /// Tells the observer that the run begins.

@@ -131,7 +131,7 @@ impl Drive {
                     .into_iter()
                     .for_each(&mut *launch);
             }
-            while let Some(ready) = engine.pull(&mut None, 0) {
+            while let Ok(ready) = engine.pull(&mut None, 0) {
                 launch(ready);
                 if now.elapsed() > LONG {
                     cx.waker().wake_by_ref();

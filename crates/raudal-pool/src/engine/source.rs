@@ -15,12 +15,22 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The input of a run.
+/// The input of a run. On cache lines of its own: it is written for each job.
+#[repr(align(128))]
 pub(super) struct Source<S> {
     /// `None` once it is over.
     stream: Option<Pin<Box<S>>>,
     /// Wakes the driver, whoever polls the stream.
     pub(super) waker: Waker,
+}
+
+/// Why no input was pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoInput {
+    /// There is none now, or none may be pulled.
+    Now,
+    /// The results are to be taken first, or another slot is pulling: that may be over in a moment.
+    YetForAMoment,
 }
 
 /// A run: its state, its input, and what to do with each.
@@ -59,21 +69,23 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         }
     }
 
-    /// Pulls inputs until a job may begin; `None` if none can now, or no more inputs may be pulled.
+    /// Pulls inputs until a job may begin.
     ///
     /// A slot that was `kept`, since nobody else waits for it, goes to the first job. If it is left, it is the caller's to
     /// give back. The `limit` goes with it: how many jobs of the run may be in flight.
-    pub(super) fn pull(&self, kept: &mut Option<Ready<I, T, E>>, limit: usize) -> Option<Ready<I, T, E>> {
+    pub(super) fn pull(&self, kept: &mut Option<Ready<I, T, E>>, limit: usize) -> Result<Ready<I, T, E>, NoInput> {
         let core = &self.core;
         loop {
-            if core.is_closing() || core.input_is_over.load(SeqCst) || !self.may_pull(kept.is_some().then_some(limit)) {
-                return None;
+            if core.is_closing() || core.input_is_over.load(SeqCst) {
+                return Err(NoInput::Now);
             }
-            let mut source = self.source_soon().or_else(|| {
+            self.may_pull(kept.is_some().then_some(limit))?;
+            let source = self.source_soon().or_else(|| {
                 // Whoever pulls now sees this afterwards, or is done by the second try.
                 core.missed.store(true, SeqCst);
                 self.try_source()
-            })?;
+            });
+            let Some(mut source) = source else { return Err(NoInput::YetForAMoment) };
             let Source { stream, waker } = &mut *source;
             let polled = stream.as_mut().map(|stream| stream.as_mut().poll_next(&mut Context::from_waker(waker)));
             let over = if matches!(polled, Some(Poll::Ready(None))) { stream.take() } else { None };
@@ -86,19 +98,19 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             }
             match polled {
                 Some(Poll::Ready(Some(input))) => {
-                    let ready = self.admit(number, Added { input, parent: None, ticket: None }, false, kept);
-                    if ready.is_some() {
-                        return ready;
+                    let added = Added { input, parent: None, ticket: None };
+                    if let Some(ready) = self.admit(number, added, false, kept) {
+                        return Ok(ready);
                     }
                 }
-                Some(Poll::Pending) => return None,
+                Some(Poll::Pending) => return Err(NoInput::Now),
                 None | Some(Poll::Ready(None)) => {
                     core.input_is_over.store(true, SeqCst);
                     core.pool.with(|scheduler| {
                         scheduler.input_is_over(core.run);
                         scheduler.wake(core.run);
                     });
-                    return None;
+                    return Err(NoInput::Now);
                 }
             }
         }
@@ -116,18 +128,18 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     }
 
     /// Whether a slot is free that no waiting job can use, and there is room for one more result.
-    fn may_pull(&self, kept: Option<usize>) -> bool {
+    fn may_pull(&self, kept: Option<usize>) -> Result<(), NoInput> {
         let core = &self.core;
         let vacancy = match kept {
             Some(limit) => Some((0, limit)),
             None => core.pool.with(|scheduler| scheduler.vacancy(core.run)),
         };
-        let Some((waiting, limit)) = vacancy else { return false };
+        let Some((waiting, limit)) = vacancy else { return Err(NoInput::Now) };
         let buffer = core.policy.buffer.unwrap_or_else(|| limit.saturating_mul(3).clamp(16, 1024));
         // Those that are held back do not keep others from being found that are not.
         let most = limit.saturating_add(buffer).saturating_add(waiting.min(core.policy.look_ahead)) as u64;
-        if core.room.has_room(core.arrived.load(SeqCst), most, buffer as u64) {
-            return true;
+        if core.room.has_room(core.arrived.0.load(SeqCst), most, buffer as u64) {
+            return Ok(());
         }
         if waiting > 0 && waiting >= core.policy.look_ahead && !core.held_back.swap(true, SeqCst) {
             let fullest = core.pool.with(|scheduler| scheduler.fullest_key(core.run));
@@ -135,7 +147,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
                 core.policy.tell(core.number(), EventKind::HeldBack { key: &key, jobs });
             }
         }
-        false
+        Err(NoInput::YetForAMoment)
     }
 
     /// Takes in a job. A grant of the run, if there is one now: not always for this job. None begins if others have

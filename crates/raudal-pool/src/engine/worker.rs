@@ -3,7 +3,7 @@
 use super::attempt::{Limit, Limits, Timer, attempt};
 use super::job::{Job, Ready};
 use super::outcome::{Ended, Next};
-use super::source::Engine;
+use super::source::{Engine, NoInput};
 use crate::context::Context;
 use crate::error::{JobError, panic_message};
 use futures_core::Stream;
@@ -34,6 +34,14 @@ impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
     }
 }
 
+/// What a slot does next.
+pub(super) enum Turn {
+    /// It has a job, or was given back.
+    Done,
+    /// It was kept: an input may be there in a moment.
+    WaitsForAMoment,
+}
+
 /// Runs this job, and then whatever may begin in its place, until there is nothing.
 pub(super) async fn work<I, T, E, F, S, Fut>(mut held: Held<'_, I, T, E, F, S>)
 where
@@ -55,9 +63,17 @@ where
             Ok(ran) => ran,
             Err(panic) => return engine.core.break_down(panic),
         };
-        match catch_unwind(AssertUnwindSafe(|| engine.turn(&mut held.ready, ran))) {
-            Ok(()) => {}
-            Err(panic) => return engine.core.break_down(panic),
+        let mut turned = catch_unwind(AssertUnwindSafe(|| engine.turn(&mut held.ready, ran)));
+        // A task that ends, for another one to be made in its place, costs more than one that lets others go first.
+        for left in (0..8).rev() {
+            if !matches!(turned, Ok(Turn::WaitsForAMoment)) {
+                break;
+            }
+            tokio::task::yield_now().await;
+            turned = catch_unwind(AssertUnwindSafe(|| engine.go_on(&mut held.ready, left == 0)));
+        }
+        if let Err(panic) = turned {
+            return engine.core.break_down(panic);
         }
         // Jobs that are never kept waiting must not keep all others of the runtime waiting.
         tokio::task::consume_budget().await;
@@ -123,28 +139,38 @@ where
     ///
     /// A panic in there is that of an input, of a policy, or of the destructor of a result: what is `held` then is given
     /// back by its owner.
-    pub(super) fn turn(&self, held: &mut Option<Ready<I, T, E>>, ran: Option<Next<I, T, E>>) {
+    pub(super) fn turn(&self, held: &mut Option<Ready<I, T, E>>, ran: Option<Next<I, T, E>>) -> Turn {
         let core = &self.core;
-        let Some(Ready { grant, .. }) = held else { return };
+        let Some(Ready { grant, .. }) = held else { return Turn::Done };
         let over = match ran {
             Some(Next::Again) => {
                 *held = self.next(held, true);
-                return;
+                return Turn::Done;
             }
             Some(Next::Over(over)) => Some(over),
             None => None,
         };
-        let limit = if core.is_closing() { None } else { core.pool.keeps(grant) };
-        if limit.is_none() {
+        let is_kept = !core.is_closing() && core.pool.keeps(grant).is_some();
+        if !is_kept {
             *held = self.next(held, false);
         }
         if let Some((ticket, done)) = over {
             self.reply.deliver(ticket, done);
         }
-        if let Some(limit) = limit {
-            let next = self.pull(held, limit);
-            *held = next.or_else(|| self.next(held, false));
-        }
+        if is_kept { self.go_on(held, false) } else { Turn::Done }
+    }
+
+    /// Pulls an input for a slot that was kept, or gives the slot back. If an input may be there in a moment, the slot is
+    /// kept for that, unless this is the `last` time.
+    fn go_on(&self, held: &mut Option<Ready<I, T, E>>, last: bool) -> Turn {
+        let limit = held.as_ref().and_then(|ready| self.core.pool.keeps(&ready.grant));
+        let pulled = limit.map_or(Err(NoInput::Now), |limit| self.pull(held, limit));
+        *held = match pulled {
+            Ok(ready) => Some(ready),
+            Err(NoInput::YetForAMoment) if !last && held.is_some() => return Turn::WaitsForAMoment,
+            Err(_) => self.next(held, false),
+        };
+        Turn::Done
     }
 
     /// Gives back a slot, if it was not given back, and takes the next job that may begin. A job that `waits` is still in
@@ -178,7 +204,7 @@ where
         });
         let mut next = next.map(Ready::listed);
         if is_vacant && next.is_none() {
-            next = self.pull(&mut None, 0);
+            next = self.pull(&mut None, 0).ok();
         }
         if next.is_none() {
             core.pool.with(|scheduler| {
