@@ -12,6 +12,8 @@ const APART: Duration = Duration::from_millis(100);
 struct Line<'a> {
     #[serde(flatten)]
     what: What<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<u64>,
     t: f64,
 }
 
@@ -76,6 +78,9 @@ enum What<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     started: Duration,
+    /// How many runs have begun, and those that go on: by their numbers, which one each is.
+    runs: u64,
+    open: BTreeMap<u64, u64>,
     /// By the numbers of the run and of the job.
     held: BTreeMap<(u64, u64), Held>,
 }
@@ -100,7 +105,11 @@ impl Encoder {
         let run = event.run;
         let what = match event.kind {
             EventKind::RunStarted { total, jobs } => {
-                self.started = now;
+                if self.open.is_empty() {
+                    self.started = now;
+                }
+                self.runs += 1;
+                self.open.insert(run, self.runs);
                 What::RunStarted { total, jobs }
             }
             EventKind::Advanced { job, bytes, items } => {
@@ -137,13 +146,19 @@ impl Encoder {
                 What::JobFinished { job: report.job, report }
             }
             EventKind::RunFinished { report } => {
-                out += &self.pass(now, true);
-                self.held.clear();
+                let held: Vec<(u64, u64)> = self.held.keys().filter(|job| job.0 == run).copied().collect();
+                for job in held {
+                    self.flush(job, now, &mut out);
+                    self.held.remove(&job);
+                }
                 What::RunFinished { report }
             }
             _ => return out,
         };
-        self.line(what, now, &mut out);
+        self.line(Some(run), what, now, &mut out);
+        if matches!(event.kind, EventKind::RunFinished { .. }) {
+            self.open.remove(&run);
+        }
         out
     }
 
@@ -161,7 +176,7 @@ impl Encoder {
     /// A message that is no event.
     pub(super) fn message(&self, level: &str, text: &str, now: Duration) -> String {
         let mut out = String::new();
-        self.line(What::Message { level, text }, now, &mut out);
+        self.line(None, What::Message { level, text }, now, &mut out);
         out
     }
 
@@ -170,14 +185,16 @@ impl Encoder {
         let (bytes, items) = (std::mem::take(&mut held.bytes), std::mem::take(&mut held.items));
         if bytes > 0 || items > 0 {
             held.last = Some(now);
-            self.line(What::Advanced { job: job.1, bytes, items }, now, out);
+            self.line(Some(job.0), What::Advanced { job: job.1, bytes, items }, now, out);
         }
     }
 
-    fn line(&self, what: What<'_>, now: Duration, out: &mut String) {
+    fn line(&self, run: Option<u64>, what: What<'_>, now: Duration, out: &mut String) {
         let t = (now.saturating_sub(self.started).as_secs_f64() * 1e3).round() / 1e3;
         // Strings and numbers only: there is nothing in a line that could fail to be written.
-        if let Ok(json) = serde_json::to_string(&Line { what, t }) {
+        if let Ok(json) =
+            serde_json::to_string(&Line { what, run: run.and_then(|run| self.open.get(&run).copied()), t })
+        {
             *out += &json;
             out.push('\n');
         }
@@ -199,7 +216,7 @@ mod tests {
         let begun = Event::new(1, EventKind::AttemptStarted { job: 0, label: "a\n\"b\"", attempt: 1 });
         assert_eq!(
             encoder.event(&begun, at(1123)),
-            "{\"event\":\"attempt_started\",\"job\":0,\"label\":\"a\\n\\\"b\\\"\",\"attempt\":1,\"t\":0.123}\n"
+            "{\"event\":\"attempt_started\",\"job\":0,\"label\":\"a\\n\\\"b\\\"\",\"attempt\":1,\"run\":1,\"t\":0.123}\n"
         );
         assert_eq!(
             encoder.message("note", "hello", at(2000)),
@@ -229,5 +246,37 @@ mod tests {
         assert!(lines.lines().last().unwrap().contains("decode"));
         assert!(encoder.pass(at(999), false).is_empty(), "job 8 spoke less than a tenth of a second ago");
         assert!(encoder.pass(at(1100), false).contains("\"job\":8"));
+    }
+
+    #[test]
+    fn lines_of_two_runs_at_once_can_be_told_apart_and_neither_ends_the_other() {
+        let mut encoder = Encoder::default();
+        let mut lines = String::new();
+        let report = RunReport::default();
+        for (run, kind, millisecond) in [
+            (17, EventKind::RunStarted { total: None, jobs: 1 }, 0),
+            (12, EventKind::RunStarted { total: None, jobs: 1 }, 10),
+            (17, EventKind::Advanced { job: 0, bytes: 1, items: 0 }, 20),
+            (12, EventKind::Advanced { job: 0, bytes: 1, items: 0 }, 20),
+            (17, EventKind::Advanced { job: 0, bytes: 2, items: 0 }, 30),
+            (12, EventKind::Advanced { job: 0, bytes: 4, items: 0 }, 30),
+            (17, EventKind::RunFinished { report: &report }, 40),
+            (12, EventKind::RunFinished { report: &report }, 50),
+        ] {
+            lines += &encoder.event(&Event::new(run, kind), at(millisecond));
+        }
+        let mut sums = BTreeMap::new();
+        let mut order = Vec::new();
+        for line in lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()) {
+            let run = line["run"].as_u64().unwrap();
+            match line["event"].as_str().unwrap() {
+                "advanced" => *sums.entry(run).or_insert(0) += line["bytes"].as_u64().unwrap(),
+                event => order.push((event.to_owned(), run, line["t"].as_f64().unwrap())),
+            }
+        }
+        assert_eq!(sums, BTreeMap::from([(1, 3), (2, 5)]));
+        let expected =
+            [("run_started", 1, 0.0), ("run_started", 2, 0.01), ("run_finished", 1, 0.04), ("run_finished", 2, 0.05)];
+        assert_eq!(order, expected.map(|(event, run, t)| (event.to_owned(), run, t)));
     }
 }

@@ -17,7 +17,8 @@
 //! # JSON
 //!
 //! With [`Style::Json`], each line on stderr is an object. `event` says what it is, `t` is the time in seconds since the
-//! run began. Jobs are numbered from 0 in the order of the input. Fields may be added; these stay:
+//! first run began that still goes on. `run` is the number of the run, from 1: several may be told to one `Progress` at
+//! once. Jobs are numbered from 0 in the order of the input of their run. Fields may be added; these stay:
 //!
 //! | `event` | further fields |
 //! |---|---|
