@@ -6,6 +6,7 @@ use crate::limit::Meter;
 use crate::permits::Permits;
 use crate::report::StageSpan;
 use crate::scheduler::{KeyId, Loan};
+use crate::timeouts::Timeouts;
 use crate::trace::Span;
 use futures_util::task::AtomicWaker;
 use std::fmt;
@@ -120,6 +121,7 @@ pub(crate) struct RunShared {
     /// The number of the run.
     pub(crate) run: u64,
     pub(crate) started: Instant,
+    pub(crate) timeouts: Timeouts,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) permits: Permits,
     /// Each of these cancels the run.
@@ -140,6 +142,9 @@ pub(crate) struct Shared {
     stages: Mutex<Vec<(&'static str, Instant)>>,
     /// The attempt has to end, or has ended.
     over: AtomicBool,
+    /// When it is out of time, as [`Timeouts`] has it; 0 if there is no limit, and once it was told.
+    limit: AtomicU64,
+    timed_out: AtomicBool,
     /// Wakes the attempt.
     waker: AtomicWaker,
     /// Made only for jobs that ask for them: a job that does nothing must cost next to nothing.
@@ -174,6 +179,8 @@ impl Attempt {
             items: AtomicU64::new(0),
             stages: Mutex::default(),
             over: AtomicBool::new(false),
+            limit: AtomicU64::new(0),
+            timed_out: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             token: OnceLock::new(),
             elsewhere: OnceLock::new(),
@@ -334,6 +341,30 @@ impl Attempt {
         self.0.waker.register(waker);
     }
 
+    /// Sets when the attempt is out of time.
+    pub(crate) fn set_limit(&self, at: Instant) {
+        let timeouts = &self.0.run.timeouts;
+        let at = timeouts.at(at).max(1);
+        self.0.limit.store(at, SeqCst);
+        timeouts.arm(at);
+    }
+
+    /// When the attempt is out of time, if it has a limit and was not told yet.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        Some(self.0.limit.load(SeqCst)).filter(|at| *at > 0)
+    }
+
+    /// Tells the attempt that it is out of time.
+    pub(crate) fn time_out(&self) {
+        self.0.limit.store(0, SeqCst);
+        self.0.timed_out.store(true, SeqCst);
+        self.0.waker.wake();
+    }
+
+    pub(crate) fn is_timed_out(&self) -> bool {
+        self.0.timed_out.load(SeqCst)
+    }
+
     /// Tells the attempt that it must end.
     pub(crate) fn cancel(&self) {
         self.0.over.store(true, SeqCst);
@@ -351,6 +382,7 @@ impl Attempt {
     /// Ends the attempt: what it started elsewhere is told, and awaited.
     pub(crate) async fn end(&self) {
         self.0.over.store(true, SeqCst);
+        self.0.limit.store(0, SeqCst);
         if let Some(token) = self.0.token.get() {
             token.cancel();
         }

@@ -75,6 +75,7 @@ mod room;
 mod run;
 mod scheduler;
 mod spawner;
+mod timeouts;
 mod trace;
 
 #[cfg(doc)]

@@ -54,8 +54,7 @@ pub(super) struct Limits {
     pub(super) is_blocking: bool,
 }
 
-/// A timer that serves one attempt after the other. It is set anew only when it fires too early or would fire too
-/// late: for short jobs with a long limit it costs next to nothing.
+/// A timer for grace periods, that serves one attempt after the other.
 #[derive(Default)]
 pub(super) struct Timer(Option<Pin<Box<Sleep>>>);
 
@@ -113,6 +112,8 @@ where
     }
     let mut work = pin!(CURRENT.scope(context.clone(), async move { work().await }));
     let mut ending: Option<(JobError<E>, Instant)> = None;
+    // Only an attempt that has to wait needs to be told that it is out of time.
+    let mut is_limited = false;
     std::future::poll_fn(|cx| {
         // Nothing of it is polled after it was told to end, unless it has time for that.
         if limits.grace.is_zero() && context.is_cancelled() {
@@ -131,12 +132,14 @@ where
         if ending.is_none() {
             if context.is_cancelled() {
                 ending = Some((JobError::CANCELLED, after(Instant::now(), limits.grace)));
-            } else if let Some(limit) = limits.limit {
+            } else if let Some(limit) = limits.limit.filter(|_| context.is_timed_out()) {
+                context.cancel_token();
+                ending = Some((limit.error(), after(Instant::now(), limits.grace)));
+            } else if let Some(limit) = limits.limit.filter(|_| !is_limited) {
                 let began = if limits.is_blocking { context.begun() } else { Some(started) };
-                let deadline = began.map(|began| after(began, limit.time()));
-                if deadline.is_some_and(|deadline| timer.is_time(deadline, cx)) {
-                    context.cancel_token();
-                    ending = Some((limit.error(), after(Instant::now(), limits.grace)));
+                is_limited = began.is_some();
+                if let Some(began) = began {
+                    context.set_limit(after(began, limit.time()));
                 }
             }
         }

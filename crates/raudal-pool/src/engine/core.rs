@@ -11,6 +11,7 @@ use crate::pool::{Pool, Shared};
 use crate::report::RunReport;
 use crate::room::Room;
 use crate::scheduler::{Grant, RunId};
+use crate::timeouts::Timeouts;
 use crate::trace::Span;
 use slab::Slab;
 use std::any::Any;
@@ -108,9 +109,11 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             let run = scheduler.add_run(policy.limit, endless);
             (run, scheduler.run_slots(run).0)
         });
+        let started = Instant::now();
         let shared = RunShared {
             run: RUNS.fetch_add(1, SeqCst) + 1,
-            started: Instant::now(),
+            started,
+            timeouts: Timeouts::new(started),
             observer: policy.observer.clone(),
             permits: Permits { pool: Arc::clone(&pool) },
             cancel: policy.cancel.clone(),
@@ -219,6 +222,26 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
                 .collect();
             running.iter().for_each(Attempt::cancel);
         }
+    }
+
+    /// Tells all attempts that are out of time, if one may be.
+    pub(super) fn time_out(&self, now: Instant) {
+        let timeouts = &self.shared.timeouts;
+        if !timeouts.is_due(now) {
+            return;
+        }
+        let now = timeouts.at(now);
+        let mut late = Vec::new();
+        for (_, slot) in &self.table().jobs {
+            let Slot::Running(current) = slot else { continue };
+            let (_, attempt) = current.attempt();
+            match attempt.limit() {
+                Some(at) if at <= now => late.push(attempt),
+                Some(at) => timeouts.keep(at),
+                None => {}
+            }
+        }
+        late.iter().for_each(Attempt::time_out);
     }
 
     /// Ends the run by a panic that no job is to blame for; whoever waits for the run panics with it.

@@ -89,6 +89,7 @@ impl Drive {
         core.inbox.register(cx.waker());
         core.room.register(cx.waker());
         engine.register(cx.waker());
+        core.shared.timeouts.register(cx.waker());
         if self.cancelled.is_any(cx) {
             core.close(Phase::Cancelled);
         } else if self.drained.is_any(cx) {
@@ -97,7 +98,25 @@ impl Drive {
         if !core.is_closing() && self.go_on(engine, cx, launch).is_pending() {
             return Poll::Pending;
         }
-        self.end(engine)
+        loop {
+            core.time_out(Instant::now());
+            if self.end(engine).is_ready() {
+                return Poll::Ready(());
+            }
+            if self.sleep_until(core.shared.timeouts.next(), cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Sleeps until an instant; for ever if there is none.
+    fn sleep_until(&mut self, wake: Option<Instant>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let Some(wake) = wake else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(wake)));
+        if timer.deadline() != wake {
+            timer.as_mut().reset(wake);
+        }
+        timer.as_mut().poll(cx)
     }
 
     /// Begins what may begin. Ready when all is done.
@@ -110,6 +129,7 @@ impl Drive {
         let core = &engine.core;
         loop {
             let now = Instant::now();
+            core.time_out(now);
             // Asked without a lock: it is the user's.
             let may_grow = !core.pool.hold.as_ref().is_some_and(|hold| hold());
             let changes = core.pool.with(|scheduler| {
@@ -142,12 +162,8 @@ impl Drive {
                 return Poll::Ready(());
             }
             let wake = core.pool.with(|scheduler| scheduler.next_wake(core.run));
-            let Some(wake) = earliest(wake, now) else { return Poll::Pending };
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(wake)));
-            if timer.deadline() != wake {
-                timer.as_mut().reset(wake);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
+            let wake = [wake, core.shared.timeouts.next()].into_iter().flatten().min();
+            if self.sleep_until(earliest(wake, now), cx).is_pending() {
                 return Poll::Pending;
             }
         }
