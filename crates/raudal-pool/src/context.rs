@@ -327,6 +327,11 @@ impl Attempt {
         self.0.loan.get_or_init(|| Arc::new(Loan::new(self.0.key)))
     }
 
+    /// The loan of this attempt, if it ever lent its slot.
+    pub(crate) fn lent(&self) -> Option<&Arc<Loan>> {
+        self.0.loan.get()
+    }
+
     pub(crate) fn run(&self) -> u64 {
         self.0.run.run
     }

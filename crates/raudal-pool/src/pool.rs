@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 /// as retries and time-outs, is set on the run: see [`RunBuilder`](crate::RunBuilder).
 ///
 /// A job may start a run of its own pool and wait for it. While it waits in its own task, one job of that run uses its
-/// slot, so a pool never waits for itself.
+/// slot, so a pool never waits for itself. If the waiting ends first, by a time-out say, that job keeps the slot until its
+/// own end.
 ///
 /// ```
 /// use raudal_pool::Pool;

@@ -119,6 +119,10 @@ where
         if limits.grace.is_zero() && context.is_cancelled() {
             return Poll::Ready(Err(JobError::CANCELLED));
         }
+        if let Some(loan) = context.lent() {
+            // What it waits for lends the slot anew.
+            loan.take_back();
+        }
         if let Poll::Ready(result) = work.as_mut().poll(cx) {
             return Poll::Ready(match (result, ending.take()) {
                 (result, None) => result.map_err(JobError::Failed),

@@ -50,7 +50,7 @@ impl Current {
         drop(before);
     }
 
-    fn attempt(&self) -> (u64, Attempt) {
+    pub(super) fn attempt(&self) -> (u64, Attempt) {
         lock(&self.0).clone()
     }
 }
@@ -102,11 +102,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'p, I, T, E> Core<'p, I, T, E> {
-    pub(crate) fn new(pool: &Pool, policy: Policy<'p, I, E>, endless: bool, open: bool) -> Self {
+    pub(crate) fn new(pool: &Pool, policy: Policy<'p, I, E>, has_input: bool, open: bool) -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let pool = Arc::clone(&pool.shared);
         let (run, jobs) = pool.with(|scheduler| {
-            let run = scheduler.add_run(policy.limit, endless);
+            let run = scheduler.add_run(policy.limit, has_input);
             (run, scheduler.run_slots(run).0)
         });
         let started = Instant::now();
@@ -140,7 +140,8 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             held_back: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
             missed: AtomicBool::new(false),
-            input_is_over: AtomicBool::new(false),
+            // Jobs that come one by one are no input.
+            input_is_over: AtomicBool::new(!has_input),
             arrived: Arrived(AtomicU64::new(0)),
             pool,
             policy,

@@ -58,6 +58,9 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
 
     /// How many inputs there are, if the input knows.
     pub(super) fn total(&self) -> Option<u64> {
+        if self.core.input_is_over.load(SeqCst) {
+            return None;
+        }
         let (low, high) = self.try_source()?.stream.as_ref()?.size_hint();
         high.filter(|high| *high == low).map(|total| total as u64)
     }
@@ -197,9 +200,10 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             return None;
         }
         if key.is_none() && priority == 0 && whereabouts.is_none() && !to_come {
-            let kept = kept.take_if(|_| weight == 1);
-            let ready = kept
-                .or_else(|| core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)).map(Ready::listed));
+            let ready = match kept {
+                Some(_) => kept.take_if(|_| weight == 1),
+                None => core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)).map(Ready::listed),
+            };
             if let Some(ready) = ready {
                 return Some(Ready { job: Some(job), ..ready });
             }

@@ -27,8 +27,9 @@ impl<'p, I, T, E, F, S> Held<'p, I, T, E, F, S> {
 
 impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
     fn drop(&mut self) {
-        if let Some(Ready { grant, job, .. }) = self.ready.take() {
+        if let Some(Ready { mut grant, job, current }) = self.ready.take() {
             drop(job);
+            grant.lends = current.and_then(|current| current.attempt().1.lent().cloned());
             self.engine.core.released(&grant);
         }
     }
@@ -101,7 +102,7 @@ where
             Err((job, error)) => return Some(Next::Over(core.conclude(job, Err(error)))),
         };
         core.enter(ready, &job, &context);
-        let grant = &ready.grant;
+        let grant = &mut ready.grant;
         let input = match core.policy.copy {
             // What the user's `Clone` does is the job's affair.
             Some(copy) => job.input.as_ref().map(|input| catch_unwind(AssertUnwindSafe(|| copy(input)))),
@@ -131,6 +132,7 @@ where
         let span = job.span.get_or_insert_with(|| core.shared.span.job(core.number(), job.number, &job.label));
         let span = span.attempt(job.attempts);
         let ended = span.within(attempt(&context, started, limits, || (self.job)(cx, input), timer)).await;
+        grant.lends = context.lent().cloned();
         span.end(ended.result.as_ref().err().map_or("succeeded", JobError::word));
         Some(core.ended(grant, job, ended))
     }

@@ -75,6 +75,11 @@ impl Keys {
         id
     }
 
+    /// Refers to a key once more.
+    pub(super) fn retain(&mut self, id: KeyId) {
+        self.table[id].refs += 1;
+    }
+
     /// Takes back what [`intern`](Self::intern) counted.
     pub(super) fn release(&mut self, id: KeyId) {
         self.table[id].refs -= 1;

@@ -20,8 +20,8 @@ use run::{Later, RunQueue};
 use slab::Slab;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use tokio::time::Instant;
 
@@ -35,6 +35,8 @@ pub(crate) struct Grant {
     pub(crate) key: Option<KeyId>,
     weight: usize,
     loan: Option<Arc<Loan>>,
+    /// What its own slot was lent with, if it ever was.
+    pub(crate) lends: Option<Arc<Loan>>,
     /// An adaptive limit depends on how the job goes.
     is_metered: bool,
 }
@@ -53,7 +55,7 @@ impl Grant {
 
     /// Whether another job may have this slot as it is.
     pub(crate) fn is_plain(&self) -> bool {
-        self.key.is_none() && self.weight == 1 && self.loan.is_none()
+        self.key.is_none() && self.weight == 1 && self.loan.is_none() && self.lends.is_none()
     }
 }
 
@@ -62,12 +64,28 @@ impl Grant {
 #[derive(Debug)]
 pub(crate) struct Loan {
     pub(crate) key: Option<KeyId>,
+    /// Its owner waits. Set anew whenever the owner is polled: what it waits for may have changed.
+    offered: AtomicBool,
     lent: AtomicBool,
+    /// How many slots the borrower gives back, if the owner ended before it.
+    left: AtomicUsize,
+    /// The slot was borrowed itself by its owner, who ended before the borrower.
+    owes: Mutex<Option<Arc<Loan>>>,
 }
 
 impl Loan {
     pub(crate) fn new(key: Option<KeyId>) -> Self {
-        Self { key, lent: AtomicBool::new(false) }
+        let (offered, lent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { key, offered, lent, left: AtomicUsize::new(0), owes: Mutex::default() }
+    }
+
+    fn owes(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
+        self.owes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The owner goes on.
+    pub(crate) fn take_back(&self) {
+        self.offered.store(false, Relaxed);
     }
 }
 
@@ -230,6 +248,7 @@ impl Scheduler {
 
     /// Lends a slot to the jobs of a run.
     pub(crate) fn lend_to(&mut self, run: RunId, loan: &Arc<Loan>) {
+        loan.offered.store(true, Relaxed);
         let loans = &mut self.runs[run].loans;
         if loans.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(loan))) {
             return;
@@ -338,7 +357,7 @@ impl Scheduler {
             return None;
         }
         let is_metered = self.adaptive.is_some();
-        let grant = Grant { id: Grant::UNLISTED, key: None, weight, loan: None, is_metered };
+        let grant = Grant { id: Grant::UNLISTED, key: None, weight, loan: None, lends: None, is_metered };
         self.count(run, &grant);
         Some(grant)
     }
@@ -349,16 +368,52 @@ impl Scheduler {
         queue.running -= 1;
         queue.in_use -= grant.weight;
         self.running -= 1;
-        if let Some(loan) = &grant.loan {
-            loan.lent.store(false, Relaxed);
-        } else {
-            self.in_use -= grant.weight;
-            if let Some(key) = grant.key {
-                self.keys.get_mut(key).running -= grant.weight;
-                self.unblock(key);
+        // Who has borrowed the slot keeps it until its own end.
+        let borrower = grant.lends.as_ref().filter(|loan| loan.lent.load(Relaxed));
+        match (&grant.loan, borrower) {
+            (None, None) => {
+                self.in_use -= grant.weight;
+                self.leave_key(grant.key, grant.weight);
+            }
+            (None, Some(lends)) => {
+                lends.left.store(grant.weight, Relaxed);
+                if let Some(key) = lends.key {
+                    self.keys.retain(key);
+                }
+            }
+            (Some(loan), borrower) => {
+                if grant.key != loan.key {
+                    self.leave_key(grant.key, 1);
+                }
+                match borrower {
+                    None => self.give_back(loan),
+                    Some(lends) => *lends.owes() = Some(Arc::clone(loan)),
+                }
             }
         }
         self.list_run(run);
+    }
+
+    /// The borrower of a slot has ended.
+    fn give_back(&mut self, loan: &Loan) {
+        loan.lent.store(false, Relaxed);
+        let left = loan.left.swap(0, Relaxed);
+        if left > 0 {
+            self.in_use -= left;
+            self.leave_key(loan.key, left);
+            self.release_key(loan.key);
+        }
+        let owes = loan.owes().take();
+        if let Some(owes) = owes {
+            self.give_back(&owes);
+        }
+    }
+
+    fn leave_key(&mut self, key: Option<KeyId>, slots: usize) {
+        if let Some(key) = key {
+            self.keys.get_mut(key).running -= slots;
+            self.unblock(key);
+        }
     }
 
     /// Whether an input may be pulled for the run. If so, how many jobs of it wait (all of them held back), and how many
@@ -452,7 +507,8 @@ impl Scheduler {
                 self.runs[run].in_ring = false;
                 self.ring.pop_back();
             }
-            let grant = Grant { id: job.id, key: lane, weight, loan: None, is_metered: self.is_metered(lane) };
+            let is_metered = self.is_metered(lane);
+            let grant = Grant { id: job.id, key: lane, weight, loan: None, lends: None, is_metered };
             self.count(run, &grant);
             if let Some(key) = lane {
                 self.keys.get_mut(key).running += weight;
@@ -518,7 +574,8 @@ impl Scheduler {
         if queue.paused || queue.closed || self.rate_until.is_some() {
             return None;
         }
-        let free = |loan: &Weak<Loan>| loan.upgrade().filter(|loan| !loan.lent.load(Relaxed));
+        let free =
+            |loan: &Weak<Loan>| loan.upgrade().filter(|loan| loan.offered.load(Relaxed) && !loan.lent.load(Relaxed));
         let loan = queue.loans.iter().find_map(free)?;
         // One slot is all it is: whatever the job weighs. The key that the lender holds is lent with it.
         let (lane, job) = queue.any_lane(|key| self.keys.room(key) > 0 || loan.key == Some(key))?;
@@ -535,7 +592,11 @@ impl Scheduler {
             self.ring.retain(|other| *other != run);
         }
         loan.lent.store(true, Relaxed);
-        Some(Grant { id: job.id, key: lane, weight: 1, loan: Some(loan), is_metered: self.is_metered(lane) })
+        if let Some(key) = lane.filter(|_| lane != loan.key) {
+            self.keys.get_mut(key).running += 1;
+        }
+        let is_metered = self.is_metered(lane);
+        Some(Grant { id: job.id, key: lane, weight: 1, loan: Some(loan), lends: None, is_metered })
     }
 
     // Lists.

@@ -133,3 +133,13 @@ async fn a_detached_job_goes_on() {
     .detach();
     assert_eq!(told.await, Ok(7));
 }
+
+#[tokio::test]
+async fn a_spawner_ends_however_many_jobs_came_before_it_began() {
+    let spawner = Pool::new(2).spawner(|_, n: u32| async move { Ok::<_, String>(n) }).buffer(1000).start();
+    for n in 0..1000 {
+        // On this thread nothing else runs meanwhile.
+        spawner.try_spawn(n).unwrap().detach();
+    }
+    assert_eq!(timeout(60 * SECOND, spawner.join()).await.expect("it ends").succeeded, 1000);
+}

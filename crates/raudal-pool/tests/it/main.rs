@@ -14,4 +14,5 @@ mod rate;
 mod retry;
 mod run;
 mod sharing;
+mod stress;
 mod time;

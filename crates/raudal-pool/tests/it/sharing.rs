@@ -264,3 +264,12 @@ async fn a_key_is_bounded_across_runs() {
     tokio::join!(run(), run(), run());
     assert_eq!(crowd.peak(), 2);
 }
+
+#[tokio::test]
+async fn a_slot_that_a_light_job_leaves_to_a_heavy_one_is_not_lost() {
+    let pool = Pool::new(4);
+    let job = |_, _| async { Ok::<_, String>(()) };
+    let run = pool.for_each((0..100).map(|n| 1 + n % 3), job).weight(|weight| *weight).into_future();
+    assert_eq!(tokio::time::timeout(60 * SECOND, run).await.expect("it ends").succeeded, 100);
+    assert_eq!(pool.in_flight(), 0);
+}
