@@ -76,7 +76,8 @@ impl Postgres {
             let statement = client.prepare_cached("SELECT md5(($1::int8)::text) FROM pg_sleep($2)").await?;
             client.query_one(&statement, &[&id, &wait.as_secs_f64()]).await?.try_get::<_, String>(0)
         };
-        let found = answer.await.map_err(|error| self.fault(error))?;
+        // Either side may be the first to say that a query is too slow: both name it.
+        let found = answer.await.map_err(|error| self.fault(error, format!("query {number} at {}", self.place)))?;
         // It has come to its end, so the connection may be used again.
         drop(lease.0.take());
         cx.advance(found.len() as u64, 1);
@@ -85,7 +86,7 @@ impl Postgres {
 
     fn no_connection(&self, error: PoolError) -> Error {
         match error {
-            PoolError::Backend(error) => self.fault(error),
+            PoolError::Backend(error) => self.fault(error, self.place.clone()),
             PoolError::Timeout(_) => Error::new(Kind::Timeout, "the database does not answer")
                 .hint("check its host and its port, and that a PostgreSQL server listens there")
                 .input(&self.place),
@@ -93,13 +94,13 @@ impl Postgres {
         }
     }
 
-    /// What a failure of the server is called, and what may cure it.
-    fn fault(&self, error: tokio_postgres::Error) -> Error {
+    /// What a failure of the server is called, where it was, and what may cure it.
+    fn fault(&self, error: tokio_postgres::Error, place: String) -> Error {
         let (kind, what, hint) = match error.code() {
             Some(state) => of_state(state, self.timeout),
             None => of_connection(&error),
         };
-        let fault = Error::new(kind, what).hint(hint).input(&self.place);
+        let fault = Error::new(kind, what).hint(hint).input(place);
         // The server's own words name the user.
         if error.code().is_some_and(is_about_the_user) {
             return fault.transient(false);

@@ -1,6 +1,6 @@
 //! The state of a run: its jobs, its counts, how it ends.
 
-use super::job::{Job, Ticket};
+use super::job::{Job, Reply, Ticket};
 use crate::context::{Attempt, RunShared};
 use crate::event::EventKind;
 use crate::histogram::Histogram;
@@ -267,10 +267,17 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         self.pool.with(|scheduler| scheduler.run_slots(self.run).1) == 0
     }
 
+    /// Whether each job that has arrived has come to its end. One that was pulled just now is in no table and has no
+    /// slot yet: only the counts know of it.
+    pub(super) fn has_ended_all(&self) -> bool {
+        let arrived = self.arrived.0.load(SeqCst);
+        self.stats().report.total() >= arrived
+    }
+
     /// Whether all that there was is done.
     pub(crate) fn is_done(&self) -> bool {
         // In this order: a job that runs may add another one before it ends.
-        self.input_is_over.load(SeqCst) && self.table().jobs.is_empty() && self.is_still() && self.inbox.is_done()
+        self.input_is_over.load(SeqCst) && self.has_ended_all() && self.is_still() && self.inbox.is_done()
     }
 
     /// What the counts say now.
@@ -398,7 +405,7 @@ where
         };
         match running {
             Some((job, attempt)) if job == number => attempt.cancel(),
-            _ => self.give_up(id, number),
+            _ => self.give_up(id, number, &Reply::Nobody),
         }
     }
 

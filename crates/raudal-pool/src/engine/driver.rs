@@ -186,6 +186,11 @@ impl Drive {
         while !core.inbox.end() {
             core.inbox.take().into_iter().for_each(|added| engine.cancelled(added));
         }
+        // An input was pulled just now: whoever pulled it sees that the run is closed, ends it, and wakes the driver.
+        // One that was lost in a panic of the user's never ends.
+        if !core.has_ended_all() && !core.is_broken() {
+            return Poll::Pending;
+        }
         if engine.has_more() && core.policy.complete && !core.is_broken() {
             engine.complete();
         }

@@ -149,12 +149,12 @@ impl<I, T, E> Core<'_, I, T, E> {
         };
         drop(table);
         if let Some(number) = is_aborted {
-            self.give_up(grant.id, number);
+            self.give_up(grant.id, number, &Reply::Nobody);
         }
     }
 
     /// Takes a job out that waits and is not wanted any more.
-    pub(super) fn give_up(&self, id: usize, number: u64) {
+    pub(super) fn give_up(&self, id: usize, number: u64, reply: &Reply<I, T, E>) {
         let mut table = self.table();
         let waits = matches!(table.jobs.get(id), Some(Slot::Waiting(job)) if job.number == number);
         // What was granted already is given up by whoever begins it.
@@ -164,7 +164,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         let removed = table.jobs.remove(id);
         drop(table);
         if let Slot::Waiting(job) = removed {
-            self.finish(job, Err(JobError::CANCELLED), &Reply::Nobody);
+            self.finish(job, Err(JobError::CANCELLED), reply);
         }
         self.pool.with(|scheduler| scheduler.wake(self.run));
     }

@@ -197,6 +197,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         });
         if core.is_closing() {
             core.finish(job, Err(JobError::CANCELLED), &self.reply);
+            core.pool.with(|scheduler| scheduler.wake(core.run));
             return None;
         }
         if key.is_none() && priority == 0 && whereabouts.is_none() && !to_come {
@@ -234,8 +235,13 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         if let Some(whereabouts) = whereabouts {
             whereabouts.settle(id, number);
             if whereabouts.aborted.load(SeqCst) {
-                core.give_up(id, number);
+                core.give_up(id, number, &Reply::Nobody);
             }
+        }
+        // The run was closed meanwhile, and the driver may have given up all that waited before this one did.
+        if core.is_closing() {
+            core.give_up(id, number, &self.reply);
+            core.pool.with(|scheduler| scheduler.wake(core.run));
         }
         grant.map(Ready::listed)
     }

@@ -87,10 +87,11 @@ impl Keys {
     }
 
     /// Forgets a key with nothing left to know: a pool that sees millions of hosts must not keep them all.
-    fn forget_if_idle(&mut self, id: KeyId) {
+    pub(super) fn forget_if_idle(&mut self, id: KeyId) {
         let key = &self.table[id];
         let is_known = key.limit.is_some() || key.adaptive.is_some() && self.table.len() <= MANY;
-        if key.refs == 0 && key.paused_until.is_none() && !is_known {
+        // A job that waits for its next attempt may be given up before the slot of its last one is given back.
+        if key.refs == 0 && key.running == 0 && key.paused_until.is_none() && !is_known {
             self.names.remove(&key.name);
             self.table.remove(id);
         }

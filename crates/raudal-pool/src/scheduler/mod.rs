@@ -413,6 +413,7 @@ impl Scheduler {
         if let Some(key) = key {
             self.keys.get_mut(key).running -= slots;
             self.unblock(key);
+            self.keys.forget_if_idle(key);
         }
     }
 

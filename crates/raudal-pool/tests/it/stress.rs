@@ -217,7 +217,7 @@ fn on_one_thread_no_storm_breaks_a_promise() {
 fn on_many_threads_no_storm_breaks_a_promise() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        for seed in 0..storms(20) {
+        for seed in 0..storms(100) {
             storm(seed).await;
         }
     });
