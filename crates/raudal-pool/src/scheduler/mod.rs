@@ -6,10 +6,12 @@
 //! A job that begins is *granted*: its run finds the grant with [`Scheduler::take`]. Wakers are collected, and the
 //! caller wakes them once it has let go of the lock.
 
+mod grant;
 mod keys;
 mod lane;
 mod run;
 
+pub(crate) use grant::{Grant, Loan};
 pub(crate) use keys::KeyId;
 pub(crate) use lane::Waiting;
 
@@ -20,74 +22,13 @@ use run::{Later, RunQueue};
 use slab::Slab;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use tokio::time::Instant;
 
 /// A run's place in the table of its pool.
 pub(crate) type RunId = usize;
-
-/// The right of a job to begin. It is given back with [`Scheduler::ended`].
-#[derive(Debug)]
-pub(crate) struct Grant {
-    pub(crate) id: usize,
-    pub(crate) key: Option<KeyId>,
-    weight: usize,
-    loan: Option<Arc<Loan>>,
-    /// What its own slot was lent with, if it ever was.
-    pub(crate) lends: Option<Arc<Loan>>,
-    /// An adaptive limit depends on how the job goes.
-    is_metered: bool,
-}
-
-impl Grant {
-    /// The place of a job that is not in the table of its run.
-    pub(crate) const UNLISTED: usize = usize::MAX;
-
-    pub(crate) fn is_metered(&self) -> bool {
-        self.is_metered
-    }
-
-    pub(crate) fn weight(&self) -> usize {
-        self.weight
-    }
-
-    /// Whether another job may have this slot as it is.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.key.is_none() && self.weight == 1 && self.loan.is_none() && self.lends.is_none()
-    }
-}
-
-/// The slot of a job that waits for another run of its own pool. One job of that run may use it meanwhile, so that a
-/// pool never waits for itself.
-#[derive(Debug)]
-pub(crate) struct Loan {
-    pub(crate) key: Option<KeyId>,
-    /// Its owner waits. Set anew whenever the owner is polled: what it waits for may have changed.
-    offered: AtomicBool,
-    lent: AtomicBool,
-    /// How many slots the borrower gives back, if the owner ended before it.
-    left: AtomicUsize,
-    /// The slot was borrowed itself by its owner, who ended before the borrower.
-    owes: Mutex<Option<Arc<Loan>>>,
-}
-
-impl Loan {
-    pub(crate) fn new(key: Option<KeyId>) -> Self {
-        let (offered, lent) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { key, offered, lent, left: AtomicUsize::new(0), owes: Mutex::default() }
-    }
-
-    fn owes(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
-        self.owes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The owner goes on.
-    pub(crate) fn take_back(&self) {
-        self.offered.store(false, Relaxed);
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Scheduler {
