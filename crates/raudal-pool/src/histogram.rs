@@ -1,50 +1,7 @@
 //! Percentiles of many durations in little memory.
 
-#[cfg(feature = "serde")]
-use crate::report::seconds;
-#[cfg(feature = "serde")]
-use serde::Serialize;
+use crate::report::Percentiles;
 use std::time::Duration;
-
-/// How a quantity is spread over the jobs of a run. In JSON the times are seconds.
-///
-/// The median and the percentiles are within 3.2% of a time that one of the jobs had: they come from a histogram whose
-/// memory (at most 8 KiB) does not grow with the number of jobs. `max` is exact.
-///
-/// ```
-/// use raudal_pool::Pool;
-/// use std::time::Duration;
-///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// let report = Pool::new(100)
-///     .for_each(1..=100, |_cx, n| async move {
-///         tokio::time::sleep(Duration::from_millis(n)).await;
-///         Ok::<_, std::convert::Infallible>(())
-///     })
-///     .await;
-/// let running = report.running.expect("there were jobs");
-/// assert!((48..=52).contains(&running.p50.as_millis()));
-/// assert_eq!(running.max.as_millis(), 100);
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(Serialize))]
-#[non_exhaustive]
-pub struct Percentiles {
-    /// Half of the jobs took no longer: the median.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
-    pub p50: Duration,
-    /// Nine in ten took no longer.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
-    pub p90: Duration,
-    /// 99 in 100 took no longer.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
-    pub p99: Duration,
-    /// None took longer.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
-    pub max: Duration,
-}
 
 /// Each power of two of nanoseconds is cut into so many buckets: the middle of a bucket is off by 1/32 at most.
 const PARTS_LOG2: u32 = 4;

@@ -1,6 +1,5 @@
 //! What became of a job, and of a run.
 
-use crate::histogram::Percentiles;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -186,4 +185,44 @@ impl RunReport {
 #[cfg(feature = "serde")]
 pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
+}
+
+/// How a quantity is spread over the jobs of a run. In JSON the times are seconds.
+///
+/// The median and the percentiles are within 3.2% of a time that one of the jobs had: they come from a histogram whose
+/// memory (at most 8 KiB) does not grow with the number of jobs. `max` is exact.
+///
+/// ```
+/// use raudal_pool::Pool;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let report = Pool::new(100)
+///     .for_each(1..=100, |_cx, n| async move {
+///         tokio::time::sleep(Duration::from_millis(n)).await;
+///         Ok::<_, std::convert::Infallible>(())
+///     })
+///     .await;
+/// let running = report.running.expect("there were jobs");
+/// assert!((48..=52).contains(&running.p50.as_millis()));
+/// assert_eq!(running.max.as_millis(), 100);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[non_exhaustive]
+pub struct Percentiles {
+    /// Half of the jobs took no longer: the median.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
+    pub p50: Duration,
+    /// Nine in ten took no longer.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
+    pub p90: Duration,
+    /// 99 in 100 took no longer.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
+    pub p99: Duration,
+    /// None took longer.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
+    pub max: Duration,
 }

@@ -1,6 +1,6 @@
 //! The state of a run: its jobs, its counts, how it ends.
 
-use super::job::{Job, Reply, Ticket};
+use super::job::{Current, Job, Reply, Ticket, lock};
 use crate::context::{Attempt, RunShared};
 use crate::event::EventKind;
 use crate::histogram::Histogram;
@@ -17,7 +17,7 @@ use slab::Slab;
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -39,20 +39,6 @@ pub(super) enum Slot<I, T, E> {
     Starting,
     /// The job runs: its worker has it, and says which one it is.
     Running(Arc<Current>),
-}
-
-/// The job that a worker runs, for those who give it up. It is the worker's for as long as that has its slot.
-pub(crate) struct Current(Mutex<(u64, Attempt)>);
-
-impl Current {
-    pub(super) fn set(&self, job: u64, attempt: &Attempt) {
-        let before = std::mem::replace(&mut *lock(&self.0), (job, attempt.clone()));
-        drop(before);
-    }
-
-    pub(super) fn attempt(&self) -> (u64, Attempt) {
-        lock(&self.0).clone()
-    }
 }
 
 pub(super) struct Table<I, T, E> {
@@ -95,11 +81,6 @@ pub(crate) struct Core<'p, I, T, E> {
 /// How many jobs have arrived. On a cache line of its own: it is written for each job.
 #[repr(align(128))]
 pub(super) struct Arrived(pub(super) AtomicU64);
-
-/// Everything behind these locks is the pool's own code, which does not panic half-way through a change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl<'p, I, T, E> Core<'p, I, T, E> {
     pub(crate) fn new(pool: &Pool, policy: Policy<'p, I, E>, has_input: bool, open: bool) -> Self {
@@ -318,7 +299,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
 
     /// Lists a job as running, in the place that it had if it had one.
     pub(super) fn list(&self, grant: &mut Grant, job: u64, attempt: &Attempt) -> Arc<Current> {
-        let current = Arc::new(Current(Mutex::new((job, attempt.clone()))));
+        let current = Arc::new(Current::new(job, attempt));
         let running = Slot::Running(Arc::clone(&current));
         let mut table = self.table();
         match table.jobs.get_mut(grant.id) {

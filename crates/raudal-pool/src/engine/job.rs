@@ -1,14 +1,14 @@
 //! A job, from its arrival to its result.
 
-use super::core::Current;
+use crate::context::Attempt;
 use crate::error::JobError;
 use crate::report::StageSpan;
 use crate::retry::Delays;
 use crate::run::Completed;
 use crate::scheduler::{Entry, Grant, KeyId};
 use crate::trace::Span;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
@@ -60,6 +60,29 @@ impl<I, T, E> Ready<I, T, E> {
     pub(crate) fn listed(grant: Grant) -> Self {
         Self { grant, job: None, current: None }
     }
+}
+
+/// The job that a worker runs, for those who give it up. It is the worker's for as long as that has its slot.
+pub(crate) struct Current(Mutex<(u64, Attempt)>);
+
+impl Current {
+    pub(super) fn new(job: u64, attempt: &Attempt) -> Self {
+        Self(Mutex::new((job, attempt.clone())))
+    }
+
+    pub(super) fn set(&self, job: u64, attempt: &Attempt) {
+        let before = std::mem::replace(&mut *lock(&self.0), (job, attempt.clone()));
+        drop(before);
+    }
+
+    pub(super) fn attempt(&self) -> (u64, Attempt) {
+        lock(&self.0).clone()
+    }
+}
+
+/// Everything behind these locks is the pool's own code, which does not panic half-way through a change.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where a single job stands, for the handle that may give it up.
