@@ -71,7 +71,10 @@ impl Requests {
             return Err(Error::usage("there is nothing to compare in so many calls: 0").hint("ask for 1 at least"));
         }
         let origin = Origin::start(origin::Options { seed: options.seed, ..origin::Options::default() }).await?;
-        let client = Client::new(&fetch::Options { read_timeout: options.timeout, ..fetch::Options::default() })?;
+        let mut of_client = fetch::Options::default();
+        // The time-out is the pool's to keep, which names the call: the client's would race it with words of its own.
+        of_client.read_timeout = of_client.read_timeout.saturating_add(options.timeout);
+        let client = Client::new(&of_client)?;
         let base = origin.url();
         let calls = options.latency.draws(options.requests, options.seed).into_iter().enumerate();
         let calls: Result<Vec<_>> = calls.map(|(n, think)| Ok((n, call(&base, n, think)?))).collect();
