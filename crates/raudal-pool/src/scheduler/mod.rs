@@ -6,6 +6,8 @@
 //! A job that begins is *granted*: its run finds the grant with [`Scheduler::take`]. Wakers are collected, and the
 //! caller wakes them once it has let go of the lock.
 
+mod adaptive;
+mod gate;
 mod grant;
 mod keys;
 mod lane;
@@ -13,11 +15,14 @@ mod run;
 
 pub(crate) use grant::{Grant, Loan};
 pub(crate) use keys::KeyId;
-pub(crate) use lane::Waiting;
+pub(crate) use run::{Entry, RunId};
 
-use crate::limit::{Adaptive, Change, Meter, Pressure};
+use crate::limit::{Change, Meter, Pressure};
 use crate::rate::Rates;
+use adaptive::{AdaptiveLimits, Sight};
+use gate::{Gate, Refused};
 use keys::Keys;
+use lane::Waiting;
 use run::{Later, RunQueue};
 use slab::Slab;
 use std::cmp::Reverse;
@@ -26,9 +31,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use tokio::time::Instant;
-
-/// A run's place in the table of its pool.
-pub(crate) type RunId = usize;
 
 #[derive(Debug)]
 pub(crate) struct Scheduler {
@@ -42,25 +44,9 @@ pub(crate) struct Scheduler {
     ring: VecDeque<RunId>,
     /// Runs for whose jobs somebody lends a slot.
     borrowers: Vec<RunId>,
-    rates: Rates,
-    /// No attempt may begin before this: the rate of the pool says so. The job whose turn it is keeps its turn.
-    rate_until: Option<Instant>,
-    /// The run and lane whose head has passed the rate of its key already.
-    admitted: Option<(RunId, Option<KeyId>, usize)>,
-    adaptive: Option<Box<Adaptive>>,
-    per_key_adaptive: Option<usize>,
-    /// When the adaptive limits are to be looked at next.
-    look_at: Option<Instant>,
+    gate: Gate,
+    adaptive: AdaptiveLimits,
     wakers: Vec<Waker>,
-}
-
-/// What a waiting job is to the scheduler.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) id: usize,
-    pub(crate) key: Option<KeyId>,
-    pub(crate) priority: i32,
-    pub(crate) weight: usize,
 }
 
 /// How a pool is bounded.
@@ -74,7 +60,7 @@ pub(crate) struct Bounds {
 
 impl Scheduler {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        let Bounds { jobs, per_key, adaptive: (adaptive, per_key_adaptive), rates } = bounds;
+        let Bounds { jobs, per_key, adaptive: (of_all, of_key), rates } = bounds;
         Self {
             limit: jobs,
             in_use: 0,
@@ -83,12 +69,8 @@ impl Scheduler {
             runs: Slab::new(),
             ring: VecDeque::new(),
             borrowers: Vec::new(),
-            rates,
-            rate_until: None,
-            admitted: None,
-            adaptive: adaptive.map(|most| Box::new(Adaptive::new(Some(most)))),
-            per_key_adaptive,
-            look_at: None,
+            gate: Gate::new(rates),
+            adaptive: AdaptiveLimits::new(of_all, of_key),
             wakers: Vec::new(),
         }
     }
@@ -122,9 +104,7 @@ impl Scheduler {
         self.wake_hungry();
         self.ring.retain(|other| *other != run);
         self.borrowers.retain(|other| *other != run);
-        if self.admitted.is_some_and(|(other, ..)| other == run) {
-            self.admitted = None;
-        }
+        self.gate.forget_run(run);
     }
 
     /// The waker of the task that drives a run.
@@ -214,27 +194,12 @@ impl Scheduler {
         }
     }
 
-    fn is_metered(&self, key: Option<KeyId>) -> bool {
-        self.adaptive.is_some()
-            || key.is_some_and(|key| self.per_key_adaptive.is_some() || self.keys.get(key).adaptive.is_some())
-    }
-
     /// What measures the progress of a job, where limits depend on it.
     pub(crate) fn meters(&mut self, run: RunId, key: Option<KeyId>) -> (Option<Arc<Meter>>, Option<Arc<Meter>>) {
-        if self.look_at.is_none() {
-            self.look_at = Some(Instant::now());
+        if self.adaptive.begin(Instant::now()) {
             self.wake(run);
         }
-        let all = self.adaptive.as_ref().map(|adaptive| adaptive.meter());
-        let most = self.per_key_adaptive;
-        let of_key = key.and_then(|key| {
-            let adaptive = &mut self.keys.get_mut(key).adaptive;
-            if most.is_some() {
-                adaptive.get_or_insert_with(|| Box::new(Adaptive::new(most)));
-            }
-            adaptive.as_ref().map(|adaptive| adaptive.meter())
-        });
-        (all, of_key)
+        self.adaptive.meters(&mut self.keys, key)
     }
 
     /// Takes a job that may begin as soon as the limits allow.
@@ -261,9 +226,7 @@ impl Scheduler {
         if let Some(key) = emptied {
             self.unblock(key);
         }
-        if self.admitted.is_some_and(|(other, _, head)| other == run && head == id) {
-            self.admitted = None;
-        }
+        self.gate.forget_job(run, id);
         removed
     }
 
@@ -285,7 +248,7 @@ impl Scheduler {
         let is_alone = self.ring.is_empty() && queue.waiting == 0 && queue.granted.is_empty();
         let fits = self.in_use <= self.limit && queue.in_use <= queue.limit;
         let is_open = queue.hungry && !queue.paused && !queue.closed;
-        if is_alone && fits && is_open && self.rates.is_free() { queue.limit.min(self.limit) } else { 0 }
+        if is_alone && fits && is_open && self.gate.is_free() { queue.limit.min(self.limit) } else { 0 }
     }
 
     /// Counts a job as begun that never waited, if nothing stands in its way. Only for runs without keys.
@@ -294,10 +257,10 @@ impl Scheduler {
         let queue = &self.runs[run];
         let is_alone = self.ring.is_empty() && queue.waiting == 0 && queue.granted.is_empty() && !queue.paused;
         let fits = self.in_use + weight <= self.limit && (queue.in_use + weight <= queue.limit || queue.in_use == 0);
-        if !is_alone || !fits || queue.closed || !self.rates.is_free() {
+        if !is_alone || !fits || queue.closed || !self.gate.is_free() {
             return None;
         }
-        let is_metered = self.adaptive.is_some();
+        let is_metered = self.adaptive.depend_on(&self.keys, None);
         let grant = Grant { id: Grant::UNLISTED, key: None, weight, loan: None, lends: None, is_metered };
         self.count(run, &grant);
         Some(grant)
@@ -366,7 +329,7 @@ impl Scheduler {
     pub(crate) fn vacancy(&self, run: RunId) -> Option<(usize, usize)> {
         let queue = &self.runs[run];
         let may_begin = queue.in_use < queue.limit && !queue.paused && !queue.closed && queue.granted.is_empty();
-        let has_slot = || self.in_use < self.limit && self.ring.is_empty() && self.rate_until.is_none();
+        let has_slot = || self.in_use < self.limit && self.ring.is_empty() && self.gate.closed_until().is_none();
         let is_shared = || self.runs.len() > 1 && !queue.has_listed();
         (may_begin && (has_slot() || is_shared())).then(|| (queue.waiting, queue.limit.min(self.limit)))
     }
@@ -379,7 +342,7 @@ impl Scheduler {
 
     /// Grants what may begin. The waker of `own` is not woken: its caller looks for itself.
     pub(crate) fn dispatch(&mut self, own: Option<RunId>) {
-        while self.in_use < self.limit && self.rate_until.is_none() {
+        while self.in_use < self.limit && self.gate.closed_until().is_none() {
             let Some(run) = self.next_run() else { break };
             match self.pick(run) {
                 Pick::Granted => self.tell(run, own),
@@ -437,9 +400,12 @@ impl Scheduler {
                 return Pick::TooHeavy;
             }
             let weight = lane.map_or(weight, |key| weight.min(self.keys.limit_of(key)));
-            match self.pass_rates(run, lane, job.id) {
+            match self.gate.pass(&mut self.keys, run, lane, job.id) {
                 Ok(()) => {}
-                Err(Refused::Key) => continue,
+                Err(Refused::Key(key)) => {
+                    self.block(run, key);
+                    continue;
+                }
                 Err(Refused::All) => return Pick::RateSays,
             }
             let queue = &mut self.runs[run];
@@ -449,7 +415,7 @@ impl Scheduler {
                 self.runs[run].in_ring = false;
                 self.ring.pop_back();
             }
-            let is_metered = self.is_metered(lane);
+            let is_metered = self.adaptive.depend_on(&self.keys, lane);
             let grant = Grant { id: job.id, key: lane, weight, loan: None, lends: None, is_metered };
             self.count(run, &grant);
             if let Some(key) = lane {
@@ -472,33 +438,6 @@ impl Scheduler {
         queue.peak = queue.peak.max(queue.running);
     }
 
-    fn pass_rates(&mut self, run: RunId, lane: Option<KeyId>, id: usize) -> Result<(), Refused> {
-        if self.rates.is_free() {
-            return Ok(());
-        }
-        let this = (run, lane, id);
-        if self.admitted != Some(this) {
-            if let Some(key) = lane
-                && let Err(until) = self.rates.check_key(&self.keys.get(key).name)
-            {
-                self.keys.pause(key, until);
-                self.block(run, key);
-                return Err(Refused::Key);
-            }
-            self.admitted = Some(this);
-        }
-        match self.rates.check() {
-            Ok(()) => {
-                self.admitted = None;
-                Ok(())
-            }
-            Err(until) => {
-                self.rate_until = Some(until);
-                Err(Refused::All)
-            }
-        }
-    }
-
     /// Grants jobs on the slots of those who wait for them.
     fn dispatch_loans(&mut self, own: Option<RunId>) {
         for place in 0..self.borrowers.len() {
@@ -513,7 +452,7 @@ impl Scheduler {
 
     fn borrow(&mut self, run: RunId) -> Option<Grant> {
         let queue = &self.runs[run];
-        if queue.paused || queue.closed || self.rate_until.is_some() {
+        if queue.paused || queue.closed || self.gate.closed_until().is_some() {
             return None;
         }
         let free =
@@ -524,8 +463,13 @@ impl Scheduler {
         if lane.is_some_and(|key| self.keys.get(key).paused_until.is_some()) {
             return None;
         }
-        if self.pass_rates(run, lane, job.id).is_err() {
-            return None;
+        match self.gate.pass(&mut self.keys, run, lane, job.id) {
+            Ok(()) => {}
+            Err(Refused::Key(key)) => {
+                self.block(run, key);
+                return None;
+            }
+            Err(Refused::All) => return None,
         }
         let queue = &mut self.runs[run];
         queue.pop(lane);
@@ -537,7 +481,7 @@ impl Scheduler {
         if let Some(key) = lane.filter(|_| lane != loan.key) {
             self.keys.get_mut(key).running += 1;
         }
-        let is_metered = self.is_metered(lane);
+        let is_metered = self.adaptive.depend_on(&self.keys, lane);
         Some(Grant { id: job.id, key: lane, weight: 1, loan: Some(loan), lends: None, is_metered })
     }
 
@@ -596,9 +540,7 @@ impl Scheduler {
 
     /// Ends the waits whose time has come.
     pub(crate) fn tick(&mut self, run: RunId, now: Instant) {
-        if self.rate_until.is_some_and(|until| until <= now) {
-            self.rate_until = None;
-        }
+        self.gate.tick(now);
         while let Some(key) = self.keys.end_pause(now) {
             self.unblock(key);
         }
@@ -613,8 +555,8 @@ impl Scheduler {
         let queue = &self.runs[run];
         let later = queue.later.peek().map(|Reverse(later)| later.when);
         let pause = self.keys.next_end_of_pause().filter(|_| queue.waiting > 0);
-        let look = self.look_at.filter(|_| !queue.closed);
-        [later, pause, self.rate_until, look].into_iter().flatten().min()
+        let look = self.adaptive.next_look().filter(|_| !queue.closed);
+        [later, pause, self.gate.closed_until(), look].into_iter().flatten().min()
     }
 
     // Limits.
@@ -695,71 +637,35 @@ impl Scheduler {
         if pressure == Pressure::None {
             return;
         }
-        let mut is_felt = self.adaptive.is_some();
-        if let Some(adaptive) = &mut self.adaptive {
-            adaptive.press(pressure);
-        }
-        let most = self.per_key_adaptive;
-        if let Some(key) = key {
-            let adaptive = &mut self.keys.get_mut(key).adaptive;
-            // A fixed limit is lowered by time-outs only.
-            if most.is_some() || adaptive.is_some() || pressure == Pressure::TimedOut {
-                let adaptive = adaptive.get_or_insert_with(|| Box::new(Adaptive::new(most)));
-                adaptive.press(pressure);
-                is_felt |= most.is_some() || adaptive.is_slow();
-            }
-        }
-        if is_felt {
-            // At once: what begins now would be refused as well.
-            self.look_at = Some(Instant::now());
+        if self.adaptive.press(&mut self.keys, key, pressure, Instant::now()) {
             self.wake(run);
         }
     }
 
     /// A job of this key has succeeded.
     pub(crate) fn succeeded(&mut self, key: Option<KeyId>) {
-        let of_key = key.and_then(|key| self.keys.get_mut(key).adaptive.as_mut());
-        for adaptive in [self.adaptive.as_mut(), of_key].into_iter().flatten() {
-            adaptive.succeeded();
-        }
+        self.adaptive.succeeded(&mut self.keys, key);
     }
 
     /// Looks at all adaptive limits whose jobs run, if it is time. Each run is told what has changed.
     pub(crate) fn look(&mut self, now: Instant, may_grow: bool) {
-        if self.look_at.is_none_or(|at| at > now) {
+        if !self.adaptive.is_due(now) {
             return;
         }
         let is_wanted = self.spare(None) == 0;
-        let (mut changes, mut next) = (Vec::new(), None);
-        let (running, limit) = (self.in_use, self.limit);
-        if let Some(adaptive) = &mut self.adaptive {
-            if let Some((limit, why)) = adaptive.look(now, limit, running, may_grow && is_wanted) {
-                self.limit = limit;
-                changes.push(Change { key: None, limit, why });
+        let sight = Sight { now, limit: self.limit, in_use: self.in_use, may_grow, is_wanted };
+        let changes = self.adaptive.look(&mut self.keys, sight);
+        if changes.is_empty() {
+            return;
+        }
+        for (key, change) in &changes {
+            match key {
+                Some(key) => self.unblock(*key),
+                None => self.limit = change.limit,
             }
-            next = adaptive.next_look().filter(|_| running > 0);
         }
-        let mut grown = Vec::new();
-        let common = self.keys.limit;
-        for (id, key) in self.keys.iter_mut() {
-            let (running, wanted) = (key.running, key.wanted);
-            let limit = key.limit();
-            let Some(adaptive) = key.adaptive.as_mut().filter(|adaptive| running > 0 || adaptive.is_slow()) else {
-                continue;
-            };
-            let allowed = limit.unwrap_or(common);
-            if let Some((limit, why)) = adaptive.look(now, allowed, running, may_grow && (is_wanted || wanted)) {
-                changes.push(Change { key: Some(Arc::clone(&key.name)), limit, why });
-                grown.push(id);
-            }
-            next = [next, adaptive.next_look()].into_iter().flatten().min();
-        }
-        self.look_at = next.map(|wait| now + wait);
-        for key in grown {
-            self.unblock(key);
-        }
-        for (_, run) in self.runs.iter_mut().filter(|(_, run)| !run.closed && !changes.is_empty()) {
-            run.changes.extend(changes.iter().cloned());
+        for (_, run) in self.runs.iter_mut().filter(|(_, run)| !run.closed) {
+            run.changes.extend(changes.iter().map(|(_, change)| change.clone()));
             self.wakers.push(run.waker.clone());
         }
     }
@@ -781,9 +687,4 @@ enum Pick {
     Nothing,
     TooHeavy,
     RateSays,
-}
-
-enum Refused {
-    Key,
-    All,
 }

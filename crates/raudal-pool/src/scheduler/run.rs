@@ -1,13 +1,26 @@
 //! The queue of one run.
 
+use super::grant::{Grant, Loan};
+use super::keys::KeyId;
 use super::lane::{Lane, Waiting};
-use super::{Entry, Grant, KeyId, Loan};
 use crate::limit::Change;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Weak;
 use std::task::Waker;
 use tokio::time::Instant;
+
+/// A run's place in the table of its pool.
+pub(crate) type RunId = usize;
+
+/// What a waiting job is to the scheduler.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: usize,
+    pub(crate) key: Option<KeyId>,
+    pub(crate) priority: i32,
+    pub(crate) weight: usize,
+}
 
 /// A job that may not begin before an instant.
 #[derive(Debug)]

@@ -1,0 +1,75 @@
+//! The rates of a pool, as the jobs whose turn it is meet them.
+
+use super::keys::{KeyId, Keys};
+use super::run::RunId;
+use crate::rate::Rates;
+use tokio::time::Instant;
+
+/// Who holds back a job.
+pub(super) enum Refused {
+    /// Its key, which is paused now.
+    Key(KeyId),
+    All,
+}
+
+#[derive(Debug)]
+pub(super) struct Gate {
+    rates: Rates,
+    /// No attempt may begin before this: the rate of the pool says so. The job whose turn it is keeps its turn.
+    closed_until: Option<Instant>,
+    /// The run, lane and job that have passed the rate of the key already.
+    admitted: Option<(RunId, Option<KeyId>, usize)>,
+}
+
+impl Gate {
+    pub(super) fn new(rates: Rates) -> Self {
+        Self { rates, closed_until: None, admitted: None }
+    }
+
+    /// Whether no rate is set.
+    pub(super) fn is_free(&self) -> bool {
+        self.rates.is_free()
+    }
+
+    pub(super) fn closed_until(&self) -> Option<Instant> {
+        self.closed_until
+    }
+
+    /// The time has gone on.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.closed_until = self.closed_until.filter(|until| *until > now);
+    }
+
+    /// Lets a job through that begins now.
+    pub(super) fn pass(&mut self, keys: &mut Keys, run: RunId, lane: Option<KeyId>, job: usize) -> Result<(), Refused> {
+        if self.is_free() {
+            return Ok(());
+        }
+        let this = Some((run, lane, job));
+        if self.admitted != this {
+            if let Some(key) = lane
+                && let Err(until) = self.rates.check_key(&keys.get(key).name)
+            {
+                keys.pause(key, until);
+                return Err(Refused::Key(key));
+            }
+            self.admitted = this;
+        }
+        if let Err(until) = self.rates.check() {
+            self.closed_until = Some(until);
+            return Err(Refused::All);
+        }
+        self.admitted = None;
+        Ok(())
+    }
+
+    /// A job waits no more.
+    pub(super) fn forget_job(&mut self, run: RunId, job: usize) {
+        self.admitted = self.admitted.filter(|(other, _, head)| (*other, *head) != (run, job));
+    }
+
+    /// A run is over.
+    pub(super) fn forget_run(&mut self, run: RunId) {
+        self.admitted = self.admitted.filter(|(other, ..)| *other != run);
+    }
+}
