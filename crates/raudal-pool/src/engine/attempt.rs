@@ -1,4 +1,4 @@
-//! What ends one attempt: its own end, a panic, a cancellation, a limit of time. The end of what it started is awaited.
+//! Runs one attempt until it returns, panics, is cancelled or times out, and waits for the work that it started.
 
 use super::outcome::{Ended, after};
 use crate::context::{Attempt, CURRENT};
@@ -10,7 +10,7 @@ use std::task::{self, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
-/// When an attempt must be over, and what its job fails with then.
+/// The time limit of an attempt, and the error when it passes.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
     Attempt(Duration),
@@ -18,8 +18,8 @@ pub(super) enum Limit {
 }
 
 impl Limit {
-    /// The nearer one of the attempt's limit and of what is left of the job's deadline. `since` is the time since the
-    /// first attempt began.
+    /// Returns the sooner of the attempt's limit and the rest of the job's deadline. `since` is the time since the first
+    /// attempt started.
     pub(super) fn of(attempt: Option<Duration>, deadline: Option<Duration>, since: Duration) -> Option<Self> {
         let left = deadline.map(|whole| (whole.saturating_sub(since), whole));
         match (attempt, left) {
@@ -44,17 +44,17 @@ impl Limit {
     }
 }
 
-/// The limits of time of one attempt.
+/// The time limits of one attempt.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) limit: Option<Limit>,
-    /// How long the future is still polled after it was told to end.
+    /// How long the future is polled after its cancellation.
     pub(super) grace: Duration,
-    /// The time begins with the attempt's blocking closure.
+    /// The time starts when the attempt's blocking closure starts.
     pub(super) is_blocking: bool,
 }
 
-/// A timer for grace periods, that serves one attempt after the other.
+/// The timer of grace periods, reused from attempt to attempt.
 #[derive(Default)]
 pub(super) struct Timer(Option<Pin<Box<Sleep>>>);
 
@@ -76,7 +76,7 @@ impl Timer {
     }
 }
 
-/// Runs one attempt to its end, and awaits all that it started.
+/// Runs one attempt and waits for all the work that it started.
 pub(super) async fn attempt<T, E, Fut>(
     context: &Attempt,
     started: Instant,
@@ -87,7 +87,7 @@ pub(super) async fn attempt<T, E, Fut>(
 where
     Fut: Future<Output = Result<T, E>>,
 {
-    // All of it, since a panic may also come before the first await, and from a destructor after the last one.
+    // Catches everything: the closure may panic before the first await, a destructor after the last one.
     let result = AssertUnwindSafe(limited(context, started, limits, work, timer)).catch_unwind().await;
     context.end().await;
     let result = result.unwrap_or_else(|panic| Err(JobError::Panicked(panic_message(&*panic))));
@@ -96,7 +96,7 @@ where
     Ended { result, at, running: at - began, advanced: context.advanced(), stages: context.spans() }
 }
 
-/// Runs the work until it is done, or was told to end and has had its grace period.
+/// Runs the work until it is done, or until the grace period after its cancellation is over.
 async fn limited<T, E, Fut>(
     context: &Attempt,
     started: Instant,
@@ -112,21 +112,21 @@ where
     }
     let mut work = pin!(CURRENT.scope(context.clone(), async move { work().await }));
     let mut ending: Option<(JobError<E>, Instant)> = None;
-    // Only an attempt that has to wait needs to be told that it is out of time.
+    // Only an attempt that waits needs a timer.
     let mut is_limited = false;
     std::future::poll_fn(|cx| {
-        // Nothing of it is polled after it was told to end, unless it has time for that.
+        // Without a grace period the work is not polled after its cancellation.
         if limits.grace.is_zero() && context.is_cancelled() {
             return Poll::Ready(Err(JobError::CANCELLED));
         }
         if let Some(loan) = context.lent() {
-            // What it waits for lends the slot anew.
+            // If the job still waits for a run of its pool, that run lends the slot again.
             loan.take_back();
         }
         if let Poll::Ready(result) = work.as_mut().poll(cx) {
             return Poll::Ready(match (result, ending.take()) {
                 (result, None) => result.map_err(JobError::Failed),
-                // What it gives when it was cancelled counts; when it was too late, it was too late.
+                // A result during the grace period counts after a cancellation, but not after a time-out.
                 (Ok(value), Some((JobError::Cancelled { .. }, _))) => Ok(value),
                 (Ok(_), Some((error, _))) => Err(error),
                 (Err(last), Some((error, _))) => Err(error.with_last(Some(last))),

@@ -1,4 +1,4 @@
-//! The state of a run: its jobs, its counts, how it ends.
+//! The state of a run: its jobs, its counts, its phase.
 
 use super::job::{Current, Job, Reply, Ticket, lock};
 use crate::context::{Attempt, RunShared};
@@ -21,23 +21,23 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How far a run is.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 #[repr(u8)]
 pub(crate) enum Phase {
     Open = 0,
-    /// Nothing new begins, and what runs comes to its end.
+    /// Nothing new starts; running jobs finish.
     Draining = 1,
-    /// What runs is told to end.
+    /// Running jobs are cancelled.
     Cancelled = 2,
 }
 
 pub(super) enum Slot<I, T, E> {
-    /// The job waits, or was granted and has not begun.
+    /// The job waits, or was granted a slot and has not started.
     Waiting(Box<Job<I, T, E>>),
-    /// A worker has it, and is about to begin an attempt.
+    /// A worker has taken it and is about to start an attempt.
     Starting,
-    /// The job runs: its worker has it, and says which one it is.
+    /// The job runs. Its worker keeps the current job and attempt here.
     Running(Arc<Current>),
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Table<I, T, E> {
     pub(super) jobs: Slab<Slot<I, T, E>>,
 }
 
-/// What is counted of a run. On cache lines of its own: it is written for each job.
+/// The counts of a run. Written for every job, so it has its own cache lines.
 #[repr(align(128))]
 pub(super) struct Stats {
     pub(super) report: RunReport,
@@ -67,18 +67,18 @@ pub(crate) struct Core<'p, I, T, E> {
     pub(super) cancel: CancellationToken,
     pub(super) drain: CancellationToken,
     phase: AtomicU8,
-    /// A panic of the input, of an observer or of a policy, which is the run's own.
+    /// A panic in the input, an observer or a policy, which ends the run.
     broken: Mutex<Option<Box<dyn Any + Send>>>,
     broke: AtomicBool,
     pub(super) held_back: AtomicBool,
     next_ticket: AtomicU64,
-    /// Somebody wanted to pull an input while another one did.
+    /// A slot tried to pull an input while another one was pulling.
     pub(super) missed: AtomicBool,
     pub(super) input_is_over: AtomicBool,
     pub(super) arrived: Arrived,
 }
 
-/// How many jobs have arrived. On a cache line of its own: it is written for each job.
+/// How many jobs have arrived. Written for every job, so it has its own cache line.
 #[repr(align(128))]
 pub(super) struct Arrived(pub(super) AtomicU64);
 
@@ -121,7 +121,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             held_back: AtomicBool::new(false),
             next_ticket: AtomicU64::new(0),
             missed: AtomicBool::new(false),
-            // Jobs that come one by one are no input.
+            // A run of single jobs has no input.
             input_is_over: AtomicBool::new(!has_input),
             arrived: Arrived(AtomicU64::new(0)),
             pool,
@@ -149,47 +149,47 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// Whether nothing may begin any more. The driver may not have seen yet that a token was cancelled.
+    /// Returns whether nothing more may start. Asks the tokens too: the driver may not have seen them yet.
     pub(crate) fn is_closing(&self) -> bool {
         let mut tokens = self.policy.cancel.iter().chain(&self.policy.drain);
         self.phase() != Phase::Open || tokens.any(CancellationToken::is_cancelled)
     }
 
-    /// Cancels the run. Nothing begins from here on; the driver does the rest.
+    /// Cancels the run. Nothing starts from here on; the driver ends what is left.
     pub(crate) fn cancel_run(&self) {
         self.close(Phase::Cancelled);
         self.cancel.cancel();
     }
 
-    /// Drains the run. Nothing begins from here on; the driver does the rest.
+    /// Drains the run. Nothing starts from here on; the driver ends what is left.
     pub(crate) fn drain_run(&self) {
         self.close(Phase::Draining);
         self.drain.cancel();
     }
 
-    /// Adds a job from outside, with whom to tell.
+    /// Adds a single job with the ticket that receives its result. Returns both if the run takes no more.
     pub(crate) fn add(&self, input: I, ticket: Ticket<T, E>) -> Result<(), (I, Ticket<T, E>)> {
         let number = self.next_ticket.fetch_add(1, SeqCst);
         lock(&self.tickets).insert(number, ticket);
         self.inbox.add(Added { input, parent: None, ticket: Some(number) }).map_err(|added| {
             let ticket = lock(&self.tickets).remove(&number);
-            // Nobody else has taken it: the job was not added.
+            // The job was not added, so nobody has taken its ticket.
             (added.input, ticket.unwrap_or_else(|| unreachable!("the ticket was put there just now")))
         })
     }
 
-    /// The number of the next job that arrives.
+    /// Returns the number of the next job to arrive.
     pub(super) fn next_number(&self) -> u64 {
         self.arrived.0.fetch_add(1, SeqCst)
     }
 
-    /// Tells the observer that the run begins.
+    /// Tells the observer that the run starts.
     pub(crate) fn begin(&self, total: Option<u64>) {
         let jobs = self.stats().report.jobs;
         self.policy.tell(self.number(), EventKind::RunStarted { total, jobs });
     }
 
-    /// Begins to close the run: nothing begins any more. What waits is left to be given up.
+    /// Stops the run from starting jobs. `give_up_all` then ends the waiting ones.
     pub(crate) fn close(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, SeqCst);
         if phase == Phase::Cancelled {
@@ -206,7 +206,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// Tells all attempts that are out of time, if one may be.
+    /// Times out all attempts that have passed their limit.
     pub(super) fn time_out(&self, now: Instant) {
         let timeouts = &self.shared.timeouts;
         if !timeouts.is_due(now) {
@@ -226,7 +226,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         late.iter().for_each(Attempt::time_out);
     }
 
-    /// Ends the run by a panic that no job is to blame for; whoever waits for the run panics with it.
+    /// Ends the run with a panic that did not come from a job. The caller that waits for the run rethrows it.
     pub(crate) fn break_down(&self, panic: Box<dyn Any + Send>) {
         self.broke.store(true, SeqCst);
         lock(&self.broken).get_or_insert(panic);
@@ -234,7 +234,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         self.pool.with(|scheduler| scheduler.wake(self.run));
     }
 
-    /// The panic that broke the run.
+    /// Takes the panic that broke the run.
     pub(crate) fn broken(&self) -> Option<Box<dyn Any + Send>> {
         lock(&self.broken).take()
     }
@@ -243,25 +243,25 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         self.broke.load(SeqCst)
     }
 
-    /// Whether nothing of the run is in flight.
+    /// Returns whether no job is in flight.
     pub(crate) fn is_still(&self) -> bool {
         self.pool.with(|scheduler| scheduler.run_slots(self.run).1) == 0
     }
 
-    /// Whether each job that has arrived has come to its end. One that was pulled just now is in no table and has no
-    /// slot yet: only the counts know of it.
+    /// Returns whether every job that arrived has ended. Compares counts: a job that was just pulled is in no table and
+    /// has no slot yet.
     pub(super) fn has_ended_all(&self) -> bool {
         let arrived = self.arrived.0.load(SeqCst);
         self.stats().report.total() >= arrived
     }
 
-    /// Whether all that there was is done.
+    /// Returns whether the input is over and every job is done.
     pub(crate) fn is_done(&self) -> bool {
-        // In this order: a job that runs may add another one before it ends.
+        // The order matters: a running job may add another one before it ends.
         self.input_is_over.load(SeqCst) && self.has_ended_all() && self.is_still() && self.inbox.is_done()
     }
 
-    /// What the counts say now.
+    /// Returns the counts so far.
     pub(crate) fn report(&self) -> RunReport {
         let peak = self.pool.with(|scheduler| scheduler.peak_of(self.run));
         let stats = self.stats();
@@ -274,14 +274,14 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// How many jobs wait, and how many run.
+    /// Returns how many jobs wait and how many run.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let (waiting, running) =
             self.pool.with(|scheduler| (scheduler.waiting_of(self.run), scheduler.run_slots(self.run).1));
         (waiting + self.inbox.len(), running)
     }
 
-    /// Takes a job out of the table that waits there.
+    /// Removes a waiting job from the table.
     pub(super) fn take(&self, id: usize) -> Option<Box<Job<I, T, E>>> {
         match self.table().jobs.try_remove(id)? {
             Slot::Waiting(job) => Some(job),
@@ -289,7 +289,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// Takes a job that was granted. Its place in the table stays.
+    /// Takes a granted job and keeps its place in the table.
     pub(super) fn take_granted(&self, id: usize) -> Option<Box<Job<I, T, E>>> {
         match std::mem::replace(self.table().jobs.get_mut(id)?, Slot::Starting) {
             Slot::Waiting(job) => Some(job),
@@ -297,7 +297,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// Lists a job as running, in the place that it had if it had one.
+    /// Enters a job in the table as running, in its old place if it has one.
     pub(super) fn list(&self, grant: &mut Grant, job: u64, attempt: &Attempt) -> Arc<Current> {
         let current = Arc::new(Current::new(job, attempt));
         let running = Slot::Running(Arc::clone(&current));
@@ -309,13 +309,13 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         current
     }
 
-    /// Takes out of the table what has left its slot.
+    /// Removes a job that has left its slot from the table.
     pub(super) fn unlist(&self, grant: &Grant) {
         let left = self.table().jobs.try_remove(grant.id);
         drop(left);
     }
 
-    /// The slot of a job is free again, and the run is not to go on.
+    /// Frees the slot of a job without starting another one in it.
     pub(super) fn released(&self, grant: &Grant) {
         self.unlist(grant);
         self.pool.with(|scheduler| {
@@ -328,7 +328,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         self.pool.freed.notify_one();
     }
 
-    /// A job of the same pool waits for this run: one job may use its slot meanwhile.
+    /// A job of the same pool waits for this run: lets one job of the run use its slot.
     pub(crate) fn lend(&self, attempt: &Attempt) {
         if Arc::ptr_eq(&attempt.permits().pool, &self.pool) {
             self.pool.with(|scheduler| {
@@ -338,7 +338,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// Nobody drives the run any more: what waits is dropped, and whoever waits for it is told by that.
+    /// Drops the waiting jobs after the driver is gone. Their handles see that their tickets were dropped.
     pub(super) fn abandon(&self) {
         self.close(Phase::Cancelled);
         drop(self.pool.with(|scheduler| scheduler.close(self.run)));
@@ -355,15 +355,15 @@ impl<I, T, E> Drop for Core<'_, I, T, E> {
     }
 }
 
-/// A run, whatever its types are: for handles and for controls.
+/// A run without its types, for handles and controls.
 pub(crate) trait RunHandle: Send + Sync {
-    /// The job at this place of the table is not wanted any more.
+    /// Cancels the job at this place of the table.
     fn abort(&self, id: usize, number: u64);
-    /// Something in the inbox is not wanted any more.
+    /// Wakes the driver, to remove an aborted job from the inbox.
     fn wake(&self);
-    /// A job of the same pool waits for this run: one job may use its slot meanwhile.
+    /// A job of the same pool waits for this run: lets one job of the run use its slot.
     fn lend(&self, attempt: &Attempt);
-    /// Whether a panic that no job is to blame for ended the run.
+    /// Returns whether a panic that did not come from a job ended the run.
     fn has_broken_down(&self) -> bool;
     fn set_paused(&self, paused: bool);
     fn set_limit(&self, jobs: usize);

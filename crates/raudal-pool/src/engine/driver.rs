@@ -1,4 +1,4 @@
-//! The task that owns a run: it begins the first attempts, waits for what takes time, and awaits every end.
+//! The task that drives a run: starts the first attempts, sleeps until the next timer, waits until every job has ended.
 
 use super::core::{Core, Phase};
 use super::job::Ready;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Tokens of which one is enough.
+/// Several cancellation tokens; any one of them counts.
 struct Tokens(Vec<Pin<Box<WaitForCancellationFutureOwned>>>);
 
 impl Tokens {
@@ -24,15 +24,15 @@ impl Tokens {
         Self([own].into_iter().chain(others).map(|token| Box::pin(token.clone().cancelled_owned())).collect())
     }
 
-    /// Whether one is cancelled; if not, the task is woken when one is.
+    /// Returns whether a token is cancelled. Otherwise registers the task to be woken when one is.
     fn is_any(&mut self, cx: &mut task::Context<'_>) -> bool {
-        // All are polled, so that each knows whom to wake.
+        // Poll all of them, so that each registers the waker.
         let ready = self.0.iter_mut().filter_map(|token| token.as_mut().poll(cx).is_ready().then_some(())).count();
         ready > 0
     }
 }
 
-/// What drives a run, whether as a task of its own or within the task of its caller.
+/// The state of the driver. It runs as its own task, or inside the caller's task.
 pub(crate) struct Drive {
     cancelled: Tokens,
     drained: Tokens,
@@ -54,10 +54,10 @@ impl Drive {
         }
     }
 
-    /// Goes on with the run as far as it can now. `launch` begins a job that was granted. Ready when nothing of the run
-    /// is in flight and nothing begins any more.
+    /// Advances the run as far as possible. `launch` starts a granted job. Ready when nothing is in flight and nothing
+    /// more will start.
     ///
-    /// A panic of the user's code becomes the run's: it is told when the run is over.
+    /// A panic in the user's code breaks the run. The driver rethrows it when the run is over.
     pub(crate) fn poll<I, T, E, F, S: Stream<Item = I>>(
         &mut self,
         engine: &Engine<'_, I, T, E, F, S>,
@@ -109,7 +109,7 @@ impl Drive {
         }
     }
 
-    /// Sleeps until an instant; for ever if there is none.
+    /// Sleeps until an instant, or for ever without one.
     fn sleep_until(&mut self, wake: Option<Instant>, cx: &mut task::Context<'_>) -> Poll<()> {
         let Some(wake) = wake else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(wake)));
@@ -119,7 +119,7 @@ impl Drive {
         timer.as_mut().poll(cx)
     }
 
-    /// Begins what may begin. Ready when all is done.
+    /// Starts the jobs that may start. Ready when all jobs are done.
     fn go_on<I, T, E, F, S: Stream<Item = I>>(
         &mut self,
         engine: &Engine<'_, I, T, E, F, S>,
@@ -130,7 +130,7 @@ impl Drive {
         loop {
             let now = Instant::now();
             core.time_out(now);
-            // Asked without a lock: it is the user's.
+            // The user's function: call it without a lock.
             let may_grow = !core.pool.hold.as_ref().is_some_and(|hold| hold());
             let changes = core.pool.with(|scheduler| {
                 scheduler.tick(core.run, now);
@@ -169,7 +169,7 @@ impl Drive {
         }
     }
 
-    /// Nothing begins any more: gives up what waits, awaits what runs.
+    /// Closes the run: cancels the waiting jobs and waits for the running ones.
     fn end<I, T, E, F, S: Stream<Item = I>>(&mut self, engine: &Engine<'_, I, T, E, F, S>) -> Poll<()> {
         let core = &engine.core;
         if !std::mem::replace(&mut self.gave_up, true) {
@@ -181,13 +181,13 @@ impl Drive {
         if !core.is_still() {
             return Poll::Pending;
         }
-        // A job that was about to wait when the run was closed.
+        // A job may have gone back to waiting while the run was closing.
         core.give_up_all(&engine.reply);
         while !core.inbox.end() {
             core.inbox.take().into_iter().for_each(|added| engine.cancelled(added));
         }
-        // An input was pulled just now: whoever pulled it sees that the run is closed, ends it, and wakes the driver.
-        // One that was lost in a panic of the user's never ends.
+        // A slot has just pulled an input. It will see that the run is closed, end the job and wake the driver.
+        // A panic in the user's code can lose an input, which then never ends.
         if !core.has_ended_all() && !core.is_broken() {
             return Poll::Pending;
         }
@@ -198,11 +198,11 @@ impl Drive {
         Poll::Ready(())
     }
 
-    /// The report of a run that is over.
+    /// Returns the report of a finished run.
     ///
     /// # Panics
     ///
-    /// With the panic that broke the run.
+    /// Rethrows the panic that broke the run.
     pub(crate) fn finish<I, T, E, F, S: Stream<Item = I>>(engine: &Engine<'_, I, T, E, F, S>) -> RunReport {
         let core = &engine.core;
         let has_more = engine.has_more();
@@ -218,7 +218,7 @@ impl Drive {
     }
 }
 
-/// Drops what waits if nobody drives the run any more: the runtime is shutting down.
+/// Drops the waiting jobs if the driver is dropped, which happens when the runtime shuts down.
 struct Abandon<'a, 'p, I, T, E>(&'a Core<'p, I, T, E>);
 
 impl<I, T, E> Drop for Abandon<'_, '_, I, T, E> {
@@ -227,7 +227,7 @@ impl<I, T, E> Drop for Abandon<'_, '_, I, T, E> {
     }
 }
 
-/// Runs all jobs to their end, or until the run is cancelled or drained.
+/// Runs all jobs until they have ended, or until the run is cancelled or drained.
 ///
 /// # Panics
 ///
@@ -250,7 +250,7 @@ where
     Drive::finish(&engine)
 }
 
-/// Awaits the driver of a run; its panic goes on in whoever asks. If the runtime was shut down, says what was counted.
+/// Waits for the driver and rethrows its panic. If the runtime was shut down, returns the counts so far.
 pub(crate) async fn join<I, T, E>(driver: &mut JoinHandle<RunReport>, core: &Core<'_, I, T, E>) -> RunReport {
     match driver.await {
         Ok(report) => report,

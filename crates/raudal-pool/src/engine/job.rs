@@ -51,18 +51,18 @@ pub(crate) struct Ready<I, T, E> {
     pub(crate) grant: Grant,
     /// `None` if it is in the table of its run.
     pub(crate) job: Option<Box<Job<I, T, E>>>,
-    /// Where the worker that has the slot says what it runs.
+    /// Where the worker publishes what it runs.
     pub(crate) current: Option<Arc<Current>>,
 }
 
 impl<I, T, E> Ready<I, T, E> {
-    /// A job that has waited.
+    /// A granted job that is in the table of its run.
     pub(crate) fn listed(grant: Grant) -> Self {
         Self { grant, job: None, current: None }
     }
 }
 
-/// The job that a worker runs, for those who give it up. It is the worker's for as long as that has its slot.
+/// The job that a worker runs, published so that it can be cancelled. The worker reuses it for as long as it has a slot.
 pub(crate) struct Current(Mutex<(u64, Attempt)>);
 
 impl Current {
@@ -80,12 +80,12 @@ impl Current {
     }
 }
 
-/// Everything behind these locks is the pool's own code, which does not panic half-way through a change.
+/// Locks a mutex, ignoring poison: only the pool's own code runs under these locks, and it leaves no half-made change.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where a single job stands, for the handle that may give it up.
+/// Where a single job is, for the handle that may abort it.
 #[derive(Debug)]
 pub(crate) struct Whereabouts {
     pub(crate) aborted: AtomicBool,
@@ -108,7 +108,7 @@ impl Whereabouts {
         self.id.store(id, SeqCst);
     }
 
-    /// Gives the job up. Its place in the table, if it has one.
+    /// Aborts the job. Returns its place in the table, if it has one.
     pub(crate) fn abort(&self) -> Option<(usize, u64)> {
         self.aborted.store(true, SeqCst);
         let id = self.id.load(SeqCst);
@@ -116,7 +116,7 @@ impl Whereabouts {
     }
 }
 
-/// Whom to tell of a single job.
+/// Receives the result of a single job.
 pub(crate) struct Ticket<T, E> {
     pub(crate) reply: oneshot::Sender<Result<T, JobError<E>>>,
     pub(crate) whereabouts: Arc<Whereabouts>,
@@ -130,10 +130,10 @@ impl<T, E> Ticket<T, E> {
     }
 }
 
-/// Where results go that have no ticket.
+/// Where results without a ticket go.
 pub(crate) enum Reply<I, T, E> {
     Stream(mpsc::UnboundedSender<Completed<I, T, E>>),
-    /// Nobody asks for them.
+    /// Nobody takes them.
     Nobody,
 }
 
@@ -149,7 +149,7 @@ impl<I, T, E> Clone for Reply<I, T, E> {
 impl<I, T, E> Reply<I, T, E> {
     pub(crate) fn deliver(&self, ticket: Option<Ticket<T, E>>, done: Completed<I, T, E>) {
         match (ticket, self) {
-            // Nobody listens any more when the handle, or the run, was dropped.
+            // Sending fails when the handle or the run was dropped: nobody wants the result.
             (Some(ticket), _) => drop(ticket.reply.send(done.result)),
             (None, Self::Stream(sender)) => drop(sender.send(done)),
             (None, Self::Nobody) => {}

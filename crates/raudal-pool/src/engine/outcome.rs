@@ -1,4 +1,4 @@
-//! What the end of an attempt means: another one, or the end of its job.
+//! Decides after an attempt: another attempt, or the end of the job.
 
 use super::core::{Core, Phase, Slot};
 use super::job::{Job, Ready, Reply};
@@ -23,30 +23,30 @@ pub(super) struct Ended<T, E> {
     pub(super) stages: Vec<StageSpan>,
 }
 
-/// A job that is over, with whom to tell.
+/// A finished job, with the ticket that receives its result.
 pub(super) type Finished<I, T, E> = (Option<super::job::Ticket<T, E>>, Completed<I, T, E>);
 
-/// A job, and the attempt that begins.
+/// A job and the attempt that starts.
 pub(super) type Started<I, T, E> = (Box<Job<I, T, E>>, Attempt);
 
-/// A job that is over before an attempt began.
+/// A job that ended before its attempt started.
 pub(super) type Refused<I, T, E> = (Box<Job<I, T, E>>, JobError<E>);
 
-/// What becomes of a job after an attempt.
+/// The state of a job after an attempt.
 #[expect(clippy::large_enum_variant, reason = "one of them is on the stack of a worker, for a moment")]
 pub(super) enum Next<I, T, E> {
     Again,
     Over(Finished<I, T, E>),
 }
 
-/// An instant `wait` after `now`; about thirty years on if there is none, as far ahead as tokio's timer looks.
+/// Returns the instant `wait` after `now`, at most about thirty years ahead: tokio's timer looks no further.
 pub(super) fn after(now: Instant, wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     now + wait.min(FAR)
 }
 
 impl<I, T, E> Core<'_, I, T, E> {
-    /// Begins an attempt of a job that was granted, unless the job is over before it.
+    /// Starts an attempt of a granted job, unless the job was cancelled or has passed its deadline.
     pub(super) fn start(
         &self,
         grant: &Grant,
@@ -71,20 +71,20 @@ impl<I, T, E> Core<'_, I, T, E> {
         Ok((job, attempt))
     }
 
-    /// Lets those who give up jobs see that this one runs.
+    /// Publishes that this job runs, so that it can be cancelled.
     pub(super) fn enter(&self, ready: &mut Ready<I, T, E>, job: &Job<I, T, E>, attempt: &Attempt) {
         match &ready.current {
             Some(current) => current.set(job.number, attempt),
             None => ready.current = Some(self.list(&mut ready.grant, job.number, attempt)),
         }
-        // One of the two sees the other: here, and where the run is cancelled or the job is given up.
+        // A cancellation at the same time is seen here, or it sees the job that was just published.
         let is_aborted = job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted);
         if is_aborted || self.phase() == Phase::Cancelled {
             attempt.cancel();
         }
     }
 
-    /// Accounts for the end of an attempt.
+    /// Records the end of an attempt and decides what follows.
     pub(super) fn ended(&self, grant: &Grant, mut job: Box<Job<I, T, E>>, ended: Ended<T, E>) -> Next<I, T, E> {
         let Ended { result, at, running, advanced, stages } = ended;
         job.running += running;
@@ -135,7 +135,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         Next::Again
     }
 
-    /// Lets a job wait for its next attempt.
+    /// Puts a job back to wait for its next attempt.
     fn again(&self, grant: &Grant, job: Box<Job<I, T, E>>, when: Instant) {
         let entry = job.entry(grant.id);
         let mut table = self.table();
@@ -153,11 +153,11 @@ impl<I, T, E> Core<'_, I, T, E> {
         }
     }
 
-    /// Takes a job out that waits and is not wanted any more.
+    /// Cancels a waiting job.
     pub(super) fn give_up(&self, id: usize, number: u64, reply: &Reply<I, T, E>) {
         let mut table = self.table();
         let waits = matches!(table.jobs.get(id), Some(Slot::Waiting(job)) if job.number == number);
-        // What was granted already is given up by whoever begins it.
+        // If it was granted a slot already, the worker that starts it cancels it.
         if !waits || !self.pool.with(|scheduler| scheduler.remove(self.run, id)) {
             return;
         }
@@ -169,7 +169,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         self.pool.with(|scheduler| scheduler.wake(self.run));
     }
 
-    /// The wait before the next attempt, if there is to be one.
+    /// Returns the wait before the next attempt, or `None` if there is none.
     fn retry_in(&self, job: &mut Job<I, T, E>, error: &JobError<E>, now: Instant) -> Option<Duration> {
         let retry = &self.policy.retry;
         if matches!(error, JobError::Panicked(_) | JobError::DeadlinePassed { .. })
@@ -190,7 +190,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         self.policy.deadline.is_none_or(|limit| since.saturating_add(wait) < limit).then_some(wait)
     }
 
-    /// The end of a job: counts it and tells the observer. Its slot, and its place in the table, are still taken.
+    /// Ends a job: counts it and tells the observer. Its slot and its place in the table stay taken.
     #[expect(clippy::boxed_local, reason = "its callers have it in a box")]
     pub(super) fn conclude(&self, mut job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>) -> Finished<I, T, E> {
         let earlier = job.last.take();
@@ -236,7 +236,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         (ticket, Completed { job: number, input, parent, result, report })
     }
 
-    /// Ends a job that is not in the table any more and holds no slot.
+    /// Ends a job that holds no slot and is not in the table.
     pub(super) fn finish(&self, job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>, reply: &Reply<I, T, E>) {
         let key = job.key;
         let (ticket, done) = self.conclude(job, result);
@@ -244,7 +244,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         reply.deliver(ticket, done);
     }
 
-    /// Gives up all jobs that wait.
+    /// Cancels all waiting jobs.
     pub(super) fn give_up_all(&self, reply: &Reply<I, T, E>) {
         let ids = self.pool.with(|scheduler| scheduler.close(self.run));
         for id in ids {

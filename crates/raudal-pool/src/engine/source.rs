@@ -1,4 +1,4 @@
-//! Pulls the inputs of a run, as slots come free for them.
+//! Pulls the inputs of a run when slots come free.
 
 use super::core::{Core, Slot};
 use super::job::{Job, Ready, Reply};
@@ -15,30 +15,30 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The input of a run. On cache lines of its own: it is written for each job.
+/// The input of a run. Written for every job, so it has its own cache lines.
 #[repr(align(128))]
 pub(super) struct Source<S> {
     /// `None` once it is over.
     stream: Option<Pin<Box<S>>>,
-    /// Wakes the driver, whoever polls the stream.
+    /// Wakes the driver, no matter which task polls the stream.
     pub(super) waker: Waker,
 }
 
 /// Why no input was pulled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoInput {
-    /// There is none now, or none may be pulled.
+    /// None is ready, or none may be pulled.
     Now,
-    /// The results are to be taken first, or another slot is pulling: that may be over in a moment.
+    /// The buffer of results is full, or another slot is pulling. Either may change in a moment.
     YetForAMoment,
 }
 
-/// A run: its state, its input, and what to do with each.
+/// A run: its state, its input and its job.
 pub(crate) struct Engine<'p, I, T, E, F, S> {
     pub(crate) core: Arc<Core<'p, I, T, E>>,
     pub(crate) job: F,
     pub(crate) reply: Reply<I, T, E>,
-    /// Only ever tried: nobody waits for an input that another one pulls.
+    /// Locked with `try_lock` only: no thread waits while another one pulls.
     source: Mutex<Source<S>>,
 }
 
@@ -56,7 +56,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         }
     }
 
-    /// How many inputs there are, if the input knows.
+    /// Returns the number of inputs, if the input knows it.
     pub(super) fn total(&self) -> Option<u64> {
         if self.core.input_is_over.load(SeqCst) {
             return None;
@@ -65,17 +65,17 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         high.filter(|high| *high == low).map(|total| total as u64)
     }
 
-    /// The input wakes this one when there is more.
+    /// Registers the waker for further inputs.
     pub(super) fn register(&self, waker: &Waker) {
         if let Some(mut source) = self.try_source() {
             source.waker.clone_from(waker);
         }
     }
 
-    /// Pulls inputs until a job may begin.
+    /// Pulls inputs until a job may start.
     ///
-    /// A slot that was `kept`, since nobody else waits for it, goes to the first job. If it is left, it is the caller's to
-    /// give back. The `limit` goes with it: how many jobs of the run may be in flight.
+    /// The first job gets the `kept` slot, which no other job waits for. If no job takes it, the caller frees it. `limit`
+    /// belongs to the kept slot: how many jobs of the run may be in flight.
     pub(super) fn pull(&self, kept: &mut Option<Ready<I, T, E>>, limit: usize) -> Result<Ready<I, T, E>, NoInput> {
         let core = &self.core;
         loop {
@@ -84,7 +84,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             }
             self.may_pull(kept.is_some().then_some(limit))?;
             let source = self.source_soon().or_else(|| {
-                // Whoever pulls now sees this afterwards, or is done by the second try.
+                // The slot that pulls now sees this when it is done, or is done before the second try.
                 core.missed.store(true, SeqCst);
                 self.try_source()
             });
@@ -92,7 +92,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             let Source { stream, waker } = &mut *source;
             let polled = stream.as_mut().map(|stream| stream.as_mut().poll_next(&mut Context::from_waker(waker)));
             let over = if matches!(polled, Some(Poll::Ready(None))) { stream.take() } else { None };
-            // In the order of the input, so that no other one is pulled meanwhile.
+            // Take the number under the lock, so that numbers follow the order of the input.
             let number = if matches!(polled, Some(Poll::Ready(Some(_)))) { core.next_number() } else { 0 };
             drop(source);
             drop(over);
@@ -119,7 +119,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         }
     }
 
-    /// The input, if whoever has it is done within the moment that most inputs take.
+    /// Locks the input, spinning for about as long as most inputs take to yield.
     fn source_soon(&self) -> Option<MutexGuard<'_, Source<S>>> {
         (0..64).find_map(|_| {
             let source = self.try_source();
@@ -130,7 +130,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         })
     }
 
-    /// Whether a slot is free that no waiting job can use, and there is room for one more result.
+    /// Checks that a slot is free that no waiting job can use, and that there is room for one more result.
     fn may_pull(&self, kept: Option<usize>) -> Result<(), NoInput> {
         let core = &self.core;
         let vacancy = match kept {
@@ -139,7 +139,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         };
         let Some((waiting, limit)) = vacancy else { return Err(NoInput::Now) };
         let buffer = core.policy.buffer.unwrap_or_else(|| limit.saturating_mul(3).clamp(16, 1024));
-        // Those that are held back do not keep others from being found that are not.
+        // Jobs that are held back by their key leave room to look for others.
         let most = limit.saturating_add(buffer).saturating_add(waiting.min(core.policy.look_ahead)) as u64;
         if core.room.has_room(core.arrived.0.load(SeqCst), most, buffer as u64) {
             return Ok(());
@@ -153,8 +153,8 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         Err(NoInput::YetForAMoment)
     }
 
-    /// Takes in a job. A grant of the run, if there is one now: not always for this job. None begins if others have
-    /// arrived together with this one, and are `to_come`: the most urgent one of them is to be the first.
+    /// Adds a job to the run. Returns a grant of the run, if there is one, which may be for another job. With more jobs
+    /// `to_come` nothing starts yet, so that the most urgent of them starts first.
     pub(super) fn admit(
         &self,
         number: u64,
@@ -238,7 +238,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
                 core.give_up(id, number, &Reply::Nobody);
             }
         }
-        // The run was closed meanwhile, and the driver may have given up all that waited before this one did.
+        // If the run was closed meanwhile, the driver may have cancelled the waiting jobs before this one waited.
         if core.is_closing() {
             core.give_up(id, number, &self.reply);
             core.pool.with(|scheduler| scheduler.wake(core.run));
@@ -246,8 +246,8 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         grant.map(Ready::listed)
     }
 
-    /// Gives each input that is left a result, cancelled: as many as the input says there may be. For an input that
-    /// does not know, one result stands for all.
+    /// Ends each remaining input as cancelled, up to the upper bound of its `size_hint`. Without a bound, one result
+    /// stands for all of them.
     pub(super) fn complete(&self) {
         let Some(mut source) = self.try_source() else { return };
         let Source { stream: Some(stream), waker } = &mut *source else { return };
@@ -260,27 +260,27 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         }
     }
 
-    /// Takes in a job that can only be given back as cancelled.
+    /// Adds a job that ends at once as cancelled.
     pub(super) fn cancelled(&self, added: Added<I>) {
         drop(self.admit(self.core.next_number(), added, true, &mut None));
     }
 
-    /// Whether the input was stopped before its end.
+    /// Returns whether the input was stopped before its end.
     pub(super) fn has_more(&self) -> bool {
         !self.core.input_is_over.load(SeqCst)
     }
 
-    /// Drops the input: it may hold what others wait for.
+    /// Drops the input: it may hold something that others wait for, such as a sender.
     pub(super) fn drop_source(&self) {
         let stream = self.try_source().and_then(|mut source| source.stream.take());
         drop(stream);
     }
 }
 
-/// How long pulling may go on without a break: another task may wait for this thread.
+/// How long pulling may go on before it yields to other tasks of the thread.
 pub(super) const LONG: Duration = Duration::from_millis(1);
 
-/// The instant until which a driver sleeps, if anything is to be slept for.
+/// Returns the instant at which the driver wakes, at most as far ahead as tokio's timer looks.
 pub(super) fn earliest(first: Option<Instant>, now: Instant) -> Option<Instant> {
     first.map(|at| at.min(after(now, Duration::MAX)))
 }

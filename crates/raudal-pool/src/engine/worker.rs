@@ -1,4 +1,4 @@
-//! A slot at work: attempts, one after the other, as one task.
+//! A worker: one task that runs attempts in its slot, one after the other.
 
 use super::attempt::{Limit, Limits, Timer, attempt};
 use super::job::{Job, Ready};
@@ -12,8 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// A slot, and the job that has it. The slot is given back however its worker ends: also when the worker panics, or is
-/// dropped, even before it was polled.
+/// A slot and its job. Dropping it frees the slot, so the slot is freed however the worker ends: by a panic, or by being
+/// dropped before its first poll.
 pub(super) struct Held<'p, I, T, E, F, S> {
     engine: Arc<Engine<'p, I, T, E, F, S>>,
     ready: Option<Ready<I, T, E>>,
@@ -35,15 +35,15 @@ impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
     }
 }
 
-/// What a slot does next.
+/// What a worker does next.
 pub(super) enum Turn {
-    /// It has a job, or was given back.
+    /// It has a job, or it has freed its slot.
     Done,
-    /// It was kept: an input may be there in a moment.
+    /// It keeps its slot, because an input may arrive in a moment.
     WaitsForAMoment,
 }
 
-/// Runs this job, and then whatever may begin in its place, until there is nothing.
+/// Runs a job, then further jobs in the same slot, until none may start.
 pub(super) async fn work<I, T, E, F, S, Fut>(mut held: Held<'_, I, T, E, F, S>)
 where
     S: Stream<Item = I>,
@@ -55,17 +55,17 @@ where
     let mut is_first = true;
     while let Some(ready) = &mut held.ready {
         let job = ready.job.take();
-        // A job that was pulled just now begins now.
+        // A job that was just pulled starts at its arrival: one clock read less.
         let now = job.as_ref().filter(|_| !is_first).map(|job| job.arrived);
         is_first = false;
-        // A panic in there is not that of a job: it is the run's, and the driver's to tell.
+        // A panic here did not come from a job. It breaks the run, and the driver rethrows it.
         let run = engine.run(ready, job, now.unwrap_or_else(Instant::now), &mut timer);
         let ran = match AssertUnwindSafe(run).catch_unwind().await {
             Ok(ran) => ran,
             Err(panic) => return engine.core.break_down(panic),
         };
         let mut turned = catch_unwind(AssertUnwindSafe(|| engine.turn(&mut held.ready, ran)));
-        // A task that ends, for another one to be made in its place, costs more than one that lets others go first.
+        // Yielding costs less than ending this task and spawning another.
         for left in (0..8).rev() {
             if !matches!(turned, Ok(Turn::WaitsForAMoment)) {
                 break;
@@ -76,7 +76,7 @@ where
         if let Err(panic) = turned {
             return engine.core.break_down(panic);
         }
-        // Jobs that are never kept waiting must not keep all others of the runtime waiting.
+        // Jobs that never wait must not starve the other tasks of the runtime.
         tokio::task::consume_budget().await;
     }
 }
@@ -104,7 +104,7 @@ where
         core.enter(ready, &job, &context);
         let grant = &mut ready.grant;
         let input = match core.policy.copy {
-            // What the user's `Clone` does is the job's affair.
+            // A panic in the user's `Clone` is a panic of the job.
             Some(copy) => job.input.as_ref().map(|input| catch_unwind(AssertUnwindSafe(|| copy(input)))),
             None => job.input.take().map(Ok),
         };
@@ -137,10 +137,9 @@ where
         Some(core.ended(grant, job, ended))
     }
 
-    /// Hands over the result, and takes the next job that may begin, or gives back the slot.
+    /// Delivers the result, then takes the next job or frees the slot.
     ///
-    /// A panic in there is that of an input, of a policy, or of the destructor of a result: what is `held` then is given
-    /// back by its owner.
+    /// The input, a policy or the destructor of a result may panic here. The owner of `held` then frees the slot.
     pub(super) fn turn(&self, held: &mut Option<Ready<I, T, E>>, ran: Option<Next<I, T, E>>) -> Turn {
         let core = &self.core;
         let Some(Ready { grant, .. }) = held else { return Turn::Done };
@@ -162,8 +161,8 @@ where
         if is_kept { self.go_on(held, false) } else { Turn::Done }
     }
 
-    /// Pulls an input for a slot that was kept, or gives the slot back. If an input may be there in a moment, the slot is
-    /// kept for that, unless this is the `last` time.
+    /// Pulls an input for a kept slot, or frees the slot. Keeps it once more if an input may arrive in a moment, unless
+    /// this is the `last` try.
     fn go_on(&self, held: &mut Option<Ready<I, T, E>>, last: bool) -> Turn {
         let limit = held.as_ref().and_then(|ready| self.core.pool.keeps(&ready.grant));
         let pulled = limit.map_or(Err(NoInput::Now), |limit| self.pull(held, limit));
@@ -175,8 +174,8 @@ where
         Turn::Done
     }
 
-    /// Gives back a slot, if it was not given back, and takes the next job that may begin. A job that `waits` is still in
-    /// the table.
+    /// Frees the slot, if it is still held, and takes the next job that may start. A job that `waits` for its next attempt
+    /// stays in the table.
     fn next(&self, held: &mut Option<Ready<I, T, E>>, waits: bool) -> Option<Ready<I, T, E>> {
         let core = &self.core;
         let held = held.take();
@@ -197,7 +196,7 @@ where
                 scheduler.wake(core.run);
             }
             let is_vacant = is_open && scheduler.vacancy(core.run).is_some();
-            // Another run shares the pool, and the driver pulls an input ahead; or a heavy job has left room for several.
+            // Either another run shares the pool and the driver pulls one input ahead, or a heavy job freed several slots.
             let was_heavy = held.as_ref().is_some_and(|held| held.grant.weight() > 1);
             if is_vacant && (next.is_some() || was_heavy) {
                 scheduler.wake(core.run);
