@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// More than this on the standard output is an error: a job's result is held in memory.
 const OUTPUT_LIMIT: u64 = 16 << 20;
 
-/// So much of the end of the standard error is kept: what a program says last tells why it failed.
+/// How much of the end of the standard error is kept: the last lines usually tell why a program failed.
 const STDERR_KEPT: usize = 16 << 10;
 
 /// Lines of it that a message shows.
@@ -77,8 +77,8 @@ impl Attempt {
     /// Runs a program and returns what it wrote. Its standard input is empty.
     ///
     /// When the attempt ends first, by cancellation or time-out, the program is killed, and the job is not over before
-    /// the program's end was awaited: no zombie is left, and no program runs on. (Programs which that one started are
-    /// its own affair.)
+    /// the program's end was awaited: no zombie is left, and no program runs on. (Programs
+    /// that this program started are not tracked.)
     ///
     /// # Errors
     ///

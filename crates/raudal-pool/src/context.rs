@@ -1,4 +1,4 @@
-//! What a job knows of itself while it runs.
+//! What a job can ask and do while it runs.
 
 use crate::event::{Event, EventKind, Observer};
 use crate::inbox::Sender;
@@ -55,11 +55,12 @@ impl<I> Context<I> {
         Self { attempt, sender }
     }
 
-    /// Adds a job to the run of this one. It never waits: the input queues in memory, and a job of the run takes it in
-    /// its turn. The run ends when the last of its jobs is done, so this is all that a crawler needs.
+    /// Adds a job to the run of this one. Never waits: the input is queued in memory. The run ends when the last of its
+    /// jobs is done, so this is all that a crawler needs.
     ///
-    /// The result comes with those of the run, under a number of its own; [`Completed::parent`](crate::Completed::parent)
-    /// names this job. A run that is being stopped gives the new job back as cancelled.
+    /// The new job has its own number, and its result comes with the others of the run. There,
+    /// [`Completed::parent`](crate::Completed::parent) names this job. In a run that is stopping, the new job ends as
+    /// cancelled.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -140,14 +141,14 @@ pub(crate) struct Shared {
     items: AtomicU64,
     /// The stages that were entered, and when. The last one is still open.
     stages: Mutex<Vec<(&'static str, Instant)>>,
-    /// The attempt has to end, or has ended.
+    /// Whether the attempt must end, or has ended.
     over: AtomicBool,
-    /// When it is out of time, as [`Timeouts`] has it; 0 if there is no limit, and once it was told.
+    /// When it times out, in the form of [`Timeouts`]; 0 without a limit, and after it has timed out.
     limit: AtomicU64,
     timed_out: AtomicBool,
     /// Wakes the attempt.
     waker: AtomicWaker,
-    /// Made only for jobs that ask for them: a job that does nothing must cost next to nothing.
+    /// Made only for jobs that ask for them, so that small jobs stay cheap.
     token: OnceLock<CancellationToken>,
     elsewhere: OnceLock<TaskTracker>,
     loan: OnceLock<Arc<Loan>>,
@@ -239,7 +240,7 @@ impl Attempt {
     /// Cancelled when this attempt must end, and when it has ended: for what the attempt started elsewhere.
     pub fn token(&self) -> &CancellationToken {
         let token = self.0.token.get_or_init(CancellationToken::new);
-        // One of the two sees the other: see `cancel`.
+        // A cancellation at the same time is seen here, or it sees the token: see `cancel`.
         if self.is_cancelled() {
             token.cancel();
         }
@@ -252,12 +253,12 @@ impl Attempt {
         self.tell(EventKind::Stage { job: self.0.job, stage });
     }
 
-    /// Says how many bytes this attempt will move in all.
+    /// Reports how many bytes this attempt will move in all.
     pub fn expect_bytes(&self, bytes: u64) {
         self.tell(EventKind::Expected { job: self.0.job, bytes });
     }
 
-    /// Says that the attempt moved on by this many bytes and items.
+    /// Reports progress: this many more bytes and items.
     pub fn advance(&self, bytes: u64, items: u64) {
         self.0.bytes.fetch_add(bytes, Relaxed);
         self.0.items.fetch_add(items, Relaxed);
@@ -273,11 +274,11 @@ impl Attempt {
         &self.0.run.permits
     }
 
-    /// Runs a closure that blocks on a thread for such work, and returns what it returns.
+    /// Runs a blocking closure on one of the runtime's blocking threads, and returns its result.
     ///
-    /// When the attempt ends first, by cancellation or time-out, a closure that has not begun never begins. One that has
-    /// begun goes on until it returns, and the job is not over before: nothing is left running behind a run's back. A
-    /// long closure should look at [`is_cancelled`](Self::is_cancelled) from time to time.
+    /// If the attempt is cancelled or times out, a closure that has not started never starts. One that has started runs
+    /// until it returns, and the job ends after that, so no work outlives its run. A long closure should check
+    /// [`is_cancelled`](Self::is_cancelled) from time to time.
     ///
     /// # Panics
     ///
@@ -312,7 +313,7 @@ impl Attempt {
         }
     }
 
-    /// Those tasks and threads that the attempt awaits before it is over.
+    /// The tasks and threads that must end before the attempt ends.
     pub(crate) fn elsewhere(&self) -> &TaskTracker {
         self.0.elsewhere.get_or_init(TaskTracker::new)
     }
@@ -327,7 +328,7 @@ impl Attempt {
         self.0.loan.get_or_init(|| Arc::new(Loan::new(self.0.key)))
     }
 
-    /// The loan of this attempt, if it ever lent its slot.
+    /// Returns the loan of this attempt, if it ever lent its slot.
     pub(crate) fn lent(&self) -> Option<&Arc<Loan>> {
         self.0.loan.get()
     }
@@ -354,12 +355,12 @@ impl Attempt {
         timeouts.arm(at);
     }
 
-    /// When the attempt is out of time, if it has a limit and was not told yet.
+    /// Returns when the attempt times out, if it has a limit and has not timed out.
     pub(crate) fn limit(&self) -> Option<u64> {
         Some(self.0.limit.load(SeqCst)).filter(|at| *at > 0)
     }
 
-    /// Tells the attempt that it is out of time.
+    /// Times the attempt out.
     pub(crate) fn time_out(&self) {
         self.0.limit.store(0, SeqCst);
         self.0.timed_out.store(true, SeqCst);
@@ -370,7 +371,7 @@ impl Attempt {
         self.0.timed_out.load(SeqCst)
     }
 
-    /// Tells the attempt that it must end.
+    /// Cancels the attempt.
     pub(crate) fn cancel(&self) {
         self.0.over.store(true, SeqCst);
         if let Some(token) = self.0.token.get() {
@@ -379,12 +380,12 @@ impl Attempt {
         self.0.waker.wake();
     }
 
-    /// Tells what the attempt started that it must end, though the attempt itself goes on.
+    /// Cancels the work that the attempt started, but not the attempt itself.
     pub(crate) fn cancel_token(&self) {
         self.token().cancel();
     }
 
-    /// Ends the attempt: what it started elsewhere is told, and awaited.
+    /// Ends the attempt: cancels the work that it started, and waits for it.
     pub(crate) async fn end(&self) {
         self.0.over.store(true, SeqCst);
         self.0.limit.store(0, SeqCst);

@@ -50,8 +50,8 @@ impl Control {
         self.0.set_paused(false);
     }
 
-    /// Lets this many jobs of the run be in flight from now on, at least 1, within the limit of the pool. What runs
-    /// beyond that comes to its end.
+    /// Lets this many jobs of the run be in flight from now on, at least 1, within the limit of the pool. Running
+    /// jobs beyond that finish.
     pub fn set_limit(&self, jobs: usize) {
         self.0.set_limit(jobs);
     }

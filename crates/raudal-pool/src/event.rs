@@ -1,4 +1,4 @@
-//! What a run tells those who watch it.
+//! The events of a run, and the observers that receive them.
 
 use crate::report::{JobReport, RunReport};
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// What happened. Progress comes as deltas, so an observer only ever adds and takes away.
+/// What happened. Progress comes as differences, so an observer only adds and subtracts.
 ///
 /// Jobs are numbered from 0 in the order in which they arrive: for a run without [spawned](crate::Context::spawn) jobs,
 /// the order of the input.
@@ -64,7 +64,7 @@ pub enum EventKind<'a> {
         /// All bytes of the attempt, those already moved included.
         bytes: u64,
     },
-    /// The job moved on by so much.
+    /// The job reported progress.
     Advanced {
         /// The job.
         job: u64,
@@ -73,7 +73,7 @@ pub enum EventKind<'a> {
         /// Items (rows, records, …) done since the last event of this kind.
         items: u64,
     },
-    /// An attempt failed. What it had advanced by is void and is taken back.
+    /// An attempt failed. Observers subtract the progress that it had reported.
     AttemptFailed {
         /// The job.
         job: u64,
@@ -92,7 +92,7 @@ pub enum EventKind<'a> {
         /// The items this attempt had advanced by.
         items: u64,
     },
-    /// All jobs of a key are held back: the other side asked to be left alone.
+    /// All jobs of a key are held back, because the other side asked for a pause.
     KeyPaused {
         /// The key, for people.
         key: &'a str,
@@ -131,7 +131,7 @@ pub enum EventKind<'a> {
 /// Watches runs: bars, a log, a recorder.
 ///
 /// `observe` is called from the tasks that do the work, so it must be quick and must not block. No lock of the pool is
-/// held meanwhile: it may call the pool. A panic in it ends the run and reaches whoever waits for the run.
+/// held meanwhile, so it may call the pool. A panic in it ends the run, and the caller that waits for the run rethrows it.
 ///
 /// ```
 /// use raudal_pool::{Event, EventKind, Observer};
@@ -151,7 +151,7 @@ pub enum EventKind<'a> {
 /// }
 /// ```
 pub trait Observer: Send + Sync {
-    /// Takes notice of one event.
+    /// Receives one event.
     fn observe(&self, event: &Event<'_>);
 }
 

@@ -1,4 +1,4 @@
-//! Jobs that are added to a run while it goes on: by its own jobs, or through a spawner.
+//! Jobs that are added to a running run: by its own jobs, or through a spawner.
 
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
@@ -10,15 +10,15 @@ pub(crate) struct Added<I> {
     pub(crate) input: I,
     /// The job that added it.
     pub(crate) parent: Option<u64>,
-    /// The number under which its run keeps whom to tell of the result.
+    /// The number of the ticket that receives the result.
     pub(crate) ticket: Option<u64>,
 }
 
 struct State<I> {
     added: VecDeque<Added<I>>,
-    /// Further jobs may come from outside of the run.
+    /// Whether jobs may still come from outside of the run.
     open: bool,
-    /// The run is over: nobody takes anything out any more.
+    /// The run is over: nothing is taken out any more.
     over: bool,
 }
 
@@ -81,26 +81,26 @@ impl<I> Inbox<I> {
         self.len() == 0
     }
 
-    /// Nothing more comes from outside.
+    /// Records that no more jobs come from outside.
     pub(crate) fn close(&self) {
         self.lock().open = false;
         self.driver.wake();
     }
 
-    /// Whether nothing is there, and nothing more can come from outside.
+    /// Returns whether the inbox is empty and no more jobs can come from outside.
     pub(crate) fn is_done(&self) -> bool {
         let state = self.lock();
         !state.open && state.added.is_empty()
     }
 
-    /// Ends the inbox if nothing is in it.
+    /// Ends the inbox if it is empty. Returns whether it has ended.
     pub(crate) fn end(&self) -> bool {
         let mut state = self.lock();
         state.over = state.added.is_empty();
         state.over
     }
 
-    /// Wakes the task that takes out what is added.
+    /// Registers the task that takes the jobs out.
     pub(crate) fn register(&self, waker: &Waker) {
         self.driver.register(waker);
     }

@@ -36,7 +36,7 @@
 //!   is bounded by [`buffer`](RunBuilder::buffer) and [`look_ahead`](RunBuilder::look_ahead).
 //! - **A job that waits for its next attempt holds no slot.**
 //! - **Nothing is lost.** Each job that arrived has exactly one result. A panic in a job is the failure of that job. A
-//!   panic in the input, in an observer or in another function that the run was given reaches whoever waits for the run.
+//!   panic in the input, in an observer or in another function of the run is rethrown to the caller that waits for it.
 //! - **Nothing is left running.** When the run is over, its tasks and its blocking work have ended.
 //! - **No lock is held** while code of yours runs.
 //!

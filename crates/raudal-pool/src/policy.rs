@@ -1,4 +1,4 @@
-//! What one run asks for: names, retries, limits of time, who watches.
+//! The policies of one run: names, retries, time limits, the observer.
 
 use crate::error::JobError;
 use crate::event::{EventKind, Observer};
@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 type Of<'p, I, R> = Box<dyn Fn(&I) -> R + Send + Sync + 'p>;
 
-/// `'p` is what its functions may borrow.
+/// The policies of one run. `'p` is what its functions may borrow.
 pub(crate) struct Policy<'p, I, E> {
     pub(crate) key: Option<Of<'p, I, Option<String>>>,
     pub(crate) label: Option<Of<'p, I, String>>,
     pub(crate) priority: Option<Of<'p, I, i32>>,
     pub(crate) weight: Option<Of<'p, I, usize>>,
-    /// Makes the input of a further attempt. Without it the first attempt takes the input.
+    /// Copies the input for each attempt. Without it the first attempt takes the input.
     pub(crate) copy: Option<fn(&I) -> I>,
     pub(crate) retry: Retry<E>,
     pub(crate) limit: usize,
@@ -35,14 +35,14 @@ pub(crate) struct Policy<'p, I, E> {
     pub(crate) describe: Option<Of<'p, E, String>>,
     pub(crate) kind: Option<Of<'p, E, &'static str>>,
     pub(crate) pressure: Option<Of<'p, E, Pressure>>,
-    /// The time of an attempt begins with its closure on a blocking thread.
+    /// Whether the time of an attempt starts with its closure on a blocking thread.
     pub(crate) blocking: bool,
-    /// After a stop the inputs that are left still get a result each.
+    /// Whether each remaining input gets a result after a stop.
     pub(crate) complete: bool,
 }
 
 impl<I, E> Policy<'_, I, E> {
-    /// Nothing but what the pool bounds, whose tokens these are.
+    /// The default policies, with the cancellation tokens of the pool.
     pub(crate) fn new(cancel: Vec<CancellationToken>, drain: Vec<CancellationToken>) -> Self {
         Self {
             key: None,
@@ -76,7 +76,7 @@ impl<I, E> Policy<'_, I, E> {
         }
     }
 
-    /// What went wrong, on one line, if the run was told how to write it.
+    /// Describes a failure on one line, if the run has a function for that.
     pub(crate) fn describe(&self, error: &JobError<E>) -> Option<Cow<'static, str>> {
         let describe = self.describe.as_ref();
         let earlier = |text: String, last: &Option<E>| match last.as_ref().zip(describe) {
@@ -96,7 +96,7 @@ impl<I, E> Policy<'_, I, E> {
         })
     }
 
-    /// The kind of a failure, as one word.
+    /// Returns the kind of a failure, as one word.
     pub(crate) fn kind_of(&self, error: &JobError<E>) -> &'static str {
         match (error, &self.kind) {
             (JobError::Failed(error), Some(kind)) => kind(error),
@@ -104,7 +104,7 @@ impl<I, E> Policy<'_, I, E> {
         }
     }
 
-    /// What a failed attempt says of the load on the other side.
+    /// Returns what a failed attempt tells about the load on the other side.
     pub(crate) fn pressure_of(&self, error: &JobError<E>, is_retried: bool) -> Pressure {
         match (&self.pressure, error) {
             (Some(pressure), JobError::Failed(error)) => pressure(error),
@@ -114,7 +114,7 @@ impl<I, E> Policy<'_, I, E> {
         }
     }
 
-    /// Writes into the report what the failure was.
+    /// Fills the failure into the report.
     pub(crate) fn fill(&self, report: &mut JobReport, error: &JobError<E>) {
         if !error.is_cancelled() {
             report.kind = Some(self.kind_of(error));

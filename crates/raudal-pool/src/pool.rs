@@ -57,7 +57,7 @@ impl Shared {
         Some(self.keep_limit.load(SeqCst)).filter(|limit| *limit > 0 && grant.is_plain())
     }
 
-    /// Uses the scheduler, and then wakes whom that concerns. Nothing of the user's runs meanwhile.
+    /// Locks the scheduler for `use_it`, which must not run user code. Then wakes the runs that can go on.
     pub(crate) fn with<R>(&self, use_it: impl FnOnce(&mut Scheduler) -> R) -> R {
         let mut scheduler = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
         let result = use_it(&mut scheduler);
@@ -111,7 +111,7 @@ impl Pool {
         self.shared.with(|scheduler| scheduler.limit())
     }
 
-    /// Lets this many jobs be in flight from now on, at least 1. What runs beyond that comes to its end.
+    /// Lets this many jobs be in flight from now on, at least 1. Running jobs beyond that finish.
     pub fn set_limit(&self, jobs: usize) {
         self.shared.with(|scheduler| {
             scheduler.set_limit(jobs);
@@ -119,7 +119,7 @@ impl Pool {
         });
     }
 
-    /// Lets this many jobs of a key be in flight from now on, at least 1. What runs beyond that comes to its end.
+    /// Lets this many jobs of a key be in flight from now on, at least 1. Running jobs beyond that finish.
     pub fn set_key_limit(&self, key: &str, jobs: usize) {
         self.shared.with(|scheduler| {
             scheduler.set_key_limit(key, jobs);

@@ -1,4 +1,4 @@
-//! When the next attempt of a run is out of time.
+//! The time-outs of a run.
 
 use futures_util::task::AtomicWaker;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -6,10 +6,10 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The time-outs of a run. Each attempt knows its own; the driver has one timer, for the nearest one.
+/// Keeps the nearest time-out of a run, for the one timer of the driver. Each attempt keeps its own.
 ///
-/// A timer for each attempt would cost more than many a job. Most attempts end long before they are out of time, so the
-/// driver looks at all that run only when the nearest one is due.
+/// A timer for each attempt would cost more than a small job. Most attempts end long before their time-out, so the driver
+/// checks all running attempts only when the nearest time-out is due.
 pub(crate) struct Timeouts {
     began: Instant,
     /// In nanoseconds since the run began.
@@ -25,30 +25,30 @@ impl Timeouts {
         Self { began, next: AtomicU64::new(NEVER), driver: AtomicWaker::new() }
     }
 
-    /// An instant as it is kept here.
+    /// Converts an instant to the form kept here.
     pub(crate) fn at(&self, instant: Instant) -> u64 {
         u64::try_from(instant.saturating_duration_since(self.began).as_nanos()).unwrap_or(NEVER - 1)
     }
 
-    /// Takes note of the time-out of an attempt that can be found from here on.
+    /// Records the time-out of an attempt that is in the table.
     pub(crate) fn arm(&self, at: u64) {
         if at < self.next.fetch_min(at, SeqCst) {
             self.driver.wake();
         }
     }
 
-    /// Like `arm`, by the driver itself.
+    /// Like `arm`, for the driver itself: wakes nobody.
     pub(crate) fn keep(&self, at: u64) {
         self.next.fetch_min(at, SeqCst);
     }
 
-    /// When the driver is to look.
+    /// Returns when the driver must check the attempts.
     pub(crate) fn next(&self) -> Option<Instant> {
         let next = self.next.load(SeqCst);
         (next != NEVER).then(|| self.began + Duration::from_nanos(next))
     }
 
-    /// Whether the driver is to look now. Then all that run are to be looked at, and the nearest one kept.
+    /// Returns whether a time-out is due. The driver then checks all running attempts and keeps the nearest time-out.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         let is_due = self.next.load(SeqCst) <= self.at(now);
         if is_due {
@@ -57,7 +57,7 @@ impl Timeouts {
         is_due
     }
 
-    /// Wakes the driver when there is a nearer time-out than it knows of.
+    /// Registers the driver, to be woken when a nearer time-out is recorded.
     pub(crate) fn register(&self, waker: &Waker) {
         self.driver.register(waker);
     }

@@ -1,7 +1,7 @@
 //! A span for each job and each attempt, where the feature `tracing` is on; without it, nothing, at no cost.
 //!
-//! The span of a job is a child of the one in which its run was begun. The future of an attempt runs within the span of
-//! the attempt, so what it logs stands there.
+//! The span of a job is a child of the span in which its run was started. The future of an attempt runs inside the span
+//! of the attempt, so its log events belong to that span.
 
 #[cfg(feature = "tracing")]
 mod spans {

@@ -32,7 +32,7 @@ where
 }
 
 impl Pool {
-    /// Like [`run`](Self::run), for a closure that blocks: each attempt runs on a thread for such work, as many at once
+    /// Like [`run`](Self::run), for a closure that blocks: each attempt runs on a blocking thread, as many at once
     /// as the limits allow (and as the runtime has threads for it: 512 by default).
     ///
     /// A thread cannot be stopped from outside. An attempt that runs out of time, or is cancelled, is over when its
@@ -119,7 +119,7 @@ impl Pool {
         builder
     }
 
-    /// Like [`run`](Self::run), over an iterator whose `next` blocks: it is pulled on a thread for such work, one input
+    /// Like [`run`](Self::run), over an iterator whose `next` blocks: it is pulled on a blocking thread, one input
     /// ahead. An iterator that blocks in [`run`](Self::run) would hold up a thread of the runtime.
     ///
     /// ```
@@ -137,7 +137,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime. A panic of the iterator reaches whoever takes the results.
+    /// Outside of a tokio runtime. A panic of the iterator is rethrown when the results are taken.
     pub fn run_blocking_input<In, T, E, F, Fut>(
         &self,
         inputs: In,

@@ -163,7 +163,7 @@ where
         self.run.core().cancel_run();
     }
 
-    /// Drains the run: nothing new begins, and what runs comes to its end.
+    /// Drains the run: nothing new starts, and running jobs finish.
     pub fn drain(&self) {
         self.run.core().drain_run();
     }

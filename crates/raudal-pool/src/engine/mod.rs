@@ -1,19 +1,19 @@
-//! What becomes of the jobs of a run: which begins, and what its end means.
+//! Runs the jobs of a run.
 //!
-//! | file | what it knows |
+//! | file | what it does |
 //! |---|---|
 //! | `job` | a job, from its arrival to its result |
-//! | `core` | the state of a run: its jobs, its counts, how it ends |
-//! | `outcome` | what the end of an attempt means: another one, or the end of the job |
-//! | `attempt` | what ends one attempt, whatever happens in it |
+//! | `core` | the state of a run: its jobs, its counts, its phase |
+//! | `outcome` | decides after an attempt: another attempt, or the end of the job |
+//! | `attempt` | runs one attempt until it returns, panics, is cancelled or times out |
 //! | `source` | pulls inputs |
-//! | `worker` | a slot at work: one attempt after the other, as one task |
-//! | `driver` | the task that owns a run |
+//! | `worker` | one task that runs attempts in its slot, one after the other |
+//! | `driver` | the task that drives a run |
 //! | `local` | a run in the task of its caller |
 //!
-//! A worker that is done with an attempt accounts for it and takes the next one itself, so no task is made and none is
-//! woken for a job. The driver is for what takes time: an input that is not ready, the end of a wait, room for a result,
-//! the end of the run. No lock is held while the user's code runs: functions, inputs, observers, destructors.
+//! A worker records the end of its attempt and takes the next job itself, so a job needs no new task and no wake-up. The
+//! driver waits for everything that takes time: an input that is not ready, a timer, room for a result, the end of the
+//! run. No lock is held while the user's code runs: functions, inputs, observers, destructors.
 
 mod attempt;
 mod core;

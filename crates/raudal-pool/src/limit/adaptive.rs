@@ -1,4 +1,4 @@
-//! The adaptive limit of one key: what is measured of it, and what follows from that.
+//! The adaptive limit of one key, or of the whole pool.
 
 use super::controller::{Controller, Sample};
 use super::{Limit, Pressure};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// After this many time-outs in a row the limit is halved.
+/// This many time-outs in a row halve the limit.
 const TIMEOUTS: u32 = 3;
 
 /// Counts progress: what attempts report, and the jobs that succeed.
@@ -67,12 +67,12 @@ impl Adaptive {
         self.timeouts = 0;
     }
 
-    /// Whether it must be looked at without waiting.
+    /// Returns whether it timed out often enough to be lowered now.
     pub(crate) fn is_slow(&self) -> bool {
         self.timeouts >= TIMEOUTS
     }
 
-    /// Looks at what was measured. `now_allowed` is the limit so far. If it changes: the new one, and why.
+    /// Checks what was measured. `now_allowed` is the current limit. Returns the new limit and the reason, if it changes.
     pub(crate) fn look(
         &mut self,
         now: Instant,
@@ -87,7 +87,7 @@ impl Adaptive {
                 if let Some(controller) = &mut self.controller {
                     controller.lower(half, self.trouble);
                 }
-                // A key that was not looked at yet has nothing to grow from: it starts low.
+                // A key without a controller yet will start from this limit.
                 self.most = self.most.map(|_| half);
                 self.limit = Some(half);
                 return Some((half, Limit::REPEATED_TIMEOUTS));
@@ -107,7 +107,7 @@ impl Adaptive {
         Some((controller.limit(), why))
     }
 
-    /// When to look again, while something is in flight.
+    /// Returns when to check again, while jobs are in flight.
     pub(crate) fn next_look(&self) -> Option<Duration> {
         self.most?;
         Some(self.controller.as_ref().map_or(Duration::ZERO, Controller::next_look))

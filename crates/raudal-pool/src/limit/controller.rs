@@ -1,34 +1,33 @@
-//! Decides how many jobs of one key are worth having in flight. Pure: the time and the counts are handed in.
+//! Decides how many jobs of one key should be in flight. Pure: the caller passes the time and the counts.
 //!
 //! The controller watches throughput: the progress of all jobs of the key together. It does not watch how long a job
-//! takes, since that measures the size of the job. While nothing has progressed there is nothing to watch, and the
-//! limit doubles. From then on a step up is kept only if throughput grew by 5 %; otherwise the step is taken back and
-//! the limit holds for a while. When the other side refuses or breaks off, the limit is at least halved, and then
-//! approaches the old one in steps of one.
+//! takes, which depends on the size of the job. Until the first progress the limit doubles. From then on a step up is
+//! kept only if throughput grew by 5 %; otherwise the step is taken back and the limit holds for a while. When the other
+//! side refuses or resets attempts, the limit is at least halved, and then approaches the old one in steps of one.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Where it begins.
+/// The first limit.
 pub(super) const FIRST: usize = 4;
-/// What a step up must bring to be kept.
+/// How much throughput a step up must bring to be kept.
 const GAIN: f64 = 1.05;
-/// The least time for which throughput is measured; longer where answers take longer to come.
+/// Measure throughput for at least this long; longer where answers take longer.
 const WINDOW: Duration = Duration::from_millis(100);
-/// Between two looks, while no byte has come and from then on.
+/// The time between two checks: before the first progress, and after it.
 const BLIND_LOOK: Duration = Duration::from_millis(10);
 const LOOK: Duration = Duration::from_millis(50);
-/// A step is given so many windows to show that it brings more: what servers and networks send comes in bursts.
+/// A step has this many windows to bring more: servers and networks send in bursts.
 const VERDICT: u32 = 3;
-/// For so many windows a limit holds after a step that brought nothing; for twice as many each time that it happens again,
-/// up to the second number.
+/// After a step that brought nothing, hold the limit for this many windows. Each further one doubles it, up to
+/// `LONGEST_HOLD`.
 const HOLD: u32 = 8;
 const LONGEST_HOLD: u32 = 64;
-/// Refusals within this are of one burst; for so long the limit holds after it.
+/// Refusals within `BURST` belong together. After them, hold the limit for `AFTER_BURST`.
 const BURST: Duration = Duration::from_secs(1);
 const AFTER_BURST: Duration = Duration::from_secs(3);
 
-/// What there is to see of a key at a moment. Counts are totals.
+/// What was measured of a key at one moment. Counts are totals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(super) at: Instant,
@@ -36,23 +35,23 @@ pub(crate) struct Sample {
     pub(super) in_flight: usize,
     /// Attempts that were refused, reset, or ran out of time.
     pub(super) trouble: u64,
-    /// Whether nothing speaks against a further connection: a job or a transfer wants one, and decoding keeps up.
+    /// Whether another job would be of use: one waits, and the consumer keeps up.
     pub(super) may_grow: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Mode {
-    /// No byte has come; the limit was set then.
+    /// No progress yet. The limit was set at `since`.
     Blind {
         since: Instant,
     },
-    /// A step up was made from this limit, whose throughput is known; new transfers bring nothing before their first byte. Or
-    /// the first progress of all have come: those that a server and its buffers had ready, and more than it will bring.
+    /// Wait before measuring. After a step up, from a limit and its throughput: new jobs make no progress at first. Or
+    /// after the first progress of all: buffered data comes faster than the rest will.
     Settle {
         until: Instant,
         from: Option<(usize, f64)>,
     },
-    /// Goodput is measured from here on, for a limit that may have come from another one.
+    /// Measure throughput since then; after a step, compare it with the throughput of the limit before.
     Measure {
         since: Instant,
         progress: u64,
@@ -63,7 +62,7 @@ enum Mode {
     },
 }
 
-/// A burst of refusals: when it began, under which limit, and how many there were.
+/// A burst of refusals: when it started, the limit then, and how many there were.
 #[derive(Clone, Copy, Debug)]
 struct Burst {
     began: Instant,
@@ -75,19 +74,19 @@ struct Burst {
 pub(super) struct Controller {
     limit: usize,
     most: usize,
-    /// What the server has refused once: one less is allowed.
+    /// One less than the lowest limit at which the other side refused.
     ceiling: usize,
     began: Instant,
     first_byte: Duration,
     trouble: u64,
     burst: Option<Burst>,
-    /// For so many windows the next hold is.
+    /// The length of the next hold, in windows.
     hold: u32,
     mode: Mode,
 }
 
 impl Controller {
-    /// For a host of which at most so many transfers may ever be in flight.
+    /// Creates a controller whose limit never exceeds `most`.
     pub(super) fn new(most: usize, now: Instant) -> Self {
         Self {
             limit: FIRST.min(most),
@@ -106,7 +105,7 @@ impl Controller {
         self.limit
     }
 
-    /// When to look again.
+    /// Returns how long to wait before the next check.
     pub(super) fn next_look(&self) -> Duration {
         if matches!(self.mode, Mode::Blind { .. }) { BLIND_LOOK } else { LOOK }
     }
@@ -115,13 +114,13 @@ impl Controller {
         WINDOW.max(2 * self.first_byte)
     }
 
-    /// From now on the limit is never more than this. So many attempts that went wrong are accounted for by it.
+    /// Caps the limit at `most` from now on. Counts `trouble` as dealt with.
     pub(super) fn lower(&mut self, most: usize, trouble: u64) {
         (self.most, self.trouble) = (most, trouble);
         (self.limit, self.ceiling) = (self.limit.min(most), self.ceiling.min(most));
     }
 
-    /// Looks at a sample. If the limit changes: why.
+    /// Checks a sample. Returns the reason if the limit changes.
     pub(super) fn look(&mut self, sample: &Sample) -> Option<&'static str> {
         let trouble = sample.trouble.saturating_sub(self.trouble);
         self.trouble = sample.trouble;
@@ -135,7 +134,7 @@ impl Controller {
                 None
             }
             Mode::Blind { since } => {
-                // What was allowed last has just been asked for: a server that refuses has not had the time to say so.
+                // Give the other side time to refuse the attempts that the last step allowed.
                 if sample.at - since < BLIND_LOOK || !self.grow(sample) {
                     return None;
                 }
@@ -184,7 +183,7 @@ impl Controller {
         }
     }
 
-    /// Doubles the limit, or comes near what was refused by one, if all that is allowed is used.
+    /// Raises the limit if it is fully used: doubles it, or adds one once the other side has refused.
     fn grow(&mut self, sample: &Sample) -> bool {
         let highest = self.most.min(self.ceiling);
         let is_used = sample.may_grow && sample.in_flight >= self.limit;
@@ -202,7 +201,7 @@ impl Controller {
             *burst = fresh;
         }
         burst.refused += trouble;
-        // Of 64 of which 58 are refused, 6 are what it takes.
+        // Of 64 attempts 58 were refused: it takes 6.
         let taken = burst.limit.saturating_sub(usize::try_from(burst.refused).unwrap_or(usize::MAX));
         let limit = taken.min(burst.limit / 2).min(self.limit).max(1);
         self.ceiling = burst.limit.saturating_sub(1).max(1).min(self.ceiling);
@@ -215,7 +214,7 @@ impl Controller {
 mod tests {
     use super::*;
 
-    /// A server as it is seen through so many transfers for a while: its throughput, and how many it refuses.
+    /// A simulated server: its latency, its throughput, and the number of jobs above which it refuses.
     struct Link {
         latency: Duration,
         each: f64,
@@ -226,7 +225,7 @@ mod tests {
     const FREE: Link =
         Link { latency: Duration::from_millis(80), each: f64::INFINITY, all: 1e9, refuses_above: usize::MAX };
 
-    /// The limit after each look, for as long as given.
+    /// Returns the limit after each check, over `time`.
     fn run(link: &Link, most: usize, time: Duration) -> Vec<usize> {
         let start = Instant::now();
         let mut controller = Controller::new(most, start);
@@ -260,7 +259,7 @@ mod tests {
     fn a_cap_for_each_connection_is_overcome_and_a_shared_one_is_not_fought() {
         let near = Duration::from_millis(1);
         assert_eq!(last(&Link { latency: near, each: 1e6, ..FREE }), 64);
-        // 8 fill it: 16 would bring nothing.
+        // 8 use all of it: 16 would bring nothing.
         let shared = run(&Link { latency: near, each: 1e6, all: 8e6, ..FREE }, 64, Duration::from_secs(20));
         let at_eight = shared.iter().filter(|limit| **limit == 8).count();
         assert!(at_eight * 10 > shared.len() * 7, "{at_eight} of {}", shared.len());

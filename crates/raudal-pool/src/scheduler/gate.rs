@@ -1,23 +1,24 @@
-//! The rates of a pool, as the jobs whose turn it is meet them.
+//! Holds jobs back until the rates of the pool allow them to start.
 
 use super::keys::{KeyId, Keys};
 use super::run::RunId;
 use crate::rate::Rates;
 use tokio::time::Instant;
 
-/// Who holds back a job.
+/// What holds a job back.
 pub(super) enum Refused {
-    /// Its key, which is paused now.
+    /// The rate of its key, which is now paused.
     Key(KeyId),
+    /// The rate of the pool.
     All,
 }
 
 #[derive(Debug)]
 pub(super) struct Gate {
     rates: Rates,
-    /// No attempt may begin before this: the rate of the pool says so. The job whose turn it is keeps its turn.
+    /// Until then the rate of the pool lets no attempt start. The job whose turn it is keeps its turn.
     closed_until: Option<Instant>,
-    /// The run, lane and job that have passed the rate of the key already.
+    /// The run, lane and job that have passed the rate of their key and wait for the rate of the pool.
     admitted: Option<(RunId, Option<KeyId>, usize)>,
 }
 
@@ -26,7 +27,7 @@ impl Gate {
         Self { rates, closed_until: None, admitted: None }
     }
 
-    /// Whether no rate is set.
+    /// Returns whether no rate is set.
     pub(super) fn is_free(&self) -> bool {
         self.rates.is_free()
     }
@@ -35,12 +36,12 @@ impl Gate {
         self.closed_until
     }
 
-    /// The time has gone on.
+    /// Opens the gate if its time has come.
     pub(super) fn tick(&mut self, now: Instant) {
         self.closed_until = self.closed_until.filter(|until| *until > now);
     }
 
-    /// Lets a job through that begins now.
+    /// Lets a job start now, or says what holds it back.
     pub(super) fn pass(&mut self, keys: &mut Keys, run: RunId, lane: Option<KeyId>, job: usize) -> Result<(), Refused> {
         if self.is_free() {
             return Ok(());
@@ -63,12 +64,12 @@ impl Gate {
         Ok(())
     }
 
-    /// A job waits no more.
+    /// Forgets a job that no longer waits.
     pub(super) fn forget_job(&mut self, run: RunId, job: usize) {
         self.admitted = self.admitted.filter(|(other, _, head)| (*other, *head) != (run, job));
     }
 
-    /// A run is over.
+    /// Forgets a run that is over.
     pub(super) fn forget_run(&mut self, run: RunId) {
         self.admitted = self.admitted.filter(|(other, ..)| *other != run);
     }

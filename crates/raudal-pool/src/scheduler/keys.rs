@@ -1,4 +1,4 @@
-//! What all runs of a pool share of each key: how many jobs run, the limit, the pause.
+//! The keys of a pool, shared by all its runs: running jobs, limits, pauses.
 
 use crate::limit::Adaptive;
 use slab::Slab;
@@ -13,37 +13,37 @@ pub(crate) type KeyId = usize;
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) name: Arc<str>,
-    /// Slots taken: by jobs, by their weight, and by spare permits.
+    /// Slots taken by jobs, by their weight, and by spare permits.
     pub(super) running: usize,
-    /// A limit of its own.
+    /// The limit that was set for this key.
     pub(super) limit: Option<usize>,
     pub(super) paused_until: Option<Instant>,
     /// Jobs and permits that refer to the key.
     refs: usize,
-    /// Runs with jobs that the key holds back, first come, first served.
+    /// Runs with jobs that the key holds back, in order of arrival.
     pub(super) blocked: VecDeque<usize>,
-    /// A permit was asked for, and the limit did not allow it.
+    /// Whether a permit was refused because of the limit.
     pub(super) wanted: bool,
     pub(super) adaptive: Option<Box<Adaptive>>,
 }
 
 impl Key {
-    /// The limit of its own: the one that was set, or the one that adapts.
+    /// Returns the limit that was set for this key, or else its adaptive one.
     pub(super) fn limit(&self) -> Option<usize> {
         self.limit.or_else(|| self.adaptive.as_ref()?.limit())
     }
 }
 
-/// Beyond this many keys, what was learnt of idle ones is forgotten.
+/// Beyond this many keys, idle ones are forgotten together with their adaptive limits.
 const MANY: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    /// The limit of a key that has none of its own.
+    /// The limit of keys without their own.
     pub(super) limit: usize,
     names: HashMap<Arc<str>, KeyId>,
     table: Slab<Key>,
-    /// When pauses end. An entry may be out of date: the key itself knows.
+    /// When pauses end. An entry may be stale; `paused_until` of the key decides.
     pauses: BinaryHeap<Reverse<(Instant, KeyId)>>,
 }
 
@@ -52,7 +52,7 @@ impl Keys {
         Self { limit, ..Self::default() }
     }
 
-    /// The key of this name, referred to once more.
+    /// Returns the key of this name and counts one more reference.
     pub(super) fn intern(&mut self, name: &str) -> KeyId {
         let known = self.names.get(name).copied();
         let id = known.unwrap_or_else(|| {
@@ -75,22 +75,22 @@ impl Keys {
         id
     }
 
-    /// Refers to a key once more.
+    /// Counts one more reference.
     pub(super) fn retain(&mut self, id: KeyId) {
         self.table[id].refs += 1;
     }
 
-    /// Takes back what [`intern`](Self::intern) counted.
+    /// Drops one reference.
     pub(super) fn release(&mut self, id: KeyId) {
         self.table[id].refs -= 1;
         self.forget_if_idle(id);
     }
 
-    /// Forgets a key with nothing left to know: a pool that sees millions of hosts must not keep them all.
+    /// Removes a key that is idle and has no limit: a pool that sees millions of hosts must not keep them all.
     pub(super) fn forget_if_idle(&mut self, id: KeyId) {
         let key = &self.table[id];
         let is_known = key.limit.is_some() || key.adaptive.is_some() && self.table.len() <= MANY;
-        // A job that waits for its next attempt may be given up before the slot of its last one is given back.
+        // A job that was cancelled between two attempts may drop its reference before its slot is free.
         if key.refs == 0 && key.running == 0 && key.paused_until.is_none() && !is_known {
             self.names.remove(&key.name);
             self.table.remove(id);
@@ -113,13 +113,13 @@ impl Keys {
         self.table[id].limit().unwrap_or(self.limit)
     }
 
-    /// How many more slots this key may take now.
+    /// Returns how many more slots this key may take now.
     pub(super) fn room(&self, id: KeyId) -> usize {
         let key = &self.table[id];
         if key.paused_until.is_some() { 0 } else { self.limit_of(id).saturating_sub(key.running) }
     }
 
-    /// Holds back all jobs of a key until then, or longer if it is paused for longer already.
+    /// Holds back all jobs of a key until then. A pause that ends later stays.
     pub(super) fn pause(&mut self, id: KeyId, until: Instant) {
         let key = &mut self.table[id];
         if key.paused_until.is_none_or(|old| old < until) {
@@ -128,12 +128,12 @@ impl Keys {
         }
     }
 
-    /// When the next pause ends.
+    /// Returns when the next pause ends.
     pub(super) fn next_end_of_pause(&self) -> Option<Instant> {
         self.pauses.peek().map(|Reverse((until, _))| *until)
     }
 
-    /// Ends one pause whose time has come.
+    /// Ends one pause whose time has come and returns its key, if jobs refer to it.
     pub(super) fn end_pause(&mut self, now: Instant) -> Option<KeyId> {
         loop {
             let Reverse((until, id)) = *self.pauses.peek().filter(|Reverse((until, _))| *until <= now)?;

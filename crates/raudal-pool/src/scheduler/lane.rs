@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// A job that waits: its place in the table of its run, and how many slots it takes.
+/// A waiting job: its place in the table of its run, and how many slots it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) id: usize,
@@ -14,9 +14,9 @@ pub(crate) struct Waiting {
 pub(super) struct Lane {
     /// Highest priority first; no level is empty. Nearly always there is one level.
     levels: Vec<(i32, VecDeque<Waiting>)>,
-    /// Whether the lane stands in the run's list of lanes to look at.
+    /// Whether the lane is in its run's list of ready lanes.
     pub(super) listed: bool,
-    /// Whether the lane waits for its key and the key knows it.
+    /// Whether the lane waits for its key and is on the key's list.
     pub(super) blocked: bool,
 }
 
@@ -29,7 +29,7 @@ impl Lane {
         self.levels.iter().map(|(_, level)| level.len()).sum()
     }
 
-    /// Adds a job. One that began before goes `first`, before those of its priority that never began.
+    /// Adds a job. A retry goes `first`: before new jobs of the same priority.
     pub(super) fn push(&mut self, job: Waiting, priority: i32, first: bool) {
         let place = self.levels.partition_point(|(level, _)| *level > priority);
         if self.levels.get(place).is_none_or(|(level, _)| *level != priority) {
@@ -43,7 +43,7 @@ impl Lane {
         }
     }
 
-    /// The job that is next, with its priority.
+    /// Returns the next job and its priority.
     pub(super) fn peek(&self) -> Option<(i32, Waiting)> {
         let (priority, level) = self.levels.first()?;
         Some((*priority, *level.front()?))
@@ -58,7 +58,7 @@ impl Lane {
         job
     }
 
-    /// Takes one job out, wherever it stands. Jobs that are given up are mostly the first ones.
+    /// Removes a job from anywhere in the lane. Searches from the front: cancelled jobs are mostly there.
     pub(super) fn remove(&mut self, id: usize) -> bool {
         for place in 0..self.levels.len() {
             let level = &mut self.levels[place].1;

@@ -1,10 +1,10 @@
-//! Decides which waiting job of a pool begins next. Pure bookkeeping: no user code runs here, and the time is handed in.
+//! Decides which waiting job of a pool starts next. Runs no user code.
 //!
-//! Every run of a pool has a queue here, with a lane for each key. A slot that comes free goes to the runs in turn, and
-//! within a run to its lanes in turn, highest priority first. What a pool bounds, it bounds here, for all runs together.
+//! Each run of a pool has a queue here, with a lane for each key. Free slots go to the runs in turn, and within a run to
+//! its lanes in turn, highest priority first. All limits of the pool are enforced here, for all runs together.
 //!
-//! A job that begins is *granted*: its run finds the grant with [`Scheduler::take`]. Wakers are collected, and the
-//! caller wakes them once it has let go of the lock.
+//! A job that may start is *granted* slots: its run takes the grant with [`Scheduler::take`]. The scheduler collects
+//! wakers; the caller wakes them after it has released the lock.
 
 mod adaptive;
 mod gate;
@@ -36,20 +36,20 @@ use tokio::time::Instant;
 pub(crate) struct Scheduler {
     limit: usize,
     in_use: usize,
-    /// Jobs that run, whatever they weigh.
+    /// Running jobs, regardless of weight.
     running: usize,
     keys: Keys,
     runs: Slab<RunQueue>,
-    /// Runs that may have a job to begin, each once, in turn.
+    /// Runs that may have a job to start, each once, in turn.
     ring: VecDeque<RunId>,
-    /// Runs for whose jobs somebody lends a slot.
+    /// Runs to whose jobs a slot is lent.
     borrowers: Vec<RunId>,
     gate: Gate,
     adaptive: AdaptiveLimits,
     wakers: Vec<Waker>,
 }
 
-/// How a pool is bounded.
+/// The limits of a pool.
 pub(crate) struct Bounds {
     pub(crate) jobs: usize,
     pub(crate) per_key: usize,
@@ -87,14 +87,14 @@ impl Scheduler {
         self.runs.iter().map(|(_, run)| run.waiting).sum()
     }
 
-    /// The wakers of what has changed. They are to be woken without the lock.
+    /// Takes the wakers of the runs that can go on. Wake them without the lock.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
         std::mem::take(&mut self.wakers)
     }
 
     // Runs.
 
-    /// `hungry` says that its input will bring jobs.
+    /// Adds a run. `hungry`: its input may bring jobs.
     pub(crate) fn add_run(&mut self, limit: usize, hungry: bool) -> RunId {
         self.runs.insert(RunQueue::new(limit, hungry))
     }
@@ -107,7 +107,7 @@ impl Scheduler {
         self.gate.forget_run(run);
     }
 
-    /// The waker of the task that drives a run.
+    /// Sets the waker of the task that drives a run.
     pub(crate) fn set_waker(&mut self, run: RunId, waker: &Waker) {
         self.runs[run].waker.clone_from(waker);
     }
@@ -117,7 +117,7 @@ impl Scheduler {
         self.wakers.push(waker);
     }
 
-    /// The input of a run is over: what comes free has no use for it beyond what waits.
+    /// Records that the input of a run is over: the run needs free slots only for its waiting jobs.
     pub(crate) fn input_is_over(&mut self, run: RunId) {
         self.runs[run].hungry = false;
     }
@@ -138,7 +138,7 @@ impl Scheduler {
         self.wake(run);
     }
 
-    /// How many jobs of a run may be in flight, and how many are.
+    /// Returns how many jobs of a run may be in flight, and how many are.
     pub(crate) fn run_slots(&self, run: RunId) -> (usize, usize) {
         (self.runs[run].limit.min(self.limit), self.runs[run].running)
     }
@@ -151,7 +151,7 @@ impl Scheduler {
         self.runs[run].peak
     }
 
-    /// Gives up all that waits, and what was granted and not begun. Nothing is granted to the run from here on.
+    /// Closes a run and returns its jobs that wait, or were granted and have not started. Grants it nothing from here on.
     pub(crate) fn close(&mut self, run: RunId) -> Vec<usize> {
         self.unblock_lanes_of(run);
         let queue = &mut self.runs[run];
@@ -194,7 +194,7 @@ impl Scheduler {
         }
     }
 
-    /// What measures the progress of a job, where limits depend on it.
+    /// Returns what measures the progress of a job, for the adaptive limits that count it.
     pub(crate) fn meters(&mut self, run: RunId, key: Option<KeyId>) -> (Option<Arc<Meter>>, Option<Arc<Meter>>) {
         if self.adaptive.begin(Instant::now()) {
             self.wake(run);
@@ -202,7 +202,7 @@ impl Scheduler {
         self.adaptive.meters(&mut self.keys, key)
     }
 
-    /// Takes a job that may begin as soon as the limits allow.
+    /// Queues a job.
     pub(crate) fn push(&mut self, run: RunId, entry: Entry, first: bool) {
         let queue = &mut self.runs[run];
         queue.waiting += 1;
@@ -211,7 +211,7 @@ impl Scheduler {
         self.list_lane(run, entry.key);
     }
 
-    /// Takes a job that may begin at `when`. Then it goes before those of its priority that never began.
+    /// Queues a retry that may start at `when`. It then goes before new jobs of its priority.
     pub(crate) fn push_later(&mut self, run: RunId, entry: Entry, when: Instant) {
         let queue = &mut self.runs[run];
         queue.waiting += 1;
@@ -219,7 +219,7 @@ impl Scheduler {
         queue.later.push(Reverse(Later { when, sequence: queue.sequence, entry }));
     }
 
-    /// Takes out a job that waits. False if it does not wait any more.
+    /// Removes a waiting job. Returns false if it no longer waits.
     pub(crate) fn remove(&mut self, run: RunId, id: usize) -> bool {
         let Some(queue) = self.runs.get_mut(run) else { return false };
         let (removed, emptied) = queue.remove(id);
@@ -230,18 +230,18 @@ impl Scheduler {
         removed
     }
 
-    /// A grant of the run, if there is one.
+    /// Takes a grant of the run, if there is one.
     pub(crate) fn take(&mut self, run: RunId) -> Option<Grant> {
         self.runs[run].granted.pop_front()
     }
 
-    /// Whether more was granted to the run than was taken.
+    /// Returns whether the run has grants to take.
     pub(crate) fn has_granted(&self, run: RunId) -> bool {
         !self.runs[run].granted.is_empty()
     }
 
-    /// If the only run of the pool may use the slots of its jobs for its next inputs without giving them back, since
-    /// nobody else waits for one: how many of its jobs may be in flight. Otherwise 0.
+    /// Returns whether workers may keep their slots for the next input: the pool has one run, and nothing else waits for a
+    /// slot. If so, how many jobs of the run may be in flight; otherwise 0.
     pub(crate) fn keep_limit(&self) -> usize {
         let only = if self.runs.len() == 1 { self.runs.iter().next() } else { None };
         let Some((_, queue)) = only else { return 0 };
@@ -251,7 +251,7 @@ impl Scheduler {
         if is_alone && fits && is_open && self.gate.is_free() { queue.limit.min(self.limit) } else { 0 }
     }
 
-    /// Counts a job as begun that never waited, if nothing stands in its way. Only for runs without keys.
+    /// Grants slots to a job without queueing it, if they are free and nothing waits. Only for jobs without a key.
     pub(crate) fn grant_at_once(&mut self, run: RunId, weight: usize) -> Option<Grant> {
         let weight = weight.clamp(1, self.limit);
         let queue = &self.runs[run];
@@ -266,13 +266,13 @@ impl Scheduler {
         Some(grant)
     }
 
-    /// Gives back the right of a job that ran.
+    /// Takes back the slots of a job that ran.
     pub(crate) fn ended(&mut self, run: RunId, grant: &Grant) {
         let queue = &mut self.runs[run];
         queue.running -= 1;
         queue.in_use -= grant.weight;
         self.running -= 1;
-        // Who has borrowed the slot keeps it until its own end.
+        // A borrower keeps the slot until it ends itself.
         let borrower = grant.lends.as_ref().filter(|loan| loan.lent.load(Relaxed));
         match (&grant.loan, borrower) {
             (None, None) => {
@@ -298,7 +298,7 @@ impl Scheduler {
         self.list_run(run);
     }
 
-    /// The borrower of a slot has ended.
+    /// Takes back a slot whose borrower has ended.
     fn give_back(&mut self, loan: &Loan) {
         loan.lent.store(false, Relaxed);
         let left = loan.left.swap(0, Relaxed);
@@ -321,11 +321,11 @@ impl Scheduler {
         }
     }
 
-    /// Whether an input may be pulled for the run. If so, how many jobs of it wait (all of them held back), and how many
-    /// may be in flight.
+    /// Returns whether an input may be pulled for the run. If so: how many jobs of the run wait, all of them held back, and
+    /// how many may be in flight.
     ///
-    /// It may if a slot is free that nothing which waits can use. A run that shares its pool with others pulls one input
-    /// ahead while all slots are taken: the job that waits for it stands in the ring, so the run gets its turn.
+    /// It may be pulled if a slot is free that no waiting job can use. A run that shares its pool pulls one input ahead
+    /// while all slots are taken: its waiting job keeps the run in the ring, so that it gets its turn.
     pub(crate) fn vacancy(&self, run: RunId) -> Option<(usize, usize)> {
         let queue = &self.runs[run];
         let may_begin = queue.in_use < queue.limit && !queue.paused && !queue.closed && queue.granted.is_empty();
@@ -334,20 +334,20 @@ impl Scheduler {
         (may_begin && (has_slot() || is_shared())).then(|| (queue.waiting, queue.limit.min(self.limit)))
     }
 
-    /// A key that holds back jobs of the run: the one with the most of them.
+    /// Returns the key that holds back the most jobs of the run, and how many.
     pub(crate) fn fullest_key(&self, run: RunId) -> Option<(Arc<str>, usize)> {
         let (key, waiting) = self.runs[run].fullest_lane()?;
         Some((Arc::clone(&self.keys.get(key).name), waiting))
     }
 
-    /// Grants what may begin. The waker of `own` is not woken: its caller looks for itself.
+    /// Grants slots to all jobs that may start. Does not wake `own`, whose caller takes its grants itself.
     pub(crate) fn dispatch(&mut self, own: Option<RunId>) {
         while self.in_use < self.limit && self.gate.closed_until().is_none() {
             let Some(run) = self.next_run() else { break };
             match self.pick(run) {
                 Pick::Granted => self.tell(run, own),
                 Pick::Nothing => {}
-                // Whatever passes it by now would hold it up for ever.
+                // If lighter jobs went first, it might never start.
                 Pick::TooHeavy | Pick::RateSays => break,
             }
         }
@@ -360,7 +360,7 @@ impl Scheduler {
         }
     }
 
-    /// The run whose turn it is; the one with the most urgent job where priorities are used.
+    /// Returns the run whose turn it is: with priorities, the one with the most urgent job.
     fn next_run(&mut self) -> Option<RunId> {
         if self.ring.len() > 1 && self.ring.iter().any(|run| self.runs[*run].uses_priority) {
             let priority = |run: &RunId| self.runs[*run].highest();
@@ -371,7 +371,7 @@ impl Scheduler {
         self.ring.front().copied()
     }
 
-    /// Grants one job of the run at the front of the ring, if one may begin.
+    /// Grants slots to one job of the run at the front of the ring, if one may start.
     fn pick(&mut self, run: RunId) -> Pick {
         loop {
             let queue = &mut self.runs[run];
@@ -383,7 +383,7 @@ impl Scheduler {
             };
             let weight = job.weight.clamp(1, self.limit);
             if queue.in_use > 0 && queue.in_use + weight > queue.limit {
-                // Until enough of this run has ended. Others of it do not pass it by.
+                // The run waits until enough of its jobs have ended; none of its lighter jobs goes first.
                 self.ring.pop_front();
                 queue.in_ring = false;
                 return Pick::Nothing;
@@ -438,7 +438,7 @@ impl Scheduler {
         queue.peak = queue.peak.max(queue.running);
     }
 
-    /// Grants jobs on the slots of those who wait for them.
+    /// Grants lent slots.
     fn dispatch_loans(&mut self, own: Option<RunId>) {
         for place in 0..self.borrowers.len() {
             let run = self.borrowers[place];
@@ -458,7 +458,7 @@ impl Scheduler {
         let free =
             |loan: &Weak<Loan>| loan.upgrade().filter(|loan| loan.offered.load(Relaxed) && !loan.lent.load(Relaxed));
         let loan = queue.loans.iter().find_map(free)?;
-        // One slot is all it is: whatever the job weighs. The key that the lender holds is lent with it.
+        // A loan is one slot, whatever the job weighs. It includes the lender's slot of its key.
         let (lane, job) = queue.any_lane(|key| self.keys.room(key) > 0 || loan.key == Some(key))?;
         if lane.is_some_and(|key| self.keys.get(key).paused_until.is_some()) {
             return None;
@@ -507,14 +507,14 @@ impl Scheduler {
         self.list_run(run);
     }
 
-    /// Takes a lane out of its run's list until its key has room again.
+    /// Takes a lane off its run's list until its key has room.
     fn block(&mut self, run: RunId, key: KeyId) {
         if self.runs[run].block(key) {
             self.keys.get_mut(key).blocked.push_back(run);
         }
     }
 
-    /// A key may have room again: lists the lanes that wait for it, no more than can use it.
+    /// Lists lanes that wait for a key, as many as the key has room for.
     fn unblock(&mut self, key: KeyId) {
         let mut room = self.keys.room(key);
         while room > 0 {
@@ -529,7 +529,7 @@ impl Scheduler {
         }
     }
 
-    /// What this run's lanes have been listed for, others may use.
+    /// Passes the room that this run's lanes were listed for to other runs.
     fn unblock_lanes_of(&mut self, run: RunId) {
         for key in self.runs[run].listed_keys() {
             self.unblock(key);
@@ -550,7 +550,7 @@ impl Scheduler {
         }
     }
 
-    /// When time alone may change something for this run.
+    /// Returns when the run must be looked at again, even if nothing else happens.
     pub(crate) fn next_wake(&self, run: RunId) -> Option<Instant> {
         let queue = &self.runs[run];
         let later = queue.later.peek().map(|Reverse(later)| later.when);
@@ -582,14 +582,14 @@ impl Scheduler {
         self.keys.pause(key, until);
     }
 
-    /// Wakes the runs whose input may bring more: a slot is free that no job took.
+    /// Wakes the runs whose input may bring jobs: a slot is free.
     pub(crate) fn wake_hungry(&mut self) {
         self.wakers.extend(self.runs.iter().filter(|(_, run)| run.hungry).map(|(_, run)| run.waker.clone()));
     }
 
     // Spare permits.
 
-    /// How many slots are free that no job can want; of this key, if there is one, and within its limit.
+    /// Returns how many slots are free that no job can want. With a key, at most the room of that key.
     pub(crate) fn spare(&self, key: Option<&str>) -> usize {
         let may_be_wanted = self.runs.iter().any(|(_, run)| run.hungry || run.waiting > 0 || !run.granted.is_empty());
         if may_be_wanted {
@@ -600,7 +600,7 @@ impl Scheduler {
         key.map_or(free, |name| free.min(of_key(name)))
     }
 
-    /// Takes such a slot.
+    /// Takes a spare slot.
     pub(crate) fn acquire_spare(&mut self, name: Option<&str>) -> Option<Spare> {
         let free = self.spare(None) > 0;
         let key = name.map(|name| self.keys.intern(name));
@@ -626,13 +626,13 @@ impl Scheduler {
             self.unblock(key);
             self.keys.release(key);
         }
-        // A job may wait for its next attempt by now.
+        // Meanwhile a job may have come back for another attempt.
         self.dispatch(None);
     }
 
     // Adaptive limits.
 
-    /// An attempt went wrong in a way that may say something of the other side.
+    /// Records a failed attempt that tells something about the load on the other side.
     pub(crate) fn pressed(&mut self, run: RunId, key: Option<KeyId>, pressure: Pressure) {
         if pressure == Pressure::None {
             return;
@@ -642,12 +642,12 @@ impl Scheduler {
         }
     }
 
-    /// A job of this key has succeeded.
+    /// Records that a job of this key has succeeded.
     pub(crate) fn succeeded(&mut self, key: Option<KeyId>) {
         self.adaptive.succeeded(&mut self.keys, key);
     }
 
-    /// Looks at all adaptive limits whose jobs run, if it is time. Each run is told what has changed.
+    /// Checks the adaptive limits, if it is time, and tells each run what has changed.
     pub(crate) fn look(&mut self, now: Instant, may_grow: bool) {
         if !self.adaptive.is_due(now) {
             return;
@@ -670,13 +670,13 @@ impl Scheduler {
         }
     }
 
-    /// The limits that have changed since this run asked last.
+    /// Takes the changes of limits since this run last asked.
     pub(crate) fn take_changes(&mut self, run: RunId) -> Vec<Change> {
         std::mem::take(&mut self.runs[run].changes)
     }
 }
 
-/// A slot that no job wants, taken by other work.
+/// A slot that no job wants, used by other work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spare {
     pub(crate) key: Option<KeyId>,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// A run's place in the table of its pool.
 pub(crate) type RunId = usize;
 
-/// What a waiting job is to the scheduler.
+/// A waiting job, as the scheduler sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Entry {
     pub(crate) weight: usize,
 }
 
-/// A job that may not begin before an instant.
+/// A job that may not start before an instant.
 #[derive(Debug)]
 pub(super) struct Later {
     pub(super) when: Instant,
@@ -72,7 +72,7 @@ pub(super) struct RunQueue {
     /// Jobs without a key.
     free: Lane,
     lanes: HashMap<KeyId, Lane>,
-    /// Lanes that have a job to begin as far as is known, each once, in turn.
+    /// Lanes that may have a job to start, each once, in turn.
     ready: VecDeque<Option<KeyId>>,
 }
 
@@ -115,7 +115,7 @@ impl RunQueue {
         }
     }
 
-    /// Lists a lane that has a job.
+    /// Puts a lane that has a job on the list of ready lanes.
     pub(super) fn list(&mut self, key: Option<KeyId>) {
         let lane = self.lane(key);
         if !lane.listed && !lane.blocked && !lane.is_empty() {
@@ -132,7 +132,7 @@ impl RunQueue {
         self.ready.iter().flatten().copied().collect()
     }
 
-    /// The lane whose turn it is, at the front of the list from here on, and its first job.
+    /// Moves the lane whose turn it is to the front of the list; returns it and its first job.
     pub(super) fn next_lane(&mut self) -> Option<(Option<KeyId>, Waiting)> {
         if self.uses_priority && self.ready.len() > 1 {
             let priority = |key: &Option<KeyId>| self.peek(*key).map(|(priority, _)| priority);
@@ -150,12 +150,12 @@ impl RunQueue {
         }
     }
 
-    /// The highest priority of what is listed.
+    /// Returns the highest priority in the ready lanes.
     pub(super) fn highest(&self) -> Option<i32> {
         self.ready.iter().filter_map(|key| self.peek(*key)).map(|(priority, _)| priority).max()
     }
 
-    /// A lane with a job whose key satisfies `has_room`, listed or not.
+    /// Returns a lane with a job whose key satisfies `has_room`, listed or not.
     pub(super) fn any_lane(&self, has_room: impl Fn(KeyId) -> bool) -> Option<(Option<KeyId>, Waiting)> {
         if let Some((_, job)) = self.free.peek() {
             return Some((None, job));
@@ -164,7 +164,7 @@ impl RunQueue {
         self.lanes.iter().filter(has_room).find_map(|(key, lane)| Some((Some(*key), lane.peek()?.1)))
     }
 
-    /// Takes the first job of a lane. Its turn is over.
+    /// Takes the first job of a lane and ends the lane's turn.
     pub(super) fn pop(&mut self, key: Option<KeyId>) {
         if self.lane(key).pop().is_some() {
             self.waiting -= 1;
@@ -189,7 +189,7 @@ impl RunQueue {
         }
     }
 
-    /// Takes a job out. Also the key whose lane is empty now.
+    /// Removes a job. Returns whether it was there, and its key if the lane is now empty.
     pub(super) fn remove(&mut self, id: usize) -> (bool, Option<KeyId>) {
         let count = self.later.len();
         if count > 0 {
@@ -206,13 +206,13 @@ impl RunQueue {
         if !self.lane(Some(key)).is_empty() {
             return (true, None);
         }
-        // The number of the key may be another key's before long: nothing of this one stays.
+        // The id of this key may soon be reused, so nothing of it may stay.
         self.lanes.remove(&key);
         self.ready.retain(|listed| *listed != Some(key));
         (true, Some(key))
     }
 
-    /// The lane waits for its key. True if the key does not know it yet.
+    /// Marks the lane as waiting for its key. Returns true if it was not marked before.
     pub(super) fn block(&mut self, key: KeyId) -> bool {
         let lane = self.lane(Some(key));
         if std::mem::take(&mut lane.listed) {
@@ -222,7 +222,7 @@ impl RunQueue {
         !std::mem::replace(&mut lane.blocked, true)
     }
 
-    /// The lane does not wait any more. False if it has no job.
+    /// Ends the wait of the lane for its key. Returns false if it has no job.
     pub(super) fn unblock(&mut self, key: KeyId) -> bool {
         let Some(lane) = self.lanes.get_mut(&key) else { return false };
         lane.blocked = false;
