@@ -1,4 +1,4 @@
-//! How a pool cannot be built, how a job fails, and how a list of jobs fails.
+//! The errors of building a pool, of a job, and of a list of jobs.
 
 use std::error::Error;
 use std::fmt;
@@ -36,8 +36,7 @@ impl Error for BuildError {}
 
 /// Why a job has no value.
 ///
-/// A job that is ended by a time-out, a deadline or a cancellation after an earlier attempt failed keeps that failure
-/// in `last`.
+/// If an earlier attempt failed before a time-out, a deadline or a cancellation ended the job, `last` has that failure.
 ///
 /// ```
 /// use raudal_pool::{JobError, Pool};
@@ -78,7 +77,7 @@ pub enum JobError<E> {
     },
     /// It panicked with this message.
     Panicked(String),
-    /// It was stopped, or never begun, because the run ended first or nobody wanted its result any more.
+    /// It was stopped or never started, because the run ended first or its handle was dropped.
     Cancelled {
         /// What an earlier attempt failed with.
         last: Option<E>,
@@ -86,10 +85,10 @@ pub enum JobError<E> {
 }
 
 impl<E> JobError<E> {
-    /// A job that never failed and was stopped, or never begun.
+    /// The error of a job that was stopped or never started, and never failed.
     pub const CANCELLED: Self = Self::Cancelled { last: None };
 
-    /// The error that the last attempt returned, if it returned one.
+    /// Returns the error of the last attempt, if it returned one.
     pub fn failure(&self) -> Option<&E> {
         match self {
             Self::Failed(error) => Some(error),
@@ -97,7 +96,7 @@ impl<E> JobError<E> {
         }
     }
 
-    /// The last error that any attempt returned.
+    /// Returns the last error that any attempt returned.
     pub fn last_failure(&self) -> Option<&E> {
         match self {
             Self::Failed(error) => Some(error),
@@ -106,7 +105,7 @@ impl<E> JobError<E> {
         }
     }
 
-    /// The last error that any attempt returned, by value.
+    /// Returns the last error that any attempt returned, by value.
     pub fn into_last_failure(self) -> Option<E> {
         match self {
             Self::Failed(error) => Some(error),
@@ -115,17 +114,17 @@ impl<E> JobError<E> {
         }
     }
 
-    /// Whether the job was stopped, or never begun.
+    /// Returns whether the job was stopped or never started.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled { .. })
     }
 
-    /// Whether an attempt, or the job as a whole, took too long.
+    /// Returns whether an attempt, or the job as a whole, took too long.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::TimedOut { .. } | Self::DeadlinePassed { .. })
     }
 
-    /// What became of it, as one word.
+    /// Returns the kind of failure, as one word.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Failed(_) => "failed",
@@ -136,7 +135,7 @@ impl<E> JobError<E> {
         }
     }
 
-    /// Puts in what an earlier attempt failed with.
+    /// Adds the failure of an earlier attempt.
     pub(crate) fn with_last(self, earlier: Option<E>) -> Self {
         match self {
             Self::TimedOut { limit, last } => Self::TimedOut { limit, last: last.or(earlier) },
@@ -182,8 +181,8 @@ impl<E: Error + 'static> Error for JobError<E> {
 /// Why [`Pool::try_map`](crate::Pool::try_map) stopped: the first job that failed, its input and its error.
 ///
 /// It converts with `?` into `anyhow::Error` and `Box<dyn Error + Send + Sync>`, whatever the job's error is: a
-/// standard error, an `anyhow::Error`, a `String`. For that it asks no more of `E` than `Display` and `Debug`, so it
-/// cannot hand on the error's own `source()`. [`into_error`](Self::into_error) gives the error itself.
+/// standard error, an `anyhow::Error`, a `String`. It requires only `Display` and `Debug` of `E`, so it
+/// cannot return the error's own `source()`. [`into_error`](Self::into_error) gives the error itself.
 ///
 /// ```
 /// use raudal_pool::Pool;
@@ -209,7 +208,7 @@ pub struct MapError<I, E> {
 }
 
 impl<I, E> MapError<I, E> {
-    /// The same error without the input: for one that borrows, which `anyhow::Error` cannot hold.
+    /// Drops the input: `anyhow::Error` cannot hold one that borrows.
     pub fn without_input(self) -> MapError<(), E> {
         MapError { job: self.job, input: None, error: self.error }
     }
@@ -240,7 +239,7 @@ impl<I, E: fmt::Debug> fmt::Debug for MapError<I, E> {
 
 impl<I, E: fmt::Display + fmt::Debug> Error for MapError<I, E> {}
 
-/// The text of a panic's payload.
+/// Returns the text of a panic's payload.
 pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     payload
         .downcast_ref::<&str>()

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 /// The spare slots of a pool. Cheap to clone.
 ///
-/// When the inputs of all runs are over and no job waits, slots are free that nothing will fill. Work that helps the
-/// jobs that still run may take them: a second connection for the largest download, say. The limits of the pool and of
-/// its keys hold for jobs and permits together.
+/// When the inputs of all runs are over and no job waits, free slots stay unused. Work that helps the running jobs may
+/// take them: for example a second connection for the largest download. The limits of the pool and of its keys hold for
+/// jobs and permits together.
 ///
 /// ```
 /// use raudal_pool::Pool;
@@ -47,17 +47,17 @@ pub struct Permits {
 }
 
 impl Permits {
-    /// How many slots there are that no job can want now; with a key, within the limit of that key.
+    /// Returns how many slots no job can want now; with a key, within the limit of that key.
     pub fn spare(&self, key: Option<&str>) -> usize {
         self.pool.with(|scheduler| scheduler.spare(key))
     }
 
-    /// Waits until a slot has come free that no job took. One caller at a time is told.
+    /// Waits until a slot comes free that no job takes. Wakes one caller at a time.
     pub async fn freed(&self) {
         self.pool.freed.notified().await;
     }
 
-    /// Takes a slot, if no job can want it now; with a key, within the limit of that key.
+    /// Takes a slot that no job can want now, if there is one; with a key, within the limit of that key.
     pub fn try_acquire(&self, key: Option<&str>) -> Option<Permit> {
         let spare = self.pool.with(|scheduler| scheduler.acquire_spare(key))?;
         Some(Permit { pool: Arc::clone(&self.pool), key: spare.key })
@@ -70,7 +70,7 @@ impl fmt::Debug for Permits {
     }
 }
 
-/// A slot that work other than a job uses. It is given back when this is dropped.
+/// A slot used by work other than a job. Dropping it frees the slot.
 pub struct Permit {
     pool: Arc<Shared>,
     key: Option<KeyId>,

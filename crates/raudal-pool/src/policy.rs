@@ -28,7 +28,7 @@ pub(crate) struct Policy<'p, I, E> {
     pub(crate) deadline: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) stop_after: Option<u64>,
-    /// Each of these cancels, or drains, the run.
+    /// Any of these cancels, or drains, the run.
     pub(crate) cancel: Vec<CancellationToken>,
     pub(crate) drain: Vec<CancellationToken>,
     pub(crate) observer: Option<Arc<dyn Observer>>,

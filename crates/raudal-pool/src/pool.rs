@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs async jobs within limits that hold for all of its runs together. Cheap to clone.
 ///
-/// A pool holds limits, not tasks: each run has tasks of its own and ends with all of them ended. What a run does, such
-/// as retries and time-outs, is set on the run: see [`RunBuilder`](crate::RunBuilder).
+/// A pool holds limits, not tasks: each run has its own tasks, and all of them have ended when the run is over. Policies
+/// such as retries and time-outs are set on the run: see [`RunBuilder`](crate::RunBuilder).
 ///
 /// A job may start a run of its own pool and wait for it. While it waits in its own task, one job of that run uses its
-/// slot, so a pool never waits for itself. If the waiting ends first, by a time-out say, that job keeps the slot until its
-/// own end.
+/// slot, so a pool never waits for itself. If the wait ends first, for example by a time-out, that job keeps the slot
+/// until it ends.
 ///
 /// ```
 /// use raudal_pool::Pool;
@@ -39,20 +39,20 @@ pub struct Pool {
 
 pub(crate) struct Shared {
     scheduler: Mutex<Scheduler>,
-    /// What [`Scheduler::keep_limit`] gave last, to be looked at without the lock.
+    /// The last value of [`Scheduler::keep_limit`], to read without the lock.
     keep_limit: AtomicUsize,
-    /// Each of these cancels, or drains, every run.
+    /// Any of these cancels, or drains, every run.
     pub(crate) cancel: Vec<CancellationToken>,
     pub(crate) drain: Vec<CancellationToken>,
-    /// Told when a slot came free that no job took.
+    /// Notified when a slot comes free that no job takes.
     pub(crate) freed: Notify,
-    /// Says that no limit should grow now.
+    /// Returns true to keep limits from growing.
     pub(crate) hold: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl Shared {
-    /// If the slot of a job that has ended may be used for the next input of its run without being given back: how many
-    /// jobs of that run may be in flight.
+    /// Returns whether a worker may keep this slot for the next input of its run. If so, how many jobs of that run may be
+    /// in flight.
     pub(crate) fn keeps(&self, grant: &Grant) -> Option<usize> {
         Some(self.keep_limit.load(SeqCst)).filter(|limit| *limit > 0 && grant.is_plain())
     }
@@ -81,7 +81,7 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A pool in which at most this many jobs are in flight.
+    /// Creates a pool in which at most this many jobs are in flight.
     ///
     /// # Panics
     ///
@@ -93,7 +93,7 @@ impl Pool {
         }
     }
 
-    /// A builder with the defaults: 8 jobs, no limit for a key, no rate.
+    /// Returns a builder with the defaults: 8 jobs, no limit for a key, no rate.
     pub fn builder() -> PoolBuilder {
         PoolBuilder {
             jobs: Limit::Fixed(8),
@@ -106,12 +106,12 @@ impl Pool {
         }
     }
 
-    /// How many jobs may be in flight now.
+    /// Returns how many jobs may be in flight now.
     pub fn limit(&self) -> usize {
         self.shared.with(|scheduler| scheduler.limit())
     }
 
-    /// Lets this many jobs be in flight from now on, at least 1. Running jobs beyond that finish.
+    /// Changes how many jobs may be in flight, at least 1. Running jobs beyond that finish.
     pub fn set_limit(&self, jobs: usize) {
         self.shared.with(|scheduler| {
             scheduler.set_limit(jobs);
@@ -119,7 +119,7 @@ impl Pool {
         });
     }
 
-    /// Lets this many jobs of a key be in flight from now on, at least 1. Running jobs beyond that finish.
+    /// Changes how many jobs of a key may be in flight, at least 1. Running jobs beyond that finish.
     pub fn set_key_limit(&self, key: &str, jobs: usize) {
         self.shared.with(|scheduler| {
             scheduler.set_key_limit(key, jobs);
@@ -127,12 +127,12 @@ impl Pool {
         });
     }
 
-    /// How many jobs are in flight, in all runs.
+    /// Returns how many jobs are in flight, in all runs.
     pub fn in_flight(&self) -> usize {
         self.shared.with(|scheduler| scheduler.running())
     }
 
-    /// How many jobs wait, in all runs: for a slot, for their key, for a rate or for their next attempt.
+    /// Returns how many jobs wait, in all runs: for a slot, for their key, for a rate or for their next attempt.
     pub fn waiting(&self) -> usize {
         self.shared.with(|scheduler| scheduler.waiting())
     }
@@ -164,16 +164,16 @@ impl PoolBuilder {
     }
 
     /// Limits how many jobs of one [key](crate::RunBuilder::key) are in flight, in all runs together: a host, a
-    /// database, a disk. Jobs of runs without a key know only the limit of the pool. Default: no limit.
+    /// database, a disk. Jobs without a key have only the limit of the pool. Default: no limit.
     #[must_use]
     pub fn per_key(mut self, limit: impl Into<Limit>) -> Self {
         self.per_key = limit.into();
         self
     }
 
-    /// Lets at most this many attempts begin a second, from 0.000001 to 1,000,000. Default: no limit.
+    /// Limits how many attempts start per second, from 0.000001 to 1,000,000. Default: no limit.
     ///
-    /// In any stretch of *t* seconds at most `per_second` · *t* + *b* begin, where the burst *b* is what comes due in
+    /// In any stretch of *t* seconds at most `per_second` · *t* + *b* start, where the burst *b* is what comes due in
     /// 50 ms, at least 1: below 20 a second attempts are evenly spaced. Retries count. A job that waits for the rate
     /// holds no slot. All runs of the pool share the rate.
     ///
@@ -196,8 +196,8 @@ impl PoolBuilder {
         self
     }
 
-    /// Lets at most this many attempts of each [key](crate::RunBuilder::key) begin a second, with the burst of
-    /// [`rate`](Self::rate). A key that waits for its rate holds back no other.
+    /// Limits how many attempts of each [key](crate::RunBuilder::key) start per second, with the burst of
+    /// [`rate`](Self::rate). A key that waits for its rate holds back no other key.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -255,7 +255,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Keeps adaptive limits from growing while this returns true: for example while what takes the results is behind.
+    /// Keeps adaptive limits from growing while this returns true: for example while the consumer is behind.
     #[must_use]
     pub fn hold_growth_while(mut self, hold: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         self.hold = Some(Box::new(hold));
@@ -266,7 +266,7 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// If a limit or a rate is 0, or a rate is not a number that can be paced: nothing could ever run.
+    /// If a limit or a rate is 0, or a rate is out of range: nothing could ever run.
     pub fn build(self) -> Result<Pool, BuildError> {
         if self.jobs.most() == 0 {
             return Err(BuildError::zero("the number of jobs"));

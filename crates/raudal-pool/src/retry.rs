@@ -1,4 +1,4 @@
-//! Which failures are tried again, and when. A policy is a value; the sleeping is done by the run.
+//! Which failures are retried, and when. A policy is a value; the run does the waiting.
 
 use crate::backoff::Backoff;
 use crate::error::JobError;
@@ -11,10 +11,10 @@ type When<E> = Arc<dyn Fn(&JobError<E>) -> bool + Send + Sync>;
 type Adjust<E> = Arc<dyn Fn(&JobError<E>, Duration) -> Option<Duration> + Send + Sync>;
 type Pause<E> = Arc<dyn Fn(&E) -> Option<Duration> + Send + Sync>;
 
-/// Which failures are tried again, and when.
+/// Which failures are retried, and when.
 ///
-/// By default every error is tried again, and every attempt that ran out of time. A panic, a passed deadline and a
-/// cancellation never are.
+/// By default every error and every time-out of an attempt is retried. Panics, passed deadlines and cancellations never
+/// are.
 ///
 /// ```
 /// use raudal_pool::{Backoff, JobError, Retry};
@@ -76,18 +76,18 @@ impl<E> From<Backoff> for Retry<E> {
 }
 
 impl<E> Retry<E> {
-    /// Tries every failure again after these waits.
+    /// Retries every failure after these waits.
     pub fn new(backoff: Backoff) -> Self {
         Self::with_delays(move || backoff.delays())
     }
 
-    /// Tries nothing again.
+    /// Retries nothing.
     pub fn never() -> Self {
         Self::with_delays(|| [])
     }
 
-    /// Tries every failure again after the waits of an iterator, a new one for each job. So any backoff can be written
-    /// down. Where the iterator ends, the job fails; an endless one needs [`max_elapsed`](Self::max_elapsed) or
+    /// Retries every failure after the waits of an iterator, a new one for each job. So any backoff is possible. When the
+    /// iterator ends, the job fails; an endless one needs [`max_elapsed`](Self::max_elapsed) or
     /// [`RunBuilder::deadline`](crate::RunBuilder::deadline).
     ///
     /// ```
@@ -115,7 +115,7 @@ impl<E> Retry<E> {
         }
     }
 
-    /// Tries only these failures again. The predicate sees [`JobError::Failed`] and [`JobError::TimedOut`].
+    /// Retries only these failures. The predicate sees [`JobError::Failed`] and [`JobError::TimedOut`].
     #[must_use]
     pub fn when(mut self, when: impl Fn(&JobError<E>) -> bool + Send + Sync + 'static) -> Self {
         self.when = Some(Arc::new(when));
@@ -141,16 +141,16 @@ impl<E> Retry<E> {
         self
     }
 
-    /// Begins no further attempt later than this after the first one began.
+    /// Starts no further attempt later than this after the first one.
     #[must_use]
     pub fn max_elapsed(mut self, max: Duration) -> Self {
         self.max_elapsed = Some(max);
         self
     }
 
-    /// Begins the waits anew after an attempt that got further ([`Attempt::advance`](crate::Attempt::advance)) than any
-    /// before it. A transfer that breaks off again and again but resumes each time does work. An attempt that resumes
-    /// where another stopped first advances by what it was left with. Default: no.
+    /// Resets the backoff after an attempt that got further ([`Attempt::advance`](crate::Attempt::advance)) than any
+    /// before it: a transfer that breaks off often but resumes each time still succeeds. An attempt that resumes must
+    /// first advance by what earlier attempts left. Default: no.
     ///
     /// ```
     /// use raudal_pool::{Backoff, Pool, Retry};
@@ -176,24 +176,24 @@ impl<E> Retry<E> {
         self
     }
 
-    /// Whether the waits begin anew after an attempt that got so far, where those before got as far as `furthest`.
+    /// Returns whether an attempt that got this far resets the backoff, if earlier ones got as far as `furthest`.
     pub(crate) fn resets(&self, got: (u64, u64), furthest: (u64, u64)) -> bool {
         self.reset_on_progress && (got.0 > furthest.0 || got.1 > furthest.1)
     }
 
-    /// How long the error asks to leave its key alone. What asks for longer than a day asks for ever: a day is as good.
+    /// Returns how long the error asks to pause its key, at most a day.
     pub(crate) fn pause(&self, error: &JobError<E>) -> Option<Duration> {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let wait = self.pause.as_ref()?(error.failure()?)?;
         Some(wait.min(DAY))
     }
 
-    /// The waits of one job.
+    /// Returns the waits of one job.
     pub(crate) fn delays(&self) -> Delays {
         (self.delays)()
     }
 
-    /// The wait before the next attempt, or `None` to give up.
+    /// Returns the wait before the next attempt, or `None` to give up.
     pub(crate) fn next(
         &self,
         error: &JobError<E>,

@@ -1,4 +1,4 @@
-//! Single jobs: each with a handle that can be awaited, asked for with a time-out, detached or aborted.
+//! Single jobs, each with a handle: await it, wait for it with a time-out, detach or abort it.
 
 use crate::context::CURRENT;
 use crate::control::Control;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
-/// The job has not ended yet. It goes on: the handle can be awaited or asked again.
+/// The job has not ended yet and goes on. The handle can be awaited again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StillRunning;
 
@@ -65,12 +65,12 @@ impl<I> fmt::Debug for SpawnError<I> {
 
 impl<I> std::error::Error for SpawnError<I> {}
 
-/// A single job: a future of its result.
+/// A handle of a single job: a future of its result.
 ///
-/// The handle owns the job. Dropping it aborts the job, and its input is let go at once if it waits;
-/// [`detach`](Self::detach) lets it go on.
+/// The handle owns the job. Dropping it aborts the job, and drops its input at once if the job waits.
+/// [`detach`](Self::detach) lets the job go on.
 ///
-/// Awaited within a job of the same pool, the handle lends that job's slot to its run, so neither waits for ever.
+/// A job of the same pool may await the handle: its slot then serves the run of the handle, so neither waits for ever.
 ///
 /// ```
 /// use raudal_pool::{JobError, Pool};
@@ -111,7 +111,7 @@ impl<T, E> fmt::Debug for Handle<T, E> {
 }
 
 impl<T, E> Handle<T, E> {
-    /// A handle that belongs to no run yet, and what the run keeps of it.
+    /// Creates a handle without a run, and the ticket for the run.
     pub(crate) fn pair(room: Option<OwnedSemaphorePermit>) -> (Ticket<T, E>, Self) {
         let (reply, result) = oneshot::channel();
         let whereabouts = Whereabouts::new();
@@ -128,13 +128,13 @@ impl<T, E> Handle<T, E> {
     ///
     /// # Errors
     ///
-    /// [`StillRunning`] if the job has not ended in time; its own failure is inside of the `Ok`.
+    /// [`StillRunning`] if the job has not ended in time. A failure of the job is inside the `Ok`.
     pub async fn wait_for(&mut self, limit: Duration) -> Result<Result<T, JobError<E>>, StillRunning> {
         tokio::time::timeout(limit, self).await.map_err(|_| StillRunning)
     }
 
-    /// Gives the job up. A job that waits for its turn or its retry ends at once; one that runs ends once its attempt is
-    /// dropped and the attempt's blocking work has returned. Its result is [`JobError::Cancelled`], unless it was done.
+    /// Aborts the job. A waiting job ends at once; a running one ends when its attempt is dropped and the attempt's
+    /// blocking work has returned. Its result is [`JobError::Cancelled`], unless it was done before.
     pub fn abort(&self) {
         let place = self.whereabouts.abort();
         match (&self.run, place) {
@@ -144,12 +144,12 @@ impl<T, E> Handle<T, E> {
         }
     }
 
-    /// Lets the job go on without its handle. Its result is counted in the report of its run and then dropped.
+    /// Lets the job go on without its handle. The report of its run counts the result, which is then dropped.
     pub fn detach(mut self) {
         self.run = None;
     }
 
-    /// Whether the result is there.
+    /// Returns whether the result is there.
     pub fn is_finished(&self) -> bool {
         !self.result.is_empty()
     }
@@ -163,7 +163,7 @@ impl<T, E> Future for Handle<T, E> {
             Poll::Ready(Ok(result)) => Poll::Ready(result),
             Poll::Ready(Err(_)) => Poll::Ready(Err(match &self.run {
                 Some(run) if run.has_broken_down() => JobError::Panicked("the run of the job broke down".to_owned()),
-                // It was given up while it waited, or the runtime is gone.
+                // It was aborted while it waited, or the runtime is gone.
                 _ => JobError::CANCELLED,
             })),
             Poll::Pending => {
@@ -187,7 +187,7 @@ impl<T, E> Drop for Handle<T, E> {
 
 /// Takes single jobs for one run. Made by [`Pool::spawner`](crate::Pool::spawner).
 ///
-/// Dropping it lets the jobs that were spawned come to their end: their handles own them.
+/// Dropping it does not stop its jobs: their handles own them.
 pub struct Spawner<I, T, E> {
     core: Arc<Core<'static, I, T, E>>,
     room: Arc<Semaphore>,
@@ -213,10 +213,10 @@ where
         Self { core, room, driver: Some(driver) }
     }
 
-    /// Adds a job, once fewer than [`buffer`](crate::RunBuilder::buffer) jobs wait. It begins as soon as the limits
-    /// allow. A run that takes no more jobs gives a handle whose result is [`JobError::Cancelled`].
+    /// Adds a job, after waiting until fewer than [`buffer`](crate::RunBuilder::buffer) jobs wait. The job starts as soon
+    /// as the limits allow. If the run takes no more jobs, the result of the handle is [`JobError::Cancelled`].
     ///
-    /// Within a job of the same run it does not wait for room: that job would hold the slot for which it waits.
+    /// Inside a job of the same run it does not wait for room: the job would hold the slot that it waits for.
     pub async fn spawn(&self, input: I) -> Handle<T, E> {
         let is_own = CURRENT.try_with(|attempt| attempt.run() == self.core.number()).unwrap_or(false);
         let room = if is_own { None } else { Arc::clone(&self.room).acquire_owned().await.ok() };
@@ -244,38 +244,38 @@ where
         }
     }
 
-    /// How many jobs wait or are in flight.
+    /// Returns how many jobs wait or are in flight.
     pub fn len(&self) -> usize {
         let (waiting, running) = self.core.counts();
         waiting + running
     }
 
-    /// Whether no job waits or is in flight.
+    /// Returns whether no job waits or is in flight.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many jobs are in flight.
+    /// Returns how many jobs are in flight.
     pub fn in_flight(&self) -> usize {
         self.core.counts().1
     }
 
-    /// Cancels all jobs: those that wait never begin, those that run are dropped.
+    /// Cancels all jobs: waiting ones never start, running ones are dropped.
     pub fn cancel(&self) {
         self.core.cancel_run();
     }
 
-    /// Drains the run: it takes no more jobs, those that wait end as cancelled, those that run come to their end.
+    /// Drains the run: it takes no more jobs, waiting ones end as cancelled, running ones finish.
     pub fn drain(&self) {
         self.core.drain_run();
     }
 
-    /// The means to pause the run, change its limit, drain it or cancel it from elsewhere.
+    /// Returns a control to pause the run, change its limit, drain it or cancel it from elsewhere.
     pub fn control(&self) -> Control {
         Control::new(Arc::clone(&self.core) as Arc<dyn RunHandle>)
     }
 
-    /// Waits for all jobs that were spawned and returns the report.
+    /// Waits for all jobs and returns the report.
     ///
     /// # Panics
     ///
@@ -288,7 +288,7 @@ where
         }
     }
 
-    /// Cancels all jobs, waits until nothing of them is running any more, and returns the report.
+    /// Cancels all jobs, waits until none of them runs any more, and returns the report.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! What can be set on every run.
+//! The policies of a run, one setter each.
 
 use crate::event::Observer;
 use crate::limit::Pressure;
@@ -65,13 +65,13 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Names each job, for events and reports. Default: no name, the number must do.
+    /// Names each job, for events and reports. Default: no name, only a number.
     pub fn label(mut self, label: impl Fn(&I) -> String + Send + Sync + 'p) -> Self {
         self.policy.label = Some(Box::new(label));
         self
     }
 
-    /// Gives each job a priority. Of the jobs that wait and may begin, one with the highest priority begins. Default: 0.
+    /// Gives each job a priority: of the waiting jobs that may start, one with the highest priority starts. Default: 0.
     ///
     /// The pool knows only the jobs that have arrived, and a run pulls inputs as slots come free. So priorities matter
     /// for jobs that are [spawned](crate::Context::spawn), that wait for their key, or that share a pool with others.
@@ -80,8 +80,8 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Says how many slots each job takes, of the pool, of its run and of its key. More than a limit counts as the
-    /// limit. A job that needs several slots waits until they are free; none of its run passes it by. Default: 1.
+    /// Sets how many slots each job takes, of the pool, of its run and of its key. More than a limit counts as the
+    /// limit. A job that needs several slots waits until they are free; no later job of its run goes first. Default: 1.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -98,29 +98,29 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Lets at most this many jobs of this run be in flight, at least 1, within the limit of the pool. Default: as many
-    /// as the pool allows.
+    /// Limits how many jobs of this run are in flight, at least 1, within the limit of the pool. Default: the limit of
+    /// the pool.
     pub fn limit(mut self, jobs: usize) -> Self {
         self.policy.limit = jobs.max(1);
         self
     }
 
-    /// Says how many jobs may be pulled from the input, besides those that fill the slots, before their results are
-    /// taken. Default: three for each slot, at least 16 and at most 1024.
+    /// Limits how many results may wait to be taken. The run pulls this many inputs beyond those that fill the slots.
+    /// Default: three for each slot, at least 16 and at most 1024.
     pub fn buffer(mut self, jobs: usize) -> Self {
         self.policy.buffer = Some(jobs);
         self
     }
 
-    /// Says how many jobs that are held back (by their key, a rate or the wait for a retry) may pile up while the run
-    /// looks for others that may begin. Default: 4096. At this bound the run waits, and its observer is told which key
+    /// Limits how many jobs may be held back (by their key, a rate or the wait for a retry) while the run looks for
+    /// others that may start. Default: 4096. At this bound the run waits, and its observer is told which key
     /// is full: [`EventKind::HeldBack`](crate::EventKind::HeldBack).
     pub fn look_ahead(mut self, jobs: usize) -> Self {
         self.policy.look_ahead = jobs;
         self
     }
 
-    /// Tries failed jobs again. Default: no retries. The run keeps each input for the next attempt, so inputs must be
+    /// Retries failed jobs. Default: no retries. The run keeps each input for the next attempt, so inputs must be
     /// `Clone`.
     pub fn retry(mut self, retry: impl Into<Retry<E>>) -> Self
     where
@@ -130,7 +130,7 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self.keep_inputs()
     }
 
-    /// Keeps each input, to give it back with the result.
+    /// Keeps each input and returns it with the result.
     pub fn keep_inputs(mut self) -> Self
     where
         I: Clone,
@@ -141,16 +141,16 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
 
     /// Ends an attempt that takes longer. Default: no limit.
     ///
-    /// The time of a blocking job begins with its closure. A closure that blocks cannot be stopped from outside, so the
-    /// time-out is known when the closure returns.
+    /// The time of a blocking job starts with its closure. A blocking closure cannot be stopped from outside, so the
+    /// job times out when the closure returns.
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
         self.policy.attempt_timeout = Some(limit);
         self
     }
 
-    /// Ends a job that is not done this long after its first attempt began: all attempts, and all waits between them,
-    /// count. No further attempt begins later. Where the wait for it would pass the deadline, the job fails at once,
-    /// with the error of its last attempt. Default: no limit.
+    /// Limits the time of a job from the start of its first attempt, with all attempts and the waits between them. If
+    /// the wait for the next attempt would pass the deadline, the job fails at once, with the error of its last
+    /// attempt. Default: no limit.
     ///
     /// ```
     /// use raudal_pool::{JobError, Pool};
@@ -169,10 +169,10 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Gives each attempt this long between being told to end and being dropped: time to clean up after
+    /// Gives each attempt this long between its cancellation and its drop: time to clean up after
     /// [`Attempt::cancelled`](crate::Attempt::cancelled). Default: none.
     ///
-    /// What an attempt returns within its grace period after a cancellation is its result.
+    /// If a cancelled attempt returns within its grace period, what it returns is its result.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.policy.grace = grace;
         self
@@ -196,8 +196,8 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Tells an observer what happens in the run. Errors are written with their `Display`, unless
-    /// [`describe`](Self::describe) says otherwise.
+    /// Sends the events of the run to an observer. Errors are written with their `Display`, unless
+    /// [`describe`](Self::describe) is set.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self
     where
         E: Display + 'p,
@@ -207,13 +207,13 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Says how an error is written in events and reports.
+    /// Sets how an error is written in events and reports.
     pub fn describe(mut self, describe: impl Fn(&E) -> String + Send + Sync + 'p) -> Self {
         self.policy.describe = Some(Box::new(describe));
         self
     }
 
-    /// Gives the kind of an error, as one word to count failures by. Default: `failed`.
+    /// Sets the kind of an error: one word to count failures by. Default: `failed`.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -232,10 +232,10 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Says what an error tells of the load on the other side. [Adaptive limits](crate::Limit::auto) shrink under
-    /// pressure. Default: every failure that is tried again counts as [`Pressure::Refused`].
+    /// Sets what an error tells about the load on the other side. [Adaptive limits](crate::Limit::auto) shrink under
+    /// pressure. Default: every failure that is retried counts as [`Pressure::Refused`].
     ///
-    /// Where this is set, an attempt that ran out of time counts as [`Pressure::TimedOut`], and repeated time-outs also
+    /// With this set, an attempt that timed out counts as [`Pressure::TimedOut`], and repeated time-outs also
     /// halve a fixed limit of a key, for as long as the pool lives.
     pub fn pressure(mut self, pressure: impl Fn(&E) -> Pressure + Send + Sync + 'p) -> Self {
         self.policy.pressure = Some(Box::new(pressure));

@@ -1,4 +1,4 @@
-//! Single jobs: one, or as many as are handed to a spawner.
+//! Single jobs: one alone, or many through a spawner.
 
 use super::output;
 use super::setters::RunBuilder;
@@ -17,9 +17,9 @@ use std::sync::Arc;
 pub struct One<I>(I);
 
 impl Pool {
-    /// Runs one job within the limits of the pool: awaited where it stands, or started for a [`Handle`].
+    /// Runs one job within the limits of the pool. Await it, or start it to get a [`Handle`].
     ///
-    /// This is what a request handler needs that shares a pool with others.
+    /// For request handlers that share a pool.
     ///
     /// ```
     /// use raudal_pool::{Backoff, Pool};
@@ -44,8 +44,8 @@ impl Pool {
         self.builder_of(One(input), job)
     }
 
-    /// Starts one job within the limits of the pool, without retries or time-outs, and returns its handle. What
-    /// [`run_one`](Self::run_one) with `.start()` does.
+    /// Starts one job within the limits of the pool, without retries or time-outs, and returns its handle. Short for
+    /// [`run_one`](Self::run_one) with `.start()`.
     ///
     /// # Panics
     ///
@@ -61,7 +61,7 @@ impl Pool {
         self.run_one(input, job).start()
     }
 
-    /// Opens a run for single jobs: they are [spawned](Spawner::spawn) one by one, each with a handle of its own.
+    /// Opens a run for single jobs: they are [spawned](Spawner::spawn) one by one, each with its own handle.
     ///
     /// ```
     /// use raudal_pool::Pool;
