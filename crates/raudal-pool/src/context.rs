@@ -5,7 +5,7 @@ use crate::inbox::Sender;
 use crate::limit::Meter;
 use crate::permits::Permits;
 use crate::report::StageSpan;
-use crate::scheduler::{KeyId, Loan};
+use crate::scheduler::{KeyId, NestedSlot};
 use crate::timeouts::Timeouts;
 use crate::trace::Span;
 use futures_util::task::AtomicWaker;
@@ -151,7 +151,7 @@ pub(crate) struct Shared {
     /// Made only for jobs that ask for them, so that small jobs stay cheap.
     token: OnceLock<CancellationToken>,
     elsewhere: OnceLock<TaskTracker>,
-    loan: OnceLock<Arc<Loan>>,
+    nested_slot: OnceLock<Arc<NestedSlot>>,
     /// When the blocking closure of the attempt began.
     begun: OnceLock<Instant>,
 }
@@ -185,7 +185,7 @@ impl Attempt {
             waker: AtomicWaker::new(),
             token: OnceLock::new(),
             elsewhere: OnceLock::new(),
-            loan: OnceLock::new(),
+            nested_slot: OnceLock::new(),
             begun: OnceLock::new(),
         }))
     }
@@ -323,14 +323,14 @@ impl Attempt {
         self.0.begun.get().copied()
     }
 
-    /// The slot of this attempt, to be lent while it waits for another job of its pool.
-    pub(crate) fn loan(&self) -> &Arc<Loan> {
-        self.0.loan.get_or_init(|| Arc::new(Loan::new(self.0.key)))
+    /// Returns the slot of this attempt, to offer to a run of its pool that it waits for.
+    pub(crate) fn offered_slot(&self) -> &Arc<NestedSlot> {
+        self.0.nested_slot.get_or_init(|| Arc::new(NestedSlot::new(self.0.key)))
     }
 
-    /// Returns the loan of this attempt, if it ever lent its slot.
-    pub(crate) fn lent(&self) -> Option<&Arc<Loan>> {
-        self.0.loan.get()
+    /// Returns the slot of this attempt, if it was ever offered.
+    pub(crate) fn nested_slot(&self) -> Option<&Arc<NestedSlot>> {
+        self.0.nested_slot.get()
     }
 
     pub(crate) fn run(&self) -> u64 {

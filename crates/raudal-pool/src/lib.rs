@@ -29,7 +29,7 @@
 //! The [guide] takes a loop to a pool, one step at a time, and has a table of what corresponds to what in other tools.
 //! What holds for every run:
 //!
-//! - **One limit.** What the pool bounds, it bounds for all of its runs together, whoever calls.
+//! - **One limit.** The limits of a pool hold for all of its runs together.
 //! - **Jobs go on** while the consumer is busy: each slot is a task of its own. (A future in `buffer_unordered` stands
 //!   still while nobody polls the stream.)
 //! - **Bounded memory.** The input is pulled only as slots come free. What waits for its key, its retry or the consumer

@@ -223,8 +223,8 @@ where
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                // A job that waits for a run of its own pool lends it its slot.
-                let _ = CURRENT.try_with(|attempt| this.core.lend(attempt));
+                // A job that waits for a run of its own pool offers it its slot.
+                let _ = CURRENT.try_with(|attempt| this.core.offer_slot(attempt));
                 Poll::Pending
             }
         }

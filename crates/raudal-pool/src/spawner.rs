@@ -168,7 +168,7 @@ impl<T, E> Future for Handle<T, E> {
             })),
             Poll::Pending => {
                 if let Some(run) = &self.run {
-                    let _ = CURRENT.try_with(|attempt| run.lend(attempt));
+                    let _ = CURRENT.try_with(|attempt| run.offer_slot(attempt));
                 }
                 Poll::Pending
             }

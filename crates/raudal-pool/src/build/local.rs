@@ -181,8 +181,8 @@ where
             match (self.run.poll(cx), &mut self.reorder) {
                 (Poll::Ready(Some(done)), Some(reorder)) => reorder.put(done),
                 (Poll::Pending, _) => {
-                    // A job that waits for a run of its own pool lends it its slot.
-                    let _ = CURRENT.try_with(|attempt| self.run.core().lend(attempt));
+                    // A job that waits for a run of its own pool offers it its slot.
+                    let _ = CURRENT.try_with(|attempt| self.run.core().offer_slot(attempt));
                     return Poll::Pending;
                 }
                 (polled, _) => return polled,

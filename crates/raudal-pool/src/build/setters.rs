@@ -105,8 +105,7 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Limits how many results may wait to be taken. The run pulls this many inputs beyond those that fill the slots.
-    /// Default: three for each slot, at least 16 and at most 1024.
+    /// Limits how many inputs are pulled beyond those that fill the slots, before their results are taken. Default: three for each slot, at least 16 and at most 1024.
     pub fn buffer(mut self, jobs: usize) -> Self {
         self.policy.buffer = Some(jobs);
         self

@@ -119,9 +119,9 @@ where
         if limits.grace.is_zero() && context.is_cancelled() {
             return Poll::Ready(Err(JobError::CANCELLED));
         }
-        if let Some(loan) = context.lent() {
-            // If the job still waits for a run of its pool, that run lends the slot again.
-            loan.take_back();
+        if let Some(slot) = context.nested_slot() {
+            // If the job still waits for a run of its pool, that run is offered the slot again.
+            slot.withdraw();
         }
         if let Poll::Ready(result) = work.as_mut().poll(cx) {
             return Poll::Ready(match (result, ending.take()) {

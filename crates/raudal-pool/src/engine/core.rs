@@ -329,10 +329,10 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     }
 
     /// A job of the same pool waits for this run: lets one job of the run use its slot.
-    pub(crate) fn lend(&self, attempt: &Attempt) {
+    pub(crate) fn offer_slot(&self, attempt: &Attempt) {
         if Arc::ptr_eq(&attempt.permits().pool, &self.pool) {
             self.pool.with(|scheduler| {
-                scheduler.lend_to(self.run, attempt.loan());
+                scheduler.offer_slot(self.run, attempt.offered_slot());
                 scheduler.dispatch(None);
             });
         }
@@ -362,7 +362,7 @@ pub(crate) trait RunHandle: Send + Sync {
     /// Wakes the driver, to remove an aborted job from the inbox.
     fn wake(&self);
     /// A job of the same pool waits for this run: lets one job of the run use its slot.
-    fn lend(&self, attempt: &Attempt);
+    fn offer_slot(&self, attempt: &Attempt);
     /// Returns whether a panic that did not come from a job ended the run.
     fn has_broken_down(&self) -> bool;
     fn set_paused(&self, paused: bool);
@@ -394,8 +394,8 @@ where
         self.pool.with(|scheduler| scheduler.wake(self.run));
     }
 
-    fn lend(&self, attempt: &Attempt) {
-        Self::lend(self, attempt);
+    fn offer_slot(&self, attempt: &Attempt) {
+        Self::offer_slot(self, attempt);
     }
 
     fn has_broken_down(&self) -> bool {

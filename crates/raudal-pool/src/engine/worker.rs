@@ -29,7 +29,7 @@ impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
     fn drop(&mut self) {
         if let Some(Ready { mut grant, job, current }) = self.ready.take() {
             drop(job);
-            grant.lends = current.and_then(|current| current.attempt().1.lent().cloned());
+            grant.nested = current.and_then(|current| current.attempt().1.nested_slot().cloned());
             self.engine.core.released(&grant);
         }
     }
@@ -132,7 +132,7 @@ where
         let span = job.span.get_or_insert_with(|| core.shared.span.job(core.number(), job.number, &job.label));
         let span = span.attempt(job.attempts);
         let ended = span.within(attempt(&context, started, limits, || (self.job)(cx, input), timer)).await;
-        grant.lends = context.lent().cloned();
+        grant.nested = context.nested_slot().cloned();
         span.end(ended.result.as_ref().err().map_or("succeeded", JobError::word));
         Some(core.ended(grant, job, ended))
     }

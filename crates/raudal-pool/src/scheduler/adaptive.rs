@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// The state of the pool when its limits are checked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sight {
+pub(super) struct Snapshot {
     pub(super) now: Instant,
     /// The current limit of all jobs, and the slots taken.
     pub(super) limit: usize,
@@ -97,8 +97,8 @@ impl AdaptiveLimits {
     }
 
     /// Checks all limits with running jobs. Returns the changes, each with its key.
-    pub(super) fn look(&mut self, keys: &mut Keys, sight: Sight) -> Vec<(Option<KeyId>, Change)> {
-        let Sight { now, limit, in_use, may_grow, is_wanted } = sight;
+    pub(super) fn look(&mut self, keys: &mut Keys, snapshot: Snapshot) -> Vec<(Option<KeyId>, Change)> {
+        let Snapshot { now, limit, in_use, may_grow, is_wanted } = snapshot;
         let (mut changes, mut next) = (Vec::new(), None);
         if let Some(adaptive) = &mut self.of_all {
             if let Some((limit, why)) = adaptive.look(now, limit, in_use, may_grow && is_wanted) {

@@ -1,4 +1,4 @@
-//! Grants: the slots that jobs hold. Loans: the slots that waiting jobs lend.
+//! Grants: the slots that jobs hold. Nested slots: those of jobs that wait for a run of their own pool.
 
 use super::keys::KeyId;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -10,9 +10,10 @@ pub(crate) struct Grant {
     pub(crate) id: usize,
     pub(crate) key: Option<KeyId>,
     pub(super) weight: usize,
-    pub(super) loan: Option<Arc<Loan>>,
-    /// The loan of its own slot, if it was ever lent.
-    pub(crate) lends: Option<Arc<Loan>>,
+    /// The slot of a waiting job, if this job runs in one.
+    pub(super) reuses: Option<Arc<NestedSlot>>,
+    /// Its own slot as a nested one, if it ever waited for a run of its pool.
+    pub(crate) nested: Option<Arc<NestedSlot>>,
     /// An adaptive limit counts the job.
     pub(super) is_metered: bool,
 }
@@ -31,36 +32,37 @@ impl Grant {
 
     /// Returns whether another job can take over this slot unchanged.
     pub(crate) fn is_plain(&self) -> bool {
-        self.key.is_none() && self.weight == 1 && self.loan.is_none() && self.lends.is_none()
+        self.key.is_none() && self.weight == 1 && self.reuses.is_none() && self.nested.is_none()
     }
 }
 
 /// The slot of a job that waits for another run of its own pool. One job of that run may use it, so that a pool never
 /// waits for itself.
 #[derive(Debug)]
-pub(crate) struct Loan {
+pub(crate) struct NestedSlot {
     pub(crate) key: Option<KeyId>,
     /// Whether its owner waits. Set again at each poll of the owner, which may wait for another run by then.
     pub(super) offered: AtomicBool,
-    pub(super) lent: AtomicBool,
-    /// How many slots the borrower frees when it ends, if the owner ended first.
+    /// A nested job runs in it.
+    pub(super) taken: AtomicBool,
+    /// How many slots the nested job frees when it ends, if the owner ended first.
     pub(super) left: AtomicUsize,
-    /// The loan by which the owner had the slot itself, if the owner ended first.
-    pub(super) owes: Mutex<Option<Arc<Loan>>>,
+    /// The slot that the owner reused itself, if the owner ended first.
+    pub(super) outer: Mutex<Option<Arc<NestedSlot>>>,
 }
 
-impl Loan {
+impl NestedSlot {
     pub(crate) fn new(key: Option<KeyId>) -> Self {
-        let (offered, lent) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { key, offered, lent, left: AtomicUsize::new(0), owes: Mutex::default() }
+        let (offered, taken) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { key, offered, taken, left: AtomicUsize::new(0), outer: Mutex::default() }
     }
 
-    pub(super) fn owes(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
-        self.owes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn outer(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
+        self.outer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stops lending: the owner goes on.
-    pub(crate) fn take_back(&self) {
+    /// Offers the slot no more: the owner goes on.
+    pub(crate) fn withdraw(&self) {
         self.offered.store(false, Relaxed);
     }
 }

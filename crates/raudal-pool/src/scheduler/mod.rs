@@ -13,13 +13,13 @@ mod keys;
 mod lane;
 mod run;
 
-pub(crate) use grant::{Grant, Loan};
+pub(crate) use grant::{Grant, NestedSlot};
 pub(crate) use keys::KeyId;
 pub(crate) use run::{Entry, RunId};
 
 use crate::limit::{Change, Meter, Pressure};
 use crate::rate::Rates;
-use adaptive::{AdaptiveLimits, Sight};
+use adaptive::{AdaptiveLimits, Snapshot};
 use gate::{Gate, Refused};
 use keys::Keys;
 use lane::Waiting;
@@ -42,8 +42,8 @@ pub(crate) struct Scheduler {
     runs: Slab<RunQueue>,
     /// Runs that may have a job to start, each once, in turn.
     ring: VecDeque<RunId>,
-    /// Runs to whose jobs a slot is lent.
-    borrowers: Vec<RunId>,
+    /// Runs that jobs of this pool wait for.
+    awaited: Vec<RunId>,
     gate: Gate,
     adaptive: AdaptiveLimits,
     wakers: Vec<Waker>,
@@ -68,7 +68,7 @@ impl Scheduler {
             keys: Keys::new(per_key),
             runs: Slab::new(),
             ring: VecDeque::new(),
-            borrowers: Vec::new(),
+            awaited: Vec::new(),
             gate: Gate::new(rates),
             adaptive: AdaptiveLimits::new(of_all, of_key),
             wakers: Vec::new(),
@@ -103,7 +103,7 @@ impl Scheduler {
         self.runs.remove(run);
         self.wake_hungry();
         self.ring.retain(|other| *other != run);
-        self.borrowers.retain(|other| *other != run);
+        self.awaited.retain(|other| *other != run);
         self.gate.forget_run(run);
     }
 
@@ -167,17 +167,17 @@ impl Scheduler {
         ids
     }
 
-    /// Lends a slot to the jobs of a run.
-    pub(crate) fn lend_to(&mut self, run: RunId, loan: &Arc<Loan>) {
-        loan.offered.store(true, Relaxed);
-        let loans = &mut self.runs[run].loans;
-        if loans.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(loan))) {
+    /// Offers the slot of a job to the run that the job waits for.
+    pub(crate) fn offer_slot(&mut self, run: RunId, slot: &Arc<NestedSlot>) {
+        slot.offered.store(true, Relaxed);
+        let slots = &mut self.runs[run].nested_slots;
+        if slots.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(slot))) {
             return;
         }
-        loans.retain(|known| known.strong_count() > 0);
-        loans.push(Arc::downgrade(loan));
-        if !self.borrowers.contains(&run) {
-            self.borrowers.push(run);
+        slots.retain(|known| known.strong_count() > 0);
+        slots.push(Arc::downgrade(slot));
+        if !self.awaited.contains(&run) {
+            self.awaited.push(run);
         }
         self.wake(run);
     }
@@ -261,7 +261,7 @@ impl Scheduler {
             return None;
         }
         let is_metered = self.adaptive.depend_on(&self.keys, None);
-        let grant = Grant { id: Grant::UNLISTED, key: None, weight, loan: None, lends: None, is_metered };
+        let grant = Grant { id: Grant::UNLISTED, key: None, weight, reuses: None, nested: None, is_metered };
         self.count(run, &grant);
         Some(grant)
     }
@@ -272,44 +272,44 @@ impl Scheduler {
         queue.running -= 1;
         queue.in_use -= grant.weight;
         self.running -= 1;
-        // A borrower keeps the slot until it ends itself.
-        let borrower = grant.lends.as_ref().filter(|loan| loan.lent.load(Relaxed));
-        match (&grant.loan, borrower) {
+        // A nested job keeps the slot until it ends itself.
+        let taken = grant.nested.as_ref().filter(|slot| slot.taken.load(Relaxed));
+        match (&grant.reuses, taken) {
             (None, None) => {
                 self.in_use -= grant.weight;
                 self.leave_key(grant.key, grant.weight);
             }
-            (None, Some(lends)) => {
-                lends.left.store(grant.weight, Relaxed);
-                if let Some(key) = lends.key {
+            (None, Some(nested)) => {
+                nested.left.store(grant.weight, Relaxed);
+                if let Some(key) = nested.key {
                     self.keys.retain(key);
                 }
             }
-            (Some(loan), borrower) => {
-                if grant.key != loan.key {
+            (Some(slot), taken) => {
+                if grant.key != slot.key {
                     self.leave_key(grant.key, 1);
                 }
-                match borrower {
-                    None => self.give_back(loan),
-                    Some(lends) => *lends.owes() = Some(Arc::clone(loan)),
+                match taken {
+                    None => self.free_nested(slot),
+                    Some(nested) => *nested.outer() = Some(Arc::clone(slot)),
                 }
             }
         }
         self.list_run(run);
     }
 
-    /// Takes back a slot whose borrower has ended.
-    fn give_back(&mut self, loan: &Loan) {
-        loan.lent.store(false, Relaxed);
-        let left = loan.left.swap(0, Relaxed);
+    /// Takes back a slot whose nested job has ended.
+    fn free_nested(&mut self, slot: &NestedSlot) {
+        slot.taken.store(false, Relaxed);
+        let left = slot.left.swap(0, Relaxed);
         if left > 0 {
             self.in_use -= left;
-            self.leave_key(loan.key, left);
-            self.release_key(loan.key);
+            self.leave_key(slot.key, left);
+            self.release_key(slot.key);
         }
-        let owes = loan.owes().take();
-        if let Some(owes) = owes {
-            self.give_back(&owes);
+        let outer = slot.outer().take();
+        if let Some(outer) = outer {
+            self.free_nested(&outer);
         }
     }
 
@@ -351,7 +351,7 @@ impl Scheduler {
                 Pick::TooHeavy | Pick::RateSays => break,
             }
         }
-        self.dispatch_loans(own);
+        self.dispatch_nested(own);
     }
 
     fn tell(&mut self, run: RunId, own: Option<RunId>) {
@@ -416,7 +416,7 @@ impl Scheduler {
                 self.ring.pop_back();
             }
             let is_metered = self.adaptive.depend_on(&self.keys, lane);
-            let grant = Grant { id: job.id, key: lane, weight, loan: None, lends: None, is_metered };
+            let grant = Grant { id: job.id, key: lane, weight, reuses: None, nested: None, is_metered };
             self.count(run, &grant);
             if let Some(key) = lane {
                 self.keys.get_mut(key).running += weight;
@@ -428,7 +428,7 @@ impl Scheduler {
     }
 
     fn count(&mut self, run: RunId, grant: &Grant) {
-        if grant.loan.is_none() {
+        if grant.reuses.is_none() {
             self.in_use += grant.weight;
         }
         self.running += 1;
@@ -438,11 +438,11 @@ impl Scheduler {
         queue.peak = queue.peak.max(queue.running);
     }
 
-    /// Grants lent slots.
-    fn dispatch_loans(&mut self, own: Option<RunId>) {
-        for place in 0..self.borrowers.len() {
-            let run = self.borrowers[place];
-            while let Some(grant) = self.borrow(run) {
+    /// Grants nested slots.
+    fn dispatch_nested(&mut self, own: Option<RunId>) {
+        for place in 0..self.awaited.len() {
+            let run = self.awaited[place];
+            while let Some(grant) = self.grant_nested(run) {
                 self.count(run, &grant);
                 self.runs[run].granted.push_back(grant);
                 self.tell(run, own);
@@ -450,16 +450,17 @@ impl Scheduler {
         }
     }
 
-    fn borrow(&mut self, run: RunId) -> Option<Grant> {
+    fn grant_nested(&mut self, run: RunId) -> Option<Grant> {
         let queue = &self.runs[run];
         if queue.paused || queue.closed || self.gate.closed_until().is_some() {
             return None;
         }
-        let free =
-            |loan: &Weak<Loan>| loan.upgrade().filter(|loan| loan.offered.load(Relaxed) && !loan.lent.load(Relaxed));
-        let loan = queue.loans.iter().find_map(free)?;
-        // A loan is one slot, whatever the job weighs. It includes the lender's slot of its key.
-        let (lane, job) = queue.any_lane(|key| self.keys.room(key) > 0 || loan.key == Some(key))?;
+        let free = |slot: &Weak<NestedSlot>| {
+            slot.upgrade().filter(|slot| slot.offered.load(Relaxed) && !slot.taken.load(Relaxed))
+        };
+        let slot = queue.nested_slots.iter().find_map(free)?;
+        // A nested slot is one slot, whatever the job weighs. It includes the owner's slot of its key.
+        let (lane, job) = queue.any_lane(|key| self.keys.room(key) > 0 || slot.key == Some(key))?;
         if lane.is_some_and(|key| self.keys.get(key).paused_until.is_some()) {
             return None;
         }
@@ -477,12 +478,12 @@ impl Scheduler {
             queue.in_ring = false;
             self.ring.retain(|other| *other != run);
         }
-        loan.lent.store(true, Relaxed);
-        if let Some(key) = lane.filter(|_| lane != loan.key) {
+        slot.taken.store(true, Relaxed);
+        if let Some(key) = lane.filter(|_| lane != slot.key) {
             self.keys.get_mut(key).running += 1;
         }
         let is_metered = self.adaptive.depend_on(&self.keys, lane);
-        Some(Grant { id: job.id, key: lane, weight: 1, loan: Some(loan), lends: None, is_metered })
+        Some(Grant { id: job.id, key: lane, weight: 1, reuses: Some(slot), nested: None, is_metered })
     }
 
     // Lists.
@@ -653,8 +654,8 @@ impl Scheduler {
             return;
         }
         let is_wanted = self.spare(None) == 0;
-        let sight = Sight { now, limit: self.limit, in_use: self.in_use, may_grow, is_wanted };
-        let changes = self.adaptive.look(&mut self.keys, sight);
+        let snapshot = Snapshot { now, limit: self.limit, in_use: self.in_use, may_grow, is_wanted };
+        let changes = self.adaptive.look(&mut self.keys, snapshot);
         if changes.is_empty() {
             return;
         }

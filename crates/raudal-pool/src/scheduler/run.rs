@@ -1,6 +1,6 @@
 //! The queue of one run.
 
-use super::grant::{Grant, Loan};
+use super::grant::{Grant, NestedSlot};
 use super::keys::KeyId;
 use super::lane::{Lane, Waiting};
 use crate::limit::Change;
@@ -66,7 +66,8 @@ pub(super) struct RunQueue {
     pub(super) granted: VecDeque<Grant>,
     pub(super) later: BinaryHeap<Reverse<Later>>,
     pub(super) sequence: u64,
-    pub(super) loans: Vec<Weak<Loan>>,
+    /// Slots of jobs that wait for this run.
+    pub(super) nested_slots: Vec<Weak<NestedSlot>>,
     /// Limits that have changed, for the run to tell its observer.
     pub(super) changes: Vec<Change>,
     /// Jobs without a key.
@@ -93,7 +94,7 @@ impl RunQueue {
             granted: VecDeque::new(),
             later: BinaryHeap::new(),
             sequence: 0,
-            loans: Vec::new(),
+            nested_slots: Vec::new(),
             changes: Vec::new(),
             free: Lane::default(),
             lanes: HashMap::new(),

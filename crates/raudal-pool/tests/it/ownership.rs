@@ -288,7 +288,7 @@ async fn try_map_stops_at_the_first_failure_to_happen_and_awaits_the_rest() {
     assert_eq!(alive.load(SeqCst), 0);
 }
 
-/// A job may start a run of its own pool and wait for it: meanwhile it lends its slot.
+/// A job may start a run of its own pool and wait for it: meanwhile one job of that run uses its slot.
 #[tokio::test]
 async fn a_run_within_a_job_of_the_same_pool_does_not_wait_for_its_own_slot() {
     let pool = Pool::new(1);

@@ -42,7 +42,7 @@ fn job(pool: Pool, inside: Inside, seed: u64, weight: usize, depth: u32) -> Boxe
             0 => panic!("by chance"),
             1..5 => return Err("by chance".to_owned()),
             5 | 6 if depth > 0 => {
-                // Its slot is lent meanwhile.
+                // A nested job uses its slot meanwhile.
                 drop(visit);
                 let (within, inside) = (pool.clone(), inside.clone());
                 let inner = pool.map(0..3_u64, move |_, n| {
