@@ -132,10 +132,17 @@ pub(crate) struct RunShared {
 }
 
 pub(crate) struct Shared {
+    run: Arc<RunShared>,
+    /// Wakes the attempt.
+    waker: AtomicWaker,
+    state: State,
+}
+
+/// What is new in each attempt.
+struct State {
     job: u64,
     attempt: u32,
     key: Option<KeyId>,
-    run: Arc<RunShared>,
     meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
     bytes: AtomicU64,
     items: AtomicU64,
@@ -146,8 +153,6 @@ pub(crate) struct Shared {
     /// When it times out, in the form of [`Timeouts`]; 0 without a limit, and after it has timed out.
     limit: AtomicU64,
     timed_out: AtomicBool,
-    /// Wakes the attempt.
-    waker: AtomicWaker,
     /// Made only for jobs that ask for them, so that small jobs stay cheap.
     token: OnceLock<CancellationToken>,
     elsewhere: OnceLock<TaskTracker>,
@@ -156,9 +161,33 @@ pub(crate) struct Shared {
     begun: OnceLock<Instant>,
 }
 
+impl State {
+    fn new(job: u64, attempt: u32, key: Option<KeyId>, meters: (Option<Arc<Meter>>, Option<Arc<Meter>>)) -> Self {
+        Self {
+            job,
+            attempt,
+            key,
+            meters,
+            bytes: AtomicU64::new(0),
+            items: AtomicU64::new(0),
+            stages: Mutex::default(),
+            over: AtomicBool::new(false),
+            limit: AtomicU64::new(0),
+            timed_out: AtomicBool::new(false),
+            token: OnceLock::new(),
+            elsewhere: OnceLock::new(),
+            nested_slot: OnceLock::new(),
+            begun: OnceLock::new(),
+        }
+    }
+}
+
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("job", &self.0.job).field("attempt", &self.0.attempt).finish_non_exhaustive()
+        f.debug_struct("Attempt")
+            .field("job", &self.0.state.job)
+            .field("attempt", &self.0.state.attempt)
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,42 +196,40 @@ impl Attempt {
         job: u64,
         attempt: u32,
         key: Option<KeyId>,
-        run: Arc<RunShared>,
         meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
+        run: &Arc<RunShared>,
     ) -> Self {
-        Self(Arc::new(Shared {
-            job,
-            attempt,
-            key,
-            run,
-            meters,
-            bytes: AtomicU64::new(0),
-            items: AtomicU64::new(0),
-            stages: Mutex::default(),
-            over: AtomicBool::new(false),
-            limit: AtomicU64::new(0),
-            timed_out: AtomicBool::new(false),
-            waker: AtomicWaker::new(),
-            token: OnceLock::new(),
-            elsewhere: OnceLock::new(),
-            nested_slot: OnceLock::new(),
-            begun: OnceLock::new(),
-        }))
+        let state = State::new(job, attempt, key, meters);
+        Self(Arc::new(Shared { run: Arc::clone(run), waker: AtomicWaker::new(), state }))
+    }
+
+    /// Becomes the next attempt of its worker. Takes new memory only if somebody still holds the attempt before it.
+    pub(crate) fn renew(
+        &mut self,
+        job: u64,
+        attempt: u32,
+        key: Option<KeyId>,
+        meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
+    ) {
+        match Arc::get_mut(&mut self.0) {
+            Some(shared) => shared.state = State::new(job, attempt, key, meters),
+            None => *self = Self::new(job, attempt, key, meters, &self.0.run),
+        }
     }
 
     /// The job's number: its place in the order of arrival, from 0.
     pub fn job(&self) -> u64 {
-        self.0.job
+        self.0.state.job
     }
 
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
-        self.0.attempt
+        self.0.state.attempt
     }
 
     /// Whether this attempt must end: the run was cancelled, the attempt ran out of time, or nobody wants its result.
     pub fn is_cancelled(&self) -> bool {
-        self.0.over.load(SeqCst)
+        self.0.state.over.load(SeqCst)
     }
 
     /// Resolves when this attempt must end. Its future is dropped then, or, with a
@@ -239,7 +266,7 @@ impl Attempt {
 
     /// Cancelled when this attempt must end, and when it has ended: for what the attempt started elsewhere.
     pub fn token(&self) -> &CancellationToken {
-        let token = self.0.token.get_or_init(CancellationToken::new);
+        let token = self.0.state.token.get_or_init(CancellationToken::new);
         // A cancellation at the same time is seen here, or it sees the token: see `cancel`.
         if self.is_cancelled() {
             token.cancel();
@@ -249,24 +276,24 @@ impl Attempt {
 
     /// Enters a named stage and leaves the one before.
     pub fn stage(&self, stage: &'static str) {
-        self.0.stages.lock().unwrap_or_else(PoisonError::into_inner).push((stage, Instant::now()));
-        self.tell(EventKind::Stage { job: self.0.job, stage });
+        self.0.state.stages.lock().unwrap_or_else(PoisonError::into_inner).push((stage, Instant::now()));
+        self.tell(EventKind::Stage { job: self.0.state.job, stage });
     }
 
     /// Reports how many bytes this attempt will move in all.
     pub fn expect_bytes(&self, bytes: u64) {
-        self.tell(EventKind::Expected { job: self.0.job, bytes });
+        self.tell(EventKind::Expected { job: self.0.state.job, bytes });
     }
 
     /// Reports progress: this many more bytes and items.
     pub fn advance(&self, bytes: u64, items: u64) {
-        self.0.bytes.fetch_add(bytes, Relaxed);
-        self.0.items.fetch_add(items, Relaxed);
-        let (all, of_key) = &self.0.meters;
+        self.0.state.bytes.fetch_add(bytes, Relaxed);
+        self.0.state.items.fetch_add(items, Relaxed);
+        let (all, of_key) = &self.0.state.meters;
         for meter in [all, of_key].into_iter().flatten() {
             meter.add(bytes);
         }
-        self.tell(EventKind::Advanced { job: self.0.job, bytes, items });
+        self.tell(EventKind::Advanced { job: self.0.state.job, bytes, items });
     }
 
     /// The slots of the pool that no job can want any more, for work that helps this one.
@@ -290,7 +317,7 @@ impl Attempt {
             if attempt.is_cancelled() || attempt.0.run.cancel.iter().any(CancellationToken::is_cancelled) {
                 return None;
             }
-            if attempt.0.begun.set(Instant::now()).is_ok() {
+            if attempt.0.state.begun.set(Instant::now()).is_ok() {
                 attempt.0.waker.wake();
             }
             Some(work())
@@ -315,22 +342,22 @@ impl Attempt {
 
     /// The tasks and threads that must end before the attempt ends.
     pub(crate) fn elsewhere(&self) -> &TaskTracker {
-        self.0.elsewhere.get_or_init(TaskTracker::new)
+        self.0.state.elsewhere.get_or_init(TaskTracker::new)
     }
 
     /// When the blocking closure of the attempt began, if it has begun.
     pub(crate) fn begun(&self) -> Option<Instant> {
-        self.0.begun.get().copied()
+        self.0.state.begun.get().copied()
     }
 
     /// Returns the slot of this attempt, to offer to a run of its pool that it waits for.
     pub(crate) fn offered_slot(&self) -> &Arc<NestedSlot> {
-        self.0.nested_slot.get_or_init(|| Arc::new(NestedSlot::new(self.0.key)))
+        self.0.state.nested_slot.get_or_init(|| Arc::new(NestedSlot::new(self.0.state.key)))
     }
 
     /// Returns the slot of this attempt, if it was ever offered.
     pub(crate) fn nested_slot(&self) -> Option<&Arc<NestedSlot>> {
-        self.0.nested_slot.get()
+        self.0.state.nested_slot.get()
     }
 
     pub(crate) fn run(&self) -> u64 {
@@ -339,7 +366,7 @@ impl Attempt {
 
     /// Bytes and items that this attempt has advanced by.
     pub(crate) fn advanced(&self) -> (u64, u64) {
-        (self.0.bytes.load(Relaxed), self.0.items.load(Relaxed))
+        (self.0.state.bytes.load(Relaxed), self.0.state.items.load(Relaxed))
     }
 
     /// Wakes the attempt when it must end.
@@ -351,30 +378,30 @@ impl Attempt {
     pub(crate) fn set_limit(&self, at: Instant) {
         let timeouts = &self.0.run.timeouts;
         let at = timeouts.at(at).max(1);
-        self.0.limit.store(at, SeqCst);
+        self.0.state.limit.store(at, SeqCst);
         timeouts.arm(at);
     }
 
     /// Returns when the attempt times out, if it has a limit and has not timed out.
     pub(crate) fn limit(&self) -> Option<u64> {
-        Some(self.0.limit.load(SeqCst)).filter(|at| *at > 0)
+        Some(self.0.state.limit.load(SeqCst)).filter(|at| *at > 0)
     }
 
     /// Times the attempt out.
     pub(crate) fn time_out(&self) {
-        self.0.limit.store(0, SeqCst);
-        self.0.timed_out.store(true, SeqCst);
+        self.0.state.limit.store(0, SeqCst);
+        self.0.state.timed_out.store(true, SeqCst);
         self.0.waker.wake();
     }
 
     pub(crate) fn is_timed_out(&self) -> bool {
-        self.0.timed_out.load(SeqCst)
+        self.0.state.timed_out.load(SeqCst)
     }
 
     /// Cancels the attempt.
     pub(crate) fn cancel(&self) {
-        self.0.over.store(true, SeqCst);
-        if let Some(token) = self.0.token.get() {
+        self.0.state.over.store(true, SeqCst);
+        if let Some(token) = self.0.state.token.get() {
             token.cancel();
         }
         self.0.waker.wake();
@@ -387,12 +414,12 @@ impl Attempt {
 
     /// Ends the attempt: cancels the work that it started, and waits for it.
     pub(crate) async fn end(&self) {
-        self.0.over.store(true, SeqCst);
-        self.0.limit.store(0, SeqCst);
-        if let Some(token) = self.0.token.get() {
+        self.0.state.over.store(true, SeqCst);
+        self.0.state.limit.store(0, SeqCst);
+        if let Some(token) = self.0.state.token.get() {
             token.cancel();
         }
-        if let Some(elsewhere) = self.0.elsewhere.get() {
+        if let Some(elsewhere) = self.0.state.elsewhere.get() {
             elsewhere.close();
             elsewhere.wait().await;
         }
@@ -400,12 +427,12 @@ impl Attempt {
 
     /// The stages of this attempt as spans that end where the next begins, the last one now.
     pub(crate) fn spans(&self) -> Vec<StageSpan> {
-        let stages = std::mem::take(&mut *self.0.stages.lock().unwrap_or_else(PoisonError::into_inner));
+        let stages = std::mem::take(&mut *self.0.state.stages.lock().unwrap_or_else(PoisonError::into_inner));
         if stages.is_empty() {
             return Vec::new();
         }
         let ends: Vec<Instant> = stages.iter().skip(1).map(|s| s.1).chain([Instant::now()]).collect();
-        let (run, attempt) = (self.0.run.started, self.0.attempt);
+        let (run, attempt) = (self.0.run.started, self.0.state.attempt);
         let span = |((stage, start), end): ((&'static str, Instant), Instant)| StageSpan {
             stage,
             attempt,

@@ -28,7 +28,10 @@ pub(crate) struct Inbox<I> {
 }
 
 /// The way into an inbox.
-pub(crate) struct Sender<I>(Arc<Inbox<I>>);
+///
+/// Each worker makes one and clones it for its jobs. The count of such clones is the worker's own: if the jobs of all
+/// workers counted in one place, its cache line would move between the cores at each job.
+pub(crate) struct Sender<I>(Arc<Arc<Inbox<I>>>);
 
 impl<I> Clone for Sender<I> {
     fn clone(&self) -> Self {
@@ -50,7 +53,7 @@ impl<I> Inbox<I> {
     }
 
     pub(crate) fn sender(self: &Arc<Self>) -> Sender<I> {
-        Sender(Arc::clone(self))
+        Sender(Arc::new(Arc::clone(self)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State<I>> {

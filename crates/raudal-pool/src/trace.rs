@@ -38,8 +38,9 @@ mod spans {
             self.0.record("attempts", attempts);
         }
 
-        pub(crate) fn within<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
-            future.instrument(self.0.clone())
+        /// Makes a future inside the span, and runs it there.
+        pub(crate) fn within<F: Future>(&self, make: impl FnOnce() -> F) -> impl Future<Output = F::Output> {
+            self.0.in_scope(make).instrument(self.0.clone())
         }
     }
 }
@@ -69,8 +70,8 @@ mod spans {
 
         pub(crate) fn attempts(&self, _attempts: u32) {}
 
-        pub(crate) fn within<F: Future>(&self, future: F) -> F {
-            future
+        pub(crate) fn within<F: Future>(&self, make: impl FnOnce() -> F) -> F {
+            make()
         }
     }
 }

@@ -1,18 +1,20 @@
-//! Runs one attempt until it returns, panics, is cancelled or times out, and waits for the work that it started.
+//! Runs one attempt until it returns, panics, is cancelled or times out.
 
-use super::outcome::{Ended, after};
+use super::outcome::after;
 use crate::context::{Attempt, CURRENT};
 use crate::error::{JobError, panic_message};
-use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use crate::policy::Policy;
+use pin_project_lite::pin_project;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::Duration;
+use tokio::task::futures::TaskLocalFuture;
 use tokio::time::{Instant, Sleep};
 
 /// The time limit of an attempt, and the error when it passes.
 #[derive(Clone, Copy)]
-pub(super) enum Limit {
+enum Limit {
     Attempt(Duration),
     Deadline { left: Duration, whole: Duration },
 }
@@ -20,7 +22,7 @@ pub(super) enum Limit {
 impl Limit {
     /// Returns the sooner of the attempt's limit and the rest of the job's deadline. `since` is the time since the first
     /// attempt started.
-    pub(super) fn of(attempt: Option<Duration>, deadline: Option<Duration>, since: Duration) -> Option<Self> {
+    fn of(attempt: Option<Duration>, deadline: Option<Duration>, since: Duration) -> Option<Self> {
         let left = deadline.map(|whole| (whole.saturating_sub(since), whole));
         match (attempt, left) {
             (None, None) => None,
@@ -47,11 +49,25 @@ impl Limit {
 /// The time limits of one attempt.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
-    pub(super) limit: Option<Limit>,
+    /// When the attempt started.
+    started: Instant,
+    limit: Option<Limit>,
     /// How long the future is polled after its cancellation.
-    pub(super) grace: Duration,
+    grace: Duration,
     /// The time starts when the attempt's blocking closure starts.
-    pub(super) is_blocking: bool,
+    is_blocking: bool,
+}
+
+impl Limits {
+    /// The limits of an attempt that starts now. `since` is the time since the first attempt started.
+    pub(super) fn of<I, E>(policy: &Policy<'_, I, E>, started: Instant, since: Duration) -> Self {
+        Self {
+            started,
+            limit: Limit::of(policy.attempt_timeout, policy.deadline, since),
+            grace: policy.grace,
+            is_blocking: policy.blocking,
+        }
+    }
 }
 
 /// The timer of grace periods, reused from attempt to attempt.
@@ -76,45 +92,69 @@ impl Timer {
     }
 }
 
-/// Runs one attempt and waits for all the work that it started.
-pub(super) async fn attempt<T, E, Fut>(
-    context: &Attempt,
-    started: Instant,
-    limits: Limits,
-    work: impl FnOnce() -> Fut,
-    timer: &mut Timer,
-) -> Ended<T, E>
-where
-    Fut: Future<Output = Result<T, E>>,
-{
-    // Catches everything: the closure may panic before the first await, a destructor after the last one.
-    let result = AssertUnwindSafe(limited(context, started, limits, work, timer)).catch_unwind().await;
-    context.end().await;
-    let result = result.unwrap_or_else(|panic| Err(JobError::Panicked(panic_message(&*panic))));
-    let at = Instant::now();
-    let began = if limits.is_blocking { context.begun().unwrap_or(at) } else { started };
-    Ended { result, at, running: at - began, advanced: context.advanced(), stages: context.spans() }
+pin_project! {
+    /// The future of one attempt: polls the work until it is done, or until the grace period after its cancellation is
+    /// over. A panic of the work, or of a destructor, is its result.
+    ///
+    /// Written by hand because a run keeps one for each of its slots: the arguments of an `async fn` are kept twice.
+    #[project = Watch]
+    pub(super) struct Watched<'a, E, Fut> {
+        context: &'a Attempt,
+        limits: Limits,
+        timer: &'a mut Timer,
+        // Why it must end, and the end of its grace period.
+        ending: Option<Box<(JobError<E>, Instant)>>,
+        is_limited: bool,
+        // `None` after it has ended, or if it never started.
+        #[pin]
+        work: Option<TaskLocalFuture<Attempt, Fut>>,
+    }
 }
 
-/// Runs the work until it is done, or until the grace period after its cancellation is over.
-async fn limited<T, E, Fut>(
-    context: &Attempt,
-    started: Instant,
-    limits: Limits,
-    work: impl FnOnce() -> Fut,
-    timer: &mut Timer,
-) -> Result<T, JobError<E>>
-where
-    Fut: Future<Output = Result<T, E>>,
-{
-    if context.is_cancelled() {
-        return Err(JobError::CANCELLED);
+impl<'a, E, Fut: Future> Watched<'a, E, Fut> {
+    /// Calls the closure of the job, unless the attempt is cancelled already.
+    pub(super) fn new(context: &'a Attempt, limits: Limits, timer: &'a mut Timer, work: impl FnOnce() -> Fut) -> Self {
+        let mut watched = Self { context, limits, timer, ending: None, is_limited: false, work: None };
+        if context.is_cancelled() {
+            return watched;
+        }
+        let work = || CURRENT.sync_scope(context.clone(), work);
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(work) => watched.work = Some(CURRENT.scope(context.clone(), work)),
+            Err(panic) => {
+                watched.ending = Some(Box::new((JobError::Panicked(panic_message(&*panic)), limits.started)));
+            }
+        }
+        watched
     }
-    let mut work = pin!(CURRENT.scope(context.clone(), async move { work().await }));
-    let mut ending: Option<(JobError<E>, Instant)> = None;
-    // Only an attempt that waits needs a timer.
-    let mut is_limited = false;
-    std::future::poll_fn(|cx| {
+}
+
+impl<T, E, Fut: Future<Output = Result<T, E>>> Future for Watched<'_, E, Fut> {
+    type Output = Result<T, JobError<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let polled = this.poll(cx);
+            if polled.is_ready() {
+                this.work.set(None);
+            }
+            polled
+        }));
+        polled.unwrap_or_else(|panic| {
+            // Its destructors may panic too; one message is enough.
+            drop(catch_unwind(AssertUnwindSafe(|| this.work.set(None))));
+            Poll::Ready(Err(JobError::Panicked(panic_message(&*panic))))
+        })
+    }
+}
+
+impl<T, E, Fut: Future<Output = Result<T, E>>> Watch<'_, '_, E, Fut> {
+    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<T, JobError<E>>> {
+        let (context, limits) = (*self.context, *self.limits);
+        let Some(work) = self.work.as_mut().as_pin_mut() else {
+            return Poll::Ready(Err(self.ending.take().map_or(JobError::CANCELLED, |ending| ending.0)));
+        };
         // Without a grace period the work is not polled after its cancellation.
         if limits.grace.is_zero() && context.is_cancelled() {
             return Poll::Ready(Err(JobError::CANCELLED));
@@ -123,40 +163,45 @@ where
             // If the job still waits for a run of its pool, that run is offered the slot again.
             slot.withdraw();
         }
-        if let Poll::Ready(result) = work.as_mut().poll(cx) {
-            return Poll::Ready(match (result, ending.take()) {
+        if let Poll::Ready(result) = work.poll(cx) {
+            return Poll::Ready(match (result, self.ending.take().map(|ending| ending.0)) {
                 (result, None) => result.map_err(JobError::Failed),
                 // A result during the grace period counts after a cancellation, but not after a time-out.
-                (Ok(value), Some((JobError::Cancelled { .. }, _))) => Ok(value),
-                (Ok(_), Some((error, _))) => Err(error),
-                (Err(last), Some((error, _))) => Err(error.with_last(Some(last))),
+                (Ok(value), Some(JobError::Cancelled { .. })) => Ok(value),
+                (Ok(_), Some(error)) => Err(error),
+                (Err(last), Some(error)) => Err(error.with_last(Some(last))),
             });
         }
         context.register(cx.waker());
-        if ending.is_none() {
+        if self.ending.is_none() {
             if context.is_cancelled() {
-                ending = Some((JobError::CANCELLED, after(Instant::now(), limits.grace)));
+                self.end(JobError::CANCELLED);
             } else if let Some(limit) = limits.limit.filter(|_| context.is_timed_out()) {
                 context.cancel_token();
-                ending = Some((limit.error(), after(Instant::now(), limits.grace)));
-            } else if let Some(limit) = limits.limit.filter(|_| !is_limited) {
-                let began = if limits.is_blocking { context.begun() } else { Some(started) };
-                is_limited = began.is_some();
+                self.end(limit.error());
+            } else if let Some(limit) = limits.limit.filter(|_| !*self.is_limited) {
+                // Only an attempt that waits needs a timer.
+                let began = if limits.is_blocking { context.begun() } else { Some(limits.started) };
+                *self.is_limited = began.is_some();
                 if let Some(began) = began {
                     context.set_limit(after(began, limit.time()));
                 }
             }
         }
-        match ending.take() {
-            Some((error, _)) if limits.grace.is_zero() => Poll::Ready(Err(error)),
-            Some((error, until)) if timer.is_time(until, cx) => Poll::Ready(Err(error)),
-            still => {
-                ending = still;
-                Poll::Pending
-            }
+        let is_over = match &*self.ending {
+            None => false,
+            Some(ending) => limits.grace.is_zero() || self.timer.is_time(ending.1, cx),
+        };
+        match self.ending.take_if(|_| is_over) {
+            Some(ending) => Poll::Ready(Err(ending.0)),
+            None => Poll::Pending,
         }
-    })
-    .await
+    }
+
+    /// Begins the grace period.
+    fn end(&mut self, error: JobError<E>) {
+        *self.ending = Some(Box::new((error, after(Instant::now(), self.limits.grace))));
+    }
 }
 
 #[cfg(test)]

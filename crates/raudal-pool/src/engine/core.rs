@@ -198,7 +198,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
                 .jobs
                 .iter()
                 .filter_map(|(_, slot)| match slot {
-                    Slot::Running(current) => Some(current.attempt().1),
+                    Slot::Running(current) => Some(current.attempt()),
                     _ => None,
                 })
                 .collect();
@@ -216,7 +216,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         let mut late = Vec::new();
         for (_, slot) in &self.table().jobs {
             let Slot::Running(current) = slot else { continue };
-            let (_, attempt) = current.attempt();
+            let attempt = current.attempt();
             match attempt.limit() {
                 Some(at) if at <= now => late.push(attempt),
                 Some(at) => timeouts.keep(at),
@@ -298,8 +298,8 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     }
 
     /// Enters a job in the table as running, in its old place if it has one.
-    pub(super) fn list(&self, grant: &mut Grant, job: u64, attempt: &Attempt) -> Arc<Current> {
-        let current = Arc::new(Current::new(job, attempt));
+    pub(super) fn list(&self, grant: &mut Grant, attempt: Attempt) -> Arc<Current> {
+        let current = Arc::new(Current::new(attempt));
         let running = Slot::Running(Arc::clone(&current));
         let mut table = self.table();
         match table.jobs.get_mut(grant.id) {
@@ -385,7 +385,7 @@ where
             _ => None,
         };
         match running {
-            Some((job, attempt)) if job == number => attempt.cancel(),
+            Some(attempt) if attempt.job() == number => attempt.cancel(),
             _ => self.give_up(id, number, &Reply::Nobody),
         }
     }

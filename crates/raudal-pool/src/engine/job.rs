@@ -2,38 +2,33 @@
 
 use crate::context::Attempt;
 use crate::error::JobError;
-use crate::report::StageSpan;
+use crate::report::JobReport;
 use crate::retry::Delays;
 use crate::run::Completed;
 use crate::scheduler::{Entry, Grant, KeyId};
 use crate::trace::Span;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 /// A job that has arrived.
 pub(crate) struct Job<I, T, E> {
-    pub(crate) number: u64,
+    /// What is known of the job so far. It is completed in place and moved once, to the owner of the run.
+    pub(crate) report: JobReport,
     /// `None` once an attempt has taken it.
     pub(crate) input: Option<I>,
     /// The job that added this one to its run.
     pub(crate) parent: Option<u64>,
-    pub(crate) label: String,
     pub(crate) key: Option<KeyId>,
     pub(crate) priority: i32,
     pub(crate) weight: usize,
     pub(crate) ticket: Option<Ticket<T, E>>,
-    pub(crate) attempts: u32,
     pub(crate) delays: Option<Delays>,
     pub(crate) arrived: Instant,
     pub(crate) started: Option<Instant>,
-    pub(crate) running: Duration,
-    /// Bytes and items of the last attempt, and the most of any attempt.
-    pub(crate) advanced: (u64, u64),
+    /// The most bytes and items of any attempt.
     pub(crate) furthest: (u64, u64),
-    pub(crate) stages: Vec<StageSpan>,
     /// From the first attempt on.
     pub(crate) span: Option<Span>,
     /// What the last attempt that returned an error returned.
@@ -63,19 +58,21 @@ impl<I, T, E> Ready<I, T, E> {
 }
 
 /// The job that a worker runs, published so that it can be cancelled. The worker reuses it for as long as it has a slot.
-pub(crate) struct Current(Mutex<(u64, Attempt)>);
+pub(crate) struct Current(Mutex<Attempt>);
 
 impl Current {
-    pub(super) fn new(job: u64, attempt: &Attempt) -> Self {
-        Self(Mutex::new((job, attempt.clone())))
+    pub(super) fn new(attempt: Attempt) -> Self {
+        Self(Mutex::new(attempt))
     }
 
-    pub(super) fn set(&self, job: u64, attempt: &Attempt) {
-        let before = std::mem::replace(&mut *lock(&self.0), (job, attempt.clone()));
-        drop(before);
+    /// Replaces the attempt.
+    pub(super) fn renew(&self, renew: impl FnOnce(&mut Attempt)) -> Attempt {
+        let mut attempt = lock(&self.0);
+        renew(&mut attempt);
+        attempt.clone()
     }
 
-    pub(super) fn attempt(&self) -> (u64, Attempt) {
+    pub(super) fn attempt(&self) -> Attempt {
         lock(&self.0).clone()
     }
 }
@@ -147,11 +144,15 @@ impl<I, T, E> Clone for Reply<I, T, E> {
 }
 
 impl<I, T, E> Reply<I, T, E> {
-    pub(crate) fn deliver(&self, ticket: Option<Ticket<T, E>>, done: Completed<I, T, E>) {
+    /// Delivers the result of a job that has been concluded.
+    pub(crate) fn deliver(&self, job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>) {
+        let Job { report, input, parent, ticket, .. } = *job;
         match (ticket, self) {
             // Sending fails when the handle or the run was dropped: nobody wants the result.
-            (Some(ticket), _) => drop(ticket.reply.send(done.result)),
-            (None, Self::Stream(sender)) => drop(sender.send(done)),
+            (Some(ticket), _) => drop(ticket.reply.send(result)),
+            (None, Self::Stream(sender)) => {
+                drop(sender.send(Completed { job: report.job, input, parent, result, report }));
+            }
             (None, Self::Nobody) => {}
         }
     }

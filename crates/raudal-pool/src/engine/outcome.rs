@@ -7,9 +7,7 @@ use crate::error::JobError;
 use crate::event::EventKind;
 use crate::limit::Pressure;
 use crate::report::{JobReport, Outcome, StageSpan};
-use crate::run::Completed;
 use crate::scheduler::Grant;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -23,8 +21,14 @@ pub(super) struct Ended<T, E> {
     pub(super) stages: Vec<StageSpan>,
 }
 
-/// A finished job, with the ticket that receives its result.
-pub(super) type Finished<I, T, E> = (Option<super::job::Ticket<T, E>>, Completed<I, T, E>);
+impl<T, E> Ended<T, E> {
+    /// An attempt that ended now. The time of a blocking one starts with its closure.
+    pub(super) fn now(attempt: &Attempt, started: Instant, is_blocking: bool, result: Result<T, JobError<E>>) -> Self {
+        let at = Instant::now();
+        let began = if is_blocking { attempt.begun().unwrap_or(at) } else { started };
+        Self { result, at, running: at - began, advanced: attempt.advanced(), stages: attempt.spans() }
+    }
+}
 
 /// A job and the attempt that starts.
 pub(super) type Started<I, T, E> = (Box<Job<I, T, E>>, Attempt);
@@ -33,10 +37,10 @@ pub(super) type Started<I, T, E> = (Box<Job<I, T, E>>, Attempt);
 pub(super) type Refused<I, T, E> = (Box<Job<I, T, E>>, JobError<E>);
 
 /// The state of a job after an attempt.
-#[expect(clippy::large_enum_variant, reason = "one of them is on the stack of a worker, for a moment")]
 pub(super) enum Next<I, T, E> {
     Again,
-    Over(Finished<I, T, E>),
+    /// It is over and counted. Its result waits to be delivered.
+    Over(Box<Job<I, T, E>>, Result<T, JobError<E>>),
 }
 
 /// Returns the instant `wait` after `now`, at most about thirty years ahead: tokio's timer looks no further.
@@ -46,10 +50,11 @@ pub(super) fn after(now: Instant, wait: Duration) -> Instant {
 }
 
 impl<I, T, E> Core<'_, I, T, E> {
-    /// Starts an attempt of a granted job, unless the job was cancelled or has passed its deadline.
+    /// Starts an attempt of a granted job and publishes it, so that it can be cancelled. Refuses a job that was cancelled
+    /// or has passed its deadline.
     pub(super) fn start(
         &self,
-        grant: &Grant,
+        ready: &mut Ready<I, T, E>,
         mut job: Box<Job<I, T, E>>,
         now: Instant,
     ) -> Result<Started<I, T, E>, Refused<I, T, E>> {
@@ -57,45 +62,47 @@ impl<I, T, E> Core<'_, I, T, E> {
             return Err((job, JobError::CANCELLED));
         }
         let since = now - *job.started.get_or_insert(now);
-        if let Some(deadline) = self.policy.deadline.filter(|deadline| job.attempts > 0 && since >= *deadline) {
+        if let Some(deadline) = self.policy.deadline.filter(|deadline| job.report.attempts > 0 && since >= *deadline) {
             return Err((job, JobError::DeadlinePassed { deadline, last: None }));
         }
-        job.attempts += 1;
+        job.report.attempts += 1;
         if let Some(ticket) = &mut job.ticket {
             ticket.room = None;
         }
+        let Ready { grant, current, .. } = ready;
         let meters = if grant.is_metered() { self.pool.with(|s| s.meters(self.run, grant.key)) } else { (None, None) };
-        let attempt = Attempt::new(job.number, job.attempts, grant.key, Arc::clone(&self.shared), meters);
-        let kind = EventKind::AttemptStarted { job: job.number, label: &job.label, attempt: job.attempts };
+        let JobReport { job: number, label, attempts, .. } = &job.report;
+        let attempt = match current {
+            Some(current) => current.renew(|attempt| attempt.renew(*number, *attempts, grant.key, meters)),
+            None => {
+                let attempt = Attempt::new(*number, *attempts, grant.key, meters, &self.shared);
+                *current = Some(self.list(grant, attempt.clone()));
+                attempt
+            }
+        };
+        let kind = EventKind::AttemptStarted { job: *number, label, attempt: *attempts };
         self.policy.tell(self.number(), kind);
-        Ok((job, attempt))
-    }
-
-    /// Publishes that this job runs, so that it can be cancelled.
-    pub(super) fn enter(&self, ready: &mut Ready<I, T, E>, job: &Job<I, T, E>, attempt: &Attempt) {
-        match &ready.current {
-            Some(current) => current.set(job.number, attempt),
-            None => ready.current = Some(self.list(&mut ready.grant, job.number, attempt)),
-        }
         // A cancellation at the same time is seen here, or it sees the job that was just published.
         let is_aborted = job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted);
         if is_aborted || self.phase() == Phase::Cancelled {
             attempt.cancel();
         }
+        Ok((job, attempt))
     }
 
     /// Records the end of an attempt and decides what follows.
     pub(super) fn ended(&self, grant: &Grant, mut job: Box<Job<I, T, E>>, ended: Ended<T, E>) -> Next<I, T, E> {
         let Ended { result, at, running, advanced, stages } = ended;
-        job.running += running;
-        job.advanced = advanced;
-        job.stages.extend(stages);
+        job.report.running += running;
+        (job.report.bytes, job.report.items) = advanced;
+        job.report.stages.extend(stages);
         let error = match result {
             Ok(_) | Err(JobError::Cancelled { .. }) => {
                 if result.is_ok() && grant.is_metered() {
                     self.pool.with(|scheduler| scheduler.succeeded(grant.key));
                 }
-                return Next::Over(self.conclude(job, result));
+                let result = self.conclude(&mut job, result);
+                return Next::Over(job, result);
             }
             Err(error) => error,
         };
@@ -116,19 +123,20 @@ impl<I, T, E> Core<'_, I, T, E> {
         if self.policy.observer.is_some() {
             let text = self.policy.describe(&error);
             let kind = EventKind::AttemptFailed {
-                job: job.number,
-                label: &job.label,
-                attempt: job.attempts,
+                job: job.report.job,
+                label: &job.report.label,
+                attempt: job.report.attempts,
                 error: text.as_deref().unwrap_or_default(),
                 kind: self.policy.kind_of(&error),
                 retry_in: wait,
-                bytes: job.advanced.0,
-                items: job.advanced.1,
+                bytes: job.report.bytes,
+                items: job.report.items,
             };
             self.policy.tell(self.number(), kind);
         }
         let Some(wait) = wait else {
-            return Next::Over(self.conclude(job, Err(error)));
+            let result = self.conclude(&mut job, Err(error));
+            return Next::Over(job, result);
         };
         job.last = error.into_last_failure().or(job.last.take());
         self.again(grant, job, after(at, wait));
@@ -144,7 +152,9 @@ impl<I, T, E> Core<'_, I, T, E> {
         }
         self.pool.with(|scheduler| scheduler.push_later(self.run, entry, when));
         let is_aborted = match table.jobs.get(grant.id) {
-            Some(Slot::Waiting(job)) => job.ticket.as_ref().filter(|ticket| ticket.is_aborted()).map(|_| job.number),
+            Some(Slot::Waiting(job)) => {
+                job.ticket.as_ref().filter(|ticket| ticket.is_aborted()).map(|_| job.report.job)
+            }
             _ => None,
         };
         drop(table);
@@ -156,7 +166,7 @@ impl<I, T, E> Core<'_, I, T, E> {
     /// Cancels a waiting job.
     pub(super) fn give_up(&self, id: usize, number: u64, reply: &Reply<I, T, E>) {
         let mut table = self.table();
-        let waits = matches!(table.jobs.get(id), Some(Slot::Waiting(job)) if job.number == number);
+        let waits = matches!(table.jobs.get(id), Some(Slot::Waiting(job)) if job.report.job == number);
         // If it was granted a slot already, the worker that starts it cancels it.
         if !waits || !self.pool.with(|scheduler| scheduler.remove(self.run, id)) {
             return;
@@ -179,10 +189,10 @@ impl<I, T, E> Core<'_, I, T, E> {
         {
             return None;
         }
-        if retry.resets(job.advanced, job.furthest) {
+        let (got, furthest) = ((job.report.bytes, job.report.items), job.furthest);
+        if retry.resets(got, furthest) {
             job.delays = None;
         }
-        let (got, furthest) = (job.advanced, job.furthest);
         job.furthest = (got.0.max(furthest.0), got.1.max(furthest.1));
         let since = job.started.map_or(Duration::ZERO, |started| now - started);
         let delays = job.delays.get_or_insert_with(|| retry.delays());
@@ -191,57 +201,51 @@ impl<I, T, E> Core<'_, I, T, E> {
     }
 
     /// Ends a job: counts it and tells the observer. Its slot and its place in the table stay taken.
-    #[expect(clippy::boxed_local, reason = "its callers have it in a box")]
-    pub(super) fn conclude(&self, mut job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>) -> Finished<I, T, E> {
+    pub(super) fn conclude(&self, job: &mut Job<I, T, E>, result: Result<T, JobError<E>>) -> Result<T, JobError<E>> {
         let earlier = job.last.take();
         let result = result.map_err(|error| error.with_last(earlier));
-        let outcome = match &result {
+        let started = job.started.unwrap_or_else(Instant::now);
+        let Job { report, arrived, span, .. } = job;
+        report.outcome = match &result {
             Ok(_) => Outcome::Succeeded,
             Err(JobError::Cancelled { .. }) => Outcome::Cancelled,
             Err(_) => Outcome::Failed,
         };
-        let started = job.started.unwrap_or_else(Instant::now);
-        let mut report = JobReport::new(job.number, std::mem::take(&mut job.label), outcome);
-        report.attempts = job.attempts;
         report.started = started.saturating_duration_since(self.shared.started);
-        report.queued = started.saturating_duration_since(job.arrived);
-        report.running = job.running;
-        (report.bytes, report.items) = job.advanced;
-        report.stages = std::mem::take(&mut job.stages);
+        report.queued = started.saturating_duration_since(*arrived);
         if let Err(error) = &result {
-            self.policy.fill(&mut report, error);
+            self.policy.fill(report, error);
         }
         let failed = {
             let mut stats = self.stats();
-            stats.report.count(&report);
+            stats.report.count(report);
             if report.attempts > 0 {
                 stats.queued.add(report.queued);
                 stats.running.add(report.running);
             }
             stats.report.failed
         };
-        if let Some(span) = &job.span {
+        if let Some(span) = span {
             span.attempts(report.attempts);
-            span.outcome(report.kind.unwrap_or(match outcome {
+            span.outcome(report.kind.unwrap_or(match report.outcome {
                 Outcome::Succeeded => "succeeded",
                 Outcome::Failed => "failed",
                 Outcome::Cancelled => "cancelled",
             }));
         }
-        if outcome == Outcome::Failed && self.policy.stop_after.is_some_and(|most| failed >= most) {
+        if report.outcome == Outcome::Failed && self.policy.stop_after.is_some_and(|most| failed >= most) {
             self.cancel_run();
         }
-        self.policy.tell(self.number(), EventKind::JobFinished { report: &report });
-        let Job { number, input, parent, ticket, .. } = *job;
-        (ticket, Completed { job: number, input, parent, result, report })
+        self.policy.tell(self.number(), EventKind::JobFinished { report });
+        result
     }
 
     /// Ends a job that holds no slot and is not in the table.
-    pub(super) fn finish(&self, job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>, reply: &Reply<I, T, E>) {
+    pub(super) fn finish(&self, mut job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>, reply: &Reply<I, T, E>) {
         let key = job.key;
-        let (ticket, done) = self.conclude(job, result);
+        let result = self.conclude(&mut job, result);
         self.pool.with(|scheduler| scheduler.release_key(key));
-        reply.deliver(ticket, done);
+        reply.deliver(job, result);
     }
 
     /// Cancels all waiting jobs.

@@ -6,6 +6,7 @@ use super::outcome::after;
 use crate::error::JobError;
 use crate::event::EventKind;
 use crate::inbox::Added;
+use crate::report::{JobReport, Outcome};
 use crate::scheduler::Entry;
 use futures_core::Stream;
 use std::pin::Pin;
@@ -176,22 +177,18 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         }
         let whereabouts = ticket.as_ref().map(|ticket| Arc::clone(&ticket.whereabouts));
         let job = Box::new(Job {
-            number,
+            // Until it begins it counts as stopped.
+            report: JobReport::new(number, label, Outcome::Cancelled),
             input: Some(input),
             parent,
-            label,
             key,
             priority,
             weight,
             ticket,
-            attempts: 0,
             delays: None,
             arrived: Instant::now(),
             started: None,
-            running: Duration::ZERO,
-            advanced: (0, 0),
             furthest: (0, 0),
-            stages: Vec::new(),
             span: None,
             last: None,
         });

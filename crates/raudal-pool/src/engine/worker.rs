@@ -1,15 +1,18 @@
 //! A worker: one task that runs attempts in its slot, one after the other.
 
-use super::attempt::{Limit, Limits, Timer, attempt};
+use super::attempt::{Limits, Timer, Watched};
 use super::job::{Job, Ready};
 use super::outcome::{Ended, Next};
 use super::source::{Engine, NoInput};
 use crate::context::Context;
 use crate::error::{JobError, panic_message};
+use crate::inbox::Sender;
+use crate::report::JobReport;
 use futures_core::Stream;
 use futures_util::FutureExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A slot and its job. Dropping it frees the slot, so the slot is freed however the worker ends: by a panic, or by being
@@ -29,7 +32,7 @@ impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
     fn drop(&mut self) {
         if let Some(Ready { mut grant, job, current }) = self.ready.take() {
             drop(job);
-            grant.nested = current.and_then(|current| current.attempt().1.nested_slot().cloned());
+            grant.nested = current.and_then(|current| current.attempt().nested_slot().cloned());
             self.engine.core.released(&grant);
         }
     }
@@ -44,40 +47,44 @@ pub(super) enum Turn {
 }
 
 /// Runs a job, then further jobs in the same slot, until none may start.
-pub(super) async fn work<I, T, E, F, S, Fut>(mut held: Held<'_, I, T, E, F, S>)
+pub(super) fn work<I, T, E, F, S, Fut>(mut held: Held<'_, I, T, E, F, S>) -> impl Future<Output = ()>
 where
     S: Stream<Item = I>,
     F: Fn(Context<I>, I) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    let mut timer = Timer::default();
-    let engine = Arc::clone(&held.engine);
-    let mut is_first = true;
-    while let Some(ready) = &mut held.ready {
-        let job = ready.job.take();
-        // A job that was just pulled starts at its arrival: one clock read less.
-        let now = job.as_ref().filter(|_| !is_first).map(|job| job.arrived);
-        is_first = false;
-        // A panic here did not come from a job. It breaks the run, and the driver rethrows it.
-        let run = engine.run(ready, job, now.unwrap_or_else(Instant::now), &mut timer);
-        let ran = match AssertUnwindSafe(run).catch_unwind().await {
-            Ok(ran) => ran,
-            Err(panic) => return engine.core.break_down(panic),
-        };
-        let mut turned = catch_unwind(AssertUnwindSafe(|| engine.turn(&mut held.ready, ran)));
-        // Yielding costs less than ending this task and spawning another.
-        for left in (0..8).rev() {
-            if !matches!(turned, Ok(Turn::WaitsForAMoment)) {
-                break;
+    // Not an `async fn`, which would keep its argument twice.
+    async move {
+        let mut timer = Timer::default();
+        let engine = Arc::clone(&held.engine);
+        let sender = engine.core.inbox.sender();
+        let mut is_first = true;
+        while let Some(ready) = &mut held.ready {
+            let job = ready.job.take();
+            // A job that was just pulled starts at its arrival: one clock read less.
+            let now = job.as_ref().filter(|_| !is_first).map(|job| job.arrived);
+            is_first = false;
+            // A panic here did not come from a job. It breaks the run, and the driver rethrows it.
+            let run = engine.run(ready, job, now.unwrap_or_else(Instant::now), &mut timer, &sender);
+            let ran = match AssertUnwindSafe(run).catch_unwind().await {
+                Ok(ran) => ran,
+                Err(panic) => return engine.core.break_down(panic),
+            };
+            let mut turned = catch_unwind(AssertUnwindSafe(|| engine.turn(&mut held.ready, ran)));
+            // Yielding costs less than ending this task and spawning another.
+            for left in (0..8).rev() {
+                if !matches!(turned, Ok(Turn::WaitsForAMoment)) {
+                    break;
+                }
+                tokio::task::yield_now().await;
+                turned = catch_unwind(AssertUnwindSafe(|| engine.go_on(&mut held.ready, left == 0)));
             }
-            tokio::task::yield_now().await;
-            turned = catch_unwind(AssertUnwindSafe(|| engine.go_on(&mut held.ready, left == 0)));
+            if let Err(panic) = turned {
+                return engine.core.break_down(panic);
+            }
+            // Jobs that never wait must not starve the other tasks of the runtime.
+            tokio::task::consume_budget().await;
         }
-        if let Err(panic) = turned {
-            return engine.core.break_down(panic);
-        }
-        // Jobs that never wait must not starve the other tasks of the runtime.
-        tokio::task::consume_budget().await;
     }
 }
 
@@ -87,54 +94,53 @@ where
     F: Fn(Context<I>, I) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    /// Runs one attempt of a job.
-    pub(super) async fn run(
-        &self,
-        ready: &mut Ready<I, T, E>,
+    /// Runs one attempt of a job, and waits for all the work that it started.
+    pub(super) fn run<'a>(
+        &'a self,
+        ready: &'a mut Ready<I, T, E>,
         job: Option<Box<Job<I, T, E>>>,
         started: Instant,
-        timer: &mut Timer,
-    ) -> Option<Next<I, T, E>> {
-        let core = &self.core;
-        let job = job.or_else(|| core.take_granted(ready.grant.id))?;
-        let (mut job, context) = match core.start(&ready.grant, job, started) {
-            Ok(started) => started,
-            Err((job, error)) => return Some(Next::Over(core.conclude(job, Err(error)))),
-        };
-        core.enter(ready, &job, &context);
-        let grant = &mut ready.grant;
-        let input = match core.policy.copy {
-            // A panic in the user's `Clone` is a panic of the job.
-            Some(copy) => job.input.as_ref().map(|input| catch_unwind(AssertUnwindSafe(|| copy(input)))),
-            None => job.input.take().map(Ok),
-        };
-        let input = match input? {
-            Ok(input) => input,
-            Err(panic) => {
-                let result = Err(JobError::Panicked(panic_message(&*panic)));
-                let ended = Ended {
-                    result,
-                    at: started,
-                    running: std::time::Duration::ZERO,
-                    advanced: (0, 0),
-                    stages: Vec::new(),
-                };
-                return Some(core.ended(grant, job, ended));
-            }
-        };
-        let since = job.started.map_or(std::time::Duration::ZERO, |first| started - first);
-        let limits = Limits {
-            limit: Limit::of(core.policy.attempt_timeout, core.policy.deadline, since),
-            grace: core.policy.grace,
-            is_blocking: core.policy.blocking,
-        };
-        let cx = Context::new(context.clone(), core.inbox.sender());
-        let span = job.span.get_or_insert_with(|| core.shared.span.job(core.number(), job.number, &job.label));
-        let span = span.attempt(job.attempts);
-        let ended = span.within(attempt(&context, started, limits, || (self.job)(cx, input), timer)).await;
-        grant.nested = context.nested_slot().cloned();
-        span.end(ended.result.as_ref().err().map_or("succeeded", JobError::word));
-        Some(core.ended(grant, job, ended))
+        timer: &'a mut Timer,
+        sender: &'a Sender<I>,
+    ) -> impl Future<Output = Option<Next<I, T, E>>> {
+        // Not an `async fn`, which would keep its arguments twice.
+        async move {
+            let core = &self.core;
+            let job = job.or_else(|| core.take_granted(ready.grant.id))?;
+            let (mut job, context) = match core.start(ready, job, started) {
+                Ok(started) => started,
+                Err((mut job, error)) => {
+                    let result = core.conclude(&mut job, Err(error));
+                    return Some(Next::Over(job, result));
+                }
+            };
+            let grant = &mut ready.grant;
+            let input = match core.policy.copy {
+                // A panic in the user's `Clone` is a panic of the job.
+                Some(copy) => job.input.as_ref().map(|input| catch_unwind(AssertUnwindSafe(|| copy(input)))),
+                None => job.input.take().map(Ok),
+            };
+            let result = match input? {
+                Ok(input) => {
+                    let since = job.started.map_or(Duration::ZERO, |first| started - first);
+                    let JobReport { job: number, label, attempts, .. } = &job.report;
+                    let span = job.span.get_or_insert_with(|| core.shared.span.job(core.number(), *number, label));
+                    let span = span.attempt(*attempts);
+                    let cx = Context::new(context.clone(), sender.clone());
+                    let watched = || {
+                        let limits = Limits::of(&core.policy, started, since);
+                        Watched::new(&context, limits, timer, || (self.job)(cx, input))
+                    };
+                    let result = span.within(watched).await;
+                    context.end().await;
+                    grant.nested = context.nested_slot().cloned();
+                    span.end(result.as_ref().err().map_or("succeeded", JobError::word));
+                    result
+                }
+                Err(panic) => Err(JobError::Panicked(panic_message(&*panic))),
+            };
+            Some(core.ended(grant, job, Ended::now(&context, started, core.policy.blocking, result)))
+        }
     }
 
     /// Delivers the result, then takes the next job or frees the slot.
@@ -148,15 +154,15 @@ where
                 *held = self.next(held, true);
                 return Turn::Done;
             }
-            Some(Next::Over(over)) => Some(over),
+            Some(Next::Over(job, result)) => Some((job, result)),
             None => None,
         };
         let is_kept = !core.is_closing() && core.pool.keeps(grant).is_some();
         if !is_kept {
             *held = self.next(held, false);
         }
-        if let Some((ticket, done)) = over {
-            self.reply.deliver(ticket, done);
+        if let Some((job, result)) = over {
+            self.reply.deliver(job, result);
         }
         if is_kept { self.go_on(held, false) } else { Turn::Done }
     }
