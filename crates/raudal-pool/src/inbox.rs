@@ -31,6 +31,7 @@ pub(crate) struct Inbox<I> {
 ///
 /// Each worker makes one and clones it for its jobs. The count of such clones is the worker's own: if the jobs of all
 /// workers counted in one place, its cache line would move between the cores at each job.
+#[expect(clippy::redundant_allocation, reason = "the outer count belongs to one worker")]
 pub(crate) struct Sender<I>(Arc<Arc<Inbox<I>>>);
 
 impl<I> Clone for Sender<I> {

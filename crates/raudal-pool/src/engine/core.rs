@@ -45,8 +45,11 @@ pub(super) struct Table<I, T, E> {
     pub(super) jobs: Slab<Slot<I, T, E>>,
 }
 
-/// The counts of a run. Written for every job, so it has its own cache lines.
+/// Something that is written for every job: it has its own cache lines.
 #[repr(align(128))]
+pub(super) struct Apart<T>(pub(super) T);
+
+/// The counts of a run.
 pub(super) struct Stats {
     pub(super) report: RunReport,
     pub(super) queued: Histogram,
@@ -63,7 +66,7 @@ pub(crate) struct Core<'p, I, T, E> {
     pub(crate) inbox: Arc<Inbox<I>>,
     pub(super) tickets: Mutex<HashMap<u64, Ticket<T, E>>>,
     pub(super) table: Mutex<Table<I, T, E>>,
-    stats: Mutex<Stats>,
+    stats: Apart<Mutex<Stats>>,
     pub(super) cancel: CancellationToken,
     pub(super) drain: CancellationToken,
     phase: AtomicU8,
@@ -75,12 +78,7 @@ pub(crate) struct Core<'p, I, T, E> {
     /// A slot tried to pull an input while another one was pulling.
     pub(super) missed: AtomicBool,
     pub(super) input_is_over: AtomicBool,
-    pub(super) arrived: Arrived,
 }
-
-/// How many jobs have arrived. Written for every job, so it has its own cache line.
-#[repr(align(128))]
-pub(super) struct Arrived(pub(super) AtomicU64);
 
 impl<'p, I, T, E> Core<'p, I, T, E> {
     pub(crate) fn new(pool: &Pool, policy: Policy<'p, I, E>, has_input: bool, open: bool) -> Self {
@@ -112,7 +110,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             inbox: Inbox::new(open),
             tickets: Mutex::default(),
             table: Mutex::new(Table { jobs: Slab::new() }),
-            stats: Mutex::new(stats),
+            stats: Apart(Mutex::new(stats)),
             cancel: CancellationToken::new(),
             drain: CancellationToken::new(),
             phase: AtomicU8::new(Phase::Open as u8),
@@ -123,7 +121,6 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             missed: AtomicBool::new(false),
             // A run of single jobs has no input.
             input_is_over: AtomicBool::new(!has_input),
-            arrived: Arrived(AtomicU64::new(0)),
             pool,
             policy,
         }
@@ -134,7 +131,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     }
 
     pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {
-        lock(&self.stats)
+        lock(&self.stats.0)
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -176,11 +173,6 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             // The job was not added, so nobody has taken its ticket.
             (added.input, ticket.unwrap_or_else(|| unreachable!("the ticket was put there just now")))
         })
-    }
-
-    /// Returns the number of the next job to arrive.
-    pub(super) fn next_number(&self) -> u64 {
-        self.arrived.0.fetch_add(1, SeqCst)
     }
 
     /// Tells the observer that the run starts.
@@ -246,19 +238,6 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     /// Returns whether no job is in flight.
     pub(crate) fn is_still(&self) -> bool {
         self.pool.with(|scheduler| scheduler.run_slots(self.run).1) == 0
-    }
-
-    /// Returns whether every job that arrived has ended. Compares counts: a job that was just pulled is in no table and
-    /// has no slot yet.
-    pub(super) fn has_ended_all(&self) -> bool {
-        let arrived = self.arrived.0.load(SeqCst);
-        self.stats().report.total() >= arrived
-    }
-
-    /// Returns whether the input is over and every job is done.
-    pub(crate) fn is_done(&self) -> bool {
-        // The order matters: a running job may add another one before it ends.
-        self.input_is_over.load(SeqCst) && self.has_ended_all() && self.is_still() && self.inbox.is_done()
     }
 
     /// Returns the counts so far.

@@ -147,7 +147,7 @@ impl Drive {
             }
             while let Some(added) = core.inbox.take() {
                 engine
-                    .admit(core.next_number(), added, !core.inbox.is_empty(), &mut None)
+                    .admit(engine.next_number(), added, !core.inbox.is_empty(), &mut None)
                     .into_iter()
                     .for_each(&mut *launch);
             }
@@ -158,7 +158,7 @@ impl Drive {
                     return Poll::Pending;
                 }
             }
-            if core.is_closing() || core.is_done() {
+            if core.is_closing() || engine.is_done() {
                 return Poll::Ready(());
             }
             let wake = core.pool.with(|scheduler| scheduler.next_wake(core.run));
@@ -188,7 +188,7 @@ impl Drive {
         }
         // A slot has just pulled an input. It will see that the run is closed, end the job and wake the driver.
         // A panic in the user's code can lose an input, which then never ends.
-        if !core.has_ended_all() && !core.is_broken() {
+        if !engine.has_ended_all() && !core.is_broken() {
             return Poll::Pending;
         }
         if engine.has_more() && core.policy.complete && !core.is_broken() {

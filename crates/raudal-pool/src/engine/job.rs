@@ -145,6 +145,7 @@ impl<I, T, E> Clone for Reply<I, T, E> {
 
 impl<I, T, E> Reply<I, T, E> {
     /// Delivers the result of a job that has been concluded.
+    #[expect(clippy::boxed_local, reason = "its callers have it in a box, and moving it costs more than a small job")]
     pub(crate) fn deliver(&self, job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>) {
         let Job { report, input, parent, ticket, .. } = *job;
         match (ticket, self) {

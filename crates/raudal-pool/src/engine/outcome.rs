@@ -72,13 +72,12 @@ impl<I, T, E> Core<'_, I, T, E> {
         let Ready { grant, current, .. } = ready;
         let meters = if grant.is_metered() { self.pool.with(|s| s.meters(self.run, grant.key)) } else { (None, None) };
         let JobReport { job: number, label, attempts, .. } = &job.report;
-        let attempt = match current {
-            Some(current) => current.renew(|attempt| attempt.renew(*number, *attempts, grant.key, meters)),
-            None => {
-                let attempt = Attempt::new(*number, *attempts, grant.key, meters, &self.shared);
-                *current = Some(self.list(grant, attempt.clone()));
-                attempt
-            }
+        let attempt = if let Some(current) = current {
+            current.renew(|attempt| attempt.renew(*number, *attempts, grant.key, meters))
+        } else {
+            let attempt = Attempt::new(*number, *attempts, grant.key, meters, &self.shared);
+            *current = Some(self.list(grant, attempt.clone()));
+            attempt
         };
         let kind = EventKind::AttemptStarted { job: *number, label, attempt: *attempts };
         self.policy.tell(self.number(), kind);

@@ -1,6 +1,6 @@
 //! Pulls the inputs of a run when slots come free.
 
-use super::core::{Core, Slot};
+use super::core::{Apart, Core, Slot};
 use super::job::{Job, Ready, Reply};
 use super::outcome::after;
 use crate::error::JobError;
@@ -10,14 +10,13 @@ use crate::report::{JobReport, Outcome};
 use crate::scheduler::Entry;
 use futures_core::Stream;
 use std::pin::Pin;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The input of a run. Written for every job, so it has its own cache lines.
-#[repr(align(128))]
+/// The input of a run.
 pub(super) struct Source<S> {
     /// `None` once it is over.
     stream: Option<Pin<Box<S>>>,
@@ -39,22 +38,48 @@ pub(crate) struct Engine<'p, I, T, E, F, S> {
     pub(crate) core: Arc<Core<'p, I, T, E>>,
     pub(crate) job: F,
     pub(crate) reply: Reply<I, T, E>,
+    intake: Apart<Intake<S>>,
+}
+
+/// What each worker changes when it pulls an input.
+struct Intake<S> {
     /// Locked with `try_lock` only: no thread waits while another one pulls.
     source: Mutex<Source<S>>,
+    /// How many jobs have arrived.
+    arrived: AtomicU64,
 }
 
 impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     pub(crate) fn new(core: Arc<Core<'p, I, T, E>>, job: F, inputs: S, reply: Reply<I, T, E>) -> Self {
         let source = Source { stream: Some(Box::pin(inputs)), waker: Waker::noop().clone() };
-        Self { core, job, reply, source: Mutex::new(source) }
+        Self { core, job, reply, intake: Apart(Intake { source: Mutex::new(source), arrived: AtomicU64::new(0) }) }
     }
 
     fn try_source(&self) -> Option<MutexGuard<'_, Source<S>>> {
-        match self.source.try_lock() {
+        match self.intake.0.source.try_lock() {
             Ok(source) => Some(source),
             Err(TryLockError::Poisoned(source)) => Some(source.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// Returns the number of the next job to arrive.
+    pub(super) fn next_number(&self) -> u64 {
+        self.intake.0.arrived.fetch_add(1, SeqCst)
+    }
+
+    /// Returns whether every job that arrived has ended. Compares counts: a job that was just pulled is in no table and
+    /// has no slot yet.
+    pub(super) fn has_ended_all(&self) -> bool {
+        let arrived = self.intake.0.arrived.load(SeqCst);
+        self.core.stats().report.total() >= arrived
+    }
+
+    /// Returns whether the input is over and every job is done.
+    pub(super) fn is_done(&self) -> bool {
+        let core = &self.core;
+        // The order matters: a running job may add another one before it ends.
+        core.input_is_over.load(SeqCst) && self.has_ended_all() && core.is_still() && core.inbox.is_done()
     }
 
     /// Returns the number of inputs, if the input knows it.
@@ -94,7 +119,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             let polled = stream.as_mut().map(|stream| stream.as_mut().poll_next(&mut Context::from_waker(waker)));
             let over = if matches!(polled, Some(Poll::Ready(None))) { stream.take() } else { None };
             // Take the number under the lock, so that numbers follow the order of the input.
-            let number = if matches!(polled, Some(Poll::Ready(Some(_)))) { core.next_number() } else { 0 };
+            let number = if matches!(polled, Some(Poll::Ready(Some(_)))) { self.next_number() } else { 0 };
             drop(source);
             drop(over);
             if core.missed.load(SeqCst) && core.missed.swap(false, SeqCst) {
@@ -142,7 +167,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         let buffer = core.policy.buffer.unwrap_or_else(|| limit.saturating_mul(3).clamp(16, 1024));
         // Jobs that are held back by their key leave room to look for others.
         let most = limit.saturating_add(buffer).saturating_add(waiting.min(core.policy.look_ahead)) as u64;
-        if core.room.has_room(core.arrived.0.load(SeqCst), most, buffer as u64) {
+        if core.room.has_room(self.intake.0.arrived.load(SeqCst), most, buffer as u64) {
             return Ok(());
         }
         if waiting > 0 && waiting >= core.policy.look_ahead && !core.held_back.swap(true, SeqCst) {
@@ -259,7 +284,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
 
     /// Adds a job that ends at once as cancelled.
     pub(super) fn cancelled(&self, added: Added<I>) {
-        drop(self.admit(self.core.next_number(), added, true, &mut None));
+        drop(self.admit(self.next_number(), added, true, &mut None));
     }
 
     /// Returns whether the input was stopped before its end.

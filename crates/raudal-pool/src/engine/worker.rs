@@ -47,13 +47,13 @@ pub(super) enum Turn {
 }
 
 /// Runs a job, then further jobs in the same slot, until none may start.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its argument twice, in each slot")]
 pub(super) fn work<I, T, E, F, S, Fut>(mut held: Held<'_, I, T, E, F, S>) -> impl Future<Output = ()>
 where
     S: Stream<Item = I>,
     F: Fn(Context<I>, I) -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    // Not an `async fn`, which would keep its argument twice.
     async move {
         let mut timer = Timer::default();
         let engine = Arc::clone(&held.engine);
@@ -95,6 +95,7 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     /// Runs one attempt of a job, and waits for all the work that it started.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice, in each slot")]
     pub(super) fn run<'a>(
         &'a self,
         ready: &'a mut Ready<I, T, E>,
@@ -103,7 +104,6 @@ where
         timer: &'a mut Timer,
         sender: &'a Sender<I>,
     ) -> impl Future<Output = Option<Next<I, T, E>>> {
-        // Not an `async fn`, which would keep its arguments twice.
         async move {
             let core = &self.core;
             let job = job.or_else(|| core.take_granted(ready.grant.id))?;
