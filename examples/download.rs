@@ -47,7 +47,7 @@ async fn download(client: &Client, context: &Attempt, location: &Location, folde
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().map(PathBuf::from);
     let mut urls: Vec<String> = arguments.collect();

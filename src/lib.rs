@@ -17,17 +17,15 @@
 //! Imports go one way: `compare`, `progress` → `workload` → `pipeline`, `origin` → `fetch` → `pool`, `table`, `source` →
 //! `error`, `units`, `aside`. The command line is the binary's own and uses what every other program can use.
 
-mod aside;
 pub mod compare;
-pub mod error;
 pub mod fetch;
 pub mod origin;
 pub mod pipeline;
 pub mod progress;
 pub mod source;
-pub mod table;
-pub mod units;
+
 pub mod workload;
 
-pub use error::{Error, Kind, Result};
+pub use raudal_common::{Error, Kind, Result, error, units};
 pub use raudal_pool as pool;
+pub use raudal_table as table;

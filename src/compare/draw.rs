@@ -3,7 +3,7 @@
 use super::comparison::Comparison;
 use super::plan::jobs;
 use super::timeline::{Bar, Chart, Kind, NONE, Track, kinds, name};
-use crate::units;
+use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -172,12 +172,12 @@ impl Canvas<'_> {
 }
 
 fn printable_width(text: &str) -> usize {
-    crate::error::printable(text).width()
+    raudal_common::error::printable(text).width()
 }
 
 /// The text in at most so many columns; what is too long loses its beginning.
 pub(super) fn fit(text: &str, columns: usize) -> String {
-    let text = crate::error::printable(text);
+    let text = raudal_common::error::printable(text);
     if text.width() <= columns {
         return text;
     }

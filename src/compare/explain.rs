@@ -26,7 +26,7 @@ use super::stages::{self, Nature};
 use super::stats::{line, mean};
 use crate::pipeline::Jobs;
 use crate::pool::JobReport;
-use crate::units;
+use raudal_common::units;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -268,7 +268,7 @@ impl<'a> Facts<'a> {
         if time < NEARLY * wall || (time < SLOWED * self.job && self.count > 1) {
             return None;
         }
-        let label = crate::error::printable(&longest.label);
+        let label = raudal_common::error::printable(&longest.label);
         let because =
             format!("{label} alone took {} of {}", units::duration(longest.running), units::duration(self.run.wall));
         Some(Finding::new(

@@ -1,10 +1,10 @@
 //! A comparison for programs, and files that are there whole or not at all.
 
 use super::comparison::{Comparison, Level};
-use crate::aside::Aside;
 use crate::pipeline::Jobs;
 use crate::pool::RunReport;
-use crate::{Error, Kind, Result};
+use raudal_common::atomic_file::AtomicFile;
+use raudal_common::{Error, Kind, Result};
 use serde::Serialize;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -205,7 +205,7 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
     };
     written.map_err(|e| {
         Error::io(
-            format!("cannot write the comparison to: {}", crate::error::printable(&path.display().to_string())),
+            format!("cannot write the comparison to: {}", raudal_common::error::printable(&path.display().to_string())),
             e,
         )
         .hint("name a file in a folder that exists and that you may write to")
@@ -215,7 +215,7 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
 fn write_aside(path: &Path, text: &str) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut aside = Aside::of(&target)?;
+    let mut aside = AtomicFile::of(&target)?;
     aside.write_all(text.as_bytes())?;
     aside.publish(&target, true)
 }

@@ -10,7 +10,7 @@ use super::plan::jobs;
 use super::stages::Nature;
 use super::text::{HEADINGS, explanations, heading, table};
 use super::timeline::{Bar, Chart, Kind, NONE, Piece, Track, kinds, limit_change, name};
-use crate::units;
+use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -256,7 +256,7 @@ fn tooltip(chart: &Chart<'_>, bar: &Bar<'_>) -> String {
     let job = bar.job;
     let mut text = format!(
         "{}\nfrom {} to {}: {}",
-        crate::error::printable(&job.label),
+        raudal_common::error::printable(&job.label),
         units::duration(job.started),
         units::duration(bar.end),
         units::duration(bar.end.saturating_sub(job.started))
@@ -308,7 +308,7 @@ fn details(out: &mut String, chart: &Chart<'_>, bars: &[&Bar<'_>]) {
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\" class=\"name\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{bytes}</td><td class=\"name\">{}</td></tr>",
-            escape(&crate::error::printable(&job.label)),
+            escape(&raudal_common::error::printable(&job.label)),
             units::duration(job.started),
             units::duration(bar.end),
             job.attempts,

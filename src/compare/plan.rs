@@ -3,7 +3,7 @@
 use super::comparison::Level;
 use crate::pipeline::Jobs;
 use crate::pool::{NoObserver, Observer};
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -285,7 +285,7 @@ mod tests {
         ];
         for plan in plans {
             let error = plan.unwrap_err();
-            assert!(error.kind() == crate::Kind::Usage && error.hint_text().is_some(), "{error}");
+            assert!(error.kind() == raudal_common::Kind::Usage && error.hint_text().is_some(), "{error}");
         }
     }
 

@@ -6,7 +6,7 @@ use super::plan::{Plan, Turn, Watch, jobs};
 use crate::pipeline::Jobs;
 use crate::pool::NoObserver;
 use crate::workload::{Run, Workload};
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -136,7 +136,7 @@ fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
             report.failed,
             report.cancelled,
             report.total(),
-            crate::error::printable(&first.unwrap_or_default()),
+            raudal_common::error::printable(&first.unwrap_or_default()),
         ),
     )
     .hint("run the workload by itself until it works, or with fewer jobs if the other side refuses so many"))
@@ -149,7 +149,7 @@ fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result
         return Ok(());
     }
     let place = if same_parts { String::new() } else { format!("; {}", first_difference(first, run)) };
-    let place = crate::error::printable(&place);
+    let place = raudal_common::error::printable(&place);
     Err(Error::new(
         Kind::Checksum,
         format!(

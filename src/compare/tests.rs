@@ -3,8 +3,8 @@
 use super::*;
 use crate::pool::{Event, EventKind, Observer, RunReport};
 use crate::workload::{Run, Workload};
-use crate::{Error, Kind, Result};
 use futures::future::BoxFuture;
+use raudal_common::{Error, Kind, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl Watch for Told {
     }
 
     fn done(&self, turn: &Turn, wall: Duration) {
-        self.lines.lock().unwrap().push(format!("{turn}, {}", crate::units::duration(wall)));
+        self.lines.lock().unwrap().push(format!("{turn}, {}", raudal_common::units::duration(wall)));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::comparison::{Comparison, Level};
 use super::plan::jobs;
 use crate::pipeline::Jobs;
-use crate::units;
+use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;
@@ -67,7 +67,7 @@ fn explanation(comparison: &Comparison, level: &Level) -> String {
     }
     let last = level.median_run().and_then(|run| run.limits.last());
     if let (Jobs::Auto, Some(highest), Some(last)) = (level.jobs, level.highest_limit(), last) {
-        let (limit, why) = (last.limit, crate::error::printable(&last.why));
+        let (limit, why) = (last.limit, raudal_common::error::printable(&last.why));
         sentences.push(format!("its limit for a host went up to {highest}, and was last set to {limit} ({why})"));
     }
     sentences.push(match comparison.finding(level) {

@@ -4,7 +4,7 @@
 use super::comparison::{Comparison, Measured};
 use crate::pipeline::Jobs;
 use crate::pool::{JobReport, LimitChange};
-use crate::units;
+use raudal_common::units;
 use std::time::Duration;
 
 /// What stands in place of a timeline.
@@ -183,7 +183,7 @@ impl<'a> Bar<'a> {
 
 /// A change of a limit, for people: what it is from when on, and why.
 pub(super) fn limit_change(change: &LimitChange) -> String {
-    let (key, why) = (crate::error::printable(&change.key), crate::error::printable(&change.why));
+    let (key, why) = (raudal_common::error::printable(&change.key), raudal_common::error::printable(&change.why));
     format!("{key}: at most {} at a time from {} on: {why}", change.limit, units::duration(change.at))
 }
 
@@ -192,7 +192,7 @@ pub(super) fn name(kind: Kind, stages: &[&'static str]) -> String {
     match kind {
         Kind::Queued => "queued".to_owned(),
         Kind::Running => "running".to_owned(),
-        Kind::Stage(stage) => crate::error::printable(stages.get(stage).copied().unwrap_or_default()),
+        Kind::Stage(stage) => raudal_common::error::printable(stages.get(stage).copied().unwrap_or_default()),
         Kind::Pause => "waiting to try again".to_owned(),
     }
 }

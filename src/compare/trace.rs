@@ -3,7 +3,7 @@
 use super::comparison::{Comparison, Measured};
 use super::plan::jobs;
 use super::timeline::{Bar, Chart, Kind, Track, name};
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub fn to_trace(comparison: &Comparison) -> Result<String> {
         "traceEvents": events,
     });
     let json = serde_json::to_string(&document)
-        .map_err(|e| Error::new(crate::Kind::Internal, "cannot write the trace as JSON").because(e))?;
+        .map_err(|e| Error::new(raudal_common::Kind::Internal, "cannot write the trace as JSON").because(e))?;
     Ok(json + "\n")
 }
 

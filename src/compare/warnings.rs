@@ -4,7 +4,7 @@ use super::comparison::{Comparison, Level};
 use super::plan::jobs;
 use super::stats::{SpeedUp, mean, robust_scores, trend};
 use crate::pipeline::Jobs;
-use crate::units;
+use raudal_common::units;
 use std::fmt;
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 
-use crate::error::printable;
-use crate::{Error, Kind, Result};
+use raudal_common::error::printable;
+use raudal_common::{Error, Kind, Result};
 
 /// What is worth knowing of a head whose body is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

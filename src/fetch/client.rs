@@ -19,9 +19,9 @@ use super::rate::Limit;
 use super::split::{Found, Transfers};
 use super::spool::Room;
 use super::{Body, Expect, Options, Partial, Place, Transfer, hop, local, tls};
-use crate::error::redact;
 use crate::source::Location;
-use crate::{Error, Result};
+use raudal_common::error::redact;
+use raudal_common::{Error, Result};
 
 /// How the program names itself.
 const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
@@ -329,7 +329,7 @@ fn headers(options: &Options) -> Result<HeaderMap> {
     ];
     let mut headers = HeaderMap::new();
     for (name, value) in &options.headers {
-        let refused = |what: &str| Error::usage(format!("{what}: {}", crate::error::printable(name)));
+        let refused = |what: &str| Error::usage(format!("{what}: {}", raudal_common::error::printable(name)));
         let name: HeaderName = name.parse().map_err(|_| refused("not a header's name"))?;
         // The value may be a secret: it is not shown.
         let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refused("not a header's value, of"))?;

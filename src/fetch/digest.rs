@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use reqwest::header::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::Options;
-use crate::{Error, Kind};
+use raudal_common::{Error, Kind};
 
 /// The error for a request that brought no answer.
 pub(super) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {

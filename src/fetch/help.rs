@@ -17,7 +17,7 @@ use super::range::{self, Kept, Next};
 use super::split::{Cut, Entry, Source, Wanted};
 use super::spool::{BLOCK, Spool, Stored, blocking};
 use super::{Transfer, fault, hop};
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 
 /// What takes bytes in, in their order.
 pub(super) trait Intake {

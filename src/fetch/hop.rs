@@ -7,8 +7,8 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::Netrc;
-use crate::error::redact;
-use crate::{Error, Kind, Result};
+use raudal_common::error::redact;
+use raudal_common::{Error, Kind, Result};
 
 /// Statuses whose `Location` is followed with another GET (RFC 9110, section 15.4).
 pub(super) const fn is_redirect(status: u16) -> bool {

@@ -78,7 +78,7 @@ pub use place::Place;
 pub(crate) use place::already_there;
 pub use retry_on::RetryOn;
 
-use crate::Result;
+use raudal_common::Result;
 use url::Url;
 
 /// What the bytes are wanted for, and so what may not come in their place.

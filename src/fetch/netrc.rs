@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 use url::Url;
 
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 
 /// A larger file is not one that people write.
 const LARGEST: u64 = 1 << 20;
@@ -45,7 +45,7 @@ impl Netrc {
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](crate::Kind::Io) for a file that cannot be read, [`Usage`](crate::Kind::Usage) for one that is
+    /// Of the kind [`Io`](raudal_common::Kind::Io) for a file that cannot be read, [`Usage`](raudal_common::Kind::Usage) for one that is
     /// no list of logins: the line is named, and nothing of what stands there.
     pub fn read(path: &Path) -> Result<Self> {
         let named = |error: Error| error.input(path.display().to_string());
@@ -62,7 +62,7 @@ impl Netrc {
     ///
     /// # Errors
     ///
-    /// Of the kind [`Usage`](crate::Kind::Usage).
+    /// Of the kind [`Usage`](raudal_common::Kind::Usage).
     pub fn parse(text: &str) -> Result<Self> {
         let mut words = Words { rest: text, line: 1 };
         let mut found = Self::default();

@@ -102,7 +102,7 @@ impl fmt::Debug for Options {
             .field("user_agent", &self.user_agent)
             .field("contact", &self.contact)
             .field("netrc", &self.netrc)
-            .field("proxy", &self.proxy.as_deref().map(crate::error::redact))
+            .field("proxy", &self.proxy.as_deref().map(raudal_common::error::redact))
             .field("http2", &self.http2)
             .field("allow_http", &self.allow_http)
             .field("insecure", &self.insecure)

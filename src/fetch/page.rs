@@ -3,7 +3,7 @@
 //! INEGI's server, and many others, answer a missing file with 200 and a page. A page in place of an archive must
 //! not be reported as a damaged archive.
 
-use crate::error::printable;
+use raudal_common::error::printable;
 
 /// How many bytes are looked at: a title stands near the top of a page.
 pub(super) const LOOK: usize = 4 * 1024;

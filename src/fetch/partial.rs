@@ -94,7 +94,7 @@ impl Partial {
 impl fmt::Debug for Partial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Partial")
-            .field("here", &crate::error::redact(self.here.as_str()))
+            .field("here", &raudal_common::error::redact(self.here.as_str()))
             .field("received", &self.received())
             .field("total", &self.total)
             .field("validator", &self.validator)

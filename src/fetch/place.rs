@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::answer::Head;
-use crate::aside::{Aside, hex};
-use crate::{Error, Kind, Result};
+use raudal_common::atomic_file::{AtomicFile, hex};
+use raudal_common::{Error, Kind, Result};
 
 /// How much is read at a time when stored bytes are hashed.
 const BUFFER: usize = 128 * 1024;
@@ -56,7 +56,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     /// `None` once it was published or removed.
-    aside: Option<Aside>,
+    aside: Option<AtomicFile>,
     sidecar: Option<File>,
     /// The length of the sidecar: a shorter text is filled up, so that one write replaces all of it.
     length: usize,
@@ -123,7 +123,7 @@ impl Place {
     ///
     /// Of the kind [`Io`](Kind::Io): another run has it, or there is no such folder, or no permission.
     pub fn open(path: &Path, keeps: bool) -> Result<Self> {
-        let aside = Aside::open(path).map_err(|error| cannot(path, error))?;
+        let aside = AtomicFile::open(path).map_err(|error| cannot(path, error))?;
         let state = State { aside: Some(aside), sidecar: None, length: 0, known: !keeps, good: false };
         Ok(Self(Arc::new(Shared { path: path.to_owned(), keeps, state: Mutex::new(state) })))
     }

@@ -14,9 +14,9 @@ use super::partial::Partial;
 use super::place::{Found, Mark, Place, Sidecar};
 use super::range::Validator;
 use super::spool::{BLOCK, Room, Spool};
-use crate::Result;
-use crate::aside::hex;
-use crate::error::redact;
+use raudal_common::Result;
+use raudal_common::atomic_file::hex;
+use raudal_common::error::redact;
 
 /// A body on its way to a place, in blocks.
 #[derive(Debug)]

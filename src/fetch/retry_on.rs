@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{Error, Kind};
+use raudal_common::{Error, Kind};
 
 /// The failures of a transfer that have a name.
 const KINDS: [Kind; 13] = [
@@ -108,7 +108,7 @@ impl FromStr for RetryOn {
 
 fn unknown(word: &str) -> Error {
     let names = KINDS.map(Kind::word).join(", ");
-    Error::usage(format!("not a failure that can be tried again: {}", crate::error::printable(word)))
+    Error::usage(format!("not a failure that can be tried again: {}", raudal_common::error::printable(word)))
         .hint(format!("separate by commas: statuses (429), classes (5xx), default, {names}; ! before one excludes it"))
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Options;
 use super::follow::Feed;
 use super::restore::Named;
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 
 /// How much is collected for one write. 128 KiB: the trip to a blocking thread is then lost in the write itself.
 pub(super) const BLOCK: usize = 128 * 1024;

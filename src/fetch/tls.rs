@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::{Certificate, ClientBuilder, Identity};
 
 use super::Options;
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 
 /// Builds a client whose TLS is rustls on ring.
 ///

@@ -3,8 +3,8 @@
 
 use super::synth;
 use crate::source::Catalogue;
-use crate::units::parse_duration;
 use hyper::{StatusCode, Uri};
+use raudal_common::units::parse_duration;
 use std::time::Duration;
 
 /// The longest that a request may make the server think: a client that asks for more has mistaken the unit.

@@ -2,10 +2,10 @@
 
 use super::{MODIFIED, synth};
 use crate::source::{Catalogue, Edition, Entity};
-use crate::{Error, Result};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use httpdate::HttpDate;
 use hyper::body::Bytes;
+use raudal_common::{Error, Result};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, Semaphore};
@@ -137,7 +137,7 @@ impl Archives {
 }
 
 fn internal(message: &str) -> Error {
-    Error::new(crate::Kind::Internal, message)
+    Error::new(raudal_common::Kind::Internal, message)
 }
 
 #[cfg(test)]

@@ -46,12 +46,12 @@ mod synth;
 mod teams;
 
 use crate::source::Edition;
-use crate::{Error, Kind, Result};
 use archives::Archives;
 pub use fault::Fault;
 use fault::Faults;
 use httpdate::HttpDate;
 use pace::Bucket;
+use raudal_common::{Error, Kind, Result};
 use server::Shared;
 pub use stats::Stats;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

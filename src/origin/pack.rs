@@ -3,7 +3,7 @@
 //! Everything that could differ between machines or days is fixed: the time stamp, the system, the permissions, the
 //! level. (zlib-rs hashes the same way on every processor, so the compressed bytes do not differ either.)
 
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 use std::io::{Cursor, Write as _};
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime, System, ZipArchive};

@@ -3,11 +3,11 @@
 use super::decoders::Permit;
 use super::job::Shared;
 use super::jobs::Progress;
-use crate::Result;
 use crate::fetch::{Answered, Arriving, Tail, Transfer};
 use crate::pool::Attempt;
 use crate::source::Input;
-use crate::table::{self, Rows, Watch};
+use raudal_common::Result;
+use raudal_table::{Rows, Watch};
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -85,7 +85,7 @@ impl Transfer for Ahead<'_> {
             decoder.take();
             let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
             let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
-            let rows = table::read_ahead(reader, &input.location.to_string(), &query, &Quiet(context)).ok()?;
+            let rows = raudal_table::read_ahead(reader, &input.location.to_string(), &query, &Quiet(context)).ok()?;
             Some((rows, arriving, tail))
         });
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
@@ -124,7 +124,7 @@ mod tests {
     use crate::fetch::{Client, Expect, Options};
     use crate::pool::{Context, Pool};
     use crate::source::Location;
-    use crate::table::Query;
+    use raudal_table::Query;
     use std::io::Write;
     use std::sync::atomic::{AtomicBool, AtomicU64};
     use tokio::sync::Semaphore;
@@ -168,7 +168,7 @@ mod tests {
                 let body = shared.client.fetch(&input.location, Expect::Table, &ahead).await?;
                 let rows = ahead.rows().await.map(|rows| rows.rows_read());
                 assert!(!shared.decoders.are_busy());
-                Ok::<_, crate::Error>((body.len(), rows))
+                Ok::<_, raudal_common::Error>((body.len(), rows))
             }
         };
         let done = Pool::new(8).run(inputs, job).start().next().await.expect("a job").result.expect("a body");

@@ -1,6 +1,6 @@
 //! How many jobs may be in flight: a number, or whatever turns out to be worth it.
 
-use crate::Error;
+use raudal_common::Error;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -83,7 +83,11 @@ mod tests {
     fn what_is_neither_a_number_nor_auto_is_a_usage_error_with_a_cure() {
         for text in ["", "0", "-1", "Auto", "1.5", "many"] {
             let error = text.parse::<Jobs>().unwrap_err();
-            assert_eq!((error.kind(), error.hint_text().is_some()), (crate::Kind::Usage, true), "{text}: {error}");
+            assert_eq!(
+                (error.kind(), error.hint_text().is_some()),
+                (raudal_common::Kind::Usage, true),
+                "{text}: {error}"
+            );
         }
         for jobs in [Jobs::Most(8), Jobs::Auto] {
             assert_eq!(jobs.to_string().parse::<Jobs>().unwrap(), jobs);

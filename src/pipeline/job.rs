@@ -8,8 +8,8 @@ use super::verify;
 use crate::fetch::{Body, Client, Expect, Place, Transfer};
 use crate::pool::Attempt;
 use crate::source::{Checksums, Input};
-use crate::table::{self, Query, Rows, Watch};
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
+use raudal_table::{Query, Rows, Watch};
 use std::io::{Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,8 +76,8 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
                 verified.map_err(|error| error.input(&place_name))?;
             }
             let rows = match ahead {
-                Some(rows) => table::confirm(reader, &place_name, &query).map(|()| rows)?,
-                None => table::read(reader, &place_name, &query, &watch)?,
+                Some(rows) => raudal_table::confirm(reader, &place_name, &query).map(|()| rows)?,
+                None => raudal_table::read(reader, &place_name, &query, &watch)?,
             };
             if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
                 lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place_name))?;
@@ -138,8 +138,11 @@ async fn fetch(
 impl Shared {
     /// What to take from this input.
     pub(super) fn query_for(&self, input: &Input) -> Query {
-        let member = input.member.clone().or_else(|| self.query.member.clone());
-        Query { member, ..self.query.clone() }
+        let mut query = self.query.clone();
+        if input.member.is_some() {
+            query.member.clone_from(&input.member);
+        }
+        query
     }
 
     /// The input is read: its file stays for a while if it was good, and there is room. One that was good but did not

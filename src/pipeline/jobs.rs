@@ -7,7 +7,7 @@ use super::slowed::Slowed;
 use crate::fetch::{Partial, Place, Transfer};
 use crate::pool::{Attempt, Event, EventKind, Limit, Observer, Pool, Pressure, Retry, RunBuilder};
 use crate::source::Input;
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,7 +73,7 @@ pub(super) fn pool(options: &Options, decoders: Option<&Arc<Decoders>>) -> Resul
     if let Some(rate) = options.rate {
         pool = pool.rate(rate);
     }
-    Ok(pool.build()?)
+    pool.build().map_err(|error| Error::usage(error.to_string()))
 }
 
 /// The policies of a run over inputs, as the options say.

@@ -2,8 +2,8 @@
 
 use crate::fetch::Body;
 use crate::source::{Input, Location};
-use crate::table::Rows;
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
+use raudal_table::Rows;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -165,7 +165,7 @@ impl Lock {
         let said: Vec<String> = differences
             .into_iter()
             .map(|(field, found, expected)| {
-                let [found, expected] = [found, expected].map(|text| crate::error::printable(&text));
+                let [found, expected] = [found, expected].map(|text| raudal_common::error::printable(&text));
                 format!("{field}: {found} in place of {expected}")
             })
             .collect();

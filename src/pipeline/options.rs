@@ -5,7 +5,7 @@ use super::lock::Lock;
 use crate::fetch::RetryOn;
 use crate::pool::{Backoff, NoObserver, Observer};
 use crate::source::Checksums;
-use crate::table::Query;
+use raudal_table::Query;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use crate::pool::{JobError, RunReport};
 use crate::source::Input;
-use crate::table::Written;
-use crate::{Error, Kind};
+use raudal_common::{Error, Kind};
+use raudal_table::Written;
 
 /// An input that is not in the table, and why.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Whether an input is the one that a list of checksums names.
 
-use crate::aside::hex;
 use crate::source::{Checksums, Input};
-use crate::{Error, Kind, Result};
+use raudal_common::atomic_file::hex;
+use raudal_common::{Error, Kind, Result};
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read};
 
@@ -12,7 +12,7 @@ const BUFFER: usize = 128 * 1024;
 /// The digest that the bytes of a file must have.
 pub(super) fn promised(sums: &Checksums, name: &str) -> Result<String> {
     sums.find(name).map(str::to_owned).ok_or_else(|| {
-        Error::new(Kind::Checksum, format!("not in the list of checksums: {}", crate::error::printable(name)))
+        Error::new(Kind::Checksum, format!("not in the list of checksums: {}", raudal_common::error::printable(name)))
             .hint("what is not in the list cannot be verified, and is refused")
             .transient(false)
     })

@@ -2,9 +2,9 @@
 
 use super::model::{Job, Model};
 use super::style::Verbosity;
-use crate::error::printable;
 use crate::pool::{Event, EventKind, Outcome};
-use crate::units;
+use raudal_common::error::printable;
+use raudal_common::units;
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 

@@ -188,7 +188,7 @@ impl Model {
 impl Job {
     fn new(label: &str, now: Duration) -> Self {
         Self {
-            label: crate::error::printable(label),
+            label: raudal_common::error::printable(label),
             attempt: 0,
             stage: None,
             expected: None,

@@ -1,7 +1,7 @@
 //! An observer that keeps what became of each job.
 
-use crate::error::Result;
 use crate::pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer, RunReport};
+use raudal_common::error::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,7 +56,9 @@ impl Recorder {
     /// The recording of the run that began last, as pretty JSON with a newline at its end.
     pub fn to_json(&self) -> Result<String> {
         let json = serde_json::to_string_pretty(&self.recording());
-        let json = json.map_err(|e| crate::Error::new(crate::Kind::Internal, "cannot write the report").because(e))?;
+        let json = json.map_err(|e| {
+            raudal_common::Error::new(raudal_common::Kind::Internal, "cannot write the report").because(e)
+        })?;
         Ok(json + "\n")
     }
 

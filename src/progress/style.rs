@@ -1,6 +1,6 @@
 //! How a run is shown, and how much of it is told.
 
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 use std::io::IsTerminal as _;
 use std::str::FromStr;
 
@@ -40,8 +40,11 @@ impl FromStr for Style {
             "json" => Self::Json,
             "none" => Self::None,
             _ => {
-                return Err(Error::usage(format!("no such style of progress: {}", crate::error::printable(text)))
-                    .hint("choose one of auto, bar, plain, json, none"));
+                return Err(Error::usage(format!(
+                    "no such style of progress: {}",
+                    raudal_common::error::printable(text)
+                ))
+                .hint("choose one of auto, bar, plain, json, none"));
             }
         })
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::BufRead;
 
 use super::lines::each_line;
-use crate::error::printable;
-use crate::{Error, Result};
+use raudal_common::error::printable;
+use raudal_common::{Error, Result};
 
 const LINE: &str = "a line is: 64 hexadecimal digits, two spaces, a name";
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::input::check_text;
 use super::pattern::{Part, parse, wrong};
 use super::{Input, Location};
-use crate::Result;
+use raudal_common::Result;
 
 /// No pattern stands for more inputs than this: one that does is more likely a slip of the keyboard.
 pub const MAX_INPUTS: u64 = 10_000_000;
@@ -153,7 +153,7 @@ impl Iterator for Expansion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use raudal_common::Kind;
 
     fn all(pattern: &str) -> Vec<String> {
         expand(pattern).expect(pattern).map(|input| input.location.to_string()).collect()

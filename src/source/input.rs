@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::error::redact;
-use crate::{Error, Result};
+use raudal_common::error::redact;
+use raudal_common::{Error, Result};
 
 /// Where an input is: on the web, or in a file of this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,7 +111,7 @@ pub struct Input {
     /// Where it is.
     pub location: Location,
     /// What it is called on screen, in reports and in the source column: the name given in a list, else its file
-    /// name. It came from outside: [`printable`](crate::error::printable) makes it fit for a terminal.
+    /// name. It came from outside: [`printable`](raudal_common::error::printable) makes it fit for a terminal.
     pub name: String,
     /// The glob that picks the data among an archive's members, where the source knows better than the user.
     pub member: Option<String>,
@@ -255,7 +255,7 @@ mod tests {
             ("file://elsewhere/a", "file://elsewhere/a: not a file of this machine"),
         ] {
             let error = Location::parse(text).expect_err(text);
-            assert_eq!(error.kind(), crate::Kind::Usage);
+            assert_eq!(error.kind(), raudal_common::Kind::Usage);
             assert_eq!(error.report(), message);
         }
     }

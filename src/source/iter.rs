@@ -1,7 +1,7 @@
 //! The catalogue's archives as inputs, and the choice among them.
 
 use super::{Catalogue, Edition, Entity, Input, Location};
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 
 /// What a row takes of an archive, in bytes: about so many.
 const ROW: u64 = 190;
@@ -141,7 +141,7 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use raudal_common::Kind;
 
     fn codes(text: &str) -> Vec<u8> {
         select_entities(text).expect(text).iter().map(|entity| entity.number()).collect()

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 
 /// No URL, no path and no name is longer than this; a line that is means that the file is no list.
 pub(super) const MAX_LINE: usize = 64 * 1024;

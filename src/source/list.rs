@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use super::lines::each_line;
 use super::{Input, Location};
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 
 /// Reads inputs, one a line: a URL or a path, and after an optional TAB the name to show it by.
 ///

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::error::{printable, redact};
-use crate::{Error, Result};
+use raudal_common::error::{printable, redact};
+use raudal_common::{Error, Result};
 
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]

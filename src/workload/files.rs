@@ -3,8 +3,8 @@
 use super::work::{AtOnce, Work, digest};
 use super::{Run, Workload, scratch};
 use crate::pool::{Attempt, Observer};
-use crate::{Error, Kind, Result};
 use futures::future::BoxFuture;
+use raudal_common::{Error, Kind, Result};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl FromStr for SyncMode {
             "none" => Ok(Self::None),
             "data" => Ok(Self::Data),
             "all" => Ok(Self::All),
-            _ => Err(Error::usage(format!("not a way to sync: {}", crate::error::printable(text)))
+            _ => Err(Error::usage(format!("not a way to sync: {}", raudal_common::error::printable(text)))
                 .hint("write none, data or all")),
         }
     }

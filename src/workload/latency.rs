@@ -1,7 +1,7 @@
 //! How long the jobs of a workload take: a distribution, and the draws that its seed decides.
 
-use crate::units::{self, parse_duration};
-use crate::{Error, Result};
+use raudal_common::units::{self, parse_duration};
+use raudal_common::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl FromStr for Latency {
 
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
-            Error::usage(format!("not a latency: {}", crate::error::printable(text)))
+            Error::usage(format!("not a latency: {}", raudal_common::error::printable(text)))
                 .hint("write 50ms, uniform:10ms..90ms or lognormal:50ms,0.5 (the median, and the spread from 0 to 3)")
         };
         let time = |text: &str| parse_duration(text).map_err(|_| bad());
@@ -121,7 +121,7 @@ impl fmt::Display for Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use raudal_common::Kind;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)

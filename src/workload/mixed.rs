@@ -10,9 +10,9 @@ use crate::origin::{self, Origin};
 use crate::pipeline::Progress;
 use crate::pool::{Attempt, Observer};
 use crate::source::{Catalogue, Edition, Location};
-use crate::table::{self, Query};
 use crate::{Error, Kind, Result, units};
 use futures::future::BoxFuture;
+use raudal_table::Query;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -210,7 +210,7 @@ impl Shared {
         let body = self.client.fetch(&self.zip, Expect::Table, &Progress(cx)).await?;
         cx.stage("unpack");
         let name = self.zip.to_string();
-        let rows = cx.blocking(move || table::read(body.into_reader(), &name, &Query::default(), &())).await?;
+        let rows = cx.blocking(move || raudal_table::read(body.into_reader(), &name, &Query::default(), &())).await?;
         cx.advance(0, rows.rows_read());
         // The archive's checksum was found good, so its rows are those that were packed.
         Ok(digest(format!("{} {} {}", rows.header().join(","), rows.rows_read(), rows.bytes())))

@@ -37,9 +37,9 @@ pub use mixed::{Mixed, MixedOptions};
 pub use requests::{Requests, RequestsOptions};
 pub use sleep::Sleep;
 
-use crate::Result;
 use crate::pool::{JobReport, Observer, RunReport};
 use futures::future::BoxFuture;
+use raudal_common::Result;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -104,7 +104,7 @@ pub trait Workload: Send + Sync {
     /// Runs once, with at most `jobs` in flight, and tells `observer` of it.
     ///
     /// What is returned must not depend on `jobs`, but for the times in the report. When `cancel` is cancelled, the run
-    /// stops what is in flight, awaits it, and returns [`Kind::Cancelled`](crate::Kind::Cancelled). Failed jobs are
+    /// stops what is in flight, awaits it, and returns [`Kind::Cancelled`](raudal_common::Kind::Cancelled). Failed jobs are
     /// data in the report, not an `Err`; the comparison refuses such a run itself, and names the first job that failed if the run kept its jobs.
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>>;
 

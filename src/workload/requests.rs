@@ -7,8 +7,8 @@ use crate::origin::{self, Origin};
 use crate::pipeline::Progress;
 use crate::pool::{Attempt, Observer};
 use crate::source::Location;
-use crate::{Error, Result};
 use futures::future::BoxFuture;
+use raudal_common::{Error, Result};
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,8 +131,8 @@ impl Workload for Requests {
 mod tests {
     use super::super::work::tests::{run, stages};
     use super::*;
-    use crate::Kind;
     use crate::pool::LimitLog;
+    use raudal_common::Kind;
 
     fn options(latency: &str) -> RequestsOptions {
         RequestsOptions { requests: 12, latency: latency.parse().unwrap(), ..RequestsOptions::default() }

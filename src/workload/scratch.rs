@@ -1,6 +1,6 @@
 //! A temporary folder of one's own, which goes when its owner goes.
 
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 use std::io;
 use std::path::Path;
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
         NotADirectory | NotFound | PermissionDenied => Some("name a folder that you may write to with --temp-dir"),
         _ => None,
     };
-    let error = Error::io(format!("{what}: {}", crate::error::printable(&path.display().to_string())), error);
+    let error = Error::io(format!("{what}: {}", raudal_common::error::printable(&path.display().to_string())), error);
     match hint {
         Some(hint) => error.hint(hint),
         None => error,
@@ -34,7 +34,7 @@ pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use raudal_common::Kind;
 
     #[test]
     fn a_folder_goes_with_its_owner() {

@@ -3,8 +3,8 @@
 use super::work::{AtOnce, Work, digest};
 use super::{Latency, Run, Workload};
 use crate::pool::Observer;
-use crate::{Error, Result};
 use futures::future::BoxFuture;
+use raudal_common::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,6 @@ mod tests {
     #[test]
     fn no_sleep_at_all_is_a_usage_error() {
         let error = Sleep::new(0, Duration::ZERO.into(), 0).unwrap_err();
-        assert_eq!((error.kind(), error.hint_text().is_some()), (crate::Kind::Usage, true));
+        assert_eq!((error.kind(), error.hint_text().is_some()), (raudal_common::Kind::Usage, true));
     }
 }

@@ -3,8 +3,8 @@
 use super::Run;
 use crate::pipeline::Jobs;
 use crate::pool::{Attempt, Event, EventKind, JobError, JobReport, Limit, Observer, Pool, Pressure};
-use crate::units;
-use crate::{Error, Kind, Result};
+use raudal_common::units;
+use raudal_common::{Error, Kind, Result};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +74,7 @@ impl Work {
                 (Pool::builder().jobs(Jobs::AUTO_MOST).per_key(Limit::auto(Jobs::AUTO_MOST)), Some(host))
             }
         };
-        let pool = pool.cancel(self.cancel.clone()).build()?;
+        let pool = pool.cancel(self.cancel.clone()).build().map_err(|error| Error::usage(error.to_string()))?;
         let mut run = pool
             .run(inputs, move |cx, input| job(cx.as_attempt().clone(), input))
             .key(move |_| host.clone())

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{Cache, CacheMode, Cached};
-use crate::aside::Aside;
-use crate::{Error, Result};
+use raudal_common::atomic_file::AtomicFile;
+use raudal_common::{Error, Result};
 
 /// By which backup programs know what they need not keep (<https://bford.info/cachedir/>).
 const TAG: (&str, &str) = (
@@ -33,7 +33,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](crate::Kind::Io).
+    /// Of the kind [`Io`](raudal_common::Kind::Io).
     pub fn list(folder: &Path) -> Result<Vec<Cached>> {
         let cache = Self::new(folder, CacheMode::Offline);
         let mut entries: Vec<Cached> = names(folder)?
@@ -50,7 +50,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](crate::Kind::Io).
+    /// Of the kind [`Io`](raudal_common::Kind::Io).
     pub fn clean(folder: &Path) -> Result<u64> {
         let mut bytes = 0;
         for name in names(folder)? {
@@ -58,7 +58,7 @@ impl Cache {
             let size = fs::symlink_metadata(&path).map_or(0, |there| there.len());
             let removed = if name.strip_suffix(".part").is_some() {
                 // Opening it takes its lock, and dropping it removes it.
-                match Aside::open(&path) {
+                match AtomicFile::open(&path) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                     opened => opened.map(drop),
                 }
@@ -115,7 +115,7 @@ mod tests {
         for name in ours.iter().chain(&theirs) {
             fs::write(folder.path().join(name), "12345").expect("a file");
         }
-        let held = Aside::of(&folder.path().join(format!("{key}.json"))).expect("written by another run");
+        let held = AtomicFile::of(&folder.path().join(format!("{key}.json"))).expect("written by another run");
         assert_eq!(Cache::clean(folder.path()).expect("cleaned"), 15);
         for name in &theirs {
             assert!(folder.path().join(name).exists(), "{name}");

@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::{Cache, Entry, FORM};
-use crate::aside::{Aside, hex};
-use crate::error::redact;
 use crate::fetch::Body;
 use crate::fetch::page::{LOOK, Look};
 use crate::fetch::spool::{BLOCK, Stored};
+use raudal_common::atomic_file::{AtomicFile, hex};
+use raudal_common::error::redact;
 
 /// An entry that says more is not ours: headers have this much room, several times over.
 const LARGEST_ENTRY: u64 = 1 << 20;
@@ -76,12 +76,12 @@ impl Cache {
     /// Keeps a body. Where another run keeps one of the same URL at this moment, that one is kept.
     pub(super) fn store(&self, key: &str, url: &Url, final_url: &str, body: &Body) -> io::Result<()> {
         self.make()?;
-        let mut meta = match Aside::of(&self.meta(key)) {
+        let mut meta = match AtomicFile::of(&self.meta(key)) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             opened => opened?,
         };
         let before = self.entry(key);
-        let mut bytes = Aside::of(&self.0.folder.join(format!("{key}.body")))?;
+        let mut bytes = AtomicFile::of(&self.0.folder.join(format!("{key}.body")))?;
         let mut hasher = Sha256::new();
         let mut write = |piece: &[u8]| {
             hasher.update(piece);

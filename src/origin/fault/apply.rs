@@ -5,13 +5,13 @@ use super::spec::{RetryAfter, What};
 use super::wire::{Act, At, End};
 use crate::origin::answer::{Answer, Length};
 use crate::origin::pages;
-use crate::{Error, Kind, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use httpdate::HttpDate;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
+use raudal_common::{Error, Kind, Result};
 use std::io::Write as _;
 use std::time::SystemTime;
 

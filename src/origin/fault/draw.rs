@@ -5,7 +5,7 @@ use super::spec::{Fault, What, When};
 use crate::origin::archives::Archive;
 use crate::origin::pack;
 use crate::origin::synth::Rng;
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,8 +1,8 @@
 //! What a fault is and when it strikes, as it is written: `reset@50%:p=0.1`. Pure.
 
-use crate::error::printable;
-use crate::units::{parse_bytes, parse_duration};
-use crate::{Error, Result};
+use raudal_common::error::printable;
+use raudal_common::units::{parse_bytes, parse_duration};
+use raudal_common::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -369,7 +369,7 @@ mod tests {
         ] {
             let error = text.parse::<Fault>().expect_err(text);
             assert!(error.message().contains(says), "{text}: {}", error.message());
-            assert_eq!(error.kind(), crate::Kind::Usage);
+            assert_eq!(error.kind(), raudal_common::Kind::Usage);
             assert!(
                 error.hint_text().is_some_and(|hint| hint.contains("slow-head") && hint.contains("p=0.1")),
                 "{text}"

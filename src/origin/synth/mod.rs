@@ -23,8 +23,8 @@ mod tiny;
 
 use super::pack::{Member, pack};
 use crate::source::{Edition, Entity};
-use crate::{Error, Result};
 use plan::{Locality, Municipality};
+use raudal_common::{Error, Result};
 pub(super) use rng::Rng;
 use rows::Figures;
 pub(super) use tiny::{figure, tiny};
@@ -51,7 +51,7 @@ pub(super) fn check_scale(scale: f64) -> Result<()> {
 ///
 /// # Errors
 ///
-/// A scale that is not above 0 and at most 6 is an error of the kind [`Usage`](crate::Kind::Usage).
+/// A scale that is not above 0 and at most 6 is an error of the kind [`Usage`](raudal_common::Kind::Usage).
 ///
 /// ```
 /// use raudal::origin::archive;

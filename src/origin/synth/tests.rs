@@ -184,6 +184,6 @@ fn a_scale_that_makes_no_sense_is_refused() {
     let entity = &Catalogue::iter_2020().entities()[0];
     for scale in [0.0, -1.0, f64::NAN, f64::INFINITY, 6.5] {
         let error = archive(entity, Edition::Microdatos, scale, 0).expect_err("no such scale");
-        assert_eq!(error.kind(), crate::Kind::Usage);
+        assert_eq!(error.kind(), raudal_common::Kind::Usage);
     }
 }

@@ -1,9 +1,9 @@
 //! Tiny archives: one CSV of four rows, as many of them as there are numbers, for runs over very many inputs.
 
 use super::rng::Rng;
-use crate::Result;
 use crate::origin::pack::{Member, pack};
 use crate::source::Catalogue;
+use raudal_common::Result;
 use std::fmt::Write as _;
 
 /// The columns: keys, names and one figure of the large files.

@@ -1,8 +1,8 @@
 //! Who has which name: never two inputs one.
 
-use crate::error::printable;
 use crate::source::Input;
-use crate::{Error, Kind, Result};
+use raudal_common::error::printable;
+use raudal_common::{Error, Kind, Result};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};

@@ -8,8 +8,8 @@ use crate::pipeline::lock::Locked;
 use crate::pipeline::verify;
 use crate::pool::Attempt;
 use crate::source::Input;
-use crate::table::{self, Watch};
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
+use raudal_table::Watch;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -287,7 +287,7 @@ struct Extraction {
     /// Where they are until all are there. Whoever has the place has this as well.
     aside: PathBuf,
     members: Option<Members>,
-    limits: table::Limits,
+    limits: raudal_table::Limits,
     place: String,
     watch: Watching,
 }
@@ -305,7 +305,7 @@ impl Extraction {
             Some(Members::Matching(glob)) => Some(glob.as_str()),
             _ => None,
         };
-        table::extract(archive, &self.place, &self.aside, glob, &self.limits, &self.watch)?;
+        raudal_table::extract(archive, &self.place, &self.aside, glob, &self.limits, &self.watch)?;
         if fs::symlink_metadata(folder).is_ok() {
             let _ = fs::remove_dir_all(&self.aside);
             return Err(Error::new(Kind::Io, format!("there is something of this name: {}", folder.display())));
@@ -318,7 +318,7 @@ impl Extraction {
             let _ = fs::remove_dir_all(&self.aside);
             Error::io(format!("cannot make the folder: {}", folder.display()), error)
         })?;
-        crate::aside::sync_folder(folder);
+        raudal_common::atomic_file::sync_folder(folder);
         Ok(())
     }
 }

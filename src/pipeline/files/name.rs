@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::aside::hex;
 use crate::source::Input;
+use raudal_common::atomic_file::hex;
 
 /// A longer name leaves no room for what is added to it while it arrives: file systems take 255 bytes.
 const LONGEST: usize = 180;

@@ -3,7 +3,6 @@
 use super::claims::{Claims, check};
 use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
-use crate::Result;
 use crate::fetch::Client;
 use crate::pipeline::helpers::Helpers;
 use crate::pipeline::jobs::{Partials, blocking, make_folder, policies, pool};
@@ -11,6 +10,7 @@ use crate::pipeline::slowed::Slowed;
 use crate::pipeline::summary::{Failure, failure};
 use crate::pool::{Context, RunReport};
 use crate::source::Input;
+use raudal_common::Result;
 use std::sync::Arc;
 
 /// Fetches all inputs into files of one folder. `tell` is called for each that stands complete, in input order, as soon

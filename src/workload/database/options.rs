@@ -1,7 +1,7 @@
 //! What can be chosen about the queries, and what makes no sense.
 
 use crate::workload::Latency;
-use crate::{Error, Result};
+use raudal_common::{Error, Result};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -73,8 +73,11 @@ impl DatabaseOptions {
             return Err(Error::usage("the database is not named by a URL").hint(HOW));
         };
         if !["postgres", "postgresql"].contains(&scheme) {
-            return Err(Error::usage(format!("not a database that is known: {}", crate::error::printable(scheme)))
-                .hint("write postgres://…, or leave --database out for the embedded SQLite"));
+            return Err(Error::usage(format!(
+                "not a database that is known: {}",
+                raudal_common::error::printable(scheme)
+            ))
+            .hint("write postgres://…, or leave --database out for the embedded SQLite"));
         }
         // Then the password ends where nobody meant it to, and its rest would be taken for a name that may be shown.
         if rest.split_once(['/', '?', '#']).is_some_and(|(_, behind)| behind.contains('@')) {

@@ -4,11 +4,11 @@
 
 use super::options::HOW;
 use crate::pool::Attempt;
-use crate::units;
 use crate::workload::work::digest;
-use crate::{Error, Kind, Result};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures::future::try_join_all;
+use raudal_common::units;
+use raudal_common::{Error, Kind, Result};
 use std::error::Error as _;
 use std::fmt;
 use std::io;
@@ -106,7 +106,7 @@ impl Postgres {
             return fault.transient(false);
         }
         // The words of a server are its own: they must not steer a terminal.
-        let words = error.as_db_error().map(|db| crate::error::printable(db.message()));
+        let words = error.as_db_error().map(|db| raudal_common::error::printable(db.message()));
         let fault = if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) { fault.transient(false) } else { fault };
         match words {
             Some(words) => fault.because(words),

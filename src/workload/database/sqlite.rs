@@ -3,7 +3,7 @@
 use crate::pool::Attempt;
 use crate::workload::scratch;
 use crate::workload::work::digest;
-use crate::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -1,0 +1,211 @@
+//! Files that take their final name when they are whole.
+//!
+//! Until then such a file has another name, which follows from the final one, and is locked for as long as it is
+//! written. So two runs never write to one file, and what a killed run has left is found, and used or replaced, by the
+//! next one.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// How often a file that was renamed between its opening and its locking is opened anew.
+const TRIES: usize = 16;
+/// A longer name leaves no room for what is added to it: file systems take 255 bytes.
+const LONGEST: usize = 200;
+
+/// A file that no other process writes to. Dropping it removes it, unless it was published or is to be kept.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: File,
+    path: PathBuf,
+    /// Whether the name is still ours to remove.
+    owned: bool,
+}
+
+impl AtomicFile {
+    /// Opens the file, which need not be there, and locks it. What is in it stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WouldBlock`] if another run holds it, and whatever a disk can do.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        for _ in 0..TRIES {
+            // Who may read it is decided by the umask, as for any new file.
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
+                // A file system without locks: then the names alone have to do.
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Whoever had it may have renamed or removed it before we had the lock: then it is not ours.
+            if is_at(&file, path)? {
+                return Ok(Self { file, path: path.to_owned(), owned: true });
+            }
+        }
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    /// A new and empty file for what becomes the file of this path: beside it, hidden, removed unless it is published.
+    /// What a killed run has left there is replaced.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
+        let mut own = std::ffi::OsString::from(".raudal-");
+        if name.len() <= LONGEST {
+            own.push(name);
+        } else {
+            own.push(hex(&Sha256::digest(name.as_encoded_bytes())));
+        }
+        own.push(".part");
+        let aside = Self::open(&folder_of(path).join(own))?;
+        aside.file.set_len(0)?;
+        Ok(aside)
+    }
+
+    /// The open file, at the name that is not its final one.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Leaves the file where it is when this is dropped.
+    pub fn keep(&mut self) {
+        self.owned = false;
+    }
+
+    /// Makes the bytes last and gives them their final name. A file that is there is replaced, or is the error
+    /// [`ErrorKind::AlreadyExists`]: nothing comes between the look and the renaming.
+    pub fn publish(&mut self, to: &Path, replace: bool) -> io::Result<()> {
+        self.sync()?;
+        self.rename(to, replace)
+    }
+
+    /// Makes the bytes last. It takes as long as the disk takes.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// The second half of [`publish`](Self::publish), which takes next to no time.
+    pub fn rename(&mut self, to: &Path, replace: bool) -> io::Result<()> {
+        if replace {
+            fs::rename(&self.path, to)?;
+        } else {
+            let mut name = tempfile::TempPath::try_from_path(&self.path)?;
+            // If it cannot be renamed, it stays what it is.
+            name.disable_cleanup(true);
+            name.persist_noclobber(to).map_err(|error| error.error)?;
+        }
+        self.owned = false;
+        sync_folder(to);
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if self.owned {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A new name lasts once its folder is synced, where folders can be.
+pub fn sync_folder(path: &Path) {
+    if cfg!(unix)
+        && let Ok(folder) = File::open(folder_of(path))
+    {
+        let _ = folder.sync_all();
+    }
+}
+
+/// The folder that a path is in.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether the name still stands for the open file, and for a file of its own: writing through a link that somebody
+/// has put there would change another file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_file() => {}
+        Ok(_) => return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    let own = same_file::Handle::from_file(file.try_clone()?)?;
+    match same_file::Handle::from_path(path) {
+        Ok(there) => Ok(own == there),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_file_has_one_writer_and_is_found_by_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.part");
+        let mut first = AtomicFile::open(&path).expect("a new file");
+        first.file().write_all(b"half").expect("room");
+        assert_eq!(AtomicFile::open(&path).expect_err("held").kind(), ErrorKind::WouldBlock);
+        first.keep();
+        drop(first);
+        let second = AtomicFile::open(&path).expect("left behind");
+        assert_eq!(second.file().metadata().expect("a file").len(), 4);
+        drop(second);
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_not_written_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (other, path) = (folder.path().join("other"), folder.path().join(".raudal-a.part"));
+        fs::write(&other, "precious").expect("a file");
+        std::os::unix::fs::symlink(&other, &path).expect("a link");
+        assert_eq!(AtomicFile::of(&folder.path().join("a")).expect_err("a link").kind(), ErrorKind::InvalidInput);
+        assert_eq!(fs::read(&other).expect("a file"), b"precious");
+    }
+
+    #[test]
+    fn publishing_replaces_only_when_it_may() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "before").expect("a file");
+        let mut aside = AtomicFile::open(&at("a.part")).expect("a new file");
+        aside.file().write_all(b"after").expect("room");
+        assert_eq!(aside.publish(&at("a"), false).expect_err("taken").kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(at("a")).expect("a file"), b"before");
+        aside.publish(&at("a"), true).expect("replaced");
+        drop(aside);
+        assert_eq!(fs::read(at("a")).expect("a file"), b"after");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+}

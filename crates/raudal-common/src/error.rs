@@ -1,0 +1,363 @@
+//! The one error of this crate: small, opaque, with an open [`Kind`], predicates and coordinates.
+//!
+//! An error says *what* went wrong (its message, lower case, the value last), *where* (input, member, line,
+//! column) and *what to do* (a hint). What caused it stands in [`source`](std::error::Error::source) and is not
+//! repeated by `Display`; [`Error::report`] writes the whole chain on one line.
+
+use std::error::Error as StdError;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as far as a program needs to tell causes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A bad option, expression or pattern: said before anything is fetched.
+    Usage,
+    /// The name of a host does not resolve.
+    Name,
+    /// No connection to the host could be made.
+    Connect,
+    /// The TLS handshake or the certificate failed.
+    Tls,
+    /// The connection broke while it was in use.
+    Reset,
+    /// Connecting took too long, no byte arrived for too long, or an attempt passed its time-out.
+    Timeout,
+    /// The server answered with this status.
+    Status(u16),
+    /// A redirect that is not followed: too many, to a scheme that is not allowed, or without a target.
+    Redirect,
+    /// Something else stands where the data should be: an HTML page in place of an archive.
+    Impostor,
+    /// The body or the member is empty.
+    Empty,
+    /// The length differs from the one announced.
+    Length,
+    /// A checksum differs (a member's CRC-32, a digest).
+    Checksum,
+    /// The archive is damaged or cut off.
+    Corrupt,
+    /// The input is not an archive although its name says so.
+    NotAnArchive,
+    /// The archive uses something that is not supported: encryption, a compression method.
+    Unsupported,
+    /// A bound was passed: members, sizes, ratio, the length of a field.
+    Bounds,
+    /// No such member, or more than one where one was needed.
+    Member,
+    /// No such column.
+    Column,
+    /// The headers of two inputs differ.
+    Headers,
+    /// Bytes that are not of the encoding.
+    Encoding,
+    /// The records are not well-formed CSV.
+    Csv,
+    /// Local input or output failed.
+    Io,
+    /// Only what is stored already was asked for, and this is not.
+    NotCached,
+    /// An input is not what a lock file says that it was.
+    Drift,
+    /// The work was cancelled.
+    Cancelled,
+    /// A deadline passed.
+    Deadline,
+    /// A fault of the program itself: a panic in a job.
+    Internal,
+}
+
+impl Kind {
+    /// The kind as one word, for counts and reports. Statuses share the word `status`.
+    ///
+    /// ```
+    /// use raudal_common::Kind;
+    /// assert_eq!(Kind::Status(503).word(), "status");
+    /// assert_eq!(Kind::NotAnArchive.word(), "not-an-archive");
+    /// ```
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Name => "name",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Status(_) => "status",
+            Self::Redirect => "redirect",
+            Self::Impostor => "impostor",
+            Self::Empty => "empty",
+            Self::Length => "length",
+            Self::Checksum => "checksum",
+            Self::Corrupt => "corrupt",
+            Self::NotAnArchive => "not-an-archive",
+            Self::Unsupported => "unsupported",
+            Self::Bounds => "bounds",
+            Self::Member => "member",
+            Self::Column => "column",
+            Self::Headers => "headers",
+            Self::Encoding => "encoding",
+            Self::Csv => "csv",
+            Self::Io => "io",
+            Self::NotCached => "not-cached",
+            Self::Drift => "drift",
+            Self::Cancelled => "cancelled",
+            Self::Deadline => "deadline",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether the same request may succeed when it is made again.
+    ///
+    /// 408, 425, 429 and the 5xx but 501 and 505 are worth another try (RFC 9110, sections 15.5.9 and 15.6;
+    /// RFC 8470; RFC 6585). So is everything that a network, or a server under load, does to a body on its way.
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Status(status) => {
+                matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
+            }
+            Self::Name | Self::Connect | Self::Reset | Self::Timeout | Self::Impostor | Self::Empty | Self::Length => {
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// An error of any part of this crate.
+///
+/// ```
+/// use raudal_common::{Error, Kind};
+///
+/// let error = Error::new(Kind::Csv, "a record has another number of fields than the header: 3")
+///     .input("https://user:secret@example.org/a.zip")
+///     .member("a.csv")
+///     .line(17)
+///     .hint("look at the line");
+/// assert_eq!(
+///     error.to_string(),
+///     "https://example.org/a.zip: a.csv: line 17: a record has another number of fields than the header: 3"
+/// );
+/// assert!(!error.is_transient());
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    input: Option<String>,
+    member: Option<String>,
+    line: Option<u64>,
+    column: Option<String>,
+    hint: Option<String>,
+    retry_after: Option<Duration>,
+    transient: Option<bool>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a message: lower case, no full stop, the value last.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            input: None,
+            member: None,
+            line: None,
+            column: None,
+            hint: None,
+            retry_after: None,
+            transient: None,
+            source: None,
+        }))
+    }
+
+    /// A usage error: a bad option, expression or pattern.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// A local input or output error; `what` says what was being done and to which path.
+    pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
+        Self::new(Kind::Io, what).because(source)
+    }
+
+    /// The input it happened to: a URL or a path. Credentials in a URL are left out.
+    #[must_use]
+    pub fn input(mut self, input: impl AsRef<str>) -> Self {
+        self.0.input.get_or_insert_with(|| redact(input.as_ref()));
+        self
+    }
+
+    /// The member of the archive it happened in.
+    #[must_use]
+    pub fn member(mut self, member: impl Into<String>) -> Self {
+        self.0.member.get_or_insert_with(|| member.into());
+        self
+    }
+
+    /// The line it happened on, counted from 1 over the decoded text.
+    #[must_use]
+    pub fn line(mut self, line: u64) -> Self {
+        self.0.line = Some(line);
+        self
+    }
+
+    /// The column it happened in.
+    #[must_use]
+    pub fn column(mut self, column: impl Into<String>) -> Self {
+        self.0.column = Some(column.into());
+        self
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// What caused it.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// How long the server asked to be left alone (`Retry-After`).
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    /// Overrides what the kind says of another try: a damaged archive that came over a network may arrive whole
+    /// the next time, a damaged local file will not.
+    #[must_use]
+    pub fn transient(mut self, transient: bool) -> Self {
+        self.0.transient = Some(transient);
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The message alone, without coordinates.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The input it happened to, without credentials.
+    pub fn input_name(&self) -> Option<&str> {
+        self.0.input.as_deref()
+    }
+
+    /// What the user can do about it.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// How long the server asked to be left alone.
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether the same work may succeed when it is done again.
+    pub fn is_transient(&self) -> bool {
+        self.0.transient.unwrap_or_else(|| self.0.kind.is_transient())
+    }
+
+    /// The error and all its causes on one line, without the hint.
+    pub fn report(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let message = error.to_string();
+            // Libraries often repeat their cause in their own message: say it once.
+            if !text.ends_with(&message) {
+                let _ = write!(text, ": {message}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        for place in [&inner.input, &inner.member].into_iter().flatten() {
+            write!(f, "{}: ", printable(place))?;
+        }
+        if let Some(line) = inner.line {
+            write!(f, "line {line}: ")?;
+        }
+        if let Some(column) = &inner.column {
+            write!(f, "column {}: ", printable(column))?;
+        }
+        f.write_str(&inner.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("report", &self.report())
+            .field("hint", &self.0.hint)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The text with control characters escaped: names come from outside and must not steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// A URL without its credentials; anything else as it is.
+pub fn redact(input: &str) -> String {
+    let Some((scheme, rest)) = input.split_once("://") else {
+        return input.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => input.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_never_appear_in_a_message() {
+        let error = Error::new(Kind::Status(401), "refused").input("https://me:pa%40ss@host:8443/a?b=c@d");
+        assert_eq!(error.to_string(), "https://host:8443/a?b=c@d: refused");
+        assert_eq!(redact("a@b.csv"), "a@b.csv");
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = Error::io("cannot read: a.csv", std::io::Error::other("the disk is on fire"));
+        assert_eq!(error.report(), "cannot read: a.csv: the disk is on fire");
+    }
+
+    #[test]
+    fn control_characters_in_names_are_escaped() {
+        let error = Error::new(Kind::Member, "odd").input("a.zip").member("x\u{1b}[2J.csv");
+        assert_eq!(error.to_string(), "a.zip: x\\u{1b}[2J.csv: odd");
+    }
+}

@@ -1,0 +1,159 @@
+//! The members of a zip archive as files of a new folder: all of them, or none.
+//!
+//! A name is a path below the folder or the archive is refused: nothing is bent into shape. Only files and folders are
+//! made; a link could lead out of the folder, and what is written through it would too.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::archive::{self, Archive, Entry, Input};
+use super::columns::shown;
+use super::query::Limits;
+use super::read::Watch;
+use super::verify::Verify;
+use raudal_common::{Error, Kind, Result};
+
+const BUFFER: usize = 64 << 10;
+/// The bits of a Unix mode that say what a member is, and the two kinds that are made.
+const KIND: u32 = 0o170_000;
+const FILE: u32 = 0o100_000;
+const FOLDER: u32 = 0o040_000;
+
+/// What was extracted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extracted {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Extracts a zip archive into a folder, which is made and must not be there yet: all members, or those that a glob
+/// matches. `name` is what errors call the archive.
+///
+/// ```no_run
+/// use raudal_table::{Limits, extract};
+/// use std::fs::File;
+/// use std::path::Path;
+///
+/// let archive = File::open("a.zip").unwrap();
+/// let extracted = extract(archive, "a.zip", Path::new("a"), Some("**/*.csv"), &Limits::default(), &())?;
+/// println!("{} files", extracted.files);
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Whatever is wrong with the archive or with one of its members, and whatever a disk can do. Then the folder is
+/// removed again.
+pub fn extract<R: Read + Seek>(
+    input: R,
+    name: &str,
+    folder: &Path,
+    glob: Option<&str>,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Extracted> {
+    let work = || {
+        let Input::Zip(archive) = archive::open(input, name, limits)? else {
+            return Err(Error::new(Kind::NotAnArchive, "only zip archives can be extracted, and this is none"));
+        };
+        fs::create_dir(folder).map_err(|error| failed(folder, error))?;
+        let extracted = members(*archive, folder, glob, limits, watch);
+        if extracted.is_err() {
+            let _ = fs::remove_dir_all(folder);
+        }
+        extracted
+    };
+    work().map_err(|error| error.input(name))
+}
+
+fn members<R: Read + Seek>(
+    mut archive: Archive<R>,
+    folder: &Path,
+    glob: Option<&str>,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Extracted> {
+    let entries = archive.entries(glob)?;
+    // All names are looked at before the first is made.
+    let paths = entries.iter().map(|entry| path(entry).map_err(|e| e.member(entry.member.name.clone())));
+    let paths = paths.collect::<Result<Vec<_>>>()?;
+    let mut extracted = Extracted::default();
+    for (entry, path) in entries.iter().zip(paths) {
+        let with_name = |error: Error| error.member(entry.member.name.clone());
+        let path = folder.join(path);
+        if entry.is_folder {
+            fs::create_dir_all(&path).map_err(|error| with_name(taken(&path, error)))?;
+            continue;
+        }
+        let above = path.parent().unwrap_or(folder);
+        fs::create_dir_all(above).map_err(|error| with_name(taken(above, error)))?;
+        // Never over a file that is there: two names may be one on a file system that ignores case.
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|error| with_name(taken(&path, error)))?;
+        let (reader, promise, packed) = archive.member(&entry.member).map_err(with_name)?;
+        let verified = Verify::new(reader, Some(promise), packed, limits);
+        extracted.bytes += copy(verified, file, &path, watch).map_err(with_name)?;
+        extracted.files += 1;
+    }
+    Ok(extracted)
+}
+
+/// Writes a member's bytes as they are verified.
+fn copy<R: Read>(mut from: Verify<R>, mut file: File, path: &Path, watch: &dyn Watch) -> Result<u64> {
+    let mut buffer = vec![0; BUFFER];
+    let mut written = 0;
+    loop {
+        if watch.cancelled() {
+            return Err(Error::new(Kind::Cancelled, "cancelled"));
+        }
+        let read = from.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(written);
+        }
+        file.write_all(&buffer[..read]).map_err(|error| failed(path, error))?;
+        written += read as u64;
+        watch.advance(read as u64, 0);
+    }
+}
+
+/// The path below the folder that a member asks for.
+fn path(entry: &Entry) -> Result<PathBuf> {
+    let refused = |what: &str| Err(Error::new(Kind::Corrupt, format!("{what}: the archive is not extracted")));
+    match entry.mode.map(|mode| mode & KIND) {
+        None | Some(0 | FILE | FOLDER) => {}
+        Some(0o120_000) => return refused("a link"),
+        Some(_) => return refused("neither a file nor a folder"),
+    }
+    let name = entry.member.name.as_str();
+    let name = if entry.is_folder { name.strip_suffix('/').unwrap_or(name) } else { name };
+    if entry.member.climbs || name.split('/').any(|part| part == "..") {
+        return refused("the name leads out of the folder");
+    }
+    if name.split('/').any(|part| part.is_empty() || part == ".") {
+        return refused("not the name of a file");
+    }
+    // A backslash and a colon are something else to Windows than to others: a name that means two things is not used.
+    if name.contains('\\') || (cfg!(windows) && name.contains(':')) || name.chars().any(char::is_control) {
+        return refused("a character that no name should have");
+    }
+    Ok(name.split('/').collect())
+}
+
+fn taken(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            Error::new(Kind::Corrupt, format!("two members would be one file: {}", shown(&path.display().to_string())))
+        }
+        _ => failed(path, error),
+    }
+}
+
+fn failed(path: &Path, error: io::Error) -> Error {
+    let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    let error = Error::io(format!("cannot write: {}", path.display()), error);
+    if full { error.hint("the disk is full") } else { error }
+}

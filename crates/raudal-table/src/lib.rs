@@ -1,0 +1,57 @@
+//! Archive → CSV records → filter → one table.
+//!
+//! This room takes any reader and knows no socket and no runtime. It is read in this order:
+//!
+//! | module | its part |
+//! |---|---|
+//! | [`query`](Query) | what is asked of each input: filter, columns, member, encoding, bounds |
+//! | `read` | [`read()`]: one input in, its verified [`Rows`] out |
+//! | `archive` | what kind of input it is; the members of a zip, and which of them are meant |
+//! | `extract` | [`extract()`]: the members of a zip as files of a new folder |
+//! | `verify` | bytes with their CRC, their length and their bounds checked |
+//! | `text` | bytes → valid UTF-8 without a BOM |
+//! | `records` | text → records, by `memchr`; agrees with the `csv` crate |
+//! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
+//! | `rows` | [`Rows`]: what was kept, in memory or in a temporary file |
+//! | `sink` | [`Sink`]: the rows of many inputs as one CSV, TSV, JSON Lines or terminal table |
+//!
+//! ```
+//! use raudal_table::{Filter, Format, Query, Sink, SinkOptions, Target};
+//!
+//! # fn main() -> raudal_common::Result<()> {
+//! let mut query = Query::new();
+//! query.filter = Some(Filter::parse("MUN == 0 and LOC == 0")?);
+//! query.select = vec!["NOM_ENT".into(), "POBTOT".into()];
+//!
+//! let input = "MUN,LOC,NOM_ENT,POBTOT\r\n000,0000,Aguascalientes,1425607\r\n001,0000,Aguascalientes,948990\r\n";
+//! let rows = raudal_table::read(std::io::Cursor::new(input), "iter.csv", &query, &())?;
+//! assert_eq!((rows.rows_read(), rows.rows_kept()), (2, 1));
+//!
+//! let mut sink = Sink::create(Target::Writer(Box::new(std::io::sink())), SinkOptions::new(Format::Csv))?;
+//! sink.append("iter.csv", rows)?;
+//! assert_eq!(sink.finish()?.rows, 1);
+//! # Ok(())
+//! # }
+//! ```
+
+mod archive;
+mod columns;
+mod extract;
+mod filter;
+mod query;
+mod read;
+mod records;
+mod rows;
+mod sink;
+mod text;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use extract::{Extracted, extract};
+pub use filter::Filter;
+pub use query::{Encoding, Limits, Query, check_glob};
+pub use read::{Watch, confirm, read, read_ahead};
+pub use rows::Rows;
+pub use sink::{Format, Sink, SinkOptions, Target, Written, partial_path};

@@ -1,0 +1,324 @@
+//! One input in, its rows out: open, verify, decode, split, filter, keep.
+
+use std::io::{BufReader, Read, Seek};
+use std::ops::Range;
+
+use flate2::bufread::MultiGzDecoder;
+use memchr::{memchr, memrchr, memrchr_iter};
+
+use super::archive::{self, Input};
+use super::columns::{align, find, shown};
+use super::filter::Bound;
+use super::query::{Limits, Query};
+use super::records::{Record, Records, field_end, unquote};
+use super::rows::{Rows, Store, end_record, write_field};
+use super::text::{Bytes, Text};
+use super::verify::Verify;
+use raudal_common::{Error, Kind, Result};
+
+/// Rows between two reports to a [`Watch`].
+const REPORT: u64 = 4096;
+
+/// Whoever looks on while an input is read, and may call it off. `()` does neither.
+pub trait Watch {
+    /// So many more uncompressed bytes and rows were read.
+    fn advance(&self, bytes: u64, rows: u64) {
+        let _ = (bytes, rows);
+    }
+
+    /// Whether to stop; asked between reads.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl Watch for () {}
+
+/// Reads one input, a zip, a gzip or plain text, and gives the rows that the query asks for.
+///
+/// The name is the input's URL or path. It appears in errors and says which byte stands between the fields, but what
+/// kind of input it is, its first bytes say.
+///
+/// # Errors
+///
+/// Rows come out only when all of the input was good: its checksum, its encoding, the shape of every record.
+pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
+    read_opened(archive::open, input, name, query, watch)
+}
+
+/// Reads an input that is still arriving, as [`read`] does, but takes it from its first byte to its last where it can. Of
+/// a zip the directory, at its end, must be there before.
+///
+/// The rows are provisional: what can be checked only once all of an archive is there (that no members overlap, that
+/// every member has the name before its data which the directory gives it) is left to [`confirm`].
+///
+/// # Errors
+///
+/// Those of [`read`].
+///
+/// ```
+/// use raudal_table::{Query, confirm, read_ahead};
+/// use std::io::Cursor;
+///
+/// let arriving = Cursor::new("a,b\n1,2\n"); // a reader that waits for its bytes
+/// let rows = read_ahead(arriving, "x.csv", &Query::new(), &())?;
+/// confirm(Cursor::new("a,b\n1,2\n"), "x.csv", &Query::new())?; // it has arrived
+/// assert_eq!(rows.rows_kept(), 1);
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
+    read_opened(archive::open_ahead, input, name, query, watch)
+}
+
+/// Checks of an input that is whole what [`read_ahead`] could not.
+///
+/// # Errors
+///
+/// Those that [`read`] has for an archive as a whole.
+pub fn confirm<R: Read + Seek>(input: R, name: &str, query: &Query) -> Result<()> {
+    archive::open(input, name, &query.limits).map(drop).map_err(|error| error.input(name))
+}
+
+fn read_opened<R: Read + Seek>(
+    open: fn(R, &str, &Limits) -> Result<Input<R>>,
+    input: R,
+    name: &str,
+    query: &Query,
+    watch: &dyn Watch,
+) -> Result<Rows> {
+    let mut reading =
+        Reading { query, watch, rows: Rows { store: Store::new(query.memory), ..Rows::default() }, all: Vec::new() };
+    let read =
+        query.check().and_then(|()| open(input, name, &query.limits)).and_then(|input| reading.input(input, name));
+    read.map_err(|error| error.input(name))?;
+    Ok(reading.rows)
+}
+
+struct Reading<'a> {
+    query: &'a Query,
+    watch: &'a dyn Watch,
+    rows: Rows,
+    /// The whole header of the first member, which the others have to match.
+    all: Vec<String>,
+}
+
+impl Reading<'_> {
+    fn input<R: Read + Seek>(&mut self, input: Input<R>, name: &str) -> Result<()> {
+        let limits = &self.query.limits;
+        match input {
+            Input::Plain(input) => self.text(Verify::new(input, None, 0, limits), name),
+            Input::Gzip(input, packed) => {
+                let inflated = MultiGzDecoder::new(BufReader::with_capacity(64 << 10, input));
+                let name = archive::file_name(name);
+                let name = name.trim_end_matches(".gz").trim_end_matches(".gzip");
+                self.text(Verify::new(inflated, None, packed, limits), name)
+            }
+            Input::Zip(mut archive) => {
+                for member in archive.choose(self.query)? {
+                    let with_name = |error: Error| error.member(member.name.clone());
+                    if member.climbs {
+                        self.rows.warnings.push(format!(
+                            "the name of the member leads out of a folder; it was read, not written: {}",
+                            shown(&member.name)
+                        ));
+                    }
+                    let (reader, promise, packed) = archive.member(&member).map_err(with_name)?;
+                    let verified = Verify::new(reader, Some(promise), packed, limits);
+                    self.text(verified, &member.name).map_err(with_name)?;
+                    self.rows.members.push(member.name);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn text<R: Read>(&mut self, mut verified: Verify<R>, name: &str) -> Result<()> {
+        let watch = self.watch;
+        self.records(&mut verified, name).map_err(|error| verified.blame(error, || watch.cancelled()))
+    }
+
+    fn records<R: Read>(&mut self, verified: &mut Verify<R>, name: &str) -> Result<()> {
+        let delimiter = self.query.delimiter.unwrap_or_else(|| {
+            let name = archive::file_name(name);
+            if matches!(name.rsplit_once('.'), Some((_, "tsv" | "tab"))) { b'\t' } else { b',' }
+        });
+        let mut bytes = 0;
+        let watched = Watched { verified, watch: self.watch, bytes: &mut bytes };
+        let mut records = Records::new(Text::new(watched, self.query.encoding), delimiter, &self.query.limits);
+        let header = records.header()?;
+        let mut plan = self.plan(header, delimiter)?;
+        let mut reported = self.rows.rows_read;
+        while let Some(record) = records.next()? {
+            self.rows.rows_read += 1;
+            if plan.keep(records.bytes(&record), &record, &mut self.rows.store.memory) {
+                self.rows.rows_kept += 1;
+                self.rows.store.spill()?;
+            }
+            if self.rows.rows_read - reported == REPORT {
+                reported = self.rows.rows_read;
+                self.watch.advance(0, REPORT);
+            }
+        }
+        self.watch.advance(0, self.rows.rows_read - reported);
+        drop(records);
+        self.rows.bytes += bytes;
+        Ok(())
+    }
+
+    /// Binds the query to a header. The first member's header says which columns come out; those of the others are
+    /// brought into its order.
+    fn plan(&mut self, header: Vec<String>, delimiter: u8) -> Result<Plan> {
+        let filter = self.query.filter.as_ref().map(|filter| filter.bind(&header)).transpose()?;
+        let (first, width) = (self.rows.members.is_empty(), header.len());
+        let select = if self.query.select.is_empty() {
+            if first { None } else { align(&self.all, &header).map_err(|error| self.reference(error))? }
+        } else {
+            if !first {
+                align(&self.all, &header).map_err(|error| self.reference(error))?;
+            }
+            Some(self.query.select.iter().map(|name| find(&header, name)).collect::<Result<Vec<_>>>()?)
+        };
+        if first {
+            self.rows.header = match &select {
+                Some(select) => select.iter().map(|&at| header[at].clone()).collect(),
+                None => header.clone(),
+            };
+            self.all = header;
+        }
+        let mut wanted: Vec<usize> =
+            filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied()).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        Ok(Plan { filter, select, delimiter, wanted, fields: vec![0..0; width], scratch: Vec::new() })
+    }
+
+    fn reference(&self, error: Error) -> Error {
+        match self.rows.members.first() {
+            Some(member) => error.hint(format!("the reference is the first member: {}", shown(member))),
+            None => error,
+        }
+    }
+}
+
+/// What is done with each record of one text.
+struct Plan {
+    filter: Option<Bound>,
+    /// The fields that come out, in their order; all when `None`.
+    select: Option<Vec<usize>>,
+    delimiter: u8,
+    /// The fields that have to be found for the above, in ascending order.
+    wanted: Vec<usize>,
+    /// Where they were found; the places of the others mean nothing.
+    fields: Vec<Range<usize>>,
+    scratch: Vec<u8>,
+}
+
+impl Plan {
+    /// Appends the record to `out` if the filter lets it through.
+    fn keep(&mut self, bytes: &[u8], record: &Record, out: &mut Vec<u8>) -> bool {
+        locate(bytes, record.quotes, self.delimiter, &self.wanted, &mut self.fields);
+        if let Some(filter) = &mut self.filter
+            && !filter.keeps(bytes, &self.fields)
+        {
+            return false;
+        }
+        let start = out.len();
+        match &self.select {
+            None if !record.quotes && self.delimiter == b',' => out.extend_from_slice(bytes),
+            None if self.delimiter == b',' => canonical_record(bytes, &mut self.scratch, out),
+            None => {
+                let mut from = 0;
+                loop {
+                    let end = field_end(bytes, from, self.delimiter);
+                    canonical(&bytes[from..end], &mut self.scratch, out);
+                    if end == bytes.len() {
+                        break;
+                    }
+                    out.push(b',');
+                    from = end + 1;
+                }
+            }
+            Some(select) => {
+                for (at, &field) in select.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b',');
+                    }
+                    canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
+                }
+            }
+        }
+        end_record(start, out);
+        true
+    }
+}
+
+/// Finds the wanted fields, which are in ascending order: those of the first half from the front, the others from the
+/// back, as far as there are no quotes.
+fn locate(bytes: &[u8], quotes: bool, delimiter: u8, wanted: &[usize], fields: &mut [Range<usize>]) {
+    let plain = if quotes { memrchr(b'"', bytes).map_or(0, |quote| quote + 1) } else { 0 };
+    let (mut rest, mut at, mut end) = (wanted, fields.len(), bytes.len());
+    // The field that the first of these ends may have begun within quotes; it is left to the other way.
+    let mut delimiters = memrchr_iter(delimiter, &bytes[plain..]);
+    while let Some((&last, before)) = rest.split_last()
+        && last > fields.len() / 2
+        && let Some(found) = delimiters.next()
+    {
+        let start = plain + found + 1;
+        at -= 1;
+        if at == last {
+            fields[at] = start..end;
+            rest = before;
+        }
+        end = start - 1;
+    }
+    let Some(&last) = rest.last() else { return };
+    let mut from = 0;
+    for field in fields.iter_mut().take(last + 1) {
+        let end = field_end(bytes, from, delimiter);
+        *field = from..end;
+        from = end + 1;
+    }
+}
+
+/// Appends a comma-separated record as the canonical form has it: only fields with a quote in them are looked at.
+fn canonical_record(bytes: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    let mut from = 0;
+    while let Some(quote) = memchr(b'"', &bytes[from..]).map(|at| from + at) {
+        let start = memrchr(b',', &bytes[from..quote]).map_or(from, |comma| from + comma + 1);
+        let end = field_end(bytes, start, b',');
+        out.extend_from_slice(&bytes[from..start]);
+        canonical(&bytes[start..end], scratch, out);
+        from = end;
+    }
+    out.extend_from_slice(&bytes[from..]);
+}
+
+/// Appends a field as the canonical form has it, whatever its quoting was.
+fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    if field.first() == Some(&b'"') {
+        scratch.clear();
+        unquote(field, scratch);
+        write_field(scratch, b',', out);
+    } else {
+        write_field(field, b',', out);
+    }
+}
+
+/// Verified bytes that are counted, reported, and stop when the work was called off.
+struct Watched<'a, R> {
+    verified: &'a mut Verify<R>,
+    watch: &'a dyn Watch,
+    bytes: &'a mut u64,
+}
+
+impl<R: Read> Bytes for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if self.watch.cancelled() {
+            return Err(Error::new(Kind::Cancelled, "cancelled"));
+        }
+        let count = self.verified.read(buffer)?;
+        *self.bytes += count as u64;
+        self.watch.advance(count as u64, 0);
+        Ok(count)
+    }
+}

@@ -1,0 +1,152 @@
+//! The rows that an input gave, provisional until all of it was verified: in memory, then in a temporary file.
+//!
+//! They are canonical CSV: commas, LF, quotes only where they are needed. What comes out does so whatever the habits
+//! of the input's writer were.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use memchr::{memchr, memchr3};
+
+use raudal_common::{Error, Result};
+
+/// The verified rows of one input.
+///
+/// ```
+/// use raudal_table::{Query, read};
+///
+/// let rows = read(std::io::Cursor::new("a,b\n1,2\n"), "x.csv", &Query::new(), &())?;
+/// assert_eq!(rows.header(), ["a", "b"]);
+/// assert_eq!((rows.rows_read(), rows.rows_kept(), rows.bytes()), (1, 1, 8));
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+#[derive(Default)]
+#[allow(clippy::struct_field_names)] // named as their getters are
+pub struct Rows {
+    pub(super) header: Vec<String>,
+    pub(super) rows_read: u64,
+    pub(super) rows_kept: u64,
+    pub(super) bytes: u64,
+    pub(super) members: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) store: Store,
+}
+
+impl Rows {
+    /// The columns that come out, in their order.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Rows in the input, without its header.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read
+    }
+
+    /// Rows that the filter let through.
+    pub fn rows_kept(&self) -> u64 {
+        self.rows_kept
+    }
+
+    /// Uncompressed bytes read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The members that were read; none for an input that is no archive.
+    pub fn members(&self) -> &[String] {
+        &self.members
+    }
+
+    /// What was odd, but did no harm.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows")
+            .field("columns", &self.header.len())
+            .field("rows_read", &self.rows_read)
+            .field("rows_kept", &self.rows_kept)
+            .field("members", &self.members)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Canonical CSV records, without a header.
+#[derive(Default)]
+pub(super) struct Store {
+    /// What has not gone to the file; all of it while there is none.
+    pub(super) memory: Vec<u8>,
+    limit: usize,
+    file: Option<File>,
+}
+
+impl Store {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// To be called after each record.
+    pub(super) fn spill(&mut self) -> Result<()> {
+        if self.memory.len() <= self.limit {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let file = tempfile::tempfile().map_err(spilled)?;
+                none.insert(file)
+            }
+        };
+        file.write_all(&self.memory).map_err(spilled)?;
+        self.memory.clear();
+        Ok(())
+    }
+
+    /// A reader of all records from the first.
+    pub(super) fn into_reader(mut self) -> Result<Box<dyn Read + Send>> {
+        let rest = std::io::Cursor::new(self.memory);
+        match self.file.take() {
+            None => Ok(Box::new(rest)),
+            Some(mut file) => {
+                file.seek(SeekFrom::Start(0)).map_err(spilled)?;
+                Ok(Box::new(file.chain(rest)))
+            }
+        }
+    }
+}
+
+fn spilled(error: std::io::Error) -> Error {
+    let folder = std::env::temp_dir();
+    Error::io(format!("cannot hold rows in a temporary file in {}", folder.display()), error)
+        .hint("name a folder with more room with TMPDIR")
+}
+
+/// Appends a field as the `csv` crate's writer does (a test compares them): quoted only where it must be.
+pub(super) fn write_field(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+    if memchr3(delimiter, b'"', b'\n', field).is_none() && memchr(b'\r', field).is_none() {
+        out.extend_from_slice(field);
+        return;
+    }
+    out.push(b'"');
+    let mut rest = field;
+    while let Some(at) = memchr(b'"', rest) {
+        out.extend_from_slice(&rest[..=at]);
+        out.push(b'"');
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Ends the record that began at `start`. One that is a single empty field would be a blank line, which is no record.
+pub(super) fn end_record(start: usize, out: &mut Vec<u8>) {
+    if out.len() == start {
+        out.extend_from_slice(b"\"\"");
+    }
+    out.push(b'\n');
+}

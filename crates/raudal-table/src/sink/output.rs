@@ -1,0 +1,135 @@
+//! The bytes of a table on their way to a file, to standard output or to any writer; counted and digested.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::Target;
+use raudal_common::atomic_file::{AtomicFile, folder_of, hex};
+use raudal_common::{Error, Kind, Result};
+
+const BUFFER: usize = 64 << 10;
+
+pub(super) struct Output {
+    to: To,
+    /// As it is called in errors.
+    name: String,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+enum To {
+    /// Written as it comes.
+    Stream(BufWriter<Box<dyn Write + Send>>),
+    /// Written aside, renamed when it is whole. Dropping it removes what was written.
+    AtomicFile(BufWriter<AtomicFile>, PathBuf),
+}
+
+impl Output {
+    pub(super) fn open(target: Target) -> Result<Self> {
+        let (to, name) = match target {
+            Target::Stdout => (stream(Box::new(io::stdout())), "standard output".to_owned()),
+            Target::Writer(writer) => (stream(writer), "the output".to_owned()),
+            Target::File(path) => (file(&path)?, path.display().to_string()),
+        };
+        Ok(Self { to, name, hasher: Sha256::new(), bytes: 0 })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        let written = match &mut self.to {
+            To::Stream(writer) => writer.write_all(bytes),
+            To::AtomicFile(writer, _) => writer.write_all(bytes),
+        };
+        written.map_err(|error| self.failed(error))
+    }
+
+    /// Writes all of a reader, as it is.
+    pub(super) fn copy(&mut self, mut from: impl Read) -> Result<()> {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => self.write(&buffer[..count])?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io("cannot read back the rows held aside", error)),
+            }
+        }
+    }
+
+    /// An input is written: whoever reads along sees it now.
+    pub(super) fn input_done(&mut self) -> Result<()> {
+        let flushed = match &mut self.to {
+            To::Stream(writer) => writer.flush(),
+            To::AtomicFile(..) => Ok(()),
+        };
+        flushed.map_err(|error| self.failed(error))
+    }
+
+    /// Makes it last, under the name that `name_of` makes of its final name. Gives the bytes and their digest.
+    pub(super) fn publish(self, name_of: impl FnOnce(&Path) -> PathBuf) -> Result<(u64, String)> {
+        let Self { to, name, hasher, bytes } = self;
+        match to {
+            To::Stream(mut writer) => writer.flush(),
+            To::AtomicFile(writer, path) => rename(writer, &name_of(&path)),
+        }
+        .map_err(|error| failed(&name, error))?;
+        Ok((bytes, hex(&hasher.finalize())))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        failed(&self.name, error)
+    }
+}
+
+fn failed(name: &str, error: io::Error) -> Error {
+    let full = error.kind() == ErrorKind::StorageFull;
+    let error = Error::io(format!("cannot write: {name}"), error);
+    if full { error.hint("the disk is full") } else { error }
+}
+
+fn stream(writer: Box<dyn Write + Send>) -> To {
+    To::Stream(BufWriter::with_capacity(BUFFER, writer))
+}
+
+fn file(path: &Path) -> Result<To> {
+    let cannot = |error| Error::io(format!("cannot write: {}", path.display()), error);
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            return Err(cannot(io::Error::from(ErrorKind::IsADirectory)).hint("name a file in it"));
+        }
+        // A pipe or a device has no place beside it to write to, and replacing it would be a surprise.
+        Ok(there) if !there.is_file() => {
+            let file = OpenOptions::new().write(true).open(path).map_err(cannot)?;
+            return Ok(stream(Box::new(file)));
+        }
+        Ok(there) if there.permissions().readonly() => {
+            return Err(cannot(io::Error::from(ErrorKind::PermissionDenied)).hint("the file is read-only"));
+        }
+        _ => {}
+    }
+    if path.file_name().is_none() {
+        return Err(cannot(io::Error::from(ErrorKind::InvalidInput)).hint("name a file"));
+    }
+    // What a link points to is replaced, not the link.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let aside = AtomicFile::of(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => cannot(error).hint(format!("there is no such folder: {}", folder_of(&path).display())),
+        ErrorKind::WouldBlock => Error::new(Kind::Io, format!("another run is writing this file: {}", path.display()))
+            .hint("wait until it is done, or name another file"),
+        _ => cannot(error),
+    })?;
+    Ok(To::AtomicFile(BufWriter::with_capacity(BUFFER, aside), path))
+}
+
+fn rename(writer: BufWriter<AtomicFile>, path: &Path) -> io::Result<()> {
+    let mut aside = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+    if let Ok(before) = fs::metadata(path) {
+        // A file that is replaced keeps who may read it. Where that cannot be, the default is no harm.
+        let _ = aside.file().set_permissions(before.permissions());
+    }
+    aside.publish(path, true)
+}

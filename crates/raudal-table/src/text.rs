@@ -1,0 +1,228 @@
+//! Bytes → valid UTF-8 text: decoded, without its byte order mark, without NUL.
+//!
+//! UTF-8 is validated where it lies; a character split over two reads waits for its rest. Other encodings are
+//! decoded strictly: `encoding_rs_io` would put U+FFFD in the place of bytes that are not of the encoding, and a
+//! table with invented characters is a wrong table.
+
+use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::query::Encoding;
+use raudal_common::{Error, Kind, Result};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Bytes read at once when they have to be decoded from another encoding.
+const CHUNK: usize = 64 << 10;
+
+/// No bad character, with what the decoder had to see behind it, is longer.
+const LONGEST: usize = 8;
+
+/// The smallest buffer that [`Text::read`] takes: room for the widest character and the bytes that wait.
+pub(super) const LEAST: usize = 64;
+
+/// A source of raw bytes: 0 is the verified end.
+pub(super) trait Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize>;
+}
+
+/// A source of valid UTF-8 without NUL.
+pub(super) struct Text<B> {
+    bytes: B,
+    state: State,
+    encoding: Encoding,
+    /// The start of a character whose end has not come yet.
+    waiting: Vec<u8>,
+    /// What is wrong with the bytes after those that were handed out.
+    fault: Option<Error>,
+    ended: bool,
+}
+
+enum State {
+    /// The first bytes, which may be a BOM.
+    Start,
+    Utf8,
+    Other(Box<Other>),
+}
+
+struct Other {
+    decoder: Decoder,
+    raw: Vec<u8>,
+    /// The last bytes before these: a bad character may begin there.
+    before: Vec<u8>,
+    from: usize,
+    last: bool,
+    name: &'static str,
+    first: bool,
+    /// The decoder has said its last: it must not be called again.
+    done: bool,
+}
+
+impl<B: Bytes> Text<B> {
+    pub(super) fn new(bytes: B, encoding: Encoding) -> Self {
+        Self { bytes, state: State::Start, encoding, waiting: Vec::new(), fault: None, ended: false }
+    }
+
+    /// The next text, at a character's border; 0 is the end. What is wrong with the input is said only after all
+    /// the good text before it was handed out, so that the reader knows the line.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        debug_assert!(buffer.len() >= LEAST);
+        if matches!(self.state, State::Start) {
+            self.start()?;
+        }
+        loop {
+            if let Some(fault) = self.fault.take() {
+                self.ended = true;
+                return Err(fault);
+            }
+            if self.ended {
+                return Ok(0);
+            }
+            let count = match &mut self.state {
+                State::Other(other) => {
+                    let (count, fault) = other.decode(&mut self.bytes, buffer)?;
+                    self.ended = count == 0 && fault.is_none();
+                    self.fault = fault;
+                    count
+                }
+                _ => self.utf8(buffer)?,
+            };
+            let count = self.without_nul(&buffer[..count]);
+            if count > 0 {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// Reads as much as tells a BOM from text. A BOM may come a byte a read.
+    fn start(&mut self) -> Result<()> {
+        let mut head = [0; 3];
+        let mut filled = 0;
+        while filled < head.len() {
+            match self.bytes.read(&mut head[filled..])? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        let head = &head[..filled];
+        let mut encoding = self.encoding.get();
+        // A UTF-16 BOM is no UTF-8 at all, so taking it for what it is guesses nothing.
+        if encoding == UTF_8 || encoding == UTF_16LE || encoding == UTF_16BE {
+            encoding = match head {
+                [0xff, 0xfe, ..] => UTF_16LE,
+                [0xfe, 0xff, ..] => UTF_16BE,
+                _ => encoding,
+            };
+        }
+        if encoding == UTF_8 {
+            self.waiting.extend_from_slice(if head == BOM { b"" } else { head });
+            self.state = State::Utf8;
+        } else {
+            self.state = State::Other(Box::new(Other {
+                decoder: encoding.new_decoder_without_bom_handling(),
+                raw: head.to_vec(),
+                before: Vec::new(),
+                from: 0,
+                last: false,
+                name: encoding.name(),
+                first: true,
+                done: false,
+            }));
+        }
+        Ok(())
+    }
+
+    fn utf8(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let kept = self.waiting.len();
+        buffer[..kept].copy_from_slice(&self.waiting);
+        let read = self.bytes.read(&mut buffer[kept..])?;
+        let filled = kept + read;
+        self.ended = read == 0;
+        self.waiting.clear();
+        match std::str::from_utf8(&buffer[..filled]) {
+            Ok(_) => Ok(filled),
+            Err(error) if error.error_len().is_none() && read > 0 => {
+                self.waiting.extend_from_slice(&buffer[error.valid_up_to()..filled]);
+                Ok(error.valid_up_to())
+            }
+            Err(error) => {
+                let at = error.valid_up_to();
+                let end = error.error_len().map_or(filled, |length| at + length);
+                self.fault = Some(invalid("utf-8", &buffer[at..end]));
+                Ok(at)
+            }
+        }
+    }
+
+    /// The length of the text before a NUL; a NUL is a fault.
+    fn without_nul(&mut self, text: &[u8]) -> usize {
+        let Some(at) = memchr::memchr(0, text) else { return text.len() };
+        self.fault = Some(
+            Error::new(Kind::Csv, "a NUL byte: this is not text")
+                .hint("a UTF-16 file without a byte order mark needs --encoding utf-16le"),
+        );
+        at
+    }
+}
+
+impl Other {
+    fn decode<B: Bytes>(&mut self, bytes: &mut B, buffer: &mut [u8]) -> Result<(usize, Option<Error>)> {
+        let mut written = 0;
+        loop {
+            if self.done {
+                return Ok((0, None));
+            }
+            let source = &self.raw[self.from..];
+            let (result, read, count) =
+                self.decoder.decode_to_utf8_without_replacement(source, &mut buffer[written..], self.last);
+            self.from += read;
+            written += count;
+            match result {
+                DecoderResult::Malformed(length, after) => {
+                    let mut seen = [&self.before[..], &self.raw[..self.from]].concat();
+                    seen.truncate(seen.len().saturating_sub(usize::from(after)));
+                    let bad = seen.split_off(seen.len().saturating_sub(usize::from(length)));
+                    let fault = invalid(self.name, &bad);
+                    return Ok((self.bom(buffer, written), Some(fault)));
+                }
+                DecoderResult::OutputFull => {}
+                DecoderResult::InputEmpty if self.last => self.done = true,
+                DecoderResult::InputEmpty => {
+                    self.before.extend_from_slice(&self.raw[self.raw.len().saturating_sub(LONGEST)..]);
+                    self.before.drain(..self.before.len().saturating_sub(LONGEST));
+                    self.raw.resize(CHUNK, 0);
+                    let count = bytes.read(&mut self.raw)?;
+                    self.raw.truncate(count);
+                    self.from = 0;
+                    self.last = count == 0;
+                    if written < LEAST / 2 {
+                        continue;
+                    }
+                }
+            }
+            let text = self.bom(buffer, written);
+            // A BOM alone is no end: 0 would say so.
+            if text > 0 || written == 0 {
+                return Ok((text, None));
+            }
+            written = 0;
+        }
+    }
+
+    /// Takes a BOM off the first text that comes out of the decoder, which gives whole characters.
+    fn bom(&mut self, buffer: &mut [u8], written: usize) -> usize {
+        if written == 0 || !std::mem::take(&mut self.first) || !buffer[..written].starts_with(BOM) {
+            return written;
+        }
+        buffer.copy_within(BOM.len()..written, 0);
+        written - BOM.len()
+    }
+}
+
+fn invalid(encoding: &str, bytes: &[u8]) -> Error {
+    let shown: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let error = Error::new(Kind::Encoding, format!("these bytes are not {encoding}: {}", shown.join(" ")));
+    match encoding {
+        "utf-8" => error.hint("name the encoding of the file, often: --encoding windows-1252"),
+        _ => error.hint("another --encoding may be meant"),
+    }
+}

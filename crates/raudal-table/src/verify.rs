@@ -1,0 +1,144 @@
+//! Bytes of one member, with what was promised of them held to: CRC-32, length, bounds.
+//!
+//! We check here and not in `zip`, whose reader tells a wrong checksum from damaged data only by the text of its
+//! error.
+
+use std::io::{self, Read};
+
+use super::query::Limits;
+use raudal_common::{Error, Kind, Result};
+
+/// The ratio is looked at after this many bytes: a small file of equal rows compresses a thousandfold, and harms no one.
+const RATIO_FROM: u64 = 1 << 20;
+
+/// What the archive says of a member.
+pub(super) struct Promise {
+    pub(super) size: u64,
+    pub(super) crc: u32,
+}
+
+/// A reader of decompressed bytes that ends well only if they were the right ones.
+pub(super) struct Verify<R> {
+    inner: R,
+    promise: Option<Promise>,
+    hasher: crc32fast::Hasher,
+    read: u64,
+    /// Compressed bytes that all of this comes out of; 0 when nothing was compressed.
+    packed: u64,
+    limits: Limits,
+    ended: bool,
+}
+
+impl<R: Read> Verify<R> {
+    pub(super) fn new(inner: R, promise: Option<Promise>, packed: u64, limits: &Limits) -> Self {
+        let limits = limits.clone();
+        Self { inner, promise, hasher: crc32fast::Hasher::new(), read: 0, packed, limits, ended: false }
+    }
+
+    /// The next bytes; 0 only at an end where everything was checked.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if self.ended || buffer.is_empty() {
+            return Ok(0);
+        }
+        let count = loop {
+            match self.inner.read(buffer) {
+                Ok(count) => break count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(broken(error)),
+            }
+        };
+        if count == 0 {
+            self.end()?;
+            self.ended = true;
+            return Ok(0);
+        }
+        self.read += count as u64;
+        self.bounds()?;
+        if self.promise.is_some() {
+            self.hasher.update(&buffer[..count]);
+        }
+        Ok(count)
+    }
+
+    /// What is to be said of bytes that make no table: that they are damaged, if they are. A checksum stands at the
+    /// end, and damage shows long before it, as bad text: whoever is told of a bad record looks for it in vain, and
+    /// whoever is told of damage fetches the file once more.
+    pub(super) fn blame(&mut self, error: Error, cancelled: impl Fn() -> bool) -> Error {
+        let is_of_content = matches!(
+            error.kind(),
+            Kind::Csv | Kind::Encoding | Kind::Column | Kind::Headers | Kind::Bounds | Kind::Empty
+        );
+        // What was not packed has no checksum.
+        if !is_of_content || self.packed == 0 {
+            return error;
+        }
+        let mut rest = vec![0; 64 << 10];
+        loop {
+            match self.read(&mut rest) {
+                Ok(1..) if !cancelled() => {}
+                Err(damage) if matches!(damage.kind(), Kind::Checksum | Kind::Corrupt) => return damage,
+                _ => return error,
+            }
+        }
+    }
+
+    fn bounds(&self) -> Result<()> {
+        let Limits { member_bytes, ratio, .. } = self.limits;
+        if self.read > member_bytes {
+            return Err(too_large(member_bytes));
+        }
+        if self.packed > 0 && self.read > RATIO_FROM && self.read / self.packed > ratio {
+            return Err(Error::new(
+                Kind::Bounds,
+                format!("it grows more than {ratio} times when it is decompressed, as zip bombs do"),
+            )
+            .hint("if it is meant to, lift the bound with --max-ratio"));
+        }
+        match &self.promise {
+            Some(promise) if self.read > promise.size => Err(Error::new(
+                Kind::Corrupt,
+                format!("the member is longer than the archive says: more than {} bytes", promise.size),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&self) -> Result<()> {
+        let Some(promise) = &self.promise else { return Ok(()) };
+        if self.read != promise.size {
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!("the member ends after {} bytes of {}: cut off or damaged", self.read, promise.size),
+            ));
+        }
+        let crc = self.hasher.clone().finalize();
+        if crc != promise.crc {
+            return Err(Error::new(
+                Kind::Checksum,
+                format!("the checksum (CRC-32) differs: {crc:08x} in place of {:08x}", promise.crc),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The error for a member beyond the bound, declared or met.
+pub(super) fn too_large(limit: u64) -> Error {
+    Error::new(Kind::Bounds, format!("larger than the bound when decompressed: {limit} bytes"))
+        .hint("lift the bound with --max-member-size")
+}
+
+/// What a decompressor or the reader below it says, as ours.
+fn broken(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            Error::new(Kind::Corrupt, "the compressed data ends too early: cut off").because(error)
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            // flate2 has one error kind for all; a test pins its wording for a gzip trailer that does not match.
+            let kind = if error.to_string().contains("checksum") { Kind::Checksum } else { Kind::Corrupt };
+            Error::new(kind, "the compressed data is damaged").because(error)
+        }
+        _ => Error::io("cannot read the input", error),
+    }
+}
