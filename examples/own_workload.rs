@@ -21,7 +21,11 @@ struct LookUps(u64);
 
 impl LookUps {
     async fn run_once(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
-        let pool = Pool::builder().jobs(jobs).cancel(cancel.clone()).build()?;
+        let pool = Pool::builder()
+            .jobs(jobs)
+            .cancel(cancel.clone())
+            .build()
+            .map_err(|error| Error::usage(error.to_string()))?;
         let mut run = pool
             .run(0..self.0, |_context, name| async move {
                 tokio::time::sleep(Duration::from_millis(5)).await; // the directory's answer

@@ -22,10 +22,10 @@ pub mod fetch;
 pub mod origin;
 pub mod pipeline;
 pub mod progress;
-pub mod source;
 
 pub mod workload;
 
 pub use raudal_common::{Error, Kind, Result, error, units};
 pub use raudal_pool as pool;
+pub use raudal_source as source;
 pub use raudal_table as table;

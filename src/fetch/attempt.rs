@@ -20,9 +20,9 @@ use super::restore::{self, Named};
 use super::split::{ASKS, Entry};
 use super::spool::{Spool, blocking};
 use super::{Answered, Body, Expect, Partial, Place, Transfer, connect, fault, follow, hop, tls};
-use crate::source::Location;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Location;
 
 /// An answer that is not a redirect.
 struct Answer {

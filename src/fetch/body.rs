@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use super::answer::Head;
 use super::spool::{Held, Stored};
-use crate::source::Location;
+use raudal_source::Location;
 
 /// How much of a file is read at a time, for readers that take it by the byte. An archive's directory is a few KiB.
 const BUFFER: usize = 16 * 1024;

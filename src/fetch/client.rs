@@ -19,9 +19,9 @@ use super::rate::Limit;
 use super::split::{Found, Transfers};
 use super::spool::Room;
 use super::{Body, Expect, Options, Partial, Place, Transfer, hop, local, tls};
-use crate::source::Location;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
+use raudal_source::Location;
 
 /// How the program names itself.
 const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));

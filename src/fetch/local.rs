@@ -12,8 +12,8 @@ use super::page::{LOOK, Look};
 use super::restore::Named;
 use super::spool::{Room, Spool, Stored, blocking};
 use super::{Body, Expect, Place, Transfer};
-use crate::source::Location;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Location;
 
 /// How much is read from a pipe at a time: what a Linux pipe holds.
 const PIECE: usize = 64 * 1024;

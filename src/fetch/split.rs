@@ -28,8 +28,8 @@ use url::Url;
 use self::pick::{Host, Seen};
 use super::range::Validator;
 use super::spool::Stored;
-use crate::source::Location;
 use raudal_common::Result;
+use raudal_source::Location;
 
 /// Nothing shorter is cut off: on any network, a request for it costs as much as the bytes.
 const SHORTEST: u64 = 64 * 1024;

@@ -2,9 +2,9 @@
 //! `?latency=50ms` makes the server think for so long before it does.
 
 use super::synth;
-use crate::source::Catalogue;
 use hyper::{StatusCode, Uri};
 use raudal_common::units::parse_duration;
+use raudal_source::Catalogue;
 use std::time::Duration;
 
 /// The longest that a request may make the server think: a client that asks for more has mistaken the unit.

@@ -1,11 +1,11 @@
 //! The archives that have been made: each once, when it is first asked for, a few at a time.
 
 use super::{MODIFIED, synth};
-use crate::source::{Catalogue, Edition, Entity};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use httpdate::HttpDate;
 use hyper::body::Bytes;
 use raudal_common::{Error, Result};
+use raudal_source::{Catalogue, Edition, Entity};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, Semaphore};

@@ -19,7 +19,7 @@
 //!
 //! # What it serves
 //!
-//! The 32 archives of either [edition](crate::source::Edition), found by the last segment of the path in any case of
+//! The 32 archives of either [edition](raudal_source::Edition), found by the last segment of the path in any case of
 //! letters, and `tiny_<number>.zip` for any number: an archive of four rows, for runs over very many inputs. `/` lists
 //! them. `/teams/` is an index of invented teams, each with a page that holds a table, to be scraped. `/api/<number>`
 //! answers with a few figures as JSON, for runs over many small calls; `/api/7?latency=50ms` makes the server think for
@@ -27,7 +27,7 @@
 //! does so.
 //!
 //! The archives say in their comment, and in the header `X-Raudal-Synthetic`, that they are synthetic. True to the
-//! real ones are their shape and, from the [catalogue](crate::source::Catalogue), the numbers of rows and of
+//! real ones are their shape and, from the [catalogue](raudal_source::Catalogue), the numbers of rows and of
 //! municipalities and the population; all other figures are made up.
 
 mod answer;
@@ -45,13 +45,13 @@ mod stats;
 mod synth;
 mod teams;
 
-use crate::source::Edition;
 use archives::Archives;
 pub use fault::Fault;
 use fault::Faults;
 use httpdate::HttpDate;
 use pace::Bucket;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Edition;
 use server::Shared;
 pub use stats::Stats;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

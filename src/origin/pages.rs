@@ -1,6 +1,6 @@
 //! The two HTML pages: the list of archives, and what stands where nothing was found.
 
-use crate::source::{Catalogue, Edition};
+use raudal_source::{Catalogue, Edition};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 

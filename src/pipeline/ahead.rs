@@ -5,8 +5,8 @@ use super::job::Shared;
 use super::jobs::Progress;
 use crate::fetch::{Answered, Arriving, Tail, Transfer};
 use crate::pool::Attempt;
-use crate::source::Input;
 use raudal_common::Result;
+use raudal_source::Input;
 use raudal_table::{Rows, Watch};
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::fetch::{Client, Expect, Options};
     use crate::pool::{Context, Pool};
-    use crate::source::Location;
+    use raudal_source::Location;
     use raudal_table::Query;
     use std::io::Write;
     use std::sync::atomic::{AtomicBool, AtomicU64};

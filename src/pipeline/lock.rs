@@ -1,8 +1,8 @@
 //! What each input of a run was, written down, and held against the next run.
 
 use crate::fetch::Body;
-use crate::source::{Input, Location};
 use raudal_common::{Error, Kind, Result};
+use raudal_source::{Input, Location};
 use raudal_table::Rows;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use super::at_once::Jobs;
 use super::lock::Lock;
 use crate::fetch::RetryOn;
 use crate::pool::{Backoff, NoObserver, Observer};
-use crate::source::Checksums;
+use raudal_source::Checksums;
 use raudal_table::Query;
 use std::fmt;
 use std::path::PathBuf;

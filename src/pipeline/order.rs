@@ -3,7 +3,7 @@
 
 use super::lock::Lock;
 use crate::fetch::Client;
-use crate::source::Input;
+use raudal_source::Input;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -80,11 +80,15 @@ impl<T> Turns<T> {
 mod tests {
     use super::*;
     use crate::fetch::Options;
-    use crate::source::Location;
+    use raudal_source::Location;
 
     fn inputs(sizes: &[Option<u64>]) -> Vec<Input> {
-        let input = |at| Input::new(Location::parse(&format!("http://h/{at}.zip")).expect("a URL"));
-        sizes.iter().enumerate().map(|(at, &size)| Input { size, ..input(at) }).collect()
+        let input = |at, size| {
+            let mut input = Input::new(Location::parse(&format!("http://h/{at}.zip")).expect("a URL"));
+            input.size = size;
+            input
+        };
+        sizes.iter().enumerate().map(|(at, &size)| input(at, size)).collect()
     }
 
     fn planned(sizes: &[Option<u64>], jobs: usize) -> Option<Vec<usize>> {

@@ -1,8 +1,8 @@
 //! What became of a run, input by input.
 
 use crate::pool::{JobError, RunReport};
-use crate::source::Input;
 use raudal_common::{Error, Kind};
+use raudal_source::Input;
 use raudal_table::Written;
 
 /// An input that is not in the table, and why.

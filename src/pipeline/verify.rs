@@ -1,8 +1,8 @@
 //! Whether an input is the one that a list of checksums names.
 
-use crate::source::{Checksums, Input};
 use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::{Checksums, Input};
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read};
 

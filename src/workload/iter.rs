@@ -6,9 +6,9 @@ use crate::fetch::{self, Client};
 use crate::origin::{self, Origin};
 use crate::pipeline::{self, Jobs};
 use crate::pool::Observer;
-use crate::source::{Edition, Entity, Input, iter_inputs};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::{Edition, Entity, Input, iter_inputs};
 use raudal_table::{Sink, SinkOptions, Target};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
@@ -188,7 +188,7 @@ mod tests {
     use super::super::work::tests::{run, stages};
     use super::*;
     use crate::pool::NoObserver;
-    use crate::source::select_entities;
+    use raudal_source::select_entities;
 
     #[tokio::test]
     async fn what_became_of_each_archive_is_kept_with_its_stages() {

@@ -13,9 +13,9 @@ use crate::fetch::attempt::Ask;
 use crate::fetch::client::Inner;
 use crate::fetch::spool::{Stored, blocking};
 use crate::fetch::{Answered, Body, Expect, Partial, hop, local};
-use crate::source::Location;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Location;
 
 /// What is known of a URL, and is asked about.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! The members that stand beside the data in a *datos abiertos* archive: a catalogue, a dictionary, metadata.
 
 use super::columns;
-use crate::source::Entity;
+use raudal_source::Entity;
 use std::fmt::Write as _;
 
 /// INEGI's classes of localities by size (`TAMLOC`): the fewest people of each, 1 to 14.

@@ -22,9 +22,9 @@ mod rows;
 mod tiny;
 
 use super::pack::{Member, pack};
-use crate::source::{Edition, Entity};
 use plan::{Locality, Municipality};
 use raudal_common::{Error, Result};
+use raudal_source::{Edition, Entity};
 pub(super) use rng::Rng;
 use rows::Figures;
 pub(super) use tiny::{figure, tiny};

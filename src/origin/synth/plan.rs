@@ -4,7 +4,7 @@
 //! and the people of all localities add up to the entity's real population.
 
 use super::rng::Rng;
-use crate::source::Entity;
+use raudal_source::Entity;
 
 /// Localities below this many rows of their own get no rows 9998 and 9999, as in the smallest real municipalities.
 const SPECIALS_FROM: u64 = 8;
@@ -111,7 +111,7 @@ fn share(total: u64, weights: &[u64]) -> impl Iterator<Item = u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Catalogue;
+    use raudal_source::Catalogue;
 
     #[test]
     fn rows_and_people_are_shared_out_to_the_last_one_at_any_scale() {

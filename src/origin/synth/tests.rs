@@ -1,7 +1,7 @@
 //! What the archives promise, read back with other crates: `zip` and `csv`.
 
 use super::*;
-use crate::source::Catalogue;
+use raudal_source::Catalogue;
 use std::collections::HashMap;
 use std::io::{Cursor, Read as _};
 

@@ -2,8 +2,8 @@
 
 use super::rng::Rng;
 use crate::origin::pack::{Member, pack};
-use crate::source::Catalogue;
 use raudal_common::Result;
+use raudal_source::Catalogue;
 use std::fmt::Write as _;
 
 /// The columns: keys, names and one figure of the large files.

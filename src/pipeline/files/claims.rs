@@ -1,8 +1,8 @@
 //! Who has which name: never two inputs one.
 
-use crate::source::Input;
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Input;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};

@@ -7,8 +7,8 @@ use crate::pipeline::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time
 use crate::pipeline::lock::Locked;
 use crate::pipeline::verify;
 use crate::pool::Attempt;
-use crate::source::Input;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Input;
 use raudal_table::Watch;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};

@@ -21,7 +21,7 @@ pub use run::run;
 
 use super::summary::Failure;
 use crate::pool::RunReport;
-use crate::source::Input;
+use raudal_source::Input;
 use std::path::PathBuf;
 
 /// What to do about a file that is there already.

@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::source::Input;
 use raudal_common::atomic_file::hex;
+use raudal_source::Input;
 
 /// A longer name leaves no room for what is added to it while it arrives: file systems take 255 bytes.
 const LONGEST: usize = 180;
@@ -84,8 +84,8 @@ pub(super) fn folder(archive: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Location;
     use proptest::prelude::*;
+    use raudal_source::Location;
 
     #[test]
     fn a_name_is_what_is_left_of_a_text_from_outside() {

@@ -9,8 +9,8 @@ use crate::pipeline::jobs::{Partials, blocking, make_folder, policies, pool};
 use crate::pipeline::slowed::Slowed;
 use crate::pipeline::summary::{Failure, failure};
 use crate::pool::{Context, RunReport};
-use crate::source::Input;
 use raudal_common::Result;
+use raudal_source::Input;
 use std::sync::Arc;
 
 /// Fetches all inputs into files of one folder. `tell` is called for each that stands complete, in input order, as soon

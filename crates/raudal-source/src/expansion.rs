@@ -18,7 +18,7 @@ pub const MAX_INPUTS: u64 = 10_000_000;
 /// file of just that name exists, brackets in it are part of the name.
 ///
 /// ```
-/// use raudal::source::expand;
+/// use raudal_source::expand;
 ///
 /// let archives = expand("https://example.org/{a,b}/ITER_[01-32]_2020_csv.zip")?;
 /// assert_eq!(archives.len(), 64);
@@ -26,7 +26,7 @@ pub const MAX_INPUTS: u64 = 10_000_000;
 ///
 /// let error = expand("https://example.org/[01-").unwrap_err();
 /// assert_eq!(error.to_string(), "https://example.org/[01-: a set that never closes: [");
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 ///
 /// # Errors

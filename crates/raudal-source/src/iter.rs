@@ -12,12 +12,12 @@ const ROW: u64 = 190;
 /// none: `http://host/iter` and `http://host/iter/` are the same place.
 ///
 /// ```
-/// use raudal::source::{Edition, iter_inputs, select_entities};
+/// use raudal_source::{Edition, iter_inputs, select_entities};
 ///
 /// let inputs = iter_inputs(&select_entities("9")?, Edition::Microdatos, Some("http://127.0.0.1:8000/x"))?;
 /// assert_eq!(inputs[0].location.to_string(), "http://127.0.0.1:8000/x/ITER_09_2020_csv.zip");
 /// assert_eq!(inputs[0].member.as_deref(), Some("ITER_09CSV20.csv"));
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn iter_inputs(entities: &[&Entity], edition: Edition, base: Option<&str>) -> Result<Vec<Input>> {
     let base = Location::parse(base.unwrap_or(edition.base_url()))?;
@@ -55,13 +55,13 @@ fn beside(base: &Location, file: &str) -> Result<Location> {
 /// The result is in the order of the codes, each entity once.
 ///
 /// ```
-/// use raudal::source::select_entities;
+/// use raudal_source::select_entities;
 ///
 /// let codes = |text| select_entities(text).map(|list| list.iter().map(|e| e.number()).collect::<Vec<_>>());
 /// assert_eq!(codes("14-16,9,01,15")?, [1, 9, 14, 15, 16]);
 /// assert_eq!(codes("yucatan, Veracruz")?, [30, 31]);
 /// assert_eq!(codes("33").unwrap_err().to_string(), "unknown entity: 33");
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn select_entities(text: &str) -> Result<Vec<&'static Entity>> {
     let entities = Catalogue::iter_2020().entities();

@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-const ITER_2020: &str = include_str!("../../data/iter_2020.csv");
+const ITER_2020: &str = include_str!("../data/iter_2020.csv");
 
 /// Which of INEGI's two publications of the same rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,7 +85,7 @@ impl Catalogue {
     /// Never for a released version: the data is part of the program, and a test reads all of it.
     ///
     /// ```
-    /// use raudal::source::{Catalogue, Edition};
+    /// use raudal_source::{Catalogue, Edition};
     ///
     /// let catalogue = Catalogue::iter_2020();
     /// assert_eq!(catalogue.entities().len(), 32);

@@ -13,14 +13,14 @@ use raudal_common::{Error, Result};
 /// back as the same input, brackets included. `name` is what errors call the list.
 ///
 /// ```
-/// use raudal::source::read_list;
+/// use raudal_source::read_list;
 ///
 /// let list = "# two archives\nhttps://example.org/01.zip\tAguascalientes\n\nfolder/[2].zip\n";
 /// let inputs = read_list(list.as_bytes(), "list.txt")?;
 /// assert_eq!(inputs.len(), 2);
 /// assert_eq!(inputs[0].name, "Aguascalientes");
 /// assert_eq!(inputs[1].name, "[2].zip");
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn read_list(reader: impl BufRead, name: &str) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();

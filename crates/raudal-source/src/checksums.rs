@@ -12,14 +12,14 @@ const LINE: &str = "a line is: 64 hexadecimal digits, two spaces, a name";
 /// The SHA-256 of files, by name.
 ///
 /// ```
-/// use raudal::source::Checksums;
+/// use raudal_source::Checksums;
 ///
 /// let list = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 *data/empty.csv\n";
 /// let sums = Checksums::read(list.as_bytes(), "SHA256SUMS")?;
 /// assert!(sums.find("data/empty.csv").is_some());
 /// assert!(sums.find("empty.csv").is_some_and(|sum| sum.starts_with("e3b0c442")));
 /// assert!(sums.find("other.csv").is_none());
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Checksums {

@@ -9,8 +9,9 @@ use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
 /// Where an input is: on the web, or in a file of this machine.
+///
+/// Exhaustive on purpose: whoever reads inputs must know each kind of place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Location {
     /// An `http` or `https` URL.
     Url(Url),
@@ -24,13 +25,13 @@ impl Location {
     /// What has a `scheme://` is a URL, and its scheme is `http`, `https` or `file`; anything else is a local path.
     ///
     /// ```
-    /// use raudal::source::Location;
+    /// use raudal_source::Location;
     ///
     /// let url = Location::parse("https://me:secret@example.org/a.zip")?;
     /// assert_eq!(url.to_string(), "https://example.org/a.zip");
     /// assert!(matches!(Location::parse("folder/a b.csv")?, Location::File(_)));
     /// assert!(Location::parse("ftp://example.org/a.zip").is_err());
-    /// # Ok::<(), raudal::Error>(())
+    /// # Ok::<(), raudal_common::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         check_text(text)?;
@@ -56,13 +57,13 @@ impl Location {
     /// What limits for one host are counted by: scheme, host and port. Local files have none.
     ///
     /// ```
-    /// use raudal::source::Location;
+    /// use raudal_source::Location;
     ///
     /// let key = |text| Location::parse(text).map(|location| location.key());
     /// assert_eq!(key("https://example.org/a.zip")?, key("https://EXAMPLE.org:443/b.zip")?);
     /// assert_eq!(key("http://[::1]:8000/x")?.as_deref(), Some("http://[::1]:8000"));
     /// assert_eq!(key("a.zip")?, None);
-    /// # Ok::<(), raudal::Error>(())
+    /// # Ok::<(), raudal_common::Error>(())
     /// ```
     pub fn key(&self) -> Option<String> {
         match self {
@@ -125,11 +126,11 @@ impl Input {
     /// An input that is called by its file name.
     ///
     /// ```
-    /// use raudal::source::{Input, Location};
+    /// use raudal_source::{Input, Location};
     ///
     /// let input = Input::new(Location::parse("https://example.org/data/San%20Luis.zip?v=2")?);
     /// assert_eq!(input.name, "San Luis.zip");
-    /// # Ok::<(), raudal::Error>(())
+    /// # Ok::<(), raudal_common::Error>(())
     /// ```
     pub fn new(location: Location) -> Self {
         Self { name: location.file_name(), location, member: None, size: None, is_named: false }
