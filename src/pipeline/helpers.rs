@@ -1,7 +1,7 @@
 //! Idle slots split the slowest remaining downloads into ranges.
 
-use crate::fetch::{Client, Help};
 use crate::pool::Permits;
+use raudal_fetch::{Client, Help};
 use std::convert::Infallible;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};

@@ -1,7 +1,7 @@
 //! What each input of a run was, written down, and held against the next run.
 
-use crate::fetch::Body;
 use raudal_common::{Error, Kind, Result};
+use raudal_fetch::Body;
 use raudal_source::{Input, Location};
 use raudal_table::Rows;
 use serde::{Deserialize, Serialize};

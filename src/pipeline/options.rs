@@ -2,8 +2,8 @@
 
 use super::at_once::Jobs;
 use super::lock::Lock;
-use crate::fetch::RetryOn;
 use crate::pool::{Backoff, NoObserver, Observer};
+use raudal_fetch::RetryOn;
 use raudal_source::Checksums;
 use raudal_table::Query;
 use std::fmt;

@@ -2,7 +2,7 @@
 //! What comes out is in the order of the input all the same.
 
 use super::lock::Lock;
-use crate::fetch::Client;
+use raudal_fetch::Client;
 use raudal_source::Input;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ impl<T> Turns<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::Options;
+    use raudal_fetch::Options;
     use raudal_source::Location;
 
     fn inputs(sizes: &[Option<u64>]) -> Vec<Input> {

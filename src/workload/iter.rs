@@ -2,12 +2,12 @@
 
 use super::work::{Kept, hex};
 use super::{Run, Workload};
-use crate::fetch::{self, Client};
 use crate::origin::{self, Origin};
 use crate::pipeline::{self, Jobs};
 use crate::pool::Observer;
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
+use raudal_fetch::Client;
 use raudal_source::{Edition, Entity, Input, iter_inputs};
 use raudal_table::{Sink, SinkOptions, Target};
 use sha2::{Digest as _, Sha256};
@@ -114,7 +114,7 @@ impl Write for Shares {
 #[derive(Debug)]
 pub struct Iter {
     archives: Archives,
-    fetch: fetch::Options,
+    fetch: raudal_fetch::Options,
     options: pipeline::Options,
     per_host: Option<usize>,
 }
@@ -122,7 +122,7 @@ pub struct Iter {
 impl Iter {
     /// The workload over these archives. `options` says everything but the number of jobs, the observer and the
     /// cancellation; the limit for one host is the number of jobs unless [`per_host`](Self::per_host) says less.
-    pub fn new(archives: Archives, fetch: fetch::Options, options: pipeline::Options) -> Self {
+    pub fn new(archives: Archives, fetch: raudal_fetch::Options, options: pipeline::Options) -> Self {
         Self { archives, fetch, options, per_host: None }
     }
 
@@ -195,7 +195,7 @@ mod tests {
         let origin = origin::Options { scale: 0.02, ..origin::Options::default() };
         let entities = select_entities("06,01").unwrap();
         let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
-        let iter = Iter::new(archives, fetch::Options::default(), pipeline::Options::default());
+        let iter = Iter::new(archives, raudal_fetch::Options::default(), pipeline::Options::default());
         let run = run(&iter, 2).await.unwrap();
         assert_eq!(run.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1]);
         assert!(
@@ -213,7 +213,7 @@ mod tests {
         let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
         let mut options = pipeline::Options::default();
         options.query.filter = Some(raudal_table::Filter::parse("ENTIDAD != 6 and MUN == 0 and LOC == 0").unwrap());
-        let iter = Iter::new(archives, fetch::Options::default(), options);
+        let iter = Iter::new(archives, raudal_fetch::Options::default(), options);
         let (one, many) = (run(&iter, 1).await.unwrap(), run(&iter, 3).await.unwrap());
         let auto = iter.run_auto(Arc::new(NoObserver), CancellationToken::new()).unwrap().await.unwrap();
         assert_eq!((&one.parts, one.rows), (&many.parts, many.rows));

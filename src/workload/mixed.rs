@@ -5,12 +5,12 @@ use super::files::{Content, SyncMode, round_trip};
 use super::requests::{answer, call};
 use super::work::{AtOnce, Work, digest};
 use super::{Bound, Run, Workload, scratch};
-use crate::fetch::{self, Client, Expect};
 use crate::origin::{self, Origin};
 use crate::pipeline::Progress;
 use crate::pool::{Attempt, Observer};
 use crate::{Error, Kind, Result, units};
 use futures::future::BoxFuture;
+use raudal_fetch::{Client, Expect};
 use raudal_source::{Catalogue, Edition, Location};
 use raudal_table::Query;
 use std::path::PathBuf;
@@ -152,7 +152,7 @@ impl Mixed {
         let folder = scratch::folder(options.folder.as_deref())?;
         let sqlite = Sqlite::open(options.folder.clone(), 1).await?;
         let (origin, archive) = slow_origin(zip, options.seed).await?;
-        let mut of_client = fetch::Options::default();
+        let mut of_client = raudal_fetch::Options::default();
         // The longest silence is the one that was asked for.
         of_client.read_timeout = of_client.read_timeout.saturating_add(api.max(zip));
         let base = origin.url();

@@ -2,12 +2,12 @@
 
 use super::claims::{Claims, known};
 use super::{Existing, Members, Options, Saved, name};
-use crate::fetch::{self, Answered, Client, Expect, Partial, Place, Transfer, already_there};
 use crate::pipeline::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
 use crate::pipeline::lock::Locked;
 use crate::pipeline::verify;
 use crate::pool::Attempt;
 use raudal_common::{Error, Kind, Result};
+use raudal_fetch::{Answered, Client, Expect, Partial, Place, Transfer, already_there};
 use raudal_source::Input;
 use raudal_table::Watch;
 use std::fs::{self, File};
@@ -185,7 +185,7 @@ impl Job<'_> {
     }
 
     /// The body has arrived: it is verified, and gets its name.
-    async fn save(&self, target: Target, body: fetch::Body) -> Result<Saved> {
+    async fn save(&self, target: Target, body: raudal_fetch::Body) -> Result<Saved> {
         let Target { path, digest, folder } = target;
         let sha256 = body.sha256().map(str::to_owned);
         if let (Some(found), Some(promised)) = (&sha256, &digest)
@@ -273,7 +273,7 @@ impl Transfer for Job<'_> {
         if known(self.input).is_some() {
             return Ok(());
         }
-        let theirs = answered.disposition.and_then(fetch::file_name).and_then(|name| name::safe(&name));
+        let theirs = answered.disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
         let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
         match self.choose(&name.unwrap_or_else(|| "download".to_owned()))? {
             Chosen::Skip(_) => Err(Error::new(Kind::Cancelled, "it is there already")),

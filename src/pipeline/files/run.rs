@@ -3,13 +3,13 @@
 use super::claims::{Claims, check};
 use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
-use crate::fetch::Client;
 use crate::pipeline::helpers::Helpers;
 use crate::pipeline::jobs::{Partials, blocking, make_folder, policies, pool};
 use crate::pipeline::slowed::Slowed;
 use crate::pipeline::summary::{Failure, failure};
 use crate::pool::{Context, RunReport};
 use raudal_common::Result;
+use raudal_fetch::Client;
 use raudal_source::Input;
 use std::sync::Arc;
 

@@ -20,13 +20,13 @@ const LARGEST: u64 = 1 << 20;
 /// does not go along with a redirect to another host or port.
 ///
 /// ```
-/// use raudal::fetch::{Client, Netrc, Options};
+/// use raudal_fetch::{Client, Netrc, Options};
 ///
 /// let mut options = Options::default();
 /// options.netrc = Netrc::parse("machine example.org login me password secret")?;
 /// assert_eq!(format!("{:?}", options.netrc), r#"Netrc { machines: ["example.org"], default: false }"#);
 /// let client = Client::new(&options)?;
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct Netrc {

@@ -30,10 +30,10 @@ const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
 ///
 /// ```no_run
 /// use std::io::Read;
-/// use raudal::fetch::{Client, Expect, Options};
-/// use raudal::source::Location;
+/// use raudal_fetch::{Client, Expect, Options};
+/// use raudal_source::Location;
 ///
-/// # #[tokio::main] async fn main() -> raudal::Result<()> {
+/// # #[tokio::main] async fn main() -> raudal_common::Result<()> {
 /// let client = Client::new(&Options::default())?;
 /// let location = Location::parse("https://example.org/data.zip")?;
 /// let body = client.fetch(&location, Expect::Table, &()).await?;
@@ -117,10 +117,10 @@ impl Client {
     /// were kept are told to `watch` once more, so that each attempt that succeeds counts the whole.
     ///
     /// ```no_run
-    /// use raudal::fetch::{Client, Expect, Options};
-    /// use raudal::source::Location;
+    /// use raudal_fetch::{Client, Expect, Options};
+    /// use raudal_source::Location;
     ///
-    /// # #[tokio::main] async fn main() -> raudal::Result<()> {
+    /// # #[tokio::main] async fn main() -> raudal_common::Result<()> {
     /// # let client = Client::new(&Options::default())?;
     /// # let location = Location::parse("https://example.org/data.zip")?;
     /// let mut kept = None;
@@ -206,8 +206,8 @@ impl Client {
     /// worth it, and for whose host `slot` gives a slot. A server that refuses a part is asked for none any more, and
     /// the transfer goes on as if nothing had been.
     ///
-    /// A slot may be anything that counts connections: [`Permits::try_acquire`](crate::pool::Permits::try_acquire) gives those that the
-    /// jobs of a run leave free, and [`Permits::spare`](crate::pool::Permits::spare) says how many there are.
+    /// A slot may be anything that counts connections: [`Permits::try_acquire`](raudal_pool::Permits::try_acquire) gives those that the
+    /// jobs of a run leave free, and [`Permits::spare`](raudal_pool::Permits::spare) says how many there are.
     pub fn help<S: Send + 'static>(
         &self,
         spare: impl FnMut(Option<&str>) -> usize,

@@ -75,7 +75,7 @@ pub use netrc::Netrc;
 pub use options::Options;
 pub use partial::Partial;
 pub use place::Place;
-pub(crate) use place::already_there;
+pub use place::already_there;
 pub use retry_on::RetryOn;
 
 use raudal_common::Result;

@@ -6,7 +6,7 @@
 /// one that is malformed, it is `None`.
 ///
 /// ```
-/// use raudal::fetch::file_name;
+/// use raudal_fetch::file_name;
 ///
 /// assert_eq!(file_name("attachment; filename=\"a b.zip\"").as_deref(), Some("a b.zip"));
 /// assert_eq!(

@@ -9,17 +9,17 @@ use url::Url;
 
 use super::store::key;
 use super::{Cache, CacheMode, Entry};
-use crate::fetch::attempt::Ask;
-use crate::fetch::client::Inner;
-use crate::fetch::spool::{Stored, blocking};
-use crate::fetch::{Answered, Body, Expect, Partial, hop, local};
+use crate::attempt::Ask;
+use crate::client::Inner;
+use crate::spool::{Stored, blocking};
+use crate::{Answered, Body, Expect, Partial, hop, local};
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
 /// What is known of a URL, and is asked about.
 #[derive(Clone, Debug)]
-pub(in crate::fetch) struct Known {
+pub(crate) struct Known {
     key: String,
     entry: Entry,
 }
@@ -27,7 +27,7 @@ pub(in crate::fetch) struct Known {
 impl Known {
     /// The headers that ask this address for the body only if it has changed. Validators are of one resource: nobody else
     /// is asked about them.
-    pub(in crate::fetch) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
+    pub(crate) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
         let Entry { head, final_url, .. } = &self.entry;
         let mut here = here.clone();
         here.set_fragment(None);
@@ -46,7 +46,7 @@ impl Known {
 impl Inner {
     /// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
     /// one leaves.
-    pub(in crate::fetch) async fn get(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
+    pub(crate) async fn get(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
         let Some(cache) = &self.options.cache else {
             return self.whole(ask, kept).await;
         };
@@ -107,13 +107,13 @@ impl Inner {
     }
 
     /// How long the body is that the cache has.
-    pub(in crate::fetch) fn known_size(&self, url: &Url) -> Option<u64> {
+    pub(crate) fn known_size(&self, url: &Url) -> Option<u64> {
         let (cache, key) = (self.options.cache.as_ref()?, self.key(url)?);
         Some(cache.entry(&key)?.size)
     }
 
     /// What came from this URL has turned out to be bad: it is not taken from the cache again.
-    pub(in crate::fetch) fn forget(&self, url: &Url) {
+    pub(crate) fn forget(&self, url: &Url) {
         if let (Some(cache), Some(key)) = (&self.options.cache, self.key(url))
             && cache.0.mode != CacheMode::Offline
         {

@@ -97,7 +97,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use raudal::fetch::parse_retry_after;
+/// use raudal_fetch::parse_retry_after;
 ///
 /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
 /// assert_eq!(parse_retry_after("120", now), Some(Duration::from_secs(120)));

@@ -30,11 +30,11 @@ const FORM: u32 = 1;
 /// is one that keeps; all else is removed.
 ///
 /// ```no_run
-/// use raudal::fetch::{Client, Expect, Options, Place};
-/// use raudal::source::Location;
+/// use raudal_fetch::{Client, Expect, Options, Place};
+/// use raudal_source::Location;
 /// use std::path::Path;
 ///
-/// # #[tokio::main] async fn main() -> raudal::Result<()> {
+/// # #[tokio::main] async fn main() -> raudal_common::Result<()> {
 /// let client = Client::new(&Options::default())?;
 /// let location = Location::parse("https://example.org/data.zip")?;
 /// let place = Place::open(Path::new("data.zip.part"), true)?;
@@ -311,7 +311,7 @@ impl Drop for Shared {
 }
 
 /// The error for a final name that is taken.
-pub(crate) fn already_there(path: &Path) -> Error {
+pub fn already_there(path: &Path) -> Error {
     Error::new(Kind::Io, format!("there is a file of this name already: {}", path.display()))
         .hint("--skip-existing leaves it as it is, --overwrite replaces it")
 }

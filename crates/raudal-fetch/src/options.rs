@@ -9,12 +9,12 @@ use super::{Cache, Netrc};
 /// How a [`Client`](super::Client) behaves. The defaults are what the command line uses.
 ///
 /// ```
-/// use raudal::fetch::{Client, Options};
+/// use raudal_fetch::{Client, Options};
 ///
 /// let mut options = Options::default();
 /// options.headers.push(("Accept-Language".into(), "es".into()));
 /// let client = Client::new(&options)?;
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::{Cache, Entry, FORM};
-use crate::fetch::Body;
-use crate::fetch::page::{LOOK, Look};
-use crate::fetch::spool::{BLOCK, Stored};
+use crate::Body;
+use crate::page::{LOOK, Look};
+use crate::spool::{BLOCK, Stored};
 use raudal_common::atomic_file::{AtomicFile, hex};
 use raudal_common::error::redact;
 

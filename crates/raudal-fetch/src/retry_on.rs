@@ -66,8 +66,8 @@ impl Class {
 /// takes them away from the default.
 ///
 /// ```
-/// use raudal::fetch::RetryOn;
-/// use raudal::{Error, Kind};
+/// use raudal_fetch::RetryOn;
+/// use raudal_common::{Error, Kind};
 ///
 /// let retry: RetryOn = "5xx,!501,timeout".parse()?;
 /// assert!(retry.matches(&Error::new(Kind::Status(503), "busy")));

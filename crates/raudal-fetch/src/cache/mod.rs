@@ -38,12 +38,12 @@ pub enum CacheMode {
 /// A folder with what earlier runs have fetched. Clones are the same cache; runs may share a folder.
 ///
 /// ```no_run
-/// use raudal::fetch::{Cache, CacheMode, Client, Options};
+/// use raudal_fetch::{Cache, CacheMode, Client, Options};
 ///
 /// let mut options = Options::default();
 /// options.cache = Some(Cache::new("/home/me/.cache/raudal", CacheMode::Revalidate));
 /// let client = Client::new(&options)?;
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cache(Arc<Shared>);
