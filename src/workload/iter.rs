@@ -2,12 +2,12 @@
 
 use super::work::{Kept, hex};
 use super::{Run, Workload};
-use crate::origin::{self, Origin};
 use crate::pipeline::{self, Jobs};
 use crate::pool::Observer;
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
+use raudal_origin::Origin;
 use raudal_source::{Edition, Entity, Input, iter_inputs};
 use raudal_table::{Sink, SinkOptions, Target};
 use sha2::{Digest as _, Sha256};
@@ -25,7 +25,7 @@ pub enum Mirror {
     /// Any base URL that the archives' file names are added to.
     Url(String),
     /// The embedded origin, started for the purpose.
-    Embedded(origin::Options),
+    Embedded(raudal_origin::Options),
 }
 
 /// The archives of some entities at a mirror, ready to be fetched. Keeps the embedded origin running.
@@ -192,7 +192,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_became_of_each_archive_is_kept_with_its_stages() {
-        let origin = origin::Options { scale: 0.02, ..origin::Options::default() };
+        let mut origin = raudal_origin::Options::default();
+        origin.scale = 0.02;
         let entities = select_entities("06,01").unwrap();
         let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
         let iter = Iter::new(archives, raudal_fetch::Options::default(), pipeline::Options::default());
@@ -208,7 +209,8 @@ mod tests {
 
     #[tokio::test]
     async fn each_archive_has_its_part_of_the_result_at_every_level_even_one_without_rows() {
-        let origin = origin::Options { scale: 0.02, ..origin::Options::default() };
+        let mut origin = raudal_origin::Options::default();
+        origin.scale = 0.02;
         let entities = select_entities("01,06,09").unwrap();
         let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
         let mut options = pipeline::Options::default();

@@ -5,12 +5,12 @@ use super::files::{Content, SyncMode, round_trip};
 use super::requests::{answer, call};
 use super::work::{AtOnce, Work, digest};
 use super::{Bound, Run, Workload, scratch};
-use crate::origin::{self, Origin};
 use crate::pipeline::Progress;
 use crate::pool::{Attempt, Observer};
 use crate::{Error, Kind, Result, units};
 use futures::future::BoxFuture;
 use raudal_fetch::{Client, Expect};
+use raudal_origin::Origin;
 use raudal_source::{Catalogue, Edition, Location};
 use raudal_table::Query;
 use std::path::PathBuf;
@@ -177,12 +177,14 @@ impl Mixed {
 async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String)> {
     let entity = Catalogue::iter_2020().entities().iter().find(|entity| entity.number() == ENTITY);
     let entity = entity.ok_or_else(|| Error::new(Kind::Internal, format!("no such entity: {ENTITY}")))?;
-    let making = tokio::task::spawn_blocking(move || origin::archive(entity, Edition::Microdatos, SCALE, seed));
+    let making = tokio::task::spawn_blocking(move || raudal_origin::archive(entity, Edition::Microdatos, SCALE, seed));
     let made = making.await.map_err(|error| Error::new(Kind::Internal, "no archive was made").because(error))??;
     let on_the_way = (time.as_secs_f64() * ON_THE_WAY).max(1e-3);
     let bandwidth = ((made.len() as f64 / on_the_way).ceil() as u64).max(1);
-    let options =
-        origin::Options { scale: SCALE, seed, bandwidth_per_connection: Some(bandwidth), ..origin::Options::default() };
+    let mut options = raudal_origin::Options::default();
+    options.scale = SCALE;
+    options.seed = seed;
+    options.bandwidth_per_connection = Some(bandwidth);
     let origin = Origin::start(options).await?;
     origin.prepare(Edition::Microdatos, &[ENTITY]).await?;
     Ok((origin, entity.file(Edition::Microdatos).to_owned()))

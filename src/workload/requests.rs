@@ -2,12 +2,12 @@
 
 use super::work::{AtOnce, Work, digest};
 use super::{Latency, Run, Workload};
-use crate::origin::{self, Origin};
 use crate::pipeline::Progress;
 use crate::pool::{Attempt, Observer};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::{Client, Expect};
+use raudal_origin::Origin;
 use raudal_source::Location;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -70,7 +70,9 @@ impl Requests {
         if options.requests == 0 {
             return Err(Error::usage("there is nothing to compare in so many calls: 0").hint("ask for 1 at least"));
         }
-        let origin = Origin::start(origin::Options { seed: options.seed, ..origin::Options::default() }).await?;
+        let mut of_origin = raudal_origin::Options::default();
+        of_origin.seed = options.seed;
+        let origin = Origin::start(of_origin).await?;
         let mut of_client = raudal_fetch::Options::default();
         // The time-out is the pool's to keep, which names the call: the client's would race it with words of its own.
         of_client.read_timeout = of_client.read_timeout.saturating_add(options.timeout);

@@ -1,7 +1,7 @@
 //! An observer that keeps what became of each job.
 
-use crate::pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer, RunReport};
 use raudal_common::error::Result;
+use raudal_pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer, RunReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// of millions goes without.
 ///
 /// ```
-/// use raudal::pool::{Event, EventKind, Observer, RunReport};
-/// use raudal::progress::Recorder;
+/// use raudal_pool::{Event, EventKind, Observer, RunReport};
+/// use raudal_progress::Recorder;
 ///
 /// let recorder = Recorder::default();
 /// recorder.observe(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }));

@@ -11,7 +11,7 @@ use super::out::Out;
 use super::painter::Painter;
 use super::style::{Style, Surroundings, Verbosity};
 use super::ticker::{Ticker, lock};
-use crate::pool::{Event, EventKind, Observer};
+use raudal_pool::{Event, EventKind, Observer};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// that nothing tears. A closed stderr is no error: there is nobody to tell.
 ///
 /// ```
-/// use raudal::progress::{Progress, Style, Verbosity};
+/// use raudal_progress::{Progress, Style, Verbosity};
 ///
 /// let progress = Progress::new(Style::None, Verbosity::Quiet);
 /// let observer = progress.observer(); // hand it to a run
@@ -89,7 +89,7 @@ impl Progress {
     /// own. No thread is started: call [`tick`](Self::tick) as time passes.
     ///
     /// ```
-    /// use raudal::progress::{Progress, Style, Verbosity};
+    /// use raudal_progress::{Progress, Style, Verbosity};
     /// use std::{sync::Arc, time::Duration};
     ///
     /// let clock = Arc::new(|| Duration::ZERO);

@@ -2,9 +2,9 @@
 
 use super::model::{Job, Model};
 use super::style::Verbosity;
-use crate::pool::{Event, EventKind, Outcome};
 use raudal_common::error::printable;
 use raudal_common::units;
+use raudal_pool::{Event, EventKind, Outcome};
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 

@@ -8,7 +8,7 @@ const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// A stream of numbers that only its seed decides.
 #[derive(Clone, Debug)]
-pub(in crate::origin) struct Rng {
+pub(crate) struct Rng {
     state: u64,
     /// Sixteen-bit pieces of the last number that are not used up yet.
     lanes: u64,
@@ -17,11 +17,11 @@ pub(in crate::origin) struct Rng {
 
 impl Rng {
     /// The stream of `seed` and of what it is used for: streams for different uses are unrelated.
-    pub(in crate::origin) fn new(seed: u64, purpose: u64) -> Self {
+    pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         Self { state: mix(seed ^ mix(purpose.wrapping_add(GAMMA))), lanes: 0, left: 0 }
     }
 
-    pub(in crate::origin) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GAMMA);
         mix(self.state)
     }

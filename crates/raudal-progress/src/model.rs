@@ -1,6 +1,6 @@
 //! What is known of a run at a moment: events and the time in, numbers out. Nothing here reads a clock or writes.
 
-use crate::pool::{Event, EventKind, Outcome};
+use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -308,7 +308,7 @@ mod tests {
         model.apply(&Event::new(2, EventKind::Advanced { job: 0, bytes: 7, items: 0 }), at(30));
         assert_eq!((model.total, model.jobs.len(), model.bytes), (Some(5), 2, 7));
         assert_eq!(model.jobs[&(1, 0)].bytes, 0);
-        model.apply(&Event::new(2, EventKind::RunFinished { report: &crate::pool::RunReport::default() }), at(40));
+        model.apply(&Event::new(2, EventKind::RunFinished { report: &raudal_pool::RunReport::default() }), at(40));
         assert_eq!((model.started, model.jobs.len()), (Some(at(0)), 1), "one still runs");
     }
 

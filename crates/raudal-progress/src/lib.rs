@@ -1,6 +1,6 @@
 //! Watching a run: bars on a terminal, plain lines, JSON, a record. All of it goes to stderr.
 //!
-//! [`Progress`] is the handle: it gives a run its [`Observer`](crate::pool::Observer), and takes every other line for
+//! [`Progress`] is the handle: it gives a run its [`Observer`](raudal_pool::Observer), and takes every other line for
 //! stderr, so that nothing tears. [`Recorder`] keeps what became of each job.
 //!
 //! | file | what it does |
@@ -30,8 +30,8 @@
 //! | `attempt_failed` | `job`, `label`, `attempt`, `error`, `retry_in_seconds` (null if there is no other), `bytes`, `items` (void: to be taken back) |
 //! | `key_paused` | `key`, `pause_seconds` |
 //! | `limit_changed` | `key` (a host), `limit` (at most so many in flight from now on), `why` |
-//! | `job_finished` | `job`, `report` (a [`JobReport`](crate::pool::JobReport)) |
-//! | `run_finished` | `report` (a [`RunReport`](crate::pool::RunReport)) |
+//! | `job_finished` | `job`, `report` (a [`JobReport`](raudal_pool::JobReport)) |
+//! | `run_finished` | `report` (a [`RunReport`](raudal_pool::RunReport)) |
 //! | `message` | `level` (`error`, `note` or `detail`), `text`: what other styles say as a line |
 //!
 //! A job's `advanced` lines come at most ten times a second, and what was held back is written before any other line of

@@ -1,6 +1,6 @@
 //! Events as JSON, an object a line: pure values in, text out. The schema stands in the room's own docs.
 
-use crate::pool::{Event, EventKind, JobReport, RunReport};
+use raudal_pool::{Event, EventKind, JobReport, RunReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;

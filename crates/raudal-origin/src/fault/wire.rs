@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 /// What is done to one response on its way out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::origin) struct Act {
+pub(crate) struct Act {
     pub(super) stop: Option<(At, End)>,
     /// Bytes a second of the head.
     pub(super) head_rate: Option<u64>,
@@ -41,11 +41,11 @@ pub(super) enum End {
 
 /// What the connection's service tells its wire.
 #[derive(Clone, Debug, Default)]
-pub(in crate::origin) struct Script(Arc<Mutex<Option<Progress>>>);
+pub(crate) struct Script(Arc<Mutex<Option<Progress>>>);
 
 impl Script {
     /// The next response goes out like this. The one before it has left: its client has asked again.
-    pub(in crate::origin) fn play(&self, act: Option<Act>) {
+    pub(crate) fn play(&self, act: Option<Act>) {
         *self.lock() = act.map(|act| Progress { act, matched: 0, in_body: false, sent: 0 });
     }
 
@@ -139,7 +139,7 @@ fn advance(matched: usize, byte: u8) -> usize {
 }
 
 /// A connection that can be reset.
-pub(in crate::origin) trait Reset {
+pub(crate) trait Reset {
     /// Lets closing it send an RST.
     fn reset_on_close(&self) -> io::Result<()>;
 }
@@ -152,7 +152,7 @@ impl Reset for tokio::net::TcpStream {
 
 /// A stream that follows a script, if it has one.
 #[derive(Debug)]
-pub(in crate::origin) struct Wire<T> {
+pub(crate) struct Wire<T> {
     inner: T,
     script: Option<Script>,
     wait: Option<Pin<Box<Sleep>>>,
@@ -161,7 +161,7 @@ pub(in crate::origin) struct Wire<T> {
 }
 
 impl<T> Wire<T> {
-    pub(in crate::origin) fn new(inner: T, script: Option<Script>) -> Self {
+    pub(crate) fn new(inner: T, script: Option<Script>) -> Self {
         Self { inner, script, wait: None, last: None }
     }
 }

@@ -88,8 +88,8 @@ impl Body for PacedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origin::pace::{Bucket, SharedBucket};
-    use crate::origin::stats::Counters;
+    use crate::pace::{Bucket, SharedBucket};
+    use crate::stats::Counters;
     use http_body_util::BodyExt as _;
     use std::sync::{Arc, Mutex};
     use std::time::Duration;

@@ -3,8 +3,8 @@
 use super::draw::{Faults, Struck};
 use super::spec::{RetryAfter, What};
 use super::wire::{Act, At, End};
-use crate::origin::answer::{Answer, Length};
-use crate::origin::pages;
+use crate::answer::{Answer, Length};
+use crate::pages;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use httpdate::HttpDate;
@@ -20,14 +20,14 @@ const CIRCLE: &str = "/~loop/";
 
 /// What an answer has to know of its request.
 #[derive(Clone, Debug)]
-pub(in crate::origin) struct Asked {
+pub(crate) struct Asked {
     uri: Uri,
     host: Option<String>,
     is_head: bool,
 }
 
 impl Asked {
-    pub(in crate::origin) fn of<B>(request: &Request<B>) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         Self { uri: request.uri().clone(), host: host.map(str::to_owned), is_head: request.method() == Method::HEAD }
     }
@@ -38,25 +38,25 @@ impl Asked {
 }
 
 /// Whether an address leads to itself.
-pub(in crate::origin) fn is_circle(path: &str) -> bool {
+pub(crate) fn is_circle(path: &str) -> bool {
     path.starts_with(CIRCLE)
 }
 
 /// The answer of such an address.
-pub(in crate::origin) fn circle(path: &str) -> Result<Answer> {
+pub(crate) fn circle(path: &str) -> Result<Answer> {
     redirect(path)
 }
 
 impl Struck {
     /// What a fault does before the request is looked at.
-    pub(in crate::origin) fn to_request(self, headers: &mut HeaderMap) {
+    pub(crate) fn to_request(self, headers: &mut HeaderMap) {
         if self.what == What::NoRange {
             headers.remove(header::RANGE);
         }
     }
 
     /// What it makes of the answer, and of the connection.
-    pub(in crate::origin) fn to_answer(
+    pub(crate) fn to_answer(
         self,
         mut answer: Answer,
         asked: &Asked,

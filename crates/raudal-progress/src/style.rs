@@ -7,11 +7,11 @@ use std::str::FromStr;
 /// How a run is shown on stderr.
 ///
 /// ```
-/// use raudal::progress::Style;
+/// use raudal_progress::Style;
 ///
 /// assert_eq!("plain".parse::<Style>()?, Style::Plain);
 /// assert!("fancy".parse::<Style>().is_err());
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

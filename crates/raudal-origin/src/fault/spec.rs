@@ -55,14 +55,14 @@ const BIG_HEAD: u64 = 1 << 20;
 /// Of several faults the first that strikes is committed, one a request.
 ///
 /// ```
-/// use raudal::origin::{Fault, Options};
+/// use raudal_origin::{Fault, Options};
 ///
 /// let mut options = Options::default();
 /// options.faults = vec!["reset@50%:p=0.1".parse()?, "503:n=1,2,after=1s,match=*_07_*".parse()?];
 ///
 /// let error = "rest@50%".parse::<Fault>().unwrap_err();
 /// assert_eq!(error.to_string(), "no such fault: rest, at character 1 of rest@50%");
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
@@ -75,7 +75,7 @@ pub struct Fault {
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::origin) enum What {
+pub(crate) enum What {
     Refuse,
     /// Before the head, without a place.
     Stall(Option<Place>),
@@ -106,14 +106,14 @@ pub(in crate::origin) enum What {
 
 /// The two forms of `Retry-After` (RFC 9110, section 10.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::origin) enum RetryAfter {
+pub(crate) enum RetryAfter {
     Seconds(u64),
     Date(Duration),
 }
 
 /// A place in a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::origin) enum Place {
+pub(crate) enum Place {
     Bytes(u64),
     Percent(f64),
 }

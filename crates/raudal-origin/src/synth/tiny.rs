@@ -1,7 +1,7 @@
 //! Tiny archives: one CSV of four rows, as many of them as there are numbers, for runs over very many inputs.
 
 use super::rng::Rng;
-use crate::origin::pack::{Member, pack};
+use crate::pack::{Member, pack};
 use raudal_common::Result;
 use raudal_source::Catalogue;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 const HEADER: &str = "ENTIDAD,NOM_ENT,MUN,NOM_MUN,LOC,NOM_LOC,POBTOT";
 
 /// The bytes of `tiny_<number>.zip`.
-pub(in crate::origin) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
+pub(crate) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
     let entities = Catalogue::iter_2020().entities();
     let entity = &entities[(number % entities.len() as u64) as usize];
     let mut rng = Rng::new(seed ^ 0x7174_6E79, number);
@@ -27,6 +27,6 @@ pub(in crate::origin) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
 }
 
 /// A made-up figure of the API's answer to this number.
-pub(in crate::origin) fn figure(number: u64, seed: u64) -> u32 {
+pub(crate) fn figure(number: u64, seed: u64) -> u32 {
     Rng::new(seed ^ 0x6170_6921, number).below(1_000_000)
 }

@@ -54,14 +54,14 @@ pub(super) fn check_scale(scale: f64) -> Result<()> {
 /// A scale that is not above 0 and at most 6 is an error of the kind [`Usage`](raudal_common::Kind::Usage).
 ///
 /// ```
-/// use raudal::origin::archive;
-/// use raudal::source::{Catalogue, Edition};
+/// use raudal_origin::archive;
+/// use raudal_source::{Catalogue, Edition};
 ///
 /// let colima = &Catalogue::iter_2020().entities()[5];
 /// let bytes = archive(colima, Edition::Microdatos, 0.05, 0)?;
 /// assert!(bytes.starts_with(b"PK"));
 /// assert_eq!(bytes, archive(colima, Edition::Microdatos, 0.05, 0)?);
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn archive(entity: &Entity, edition: Edition, scale: f64, seed: u64) -> Result<Vec<u8>> {
     check_scale(scale)?;

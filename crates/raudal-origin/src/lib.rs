@@ -66,7 +66,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// How the origin's link behaves, and which archives it makes.
 ///
 /// ```
-/// use raudal::origin::Options;
+/// use raudal_origin::Options;
 /// use std::time::Duration;
 ///
 /// let mut options = Options::default();
@@ -122,11 +122,11 @@ impl Options {
 /// Nothing is made until it is asked for, by a request or by [`prepare`](Self::prepare).
 ///
 /// ```
-/// use raudal::origin::{Options, Origin};
-/// use raudal::source::Edition;
+/// use raudal_origin::{Options, Origin};
+/// use raudal_source::Edition;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> raudal::Result<()> {
+/// # async fn main() -> raudal_common::Result<()> {
 /// let mut options = Options::default();
 /// options.scale = 0.05;
 /// let origin = Origin::start(options).await?;
@@ -158,10 +158,10 @@ impl Origin {
     /// [`Usage`](Kind::Usage) for options that make no sense, [`Io`](Kind::Io) for an address that cannot be had.
     ///
     /// ```
-    /// use raudal::origin::{Options, Origin};
+    /// use raudal_origin::{Options, Origin};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> raudal::Result<()> {
+    /// # async fn main() -> raudal_common::Result<()> {
     /// let origin = Origin::bind("127.0.0.1:0", Options::default()).await?;
     /// assert!(origin.url().starts_with("http://127.0.0.1:"));
     /// # Ok(())

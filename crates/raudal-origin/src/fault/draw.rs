@@ -2,9 +2,9 @@
 
 use super::apply::is_circle;
 use super::spec::{Fault, What, When};
-use crate::origin::archives::Archive;
-use crate::origin::pack;
-use crate::origin::synth::Rng;
+use crate::archives::Archive;
+use crate::pack;
+use crate::synth::Rng;
 use raudal_common::{Error, Kind, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ const PURPOSE: u64 = 0x6661_756c_7473;
 
 /// The faults of an origin, and what they have to know of its requests.
 #[derive(Debug)]
-pub(in crate::origin) struct Faults {
+pub(crate) struct Faults {
     list: Vec<Fault>,
     seed: u64,
     paths: Mutex<HashMap<String, Path>>,
@@ -31,24 +31,24 @@ struct Path {
 
 /// A fault that strikes a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::origin) struct Struck {
+pub(crate) struct Struck {
     pub(super) what: What,
     /// A random number, for what is left to chance.
     pub(super) draw: u64,
 }
 
 impl Faults {
-    pub(in crate::origin) fn new(list: Vec<Fault>, seed: u64) -> Self {
+    pub(crate) fn new(list: Vec<Fault>, seed: u64) -> Self {
         Self { list, seed, paths: Mutex::default() }
     }
 
     /// Whether there are none: then nothing is counted.
-    pub(in crate::origin) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
     /// Counts a request, and says which fault strikes it. What is a fault of ranges strikes only those.
-    pub(in crate::origin) fn strike(&self, path: &str, is_to_range: bool) -> Option<Struck> {
+    pub(crate) fn strike(&self, path: &str, is_to_range: bool) -> Option<Struck> {
         if self.is_empty() || is_circle(path) {
             return None;
         }
@@ -79,7 +79,7 @@ impl Faults {
     }
 
     /// The version of an archive that this path has now.
-    pub(in crate::origin) async fn version(&self, path: &str, archive: Archive) -> Result<Archive> {
+    pub(crate) async fn version(&self, path: &str, archive: Archive) -> Result<Archive> {
         if self.is_empty() {
             return Ok(archive);
         }
@@ -179,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_path_that_has_changed_has_other_bytes_and_keeps_them() {
-        let archive = Archive::new(crate::origin::synth::tiny(1, 0).expect("an archive"));
+        let archive = Archive::new(crate::synth::tiny(1, 0).expect("an archive"));
         let faults = faults(&["changed"], 0);
         let before = faults.version("/a", archive.clone()).await.expect("a version");
         assert_eq!(before.etag, archive.etag);
