@@ -18,13 +18,13 @@
 //! `error`, `units`, `aside`. The command line is the binary's own and uses what every other program can use.
 
 pub mod compare;
-pub mod pipeline;
 
 pub mod workload;
 
 pub use raudal_common::{Error, Kind, Result, error, units};
 pub use raudal_fetch as fetch;
 pub use raudal_origin as origin;
+pub use raudal_pipeline as pipeline;
 pub use raudal_pool as pool;
 pub use raudal_progress as progress;
 pub use raudal_source as source;

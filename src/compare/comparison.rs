@@ -1,8 +1,8 @@
 //! What a comparison measured, and what follows from it. Every figure is worked out from the single runs.
 
 use super::stats::{SpeedUp, Summary};
-use crate::pipeline::Jobs;
 use crate::pool::{JobReport, LimitChange, RunReport};
+use raudal_pipeline::Jobs;
 use std::time::Duration;
 
 /// A workload, measured at several levels. It exists only if all its runs gave the same result.

@@ -198,7 +198,7 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 mod tests {
     use super::*;
     use crate::compare::fixture::{comparison, even, level, limit, ms, run, staged};
-    use crate::pipeline::Jobs;
+    use raudal_pipeline::Jobs;
 
     #[test]
     fn both_levels_stand_on_one_axis_with_a_shade_for_each_stage() {

@@ -24,9 +24,9 @@
 use super::comparison::{Comparison, Level, Measured};
 use super::stages::{self, Nature};
 use super::stats::{line, mean};
-use crate::pipeline::Jobs;
 use crate::pool::JobReport;
 use raudal_common::units;
+use raudal_pipeline::Jobs;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! A comparison for programs, and files that are there whole or not at all.
 
 use super::comparison::{Comparison, Level};
-use crate::pipeline::Jobs;
 use crate::pool::RunReport;
 use raudal_common::atomic_file::AtomicFile;
 use raudal_common::{Error, Kind, Result};
+use raudal_pipeline::Jobs;
 use serde::Serialize;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

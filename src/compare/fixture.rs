@@ -1,8 +1,8 @@
 //! Comparisons that are made up, for tests: every time is known.
 
 use super::comparison::{Comparison, Level, Measured};
-use crate::pipeline::Jobs;
 use crate::pool::{JobReport, LimitChange, Outcome, RunReport, StageSpan};
+use raudal_pipeline::Jobs;
 use std::time::Duration;
 
 pub(super) fn ms(milliseconds: u64) -> Duration {

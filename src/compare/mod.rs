@@ -86,4 +86,4 @@ pub use text::{conclusion, explanations, render_text, to_markdown};
 pub use trace::to_trace;
 pub use warnings::Warning;
 
-pub use crate::pipeline::Jobs;
+pub use raudal_pipeline::Jobs;

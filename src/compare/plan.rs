@@ -1,9 +1,9 @@
 //! What is to be compared, and who is told of it.
 
 use super::comparison::Level;
-use crate::pipeline::Jobs;
 use crate::pool::{NoObserver, Observer};
 use raudal_common::{Error, Result};
+use raudal_pipeline::Jobs;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

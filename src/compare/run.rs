@@ -3,10 +3,10 @@
 use super::comparison::{Comparison, Level, Measured};
 use super::observe::{Keeper, cpu_time};
 use super::plan::{Plan, Turn, Watch, jobs};
-use crate::pipeline::Jobs;
 use crate::pool::NoObserver;
 use crate::workload::{Run, Workload};
 use raudal_common::{Error, Kind, Result};
+use raudal_pipeline::Jobs;
 use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

@@ -2,8 +2,8 @@
 
 use super::comparison::{Comparison, Level};
 use super::plan::jobs;
-use crate::pipeline::Jobs;
 use raudal_common::units;
+use raudal_pipeline::Jobs;
 use std::fmt::Write as _;
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;

@@ -2,9 +2,9 @@
 //! the page and the trace.
 
 use super::comparison::{Comparison, Measured};
-use crate::pipeline::Jobs;
 use crate::pool::{JobReport, LimitChange};
 use raudal_common::units;
+use raudal_pipeline::Jobs;
 use std::time::Duration;
 
 /// What stands in place of a timeline.

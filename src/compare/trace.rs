@@ -117,7 +117,7 @@ fn micros(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::compare::fixture::{comparison, level, limit, run, staged};
-    use crate::pipeline::Jobs;
+    use raudal_pipeline::Jobs;
 
     fn events(comparison: &Comparison) -> Vec<Value> {
         let trace: Value = serde_json::from_str(&to_trace(comparison).unwrap()).unwrap();

@@ -3,8 +3,8 @@
 use super::comparison::{Comparison, Level};
 use super::plan::jobs;
 use super::stats::{SpeedUp, mean, robust_scores, trend};
-use crate::pipeline::Jobs;
 use raudal_common::units;
+use raudal_pipeline::Jobs;
 use std::fmt;
 use std::time::Duration;
 

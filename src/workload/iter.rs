@@ -2,12 +2,12 @@
 
 use super::work::{Kept, hex};
 use super::{Run, Workload};
-use crate::pipeline::{self, Jobs};
 use crate::pool::Observer;
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
 use raudal_origin::Origin;
+use raudal_pipeline::Jobs;
 use raudal_source::{Edition, Entity, Input, iter_inputs};
 use raudal_table::{Sink, SinkOptions, Target};
 use sha2::{Digest as _, Sha256};
@@ -115,14 +115,14 @@ impl Write for Shares {
 pub struct Iter {
     archives: Archives,
     fetch: raudal_fetch::Options,
-    options: pipeline::Options,
+    options: raudal_pipeline::Options,
     per_host: Option<usize>,
 }
 
 impl Iter {
     /// The workload over these archives. `options` says everything but the number of jobs, the observer and the
     /// cancellation; the limit for one host is the number of jobs unless [`per_host`](Self::per_host) says less.
-    pub fn new(archives: Archives, fetch: raudal_fetch::Options, options: pipeline::Options) -> Self {
+    pub fn new(archives: Archives, fetch: raudal_fetch::Options, options: raudal_pipeline::Options) -> Self {
         Self { archives, fetch, options, per_host: None }
     }
 
@@ -153,7 +153,7 @@ impl Iter {
         options.cancel = cancel.clone();
         let shares = Shares::default();
         let sink = Sink::create(Target::Writer(Box::new(shares.clone())), SinkOptions::default())?;
-        let summary = pipeline::run(self.archives.inputs.clone(), &client, options, sink).await?;
+        let summary = raudal_pipeline::run(self.archives.inputs.clone(), &client, options, sink).await?;
         if cancel.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, "cancelled"));
         }
@@ -196,7 +196,7 @@ mod tests {
         origin.scale = 0.02;
         let entities = select_entities("06,01").unwrap();
         let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
-        let iter = Iter::new(archives, raudal_fetch::Options::default(), pipeline::Options::default());
+        let iter = Iter::new(archives, raudal_fetch::Options::default(), raudal_pipeline::Options::default());
         let run = run(&iter, 2).await.unwrap();
         assert_eq!(run.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1]);
         assert!(
@@ -213,7 +213,7 @@ mod tests {
         origin.scale = 0.02;
         let entities = select_entities("01,06,09").unwrap();
         let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
-        let mut options = pipeline::Options::default();
+        let mut options = raudal_pipeline::Options::default();
         options.query.filter = Some(raudal_table::Filter::parse("ENTIDAD != 6 and MUN == 0 and LOC == 0").unwrap());
         let iter = Iter::new(archives, raudal_fetch::Options::default(), options);
         let (one, many) = (run(&iter, 1).await.unwrap(), run(&iter, 3).await.unwrap());

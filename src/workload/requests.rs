@@ -2,12 +2,12 @@
 
 use super::work::{AtOnce, Work, digest};
 use super::{Latency, Run, Workload};
-use crate::pipeline::Progress;
 use crate::pool::{Attempt, Observer};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::{Client, Expect};
 use raudal_origin::Origin;
+use raudal_pipeline::Progress;
 use raudal_source::Location;
 use std::io::Read as _;
 use std::sync::Arc;

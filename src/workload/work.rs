@@ -1,10 +1,10 @@
 //! What the workloads have in common: jobs go through the pool, and each adds its share to the result.
 
 use super::Run;
-use crate::pipeline::Jobs;
 use crate::pool::{Attempt, Event, EventKind, JobError, JobReport, Limit, Observer, Pool, Pressure};
 use raudal_common::units;
 use raudal_common::{Error, Kind, Result};
+use raudal_pipeline::Jobs;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -56,12 +56,7 @@ impl Struck {
     }
 
     /// What it makes of the answer, and of the connection.
-    pub(crate) fn to_answer(
-        self,
-        mut answer: Answer,
-        asked: &Asked,
-        faults: &Faults,
-    ) -> Result<(Answer, Option<Act>)> {
+    pub(crate) fn to_answer(self, mut answer: Answer, asked: &Asked, faults: &Faults) -> Result<(Answer, Option<Act>)> {
         // What a HEAD leaves out cannot break off.
         let length = if asked.is_head { 0 } else { answer.body.len() };
         let at_head = |end| Some(Act { stop: Some((At::Head, end)), head_rate: None });

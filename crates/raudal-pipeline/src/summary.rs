@@ -1,7 +1,7 @@
 //! What became of a run, input by input.
 
-use crate::pool::{JobError, RunReport};
 use raudal_common::{Error, Kind};
+use raudal_pool::{JobError, RunReport};
 use raudal_source::Input;
 use raudal_table::Written;
 

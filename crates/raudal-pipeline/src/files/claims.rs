@@ -53,13 +53,13 @@ pub(super) fn known(input: &Input) -> Option<String> {
 /// Of the kind [`Usage`](Kind::Usage), naming the inputs.
 ///
 /// ```
-/// use raudal::pipeline::files::check;
-/// use raudal::source::{Input, Location};
+/// use raudal_pipeline::files::check;
+/// use raudal_source::{Input, Location};
 ///
 /// let input = |url| Location::parse(url).map(|location| Input::new(location).named("data.zip"));
 /// let inputs = [input("https://example.org/a.zip")?, input("https://example.org/b.zip")?];
 /// assert!(check(inputs.into_iter()).unwrap_err().to_string().contains("data.zip"));
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn check(inputs: impl Iterator<Item = Input>) -> Result<()> {
     let mut names: HashMap<String, String> = HashMap::new();

@@ -46,11 +46,11 @@ struct Written {
 /// read from a file holds the run to it.
 ///
 /// ```
-/// use raudal::pipeline::Lock;
+/// use raudal_pipeline::Lock;
 ///
 /// let lock = Lock::parse(r#"{"form": 1, "inputs": []}"#)?;
 /// assert!(lock.check(&[]).is_ok());
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct Lock {

@@ -3,9 +3,9 @@
 use super::decoders::Permit;
 use super::job::Shared;
 use super::jobs::Progress;
-use crate::pool::Attempt;
 use raudal_common::Result;
 use raudal_fetch::{Answered, Arriving, Tail, Transfer};
+use raudal_pool::Attempt;
 use raudal_source::Input;
 use raudal_table::{Rows, Watch};
 use std::io::Read;
@@ -121,8 +121,8 @@ mod tests {
     use super::super::decoders::Decoders;
     use super::super::jobs::Partials;
     use super::*;
-    use crate::pool::{Context, Pool};
     use raudal_fetch::{Client, Expect, Options};
+    use raudal_pool::{Context, Pool};
     use raudal_source::Location;
     use raudal_table::Query;
     use std::io::Write;

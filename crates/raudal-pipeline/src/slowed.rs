@@ -1,6 +1,6 @@
 //! The hosts that a run was slowed down for, so that the summary can say so.
 
-use crate::pool::{Event, EventKind, Limit, Observer};
+use raudal_pool::{Event, EventKind, Limit, Observer};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -2,8 +2,8 @@
 
 use super::at_once::Jobs;
 use super::lock::Lock;
-use crate::pool::{Backoff, NoObserver, Observer};
 use raudal_fetch::RetryOn;
+use raudal_pool::{Backoff, NoObserver, Observer};
 use raudal_source::Checksums;
 use raudal_table::Query;
 use std::fmt;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// `8` or whatever it wants, or [`Jobs::Auto`] by [`set_jobs`](Self::set_jobs).
 ///
 /// ```
-/// use raudal::pipeline::Options;
+/// use raudal_pipeline::Options;
 ///
 /// let mut options = Options::default();
 /// options.jobs = 32;
@@ -68,7 +68,7 @@ impl Options {
     /// Lets so many inputs be in flight, of all hosts and of each.
     ///
     /// ```
-    /// use raudal::pipeline::{Jobs, Options};
+    /// use raudal_pipeline::{Jobs, Options};
     ///
     /// let mut options = Options::default();
     /// options.set_jobs(Jobs::Auto);

@@ -2,12 +2,12 @@
 
 use super::claims::{Claims, known};
 use super::{Existing, Members, Options, Saved, name};
-use crate::pipeline::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
-use crate::pipeline::lock::Locked;
-use crate::pipeline::verify;
-use crate::pool::Attempt;
+use crate::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
+use crate::lock::Locked;
+use crate::verify;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Answered, Client, Expect, Partial, Place, Transfer, already_there};
+use raudal_pool::Attempt;
 use raudal_source::Input;
 use raudal_table::Watch;
 use std::fs::{self, File};

@@ -8,9 +8,9 @@ use super::options::Options;
 use super::order::{Turns, plan};
 use super::slowed::Slowed;
 use super::summary::{Failure, Summary, failure};
-use crate::pool::{Context, JobError, Limit, RunReport};
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
+use raudal_pool::{Context, JobError, Limit, RunReport};
 use raudal_source::Input;
 use raudal_table::{Rows, Sink};
 use std::path::{Path, PathBuf};
@@ -32,24 +32,24 @@ use tokio::sync::Semaphore;
 /// are in the summary.
 ///
 /// ```
-/// use raudal::fetch::{self, Client};
-/// use raudal::pipeline::{self, Options};
-/// use raudal::source::{Input, Location};
-/// use raudal::table::{Filter, Sink, SinkOptions, Target};
+/// use raudal_fetch::{Client};
+/// use raudal_pipeline::{Options};
+/// use raudal_source::{Input, Location};
+/// use raudal_table::{Filter, Sink, SinkOptions, Target};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> raudal::Result<()> {
+/// # async fn main() -> raudal_common::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("a.csv");
 /// # std::fs::write(&path, "town,people\nAyala,31\nXico,7\n").unwrap();
 /// # let output = folder.path().join("out.csv");
-/// let client = Client::new(&fetch::Options::default())?;
+/// let client = Client::new(&raudal_fetch::Options::default())?;
 /// let mut options = Options::default();
 /// options.query.filter = Some(Filter::parse("people > 10")?);
 ///
 /// let inputs = [Input::new(Location::File(path))];
 /// let sink = Sink::create(Target::File(output.clone()), SinkOptions::default())?;
-/// let summary = pipeline::run(inputs, &client, options, sink).await?;
+/// let summary = raudal_pipeline::run(inputs, &client, options, sink).await?;
 ///
 /// assert_eq!((summary.rows_read, summary.rows_kept), (2, 1));
 /// assert_eq!(std::fs::read_to_string(output).unwrap(), "town,people\nAyala,31\n");

@@ -3,13 +3,13 @@
 use super::claims::{Claims, check};
 use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
-use crate::pipeline::helpers::Helpers;
-use crate::pipeline::jobs::{Partials, blocking, make_folder, policies, pool};
-use crate::pipeline::slowed::Slowed;
-use crate::pipeline::summary::{Failure, failure};
-use crate::pool::{Context, RunReport};
+use crate::helpers::Helpers;
+use crate::jobs::{Partials, blocking, make_folder, policies, pool};
+use crate::slowed::Slowed;
+use crate::summary::{Failure, failure};
 use raudal_common::Result;
 use raudal_fetch::Client;
+use raudal_pool::{Context, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
 
@@ -22,17 +22,17 @@ use std::sync::Arc;
 /// fetched. An error of `tell` ends the run. The failures of inputs are in the summary.
 ///
 /// ```
-/// use raudal::fetch::{self, Client};
-/// use raudal::pipeline::files::{self, Options};
-/// use raudal::source::{Input, Location};
+/// use raudal_fetch::{Client};
+/// use raudal_pipeline::files::{self, Options};
+/// use raudal_source::{Input, Location};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> raudal::Result<()> {
+/// # async fn main() -> raudal_common::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("a.csv");
 /// # std::fs::write(&path, "town,people\nAyala,31\n").unwrap();
 /// # let downloads = folder.path().join("downloads");
-/// let client = Client::new(&fetch::Options::default())?;
+/// let client = Client::new(&raudal_fetch::Options::default())?;
 /// let inputs = [Input::new(Location::File(path)).named("towns.csv")];
 ///
 /// let summary = files::run(inputs, &client, Options::new(&downloads), |_| Ok(())).await?;

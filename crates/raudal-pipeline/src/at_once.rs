@@ -8,12 +8,12 @@ use std::str::FromStr;
 /// How many jobs may be in flight, as `-j` says it: `8` or `auto`.
 ///
 /// ```
-/// use raudal::pipeline::Jobs;
+/// use raudal_pipeline::Jobs;
 ///
 /// assert_eq!("8".parse::<Jobs>()?, Jobs::Most(8));
 /// assert_eq!("auto".parse::<Jobs>()?.to_string(), "auto");
 /// assert!("0".parse::<Jobs>().is_err());
-/// # Ok::<(), raudal::Error>(())
+/// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Jobs {

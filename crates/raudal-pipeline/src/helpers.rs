@@ -1,7 +1,7 @@
 //! Idle slots split the slowest remaining downloads into ranges.
 
-use crate::pool::Permits;
 use raudal_fetch::{Client, Help};
+use raudal_pool::Permits;
 use std::convert::Infallible;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -35,7 +35,7 @@ struct Work {
     client: Client,
     permits: Permits,
     begun: watch::Receiver<()>,
-    tasks: JoinSet<crate::pool::Permit>,
+    tasks: JoinSet<raudal_pool::Permit>,
 }
 
 impl Work {

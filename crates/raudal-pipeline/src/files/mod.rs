@@ -20,7 +20,7 @@ pub use claims::check;
 pub use run::run;
 
 use super::summary::Failure;
-use crate::pool::RunReport;
+use raudal_pool::RunReport;
 use raudal_source::Input;
 use std::path::PathBuf;
 
@@ -40,7 +40,7 @@ pub enum Existing {
 /// How a run that saves files goes about it.
 ///
 /// ```
-/// use raudal::pipeline::files::{Existing, Options};
+/// use raudal_pipeline::files::{Existing, Options};
 ///
 /// let mut options = Options::new("downloads");
 /// options.existing = Existing::Skip;
