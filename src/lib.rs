@@ -1,27 +1,26 @@
 //! raudal: run I/O-bound jobs concurrently on tokio, and see what concurrency bought.
 //!
-//! The rooms of the house, in the order in which a reader needs them:
+//! This package is the command, and a library that gives the crates of the workspace one name each. A program that
+//! needs only one of them depends on that one. In the order in which a reader needs them:
 //!
-//! - [`pool`]: the toolkit. Runs any async job, bounded, retried, timed, cancellable, observed. Knows nothing of HTTP
-//!   or CSV.
-//! - [`source`]: what to fetch: URL patterns, lists, local paths, the catalogue of the ITER archives.
-//! - [`fetch`]: HTTP(S) and local files → verified bytes.
-//! - [`table`]: archive → CSV records → filter → sink. Takes any reader: no sockets, no runtime.
-//! - [`pipeline`]: source → pool (fetch → table) → one ordered table. The main job.
-//! - [`origin`]: the embedded server: synthetic archives, latency, bandwidth, faults.
-//! - [`workload`]: what a comparison can run.
-//! - [`compare`]: a workload at several levels of concurrency: runs, statistics, report.
-//! - [`progress`]: observers of a run: bars, plain lines, JSON, a recorder.
-//! - [`error`], [`units`] and `aside` (files that take their final name when they are whole): what all of them share.
+//! | module | crate | what it does |
+//! |---|---|---|
+//! | [`pool`] | `raudal-pool` | runs any async job: bounded, retried, timed, cancellable, observed |
+//! | [`source`] | `raudal-source` | what to fetch: URL patterns, lists, local paths, the catalogue of the ITER archives |
+//! | [`fetch`] | `raudal-fetch` | HTTP(S) and local files to verified bytes |
+//! | [`table`] | `raudal-table` | archives to CSV records, filters, sinks; takes any reader |
+//! | [`pipeline`] | `raudal-pipeline` | many inputs to one ordered table, or to files: the main job |
+//! | [`origin`] | `raudal-origin` | a test server: synthetic archives, latency, bandwidth, faults |
+//! | [`workload`], [`compare`] | `raudal-compare` | workloads at several levels of concurrency: runs, statistics, report |
+//! | [`progress`] | `raudal-progress` | observers of a run: bars, plain lines, JSON, a recorder |
+//! | [`error`], [`units`] | `raudal-common` | what all of them share |
 //!
-//! Imports go one way: `compare`, `progress` → `workload` → `pipeline`, `origin` → `fetch` → `pool`, `table`, `source` →
-//! `error`, `units`, `aside`. The command line is the binary's own and uses what every other program can use.
-
-pub mod compare;
-
-pub mod workload;
+//! A crate sees only what stands above it in this table, and `raudal-common`; none but `raudal-pipeline` and
+//! `raudal-compare` puts the others together. The command line uses what every other program can use.
 
 pub use raudal_common::{Error, Kind, Result, error, units};
+pub use raudal_compare as compare;
+pub use raudal_compare::workload;
 pub use raudal_fetch as fetch;
 pub use raudal_origin as origin;
 pub use raudal_pipeline as pipeline;

@@ -1,0 +1,132 @@
+//! What a comparison measured, and what follows from it. Every figure is worked out from the single runs.
+
+use super::stats::{SpeedUp, Summary};
+use raudal_pipeline::Jobs;
+use raudal_pool::{JobReport, LimitChange, RunReport};
+use std::time::Duration;
+
+/// A workload, measured at several levels. It exists only if all its runs gave the same result.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The workload's name.
+    pub workload: String,
+    /// The digest of the result, the same for every run.
+    pub digest: String,
+    /// Rows in the result.
+    pub rows: u64,
+    /// Processor cores that this process may use, where the system tells.
+    pub cores: Option<usize>,
+    /// Warm-up runs of each level, which are not among `levels`.
+    pub warmup: u32,
+    /// The level that the others are compared with.
+    pub baseline: Jobs,
+    /// The levels, in the order they were asked for.
+    pub levels: Vec<Level>,
+}
+
+/// The measured runs of one level.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Level {
+    /// At most so many jobs in flight.
+    pub jobs: Jobs,
+    /// The runs, in the order they were made.
+    pub runs: Vec<Measured>,
+}
+
+/// One measured run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Measured {
+    /// Which of all runs it was, from 1, warm-up included.
+    pub turn: u64,
+    /// From the call of the workload to its answer.
+    pub wall: Duration,
+    /// Processor time, of the user and of the system, that this whole process used meanwhile: with an embedded
+    /// origin that is the server too. In steps of 10 ms on Linux; `None` elsewhere.
+    pub cpu: Option<Duration>,
+    /// What the workload reports of it.
+    pub report: RunReport,
+    /// The limits for keys (hosts) that were set in it, in the order of time; empty if none was, or nobody told the
+    /// observer.
+    pub limits: Vec<LimitChange>,
+    /// What became of each job: for a timeline. Empty if the workload neither kept it nor told the observer.
+    pub jobs: Vec<JobReport>,
+}
+
+impl Comparison {
+    /// The level with so many jobs.
+    pub fn level(&self, jobs: impl Into<Jobs>) -> Option<&Level> {
+        let jobs = jobs.into();
+        self.levels.iter().find(|level| level.jobs == jobs)
+    }
+
+    /// The speed-up of a level over the baseline: the ratio of their mean times. `None` for the baseline itself.
+    pub fn speed_up(&self, level: &Level) -> Option<SpeedUp> {
+        let baseline = self.level(self.baseline).filter(|baseline| baseline.jobs != level.jobs)?;
+        SpeedUp::of(&baseline.summary()?, &level.summary()?)
+    }
+
+    /// How much of the added concurrency came out as speed: the speed-up over the ratio of the jobs. 1 is all of it;
+    /// `None` for the baseline itself, and for `auto`, which has no number to divide by.
+    pub fn efficiency(&self, level: &Level) -> Option<f64> {
+        let (baseline, jobs) = (self.baseline.number()?, level.jobs.number()?);
+        self.speed_up(level).map(|speed_up| speed_up.ratio * baseline as f64 / jobs as f64)
+    }
+}
+
+impl Level {
+    /// The wall times of its runs.
+    pub fn walls(&self) -> Vec<Duration> {
+        self.runs.iter().map(|run| run.wall).collect()
+    }
+
+    /// The wall times of its runs, summed up.
+    pub fn summary(&self) -> Option<Summary> {
+        Summary::of(&self.walls())
+    }
+
+    /// How many jobs ran at once on average: the sum of all job times over the sum of all wall times.
+    pub fn overlap(&self) -> Option<f64> {
+        let jobs: f64 = self.runs.iter().map(|run| run.report.job_time.as_secs_f64()).sum();
+        self.seconds().map(|wall| jobs / wall)
+    }
+
+    /// The most jobs that were in flight at one moment of any run.
+    pub fn peak_in_flight(&self) -> usize {
+        self.runs.iter().map(|run| run.report.peak_in_flight).max().unwrap_or(0)
+    }
+
+    /// The highest limit for a key (a host) that was set in any run: with `auto`, how far it went. `None` if none was.
+    pub fn highest_limit(&self) -> Option<usize> {
+        self.runs.iter().flat_map(|run| &run.limits).map(|change| change.limit).max()
+    }
+
+    /// Bytes per second over all runs; `None` if the workload counts no bytes.
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        let bytes: u64 = self.runs.iter().map(|run| run.report.bytes).sum();
+        self.seconds().filter(|_| bytes > 0).map(|wall| bytes as f64 / wall)
+    }
+
+    /// How many processor cores this process kept busy on average: its processor time over the wall time, over all
+    /// runs. `None` where the system does not tell, or if the runs are too short for its clock of 10 ms: under 0.1 s
+    /// of wall time in all.
+    pub fn busy_cores(&self) -> Option<f64> {
+        let cpu: Duration = self.runs.iter().map(|run| run.cpu).sum::<Option<_>>()?;
+        self.seconds().filter(|wall| *wall >= 0.1).map(|wall| cpu.as_secs_f64() / wall)
+    }
+
+    /// The run in the middle by wall time, the quicker of two: the one that timelines show.
+    pub fn median_run(&self) -> Option<&Measured> {
+        let mut runs: Vec<&Measured> = self.runs.iter().collect();
+        runs.sort_by_key(|run| run.wall);
+        runs.get(runs.len().saturating_sub(1) / 2).copied()
+    }
+
+    /// The sum of all wall times, unless there is nothing to divide by.
+    fn seconds(&self) -> Option<f64> {
+        let wall: f64 = self.runs.iter().map(|run| run.wall.as_secs_f64()).sum();
+        (wall > 0.0).then_some(wall)
+    }
+}

@@ -1,0 +1,397 @@
+//! What bounds a level, and how one knows: from the reports of its jobs, from the levels beside it, and from the
+//! processor time of this process.
+//!
+//! The rules are tried in this order, and the first that holds is named. `N` is the level, `n` the number of jobs,
+//! `T` the mean job time, `W` the mean wall time; "at the baseline" is the level that the others are compared with.
+//!
+//! With `auto`, whose level is no number, `N` is the most that were seen in flight; what depends on slots that were allowed
+//! and not used is left out there.
+//!
+//! | bound | holds if |
+//! |---|---|
+//! | processor | processor time ≥ 85 % of what `min(N, cores)` cores could give, or jobs slow each other down and most of what they lose is lost in a stage that computes |
+//! | bandwidth | jobs slow each other down (`T` ≥ 1.5 times that at the baseline), and lose it in a stage that transfers, or bytes per second are what they were with fewer jobs |
+//! | shared | jobs slow each other down otherwise: one connection, lock or writer that they take turns at |
+//! | the longest job | the longest job ≥ 85 % of `W`, and ≥ 1.5 `T` |
+//! | latency | all jobs were in flight at once (`n` ≤ `N`), and `W` is about `T`; or, for one job at a time, the job waits for the other side |
+//! | one connection | one job at a time, and most of its time follows from its bytes |
+//! | slots | overlap ≥ 85 % of `N`, with jobs waiting |
+//! | limit | never more than 85 % of `min(N, n)` in flight: another limit held first |
+//! | the end of the run | at least half of the slots' idle time lies after the last job began |
+//!
+//! None of this is a proof, so it is worded as what it looks like, with the figures that it rests on.
+
+use super::comparison::{Comparison, Level, Measured};
+use super::stages::{self, Nature};
+use super::stats::{line, mean};
+use raudal_common::units;
+use raudal_pipeline::Jobs;
+use raudal_pool::JobReport;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+/// A share that counts as nearly all.
+const NEARLY: f64 = 0.85;
+/// Jobs that take so many times as long as at the baseline slow each other down.
+const SLOWED: f64 = 1.5;
+/// A rate that rose by less than this did not rise.
+const FLAT: f64 = 1.1;
+
+/// What holds a level back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Bound {
+    /// The other side takes its time to answer; more jobs at once would wait together.
+    Latency,
+    /// What one connection carries, with one job at a time.
+    Connection,
+    /// What all connections together carry.
+    Bandwidth,
+    /// One thing that jobs take turns at: a connection, a lock, a writer.
+    Shared,
+    /// The number of jobs allowed in flight.
+    Slots,
+    /// Another limit, below the number of jobs.
+    Limit,
+    /// The processor.
+    Processor,
+    /// One job that takes as long as the whole run.
+    LongestJob,
+    /// The end of the run: no job is left to begin, and slots stand empty until the last one is over.
+    Tail,
+}
+
+impl Bound {
+    /// Which it is, as one word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Connection => "one-connection",
+            Self::Bandwidth => "bandwidth",
+            Self::Shared => "shared",
+            Self::Slots => "slots",
+            Self::Limit => "limit",
+            Self::Processor => "processor",
+            Self::LongestJob => "longest-job",
+            Self::Tail => "tail",
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Latency => "latency",
+            Self::Connection => "what one connection carries",
+            Self::Bandwidth => "bandwidth",
+            Self::Shared => "something that jobs take turns at (one connection, lock or writer)",
+            Self::Slots => "the number of slots",
+            Self::Limit => "another limit than the number of jobs",
+            Self::Processor => "the processor",
+            Self::LongestJob => "the longest job",
+            Self::Tail => "the jobs that end last",
+        })
+    }
+}
+
+/// What looks to bound a level, and the figures that say so. It reads as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What holds it back.
+    pub bound: Bound,
+    /// The figures that it is known by, as a clause.
+    pub because: String,
+    /// What would help, and what would not, as a clause.
+    pub advice: String,
+}
+
+impl Finding {
+    fn new(bound: Bound, because: String, advice: impl Into<String>) -> Self {
+        Self { bound, because, advice: advice.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it looks bound by {}, because {}; {}", self.bound, self.because, self.advice)
+    }
+}
+
+/// The least wall time that a level could have, had its jobs not slowed each other down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Ideal {
+    /// The larger of the two below.
+    pub time: Duration,
+    /// The level, as a number.
+    pub slots: usize,
+    /// The sum of the baseline's job times, shared evenly among the slots.
+    pub share: Duration,
+    /// The longest job of the baseline, which one slot has to do alone; `None` without job reports.
+    pub longest: Option<Duration>,
+    /// How near the level came to it: the ideal over the mean wall time, 1 being all the way.
+    pub reached: f64,
+}
+
+impl Comparison {
+    /// The ideal of a level: `max(longest job, Σ job times / N)`, with the job times of the baseline, whose jobs slow
+    /// each other down the least. `None` if the workload tells no job times, and for `auto`, which has no `N`.
+    ///
+    /// A level may come out better than ideal (`reached` above 1) if jobs take less time together than apart, as with
+    /// a connection that is used again.
+    pub fn ideal(&self, level: &Level) -> Option<Ideal> {
+        let (baseline, slots) = (self.level(self.baseline)?, level.jobs.number()?);
+        let sums: Vec<f64> = baseline.runs.iter().map(|run| run.report.job_time.as_secs_f64()).collect();
+        let sum = mean(&sums).filter(|sum| *sum > 0.0)?;
+        let share = Duration::try_from_secs_f64(sum / slots as f64).ok()?;
+        let longest = baseline.median_run().and_then(|run| run.jobs.iter().map(|job| job.running).max());
+        let time = longest.map_or(share, |longest| longest.max(share));
+        let wall = level.summary()?.mean.as_secs_f64();
+        (wall > 0.0).then(|| Ideal { time, slots, share, longest, reached: time.as_secs_f64() / wall })
+    }
+
+    /// What looks to bound a level; `None` if the figures do not say. The rules are in the source, as a table.
+    pub fn finding(&self, level: &Level) -> Option<Finding> {
+        let facts = Facts::of(self, level)?;
+        facts
+            .processor()
+            .or_else(|| facts.slowed())
+            .or_else(|| facts.longest_job())
+            .or_else(|| facts.all_at_once())
+            .or_else(|| facts.one_at_a_time())
+            .or_else(|| facts.slots())
+            .or_else(|| facts.limit())
+            .or_else(|| facts.tail())
+    }
+}
+
+/// What the rules look at.
+struct Facts<'a> {
+    comparison: &'a Comparison,
+    level: &'a Level,
+    run: &'a Measured,
+    /// The baseline, unless it is this level.
+    base: Option<(&'a Level, &'a Measured)>,
+    /// The level as a number; the most that were in flight with `auto`.
+    slots: usize,
+    /// Jobs in a run.
+    count: u64,
+    /// The mean job time, over all runs.
+    job: f64,
+    overlap: f64,
+}
+
+impl<'a> Facts<'a> {
+    fn of(comparison: &'a Comparison, level: &'a Level) -> Option<Self> {
+        let run = level.median_run()?;
+        let base = comparison.level(comparison.baseline).filter(|base| base.jobs != level.jobs);
+        Some(Self {
+            comparison,
+            level,
+            run,
+            base: base.and_then(|base| Some((base, base.median_run()?))),
+            slots: level.jobs.number().unwrap_or_else(|| level.peak_in_flight()),
+            count: run.report.total(),
+            job: job_time(level)?,
+            overlap: level.overlap()?,
+        })
+    }
+
+    /// As many jobs as can be in flight: the slots, or all jobs if they are fewer.
+    fn most(&self) -> f64 {
+        (self.count.min(self.slots as u64)) as f64
+    }
+
+    fn processor(&self) -> Option<Finding> {
+        let (busy, cores) = (self.level.busy_cores()?, self.comparison.cores?);
+        let usable = self.slots.min(cores);
+        if busy < NEARLY * usable as f64 {
+            return None;
+        }
+        let advice = if usable < cores {
+            "more jobs could use the other cores"
+        } else {
+            "more jobs would only share the cores; less work for each byte would help, or more cores"
+        };
+        let because = format!(
+            "this process kept {busy:.2} cores busy on average, of the {usable} that {} could use",
+            super::plan::jobs(self.level.jobs)
+        );
+        Some(Finding::new(Bound::Processor, because, advice))
+    }
+
+    /// Jobs that take longer together than apart share something that is full.
+    fn slowed(&self) -> Option<Finding> {
+        let (base, base_run) = self.base?;
+        let times = self.job / job_time(base).filter(|time| *time > 0.0)?;
+        if times < SLOWED || base.jobs.number().is_some_and(|base| self.slots < base) {
+            return None;
+        }
+        let stage = stages::most_slowed(&base_run.jobs, &self.run.jobs);
+        let mut because = format!("a job took {times:.1} times as long as with {}", super::plan::jobs(base.jobs));
+        if let Some((stage, share)) = stage {
+            let _ = write!(because, ", {:.0} % of it lost in `{stage}`", share * 100.0);
+        }
+        let flat = self.flat_rate();
+        if let Some((rate, below)) = flat {
+            let _ = write!(
+                because,
+                ", and {} did not carry more than with {}",
+                units::rate(rate),
+                super::plan::jobs(below)
+            );
+        }
+        let enough = (self.overlap / times).ceil().max(1.0);
+        let advice = format!("about {enough:.0} in flight would be as fast");
+        let bound = match stage.map(|(stage, _)| Nature::of(stage)) {
+            Some(Nature::Computes) => Bound::Processor,
+            Some(Nature::Transfers) => Bound::Bandwidth,
+            Some(Nature::Waits) => Bound::Shared,
+            _ if flat.is_some() && base_run.report.bytes > 0 => Bound::Bandwidth,
+            _ => Bound::Shared,
+        };
+        Some(Finding::new(bound, because, advice))
+    }
+
+    /// Bytes per second, and the next smaller level beyond the baseline that had as many.
+    fn flat_rate(&self) -> Option<(f64, Jobs)> {
+        let levels = self.comparison.levels.iter().filter_map(|level| Some((level.jobs.number()?, level)));
+        let (_, below) = levels.filter(|(jobs, _)| *jobs < self.slots).max_by_key(|(jobs, _)| *jobs)?;
+        let (rate, before) = (self.level.bytes_per_second()?, below.bytes_per_second()?);
+        (rate < FLAT * before).then_some((rate, below.jobs))
+    }
+
+    fn longest_job(&self) -> Option<Finding> {
+        let longest = self.run.jobs.iter().max_by_key(|job| job.running)?;
+        let (time, wall) = (longest.running.as_secs_f64(), self.run.wall.as_secs_f64());
+        if time < NEARLY * wall || (time < SLOWED * self.job && self.count > 1) {
+            return None;
+        }
+        let label = raudal_common::error::printable(&longest.label);
+        let because =
+            format!("{label} alone took {} of {}", units::duration(longest.running), units::duration(self.run.wall));
+        Some(Finding::new(
+            Bound::LongestJob,
+            because,
+            "more jobs at once cannot help; a shorter job, or parts of it, would",
+        ))
+    }
+
+    /// With every job in flight at once, what is left is the time of one.
+    fn all_at_once(&self) -> Option<Finding> {
+        if self.count < 2 || self.count > self.slots as u64 || self.overlap < NEARLY * self.most() {
+            return None;
+        }
+        let because = format!(
+            "all {} jobs were in flight at once, and each took about as long as the whole: {}",
+            self.count,
+            units::duration(Duration::try_from_secs_f64(self.job).ok()?)
+        );
+        Some(Finding::new(Bound::Latency, because, "more slots cannot help; a quicker answer would"))
+    }
+
+    /// What one job at a time waits for: the answer, or its bytes.
+    fn one_at_a_time(&self) -> Option<Finding> {
+        if self.level.jobs != Jobs::Most(1) || self.overlap < NEARLY {
+            return None;
+        }
+        let idle = self.level.busy_cores().map(|busy| (1.0 - busy).max(0.0));
+        let mut because = "one job at a time was in flight, and waited".to_owned();
+        if let Some(idle) = idle {
+            if idle < 0.5 {
+                return None;
+            }
+            let _ = write!(because, " (a core would have been idle for {:.0} % of the time)", idle * 100.0);
+        }
+        if let Some((stage, share)) = stages::longest(&self.run.jobs) {
+            let _ = write!(because, ", {:.0} % of its time in `{stage}`", share * 100.0);
+        }
+        if let Some((latency, rate, share)) = by_bytes(&self.run.jobs) {
+            let _ = write!(
+                because,
+                "; job times follow their bytes: {} each, and the rest at {}",
+                units::duration(latency),
+                units::rate(rate)
+            );
+            if share > 0.5 {
+                let advice = "more connections would carry more, up to the bandwidth of all";
+                return Some(Finding::new(Bound::Connection, because, advice));
+            }
+        }
+        Some(Finding::new(Bound::Latency, because, "jobs that wait at once wait together"))
+    }
+
+    fn slots(&self) -> Option<Finding> {
+        let jobs = self.level.jobs.number()?;
+        if self.overlap < NEARLY * jobs as f64 || self.count <= jobs as u64 {
+            return None;
+        }
+        let mut because = format!("{:.1} of {jobs} were busy on average", self.overlap);
+        if let Some(times) = self.base.and_then(|(base, _)| Some(self.job / job_time(base)?)).filter(|t| t.is_finite())
+        {
+            let _ = write!(
+                because,
+                " and a job took only {times:.2} times as long as with {}",
+                super::plan::jobs(self.comparison.baseline)
+            );
+        }
+        Some(Finding::new(Bound::Slots, because, "more jobs at once look likely to help"))
+    }
+
+    fn limit(&self) -> Option<Finding> {
+        let (peak, allowed) = (self.level.peak_in_flight(), self.level.jobs.number()?);
+        if peak as f64 > NEARLY * self.most() || self.overlap < NEARLY * peak as f64 {
+            return None;
+        }
+        let because = format!("never more than {peak} were in flight, of {allowed} that were allowed");
+        Some(Finding::new(Bound::Limit, because, "see the limit for a host or key, or the rate"))
+    }
+
+    /// Jobs of unlike length: some slots are done long before others.
+    fn tail(&self) -> Option<Finding> {
+        let jobs = self.level.jobs.number()?;
+        let (slots, wall) = (jobs as f64, self.run.wall.as_secs_f64());
+        let last = self.run.jobs.iter().map(|job| job.started).max()?;
+        let rest = wall - last.as_secs_f64();
+        let after: Duration =
+            self.run.jobs.iter().map(|job| (job.started + job.running).saturating_sub(job.started.max(last))).sum();
+        let after = after.as_secs_f64();
+        let idle = slots * wall - self.run.report.job_time.as_secs_f64();
+        if self.count <= jobs as u64 || rest <= 0.0 || slots * rest - after < 0.5 * idle {
+            return None;
+        }
+        let because = format!(
+            "the last job began after {} of {}, and from then on only {:.1} of {jobs} slots were busy on average",
+            units::duration(last),
+            units::duration(self.run.wall),
+            after / rest,
+        );
+        Some(Finding::new(
+            Bound::Tail,
+            because,
+            "long jobs would do better at the beginning, and more jobs at once help less",
+        ))
+    }
+}
+
+/// The mean job time, over all runs of a level.
+fn job_time(level: &Level) -> Option<f64> {
+    let count: u64 = level.runs.iter().map(|run| run.report.total()).sum();
+    let sum: f64 = level.runs.iter().map(|run| run.report.job_time.as_secs_f64()).sum();
+    (count > 0 && sum > 0.0).then(|| sum / count as f64)
+}
+
+/// The time of a job as `latency + bytes / rate`, by the line of least squares through the jobs, and the share of all
+/// job time that its bytes account for. `None` for fewer than eight jobs, or if the line explains less than 80 %.
+fn by_bytes(jobs: &[JobReport]) -> Option<(Duration, f64, f64)> {
+    let points: Vec<(f64, f64)> = jobs.iter().map(|job| (job.bytes as f64, stages::away(job).as_secs_f64())).collect();
+    let (latency, seconds_per_byte, explained) = line(&points).filter(|_| points.len() >= 8)?;
+    if explained < 0.8 || seconds_per_byte <= 0.0 {
+        return None;
+    }
+    let latency = latency.max(0.0);
+    let all: f64 = points.iter().map(|point| point.1).sum();
+    let share = 1.0 - latency * points.len() as f64 / all;
+    Some((Duration::try_from_secs_f64(latency).ok()?, 1.0 / seconds_per_byte, share))
+}

@@ -1,0 +1,221 @@
+//! A comparison for programs, and files that are there whole or not at all.
+
+use super::comparison::{Comparison, Level};
+use raudal_common::atomic_file::AtomicFile;
+use raudal_common::{Error, Kind, Result};
+use raudal_pipeline::Jobs;
+use raudal_pool::RunReport;
+use serde::Serialize;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    workload: &'a str,
+    digest: &'a str,
+    rows: u64,
+    cores: Option<usize>,
+    warmup_runs: u32,
+    baseline_jobs: Jobs,
+    levels: Vec<LevelJson<'a>>,
+    warnings: Vec<WarningJson>,
+}
+
+#[derive(Serialize)]
+struct LevelJson<'a> {
+    jobs: Jobs,
+    mean_seconds: Option<f64>,
+    stddev_seconds: Option<f64>,
+    median_seconds: Option<f64>,
+    min_seconds: Option<f64>,
+    max_seconds: Option<f64>,
+    speed_up: Option<f64>,
+    speed_up_uncertainty: Option<f64>,
+    efficiency: Option<f64>,
+    ideal_seconds: Option<f64>,
+    ideal_reached: Option<f64>,
+    bound: Option<&'static str>,
+    bound_because: Option<String>,
+    bound_advice: Option<String>,
+    busy_cores: Option<f64>,
+    overlap: Option<f64>,
+    peak_in_flight: usize,
+    highest_limit: Option<usize>,
+    bytes_per_second: Option<f64>,
+    runs: Vec<RunJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    turn: u64,
+    wall_seconds: f64,
+    cpu_seconds: Option<f64>,
+    report: &'a RunReport,
+}
+
+#[derive(Serialize)]
+struct WarningJson {
+    warning: &'static str,
+    jobs: Option<Jobs>,
+    text: String,
+}
+
+/// The comparison as JSON, with every single run: the schema `raudal.compare/1`, which the
+/// [module](crate::compare#json) describes.
+pub fn to_json(comparison: &Comparison) -> Result<String> {
+    let document = Document {
+        schema: "raudal.compare/1",
+        workload: &comparison.workload,
+        digest: &comparison.digest,
+        rows: comparison.rows,
+        cores: comparison.cores,
+        warmup_runs: comparison.warmup,
+        baseline_jobs: comparison.baseline,
+        levels: comparison.levels.iter().map(|level| level_json(comparison, level)).collect(),
+        warnings: comparison
+            .warnings()
+            .iter()
+            .map(|warning| WarningJson { warning: warning.word(), jobs: warning.level(), text: warning.to_string() })
+            .collect(),
+    };
+    let json = serde_json::to_string_pretty(&document)
+        .map_err(|e| Error::new(Kind::Internal, "cannot write the comparison as JSON").because(e))?;
+    Ok(json + "\n")
+}
+
+fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
+    let summary = level.summary();
+    let speed_up = comparison.speed_up(level);
+    let ideal = comparison.ideal(level);
+    let finding = comparison.finding(level);
+    LevelJson {
+        jobs: level.jobs,
+        mean_seconds: summary.map(|summary| summary.mean.as_secs_f64()),
+        stddev_seconds: summary.and_then(|summary| summary.stddev).map(|stddev| stddev.as_secs_f64()),
+        median_seconds: summary.map(|summary| summary.median.as_secs_f64()),
+        min_seconds: summary.map(|summary| summary.min.as_secs_f64()),
+        max_seconds: summary.map(|summary| summary.max.as_secs_f64()),
+        speed_up: speed_up.map(|speed_up| speed_up.ratio),
+        speed_up_uncertainty: speed_up.and_then(|speed_up| speed_up.uncertainty),
+        efficiency: comparison.efficiency(level),
+        ideal_seconds: ideal.map(|ideal| ideal.time.as_secs_f64()),
+        ideal_reached: ideal.map(|ideal| ideal.reached),
+        bound: finding.as_ref().map(|finding| finding.bound.word()),
+        bound_because: finding.as_ref().map(|finding| finding.because.clone()),
+        bound_advice: finding.map(|finding| finding.advice),
+        busy_cores: level.busy_cores(),
+        overlap: level.overlap(),
+        peak_in_flight: level.peak_in_flight(),
+        highest_limit: level.highest_limit(),
+        bytes_per_second: level.bytes_per_second(),
+        runs: level
+            .runs
+            .iter()
+            .map(|run| RunJson {
+                turn: run.turn,
+                wall_seconds: run.wall.as_secs_f64(),
+                cpu_seconds: run.cpu.map(|cpu| cpu.as_secs_f64()),
+                report: &run.report,
+            })
+            .collect(),
+    }
+}
+
+/// The comparison as CSV: a header, then every single measured run, in the order of the levels and then of time. The
+/// [module](crate::compare#csv) describes the columns.
+#[must_use]
+pub fn to_csv(comparison: &Comparison) -> String {
+    let mut out = COLUMNS.join(",") + "\n";
+    for level in &comparison.levels {
+        for (round, run) in (1..).zip(&level.runs) {
+            let report = &run.report;
+            let overlap = (!run.wall.is_zero()).then(|| report.job_time.as_secs_f64() / run.wall.as_secs_f64());
+            let or_empty = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+            let cells: [String; COLUMNS.len()] = [
+                cell(&comparison.workload),
+                level.jobs.to_string(),
+                round.to_string(),
+                run.turn.to_string(),
+                run.wall.as_secs_f64().to_string(),
+                report.job_time.as_secs_f64().to_string(),
+                or_empty(run.cpu.map(|cpu| cpu.as_secs_f64())),
+                or_empty(overlap),
+                report.peak_in_flight.to_string(),
+                report.succeeded.to_string(),
+                report.attempts.to_string(),
+                report.retries.to_string(),
+                report.bytes.to_string(),
+                report.items.to_string(),
+                comparison.rows.to_string(),
+                cell(&comparison.digest),
+                run.limits.iter().map(|change| change.limit).max().map_or_else(String::new, |limit| limit.to_string()),
+            ];
+            out += &(cells.join(",") + "\n");
+        }
+    }
+    out
+}
+
+/// New ones are added at the end, so that what reads by place goes on to work.
+const COLUMNS: [&str; 17] = [
+    "workload",
+    "jobs",
+    "round",
+    "turn",
+    "wall_seconds",
+    "job_seconds",
+    "cpu_seconds",
+    "overlap",
+    "peak_in_flight",
+    "succeeded",
+    "attempts",
+    "retries",
+    "bytes",
+    "items",
+    "rows",
+    "digest",
+    "highest_limit",
+];
+
+/// A text in CSV, quoted where it must be (RFC 4180).
+fn cell(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+/// Writes a text to a file that is there whole or not at all: aside, flushed, then renamed. A device or a pipe is
+/// written to as it is.
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("compare.md");
+/// raudal_compare::export(&path, "| jobs |\n")?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "| jobs |\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn export(path: &Path, text: &str) -> Result<()> {
+    let written = match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        // Renaming over /dev/stdout would replace the device.
+        Ok(there) if !there.is_file() => {
+            OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()))
+        }
+        _ => write_aside(path, text),
+    };
+    written.map_err(|e| {
+        Error::io(
+            format!("cannot write the comparison to: {}", raudal_common::error::printable(&path.display().to_string())),
+            e,
+        )
+        .hint("name a file in a folder that exists and that you may write to")
+    })
+}
+
+fn write_aside(path: &Path, text: &str) -> io::Result<()> {
+    // A link stays a link: what it points to is replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut aside = AtomicFile::of(&target)?;
+    aside.write_all(text.as_bytes())?;
+    aside.publish(&target, true)
+}

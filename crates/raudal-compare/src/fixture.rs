@@ -1,0 +1,77 @@
+//! Comparisons that are made up, for tests: every time is known.
+
+use super::comparison::{Comparison, Level, Measured};
+use raudal_pipeline::Jobs;
+use raudal_pool::{JobReport, LimitChange, Outcome, RunReport, StageSpan};
+use std::time::Duration;
+
+pub(super) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A job that ran from `start` to `end`, in milliseconds, in one attempt without stages.
+pub(super) fn job(number: u64, start: u64, end: u64) -> JobReport {
+    let mut job = JobReport::new(number, format!("job {number}"), Outcome::Succeeded);
+    (job.attempts, job.items) = (1, 1);
+    (job.started, job.running) = (ms(start), ms(end - start));
+    job
+}
+
+/// The same with stages, each with the time when it ended.
+pub(super) fn staged(number: u64, start: u64, stages: &[(&'static str, u64)]) -> JobReport {
+    let mut job = job(number, start, stages.last().map_or(start, |stage| stage.1));
+    let mut from = start;
+    for (stage, end) in stages {
+        job.stages.push(StageSpan::new(stage, 1, ms(from), ms(*end)));
+        from = *end;
+    }
+    job
+}
+
+/// A limit that was set for the one host there is, at a time in milliseconds.
+pub(super) fn limit(at: u64, limit: usize, why: &str) -> LimitChange {
+    LimitChange::new(ms(at), "https://a.example:443", limit, why)
+}
+
+/// A run that ended with the last of its jobs.
+pub(super) fn run(turn: u64, jobs: Vec<JobReport>) -> Measured {
+    let wall = jobs.iter().map(|job| job.started + job.running).max().unwrap_or_default();
+    let (mut report, mut edges) = (RunReport::default(), Vec::new());
+    report.wall = wall;
+    for job in &jobs {
+        report.count(job);
+        edges.extend([(job.started, 1_i64), (job.started + job.running, -1)]);
+    }
+    edges.sort_unstable();
+    let mut in_flight = 0;
+    for (_, step) in edges {
+        in_flight += step;
+        report.peak_in_flight = report.peak_in_flight.max(in_flight as usize);
+    }
+    Measured { turn, wall, cpu: None, report, limits: Vec::new(), jobs }
+}
+
+pub(super) fn level(jobs: impl Into<Jobs>, runs: Vec<Measured>) -> Level {
+    Level { jobs: jobs.into(), runs }
+}
+
+/// `count` jobs of the same length, `jobs` at a time, run by run as long as `times` says, in milliseconds.
+pub(super) fn even(jobs: usize, count: u64, times: &[u64]) -> Level {
+    let runs = (1..).zip(times).map(|(turn, time)| {
+        let jobs = jobs as u64;
+        run(turn, (0..count).map(|i| job(i, i / jobs * time, (i / jobs + 1) * time)).collect())
+    });
+    level(jobs, runs.collect())
+}
+
+pub(super) fn comparison(levels: Vec<Level>) -> Comparison {
+    Comparison {
+        workload: "fake".to_owned(),
+        digest: "d1".to_owned(),
+        rows: 32,
+        cores: Some(2),
+        warmup: 1,
+        baseline: levels[0].jobs,
+        levels,
+    }
+}

@@ -1,0 +1,104 @@
+//! What is seen of a run from outside: the reports of its jobs, and the processor time of this process.
+
+use raudal_pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Reports kept of one run. A run of millions must not be held in memory for the sake of a picture, and a picture of a
+/// part of it would mislead: beyond this, none are kept.
+const KEPT: usize = 10_000;
+
+/// Hands all events on, and keeps the job reports and the limits that were set, so that a workload need not keep them itself.
+pub(super) struct Keeper {
+    next: Arc<dyn Observer>,
+    /// `None` once there were too many.
+    jobs: Mutex<Option<Vec<JobReport>>>,
+    limits: LimitLog,
+}
+
+impl Keeper {
+    pub(super) fn new(next: Arc<dyn Observer>) -> Self {
+        Self { next, jobs: Mutex::new(Some(Vec::new())), limits: LimitLog::default() }
+    }
+
+    /// The limits that were set, in the order of time.
+    pub(super) fn limits(&self) -> Vec<LimitChange> {
+        self.limits.changes()
+    }
+
+    /// What became of each job, in input order.
+    pub(super) fn take(&self) -> Vec<JobReport> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        jobs.sort_by_key(|job| job.job);
+        jobs
+    }
+}
+
+impl Observer for Keeper {
+    fn observe(&self, event: &Event<'_>) {
+        if let EventKind::JobFinished { report } = &event.kind {
+            let mut kept = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            match kept.as_mut() {
+                Some(jobs) if jobs.len() < KEPT => jobs.push((*report).clone()),
+                _ => *kept = None,
+            }
+        }
+        self.limits.observe(event);
+        self.next.observe(event);
+    }
+}
+
+/// The processor time that this process has used so far, all its threads, user and system; children are not counted.
+#[cfg(target_os = "linux")]
+pub(super) fn cpu_time() -> Option<Duration> {
+    ticks(&std::fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+/// Not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn cpu_time() -> Option<Duration> {
+    None
+}
+
+/// The fields 14 and 15 of `/proc/PID/stat` (`proc_pid_stat(5)`), in ticks. The kernel shows them to programs in
+/// hundredths of a second (`USER_HZ`) on every architecture that Rust's standard library is built for, whatever its
+/// own clock.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+fn ticks(stat: &str) -> Option<Duration> {
+    // The second field is the program's name in brackets, and may hold blanks and brackets itself.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(Duration::from_millis((user + system) * 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::job;
+    use raudal_pool::NoObserver;
+
+    #[test]
+    fn processor_time_is_read_behind_the_name_whatever_it_is() {
+        let stat = "4711 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20 0 8 0 100 1 2";
+        assert_eq!(ticks(stat), Some(Duration::from_millis(1750)));
+        assert_eq!(ticks("4711 (cut"), None);
+        assert_eq!(ticks("4711 (cut) S 1"), None);
+    }
+
+    #[test]
+    fn reports_are_kept_in_input_order_and_none_of_too_many() {
+        let keeper = Keeper::new(Arc::new(NoObserver));
+        for number in [2, 0, 1] {
+            keeper.observe(&Event::new(1, EventKind::JobFinished { report: &job(number, 0, 10) }));
+        }
+        assert_eq!(keeper.take().iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1, 2]);
+
+        let keeper = Keeper::new(Arc::new(NoObserver));
+        for number in 0..=KEPT as u64 {
+            keeper.observe(&Event::new(1, EventKind::JobFinished { report: &job(number, 0, 10) }));
+        }
+        assert!(keeper.take().is_empty());
+    }
+}

@@ -1,0 +1,299 @@
+//! What is to be compared, and who is told of it.
+
+use super::comparison::Level;
+use raudal_common::{Error, Result};
+use raudal_pipeline::Jobs;
+use raudal_pool::{NoObserver, Observer};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Which levels are run, and how often.
+///
+/// ```
+/// use raudal_compare::{Jobs, Plan};
+///
+/// let plan = Plan::new([1, 10])?.runs(3)?.warmup(1);
+/// assert_eq!((plan.levels().len(), plan.baseline(), plan.turns()), (2, 1.into(), 8));
+/// assert!(Plan::new([0]).is_err());
+///
+/// // The level `auto` finds for itself how many are worth it.
+/// let plan = Plan::new([Jobs::Auto, Jobs::Most(8)])?;
+/// assert_eq!(plan.baseline(), Jobs::Most(8));
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    levels: Vec<Jobs>,
+    runs: u32,
+    warmup: u32,
+    /// Beyond `runs`, as long as the means are unsure.
+    more: Option<More>,
+}
+
+/// How far a plan may go beyond the runs that it asks for at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct More {
+    max: u32,
+    budget: Duration,
+}
+
+impl Plan {
+    /// Runs of each level unless told otherwise: a deviation from fewer is mostly luck.
+    pub const RUNS: u32 = 5;
+    /// The most runs of each level with [`min_runs`](Self::min_runs): the error of a mean falls with the root of
+    /// their number, so what is still unsure after so many needs a quieter machine and not more runs.
+    pub const MAX_RUNS: u32 = 50;
+    /// How long all measured runs of a plan with [`min_runs`](Self::min_runs) may take together.
+    pub const BUDGET: Duration = Duration::from_secs(60);
+    /// With [`min_runs`](Self::min_runs), a mean is sure enough once its relative standard error is at most this.
+    pub const SURE: f64 = 0.02;
+    /// Warm-up runs of each level unless told otherwise.
+    pub const WARMUP: u32 = 1;
+
+    /// A plan for these levels (at most so many jobs in flight, or `auto`), with the default numbers of runs.
+    pub fn new(levels: impl IntoIterator<Item: Into<Jobs>>) -> Result<Self> {
+        let levels: Vec<Jobs> = levels.into_iter().map(Into::into).collect();
+        if levels.is_empty() {
+            return Err(Error::usage("there is no level to compare").hint("name some, such as 1,10"));
+        }
+        for (i, level) in levels.iter().enumerate() {
+            if *level == Jobs::Most(0) {
+                return Err(Error::usage("a level has no job in flight and would never end: 0")
+                    .hint("levels are numbers from 1 on, such as 1,10"));
+            }
+            if levels[..i].contains(level) {
+                return Err(Error::usage(format!("a level is named twice: {level}"))
+                    .hint("name each level once; -r says how often each is run"));
+            }
+        }
+        Ok(Self { levels, runs: Self::RUNS, warmup: Self::WARMUP, more: None })
+    }
+
+    /// With exactly so many measured runs of each level.
+    pub fn runs(mut self, runs: u32) -> Result<Self> {
+        if runs == 0 {
+            return Err(Error::usage("nothing is measured in so many runs: 0").hint("ask for 1 run at least"));
+        }
+        (self.runs, self.more) = (runs, None);
+        Ok(self)
+    }
+
+    /// With at least so many measured runs of each level, and more until the means are sure enough.
+    ///
+    /// Rounds (a run of each level) are added while the standard error of any level's mean, `s / √n`, is above 2 % of
+    /// that mean ([`SURE`](Self::SURE)), and neither [`MAX_RUNS`](Self::MAX_RUNS) is reached nor the
+    /// [budget](Self::budget) spent. A round is begun only if one as long as the last fits into the budget. Fewer
+    /// than two runs have no deviation, so `min_runs(1)` measures two where the budget allows.
+    ///
+    /// All levels get the same number of runs, since they take turns.
+    ///
+    /// ```
+    /// use raudal_compare::Plan;
+    /// use std::time::Duration;
+    ///
+    /// let plan = Plan::new([1, 10])?.min_runs(3)?.budget(Duration::from_secs(20));
+    /// assert_eq!((plan.measured(), plan.max_measured()), (3, Plan::MAX_RUNS));
+    /// # Ok::<(), raudal_common::Error>(())
+    /// ```
+    pub fn min_runs(self, runs: u32) -> Result<Self> {
+        let budget = self.more.map_or(Self::BUDGET, |more| more.budget);
+        let mut plan = self.runs(runs)?;
+        plan.more = Some(More { max: Self::MAX_RUNS.max(runs), budget });
+        Ok(plan)
+    }
+
+    /// With so much time for all measured runs together, warm-up not counted. The runs that
+    /// [`min_runs`](Self::min_runs) asks for are made in any case; without it, this has no effect.
+    #[must_use]
+    pub fn budget(mut self, budget: Duration) -> Self {
+        if let Some(more) = &mut self.more {
+            more.budget = budget;
+        }
+        self
+    }
+
+    /// With so many runs of each level before anything is measured.
+    #[must_use]
+    pub fn warmup(mut self, warmup: u32) -> Self {
+        self.warmup = warmup;
+        self
+    }
+
+    /// The levels, in the order they were named.
+    pub fn levels(&self) -> &[Jobs] {
+        &self.levels
+    }
+
+    /// The level that the others are compared with: 1 if it is among them, else the first that is a number. `auto` is
+    /// it only if there is no other: how many were in flight is then not known beforehand, and differs from run to run.
+    pub fn baseline(&self) -> Jobs {
+        let numbers = || self.levels.iter().copied().filter(|level| *level != Jobs::Auto);
+        numbers().find(|level| *level == Jobs::Most(1)).or_else(|| numbers().next()).unwrap_or(Jobs::Auto)
+    }
+
+    /// Measured runs of each level: exactly so many, or at least so many with [`min_runs`](Self::min_runs).
+    pub fn measured(&self) -> u32 {
+        self.runs
+    }
+
+    /// The most measured runs of each level.
+    pub fn max_measured(&self) -> u32 {
+        self.more.map_or(self.runs, |more| more.max)
+    }
+
+    /// Warm-up runs of each level.
+    pub fn warmups(&self) -> u32 {
+        self.warmup
+    }
+
+    /// All runs, warm-up included; those beyond [`min_runs`](Self::min_runs) are not counted.
+    pub fn turns(&self) -> u64 {
+        self.turns_with(self.runs)
+    }
+
+    fn turns_with(&self, runs: u32) -> u64 {
+        (u64::from(self.warmup) + u64::from(runs)) * self.levels.len() as u64
+    }
+
+    /// The run with this number, from 1, warm-up first. Levels take turns, and who begins moves on by one each round,
+    /// so that what drifts (a cache that fills, a machine that grows hot, a network that others use) hits all of them
+    /// alike.
+    pub(super) fn turn(&self, number: u64) -> Turn {
+        let levels = self.levels.len() as u64;
+        let (round, place) = ((number - 1) / levels, (number - 1) % levels);
+        let warmup = round < u64::from(self.warmup);
+        let round = if warmup { round } else { round - u64::from(self.warmup) } as u32;
+        let jobs = self.levels[((u64::from(round) + place) % levels) as usize];
+        let of = self.turns_with(self.runs.max(if warmup { 0 } else { round + 1 }));
+        Turn { number, of, round: round + 1, jobs, warmup, more: self.more.is_some() }
+    }
+
+    /// Whether one more round is to be made after the measured runs so far, all levels having as many.
+    pub(super) fn wants_more(&self, levels: &[Level]) -> bool {
+        let rounds = levels.iter().map(|level| level.runs.len()).min().unwrap_or(0);
+        if rounds < self.runs as usize {
+            return true;
+        }
+        let Some(more) = self.more.filter(|more| rounds < more.max as usize) else { return false };
+        let spent: Duration = levels.iter().flat_map(Level::walls).sum();
+        let round: Duration = levels.iter().filter_map(|level| level.runs.last()).map(|run| run.wall).sum();
+        let unsure = |level: &Level| {
+            level.summary().and_then(|summary| summary.relative_error()).is_none_or(|error| error > Self::SURE)
+        };
+        spent + round <= more.budget && levels.iter().any(unsure)
+    }
+}
+
+/// One run of a comparison.
+///
+/// It reads `run 3 of 8: 10 jobs`, for a line of its own or a heading above the bars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Turn {
+    /// Which of all runs it is, from 1, warm-up included.
+    pub number: u64,
+    /// All runs, warm-up included; at least so many if `more`.
+    pub of: u64,
+    /// Which run of its level, from 1; warm-up and measured runs count apart.
+    pub round: u32,
+    /// At most so many jobs in flight.
+    pub jobs: Jobs,
+    /// Whether it is run only to make ready, and not measured.
+    pub warmup: bool,
+    /// Whether there may be more runs than `of`: a plan with [`min_runs`](Plan::min_runs).
+    pub more: bool,
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let least = if self.more { "at least " } else { "" };
+        write!(f, "run {} of {least}{}: {}", self.number, self.of, jobs(self.jobs))?;
+        if self.warmup { f.write_str(", warm-up") } else { Ok(()) }
+    }
+}
+
+/// `1 job`, `10 jobs`, `auto`.
+pub(super) fn jobs(jobs: Jobs) -> String {
+    match jobs {
+        Jobs::Most(1) => "1 job".to_owned(),
+        Jobs::Most(jobs) => format!("{jobs} jobs"),
+        Jobs::Auto => jobs.to_string(),
+    }
+}
+
+/// Who is told how a comparison goes on: shows bars, writes a line for each run.
+///
+/// ```
+/// use raudal_compare::{Turn, Watch};
+/// use std::time::Duration;
+///
+/// struct Lines;
+///
+/// impl Watch for Lines {
+///     fn done(&self, turn: &Turn, wall: Duration) {
+///         eprintln!("{turn}, {}", raudal_common::units::duration(wall));
+///     }
+/// }
+/// ```
+pub trait Watch: Send + Sync {
+    /// A run begins; what is returned watches its jobs.
+    fn begin(&self, turn: &Turn) -> Arc<dyn Observer> {
+        let _ = turn;
+        Arc::new(NoObserver)
+    }
+
+    /// A run is over, and took so long.
+    fn done(&self, turn: &Turn, wall: Duration) {
+        let _ = (turn, wall);
+    }
+}
+
+/// Watches nothing.
+impl Watch for () {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_take_turns_and_each_begins_a_round() {
+        let plan = Plan::new([1, 4, 16]).unwrap().runs(3).unwrap().warmup(1);
+        let turns: Vec<Turn> = (1..=plan.turns()).map(|number| plan.turn(number)).collect();
+        let levels: Vec<usize> = turns.iter().filter_map(|turn| turn.jobs.number()).collect();
+        assert_eq!(levels, [1, 4, 16, 1, 4, 16, 4, 16, 1, 16, 1, 4]);
+        assert_eq!(turns[2].to_string(), "run 3 of 12: 16 jobs, warm-up");
+        assert_eq!(turns[3].to_string(), "run 4 of 12: 1 job");
+        assert_eq!((turns[11].number, turns[11].round), (12, 3));
+    }
+
+    #[test]
+    fn a_plan_with_more_to_come_says_at_least_so_many() {
+        let plan = Plan::new([1, 10]).unwrap().min_runs(2).unwrap().warmup(1);
+        assert_eq!(plan.turn(1).to_string(), "run 1 of at least 6: 1 job, warm-up");
+        assert_eq!(plan.turn(7).to_string(), "run 7 of at least 8: 1 job");
+    }
+
+    #[test]
+    fn a_bad_plan_is_a_usage_error_that_names_the_cure() {
+        let plans = [
+            Plan::new([Jobs::Auto; 0]),
+            Plan::new([Jobs::Auto; 2]),
+            Plan::new([1, 0]),
+            Plan::new([4, 4]),
+            Plan::new([1]).and_then(|plan| plan.runs(0)),
+        ];
+        for plan in plans {
+            let error = plan.unwrap_err();
+            assert!(error.kind() == raudal_common::Kind::Usage && error.hint_text().is_some(), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_baseline_is_the_sequential_level_or_else_the_first() {
+        assert_eq!(Plan::new([10, 1]).unwrap().baseline(), Jobs::Most(1));
+        assert_eq!(Plan::new([10, 2]).unwrap().baseline(), Jobs::Most(10));
+        assert_eq!(Plan::new([Jobs::Auto, Jobs::Most(4)]).unwrap().baseline(), Jobs::Most(4));
+        assert_eq!(Plan::new([Jobs::Auto]).unwrap().baseline(), Jobs::Auto);
+    }
+}

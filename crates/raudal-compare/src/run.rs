@@ -1,0 +1,187 @@
+//! The runs themselves: warm-up, then the levels in turn, each result proved equal to the first.
+
+use super::comparison::{Comparison, Level, Measured};
+use super::observe::{Keeper, cpu_time};
+use super::plan::{Plan, Turn, Watch, jobs};
+use crate::workload::{Run, Workload};
+use raudal_common::{Error, Kind, Result};
+use raudal_pipeline::Jobs;
+use raudal_pool::NoObserver;
+use std::sync::Arc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Runs a workload at the levels of a plan, and measures it.
+///
+/// It is fair as far as it can be: the same code at each level, warm-up runs that are not counted, levels that take
+/// turns run by run, and a result that is proved to be the same every time, warm-up included.
+///
+/// # Errors
+///
+/// - [`Kind::Checksum`] if a run gave another result than the first, or a job of it failed: times of unlike work are
+///   not compared. The message names the level, the run, and the first part that differs where the workload tells.
+/// - [`Kind::Cancelled`] if `cancel` was cancelled. The run in flight is awaited first.
+/// - [`Kind::Usage`] if `auto` is among the levels of a workload that has no such level, before anything is run.
+/// - What the workload itself returns.
+///
+/// ```
+/// # use futures::future::BoxFuture;
+/// # use raudal_pool::{Observer, RunReport};
+/// # use raudal_compare::workload::{Run, Workload};
+/// # use std::sync::Arc;
+/// use raudal_compare::{Plan, compare};
+/// use tokio_util::sync::CancellationToken;
+///
+/// # struct Nothing;
+/// # impl Workload for Nothing {
+/// #     fn name(&self) -> &str { "nothing" }
+/// #     fn run(&self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, raudal_common::Result<Run>> {
+/// #         Box::pin(async { Ok(Run::new(RunReport::default(), "empty")) })
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> raudal_common::Result<()> {
+/// let plan = Plan::new([1, 10])?.runs(2)?;
+/// let comparison = compare(&Nothing, &plan, &(), CancellationToken::new()).await?;
+/// assert_eq!(comparison.levels.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn compare(
+    workload: &dyn Workload,
+    plan: &Plan,
+    watch: &dyn Watch,
+    cancel: CancellationToken,
+) -> Result<Comparison> {
+    if plan.levels().contains(&Jobs::Auto) && workload.run_auto(Arc::new(NoObserver), cancel.child_token()).is_none() {
+        return Err(no_auto(workload));
+    }
+    cancel.run_until_cancelled(workload.prepare()).await.ok_or_else(cancelled)??;
+
+    let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
+    let mut first: Option<(Turn, Run)> = None;
+    for number in 1.. {
+        // A round that was begun is ended: with a run more of one level than of another, drift would not hit them alike.
+        if (number - 1) % plan.levels().len() as u64 == 0 && !plan.wants_more(&levels) {
+            break;
+        }
+        let turn = plan.turn(number);
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let keeper = Arc::new(Keeper::new(watch.begin(&turn)));
+        let (begin, cpu_begin) = (Instant::now(), cpu_time());
+        let running = match turn.jobs {
+            Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
+            Jobs::Auto => {
+                workload.run_auto(Arc::clone(&keeper) as _, cancel.child_token()).ok_or_else(|| no_auto(workload))?
+            }
+        };
+        let result = running.await;
+        let wall = begin.elapsed();
+        let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
+        // What a cancelled run returns, or how far it came, says nothing about the workload.
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let mut run = result?;
+        if run.jobs.is_empty() {
+            run.jobs = keeper.take();
+        }
+        check_jobs(&turn, &run)?;
+        if let Some((first_turn, first_run)) = &first {
+            check_equal(first_turn, first_run, &turn, &run)?;
+        }
+        watch.done(&turn, wall);
+        let (report, jobs) = (run.report.clone(), run.jobs.clone());
+        first.get_or_insert((turn, run));
+        if let Some(level) = levels.iter_mut().find(|level| level.jobs == turn.jobs).filter(|_| !turn.warmup) {
+            level.runs.push(Measured { turn: turn.number, wall, cpu, report, limits: keeper.limits(), jobs });
+        }
+    }
+    let (digest, rows) = first.map(|(_, run)| (run.digest, run.rows)).unwrap_or_default();
+    Ok(Comparison {
+        workload: workload.name().to_owned(),
+        digest,
+        rows,
+        cores: std::thread::available_parallelism().ok().map(usize::from),
+        warmup: plan.warmups(),
+        baseline: plan.baseline(),
+        levels,
+    })
+}
+
+fn no_auto(workload: &dyn Workload) -> Error {
+    Error::usage(format!("this workload cannot find its level by itself: {}", workload.name()))
+        .hint("name levels that are numbers, such as 1,10")
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "the comparison was cancelled; nothing is concluded from a part of it")
+}
+
+/// A run that left out some of the work is not faster.
+fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
+    let report = &run.report;
+    if report.failed == 0 && report.cancelled == 0 {
+        return Ok(());
+    }
+    let kinds: Vec<String> = report.failures.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    let first = run.jobs.iter().find_map(|job| Some(format!("; the first: {}: {}", job.label, job.error.as_ref()?)));
+    Err(Error::new(
+        Kind::Checksum,
+        format!(
+            "{turn}: not every job succeeded, so there is nothing to compare: {} failed, {} cancelled, of {}{kinds}{}",
+            report.failed,
+            report.cancelled,
+            report.total(),
+            raudal_common::error::printable(&first.unwrap_or_default()),
+        ),
+    )
+    .hint("run the workload by itself until it works, or with fewer jobs if the other side refuses so many"))
+}
+
+/// Whether two runs gave the same.
+fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result<()> {
+    let same_parts = first.parts == run.parts;
+    if first.digest == run.digest && first.rows == run.rows && same_parts {
+        return Ok(());
+    }
+    let place = if same_parts { String::new() } else { format!("; {}", first_difference(first, run)) };
+    let place = raudal_common::error::printable(&place);
+    Err(Error::new(
+        Kind::Checksum,
+        format!(
+            "{turn}: the result differs from that of run {} ({}), so there is nothing to compare: {} rows, digest {}, \
+             instead of {} rows, digest {}{place}",
+            first_turn.number,
+            jobs(first_turn.jobs),
+            run.rows,
+            run.digest,
+            first.rows,
+            first.digest,
+        ),
+    )
+    .hint("the data may have changed between the runs, or the workload depends on the order of its jobs"))
+}
+
+fn first_difference(first: &Run, run: &Run) -> String {
+    match (1..).zip(first.parts.iter().zip(&run.parts)).find(|(_, (a, b))| a != b) {
+        Some((place, (a, b))) if a.label == b.label => {
+            format!(
+                "the first part that differs is number {place}, {}: digest {} instead of {}",
+                a.label, b.digest, a.digest
+            )
+        }
+        Some((place, (a, b))) => {
+            format!("the first part that differs is number {place}: {} instead of {}", b.label, a.label)
+        }
+        None => {
+            let (more, fewer) = if run.parts.len() > first.parts.len() { (run, first) } else { (first, run) };
+            let extra = &more.parts[fewer.parts.len()].label;
+            let word = if more.parts.len() == run.parts.len() { "only here" } else { "only there" };
+            format!("{} parts instead of {}: {word}: {extra}", run.parts.len(), first.parts.len())
+        }
+    }
+}

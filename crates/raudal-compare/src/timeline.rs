@@ -1,0 +1,257 @@
+//! Who ran when, and which limits were set: the median run of each level on one time axis, as values for the terminal,
+//! the page and the trace.
+
+use super::comparison::{Comparison, Measured};
+use raudal_common::units;
+use raudal_pipeline::Jobs;
+use raudal_pool::{JobReport, LimitChange};
+use std::time::Duration;
+
+/// What stands in place of a timeline.
+pub(super) const NONE: &str = "no timeline: the workload keeps no job reports";
+
+/// The median run of each level, on one time axis.
+pub(super) struct Chart<'a> {
+    /// The end of the axis: of the longest of the runs.
+    pub(super) end: Duration,
+    /// The names of all stages, in the order they are first met.
+    pub(super) stages: Vec<&'static str>,
+    /// The levels, in their order.
+    pub(super) levels: Vec<Track<'a>>,
+}
+
+/// One run as bars.
+pub(super) struct Track<'a> {
+    pub(super) jobs: Jobs,
+    pub(super) run: &'a Measured,
+    /// In the order the jobs began.
+    pub(super) bars: Vec<Bar<'a>>,
+    /// How many lanes the bars need, so that none in a lane overlap.
+    pub(super) lanes: usize,
+}
+
+/// One job.
+pub(super) struct Bar<'a> {
+    pub(super) job: &'a JobReport,
+    /// When its last attempt ended.
+    pub(super) end: Duration,
+    /// From 0: the first that was free when it began, as it would hold a slot.
+    pub(super) lane: usize,
+    /// Without gaps, from when it was ready until its end.
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A stretch of a job's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) kind: Kind,
+    pub(super) start: Duration,
+    pub(super) end: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Held ready before its first attempt.
+    Queued,
+    /// In an attempt, outside any stage.
+    Running,
+    /// In a stage: its place in [`Chart::stages`].
+    Stage(usize),
+    /// Between attempts: it waits to try again, without a slot.
+    Pause,
+}
+
+impl<'a> Chart<'a> {
+    /// `None` if no level has a job report.
+    pub(super) fn of(comparison: &'a Comparison) -> Option<Self> {
+        let runs: Vec<(Jobs, &Measured)> =
+            comparison.levels.iter().filter_map(|level| Some((level.jobs, level.median_run()?))).collect();
+        let mut stages = Vec::new();
+        for span in runs.iter().flat_map(|(_, run)| &run.jobs).flat_map(|job| &job.stages) {
+            if !stages.contains(&span.stage) {
+                stages.push(span.stage);
+            }
+        }
+        let levels: Vec<Track<'a>> = runs.into_iter().map(|(jobs, run)| Track::of(jobs, run, &stages)).collect();
+        let ends = levels.iter().map(|track| track.bars.iter().map(|bar| bar.end).fold(track.run.wall, Duration::max));
+        let end = ends.max().filter(|end| !end.is_zero())?;
+        levels.iter().any(|track| !track.bars.is_empty()).then_some(Self { end, stages, levels })
+    }
+
+    /// A time as a share of the axis.
+    pub(super) fn share(&self, time: Duration) -> f64 {
+        time.as_secs_f64() / self.end.as_secs_f64()
+    }
+
+    /// Round times along the axis, about as many as asked for: 0 and the multiples of 1, 2 or 5 times a power of ten.
+    pub(super) fn ticks(&self, about: usize) -> Vec<Duration> {
+        let end = self.end.as_secs_f64();
+        let rough = end / about.max(1) as f64;
+        let power = 10_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= rough * 0.999);
+        let step = step.unwrap_or(rough);
+        let times = (0..=about).map(|i| i as f64 * step).take_while(|time| *time <= end * 1.000_001);
+        times.filter_map(|time| Duration::try_from_secs_f64(time).ok()).collect()
+    }
+}
+
+impl<'a> Track<'a> {
+    fn of(jobs: Jobs, run: &'a Measured, stages: &[&'static str]) -> Self {
+        // What never began has no place in time.
+        let mut bars: Vec<Bar<'a>> =
+            run.jobs.iter().filter(|job| job.attempts > 0).map(|job| Bar::of(job, stages)).collect();
+        bars.sort_by_key(|bar| (bar.job.started, bar.job.job));
+        let mut free: Vec<Duration> = Vec::new();
+        for bar in &mut bars {
+            bar.lane = free.iter().position(|end| *end <= bar.job.started).unwrap_or(free.len());
+            free.resize(free.len().max(bar.lane + 1), Duration::ZERO);
+            free[bar.lane] = bar.end;
+        }
+        Self { jobs, run, bars, lanes: free.len() }
+    }
+
+    /// Whether a change of a limit held for so long, so that there is room for its number: of several at nearly one time,
+    /// the last tells what was allowed.
+    pub(super) fn held(&self, change: usize, least: Duration) -> bool {
+        let limits = &self.run.limits;
+        limits.get(change + 1).is_none_or(|next| next.at.saturating_sub(limits[change].at) >= least)
+    }
+
+    /// How many jobs were in flight, as steps: from each time on, so many.
+    pub(super) fn in_flight(&self) -> Vec<(Duration, usize)> {
+        let mut edges: Vec<(Duration, isize)> = Vec::new();
+        for piece in self.bars.iter().flat_map(|bar| &bar.pieces) {
+            if matches!(piece.kind, Kind::Running | Kind::Stage(_)) {
+                edges.extend([(piece.start, 1), (piece.end, -1)]);
+            }
+        }
+        edges.sort_unstable();
+        let mut steps = vec![(Duration::ZERO, 0)];
+        let mut now = 0_isize;
+        for (time, step) in edges {
+            now += step;
+            let count = now.max(0) as usize;
+            match steps.last_mut() {
+                Some(last) if last.0 == time => last.1 = count,
+                _ => steps.push((time, count)),
+            }
+        }
+        steps
+    }
+
+    /// The most telling bars, in the order they began, and how many others there are: one half those that were retried
+    /// and the longest, the other half at even distances among the rest, so that the shape of the run is seen.
+    pub(super) fn telling(&self, most: usize) -> (Vec<&Bar<'a>>, usize) {
+        let others = self.bars.len().saturating_sub(most);
+        let mut bars: Vec<&Bar<'a>> = self.bars.iter().collect();
+        let began = |bar: &&Bar<'a>| (bar.job.started, bar.job.job);
+        if others > 0 {
+            bars.sort_by_key(|bar| std::cmp::Reverse((bar.job.attempts, bar.job.running)));
+            let mut rest = bars.split_off(most / 2);
+            rest.sort_by_key(began);
+            let (wanted, there) = (most - bars.len(), rest.len());
+            bars.extend((0..wanted).map(|i| rest[i * (there - 1) / wanted.saturating_sub(1).max(1)]));
+        }
+        bars.sort_by_key(began);
+        (bars, others)
+    }
+}
+
+impl<'a> Bar<'a> {
+    fn of(job: &'a JobReport, stages: &[&'static str]) -> Self {
+        let mut pieces = Vec::new();
+        let mut add = |kind, start: Duration, end: Duration| {
+            if end > start {
+                pieces.push(Piece { kind, start, end });
+            }
+        };
+        add(Kind::Queued, job.started.saturating_sub(job.queued), job.started);
+        let (mut at, mut attempt) = (job.started, 1);
+        for span in &job.stages {
+            // Spans of one attempt follow each other without a gap; one before the first is the time without a stage.
+            add(if span.attempt == attempt { Kind::Running } else { Kind::Pause }, at, span.start);
+            let stage = stages.iter().position(|stage| *stage == span.stage).unwrap_or(0);
+            add(Kind::Stage(stage), span.start.max(at), span.end);
+            (at, attempt) = (at.max(span.end), span.attempt);
+        }
+        // The sum of its attempts' times ends where the job does only if there was no pause between them.
+        let end = at.max(job.started + job.running);
+        add(Kind::Running, at, end);
+        Self { job, end, lane: 0, pieces }
+    }
+}
+
+/// A change of a limit, for people: what it is from when on, and why.
+pub(super) fn limit_change(change: &LimitChange) -> String {
+    let (key, why) = (raudal_common::error::printable(&change.key), raudal_common::error::printable(&change.why));
+    format!("{key}: at most {} at a time from {} on: {why}", change.limit, units::duration(change.at))
+}
+
+/// The name of a piece, for people.
+pub(super) fn name(kind: Kind, stages: &[&'static str]) -> String {
+    match kind {
+        Kind::Queued => "queued".to_owned(),
+        Kind::Running => "running".to_owned(),
+        Kind::Stage(stage) => raudal_common::error::printable(stages.get(stage).copied().unwrap_or_default()),
+        Kind::Pause => "waiting to try again".to_owned(),
+    }
+}
+
+/// The kinds that occur in a chart, in the order of a job's life.
+pub(super) fn kinds(chart: &Chart<'_>) -> Vec<Kind> {
+    let all = [Kind::Queued, Kind::Running].into_iter().chain((0..chart.stages.len()).map(Kind::Stage));
+    let pieces = || chart.levels.iter().flat_map(|track| &track.bars).flat_map(|bar| &bar.pieces);
+    all.chain([Kind::Pause]).filter(|kind| pieces().any(|piece| piece.kind == *kind)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{comparison, job, level, ms, run, staged};
+    use raudal_pool::StageSpan;
+
+    #[test]
+    fn a_job_is_cut_into_pieces_from_ready_to_done() {
+        let mut job = staged(0, 100, &[("fetch", 130), ("decode", 150)]);
+        job.queued = ms(20);
+        // A second attempt, after a pause of 50.
+        job.stages.push(StageSpan::new("fetch", 2, ms(200), ms(240)));
+        (job.attempts, job.running) = (2, ms(90));
+        let bar = Bar::of(&job, &["fetch", "decode"]);
+        let pieces: Vec<_> = bar.pieces.iter().map(|piece| (piece.kind, piece.start, piece.end)).collect();
+        assert_eq!(
+            pieces,
+            [
+                (Kind::Queued, ms(80), ms(100)),
+                (Kind::Stage(0), ms(100), ms(130)),
+                (Kind::Stage(1), ms(130), ms(150)),
+                (Kind::Pause, ms(150), ms(200)),
+                (Kind::Stage(0), ms(200), ms(240)),
+            ]
+        );
+        assert_eq!(bar.end, ms(240));
+    }
+
+    #[test]
+    fn bars_share_lanes_and_steps_count_them() {
+        let comparison = comparison(vec![level(2, vec![run(1, vec![job(0, 0, 30), job(1, 0, 10), job(2, 10, 20)])])]);
+        let chart = Chart::of(&comparison).unwrap();
+        let track = &chart.levels[0];
+        assert_eq!(track.bars.iter().map(|bar| bar.lane).collect::<Vec<_>>(), [0, 1, 1]);
+        assert_eq!(track.lanes, 2);
+        assert_eq!(track.in_flight(), [(ms(0), 2), (ms(10), 2), (ms(20), 1), (ms(30), 0)]);
+        let (telling, others) = track.telling(1);
+        assert_eq!((telling[0].job.job, others), (0, 2));
+    }
+
+    #[test]
+    fn ticks_are_round_times() {
+        let ticks = |end, about| {
+            let comparison = comparison(vec![level(1, vec![run(1, vec![job(0, 0, end)])])]);
+            Chart::of(&comparison).unwrap().ticks(about)
+        };
+        assert_eq!(ticks(10_600, 5), [ms(0), ms(5000), ms(10_000)]);
+        assert_eq!(ticks(1000, 5), [ms(0), ms(200), ms(400), ms(600), ms(800), ms(1000)]);
+        assert_eq!(ticks(1, 2).len(), 3);
+    }
+}

@@ -1,0 +1,184 @@
+//! Queries of a database through a pool of connections, and SQLite's single writer.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `options` | what can be chosen |
+//! | `sqlite` | the embedded database: its tables, its connections |
+//! | `postgres` | a real server, behind the feature `postgres` |
+
+mod options;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
+
+pub use options::DatabaseOptions;
+pub(super) use sqlite::Sqlite;
+
+use super::work::{AtOnce, Work};
+use super::{Bound, Run, Workload};
+use futures::future::BoxFuture;
+use raudal_common::{Error, Kind, Result};
+use raudal_pool::Observer;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// N queries that take their time, over fewer connections than there may be jobs.
+///
+/// A query of the embedded SQLite reads its rows for real and holds its connection, its cursor open, until its
+/// latency is over: that is what a slow disk or a large table would do, but it can be cut short. A query of a
+/// PostgreSQL server calls `pg_sleep`.
+///
+/// **The pool of connections is a semaphore.** With 5 connections at most 5 queries run at once; a job beyond that
+/// waits in its stage `connect`, and more jobs in flight gain nothing.
+///
+/// **SQLite has one writer.** With [`DatabaseOptions::write`] each job is a transaction (`BEGIN IMMEDIATE`, an insert,
+/// the latency, `COMMIT` onto the disk), and all of them wait for one another in their stage `begin`, whatever the
+/// level is. When a run is over, every write is looked up.
+#[derive(Debug)]
+pub struct Database {
+    options: DatabaseOptions,
+    queries: Vec<(u32, Duration)>,
+    server: Server,
+}
+
+#[derive(Debug)]
+enum Server {
+    Sqlite(Arc<Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(Arc<postgres::Postgres>),
+}
+
+impl Database {
+    /// Makes the database, or finds the server, and opens all connections: that a database refuses is said before
+    /// anything is run.
+    ///
+    /// # Errors
+    ///
+    /// - [`Kind::Usage`] for options that make no sense, and for a server in a build without the feature `postgres`.
+    /// - [`Kind::Connect`] for a server that refuses; another try may help unless the user, the password or the name
+    ///   of the database is wrong. [`Kind::Timeout`] for one that does not answer.
+    /// - [`Kind::Io`] for a temporary folder that cannot be written to or is full.
+    ///
+    /// ```
+    /// use raudal_compare::workload::{Database, DatabaseOptions, Workload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> raudal_common::Result<()> {
+    /// let mut options = DatabaseOptions::default();
+    /// options.connections = 3;
+    /// let database = Database::open(options).await?;
+    /// assert_eq!(database.bound().map(|bound| bound.at_once), Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn open(options: DatabaseOptions) -> Result<Self> {
+        options.check()?;
+        let queries = (0..).zip(options.latency.draws(options.queries, options.seed)).collect();
+        let server = match &options.url {
+            None => Server::Sqlite(Arc::new(Sqlite::open(options.folder.clone(), options.connections).await?)),
+            #[cfg(feature = "postgres")]
+            Some(url) => {
+                let postgres = postgres::Postgres::open(url, options.connections, options.timeout).await?;
+                Server::Postgres(Arc::new(postgres))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Some(_) => return Err(options::no_postgres()),
+        };
+        Ok(Self { options, queries, server })
+    }
+
+    async fn run_once(&self, work: Work) -> Result<Run> {
+        match &self.server {
+            Server::Sqlite(sqlite) if self.options.write => self.write_all(work, sqlite).await,
+            Server::Sqlite(sqlite) => {
+                let sqlite = Arc::clone(sqlite);
+                work.run(self.queries.clone(), named_query, move |cx, (n, wait)| {
+                    let sqlite = Arc::clone(&sqlite);
+                    async move { sqlite.read(&cx, n, wait).await }
+                })
+                .await
+            }
+            #[cfg(feature = "postgres")]
+            Server::Postgres(postgres) => {
+                let postgres = Arc::clone(postgres);
+                work.run(self.queries.clone(), named_query, move |cx, (n, wait)| {
+                    let postgres = Arc::clone(&postgres);
+                    async move { postgres.query(&cx, n, wait).await }
+                })
+                .await
+            }
+        }
+    }
+
+    async fn write_all(&self, work: Work, sqlite: &Arc<Sqlite>) -> Result<Run> {
+        sqlite.forget_writes().await?;
+        let writer = Arc::clone(sqlite);
+        let run = work
+            .run(
+                self.queries.clone(),
+                |(n, _)| format!("write {n}"),
+                move |cx, (n, wait)| {
+                    let writer = Arc::clone(&writer);
+                    async move { writer.write(&cx, n, wait).await }
+                },
+            )
+            .await?;
+        check_writes(&run, &sqlite.writes().await?)?;
+        Ok(run)
+    }
+}
+
+fn named_query((n, _): &(u32, Duration)) -> String {
+    format!("query {n}")
+}
+
+/// Every job said that its write is on the disk: each has to be there, and nothing else.
+fn check_writes(run: &Run, found: &[(u32, String)]) -> Result<()> {
+    let lost = |what: String| {
+        Error::new(Kind::Checksum, what).hint("the database or its disk is at fault: what was committed has to last")
+    };
+    for (i, (n, part)) in (0..).zip(&run.parts).enumerate() {
+        match found.get(i) {
+            Some((number, digest)) if *number == n && *digest == part.digest => {}
+            _ => return Err(lost(format!("a write that was committed is not in the database: {}", part.label))),
+        }
+    }
+    match found.get(run.parts.len()) {
+        None => Ok(()),
+        Some((number, _)) => Err(lost(format!("a write that nobody made is in the database: {number}"))),
+    }
+}
+
+impl Workload for Database {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    fn bound(&self) -> Option<Bound> {
+        let connections = self.options.connections;
+        Some(if self.options.write {
+            Bound {
+                at_once: 1,
+                why:
+                    "SQLite has one writer: each transaction waits for the one before it, so concurrency gains nothing \
+                      here. Write more in each transaction, or use a server"
+                        .to_owned(),
+            }
+        } else {
+            Bound { at_once: connections, why: options::semaphore(connections) }
+        })
+    }
+
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+        Box::pin(self.run_once(Work {
+            at_once: AtOnce::Most(jobs),
+            observer,
+            cancel,
+            timeout: Some(self.options.timeout),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

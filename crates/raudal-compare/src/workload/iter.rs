@@ -1,0 +1,230 @@
+//! The main job as a workload: the ITER archives of a mirror, as one table.
+
+use super::work::{Kept, hex};
+use super::{Run, Workload};
+use futures::future::BoxFuture;
+use raudal_common::{Error, Kind, Result};
+use raudal_fetch::Client;
+use raudal_origin::Origin;
+use raudal_pipeline::Jobs;
+use raudal_pool::Observer;
+use raudal_source::{Edition, Entity, Input, iter_inputs};
+use raudal_table::{Sink, SinkOptions, Target};
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// Where the ITER archives come from.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Mirror {
+    /// INEGI's own server.
+    #[default]
+    Inegi,
+    /// Any base URL that the archives' file names are added to.
+    Url(String),
+    /// The embedded origin, started for the purpose.
+    Embedded(raudal_origin::Options),
+}
+
+/// The archives of some entities at a mirror, ready to be fetched. Keeps the embedded origin running.
+#[derive(Debug)]
+pub struct Archives {
+    /// One input for each entity, in the order of their codes.
+    pub inputs: Vec<Input>,
+    origin: Option<Origin>,
+}
+
+impl Archives {
+    /// Makes the archives ready: starts the embedded origin and has it make them, if that is the mirror.
+    ///
+    /// # Errors
+    ///
+    /// A mirror that is not a URL; no free port; no entities.
+    ///
+    /// ```
+    /// use raudal_source::{Edition, select_entities};
+    /// use raudal_compare::workload::{Archives, Mirror};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> raudal_common::Result<()> {
+    /// let colima = select_entities("06")?;
+    /// let archives = Archives::open(&Mirror::Inegi, &colima, Edition::Microdatos).await?;
+    /// assert!(archives.inputs[0].location.to_string().ends_with("/ITER_06_2020_csv.zip"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn open(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Self> {
+        let (base, origin) = match mirror {
+            Mirror::Inegi => (None, None),
+            Mirror::Url(url) => (Some(url.clone()), None),
+            Mirror::Embedded(options) => {
+                let origin = Origin::start(options.clone()).await?;
+                let codes: Vec<u8> = entities.iter().map(|entity| entity.number()).collect();
+                origin.prepare(edition, &codes).await?;
+                (Some(origin.url()), Some(origin))
+            }
+        };
+        let inputs = iter_inputs(entities, edition, base.as_deref())?;
+        Ok(Self { inputs, origin })
+    }
+
+    /// The embedded origin, if that is the mirror.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// Stops the embedded origin, and waits until it has stopped.
+    pub async fn close(self) {
+        if let Some(origin) = self.origin {
+            origin.shutdown().await;
+        }
+    }
+}
+
+/// Where the table goes: nothing is kept of it but a digest of the share that each input has in it. A sink flushes what
+/// it writes to after each input.
+#[derive(Clone, Default)]
+struct Shares(Arc<Mutex<(Sha256, Vec<String>)>>);
+
+impl Shares {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).1)
+    }
+}
+
+impl Write for Shares {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let (share, ended) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push(hex(&share.finalize_reset()[..8]));
+        Ok(())
+    }
+}
+
+/// The ITER archives → one table, at any level of concurrency.
+///
+/// Every run begins with new connections, so that all levels find the same; the archives of the embedded origin are
+/// made before anything is timed.
+#[derive(Debug)]
+pub struct Iter {
+    archives: Archives,
+    fetch: raudal_fetch::Options,
+    options: raudal_pipeline::Options,
+    per_host: Option<usize>,
+}
+
+impl Iter {
+    /// The workload over these archives. `options` says everything but the number of jobs, the observer and the
+    /// cancellation; the limit for one host is the number of jobs unless [`per_host`](Self::per_host) says less.
+    pub fn new(archives: Archives, fetch: raudal_fetch::Options, options: raudal_pipeline::Options) -> Self {
+        Self { archives, fetch, options, per_host: None }
+    }
+
+    /// With at most so many in flight of one host, whatever the level is.
+    #[must_use]
+    pub fn per_host(mut self, most: Option<usize>) -> Self {
+        self.per_host = most;
+        self
+    }
+
+    /// The archives.
+    pub fn archives(&self) -> &Archives {
+        &self.archives
+    }
+
+    /// Ends it, with the embedded origin.
+    pub async fn close(self) {
+        self.archives.close().await;
+    }
+
+    async fn run_once(&self, jobs: Jobs, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
+        let client = Client::new(&self.fetch)?;
+        let mut options = self.options.clone();
+        options.set_jobs(jobs);
+        options.per_host = self.per_host.unwrap_or(options.per_host);
+        let (kept, observer) = Kept::beside(observer);
+        options.observer = observer;
+        options.cancel = cancel.clone();
+        let shares = Shares::default();
+        let sink = Sink::create(Target::Writer(Box::new(shares.clone())), SinkOptions::default())?;
+        let summary = raudal_pipeline::run(self.archives.inputs.clone(), &client, options, sink).await?;
+        if cancel.is_cancelled() {
+            return Err(Error::new(Kind::Cancelled, "cancelled"));
+        }
+        // The first failure says more than a report that counts them.
+        if let Some(failure) = summary.failures.into_iter().next() {
+            return Err(failure.error);
+        }
+        let digest = summary.written.map(|written| written.digest).unwrap_or_default();
+        let run = Run::new(summary.report, digest).rows(summary.rows_kept).jobs(kept.take());
+        // Every input is in the table, so the shares are theirs, one after the other.
+        let labels = self.archives.inputs.iter().map(|input| input.name.clone());
+        Ok(labels.zip(shares.take()).fold(run, |run, (label, share)| run.part(label, share)))
+    }
+}
+
+impl Workload for Iter {
+    fn name(&self) -> &'static str {
+        "iter"
+    }
+
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+        Box::pin(self.run_once(Jobs::Most(jobs), observer, cancel))
+    }
+
+    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+        Some(Box::pin(self.run_once(Jobs::Auto, observer, cancel)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::work::tests::{run, stages};
+    use super::*;
+    use raudal_pool::NoObserver;
+    use raudal_source::select_entities;
+
+    #[tokio::test]
+    async fn what_became_of_each_archive_is_kept_with_its_stages() {
+        let mut origin = raudal_origin::Options::default();
+        origin.scale = 0.02;
+        let entities = select_entities("06,01").unwrap();
+        let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
+        let iter = Iter::new(archives, raudal_fetch::Options::default(), raudal_pipeline::Options::default());
+        let run = run(&iter, 2).await.unwrap();
+        assert_eq!(run.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1]);
+        assert!(
+            stages(&run).iter().all(|stages| stages.windows(2).any(|pair| pair == ["first byte", "transfer"])),
+            "{:?}",
+            stages(&run)
+        );
+        iter.close().await;
+    }
+
+    #[tokio::test]
+    async fn each_archive_has_its_part_of_the_result_at_every_level_even_one_without_rows() {
+        let mut origin = raudal_origin::Options::default();
+        origin.scale = 0.02;
+        let entities = select_entities("01,06,09").unwrap();
+        let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
+        let mut options = raudal_pipeline::Options::default();
+        options.query.filter = Some(raudal_table::Filter::parse("ENTIDAD != 6 and MUN == 0 and LOC == 0").unwrap());
+        let iter = Iter::new(archives, raudal_fetch::Options::default(), options);
+        let (one, many) = (run(&iter, 1).await.unwrap(), run(&iter, 3).await.unwrap());
+        let auto = iter.run_auto(Arc::new(NoObserver), CancellationToken::new()).unwrap().await.unwrap();
+        assert_eq!((&one.parts, one.rows), (&many.parts, many.rows));
+        assert_eq!((&one.parts, one.rows), (&auto.parts, 2));
+        let labels: Vec<&str> = one.parts.iter().map(|part| &*part.label).collect();
+        assert_eq!(labels, ["ITER_01_2020_csv.zip", "ITER_06_2020_csv.zip", "ITER_09_2020_csv.zip"]);
+        let nothing = hex(&Sha256::digest([])[..8]);
+        let empty: Vec<bool> = one.parts.iter().map(|part| part.digest == nothing).collect();
+        assert_eq!(empty, [false, true, false], "the header belongs to the first");
+        iter.close().await;
+    }
+}

@@ -1,0 +1,191 @@
+//! What [`compare`](crate) can run: a piece of work with a known result, at any level of concurrency.
+//!
+//! A [`Workload`] does the same work each time it is run; only the number of jobs in flight differs. It says what came
+//! out as a digest, so that a comparison can prove that both levels did the same work before it calls one faster.
+//! A crate of your own can implement the trait: the work may be anything that [`pool`](raudal_pool) can run.
+//!
+//! | workload | real parts | what it shows |
+//! |---|---|---|
+//! | [`Iter`] | a mirror, or the embedded origin | the main job: archives → one table |
+//! | [`Database`] | SQLite, or a PostgreSQL server | a pool of connections; a single writer |
+//! | [`Files`] | the file system | written, synced, read back and checked |
+//! | [`Mixed`] | all of these | the four operations of an I/O-bound program |
+//! | [`Requests`] | the embedded origin | many small calls |
+//! | [`Sleep`] | none | the ideal, and the toolkit's own cost |
+//!
+//! All of them do their jobs through [`pool`](raudal_pool), with named stages, give each job's share of the result as a
+//! [`Part`], and keep what became of each job.
+
+// SQLite and PostgreSQL are names, and no code.
+#![allow(clippy::doc_markdown)]
+
+mod database;
+mod files;
+mod iter;
+mod latency;
+mod mixed;
+mod requests;
+mod scratch;
+mod sleep;
+mod work;
+
+pub use database::{Database, DatabaseOptions};
+pub use files::{Files, FilesOptions, SyncMode};
+pub use iter::{Archives, Iter, Mirror};
+pub use latency::Latency;
+pub use mixed::{Mixed, MixedOptions};
+pub use requests::{Requests, RequestsOptions};
+pub use sleep::Sleep;
+
+use futures::future::BoxFuture;
+use raudal_common::Result;
+use raudal_pool::{JobReport, Observer, RunReport};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A piece of work that can be run again and again, at different levels of concurrency.
+///
+/// A workload of your own hands its jobs to a [`Pool`](raudal_pool::Pool), and says what came out:
+///
+/// ```
+/// use futures::future::BoxFuture;
+/// use raudal_common::Result;
+/// use raudal_compare::{Plan, compare};
+/// use raudal_pool::{Observer, Pool};
+/// use raudal_compare::workload::{Run, Workload};
+/// use std::sync::Arc;
+/// use tokio_util::sync::CancellationToken;
+///
+/// struct Squares;
+///
+/// impl Workload for Squares {
+///     fn name(&self) -> &str {
+///         "squares"
+///     }
+///
+///     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+///         Box::pin(async move {
+///             let square = |_cx, n: u64| async move { Ok::<_, raudal_common::Error>(n * n) };
+///             let mut run = Pool::new(jobs).run(1..=9, square).observer(observer).cancel(cancel).start();
+///             let mut sum = 0;
+///             while let Some(done) = run.next().await {
+///                 sum += done.result.unwrap_or(0);
+///             }
+///             Ok(Run::new(run.join().await, sum.to_string()).rows(9))
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let plan = Plan::new([1, 4])?.runs(2)?;
+/// let comparison = compare(&Squares, &plan, &(), CancellationToken::new()).await?;
+/// assert_eq!((comparison.digest.as_str(), comparison.rows), ("285", 9));
+/// # Ok(())
+/// # }
+/// ```
+pub trait Workload: Send + Sync {
+    /// Its name, as on the command line.
+    fn name(&self) -> &str;
+
+    /// Makes ready, once, before anything is timed: starts the server, makes the data, opens the database.
+    ///
+    /// The future may be dropped half-way when the comparison is cancelled.
+    fn prepare(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What besides the level bounds how many of its jobs are at work at once, where the workload knows: more jobs in
+    /// flight than that gain nothing.
+    fn bound(&self) -> Option<Bound> {
+        None
+    }
+
+    /// Runs once, with at most `jobs` in flight, and tells `observer` of it.
+    ///
+    /// What is returned must not depend on `jobs`, but for the times in the report. When `cancel` is cancelled, the run
+    /// stops what is in flight, awaits it, and returns [`Kind::Cancelled`](raudal_common::Kind::Cancelled). Failed jobs are
+    /// data in the report, not an `Err`; the comparison refuses such a run itself, and names the first job that failed if the run kept its jobs.
+    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>>;
+
+    /// Runs once like [`run`](Self::run), with as many jobs in flight as turn out to be worth it: the level `auto`. It
+    /// does nothing before it is polled.
+    ///
+    /// `None`, as it is here, from a workload that cannot find that out: the comparison refuses the level then, before
+    /// anything is run.
+    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+        let _ = (observer, cancel);
+        None
+    }
+}
+
+/// What one run of a workload gave.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Run {
+    /// What became of it: times, bytes, the peak in flight.
+    pub report: RunReport,
+    /// The result in a few characters: equal results have equal digests, and unequal ones do not.
+    pub digest: String,
+    /// Rows (records, answers, …) in the result.
+    pub rows: u64,
+    /// The digests of the result's parts, in input order, where the workload has them: with them an inequality can be
+    /// traced to the first part that differs.
+    pub parts: Vec<Part>,
+    /// What became of each job, in input order, where the workload kept it: for the timeline.
+    pub jobs: Vec<JobReport>,
+}
+
+/// A bound on how many jobs of a workload are at work at once, whatever the level is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// So many.
+    pub at_once: usize,
+    /// What holds the others back, and what can be done about it, for people.
+    pub why: String,
+}
+
+/// One job's share of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The job's name, for people.
+    pub label: String,
+    /// The share in a few characters.
+    pub digest: String,
+}
+
+impl Run {
+    /// A run with its report and the digest of its result.
+    ///
+    /// ```
+    /// use raudal_pool::RunReport;
+    /// use raudal_compare::workload::Run;
+    ///
+    /// let run = Run::new(RunReport::default(), "9f86d081").rows(32).part("01", "2c26b46b");
+    /// assert_eq!((run.rows, run.parts.len()), (32, 1));
+    /// ```
+    pub fn new(report: RunReport, digest: impl Into<String>) -> Self {
+        Self { report, digest: digest.into(), rows: 0, parts: Vec::new(), jobs: Vec::new() }
+    }
+
+    /// With the number of rows in the result.
+    #[must_use]
+    pub fn rows(mut self, rows: u64) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    /// With one more part of the result.
+    #[must_use]
+    pub fn part(mut self, label: impl Into<String>, digest: impl Into<String>) -> Self {
+        self.parts.push(Part { label: label.into(), digest: digest.into() });
+        self
+    }
+
+    /// With what became of each job.
+    #[must_use]
+    pub fn jobs(mut self, jobs: Vec<JobReport>) -> Self {
+        self.jobs = jobs;
+        self
+    }
+}
