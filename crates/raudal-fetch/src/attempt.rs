@@ -115,6 +115,7 @@ impl Inner {
         if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
+        #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
         let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
         let mut partial = Partial {
             asked: url.clone(),

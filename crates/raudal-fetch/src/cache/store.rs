@@ -103,6 +103,7 @@ impl Cache {
             }
         }
         let sha256 = hex(&hasher.finalize());
+        #[expect(clippy::disallowed_methods, reason = "it is written as a date")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let entry = Entry {
             form: FORM,

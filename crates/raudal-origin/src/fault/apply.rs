@@ -141,6 +141,7 @@ fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<Answer> {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(wait) => {
             // Beyond the dates that HTTP knows, the last that can be told will do.
+            #[expect(clippy::disallowed_methods, reason = "`Retry-After` is a date here")]
             let date = SystemTime::now().checked_add(wait).unwrap_or_else(SystemTime::now);
             HttpDate::from(date).to_string()
         }
