@@ -1,8 +1,6 @@
 //! Every fault of the embedded origin: that it is committed on the wire, and what the program makes of it.
 
-mod common;
-
-use common::{Finished, PATIENCE, raudal};
+use crate::common::{Finished, PATIENCE, raudal};
 use raudal::origin::{Options, Origin};
 use raudal::table::{self, Query};
 use std::io::{Cursor, ErrorKind, Read, Write};

@@ -1,12 +1,10 @@
 //! A good input arrives whole, whatever way it is sent, and no more of it is held than was promised.
 
-mod common;
-
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{Answer, Gate, Server};
+use crate::common::{Answer, Gate, Server};
 use futures::future::join_all;
 use raudal::fetch::{Body, Client, Expect, Options, Transfer};
 use raudal::source::Location;

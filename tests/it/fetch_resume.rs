@@ -1,12 +1,10 @@
 //! A body that breaks off goes on where it stopped, if the server vouches for it; else it begins again. Whatever
 //! happens on the way, the bytes are right.
 
-mod common;
-
 use std::sync::Mutex;
 use std::time::Duration;
 
-use common::{Answer, Job, Proxy, Request, Server, noise};
+use crate::common::{Answer, Job, Proxy, Request, Server, noise};
 use proptest::prelude::*;
 use raudal::Kind;
 use raudal::fetch::{Options, Transfer};

@@ -1,9 +1,7 @@
 //! The main job on archives as INEGI publishes them, where they are at hand: in `../shared/iter` beside the project, or
 //! in the folder that `RAUDAL_REAL_ARCHIVES` names. Where they are not, the tests say that they were skipped.
 
-mod common;
-
-use common::raudal;
+use crate::common::raudal;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 

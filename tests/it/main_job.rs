@@ -1,8 +1,6 @@
 //! The main job from end to end: archives of the embedded origin → one table, by the program as it is installed.
 
-mod common;
-
-use common::{Answer, Gate, Server, raudal, zip};
+use crate::common::{Answer, Gate, Server, raudal, zip};
 use raudal::origin::{self, Origin};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -129,7 +127,7 @@ fn any_mix_of_sources_becomes_one_table_in_their_order() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| folder.path().join(name).to_str().expect("a UTF-8 path").to_owned();
     std::fs::write(at("a.csv"), "\u{feff}x,y\r\n1,\"a,b\"\r\n").expect("a file");
-    std::fs::write(at("b.csv.gz"), common::gzip("y,x\nc,2")).expect("a file");
+    std::fs::write(at("b.csv.gz"), crate::common::gzip("y,x\nc,2")).expect("a file");
     let server = Server::with("/c.zip", [Answer::ok(zip([("c.csv", b"x,y\n3,\"d \"\"e\"\"\"\n".as_slice())]))]);
     let sources = [at("a.csv"), at("b.csv.gz"), server.url("/c.zip")];
     let finished = raudal(["table", "-q", "--format", "jsonl"]).args(&sources).run();

@@ -4,12 +4,6 @@
 //! `cargo run … -- …` are run with the built program, `cargo run --example …` with the built example, in a folder that holds
 //! the files that the READMEs speak of. What would need a network is run with `--dry-run` where the command has it; where
 //! it has none (`compare`), it is sent to the embedded origin, and run once at each level. Archives are small. A block fenced as `text` is not run.
-#![allow(missing_docs, unreachable_pub)]
-
-mod common;
-#[allow(dead_code)]
-#[path = "examples/harness.rs"]
-mod harness;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -56,8 +50,8 @@ fn folder() -> tempfile::TempDir {
     let table = b"MUN,POBTOT\n000,31\n";
     write("a.csv", table);
     write("SHA256SUMS", b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  1.csv\n");
-    write("b.csv.gz", &common::gzip(table));
-    write("c.zip", &common::zip([("c.csv", table.as_slice())]));
+    write("b.csv.gz", &crate::common::gzip(table));
+    write("c.zip", &crate::common::zip([("c.csv", table.as_slice())]));
     write("urls.txt", b"https://example.org/1.csv\nhttps://example.org/2.csv\n");
     folder
 }
@@ -112,7 +106,7 @@ fn every_command_of_the_readmes_runs() {
                 | ["cargo", "run", "--release", "--example", name, rest @ ..] => {
                     // The pace of the original is for people; that the option is known is seen by the quick run.
                     assert!(rest.iter().all(|word| ["--", "--slow", "--verbose"].contains(word)), "{command}");
-                    harness::run(name);
+                    crate::harness::run(name);
                     ran += 1;
                     continue;
                 }
@@ -120,7 +114,7 @@ fn every_command_of_the_readmes_runs() {
                 _ => panic!("{file} gives a command that this test does not know: {command}"),
             };
             let arguments = without_a_network(arguments.iter().map(|word| (*word).to_owned()).collect());
-            let done = common::raudal(arguments.clone()).in_folder(folder.path()).run();
+            let done = crate::common::raudal(arguments.clone()).in_folder(folder.path()).run();
             assert_eq!(done.code, Some(0), "{file}: {command}\nrun as {arguments:?}\n{}", done.stderr);
             ran += 1;
         }

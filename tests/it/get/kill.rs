@@ -2,7 +2,7 @@
 //! no half file under a final name on the way, nothing left over at the end.
 //!
 //! The moments are drawn from a seed: after so many bytes that the server has sent, or at such a line of the progress.
-//! `RAUDAL_KILLS=200 cargo test --test get kill -- --nocapture` makes 200 kills of each command in place of 15, and says
+//! `RAUDAL_KILLS=200 cargo test --test it get::kill -- --nocapture` makes 200 kills of each command in place of 15, and says
 //! what it saw.
 
 use super::sha256;

@@ -1,11 +1,9 @@
 //! How many transfers of a host are in flight follows what the host can take; the table is the same whatever happens.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Answer, Server};
+use crate::common::{Answer, Server};
 use raudal::fetch::{self, Client};
 use raudal::origin::{self, Origin};
 use raudal::pipeline::{self, Options, Summary};

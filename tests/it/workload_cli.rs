@@ -1,8 +1,6 @@
 //! The workloads of `raudal compare` as a user meets them: what they say, and how they fail.
 
-mod common;
-
-use common::{Answer, Finished, Server, raudal, zip};
+use crate::common::{Answer, Finished, Server, raudal, zip};
 use std::path::Path;
 
 /// A quick comparison of a workload with these options.

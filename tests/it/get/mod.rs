@@ -1,24 +1,15 @@
 //! `raudal get`, and what both it and `raudal table` keep from one run to the next: files with their right names, whole
 //! or not there, whatever servers say and whenever a run is killed.
-#![allow(missing_docs, unreachable_pub)]
 
-mod common;
-
-#[path = "get/again.rs"]
 mod again;
-#[path = "get/extract.rs"]
 mod extract;
-#[path = "get/kill.rs"]
 mod kill;
-#[path = "get/names.rs"]
 mod names;
 #[cfg(unix)]
-#[path = "get/nginx.rs"]
 mod nginx;
-#[path = "get/sums.rs"]
 mod sums;
 
-use common::Program;
+use crate::common::Program;
 use std::path::Path;
 
 /// For what counts requests: without a spare slot, no other connection helps a transfer that is slow on this machine.
@@ -26,7 +17,7 @@ const ALONE: [&str; 2] = ["-j", "1"];
 
 /// `raudal get` into a folder, without a pause before another try.
 fn get<A: Into<std::ffi::OsString>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Program {
-    common::raudal(["get", "--progress", "none", "--retry-delay", "1ms", "-d"])
+    crate::common::raudal(["get", "--progress", "none", "--retry-delay", "1ms", "-d"])
         .arg(folder)
         .args(arguments.into_iter().map(Into::into))
 }

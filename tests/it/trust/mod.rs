@@ -1,19 +1,12 @@
 //! Who is let in, and what is kept: credentials that go to one host alone, a cache that never serves what is not asked
 //! for, a lock that refuses what has changed, a machine that has little to give.
-#![allow(missing_docs, unreachable_pub)]
 
-mod common;
-
-#[path = "trust/cache.rs"]
 mod cache;
-#[path = "trust/credentials.rs"]
 mod credentials;
-#[path = "trust/lock.rs"]
 mod lock;
-#[path = "trust/machine.rs"]
 mod machine;
 
-use common::{Finished, Program, raudal};
+use crate::common::{Finished, Program, raudal};
 use std::path::{Path, PathBuf};
 
 /// `raudal table`, without a pause before another try.

@@ -1,11 +1,9 @@
 //! A bad answer ends in an error that says what it was, whether another try may help, and no secrets.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Answer, Server};
+use crate::common::{Answer, Server};
 use raudal::fetch::{Body, Client, Expect, Options, Transfer};
 use raudal::source::Location;
 use raudal::{Error, Kind, Result};
@@ -73,7 +71,7 @@ async fn a_page_that_was_asked_for_is_fetched() {
 
 #[tokio::test]
 async fn an_archive_that_is_called_a_page_is_an_archive() {
-    let zip = common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
+    let zip = crate::common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
     let server = Server::with("/a.zip", [Answer::ok(zip).header("Content-Type", "text/html")]);
     assert!(fetch(&options(), &server.url("/a.zip")).await.is_ok());
 }
@@ -139,7 +137,7 @@ async fn a_server_that_stands_still_is_given_up_on() {
 #[tokio::test]
 async fn a_slow_body_that_goes_on_is_left_to_go_on() {
     // Each piece comes well within the time-out; all together may take longer than it.
-    let gate = common::Gate::new();
+    let gate = crate::common::Gate::new();
     let server = Server::with("/a", [Answer::drip("0123456789", 1, &gate)]);
     gate.open();
     assert_eq!(fetch(&options(), &server.url("/a")).await.expect("a body").len(), 10);
@@ -206,7 +204,7 @@ async fn a_fault_behind_a_redirect_says_where_it_was() {
 
 #[tokio::test]
 async fn a_body_compressed_for_the_transfer_is_refused() {
-    let error = error(Answer::ok(common::gzip("a,b\n")).header("Content-Encoding", "br")).await;
+    let error = error(Answer::ok(crate::common::gzip("a,b\n")).header("Content-Encoding", "br")).await;
     assert_eq!(error.kind(), Kind::Unsupported);
     assert!(error.message().ends_with(": br"));
 }

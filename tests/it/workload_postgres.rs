@@ -1,9 +1,7 @@
 //! The database workload on a real PostgreSQL server, which the tests start by themselves.
 #![cfg(all(unix, feature = "postgres"))]
 
-mod common;
-
-use common::{PATIENCE, raudal};
+use crate::common::{PATIENCE, raudal};
 use raudal::pool::{Event, EventKind, NoObserver, Observer};
 use raudal::workload::{Database, DatabaseOptions, Run, Workload};
 use raudal::{Kind, Result};

@@ -1,8 +1,6 @@
 //! Bytes that a server's digest does not promise are refused, and none of them kept.
 
-mod common;
-
-use common::{Answer, Job, Server, noise};
+use crate::common::{Answer, Job, Server, noise};
 use raudal::Kind;
 use raudal::fetch::Options;
 use sha2::{Digest, Sha256, Sha512};

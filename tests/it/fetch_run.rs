@@ -1,11 +1,9 @@
 //! A whole run over a bad network: what is kept between the attempts of a job serves that job, and is counted once.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{Answer, Server};
+use crate::common::{Answer, Server};
 use raudal::fetch::{self, Client};
 use raudal::pipeline::{self, Options, Summary};
 use raudal::pool::{Backoff, Event, EventKind, Observer};
@@ -55,8 +53,8 @@ fn ranges(server: &Server, path: &str) -> Vec<Option<String>> {
 
 #[tokio::test]
 async fn each_job_goes_on_with_its_own_bytes_and_the_bar_ends_at_the_whole() {
-    let one = common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
-    let two = common::zip([("a.csv", &b"a,b\n3,4\n"[..])]);
+    let one = crate::common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
+    let two = crate::common::zip([("a.csv", &b"a,b\n3,4\n"[..])]);
     let file = |zip: &Vec<u8>| Answer::ranged(zip).header("ETag", TAG);
     let server = Server::start([
         ("/1.zip", vec![file(&one).cut_after(40), file(&one).cut_after(30), file(&one)]),
@@ -72,7 +70,7 @@ async fn each_job_goes_on_with_its_own_bytes_and_the_bar_ends_at_the_whole() {
 
 #[tokio::test]
 async fn an_archive_that_proves_damaged_is_fetched_from_its_beginning() {
-    let good = common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
+    let good = crate::common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
     let mut bad = good.clone();
     // Within the member's bytes: the length is right, the checksum is not.
     bad[40] ^= 0xff;
@@ -85,7 +83,7 @@ async fn an_archive_that_proves_damaged_is_fetched_from_its_beginning() {
 
 #[tokio::test]
 async fn what_is_tried_again_can_be_chosen() {
-    let zip = common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
+    let zip = crate::common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
     for (list, status, succeeded) in [("404", 404, 1), ("404", 503, 0), ("5xx,!503", 503, 0), ("5xx,!503", 501, 1)] {
         let server = Server::with("/a.zip", [Answer::status(status, "oh"), Answer::ok(&zip)]);
         let mut options = Options::default();
@@ -98,7 +96,7 @@ async fn what_is_tried_again_can_be_chosen() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_biggest_are_begun_first_and_the_table_is_in_the_order_of_the_inputs() {
     let paths = ["/a", "/b", "/c", "/d", "/e"];
-    let gate = common::Gate::new();
+    let gate = crate::common::Gate::new();
     let table = |path: &&'static str| (*path, vec![Answer::ok(format!("n\n{path}\n")).behind(&gate)]);
     let server = Server::start(paths.iter().map(table));
     let inputs = paths.iter().zip([3, 9, 1, 8, 2]).map(|(path, size)| {

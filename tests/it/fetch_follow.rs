@@ -1,14 +1,12 @@
 //! A long body is read while it arrives, and what was read ahead counts only if all of it comes, and is what it seemed.
 #![cfg(unix)]
 
-mod common;
-
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use common::{Answer, Gate, Job, Server, noise, zip};
+use crate::common::{Answer, Gate, Job, Server, noise, zip};
 use raudal::fetch::{Arriving, Client, Options, Tail, Transfer};
 use raudal::pipeline::{self, Summary};
 use raudal::pool::Backoff;

@@ -1,8 +1,6 @@
 //! Each bad input has its message and its exit code, and costs no good one.
 
-mod common;
-
-use common::{Answer, Finished, Program, Server, gzip, raudal, zip};
+use crate::common::{Answer, Finished, Program, Server, gzip, raudal, zip};
 use std::path::{Path, PathBuf};
 
 const TABLE: &str = "town,people,code\nAyala,31,000\nXico,7,001\n";

@@ -1,8 +1,6 @@
 //! A certificate is believed if somebody vouches for it: the system, `--cacert`, or the user with `-k`.
 
-mod common;
-
-use common::{Answer, SecureServer, Server};
+use crate::common::{Answer, SecureServer, Server};
 use raudal::fetch::{Body, Client, Expect, Options};
 use raudal::source::Location;
 use raudal::{Kind, Result};
@@ -15,7 +13,7 @@ async fn fetch(options: &Options, url: &str) -> Result<Body> {
 
 fn believing() -> Options {
     let mut options = Options::default();
-    options.ca_cert = Some(common::authority());
+    options.ca_cert = Some(crate::common::authority());
     options
 }
 

@@ -1,12 +1,10 @@
 //! A transfer that goes on for long is helped by further connections, and its bytes are the same whatever these bring:
 //! nothing, too little, something else.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Answer, Gate, Job, Server, noise};
+use crate::common::{Answer, Gate, Job, Server, noise};
 use raudal::fetch::{Client, Help, Options, Transfer};
 use raudal::pipeline;
 use raudal::source::{Input, Location};

@@ -1,9 +1,7 @@
 //! What a user sees on a real terminal: a pseudo-terminal with the program in it, and a terminal emulator to read it.
 #![cfg(unix)]
 
-mod common;
-
-use common::{Answer, Gate, Server, zip};
+use crate::common::{Answer, Gate, Server, zip};
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty};
 use rustix::process::{Pid, Signal, kill_process};

@@ -36,7 +36,7 @@ impl Said {
     }
 }
 
-/// The built example. `cargo test` builds examples before it runs a test; `cargo test --test examples` does not, so
+/// The built example. `cargo test` builds examples before it runs a test; `cargo test --test it` does not, so
 /// what is missing or older than its source is built here.
 pub fn binary(name: &str) -> PathBuf {
     static BUILD: Once = Once::new();

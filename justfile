@@ -1,0 +1,35 @@
+# What is done often. `just` lists it; https://just.systems
+
+# list the recipes
+default:
+    @just --list
+
+# what must pass before a change lands
+ci:
+    .ci/run
+
+# format, lints, tests
+check:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo test
+
+# the main job, without a network
+main:
+    cargo run --release -- iter --mirror embedded
+
+# the documentation of all crates
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --open
+
+# licences, sources, banned crates
+deny:
+    cargo deny --workspace check licenses bans sources
+
+# the pool beside what one would write without it
+bench-pool:
+    cargo bench -p raudal-pool --bench pool -- --quick
+
+# thirty runs over all faults of the origin, or more: `just soak 1000`
+soak runs="30":
+    RAUDAL_SOAK_RUNS={{ runs }} cargo test --test soak -- --nocapture

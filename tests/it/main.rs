@@ -1,0 +1,32 @@
+//! The promises of the program and of the crates together, over real servers and a real program.
+//!
+//! One binary, so that the tree is linked once. What needs a process to itself stands beside it: `fetch_memory.rs`
+//! measures a peak, `soak.rs` runs long.
+#![allow(missing_docs, unreachable_pub)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod harness;
+
+mod bad_input;
+mod compare_page;
+mod examples;
+mod examples_readme;
+mod fetch_bad;
+mod fetch_digest;
+mod fetch_follow;
+mod fetch_good;
+mod fetch_resume;
+mod fetch_run;
+mod fetch_split;
+mod fetch_tls;
+mod get;
+mod main_job;
+mod origin_faults;
+mod origin_http;
+mod real_archives;
+mod steer;
+mod terminal;
+mod trust;
+mod workload_cli;
+mod workload_postgres;
