@@ -165,7 +165,7 @@ async fn queries_of_a_real_server_give_the_same_at_every_level() {
     let (one, many) = (run(&database, 1).await.expect("a run"), run(&database, 12).await.expect("a run"));
     assert_eq!((&one.digest, &one.parts, one.rows), (&many.digest, &many.parts, 12));
     let stages: Vec<&str> = many.jobs[11].stages.iter().map(|span| span.stage).collect();
-    assert_eq!(stages, ["connect", "query"]);
+    assert_eq!(stages, ["acquire", "query"]);
     let bound = database.bound().expect("a bound");
     assert!(bound.at_once == 3 && bound.why.contains("semaphore"), "{bound:?}");
 

@@ -1,6 +1,7 @@
 //! What a comparison measured, and what follows from it. Every figure is worked out from the single runs.
 
 use super::stats::{SpeedUp, Summary};
+use super::workload::{Stage, Unit};
 use raudal_pipeline::Jobs;
 use raudal_pool::{JobReport, LimitChange, RunReport};
 use std::time::Duration;
@@ -23,6 +24,10 @@ pub struct Comparison {
     pub baseline: Jobs,
     /// The levels, in the order they were asked for.
     pub levels: Vec<Level>,
+    /// What the stages of the jobs spend their time with, as the workload declares it.
+    pub stages: Vec<Stage>,
+    /// What the workload counts.
+    pub unit: Unit,
 }
 
 /// The measured runs of one level.
@@ -107,6 +112,13 @@ impl Level {
     pub fn bytes_per_second(&self) -> Option<f64> {
         let bytes: u64 = self.runs.iter().map(|run| run.report.bytes).sum();
         self.seconds().filter(|_| bytes > 0).map(|wall| bytes as f64 / wall)
+    }
+
+    /// How much was done a second over all runs, in this unit; `None` if nothing was.
+    pub fn per_second(&self, unit: Unit) -> Option<f64> {
+        let Unit::Jobs(_) = unit else { return self.bytes_per_second() };
+        let done: u64 = self.runs.iter().map(|run| run.report.succeeded).sum();
+        self.seconds().filter(|_| done > 0).map(|wall| done as f64 / wall)
     }
 
     /// How many processor cores this process kept busy on average: its processor time over the wall time, over all

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | processor | processor time ≥ 85 % of what `min(N, cores)` cores could give, or jobs slow each other down and most of what they lose is lost in a stage that computes |
 //! | bandwidth | jobs slow each other down (`T` ≥ 1.5 times that at the baseline), and lose it in a stage that transfers, or bytes per second are what they were with fewer jobs |
+//! | disk | jobs slow each other down, and lose it in a stage that writes or reads files |
 //! | shared | jobs slow each other down otherwise: one connection, lock or writer that they take turns at |
 //! | the longest job | the longest job ≥ 85 % of `W`, and ≥ 1.5 `T` |
 //! | latency | all jobs were in flight at once (`n` ≤ `N`), and `W` is about `T`; or, for one job at a time, the job waits for the other side |
@@ -22,8 +23,9 @@
 //! None of this is a proof, so it is worded as what it looks like, with the figures that it rests on.
 
 use super::comparison::{Comparison, Level, Measured};
-use super::stages::{self, Nature};
+use super::stages;
 use super::stats::{line, mean};
+use super::workload::{Activity, Unit};
 use raudal_common::units;
 use raudal_pipeline::Jobs;
 use raudal_pool::JobReport;
@@ -49,6 +51,8 @@ pub enum Bound {
     Bandwidth,
     /// One thing that jobs take turns at: a connection, a lock, a writer.
     Shared,
+    /// What the disk writes and reads.
+    Disk,
     /// The number of jobs allowed in flight.
     Slots,
     /// Another limit, below the number of jobs.
@@ -69,6 +73,7 @@ impl Bound {
             Self::Connection => "one-connection",
             Self::Bandwidth => "bandwidth",
             Self::Shared => "shared",
+            Self::Disk => "disk",
             Self::Slots => "slots",
             Self::Limit => "limit",
             Self::Processor => "processor",
@@ -85,6 +90,7 @@ impl fmt::Display for Bound {
             Self::Connection => "what one connection carries",
             Self::Bandwidth => "bandwidth",
             Self::Shared => "something that jobs take turns at (one connection, lock or writer)",
+            Self::Disk => "the disk",
             Self::Slots => "the number of slots",
             Self::Limit => "another limit than the number of jobs",
             Self::Processor => "the processor",
@@ -233,32 +239,37 @@ impl<'a> Facts<'a> {
         if let Some((stage, share)) = stage {
             let _ = write!(because, ", {:.0} % of it lost in `{stage}`", share * 100.0);
         }
+        let activity = stage.and_then(|(stage, _)| stages::activity(&self.comparison.stages, stage));
+        if let Some(Activity::Turn(what)) = activity {
+            let _ = write!(because, " waiting for {what}");
+        }
         let flat = self.flat_rate();
         if let Some((rate, below)) = flat {
             let _ = write!(
                 because,
-                ", and {} did not carry more than with {}",
-                units::rate(rate),
+                ", and {} is no more than with {}",
+                self.comparison.unit.rate(rate),
                 super::plan::jobs(below)
             );
         }
         let enough = (self.overlap / times).ceil().max(1.0);
         let advice = format!("about {enough:.0} in flight would be as fast");
-        let bound = match stage.map(|(stage, _)| Nature::of(stage)) {
-            Some(Nature::Computes) => Bound::Processor,
-            Some(Nature::Transfers) => Bound::Bandwidth,
-            Some(Nature::Waits) => Bound::Shared,
-            _ if flat.is_some() && base_run.report.bytes > 0 => Bound::Bandwidth,
-            _ => Bound::Shared,
+        let is_by_bytes = self.comparison.unit == Unit::Bytes && base_run.report.bytes > 0;
+        let bound = match activity {
+            Some(Activity::Compute) => Bound::Processor,
+            Some(Activity::Transfer) => Bound::Bandwidth,
+            Some(Activity::Disk) => Bound::Disk,
+            Some(Activity::Answer) | None if flat.is_some() && is_by_bytes => Bound::Bandwidth,
+            Some(Activity::Turn(_) | Activity::Answer) | None => Bound::Shared,
         };
         Some(Finding::new(bound, because, advice))
     }
 
-    /// Bytes per second, and the next smaller level beyond the baseline that had as many.
+    /// The throughput, and the next smaller level beyond the baseline that had as many.
     fn flat_rate(&self) -> Option<(f64, Jobs)> {
         let levels = self.comparison.levels.iter().filter_map(|level| Some((level.jobs.number()?, level)));
         let (_, below) = levels.filter(|(jobs, _)| *jobs < self.slots).max_by_key(|(jobs, _)| *jobs)?;
-        let (rate, before) = (self.level.bytes_per_second()?, below.bytes_per_second()?);
+        let (rate, before) = (self.level.per_second(self.comparison.unit)?, below.per_second(self.comparison.unit)?);
         (rate < FLAT * before).then_some((rate, below.jobs))
     }
 
@@ -307,7 +318,7 @@ impl<'a> Facts<'a> {
         if let Some((stage, share)) = stages::longest(&self.run.jobs) {
             let _ = write!(because, ", {:.0} % of its time in `{stage}`", share * 100.0);
         }
-        if let Some((latency, rate, share)) = by_bytes(&self.run.jobs) {
+        if let Some((latency, rate, share)) = self.by_bytes() {
             let _ = write!(
                 because,
                 "; job times follow their bytes: {} each, and the rest at {}",
@@ -320,6 +331,21 @@ impl<'a> Facts<'a> {
             }
         }
         Some(Finding::new(Bound::Latency, because, "jobs that wait at once wait together"))
+    }
+
+    /// The time of a job as `latency + bytes / rate`, by the line of least squares through the jobs, and the share of all
+    /// job time that its bytes account for. `None` for fewer than eight jobs, or if the line explains less than 80 %.
+    fn by_bytes(&self) -> Option<(Duration, f64, f64)> {
+        let away = |job: &JobReport| stages::away(job, &self.comparison.stages).as_secs_f64();
+        let points: Vec<(f64, f64)> = self.run.jobs.iter().map(|job| (job.bytes as f64, away(job))).collect();
+        let (latency, seconds_per_byte, explained) = line(&points).filter(|_| points.len() >= 8)?;
+        if explained < 0.8 || seconds_per_byte <= 0.0 {
+            return None;
+        }
+        let latency = latency.max(0.0);
+        let all: f64 = points.iter().map(|point| point.1).sum();
+        let share = 1.0 - latency * points.len() as f64 / all;
+        Some((Duration::try_from_secs_f64(latency).ok()?, 1.0 / seconds_per_byte, share))
     }
 
     fn slots(&self) -> Option<Finding> {
@@ -380,18 +406,4 @@ fn job_time(level: &Level) -> Option<f64> {
     let count: u64 = level.runs.iter().map(|run| run.report.total()).sum();
     let sum: f64 = level.runs.iter().map(|run| run.report.job_time.as_secs_f64()).sum();
     (count > 0 && sum > 0.0).then(|| sum / count as f64)
-}
-
-/// The time of a job as `latency + bytes / rate`, by the line of least squares through the jobs, and the share of all
-/// job time that its bytes account for. `None` for fewer than eight jobs, or if the line explains less than 80 %.
-fn by_bytes(jobs: &[JobReport]) -> Option<(Duration, f64, f64)> {
-    let points: Vec<(f64, f64)> = jobs.iter().map(|job| (job.bytes as f64, stages::away(job).as_secs_f64())).collect();
-    let (latency, seconds_per_byte, explained) = line(&points).filter(|_| points.len() >= 8)?;
-    if explained < 0.8 || seconds_per_byte <= 0.0 {
-        return None;
-    }
-    let latency = latency.max(0.0);
-    let all: f64 = points.iter().map(|point| point.1).sum();
-    let share = 1.0 - latency * points.len() as f64 / all;
-    Some((Duration::try_from_secs_f64(latency).ok()?, 1.0 / seconds_per_byte, share))
 }

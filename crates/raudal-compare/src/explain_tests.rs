@@ -80,7 +80,7 @@ fn a_transfer_that_takes_as_much_longer_as_there_are_jobs_is_bandwidth() {
     assert_eq!(
         sentence(&comparison, 4),
         "it looks bound by bandwidth, because a job took 3.7 times as long as with 1 job, 99 % of it lost in `fetch`, \
-         and 9.7 MB/s did not carry more than with 1 job; about 2 in flight would be as fast"
+         and 9.7 MB/s is no more than with 1 job; about 2 in flight would be as fast"
     );
 }
 

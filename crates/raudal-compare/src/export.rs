@@ -14,6 +14,7 @@ use std::path::Path;
 struct Document<'a> {
     schema: &'static str,
     workload: &'a str,
+    unit: &'a str,
     digest: &'a str,
     rows: u64,
     cores: Option<usize>,
@@ -44,6 +45,7 @@ struct LevelJson<'a> {
     peak_in_flight: usize,
     highest_limit: Option<usize>,
     bytes_per_second: Option<f64>,
+    per_second: Option<f64>,
     runs: Vec<RunJson<'a>>,
 }
 
@@ -68,6 +70,7 @@ pub fn to_json(comparison: &Comparison) -> Result<String> {
     let document = Document {
         schema: "raudal.compare/1",
         workload: &comparison.workload,
+        unit: comparison.unit.word(),
         digest: &comparison.digest,
         rows: comparison.rows,
         cores: comparison.cores,
@@ -110,6 +113,7 @@ fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
         peak_in_flight: level.peak_in_flight(),
         highest_limit: level.highest_limit(),
         bytes_per_second: level.bytes_per_second(),
+        per_second: level.per_second(comparison.unit),
         runs: level
             .runs
             .iter()

@@ -1,6 +1,7 @@
 //! Comparisons that are made up, for tests: every time is known.
 
 use super::comparison::{Comparison, Level, Measured};
+use super::workload::{Activity, Stage, Unit};
 use raudal_pipeline::Jobs;
 use raudal_pool::{JobReport, LimitChange, Outcome, RunReport, StageSpan};
 use std::time::Duration;
@@ -73,5 +74,13 @@ pub(super) fn comparison(levels: Vec<Level>) -> Comparison {
         warmup: 1,
         baseline: levels[0].jobs,
         levels,
+        stages: vec![
+            Stage::new("fetch", Activity::Transfer),
+            Stage::new("decode", Activity::Compute),
+            Stage::new("acquire", Activity::Turn("a connection of the pool")),
+            Stage::new("query", Activity::Answer),
+            Stage::new("sync", Activity::Disk),
+        ],
+        unit: Unit::Bytes,
     }
 }

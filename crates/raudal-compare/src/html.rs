@@ -7,7 +7,6 @@
 use super::comparison::Comparison;
 use super::draw::fit;
 use super::plan::jobs;
-use super::stages::Nature;
 use super::text::{HEADINGS, explanations, heading, table};
 use super::timeline::{Bar, Chart, Kind, NONE, Piece, Track, kinds, limit_change, name};
 use raudal_common::units;
@@ -246,7 +245,7 @@ fn look(kind: Kind, chart: &Chart<'_>) -> (String, usize) {
         Kind::Running if chart.stages.is_empty() => ("k0".to_owned(), BAR),
         Kind::Running => ("idle".to_owned(), BAR / 2),
         Kind::Stage(stage) => {
-            let waits = chart.stages.get(stage).is_some_and(|stage| Nature::of(stage) == Nature::Waits);
+            let waits = chart.waits.get(stage).is_some_and(|waits| *waits);
             (format!("k{}", stage % 6), if waits { BAR / 2 } else { BAR })
         }
     }

@@ -25,8 +25,8 @@
 //!
 //! | object | fields |
 //! |---|---|
-//! | the document | `schema`, `workload`, `digest`, `rows`, `cores`, `warmup_runs`, `baseline_jobs`, `levels`, `warnings` |
-//! | a level | `jobs` (a number, or the text `auto`), `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`, `max_seconds`, `speed_up`, `speed_up_uncertainty`, `efficiency` (these three null for the baseline; `efficiency` and the two below for `auto` too), `ideal_seconds`, `ideal_reached` (1 is all the way), `bound` (a [word](Bound::word)), `bound_because`, `bound_advice`, `busy_cores`, `overlap`, `peak_in_flight`, `highest_limit` (that was set for a host: how far `auto` went; null if none was), `bytes_per_second`, `runs` |
+//! | the document | `schema`, `workload`, `unit` (what the throughput counts: `bytes`, `queries`, …), `digest`, `rows`, `cores`, `warmup_runs`, `baseline_jobs`, `levels`, `warnings` |
+//! | a level | `jobs` (a number, or the text `auto`), `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`, `max_seconds`, `speed_up`, `speed_up_uncertainty`, `efficiency` (these three null for the baseline; `efficiency` and the two below for `auto` too), `ideal_seconds`, `ideal_reached` (1 is all the way), `bound` (a [word](Bound::word)), `bound_because`, `bound_advice`, `busy_cores`, `overlap`, `peak_in_flight`, `highest_limit` (that was set for a host: how far `auto` went; null if none was), `bytes_per_second`, `per_second` (in the unit of the document), `runs` |
 //! | a run | `turn` (its place among all runs, from 1, warm-up included), `wall_seconds`, `cpu_seconds`, `report` (a [`RunReport`](raudal_pool::RunReport)) |
 //! | a warning | `warning` (a [word](Warning::word)), `jobs`, `text` |
 //!

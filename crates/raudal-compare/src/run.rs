@@ -108,6 +108,8 @@ pub async fn compare(
         warmup: plan.warmups(),
         baseline: plan.baseline(),
         levels,
+        stages: workload.stages(),
+        unit: workload.unit(),
     })
 }
 

@@ -1,37 +1,12 @@
 //! Where the time of jobs goes, stage by stage.
 
+use super::workload::{Activity, Stage};
 use raudal_pool::JobReport;
 use std::time::Duration;
 
-/// What a stage spends its time with, as far as its name tells: [`pool`](raudal_pool) leaves names to the workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Nature {
-    /// Bytes come or go.
-    Transfers,
-    /// The processor works.
-    Computes,
-    /// It waits for its turn: a connection of a pool, a lock, a permit, the only writer.
-    Waits,
-    /// Nothing is known.
-    Other,
-}
-
-impl Nature {
-    pub(super) fn of(stage: &str) -> Self {
-        const TRANSFERS: [&str; 6] = ["fetch", "transfer", "download", "body", "upload", "receive"];
-        const COMPUTES: [&str; 7] = ["decode", "parse", "unpack", "inflate", "unzip", "hash", "compute"];
-        const WAITS: [&str; 5] = ["wait", "acquire", "connection", "lock", "queue"];
-        let has = |words: &[&str]| words.iter().any(|word| stage.contains(word));
-        if has(&WAITS) {
-            Self::Waits
-        } else if has(&TRANSFERS) {
-            Self::Transfers
-        } else if has(&COMPUTES) {
-            Self::Computes
-        } else {
-            Self::Other
-        }
-    }
+/// What a stage spends its time with, if the workload has declared it.
+pub(super) fn activity(stages: &[Stage], name: &str) -> Option<Activity> {
+    stages.iter().find(|stage| stage.name == name).map(|stage| stage.activity)
 }
 
 /// The stages of some jobs in the order they are first met, each with its time in all.
@@ -71,8 +46,9 @@ pub(super) fn most_slowed(before: &[JobReport], after: &[JobReport]) -> Option<(
 }
 
 /// The time of a job less what it computed or waited for its turn.
-pub(super) fn away(job: &JobReport) -> Duration {
-    let here = job.stages.iter().filter(|span| matches!(Nature::of(span.stage), Nature::Computes | Nature::Waits));
+pub(super) fn away(job: &JobReport, stages: &[Stage]) -> Duration {
+    let is_here = |name| matches!(activity(stages, name), Some(Activity::Compute | Activity::Turn(_)));
+    let here = job.stages.iter().filter(|span| is_here(span.stage));
     job.running.saturating_sub(here.map(|span| span.end.saturating_sub(span.start)).sum())
 }
 
@@ -88,7 +64,9 @@ mod tests {
         let (stage, share) = longest(&jobs).unwrap();
         assert_eq!(stage, "fetch");
         assert!((share - 50.0 / 90.0).abs() < 1e-9);
-        assert_eq!(away(&jobs[1]), ms(20));
+        let stages = [Stage::new("decode", Activity::Compute)];
+        assert_eq!(away(&jobs[1], &stages), ms(20));
+        assert_eq!(away(&jobs[1], &[]), ms(50), "of a stage that is not declared nothing is known");
     }
 
     #[test]

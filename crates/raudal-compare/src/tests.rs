@@ -1,7 +1,7 @@
 //! Comparisons of a workload that is made up, on a clock that is made up: every figure is known beforehand.
 
 use super::*;
-use crate::workload::{Run, Workload};
+use crate::workload::{Run, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Event, EventKind, Observer, RunReport};
@@ -42,6 +42,10 @@ fn report(jobs: usize) -> RunReport {
 impl Workload for Fake {
     fn name(&self) -> &'static str {
         "fake"
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Bytes
     }
 
     fn prepare(&self) -> BoxFuture<'_, Result<()>> {

@@ -187,7 +187,7 @@ fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 8] {
         comparison.efficiency(level).map_or_else(dash, |efficiency| format!("{:.0} %", efficiency * 100.0)),
         level.overlap().map_or_else(dash, |overlap| format!("{overlap:.2}")),
         level.peak_in_flight().to_string(),
-        level.bytes_per_second().map_or_else(dash, units::rate),
+        level.per_second(comparison.unit).map_or_else(dash, |rate| comparison.unit.rate(rate)),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! the page and the trace.
 
 use super::comparison::{Comparison, Measured};
+use super::workload::Activity;
 use raudal_common::units;
 use raudal_pipeline::Jobs;
 use raudal_pool::{JobReport, LimitChange};
@@ -16,6 +17,8 @@ pub(super) struct Chart<'a> {
     pub(super) end: Duration,
     /// The names of all stages, in the order they are first met.
     pub(super) stages: Vec<&'static str>,
+    /// Of each of them, whether jobs wait for their turn in it.
+    pub(super) waits: Vec<bool>,
     /// The levels, in their order.
     pub(super) levels: Vec<Track<'a>>,
 }
@@ -73,9 +76,13 @@ impl<'a> Chart<'a> {
             }
         }
         let levels: Vec<Track<'a>> = runs.into_iter().map(|(jobs, run)| Track::of(jobs, run, &stages)).collect();
+        let waits = stages
+            .iter()
+            .map(|stage| matches!(super::stages::activity(&comparison.stages, stage), Some(Activity::Turn(_))));
+        let waits = waits.collect();
         let ends = levels.iter().map(|track| track.bars.iter().map(|bar| bar.end).fold(track.run.wall, Duration::max));
         let end = ends.max().filter(|end| !end.is_zero())?;
-        levels.iter().any(|track| !track.bars.is_empty()).then_some(Self { end, stages, levels })
+        levels.iter().any(|track| !track.bars.is_empty()).then_some(Self { end, stages, waits, levels })
     }
 
     /// A time as a share of the axis.

@@ -1,7 +1,7 @@
 //! Files written, synced, read back and checked: what concurrency buys on a disk.
 
 use super::work::{AtOnce, Work, digest};
-use super::{Run, Workload, scratch};
+use super::{Activity, Run, Stage, Unit, Workload, scratch};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Attempt, Observer};
@@ -102,6 +102,14 @@ impl Files {
 impl Workload for Files {
     fn name(&self) -> &'static str {
         "files"
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        ["write", "sync", "read", "remove"].map(|name| Stage::new(name, Activity::Disk)).to_vec()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Jobs("files")
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {

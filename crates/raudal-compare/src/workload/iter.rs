@@ -1,7 +1,7 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
 use super::work::{Kept, hex};
-use super::{Run, Workload};
+use super::{Activity, Run, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
@@ -172,6 +172,17 @@ impl Iter {
 impl Workload for Iter {
     fn name(&self) -> &'static str {
         "iter"
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let mut stages = stage::TRANSFER.to_vec();
+        stages.push(Stage::new("wait", Activity::Turn("a thread that decodes")));
+        stages.push(Stage::new("decode", Activity::Compute));
+        stages
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Bytes
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {

@@ -4,7 +4,7 @@ use super::database::Sqlite;
 use super::files::{Content, SyncMode, round_trip};
 use super::requests::{answer, call};
 use super::work::{AtOnce, Work, digest};
-use super::{Bound, Run, Workload, scratch};
+use super::{Activity, Bound, Run, Stage, Unit, Workload, scratch, stage};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result, units};
 use raudal_fetch::{Client, Expect};
@@ -224,6 +224,23 @@ impl Workload for Mixed {
         "mixed"
     }
 
+    fn stages(&self) -> Vec<Stage> {
+        let disk = ["write", "sync", "read", "remove"].map(|name| Stage::new(name, Activity::Disk));
+        let mut stages = stage::TRANSFER.to_vec();
+        stages.extend(disk);
+        stages.extend([
+            Stage::new("acquire", Activity::Turn("a connection of the pool")),
+            Stage::new("query", Activity::Answer),
+            Stage::new("unpack", Activity::Compute),
+            Stage::new("stretch", Activity::Answer),
+        ]);
+        stages
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Jobs("operations")
+    }
+
     fn bound(&self) -> Option<Bound> {
         let [longest, sum] = [self.times.iter().copied().max().unwrap_or_default(), self.times.iter().sum()];
         let why = format!(
@@ -282,7 +299,7 @@ mod tests {
             [
                 &["write", "sync", "read", "remove", "stretch"][..],
                 &["first byte", "transfer"],
-                &["connect", "query"],
+                &["acquire", "query"],
                 &["first byte", "transfer", "unpack", "stretch"],
             ]
         );

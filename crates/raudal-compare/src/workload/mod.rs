@@ -27,6 +27,7 @@ mod mixed;
 mod requests;
 mod scratch;
 mod sleep;
+mod stage;
 mod work;
 
 pub use database::{Database, DatabaseOptions};
@@ -36,6 +37,7 @@ pub use latency::Latency;
 pub use mixed::{Mixed, MixedOptions};
 pub use requests::{Requests, RequestsOptions};
 pub use sleep::Sleep;
+pub use stage::{Activity, Stage, Unit};
 
 use futures::future::BoxFuture;
 use raudal_common::Result;
@@ -99,6 +101,17 @@ pub trait Workload: Send + Sync {
     /// flight than that gain nothing.
     fn bound(&self) -> Option<Bound> {
         None
+    }
+
+    /// The stages that its jobs enter, and what each spends its time with. A stage that is not among them says nothing
+    /// about what bounds a level.
+    fn stages(&self) -> Vec<Stage> {
+        Vec::new()
+    }
+
+    /// What its throughput counts.
+    fn unit(&self) -> Unit {
+        Unit::Jobs("jobs")
     }
 
     /// Runs once, with at most `jobs` in flight, and tells `observer` of it.

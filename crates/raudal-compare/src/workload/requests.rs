@@ -1,7 +1,7 @@
 //! Many small calls of an API: each waits for its answer, and hardly anything is moved.
 
 use super::work::{AtOnce, Work, digest};
-use super::{Latency, Run, Workload};
+use super::{Latency, Run, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::{Client, Expect};
@@ -117,6 +117,14 @@ pub(super) async fn answer(client: &Client, cx: &Attempt, location: &Location) -
 impl Workload for Requests {
     fn name(&self) -> &'static str {
         "requests"
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        stage::TRANSFER.to_vec()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Jobs("requests")
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {

@@ -1,7 +1,7 @@
 //! Sleeps, and nothing else: the ideal, which shows what the toolkit itself costs.
 
 use super::work::{AtOnce, Work, digest};
-use super::{Latency, Run, Workload};
+use super::{Activity, Latency, Run, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_pool::Observer;
@@ -49,6 +49,14 @@ impl Sleep {
 impl Workload for Sleep {
     fn name(&self) -> &'static str {
         "sleep"
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        vec![Stage::new("sleep", Activity::Answer)]
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Jobs("sleeps")
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {

@@ -149,9 +149,14 @@ pub(super) mod tests {
     use super::*;
     use raudal_pool::NoObserver;
 
-    /// Runs a workload once, with nobody watching.
+    /// Runs a workload once, with nobody watching. Each stage that a job enters must be one that the workload declares:
+    /// of another one nothing could be concluded.
     pub(in crate::workload) async fn run(workload: &dyn super::super::Workload, jobs: usize) -> Result<Run> {
-        workload.run(jobs, Arc::new(NoObserver), CancellationToken::new()).await
+        let run = workload.run(jobs, Arc::new(NoObserver), CancellationToken::new()).await?;
+        for stage in stages(&run).into_iter().flatten() {
+            assert!(workload.stages().iter().any(|declared| declared.name == stage), "{stage} is not declared");
+        }
+        Ok(run)
     }
 
     /// The names of the stages that each job went through.

@@ -15,7 +15,7 @@ pub use options::DatabaseOptions;
 pub(super) use sqlite::Sqlite;
 
 use super::work::{AtOnce, Work};
-use super::{Bound, Run, Workload};
+use super::{Activity, Bound, Run, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::Observer;
@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 /// PostgreSQL server calls `pg_sleep`.
 ///
 /// **The pool of connections is a semaphore.** With 5 connections at most 5 queries run at once; a job beyond that
-/// waits in its stage `connect`, and more jobs in flight gain nothing.
+/// waits in its stage `acquire`, and more jobs in flight gain nothing.
 ///
 /// **SQLite has one writer.** With [`DatabaseOptions::write`] each job is a transaction (`BEGIN IMMEDIATE`, an insert,
 /// the latency, `COMMIT` onto the disk), and all of them wait for one another in their stage `begin`, whatever the
@@ -153,6 +153,20 @@ fn check_writes(run: &Run, found: &[(u32, String)]) -> Result<()> {
 impl Workload for Database {
     fn name(&self) -> &'static str {
         "database"
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        vec![
+            Stage::new("acquire", Activity::Turn("a connection of the pool")),
+            Stage::new("query", Activity::Answer),
+            Stage::new("begin", Activity::Turn("the only writer")),
+            Stage::new("write", Activity::Disk),
+            Stage::new("commit", Activity::Disk),
+        ]
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Jobs(if self.options.write { "transactions" } else { "queries" })
     }
 
     fn bound(&self) -> Option<Bound> {

@@ -68,7 +68,7 @@ impl Postgres {
     /// One query, which takes so long: the digest of what the server answered.
     pub(super) async fn query(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         let id = i64::from(number);
-        cx.stage("connect");
+        cx.stage("acquire");
         let mut lease = Lease(Some(self.pool.get().await.map_err(|error| self.no_connection(error))?));
         let Some(client) = &lease.0 else { return Err(Error::new(Kind::Internal, "the pool has lost a connection")) };
         cx.stage("query");

@@ -90,7 +90,7 @@ impl Sqlite {
 
     /// One query, which takes so long: the digest of what it found.
     pub(in crate::workload) async fn read(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
-        cx.stage("connect");
+        cx.stage("acquire");
         let mut lease = self.lease().await?;
         let stop = cx.token().clone();
         cx.stage("query");
@@ -101,7 +101,7 @@ impl Sqlite {
 
     /// One transaction, which holds the writer for so long: the digest that was written.
     pub(super) async fn write(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
-        cx.stage("connect");
+        cx.stage("acquire");
         let mut lease = self.lease().await?;
         let (inner, stop) = (cx.clone(), cx.token().clone());
         cx.stage("begin");

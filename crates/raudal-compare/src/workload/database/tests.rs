@@ -17,7 +17,7 @@ async fn queries_give_the_same_at_every_level() {
     let database = Database::open(options(12, 3)).await.unwrap();
     let (one, many) = (run(&database, 1).await.unwrap(), run(&database, 12).await.unwrap());
     assert_eq!((&one.digest, &one.parts, one.rows), (&many.digest, &many.parts, 12));
-    assert_eq!(stages(&many), vec![vec!["connect", "query"]; 12]);
+    assert_eq!(stages(&many), vec![vec!["acquire", "query"]; 12]);
     assert_eq!((one.report.peak_in_flight, one.report.items), (1, 120));
     let distinct: std::collections::HashSet<_> = one.parts.iter().map(|part| &part.digest).collect();
     assert_eq!(distinct.len(), 12, "each job found something of its own");
@@ -36,10 +36,35 @@ async fn writes_wait_for_one_another_at_any_level_and_all_of_them_last() {
     let database = Database::open(DatabaseOptions { write: true, ..options(10, 4) }).await.unwrap();
     let (one, many) = (run(&database, 1).await.unwrap(), run(&database, 10).await.unwrap());
     assert_eq!((&one.digest, &one.parts), (&many.digest, &many.parts));
-    assert_eq!(stages(&many), vec![vec!["connect", "begin", "write", "commit"]; 10]);
+    assert_eq!(stages(&many), vec![vec!["acquire", "begin", "write", "commit"]; 10]);
     assert_eq!(peak(&many, "write"), 1, "there is one writer");
     let bound = database.bound().unwrap();
     assert!(bound.at_once == 1 && bound.why.contains("one writer"), "{}", bound.why);
+}
+
+/// What a comparison at 1 and at 8 says of the level 8.
+async fn finding(options: DatabaseOptions) -> crate::Finding {
+    let database = Database::open(options).await.unwrap();
+    let plan = crate::Plan::new([1, 8]).unwrap().runs(1).unwrap();
+    let comparison = crate::compare(&database, &plan, &(), CancellationToken::new()).await.unwrap();
+    comparison.finding(&comparison.levels[1]).unwrap()
+}
+
+#[tokio::test]
+async fn a_comparison_says_that_the_pool_of_connections_is_the_bound() {
+    let options = DatabaseOptions { latency: "20ms".parse().unwrap(), ..options(24, 2) };
+    let found = finding(options).await;
+    assert_eq!(found.bound, crate::Bound::Shared, "{found}");
+    assert!(found.because.contains("in `acquire` waiting for a connection of the pool"), "{found}");
+    assert!(found.because.contains("queries/s is no more than with 1 job") || !found.because.contains("/s"), "{found}");
+}
+
+#[tokio::test]
+async fn a_comparison_says_that_the_only_writer_is_the_bound() {
+    let options = DatabaseOptions { write: true, latency: "10ms".parse().unwrap(), ..options(24, 8) };
+    let found = finding(options).await;
+    assert_eq!(found.bound, crate::Bound::Shared, "{found}");
+    assert!(found.because.contains("in `begin` waiting for the only writer"), "{found}");
 }
 
 #[test]
