@@ -7,18 +7,21 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{ClientBuilder, NoProxy, Proxy, redirect};
+use reqwest::{ClientBuilder, NoProxy, Proxy};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::attempt::Ask;
-use super::connect::Watch;
-use super::follow::{Arriving, Tail};
-use super::rate::Limit;
-use super::split::{Found, Transfers};
-use super::spool::Room;
-use super::{Body, Expect, Options, Partial, Place, Transfer, hop, local, tls};
+use crate::body::spool::Room;
+use crate::body::streaming::{Arriving, Tail};
+use crate::http::connection::Watch;
+use crate::http::redirect;
+use crate::http::tls;
+use crate::transfer::attempt::Ask;
+use crate::transfer::local;
+use crate::transfer::rate::Limit;
+use crate::transfer::segments::{Found, Transfers};
+use crate::{Body, Expect, Options, Partial, Place, Transfer};
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 use raudal_source::Location;
@@ -46,19 +49,19 @@ pub struct Client(Arc<Inner>);
 
 /// What all clones share.
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) options: Options,
+pub(crate) struct Inner {
+    pub(crate) options: Options,
     /// The user's headers, and our own.
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     http: reqwest::Client,
     /// Without the system's proxies, for this machine's own addresses; without our certificate; without both. Each is
     /// made when it is first needed.
     others: [OnceLock<reqwest::Client>; 3],
     /// Whether there is any certificate authority to believe.
-    pub(super) believes: bool,
-    pub(super) room: Arc<Room>,
-    pub(super) limit: Option<Limit>,
-    pub(super) transfers: Transfers,
+    pub(crate) believes: bool,
+    pub(crate) room: Arc<Room>,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) transfers: Transfers,
 }
 
 /// What became of a look for a transfer that a further connection could [help](Client::help).
@@ -254,9 +257,9 @@ impl Client {
 impl Inner {
     /// The client for an address, when `start` was asked for: this machine's own are reached directly, unless a proxy was
     /// asked for by option, and our certificate is shown to nobody that a redirect leads to.
-    pub(super) fn http_for(&self, start: &Url, here: &Url) -> Result<&reqwest::Client> {
+    pub(crate) fn http_for(&self, start: &Url, here: &Url) -> Result<&reqwest::Client> {
         let direct = self.options.proxy.is_none() && is_loopback(here);
-        let nameless = self.options.cert.is_some() && !hop::is_home(start, here);
+        let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
         if !direct && !nameless {
             return Ok(&self.http);
         }
@@ -287,7 +290,7 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
     let builder = reqwest::Client::builder();
     let builder = if options.http2 { builder.http2_adaptive_window(true) } else { builder.http1_only() };
     let builder = builder
-        .redirect(redirect::Policy::none())
+        .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(options.connect_timeout)
         .connector_layer(Watch)

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::answer::Head;
-use super::digest::Digests;
-use super::range::{self, Kept, Next, Validator};
+use crate::http::digest::Digests;
+use crate::http::range::{self, Kept, Next, Validator};
+use crate::http::response::Head;
 
 /// Lines of `name: value`; what is none is left out.
 fn headers(text: &str) -> HeaderMap {

@@ -34,49 +34,29 @@
 //! | `local` | files of this machine on the same road |
 //! | `tls` | which certificates are believed |
 
-mod answer;
-mod attempt;
-mod balance;
 mod body;
 mod cache;
 mod client;
-mod connect;
-mod digest;
-mod disposition;
-mod fault;
-mod follow;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod help;
-mod hop;
-mod local;
-mod netrc;
+mod http;
 mod options;
-mod page;
-mod partial;
-mod place;
-mod range;
-mod rate;
-mod restore;
-mod retry_on;
-mod split;
-mod spool;
-mod tls;
+mod transfer;
 
-pub use answer::parse_retry_after;
-pub use body::{Body, BodyReader};
+pub use body::partial::Partial;
+pub use body::partial_file::Place;
+pub use body::partial_file::already_there;
+pub use body::reader::{Body, BodyReader};
+pub use body::streaming::{Arriving, Follower, Tail};
 pub use cache::{Cache, CacheMode, Cached};
 pub use client::Client;
 pub use client::Help;
-pub use disposition::file_name;
-pub use follow::{Arriving, Follower, Tail};
-pub use netrc::Netrc;
+pub use http::disposition::file_name;
+pub use http::netrc::Netrc;
+pub use http::response::parse_retry_after;
+pub use http::retry_on::RetryOn;
 pub use options::Options;
-pub use partial::Partial;
-pub use place::Place;
-pub use place::already_there;
-pub use retry_on::RetryOn;
 
 use raudal_common::Result;
 use url::Url;

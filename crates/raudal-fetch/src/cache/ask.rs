@@ -9,10 +9,12 @@ use url::Url;
 
 use super::store::key;
 use super::{Cache, CacheMode, Entry};
-use crate::attempt::Ask;
+use crate::body::spool::{Stored, blocking};
 use crate::client::Inner;
-use crate::spool::{Stored, blocking};
-use crate::{Answered, Body, Expect, Partial, hop, local};
+use crate::http::redirect;
+use crate::transfer::attempt::Ask;
+use crate::transfer::local;
+use crate::{Answered, Body, Expect, Partial};
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
@@ -102,7 +104,7 @@ impl Inner {
 
     /// What a URL is called in the cache; `None` for what must not be there.
     fn key(&self, url: &Url) -> Option<String> {
-        let is_personal = self.options.cert.is_some() || hop::is_personal(url, &self.headers, &self.options.netrc);
+        let is_personal = self.options.cert.is_some() || redirect::is_personal(url, &self.headers, &self.options.netrc);
         (!is_personal).then(|| key(url, &self.headers))
     }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::Head;
+use crate::http::response::Head;
 
 /// The form of an entry. One of another form is not read.
 const FORM: u32 = 1;

@@ -11,8 +11,9 @@ use url::Url;
 
 use super::{Cache, Entry, FORM};
 use crate::Body;
-use crate::page::{LOOK, Look};
-use crate::spool::{BLOCK, Stored};
+use crate::body::file_writer::BLOCK;
+use crate::body::spool::Stored;
+use crate::http::html::{LOOK, Look};
 use raudal_common::atomic_file::{AtomicFile, hex};
 use raudal_common::error::redact;
 

@@ -6,13 +6,13 @@
 use raudal_common::error::printable;
 
 /// How many bytes are looked at: a title stands near the top of a page.
-pub(super) const LOOK: usize = 4 * 1024;
+pub(crate) const LOOK: usize = 4 * 1024;
 /// How much of a page's title a message quotes.
 const TITLE: usize = 80;
 
 /// What the first bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Too few bytes to tell.
     Unknown,
     Page,
@@ -21,7 +21,7 @@ pub(super) enum Verdict {
 
 /// Collects the first bytes of a body, until they tell what it is.
 #[derive(Debug, Default)]
-pub(super) struct Look {
+pub(crate) struct Look {
     first: Vec<u8>,
     /// The server calls the body a page.
     called_page: bool,
@@ -29,12 +29,12 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) fn new(called_page: bool) -> Self {
+    pub(crate) fn new(called_page: bool) -> Self {
         Self { called_page, ..Self::default() }
     }
 
     /// Takes more bytes. Once it is sure of a page, and has its title or has seen enough, it returns a message.
-    pub(super) fn more(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub(crate) fn more(&mut self, bytes: &[u8]) -> Result<(), String> {
         if self.done {
             return Ok(());
         }
@@ -54,12 +54,12 @@ impl Look {
     }
 
     /// Whether it is sure of data.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.done
     }
 
     /// The body has ended.
-    pub(super) fn end(&self) -> Result<(), String> {
+    pub(crate) fn end(&self) -> Result<(), String> {
         if !self.done && !self.first.is_empty() && (self.called_page || self.verdict() == Verdict::Page) {
             return Err(message(&self.first));
         }
@@ -95,7 +95,7 @@ fn is_archive(first: &[u8]) -> bool {
 }
 
 /// Whether the bytes begin as HTML does, after a byte order mark and white space (WHATWG MIME Sniffing, section 7.1).
-pub(super) fn sniff(first: &[u8]) -> Verdict {
+pub(crate) fn sniff(first: &[u8]) -> Verdict {
     const BOM: &[u8] = b"\xef\xbb\xbf";
     if first.len() < BOM.len() && BOM.starts_with(first) {
         return Verdict::Unknown;

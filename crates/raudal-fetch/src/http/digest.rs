@@ -16,7 +16,7 @@ const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
 /// The fields that are looked at.
-pub(super) const FIELDS: [HeaderName; 2] = [REPR_DIGEST, CONTENT_DIGEST];
+pub(crate) const FIELDS: [HeaderName; 2] = [REPR_DIGEST, CONTENT_DIGEST];
 
 /// A missing padding is no fault (RFC 9651, section 4.2.7).
 const BASE64: GeneralPurpose =
@@ -38,22 +38,22 @@ struct Check {
 
 /// What was promised of some bytes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Digests(Vec<Check>);
+pub(crate) struct Digests(Vec<Check>);
 
 impl Digests {
     /// What a 200 promises of its body, which is the whole: both fields mean the same bytes.
-    pub(super) fn of_whole(headers: &HeaderMap) -> Self {
+    pub(crate) fn of_whole(headers: &HeaderMap) -> Self {
         let repr = promised(headers, &REPR_DIGEST, "Repr-Digest");
         Self(repr.into_iter().chain(promised(headers, &CONTENT_DIGEST, "Content-Digest")).collect())
     }
 
     /// What a 206 promises of its part.
-    pub(super) fn of_part(headers: &HeaderMap) -> Self {
+    pub(crate) fn of_part(headers: &HeaderMap) -> Self {
         Self(promised(headers, &CONTENT_DIGEST, "Content-Digest").into_iter().collect())
     }
 
     /// Whether a part says of the whole that it is another one than this.
-    pub(super) fn contradict(&self, part: &HeaderMap) -> bool {
+    pub(crate) fn contradict(&self, part: &HeaderMap) -> bool {
         promised(part, &REPR_DIGEST, "Repr-Digest").is_some_and(|other| {
             let is_other = |own: &Check| own.promised.len() == other.promised.len() && own.promised != other.promised;
             self.0.iter().any(is_other)
@@ -61,11 +61,11 @@ impl Digests {
     }
 
     /// Whether nothing was promised that can be checked.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         for check in &mut self.0 {
             match &mut check.hasher {
                 Hasher::Sha256(hasher) => hasher.update(bytes),
@@ -75,7 +75,7 @@ impl Digests {
     }
 
     /// All bytes have come: are they those that were promised?
-    pub(super) fn verify(self) -> Result<()> {
+    pub(crate) fn verify(self) -> Result<()> {
         for Check { field, promised, hasher } in self.0 {
             let (name, found) = match hasher {
                 Hasher::Sha256(hasher) => ("sha-256", hasher.finalize().to_vec()),

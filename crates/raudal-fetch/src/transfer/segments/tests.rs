@@ -1,5 +1,7 @@
 use super::*;
+use crate::http::range::Validator;
 use reqwest::header::HeaderValue;
+use url::Url;
 
 const SETUP: Duration = Duration::from_millis(50);
 const MIB: u64 = 1 << 20;

@@ -10,23 +10,27 @@ use reqwest::Response;
 use reqwest::header::{self, HeaderValue};
 use tokio::time::Instant;
 
-use super::client::Inner;
-use super::digest::Digests;
-use super::follow::{TAIL, Tail};
-use super::range::{self, Kept, Next};
-use super::split::{Cut, Entry, Source, Wanted};
-use super::spool::{BLOCK, Spool, Stored, blocking};
-use super::{Transfer, fault, hop};
+use crate::Transfer;
+use crate::body::file_writer::BLOCK;
+use crate::body::spool::{Spool, Stored, blocking};
+use crate::body::streaming::{TAIL, Tail};
+use crate::client::Inner;
+use crate::http::digest::Digests;
+use crate::http::failure;
+use crate::http::range::{self, Kept, Next};
+use crate::http::redirect;
+use crate::http::source::Source;
+use crate::transfer::segments::{Cut, Entry, Wanted};
 use raudal_common::{Error, Kind, Result};
 
 /// What takes bytes in, in their order.
-pub(super) trait Intake {
+pub(crate) trait Intake {
     async fn take(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
 impl Inner {
     /// Fetches what was cut off. However it ends, the transfer that it was cut off from is told.
-    pub(super) async fn help(&self, mut cut: Cut) {
+    pub(crate) async fn help(&self, mut cut: Cut) {
         let (wanted, unwanted) = cut.watch();
         let answered = tokio::select! {
             answered = self.part(&wanted.source, wanted.first, wanted.end) => answered,
@@ -62,7 +66,7 @@ impl Inner {
         let mut received = 0_u64;
         while let Some(bytes) = next(&mut response, Some(&piece))
             .await
-            .map_err(|error| fault::in_body(&error, cut.first + received, Some(source.total), &self.options))?
+            .map_err(|error| failure::in_body(&error, cut.first + received, Some(source.total), &self.options))?
         {
             let own = piece.take(bytes.len(), Instant::now()).min((end - cut.first - received) as usize);
             self.pass(&bytes[..own], |bytes| progress.add(bytes), spool, &mut digests).await?;
@@ -80,20 +84,20 @@ impl Inner {
             digests.verify()?;
         }
         if brought < cut.end - cut.first {
-            return Err(fault::too_short(cut.first + brought, Some(source.total)));
+            return Err(failure::too_short(cut.first + brought, Some(source.total)));
         }
         Ok(())
     }
 
     /// Asks for a part of a body, down to the byte before `end`.
     async fn part(&self, source: &Source, first: u64, end: u64) -> Result<Piece> {
-        let (address, mut headers) = hop::dress(&source.asked, &source.here, &self.headers, &self.options.netrc);
+        let (address, mut headers) = redirect::dress(&source.asked, &source.here, &self.headers, &self.options.netrc);
         let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
         headers.insert(header::RANGE, wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?);
         headers.insert(header::IF_RANGE, source.validator.value().clone());
         let begin = Instant::now();
         let response = self.http_for(&source.asked, &source.here)?.get(address).headers(headers).send().await;
-        let response = response.map_err(|error| fault::before_answer(&error, &self.options))?;
+        let response = response.map_err(|error| failure::before_answer(&error, &self.options))?;
         let path = source.here.path();
         let kept = Kept { received: first, total: Some(source.total), validator: &source.validator, path };
         let judged = range::judge(kept, response.status().as_u16(), response.headers());
@@ -106,7 +110,7 @@ impl Inner {
     }
 
     /// The last bytes of a body that is arriving.
-    pub(super) async fn tail(&self, source: &Source) -> Result<Tail> {
+    pub(crate) async fn tail(&self, source: &Source) -> Result<Tail> {
         if self.transfers.is_refused(source) {
             return Err(broken("the server gives no parts"));
         }
@@ -117,7 +121,7 @@ impl Inner {
         loop {
             let received = first + tail.len() as u64;
             let more = response.chunk().await;
-            let more = more.map_err(|error| fault::in_body(&error, received, Some(source.total), &self.options))?;
+            let more = more.map_err(|error| failure::in_body(&error, received, Some(source.total), &self.options))?;
             let Some(bytes) = more.filter(|_| received <= source.total) else { break };
             for bytes in self.paced(&bytes) {
                 self.wait_for(bytes).await;
@@ -126,7 +130,7 @@ impl Inner {
             }
         }
         if part != source.total - first || tail.len() as u64 != part {
-            return Err(fault::too_short(first + tail.len() as u64, Some(source.total)));
+            return Err(failure::too_short(first + tail.len() as u64, Some(source.total)));
         }
         digests.verify()?;
         Ok(Tail(tail.into()))
@@ -144,7 +148,7 @@ impl Inner {
 
     /// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the helpers
     /// bring, as it comes.
-    pub(super) async fn append(
+    pub(crate) async fn append(
         &self,
         piece: &Entry,
         watch: Option<&dyn Transfer>,
@@ -177,7 +181,7 @@ impl Inner {
 }
 
 /// The next bytes of an answer. None at its end, and once another connection brings all that is missing.
-pub(super) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqwest::Result<Option<Bytes>> {
+pub(crate) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqwest::Result<Option<Bytes>> {
     let Some(piece) = piece else { return response.chunk().await };
     piece.wait(Instant::now());
     tokio::select! {

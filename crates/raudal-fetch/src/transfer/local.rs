@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::answer::Head;
-use super::page::{LOOK, Look};
-use super::restore::Named;
-use super::spool::{Room, Spool, Stored, blocking};
-use super::{Body, Expect, Place, Transfer};
+use crate::body::file_writer::Named;
+use crate::body::spool::{Room, Spool, Stored, blocking};
+use crate::http::html::{LOOK, Look};
+use crate::http::response::Head;
+use crate::{Body, Expect, Place, Transfer};
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
@@ -19,7 +19,7 @@ use raudal_source::Location;
 const PIECE: usize = 64 * 1024;
 
 /// Opens a file. What cannot be sought in (a FIFO, `/dev/stdin`) is spooled first.
-pub(super) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, room: &Arc<Room>) -> Result<Body> {
+pub(crate) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, room: &Arc<Room>) -> Result<Body> {
     let owned = path.to_owned();
     let opened = blocking(move || regular(&owned)).await?;
     let (stored, length, first) = match opened.map_err(|error| cannot("cannot open the file", error))? {
@@ -43,7 +43,7 @@ pub(super) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, room
 }
 
 /// Copies a file to a place: a copy is whole or it is an error, there is nothing to go on with.
-pub(super) async fn copy(
+pub(crate) async fn copy(
     path: &Path,
     expect: Expect,
     watch: &dyn Transfer,
@@ -54,7 +54,7 @@ pub(super) async fn copy(
 }
 
 /// Copies a body to a place.
-pub(super) async fn into_place(body: Body, place: &Place) -> Result<Body> {
+pub(crate) async fn into_place(body: Body, place: &Place) -> Result<Body> {
     let (location, length, head) = (body.location.clone(), body.length, body.head.clone());
     let (place, mut reader) = (place.clone(), body.into_reader());
     let copied = blocking(move || {

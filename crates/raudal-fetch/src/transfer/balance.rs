@@ -15,19 +15,19 @@ const EXACT: f64 = 0.001;
 
 /// The connections of a host, in seconds from now.
 #[derive(Debug)]
-pub(super) struct Balance<'a> {
+pub(crate) struct Balance<'a> {
     /// How long each transfer has to go.
-    pub(super) left: &'a [f64],
+    pub(crate) left: &'a [f64],
     /// How many more connections there may be.
-    pub(super) spare: usize,
+    pub(crate) spare: usize,
     /// How long an answer takes to come.
-    pub(super) setup: f64,
+    pub(crate) setup: f64,
 }
 
 impl Balance<'_> {
     /// How many seconds' worth of bytes a free connection is to take over from the transfer that has so long to go.
     /// `None`: its end would hardly come nearer.
-    pub(super) fn share(&self, longest: f64) -> Option<f64> {
+    pub(crate) fn share(&self, longest: f64) -> Option<f64> {
         let least = self.setup / 4.0 + WORTH.as_secs_f64();
         let share = (self.end() - self.setup).max(least);
         let beyond = longest - self.setup - share;

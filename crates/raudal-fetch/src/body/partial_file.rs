@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::answer::Head;
+use crate::http::response::Head;
 use raudal_common::atomic_file::{AtomicFile, hex};
 use raudal_common::{Error, Kind, Result};
 
@@ -68,31 +68,31 @@ struct State {
 
 /// What a sidecar says.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-pub(super) struct Sidecar {
-    pub(super) form: u32,
+pub(crate) struct Sidecar {
+    pub(crate) form: u32,
     /// What was asked for, and where it came from; without credentials.
-    pub(super) url: String,
-    pub(super) final_url: String,
-    pub(super) validator: Mark,
-    pub(super) total: Option<u64>,
+    pub(crate) url: String,
+    pub(crate) final_url: String,
+    pub(crate) validator: Mark,
+    pub(crate) total: Option<u64>,
     /// So many bytes are in the file, and this is their SHA-256.
-    pub(super) received: u64,
-    pub(super) sha256: String,
-    pub(super) head: Head,
+    pub(crate) received: u64,
+    pub(crate) sha256: String,
+    pub(crate) head: Head,
     /// The digests that were promised of the whole, header by header.
-    pub(super) digests: Vec<(String, String)>,
+    pub(crate) digests: Vec<(String, String)>,
 }
 
 /// A strong validator, as text.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     Etag(String),
     LastModified(String),
 }
 
 impl Sidecar {
-    pub(super) fn new(url: String, final_url: String, validator: Mark, head: Head) -> Self {
+    pub(crate) fn new(url: String, final_url: String, validator: Mark, head: Head) -> Self {
         let (total, sha256, digests) = (head.length, String::new(), Vec::new());
         Self { form: FORM, url, final_url, validator, total, received: 0, sha256, head, digests }
     }
@@ -100,10 +100,10 @@ impl Sidecar {
 
 /// What was found in a place, and is what its sidecar says.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) sidecar: Sidecar,
+pub(crate) struct Found {
+    pub(crate) sidecar: Sidecar,
     /// Of all that is stored.
-    pub(super) hasher: Sha256,
+    pub(crate) hasher: Sha256,
 }
 
 /// The sidecar of a partial file: `.json` is added to its name.
@@ -170,13 +170,13 @@ impl Place {
         &self.0.path
     }
 
-    pub(super) fn keeps(&self) -> bool {
+    pub(crate) fn keeps(&self) -> bool {
         self.0.keeps
     }
 
     /// What an earlier run has left, if it fits and its bytes are those that its sidecar names. Each piece of them is
     /// shown to `each`. The first call alone finds anything; what does not fit is thrown away.
-    pub(super) fn look(&self, url: &str, each: impl FnMut(&[u8])) -> Option<Found> {
+    pub(crate) fn look(&self, url: &str, each: impl FnMut(&[u8])) -> Option<Found> {
         let mut state = self.state();
         if std::mem::replace(&mut state.known, true) {
             return None;
@@ -190,7 +190,7 @@ impl Place {
     }
 
     /// Writes bytes behind those that are there; at 0, in place of all that is.
-    pub(super) fn write(&self, at: u64, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
         if at == 0 {
             state.known = true;
@@ -211,7 +211,7 @@ impl Place {
     }
 
     /// Says what is there now. Without a sidecar the bytes are lost with the run, never wrong: no error.
-    pub(super) fn record(&self, sidecar: &Sidecar) {
+    pub(crate) fn record(&self, sidecar: &Sidecar) {
         let Ok(json) = serde_json::to_string(sidecar) else { return };
         let mut state = self.state();
         if state.aside.is_none() {
@@ -222,7 +222,7 @@ impl Place {
     }
 
     /// A reader over all of it, at its beginning.
-    pub(super) fn reader(&self) -> Result<File> {
+    pub(crate) fn reader(&self) -> Result<File> {
         let state = self.state();
         let open = || {
             let gone = || io::Error::from(ErrorKind::NotFound);

@@ -112,7 +112,7 @@ impl Netrc {
     }
 
     /// What is sent to the host of a URL. The first machine of its name counts, else the default.
-    pub(super) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
+    pub(crate) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
         let host = url.host_str()?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let is_it = |name: &str| name.eq_ignore_ascii_case(host) || name.eq_ignore_ascii_case(bare);

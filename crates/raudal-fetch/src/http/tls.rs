@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::{Certificate, ClientBuilder, Identity};
 
-use super::Options;
+use crate::Options;
 use raudal_common::{Error, Kind, Result};
 
 /// Builds a client whose TLS is rustls on ring.
@@ -14,7 +14,7 @@ use raudal_common::{Error, Kind, Result};
 /// client is built all the same, and believes nobody. The second value says so.
 ///
 /// With `named`, servers that ask who we are get the options' certificate.
-pub(super) fn build(
+pub(crate) fn build(
     builder: impl Fn() -> ClientBuilder,
     options: &Options,
     named: bool,
@@ -71,7 +71,7 @@ fn identity(options: &Options) -> Result<Option<Identity>> {
 }
 
 /// The error for an https URL on a machine without certificate authorities.
-pub(super) fn no_authorities() -> Error {
+pub(crate) fn no_authorities() -> Error {
     Error::new(Kind::Tls, "this machine has no certificate authorities to check the server against")
         .hint("install the package ca-certificates, or name a file with --cacert or SSL_CERT_FILE")
 }

@@ -8,18 +8,24 @@ use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use super::answer::Head;
-use super::cache::Known;
-use super::client::Inner;
-use super::digest::Digests;
-use super::help::{self, Intake};
-use super::page::Look;
-use super::range::{Next, Validator};
-use super::rate::Limit;
-use super::restore::{self, Named};
-use super::split::{ASKS, Entry};
-use super::spool::{Spool, blocking};
-use super::{Answered, Body, Expect, Partial, Place, Transfer, connect, fault, follow, hop, tls};
+use crate::body::file_writer::Named;
+use crate::body::resume;
+use crate::body::spool::{Spool, blocking};
+use crate::body::streaming;
+use crate::cache::Known;
+use crate::client::Inner;
+use crate::http::connection;
+use crate::http::digest::Digests;
+use crate::http::failure;
+use crate::http::html::Look;
+use crate::http::range::{Next, Validator};
+use crate::http::redirect;
+use crate::http::response::Head;
+use crate::http::tls;
+use crate::transfer::hedge::{self, Intake};
+use crate::transfer::rate::Limit;
+use crate::transfer::segments::{ASKS, Entry};
+use crate::{Answered, Body, Expect, Partial, Place, Transfer};
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
@@ -47,18 +53,18 @@ struct Arriving {
 
 /// What is asked for, and who watches it arrive.
 #[derive(Clone, Copy)]
-pub(super) struct Ask<'a> {
-    pub(super) url: &'a Url,
-    pub(super) expect: Expect,
-    pub(super) watch: &'a dyn Transfer,
+pub(crate) struct Ask<'a> {
+    pub(crate) url: &'a Url,
+    pub(crate) expect: Expect,
+    pub(crate) watch: &'a dyn Transfer,
     /// Where it has to arrive, if not in a temporary file.
-    pub(super) place: Option<&'a Place>,
+    pub(crate) place: Option<&'a Place>,
 }
 
 impl Inner {
     /// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves. `None`: the server
     /// says that what is `known` is still so.
-    pub(super) async fn load(
+    pub(crate) async fn load(
         &self,
         ask: Ask<'_>,
         kept: &mut Option<Partial>,
@@ -131,7 +137,7 @@ impl Inner {
             head,
         };
         if let Some(place) = place {
-            let sidecar = restore::sidecar(&partial, response.headers());
+            let sidecar = resume::sidecar(&partial, response.headers());
             partial.spool = Spool::named(&self.room, Named::new(place, sidecar));
         }
         self.arrive(Arriving { response, took, part: None }, partial, watch, kept).await.map(Some)
@@ -140,7 +146,7 @@ impl Inner {
     /// What an earlier run has left in a place. Hashing it takes time, and blocks.
     async fn restore(&self, place: &Place, url: &Url, expect: Expect) -> Result<Option<Partial>> {
         let (place, room, url) = (place.clone(), Arc::clone(&self.room), url.clone());
-        blocking(move || restore::restore(&place, &room, &url, expect)).await
+        blocking(move || resume::restore(&place, &room, &url, expect)).await
     }
 
     /// The first answer that is not a redirect, to a request for the whole or for what is missing.
@@ -156,22 +162,22 @@ impl Inner {
             if here.scheme() == "https" && !self.believes {
                 return Err(tls::no_authorities());
             }
-            let (address, mut headers) = hop::dress(start, &here, &self.headers, &self.options.netrc);
+            let (address, mut headers) = redirect::dress(start, &here, &self.headers, &self.options.netrc);
             let is_to_range = kept.is_some_and(|partial| partial.ask(&here, &mut headers));
             let is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, &mut headers));
             let request = self.http_for(start, &here)?.get(address).headers(headers);
             let begin = Instant::now();
-            let response = connect::watched(request.send(), watch).await.map_err(|error| {
-                let fault = fault::before_answer(&error, &self.options);
+            let response = connection::watched(request.send(), watch).await.map_err(|error| {
+                let fault = failure::before_answer(&error, &self.options);
                 // The input is named anyway: say which host failed only if it is another one.
                 if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
             })?;
-            if !hop::is_redirect(response.status().as_u16()) {
+            if !redirect::is_redirect(response.status().as_u16()) {
                 here.set_fragment(None);
                 return Ok(Answer { response, here, is_to_range, is_conditional, took: begin.elapsed() });
             }
             let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
-            here = hop::next(&here, target, self.options.allow_http)?;
+            here = redirect::next(&here, target, self.options.allow_http)?;
         }
         Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", self.options.max_redirects))
             .hint("the server may send requests in a circle: open the URL in a browser"))
@@ -216,7 +222,7 @@ impl Inner {
         let end = part.map(|part| partial.received().saturating_add(part));
         let of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
         let source = partial.source(end.is_some(), response.headers()).map(Arc::new);
-        if let Some(total) = partial.total.filter(|total| follow::is_worth(*total))
+        if let Some(total) = partial.total.filter(|total| streaming::is_worth(*total))
             && let Some(feed) = partial.spool.follow()
         {
             watch.arriving(&feed.arriving(total, source.clone()));
@@ -227,7 +233,7 @@ impl Inner {
         });
         let mut taking = Taking { partial, of_part, kept };
         let ended = loop {
-            match help::next(&mut response, piece.as_ref()).await {
+            match hedge::next(&mut response, piece.as_ref()).await {
                 Ok(Some(bytes)) => {
                     let own = piece.as_ref().map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
                     let received = taking.partial.received().saturating_add(own as u64);
@@ -251,7 +257,7 @@ impl Inner {
                 Ok(None) => break Ok(()),
                 Err(error) => {
                     let (received, total) = (taking.partial.received(), taking.partial.total);
-                    break Err(fault::in_body(&error, received, total, &self.options));
+                    break Err(failure::in_body(&error, received, total, &self.options));
                 }
             }
         };
@@ -274,7 +280,7 @@ impl Inner {
             of_part.verify()?;
         }
         if partial.total.is_some_and(|total| total != partial.received()) {
-            return Err(fault::too_short(partial.received(), partial.total));
+            return Err(failure::too_short(partial.received(), partial.total));
         }
         if partial.received() == 0 {
             return Err(Error::new(Kind::Empty, "the body is empty"));
@@ -283,12 +289,12 @@ impl Inner {
     }
 
     /// The pieces in which bytes may pass, as fast as they may come.
-    pub(super) fn paced<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
+    pub(crate) fn paced<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
         bytes.chunks(self.limit.as_ref().map_or(usize::MAX, Limit::piece))
     }
 
     /// Waits until a piece may pass.
-    pub(super) async fn wait_for(&self, bytes: &[u8]) {
+    pub(crate) async fn wait_for(&self, bytes: &[u8]) {
         if let Some(limit) = &self.limit {
             limit.pass(bytes.len()).await;
         }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
-use super::answer::Head;
-use super::spool::{Held, Stored};
+use crate::body::spool::{Held, Stored};
+use crate::http::response::Head;
 use raudal_source::Location;
 
 /// How much of a file is read at a time, for readers that take it by the byte. An archive's directory is a few KiB.
@@ -13,10 +13,10 @@ const BUFFER: usize = 16 * 1024;
 
 /// The verified bytes of one input. Its memory, or its temporary file, lives as long as it or its reader does.
 pub struct Body {
-    pub(super) location: Location,
-    pub(super) length: u64,
-    pub(super) head: Head,
-    pub(super) stored: Stored,
+    pub(crate) location: Location,
+    pub(crate) length: u64,
+    pub(crate) head: Head,
+    pub(crate) stored: Stored,
 }
 
 impl Body {

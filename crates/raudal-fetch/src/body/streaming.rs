@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::split::Source;
+use crate::http::source::Source;
 
 /// A shorter body is read once it is there: its decoding takes no time that matters.
-pub(super) const SHORTEST: u64 = 8 << 20;
+pub(crate) const SHORTEST: u64 = 8 << 20;
 /// So much of a body's end is fetched ahead of it. A zip's directory takes about a hundred bytes for each member, and the
 /// comment after it up to 64 KiB. One that is longer is waited for like any other bytes.
-pub(super) const TAIL: u64 = 128 << 10;
+pub(crate) const TAIL: u64 = 128 << 10;
 
 /// What is known of a body's arrival.
 #[derive(Debug, Default)]
@@ -42,15 +42,15 @@ impl Flow {
 
 /// Says how far the writing has come. Dropping it says that nothing more comes.
 #[derive(Debug)]
-pub(super) struct Feed(Arc<Flow>);
+pub(crate) struct Feed(Arc<Flow>);
 
 impl Feed {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
     /// So many bytes are in the file now. If it cannot be opened again, followers wait for the end.
-    pub(super) fn written(&self, written: u64, open: impl FnOnce() -> Option<File>) {
+    pub(crate) fn written(&self, written: u64, open: impl FnOnce() -> Option<File>) {
         let mut state = self.0.lock();
         if state.file.is_none() {
             state.file = open().map(Arc::new);
@@ -60,12 +60,12 @@ impl Feed {
     }
 
     /// All of it is there, and was found right.
-    pub(super) fn complete(&self) {
+    pub(crate) fn complete(&self) {
         self.0.lock().end = Some(true);
         self.0.changed.notify_all();
     }
 
-    pub(super) fn arriving(&self, length: u64, source: Option<Arc<Source>>) -> Arriving {
+    pub(crate) fn arriving(&self, length: u64, source: Option<Arc<Source>>) -> Arriving {
         Arriving { flow: Arc::clone(&self.0), length, source }
     }
 }
@@ -87,7 +87,7 @@ pub struct Arriving {
     flow: Arc<Flow>,
     length: u64,
     /// Where its last bytes can be had before their turn.
-    pub(super) source: Option<Arc<Source>>,
+    pub(crate) source: Option<Arc<Source>>,
 }
 
 impl Arriving {
@@ -137,7 +137,7 @@ impl fmt::Debug for Arriving {
 
 /// The last bytes of a body, fetched ahead of it. The default has none.
 #[derive(Clone, Debug)]
-pub struct Tail(pub(super) Arc<[u8]>);
+pub struct Tail(pub(crate) Arc<[u8]>);
 
 impl Default for Tail {
     fn default() -> Self {
@@ -233,6 +233,6 @@ fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
 }
 
 /// Whether a body of this length is worth it, and can be followed at all.
-pub(super) fn is_worth(length: u64) -> bool {
+pub(crate) fn is_worth(length: u64) -> bool {
     cfg!(unix) && length >= SHORTEST
 }

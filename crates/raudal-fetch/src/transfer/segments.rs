@@ -2,7 +2,7 @@
 //!
 //! A transfer whose bytes a strong validator stands for, and whose server knows ranges, is a *piece* of a body: from
 //! where it is to its end. When a slot is free, the piece that has the longest way to go is cut: its end becomes a piece
-//! of its own, on a connection of its own, and may be cut again. Where to cut says [`balance`](super::balance): all
+//! of its own, on a connection of its own, and may be cut again. Where to cut says [`balance`](crate::transfer::balance): all
 //! pieces of a host are meant to end together. On a link that caps each connection this beats cutting every body from
 //! the start: nothing is cut that need not be.
 //!
@@ -23,13 +23,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
-use url::Url;
 
 use self::pick::{Host, Seen};
-use super::range::Validator;
-use super::spool::Stored;
+use crate::body::spool::Stored;
+use crate::http::source::Source;
 use raudal_common::Result;
-use raudal_source::Location;
 
 /// Nothing shorter is cut off: on any network, a request for it costs as much as the bytes.
 const SHORTEST: u64 = 64 * 1024;
@@ -40,52 +38,34 @@ const LOOK: Duration = Duration::from_millis(100);
 const TINY: u64 = 14 * 1024;
 /// So often the bytes of a piece are asked for once more: a server that drips, or sends a head and no body, is not to be
 /// asked for ever.
-pub(super) const ASKS: u8 = 3;
-
-/// Whose bytes a piece has.
-#[derive(Debug)]
-pub(super) struct Source {
-    /// What was asked for: it says which credentials may go along.
-    pub(super) asked: Url,
-    /// Where the bytes come from.
-    pub(super) here: Url,
-    pub(super) validator: Validator,
-    pub(super) total: u64,
-}
-
-impl Source {
-    /// What its server's limits are counted by.
-    fn key(&self) -> Option<String> {
-        Location::Url(self.asked.clone()).key()
-    }
-}
+pub(crate) const ASKS: u8 = 3;
 
 /// How many bytes the helpers of one body have brought, for whoever watches the body.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bytes: AtomicU64,
     more: Notify,
 }
 
 impl Progress {
-    pub(super) fn add(&self, bytes: u64) {
+    pub(crate) fn add(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
         self.more.notify_one();
     }
 
     /// What was not taken yet.
-    pub(super) fn take(&self) -> u64 {
+    pub(crate) fn take(&self) -> u64 {
         self.bytes.swap(0, Relaxed)
     }
 
     /// Waits until there may be more.
-    pub(super) async fn more(&self) {
+    pub(crate) async fn more(&self) {
         self.more.notified().await;
     }
 }
 
 /// What a helper has brought: a body's bytes from the cut on, and whether all of them.
-pub(super) type Brought = (Stored, Result<()>);
+pub(crate) type Brought = (Stored, Result<()>);
 
 /// A transfer under way, from where it is to its end.
 #[derive(Debug)]
@@ -175,7 +155,7 @@ impl State {
 
 /// What becomes of a look for a piece to cut.
 #[derive(Debug)]
-pub(super) enum Found<S> {
+pub(crate) enum Found<S> {
     Cut(Cut, S),
     /// None now. Looking again after a while may find one.
     Later(Duration),
@@ -185,7 +165,7 @@ pub(super) enum Found<S> {
 
 /// All pieces under way of one client.
 #[derive(Debug)]
-pub(super) struct Transfers {
+pub(crate) struct Transfers {
     pieces: Mutex<Vec<Weak<Piece>>>,
     /// Servers that refused a part, or did not like the many connections: they are left alone.
     refused: Mutex<HashSet<String>>,
@@ -206,7 +186,7 @@ impl Default for Transfers {
 
 impl Transfers {
     /// A transfer begins; it is under way until the entry is dropped.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &self,
         source: Arc<Source>,
         (at, end): (u64, u64),
@@ -230,28 +210,28 @@ impl Transfers {
     }
 
     /// Is told when a transfer begins that may be worth a cut.
-    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
     /// How many cuts were made so far.
-    pub(super) fn cuts(&self) -> u64 {
+    pub(crate) fn cuts(&self) -> u64 {
         self.cuts.load(Relaxed)
     }
 
     /// This server is to be asked for no parts any more.
-    pub(super) fn refuse(&self, source: &Source) {
+    pub(crate) fn refuse(&self, source: &Source) {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).extend(source.key());
     }
 
-    pub(super) fn is_refused(&self, source: &Source) -> bool {
+    pub(crate) fn is_refused(&self, source: &Source) -> bool {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         source.key().is_some_and(|key| refused.contains(&key))
     }
 
     /// Cuts the piece that has the longest way to go, of those for whose server there is a slot, or asks once more for one
     /// that stands still. `spare` says how many slots there are.
-    pub(super) fn cut<S>(
+    pub(crate) fn cut<S>(
         &self,
         now: Instant,
         mut spare: impl FnMut(Option<&str>) -> usize,
@@ -299,16 +279,16 @@ impl Transfers {
 
 /// A transfer's own view of its piece.
 #[derive(Debug)]
-pub(super) struct Entry(Arc<Piece>);
+pub(crate) struct Entry(Arc<Piece>);
 
 impl Entry {
     /// It waits for bytes.
-    pub(super) fn wait(&self, now: Instant) {
+    pub(crate) fn wait(&self, now: Instant) {
         self.0.lock().waits = Some(now);
     }
 
     /// So many bytes have arrived; so many of them are the piece's own.
-    pub(super) fn take(&self, bytes: usize, now: Instant) -> usize {
+    pub(crate) fn take(&self, bytes: usize, now: Instant) -> usize {
         let mut state = self.0.lock();
         // Without a cut it is for the transfer to say that there are too many.
         let own = if state.tails.is_empty() { bytes } else { bytes.min((state.missing()) as usize) };
@@ -320,7 +300,7 @@ impl Entry {
     }
 
     /// Whether what comes next is brought by others: then there is no going back.
-    pub(super) fn is_cut_here(&self) -> bool {
+    pub(crate) fn is_cut_here(&self) -> bool {
         let mut state = self.0.lock();
         if !state.tails.is_empty() && state.at == state.end {
             state.is_over = true;
@@ -329,36 +309,36 @@ impl Entry {
     }
 
     /// What comes next of that which was cut off.
-    pub(super) fn next_tail(&self) -> Option<oneshot::Receiver<Brought>> {
+    pub(crate) fn next_tail(&self) -> Option<oneshot::Receiver<Brought>> {
         self.0.lock().tails.pop()
     }
 
     /// Waits until another connection brings all that is missing.
-    pub(super) async fn taken_over(&self) {
+    pub(crate) async fn taken_over(&self) {
         self.0.taken_over.notified().await;
     }
 
     /// What its helpers have brought.
-    pub(super) fn progress(&self) -> &Arc<Progress> {
+    pub(crate) fn progress(&self) -> &Arc<Progress> {
         &self.0.progress
     }
 }
 
 /// What another connection is to bring.
 #[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) source: Arc<Source>,
-    pub(super) first: u64,
-    pub(super) end: u64,
-    pub(super) progress: Arc<Progress>,
+pub(crate) struct Wanted {
+    pub(crate) source: Arc<Source>,
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+    pub(crate) progress: Arc<Progress>,
     /// How often it may be asked for once more.
-    pub(super) asks: u8,
+    pub(crate) asks: u8,
 }
 
 /// What another connection is to bring, for a piece that is under way.
 #[derive(Debug)]
-pub(super) struct Cut {
-    pub(super) wanted: Wanted,
+pub(crate) struct Cut {
+    pub(crate) wanted: Wanted,
     /// Where it is waited for; nowhere yet if the piece still has it to bring.
     deliver: Option<oneshot::Sender<Brought>>,
     victim: Weak<Piece>,
@@ -366,7 +346,7 @@ pub(super) struct Cut {
 
 impl Cut {
     /// The answer has begun. False if it is of no use: the piece that was asked for once more has gone on by itself.
-    pub(super) fn begin(&mut self) -> bool {
+    pub(crate) fn begin(&mut self) -> bool {
         if self.deliver.is_some() {
             return true;
         }
@@ -385,7 +365,7 @@ impl Cut {
     }
 
     /// What is to be brought, and a future that waits until nobody wants it any more.
-    pub(super) fn watch(&mut self) -> (&Wanted, impl Future<Output = ()>) {
+    pub(crate) fn watch(&mut self) -> (&Wanted, impl Future<Output = ()>) {
         let deliver = &mut self.deliver;
         let unwanted = async move {
             match deliver {
@@ -397,7 +377,7 @@ impl Cut {
     }
 
     /// Hands over what was brought.
-    pub(super) fn deliver(self, brought: Brought) {
+    pub(crate) fn deliver(self, brought: Brought) {
         if let Some(deliver) = self.deliver {
             // Whoever has gone away has no use for it.
             let _ = deliver.send(brought);
@@ -405,7 +385,7 @@ impl Cut {
     }
 
     /// Undoes the cut: nothing was brought, and the piece goes on as if nothing had been. False if it is too late.
-    pub(super) fn undo(&self) -> bool {
+    pub(crate) fn undo(&self) -> bool {
         let (Some(victim), Some(_)) = (self.victim.upgrade(), &self.deliver) else { return true };
         let mut state = victim.lock();
         let is_last_cut = !state.is_over && state.end == self.wanted.first;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Transfer;
+use crate::Transfer;
 
 const NONE: u8 = 0;
 const CONNECTING: u8 = 1;
@@ -23,7 +23,7 @@ tokio::task_local! {
 }
 
 /// Sends a request, and says when it connects and when it waits for the first byte of its answer.
-pub(super) async fn watched<T>(request: impl Future<Output = T>, watch: &dyn Transfer) -> T {
+pub(crate) async fn watched<T>(request: impl Future<Output = T>, watch: &dyn Transfer) -> T {
     let connection = Arc::new(AtomicU8::new(NONE));
     let mut request = pin!(CONNECTION.scope(Arc::clone(&connection), request));
     let mut seen = None;
@@ -40,7 +40,7 @@ pub(super) async fn watched<T>(request: impl Future<Output = T>, watch: &dyn Tra
 
 /// The layer around the connector.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Watch;
+pub(crate) struct Watch;
 
 impl<S> Layer<S> for Watch {
     type Service = Watched<S>;
@@ -51,7 +51,7 @@ impl<S> Layer<S> for Watch {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Watched<S>(S);
+pub(crate) struct Watched<S>(S);
 
 impl<S, Request> Service<Request> for Watched<S>
 where

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::answer;
+use crate::http::response;
 
 /// How much older than the answer a `Last-Modified` must be to count as strong. A file may change twice within the
 /// second that a date can tell, and the clocks of the date and of the file may be two: section 8.8.2.2 asks for a
@@ -17,7 +17,7 @@ const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// A validator that stands for the very same bytes, as the server wrote it: `If-Range` returns it unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Validator {
+pub(crate) enum Validator {
     Tag(HeaderValue),
     Date(HeaderValue),
 }
@@ -26,7 +26,7 @@ impl Validator {
     /// The strong validator of an answer, if it has one.
     ///
     /// A date never stands in for a weak tag: who has any tag must not send a date (section 13.1.5).
-    pub(super) fn strong(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn strong(headers: &HeaderMap) -> Option<Self> {
         if headers.contains_key(header::ETAG) {
             let tag = only(headers, &header::ETAG)?;
             return is_strong_tag(tag.as_bytes()).then(|| Self::Tag(tag.clone()));
@@ -38,7 +38,7 @@ impl Validator {
     }
 
     /// The value for `If-Range`.
-    pub(super) fn value(&self) -> &HeaderValue {
+    pub(crate) fn value(&self) -> &HeaderValue {
         match self {
             Self::Tag(value) | Self::Date(value) => value,
         }
@@ -72,17 +72,17 @@ fn is_strong_tag(tag: &[u8]) -> bool {
 
 /// What has arrived so far, as far as a decision needs to know it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kept<'a> {
-    pub(super) received: u64,
-    pub(super) total: Option<u64>,
-    pub(super) validator: &'a Validator,
+pub(crate) struct Kept<'a> {
+    pub(crate) received: u64,
+    pub(crate) total: Option<u64>,
+    pub(crate) validator: &'a Validator,
     /// The path of the URL: it tells whether a content coding is the file's own.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
 }
 
 /// What an answer to a `Range` brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// The bytes that come next: so many, of so many in all.
     Rest { part: u64, total: u64 },
     /// Nothing is missing.
@@ -92,7 +92,7 @@ pub(super) enum Next {
 }
 
 /// Judges an answer to `Range: bytes=N-`. The error says why it is of no use: then the whole must be asked for.
-pub(super) fn judge(kept: Kept<'_>, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
+pub(crate) fn judge(kept: Kept<'_>, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
     match status {
         206 => rest(kept, headers),
         416 => nothing_left(kept, headers),
@@ -107,7 +107,7 @@ fn rest(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
     if media_type.to_ascii_lowercase().trim_ascii_start().starts_with(b"multipart/byteranges") {
         return Err("several parts where one was asked for");
     }
-    if answer::compressed(headers, kept.path).is_some() {
+    if response::compressed(headers, kept.path).is_some() {
         return Err("a part of other bytes: compressed");
     }
     if !kept.validator.is_kept_by(headers) {

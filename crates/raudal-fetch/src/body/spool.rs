@@ -9,26 +9,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Options;
-use super::follow::Feed;
-use super::restore::Named;
+use crate::Options;
+use crate::body::file_writer::{BLOCK, Named};
+use crate::body::streaming::Feed;
 use raudal_common::{Error, Kind, Result};
 
-/// How much is collected for one write. 128 KiB: the trip to a blocking thread is then lost in the write itself.
-pub(super) const BLOCK: usize = 128 * 1024;
 /// The first allocation of a body whose length is not known.
 const FIRST: usize = 16 * 1024;
 
 /// What all bodies of a client share: the budget, and the choice of folder.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     left: AtomicUsize,
     per_body: usize,
     folder: PathBuf,
 }
 
 impl Room {
-    pub(super) fn new(options: &Options) -> Arc<Self> {
+    pub(crate) fn new(options: &Options) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicUsize::new(options.memory),
             per_body: options.memory_per_body,
@@ -38,7 +36,7 @@ impl Room {
 
     /// How much memory is not in use.
     #[cfg(test)]
-    pub(super) fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.left.load(Ordering::Relaxed)
     }
 
@@ -76,7 +74,7 @@ impl Drop for Lease {
 
 /// Bytes in memory, and the part of the budget they take.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     bytes: Vec<u8>,
     _lease: Lease,
 }
@@ -89,7 +87,7 @@ impl AsRef<[u8]> for Held {
 
 /// A whole body.
 #[derive(Debug)]
-pub(super) enum Stored {
+pub(crate) enum Stored {
     Memory(Held),
     /// A file that stands at its beginning.
     File(File),
@@ -99,7 +97,7 @@ pub(super) enum Stored {
 
 /// A body that is arriving.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(crate) struct Spool {
     room: Arc<Room>,
     place: Place,
     length: u64,
@@ -125,7 +123,7 @@ enum Place {
 
 impl Spool {
     /// A place for a body; if its length is known, it is in the right one from the start.
-    pub(super) fn new(room: &Arc<Room>, expected: Option<u64>) -> Self {
+    pub(crate) fn new(room: &Arc<Room>, expected: Option<u64>) -> Self {
         let mut lease = Lease { room: Arc::clone(room), size: 0 };
         let wanted = expected.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
         let place = if wanted <= room.per_body && lease.grow(wanted) {
@@ -137,13 +135,13 @@ impl Spool {
     }
 
     /// A body that goes to a place of its own, where some of it may be already.
-    pub(super) fn named(room: &Arc<Room>, named: Named) -> Self {
+    pub(crate) fn named(room: &Arc<Room>, named: Named) -> Self {
         let length = named.written();
         Self { room: Arc::clone(room), place: Place::Named(Some(Box::new(named))), length, feed: None }
     }
 
     /// The bytes are bad: nothing of them is to be found by a later run.
-    pub(super) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         if let Place::Named(Some(named)) = &mut self.place {
             named.abandon();
         }
@@ -151,7 +149,7 @@ impl Spool {
 
     /// Lets others read along what goes to a file, until the body has ended or [breaks off](Self::break_off). `None`: it goes
     /// to memory.
-    pub(super) fn follow(&mut self) -> Option<&Feed> {
+    pub(crate) fn follow(&mut self) -> Option<&Feed> {
         let feed = Feed::new();
         match &self.place {
             Place::Memory { .. } | Place::Named(None) => return None,
@@ -162,16 +160,16 @@ impl Spool {
     }
 
     /// Nothing more comes in this attempt: who reads along need not wait.
-    pub(super) fn break_off(&mut self) {
+    pub(crate) fn break_off(&mut self) {
         self.feed = None;
     }
 
     /// How many bytes have arrived.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.length
     }
 
-    pub(super) async fn write(&mut self, mut data: &[u8]) -> Result<()> {
+    pub(crate) async fn write(&mut self, mut data: &[u8]) -> Result<()> {
         self.length += data.len() as u64;
         if let Place::Named(place) = &mut self.place {
             return write_named(place, data, self.feed.as_ref()).await;
@@ -197,7 +195,7 @@ impl Spool {
     }
 
     /// The whole body, ready to be read from its beginning.
-    pub(super) async fn finish(mut self) -> Result<Stored> {
+    pub(crate) async fn finish(mut self) -> Result<Stored> {
         if let Place::Disk { .. } = self.place {
             self.flush().await?;
         }
@@ -292,7 +290,7 @@ fn make_room(bytes: &mut Vec<u8>, lease: &mut Lease, more: usize, per_body: usiz
 }
 
 /// Runs work that blocks where it may. A panic in it is a fault of the program; without a runtime it is cancelled.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         if error.is_panic() {
             Error::new(Kind::Internal, "a panic while a file was read or written")

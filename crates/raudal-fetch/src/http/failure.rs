@@ -4,11 +4,11 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use super::Options;
+use crate::Options;
 use raudal_common::{Error, Kind};
 
 /// The error for a request that brought no answer.
-pub(super) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {
+pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {
     if let Some(tls) = find::<rustls::Error>(error) {
         return tls_fault(tls);
     }
@@ -39,7 +39,7 @@ pub(super) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
 }
 
 /// The error for a body that did not arrive whole.
-pub(super) fn in_body(error: &reqwest::Error, received: u64, length: Option<u64>, options: &Options) -> Error {
+pub(crate) fn in_body(error: &reqwest::Error, received: u64, length: Option<u64>, options: &Options) -> Error {
     if error.is_timeout() {
         return timeout(
             &format!("the body stood still after {} for", progress(received, length)),
@@ -57,7 +57,7 @@ pub(super) fn in_body(error: &reqwest::Error, received: u64, length: Option<u64>
 }
 
 /// The error for a body whose length is not the one that was announced.
-pub(super) fn too_short(received: u64, length: Option<u64>) -> Error {
+pub(crate) fn too_short(received: u64, length: Option<u64>) -> Error {
     Error::new(Kind::Length, format!("the body ended early: {}", progress(received, length)))
 }
 

@@ -43,25 +43,25 @@ impl Bucket {
 
 /// The limit that connections share.
 #[derive(Debug)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     bucket: Mutex<Bucket>,
     piece: usize,
 }
 
 impl Limit {
     /// So many bytes a second.
-    pub(super) fn new(rate: NonZeroU64) -> Self {
+    pub(crate) fn new(rate: NonZeroU64) -> Self {
         let piece = (rate.get() / PIECES).clamp(1, LARGEST) as usize;
         Self { bucket: Mutex::new(Bucket { rate, free: None }), piece }
     }
 
     /// The most that passes at once.
-    pub(super) fn piece(&self) -> usize {
+    pub(crate) fn piece(&self) -> usize {
         self.piece
     }
 
     /// Waits until so many bytes may pass.
-    pub(super) async fn pass(&self, bytes: usize) {
+    pub(crate) async fn pass(&self, bytes: usize) {
         let now = Instant::now();
         let until = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes as u64, now);
         if until > now {

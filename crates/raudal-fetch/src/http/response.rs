@@ -11,21 +11,21 @@ use raudal_common::{Error, Kind, Result};
 
 /// What is worth knowing of a head whose body is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Head {
-    pub(super) length: Option<u64>,
-    pub(super) media_type: Option<String>,
-    pub(super) etag: Option<String>,
-    pub(super) last_modified: Option<String>,
+pub(crate) struct Head {
+    pub(crate) length: Option<u64>,
+    pub(crate) media_type: Option<String>,
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<String>,
     /// The name that the server gives the file, as it is written.
-    pub(super) disposition: Option<String>,
+    pub(crate) disposition: Option<String>,
     /// The server wants it to be stored nowhere, or gives no two requests the same.
     #[serde(default)]
-    pub(super) no_store: bool,
+    pub(crate) no_store: bool,
 }
 
 impl Head {
     /// Judges the head of an answer to a plain GET. `path` is the path of the URL that answered.
-    pub(super) fn judge(status: StatusCode, headers: &HeaderMap, path: &str, now: SystemTime) -> Result<Self> {
+    pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, path: &str, now: SystemTime) -> Result<Self> {
         if status != StatusCode::OK {
             return Err(refusal(status, headers, now));
         }
@@ -53,13 +53,13 @@ impl Head {
     }
 
     /// Whether the server itself calls the body a page.
-    pub(super) fn is_page(&self) -> bool {
+    pub(crate) fn is_page(&self) -> bool {
         matches!(self.media_type.as_deref(), Some("text/html" | "application/xhtml+xml"))
     }
 }
 
 /// The content coding that makes other bytes of the file at this path, if the answer has one.
-pub(super) fn compressed(headers: &HeaderMap, path: &str) -> Option<String> {
+pub(crate) fn compressed(headers: &HeaderMap, path: &str) -> Option<String> {
     text(headers, &header::CONTENT_ENCODING).filter(|encoding| !is_harmless_encoding(encoding, path))
 }
 

@@ -5,13 +5,13 @@ use std::fmt;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use url::Url;
 
-use super::Expect;
-use super::answer::Head;
-use super::digest::Digests;
-use super::page::Look;
-use super::range::{self, Kept, Next, Validator};
-use super::split::Source;
-use super::spool::Spool;
+use crate::Expect;
+use crate::body::spool::Spool;
+use crate::http::digest::Digests;
+use crate::http::html::Look;
+use crate::http::range::{self, Kept, Next, Validator};
+use crate::http::response::Head;
+use crate::http::source::Source;
 
 /// A body that has not arrived whole, with what a server must confirm before it may go on.
 ///
@@ -19,24 +19,24 @@ use super::spool::Spool;
 /// file is given back when it is dropped.
 pub struct Partial {
     /// What was asked for, and why: another wish needs another body.
-    pub(super) asked: Url,
-    pub(super) expect: Expect,
+    pub(crate) asked: Url,
+    pub(crate) expect: Expect,
     /// Where the bytes came from, after all redirects.
-    pub(super) here: Url,
+    pub(crate) here: Url,
     /// The head of the answer that brought the first byte.
-    pub(super) head: Head,
+    pub(crate) head: Head,
     /// Without one, only the attempt that began it can end it.
-    pub(super) validator: Option<Validator>,
-    pub(super) total: Option<u64>,
-    pub(super) spool: Spool,
+    pub(crate) validator: Option<Validator>,
+    pub(crate) total: Option<u64>,
+    pub(crate) spool: Spool,
     /// What the first answer promised of the whole.
-    pub(super) digests: Digests,
+    pub(crate) digests: Digests,
     /// The first bytes, as long as they may still turn out to be a page.
-    pub(super) look: Option<Look>,
+    pub(crate) look: Option<Look>,
     /// Whether whoever watches this attempt was told of what is here.
-    pub(super) told: bool,
+    pub(crate) told: bool,
     /// Whether it was a helper that broke off, and not the transfer itself.
-    pub(super) help_failed: bool,
+    pub(crate) help_failed: bool,
 }
 
 impl Partial {
@@ -51,12 +51,12 @@ impl Partial {
     }
 
     /// Whether another attempt can go on from here.
-    pub(super) fn can_go_on(&self) -> bool {
+    pub(crate) fn can_go_on(&self) -> bool {
         self.validator.is_some() && self.received() > 0
     }
 
     /// Whose bytes these are, if others may bring a part of them: the server must know ranges, as it has said or shown.
-    pub(super) fn source(&self, is_part: bool, answer: &HeaderMap) -> Option<Source> {
+    pub(crate) fn source(&self, is_part: bool, answer: &HeaderMap) -> Option<Source> {
         let says = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"bytes");
         let knows_ranges = is_part || answer.get(header::ACCEPT_RANGES).is_some_and(says);
         let (validator, total) = (self.validator.clone()?, self.total?);
@@ -64,12 +64,12 @@ impl Partial {
     }
 
     /// Whether it is of this input.
-    pub(super) fn is_of(&self, asked: &Url, expect: Expect) -> bool {
+    pub(crate) fn is_of(&self, asked: &Url, expect: Expect) -> bool {
         self.asked == *asked && self.expect == expect
     }
 
     /// The headers that ask this address for the rest, if it can be expected to know the same bytes.
-    pub(super) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
+    pub(crate) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
         let Some(validator) = self.validator.as_ref().filter(|validator| is_same_place(&self.here, here, validator))
         else {
             return false;
@@ -81,7 +81,7 @@ impl Partial {
     }
 
     /// What an answer to such a request brings.
-    pub(super) fn judge(&self, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
+    pub(crate) fn judge(&self, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
         let Some(validator) = &self.validator else { return Ok(Next::Whole) };
         let kept = Kept { received: self.received(), total: self.total, validator, path: self.here.path() };
         match range::judge(kept, status, headers)? {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::balance::Balance;
 use super::{Cut, Piece, SHORTEST};
+use crate::transfer::balance::Balance;
 
 /// A piece that has waited for bytes for this long, and for twice the time that an answer takes to come, stands still.
 const STILL: Duration = Duration::from_millis(250);

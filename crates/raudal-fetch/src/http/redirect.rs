@@ -6,17 +6,17 @@
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::Netrc;
+use crate::Netrc;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 
 /// Statuses whose `Location` is followed with another GET (RFC 9110, section 15.4).
-pub(super) const fn is_redirect(status: u16) -> bool {
+pub(crate) const fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
 /// The address that an answer from `here` sends us to.
-pub(super) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Result<Url> {
+pub(crate) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Result<Url> {
     let refused = |message: String| Error::new(Kind::Redirect, message);
     let location = location.ok_or_else(|| refused("a redirect that does not say where to".into()))?;
     let location = String::from_utf8_lossy(location);
@@ -40,7 +40,7 @@ pub(super) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Res
 
 /// The address and the headers for a request to `here`, when the user asked for `start` with `headers`, and has `logins`
 /// for hosts that neither the URL nor a header has one for.
-pub(super) fn dress(start: &Url, here: &Url, headers: &HeaderMap, logins: &Netrc) -> (Url, HeaderMap) {
+pub(crate) fn dress(start: &Url, here: &Url, headers: &HeaderMap, logins: &Netrc) -> (Url, HeaderMap) {
     let mut here = here.clone();
     if is_home(start, &here) {
         // An http URL has a host, and so these cannot fail.
@@ -65,7 +65,7 @@ fn login(start: &Url, headers: &HeaderMap, logins: &Netrc) -> Option<HeaderValue
 
 /// Whether a request for `start` says who asks: what it brings may be for nobody else. Any header that is not known to
 /// tell nothing counts.
-pub(super) fn is_personal(start: &Url, headers: &HeaderMap, logins: &Netrc) -> bool {
+pub(crate) fn is_personal(start: &Url, headers: &HeaderMap, logins: &Netrc) -> bool {
     has_credentials(start) || headers.keys().any(|name| !tells_nothing(name)) || login(start, headers, logins).is_some()
 }
 
@@ -79,7 +79,7 @@ fn without_credentials(url: &mut Url) {
 }
 
 /// Whether `here` is the origin that the user's credentials were given for; or the same host, secured.
-pub(super) fn is_home(start: &Url, here: &Url) -> bool {
+pub(crate) fn is_home(start: &Url, here: &Url) -> bool {
     let upgraded =
         start.scheme() == "http" && start.port().is_none() && here.scheme() == "https" && here.port().is_none();
     start.host() == here.host()

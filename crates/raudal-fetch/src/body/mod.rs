@@ -1,0 +1,9 @@
+//! Where bytes rest, and how they are read.
+
+pub(crate) mod file_writer;
+pub(crate) mod partial;
+pub(crate) mod partial_file;
+pub(crate) mod reader;
+pub(crate) mod resume;
+pub(crate) mod spool;
+pub(crate) mod streaming;

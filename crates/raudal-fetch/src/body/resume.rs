@@ -1,0 +1,92 @@
+//! What an earlier run has left of a body: its sidecar is written and read here.
+
+use std::sync::Arc;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::Expect;
+use crate::body::file_writer::{BLOCK, Named};
+use crate::body::partial::Partial;
+use crate::body::partial_file::{Found, Mark, Place, Sidecar};
+use crate::body::spool::{Room, Spool};
+use crate::http::digest::{self, Digests};
+use crate::http::html::Look;
+use crate::http::range::Validator;
+use raudal_common::error::redact;
+
+/// The sidecar of a body, if it has a validator by which a later run can go on.
+pub(crate) fn sidecar(partial: &Partial, headers: &HeaderMap) -> Option<Sidecar> {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let mark = match partial.validator.as_ref()? {
+        Validator::Tag(tag) => Mark::Etag(text(tag)?),
+        Validator::Date(date) => Mark::LastModified(text(date)?),
+    };
+    let (url, here) = (redact(partial.asked.as_str()), redact(partial.here.as_str()));
+    let mut sidecar = Sidecar::new(url, here, mark, partial.head.clone());
+    for name in digest::FIELDS {
+        let values = headers.get_all(&name).iter().filter_map(text);
+        sidecar.digests.extend(values.map(|value| (name.as_str().to_owned(), value)));
+    }
+    Some(sidecar)
+}
+
+/// What an earlier run has left in a place, ready to go on. It blocks, for as long as the bytes take to be hashed.
+pub(crate) fn restore(place: &Place, room: &Arc<Room>, url: &Url, expect: Expect) -> Option<Partial> {
+    let mut first = Vec::new();
+    // The digests are known only once the sidecar was read: their turn is a second reading, if there are any.
+    let found = place.look(&redact(url.as_str()), |bytes| {
+        let room = crate::http::html::LOOK.saturating_sub(first.len());
+        first.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    })?;
+    let partial = partial(place, room, url, expect, found, &first);
+    if partial.is_none() {
+        place.clear();
+    }
+    partial
+}
+
+fn partial(place: &Place, room: &Arc<Room>, url: &Url, expect: Expect, found: Found, first: &[u8]) -> Option<Partial> {
+    let Found { sidecar, hasher } = found;
+    let value = |text: &str| HeaderValue::from_str(text).ok();
+    let validator = match &sidecar.validator {
+        Mark::Etag(tag) => Validator::Tag(value(tag)?),
+        Mark::LastModified(date) => Validator::Date(value(date)?),
+    };
+    let mut promised = HeaderMap::new();
+    for (name, text) in &sidecar.digests {
+        promised.append(name.parse::<HeaderName>().ok()?, value(text)?);
+    }
+    let mut digests = Digests::of_whole(&promised);
+    if !digests.is_empty() {
+        let mut stored = place.reader().ok()?;
+        let mut buffer = vec![0; BLOCK];
+        loop {
+            match std::io::Read::read(&mut stored, &mut buffer).ok()? {
+                0 => break,
+                read => digests.update(&buffer[..read]),
+            }
+        }
+    }
+    let look = match expect {
+        Expect::Any => None,
+        Expect::Table => {
+            let mut look = Look::new(sidecar.head.is_page());
+            look.more(first).ok()?;
+            Some(look)
+        }
+    };
+    Some(Partial {
+        asked: url.clone(),
+        expect,
+        here: Url::parse(&sidecar.final_url).ok()?,
+        head: sidecar.head.clone(),
+        validator: Some(validator),
+        total: sidecar.total,
+        digests,
+        told: false,
+        help_failed: false,
+        look,
+        spool: Spool::named(room, Named::resumed(place, sidecar, hasher)),
+    })
+}

@@ -1,0 +1,14 @@
+//! Pure decisions on what HTTP says; TLS and connections.
+
+pub(crate) mod connection;
+pub(crate) mod digest;
+pub(crate) mod disposition;
+pub(crate) mod failure;
+pub(crate) mod html;
+pub(crate) mod netrc;
+pub(crate) mod range;
+pub(crate) mod redirect;
+pub(crate) mod response;
+pub(crate) mod retry_on;
+pub(crate) mod source;
+pub(crate) mod tls;

@@ -1,0 +1,8 @@
+//! How bytes come.
+
+pub(crate) mod attempt;
+pub(crate) mod balance;
+pub(crate) mod hedge;
+pub(crate) mod local;
+pub(crate) mod rate;
+pub(crate) mod segments;
