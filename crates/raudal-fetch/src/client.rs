@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use crate::body::spool::Room;
+use crate::body::spool::Budget;
 use crate::body::streaming::{Arriving, Tail};
 use crate::http::connection::Watch;
 use crate::http::redirect;
@@ -21,7 +21,7 @@ use crate::transfer::attempt::Ask;
 use crate::transfer::local;
 use crate::transfer::rate::Limit;
 use crate::transfer::segments::{Found, Transfers};
-use crate::{Body, Expect, Options, Partial, Place, Transfer};
+use crate::{Body, Expect, Options, Partial, PartialFile, Transfer};
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 use raudal_source::Location;
@@ -59,7 +59,7 @@ pub(crate) struct Inner {
     others: [OnceLock<reqwest::Client>; 3],
     /// Whether there is any certificate authority to believe.
     pub(crate) believes: bool,
-    pub(crate) room: Arc<Room>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) limit: Option<Limit>,
     pub(crate) transfers: Transfers,
 }
@@ -92,7 +92,7 @@ impl Client {
             http,
             others: Default::default(),
             believes,
-            room: Room::new(options),
+            budget: Budget::new(options),
             limit: limit(options)?,
             transfers: Transfers::default(),
         })))
@@ -148,7 +148,7 @@ impl Client {
             Location::Url(url) => self.0.get(Ask { url, expect, watch, place: None }, kept).await,
             Location::File(path) => {
                 watch.stage("transfer");
-                local::open(path, expect, watch, &self.0.room).await
+                local::open(path, expect, watch, &self.0.budget).await
             }
         };
         fetched.map_err(|error| error.input(location.to_string()))
@@ -165,11 +165,11 @@ impl Client {
         expect: Expect,
         watch: &dyn Transfer,
         kept: &mut Option<Partial>,
-        place: &Place,
+        place: &PartialFile,
     ) -> Result<Body> {
         let fetched = match location {
             Location::Url(url) => self.0.get(Ask { url, expect, watch, place: Some(place) }, kept).await,
-            Location::File(path) => local::copy(path, expect, watch, &self.0.room, place).await,
+            Location::File(path) => local::copy(path, expect, watch, &self.0.budget, place).await,
         };
         fetched.map_err(|error| error.input(location.to_string()))
     }

@@ -45,10 +45,10 @@ mod options;
 mod transfer;
 
 pub use body::partial::Partial;
-pub use body::partial_file::Place;
+pub use body::partial_file::PartialFile;
 pub use body::partial_file::already_there;
 pub use body::reader::{Body, BodyReader};
-pub use body::streaming::{Arriving, Follower, Tail};
+pub use body::streaming::{Arriving, StreamingReader, Tail};
 pub use cache::{Cache, CacheMode, Cached};
 pub use client::Client;
 pub use client::Help;

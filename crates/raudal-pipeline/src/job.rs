@@ -6,7 +6,7 @@ use super::jobs::{Kept, Partials, may_arrive_whole_next_time, open_place};
 use super::lock::{Lock, Locked};
 use super::verify;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Body, Client, Expect, Place, Transfer};
+use raudal_fetch::{Body, Client, Expect, PartialFile, Transfer};
 use raudal_pool::Attempt;
 use raudal_source::{Checksums, Input};
 use raudal_table::{Query, Rows, Watch};
@@ -107,7 +107,7 @@ async fn fetch(
     context: &Attempt,
     input: &Input,
     watch: &dyn Transfer,
-) -> Result<(Body, Option<Place>)> {
+) -> Result<(Body, Option<PartialFile>)> {
     let location = &input.location;
     // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
     let Kept { mut partial, mut place } = shared.partials.take(context.job());
@@ -147,7 +147,7 @@ impl Shared {
 
     /// The input is read: its file stays for a while if it was good, and there is room. One that was good but did not
     /// fit the query is good for the next query.
-    fn settle(&self, place: &Place, length: u64, good: bool) {
+    fn settle(&self, place: &PartialFile, length: u64, good: bool) {
         if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
             place.remove();
         }

@@ -5,7 +5,7 @@ use super::files::name;
 use super::options::Options;
 use super::slowed::Slowed;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Partial, Place, Transfer};
+use raudal_fetch::{Partial, PartialFile, Transfer};
 use raudal_pool::{Attempt, Event, EventKind, Limit, Observer, Pool, Pressure, Retry, RunBuilder};
 use raudal_source::Input;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Kept {
     pub(super) partial: Option<Partial>,
     /// The file in which the body arrives, if it is to outlive the run. Locked for as long as it is here.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<PartialFile>,
 }
 
 /// What broken transfers have left for the next attempt of their job. A job takes its own out while it runs.
@@ -48,11 +48,11 @@ impl Observer for Partials {
 }
 
 /// Opens the place of an input in a folder, which is made if need be.
-pub(super) async fn open_place(context: &Attempt, folder: &Path, input: &Input, keeps: bool) -> Result<Place> {
+pub(super) async fn open_place(context: &Attempt, folder: &Path, input: &Input, keeps: bool) -> Result<PartialFile> {
     let (folder, file) = (folder.to_owned(), name::partial(input));
     let opened = context.blocking(move || {
         make_folder(&folder)?;
-        Place::open(&folder.join(file), keeps)
+        PartialFile::open(&folder.join(file), keeps)
     });
     opened.await.map_err(|error| error.input(input.location.to_string()))
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use sha2::{Digest, Sha256};
 
-use crate::body::partial_file::{Place, Sidecar};
+use crate::body::partial_file::{PartialFile, Sidecar};
 use raudal_common::Result;
 use raudal_common::atomic_file::hex;
 
@@ -13,8 +13,8 @@ pub(crate) const BLOCK: usize = 128 * 1024;
 
 /// A body on its way to a place, in blocks.
 #[derive(Debug)]
-pub(crate) struct Named {
-    place: Place,
+pub(crate) struct FileWriter {
+    place: PartialFile,
     /// What is recorded with each block; `None` if no other run could go on anyway.
     sidecar: Option<Sidecar>,
     block: Vec<u8>,
@@ -22,14 +22,14 @@ pub(crate) struct Named {
     hasher: Sha256,
 }
 
-impl Named {
-    pub(crate) fn new(place: &Place, sidecar: Option<Sidecar>) -> Self {
+impl FileWriter {
+    pub(crate) fn new(place: &PartialFile, sidecar: Option<Sidecar>) -> Self {
         let sidecar = sidecar.filter(|_| place.keeps());
         Self { place: place.clone(), sidecar, block: Vec::with_capacity(BLOCK), written: 0, hasher: Sha256::new() }
     }
 
     /// Goes on behind what an earlier run has left. `hasher` has seen all of it.
-    pub(crate) fn resumed(place: &Place, sidecar: Sidecar, hasher: Sha256) -> Self {
+    pub(crate) fn resumed(place: &PartialFile, sidecar: Sidecar, hasher: Sha256) -> Self {
         let written = sidecar.received;
         Self { place: place.clone(), written, sidecar: Some(sidecar), block: Vec::new(), hasher }
     }
@@ -87,7 +87,7 @@ impl Named {
 }
 
 /// Whoever drops it half-way, by Ctrl-C or a time-out, loses nothing that has arrived. A block is little to wait for.
-impl Drop for Named {
+impl Drop for FileWriter {
     fn drop(&mut self) {
         if self.sidecar.is_some() && !self.block.is_empty() {
             let _ = self.flush();

@@ -30,21 +30,21 @@ const FORM: u32 = 1;
 /// is one that keeps; all else is removed.
 ///
 /// ```no_run
-/// use raudal_fetch::{Client, Expect, Options, Place};
+/// use raudal_fetch::{Client, Expect, Options, PartialFile};
 /// use raudal_source::Location;
 /// use std::path::Path;
 ///
 /// # #[tokio::main] async fn main() -> raudal_common::Result<()> {
 /// let client = Client::new(&Options::default())?;
 /// let location = Location::parse("https://example.org/data.zip")?;
-/// let place = Place::open(Path::new("data.zip.part"), true)?;
+/// let place = PartialFile::open(Path::new("data.zip.part"), true)?;
 /// let body = client.resume_at(&location, Expect::Any, &(), &mut None, &place).await?;
 /// println!("{} bytes, SHA-256 {}", body.len(), body.sha256().unwrap_or_default());
 /// place.publish(Path::new("data.zip"), false)?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Place(Arc<Shared>);
+pub struct PartialFile(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -113,7 +113,7 @@ fn sidecar_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-impl Place {
+impl PartialFile {
     /// Opens a place, which need not be there, for this run alone. One that keeps leaves what has arrived for the
     /// next run, if the server has given it a strong validator; any other begins at zero and leaves nothing.
     ///

@@ -56,10 +56,10 @@ impl Body {
         self.head.disposition.as_deref()
     }
 
-    /// The SHA-256 of the bytes in hexadecimal, where they were hashed as they arrived: in a [`Place`](super::Place).
+    /// The SHA-256 of the bytes in hexadecimal, where they were hashed as they arrived: in a [`PartialFile`](super::PartialFile).
     pub fn sha256(&self) -> Option<&str> {
         match &self.stored {
-            Stored::Named(_, sha256) => Some(sha256),
+            Stored::Kept(_, sha256) => Some(sha256),
             _ => None,
         }
     }
@@ -68,7 +68,7 @@ impl Body {
     pub fn into_reader(self) -> BodyReader {
         BodyReader(match self.stored {
             Stored::Memory(held) => Inner::Memory(Cursor::new(held)),
-            Stored::File(file) | Stored::Named(file, _) => Inner::File(BufReader::with_capacity(BUFFER, file)),
+            Stored::File(file) | Stored::Kept(file, _) => Inner::File(BufReader::with_capacity(BUFFER, file)),
         })
     }
 }

@@ -6,10 +6,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::Expect;
-use crate::body::file_writer::{BLOCK, Named};
+use crate::body::file_writer::{BLOCK, FileWriter};
 use crate::body::partial::Partial;
-use crate::body::partial_file::{Found, Mark, Place, Sidecar};
-use crate::body::spool::{Room, Spool};
+use crate::body::partial_file::{Found, Mark, PartialFile, Sidecar};
+use crate::body::spool::{Budget, Spool};
 use crate::http::digest::{self, Digests};
 use crate::http::html::Look;
 use crate::http::range::Validator;
@@ -32,21 +32,28 @@ pub(crate) fn sidecar(partial: &Partial, headers: &HeaderMap) -> Option<Sidecar>
 }
 
 /// What an earlier run has left in a place, ready to go on. It blocks, for as long as the bytes take to be hashed.
-pub(crate) fn restore(place: &Place, room: &Arc<Room>, url: &Url, expect: Expect) -> Option<Partial> {
+pub(crate) fn restore(place: &PartialFile, budget: &Arc<Budget>, url: &Url, expect: Expect) -> Option<Partial> {
     let mut first = Vec::new();
     // The digests are known only once the sidecar was read: their turn is a second reading, if there are any.
     let found = place.look(&redact(url.as_str()), |bytes| {
         let room = crate::http::html::LOOK.saturating_sub(first.len());
         first.extend_from_slice(&bytes[..bytes.len().min(room)]);
     })?;
-    let partial = partial(place, room, url, expect, found, &first);
+    let partial = partial(place, budget, url, expect, found, &first);
     if partial.is_none() {
         place.clear();
     }
     partial
 }
 
-fn partial(place: &Place, room: &Arc<Room>, url: &Url, expect: Expect, found: Found, first: &[u8]) -> Option<Partial> {
+fn partial(
+    place: &PartialFile,
+    budget: &Arc<Budget>,
+    url: &Url,
+    expect: Expect,
+    found: Found,
+    first: &[u8],
+) -> Option<Partial> {
     let Found { sidecar, hasher } = found;
     let value = |text: &str| HeaderValue::from_str(text).ok();
     let validator = match &sidecar.validator {
@@ -87,6 +94,6 @@ fn partial(place: &Place, room: &Arc<Room>, url: &Url, expect: Expect, found: Fo
         told: false,
         help_failed: false,
         look,
-        spool: Spool::named(room, Named::resumed(place, sidecar, hasher)),
+        spool: Spool::kept(budget, FileWriter::resumed(place, sidecar, hasher)),
     })
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Options;
-use crate::body::file_writer::{BLOCK, Named};
+use crate::body::file_writer::{BLOCK, FileWriter};
 use crate::body::streaming::Feed;
 use raudal_common::{Error, Kind, Result};
 
@@ -19,13 +19,13 @@ const FIRST: usize = 16 * 1024;
 
 /// What all bodies of a client share: the budget, and the choice of folder.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Budget {
     left: AtomicUsize,
     per_body: usize,
     folder: PathBuf,
 }
 
-impl Room {
+impl Budget {
     pub(crate) fn new(options: &Options) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicUsize::new(options.memory),
@@ -49,7 +49,7 @@ impl Room {
 /// A part of the budget. It returns by itself.
 #[derive(Debug)]
 struct Lease {
-    room: Arc<Room>,
+    budget: Arc<Budget>,
     size: usize,
 }
 
@@ -58,7 +58,7 @@ impl Lease {
     fn grow(&mut self, size: usize) -> bool {
         let more = size.saturating_sub(self.size);
         // Only the number is shared, no memory is published by it: relaxed is enough.
-        let taken = self.room.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(more));
+        let taken = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(more));
         if taken.is_ok() {
             self.size += more;
         }
@@ -68,7 +68,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.room.left.fetch_add(self.size, Ordering::Relaxed);
+        self.budget.left.fetch_add(self.size, Ordering::Relaxed);
     }
 }
 
@@ -92,58 +92,58 @@ pub(crate) enum Stored {
     /// A file that stands at its beginning.
     File(File),
     /// A file that outlives the run, and the SHA-256 of what is in it.
-    Named(File, String),
+    Kept(File, String),
 }
 
 /// A body that is arriving.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    room: Arc<Room>,
-    place: Place,
+    budget: Arc<Budget>,
+    storage: Storage,
     length: u64,
     /// Who reads along is told through this.
     feed: Option<Feed>,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Storage {
     Memory {
         bytes: Vec<u8>,
         lease: Lease,
     },
     /// Bytes that wait for their block to be full, and the file once there is one.
-    Disk {
+    Temporary {
         block: Vec<u8>,
         file: Option<File>,
         written: u64,
     },
-    /// A place that was chosen; empty while a block is being written.
-    Named(Option<Box<Named>>),
+    /// A file that outlives the run; empty while a block is being written.
+    Kept(Option<Box<FileWriter>>),
 }
 
 impl Spool {
-    /// A place for a body; if its length is known, it is in the right one from the start.
-    pub(crate) fn new(room: &Arc<Room>, expected: Option<u64>) -> Self {
-        let mut lease = Lease { room: Arc::clone(room), size: 0 };
+    /// Storage for a body; if its length is known, it is the right kind from the start.
+    pub(crate) fn new(budget: &Arc<Budget>, expected: Option<u64>) -> Self {
+        let mut lease = Lease { budget: Arc::clone(budget), size: 0 };
         let wanted = expected.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
-        let place = if wanted <= room.per_body && lease.grow(wanted) {
-            Place::Memory { bytes: Vec::with_capacity(wanted), lease }
+        let storage = if wanted <= budget.per_body && lease.grow(wanted) {
+            Storage::Memory { bytes: Vec::with_capacity(wanted), lease }
         } else {
-            Place::Disk { block: Vec::with_capacity(BLOCK), file: None, written: 0 }
+            Storage::Temporary { block: Vec::with_capacity(BLOCK), file: None, written: 0 }
         };
-        Self { room: Arc::clone(room), place, length: 0, feed: None }
+        Self { budget: Arc::clone(budget), storage, length: 0, feed: None }
     }
 
-    /// A body that goes to a place of its own, where some of it may be already.
-    pub(crate) fn named(room: &Arc<Room>, named: Named) -> Self {
-        let length = named.written();
-        Self { room: Arc::clone(room), place: Place::Named(Some(Box::new(named))), length, feed: None }
+    /// A body that goes to a file that outlives the run, where some of it may be already.
+    pub(crate) fn kept(budget: &Arc<Budget>, writer: FileWriter) -> Self {
+        let length = writer.written();
+        Self { budget: Arc::clone(budget), storage: Storage::Kept(Some(Box::new(writer))), length, feed: None }
     }
 
     /// The bytes are bad: nothing of them is to be found by a later run.
     pub(crate) fn abandon(&mut self) {
-        if let Place::Named(Some(named)) = &mut self.place {
-            named.abandon();
+        if let Storage::Kept(Some(writer)) = &mut self.storage {
+            writer.abandon();
         }
     }
 
@@ -151,10 +151,10 @@ impl Spool {
     /// to memory.
     pub(crate) fn follow(&mut self) -> Option<&Feed> {
         let feed = Feed::new();
-        match &self.place {
-            Place::Memory { .. } | Place::Named(None) => return None,
-            Place::Disk { file, written, .. } => feed.written(*written, || file.as_ref()?.try_clone().ok()),
-            Place::Named(Some(named)) => feed.written(named.written(), || named.reader()),
+        match &self.storage {
+            Storage::Memory { .. } | Storage::Kept(None) => return None,
+            Storage::Temporary { file, written, .. } => feed.written(*written, || file.as_ref()?.try_clone().ok()),
+            Storage::Kept(Some(writer)) => feed.written(writer.written(), || writer.reader()),
         }
         Some(self.feed.insert(feed))
     }
@@ -171,19 +171,21 @@ impl Spool {
 
     pub(crate) async fn write(&mut self, mut data: &[u8]) -> Result<()> {
         self.length += data.len() as u64;
-        if let Place::Named(place) = &mut self.place {
+        if let Storage::Kept(place) = &mut self.storage {
             return write_named(place, data, self.feed.as_ref()).await;
         }
-        if let Place::Memory { bytes, lease } = &mut self.place {
-            if make_room(bytes, lease, data.len(), self.room.per_body) {
+        if let Storage::Memory { bytes, lease } = &mut self.storage {
+            if make_room(bytes, lease, data.len(), self.budget.per_body) {
                 bytes.extend_from_slice(data);
                 return Ok(());
             }
             // What is in memory becomes the first block, however long it is; its part of the budget returns.
-            self.place = Place::Disk { block: std::mem::take(bytes), file: None, written: 0 };
+            self.storage = Storage::Temporary { block: std::mem::take(bytes), file: None, written: 0 };
         }
         while !data.is_empty() {
-            let Place::Disk { block, .. } = &mut self.place else { unreachable!("a spool never goes back to memory") };
+            let Storage::Temporary { block, .. } = &mut self.storage else {
+                unreachable!("a spool never goes back to memory")
+            };
             let (now, later) = data.split_at(data.len().min(BLOCK.saturating_sub(block.len())));
             block.extend_from_slice(now);
             data = later;
@@ -196,23 +198,23 @@ impl Spool {
 
     /// The whole body, ready to be read from its beginning.
     pub(crate) async fn finish(mut self) -> Result<Stored> {
-        if let Place::Disk { .. } = self.place {
+        if let Storage::Temporary { .. } = self.storage {
             self.flush().await?;
         }
-        let stored = match self.place {
-            Place::Named(named) => {
-                let named = named.ok_or_else(lost)?;
-                let (file, sha256) = blocking(move || named.finish()).await??;
-                Stored::Named(file, sha256)
+        let stored = match self.storage {
+            Storage::Kept(writer) => {
+                let writer = writer.ok_or_else(lost)?;
+                let (file, sha256) = blocking(move || writer.finish()).await??;
+                Stored::Kept(file, sha256)
             }
-            Place::Memory { bytes, lease } => Stored::Memory(Held { bytes, _lease: lease }),
-            Place::Disk { file, .. } => {
+            Storage::Memory { bytes, lease } => Stored::Memory(Held { bytes, _lease: lease }),
+            Storage::Temporary { file, .. } => {
                 let mut file = file.expect("a flush makes the file");
-                file.rewind().map_err(|error| self.room.failed(error))?;
+                file.rewind().map_err(|error| self.budget.failed(error))?;
                 Stored::File(file)
             }
         };
-        if let (Some(feed), Stored::File(file) | Stored::Named(file, _)) = (&self.feed, &stored) {
+        if let (Some(feed), Stored::File(file) | Stored::Kept(file, _)) = (&self.feed, &stored) {
             feed.written(self.length, || file.try_clone().ok());
             feed.complete();
         }
@@ -221,16 +223,16 @@ impl Spool {
 
     /// Writes the block that waits, into a file that is made when it is first needed.
     async fn flush(&mut self) -> Result<()> {
-        let Place::Disk { block, file, written } = &mut self.place else { return Ok(()) };
+        let Storage::Temporary { block, file, written } = &mut self.storage else { return Ok(()) };
         let more = block.len() as u64;
         let (mut bytes, open) = (std::mem::take(block), file.take());
-        let room = Arc::clone(&self.room);
+        let budget = Arc::clone(&self.budget);
         let writing = blocking(move || {
             let mut file = match open {
                 Some(file) => file,
-                None => tempfile::tempfile_in(&room.folder).map_err(|error| room.failed(error))?,
+                None => tempfile::tempfile_in(&budget.folder).map_err(|error| budget.failed(error))?,
             };
-            file.write_all(&bytes).map_err(|error| room.failed(error))?;
+            file.write_all(&bytes).map_err(|error| budget.failed(error))?;
             bytes.clear();
             // What came over from memory may be longer than a block needs to be.
             bytes.shrink_to(BLOCK);
@@ -247,24 +249,24 @@ impl Spool {
 }
 
 /// Fills blocks, and has each written that is full. If the caller goes away meanwhile, the writing is still ended.
-async fn write_named(place: &mut Option<Box<Named>>, mut data: &[u8], feed: Option<&Feed>) -> Result<()> {
+async fn write_named(place: &mut Option<Box<FileWriter>>, mut data: &[u8], feed: Option<&Feed>) -> Result<()> {
     while !data.is_empty() {
-        let mut named = place.take().ok_or_else(lost)?;
-        data = named.take(data);
-        if named.is_full() {
+        let mut writer = place.take().ok_or_else(lost)?;
+        data = writer.take(data);
+        if writer.is_full() {
             let written;
-            (named, written) = blocking(move || {
-                let written = named.flush();
-                (named, written)
+            (writer, written) = blocking(move || {
+                let written = writer.flush();
+                (writer, written)
             })
             .await?;
             if let Some(feed) = feed {
-                feed.written(named.written(), || named.reader());
+                feed.written(writer.written(), || writer.reader());
             }
-            *place = Some(named);
+            *place = Some(writer);
             written?;
         } else {
-            *place = Some(named);
+            *place = Some(writer);
         }
     }
     Ok(())
@@ -305,12 +307,12 @@ mod tests {
     use super::*;
     use std::io::Read;
 
-    fn room(per_body: usize, memory: usize) -> Arc<Room> {
-        Room::new(&Options { memory_per_body: per_body, memory, ..Options::default() })
+    fn budget(per_body: usize, memory: usize) -> Arc<Budget> {
+        Budget::new(&Options { memory_per_body: per_body, memory, ..Options::default() })
     }
 
-    async fn spool(room: &Arc<Room>, expected: Option<u64>, body: &[u8], piece: usize) -> Stored {
-        let mut spool = Spool::new(room, expected);
+    async fn spool(budget: &Arc<Budget>, expected: Option<u64>, body: &[u8], piece: usize) -> Stored {
+        let mut spool = Spool::new(budget, expected);
         for piece in body.chunks(piece) {
             spool.write(piece).await.expect("room");
         }
@@ -321,7 +323,7 @@ mod tests {
     fn bytes(stored: Stored) -> (Vec<u8>, bool) {
         match stored {
             Stored::Memory(held) => (held.as_ref().to_vec(), true),
-            Stored::Named(..) => unreachable!("no place was chosen"),
+            Stored::Kept(..) => unreachable!("no place was chosen"),
             Stored::File(mut file) => {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes).expect("a file");
@@ -336,11 +338,11 @@ mod tests {
         for size in [0, 1, 99_999, 100_000, 100_001, BLOCK, BLOCK + 1, 400_000] {
             for piece in [7_919, 100_000, 400_000] {
                 for expected in [None, Some(size as u64)] {
-                    let room = room(100_000, 1_000_000);
-                    let (back, in_memory) = bytes(spool(&room, expected, &body[..size], piece).await);
+                    let budget = budget(100_000, 1_000_000);
+                    let (back, in_memory) = bytes(spool(&budget, expected, &body[..size], piece).await);
                     assert!(back == body[..size], "{size} bytes by {piece}");
                     assert_eq!(in_memory, size <= 100_000);
-                    assert_eq!(room.left(), 1_000_000, "the budget is whole again");
+                    assert_eq!(budget.left(), 1_000_000, "the budget is whole again");
                 }
             }
         }
@@ -348,25 +350,25 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_share_one_budget_and_give_it_back() {
-        let room = room(1000, 1500);
-        let first = spool(&room, Some(1000), &[1; 1000], 100).await;
-        assert_eq!(room.left(), 500);
-        let second = spool(&room, Some(1000), &[2; 1000], 100).await;
-        assert_eq!(room.left(), 500);
+        let budget = budget(1000, 1500);
+        let first = spool(&budget, Some(1000), &[1; 1000], 100).await;
+        assert_eq!(budget.left(), 500);
+        let second = spool(&budget, Some(1000), &[2; 1000], 100).await;
+        assert_eq!(budget.left(), 500);
         assert!(matches!((&first, &second), (Stored::Memory(_), Stored::File(_))));
         drop(first);
-        assert_eq!(room.left(), 1500);
-        assert!(matches!(spool(&room, None, &[3; 1000], 100).await, Stored::Memory(_)));
-        let abandoned = Spool::new(&room, Some(900));
-        assert_eq!(room.left(), 600);
+        assert_eq!(budget.left(), 1500);
+        assert!(matches!(spool(&budget, None, &[3; 1000], 100).await, Stored::Memory(_)));
+        let abandoned = Spool::new(&budget, Some(900));
+        assert_eq!(budget.left(), 600);
         drop(abandoned);
-        assert_eq!(room.left(), 1500);
+        assert_eq!(budget.left(), 1500);
     }
 
     #[tokio::test]
     async fn a_temporary_folder_that_cannot_be_written_to_is_named() {
         let options = Options { memory: 0, temporary: Some("no/such/folder".into()), ..Options::default() };
-        let mut spool = Spool::new(&Room::new(&options), None);
+        let mut spool = Spool::new(&Budget::new(&options), None);
         spool.write(&[1]).await.expect("a block is not full yet");
         let error = spool.finish().await.expect_err("no folder");
         assert_eq!(error.kind(), Kind::Io);

@@ -108,8 +108,8 @@ impl Arriving {
     /// `false`.
     ///
     /// When the transfer breaks off, so does the reading.
-    pub fn reader(&self, tail: Tail, wait: impl FnMut(bool) + Send + 'static) -> Follower {
-        Follower { arriving: self.clone(), tail, at: 0, wait: Box::new(wait) }
+    pub fn reader(&self, tail: Tail, wait: impl FnMut(bool) + Send + 'static) -> StreamingReader {
+        StreamingReader { arriving: self.clone(), tail, at: 0, wait: Box::new(wait) }
     }
 
     /// Waits until the transfer has ended: whether it has ended well, and the body ends in what was fetched ahead.
@@ -146,14 +146,14 @@ impl Default for Tail {
 }
 
 /// Reads a body while it arrives. It waits on the thread that reads: do it where that is allowed.
-pub struct Follower {
+pub struct StreamingReader {
     arriving: Arriving,
     tail: Tail,
     at: u64,
     wait: Box<dyn FnMut(bool) + Send>,
 }
 
-impl Follower {
+impl StreamingReader {
     /// So many bytes from here are in the file, once there are any.
     fn available(&mut self) -> io::Result<(Arc<File>, u64)> {
         let at = self.at;
@@ -177,7 +177,7 @@ fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the transfer broke off")
 }
 
-impl Read for Follower {
+impl Read for StreamingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.arriving.length;
         let tail = &self.tail.0;
@@ -202,7 +202,7 @@ impl Read for Follower {
     }
 }
 
-impl Seek for Follower {
+impl Seek for StreamingReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let to = match to {
             SeekFrom::Start(at) => Some(at),
@@ -214,9 +214,12 @@ impl Seek for Follower {
     }
 }
 
-impl fmt::Debug for Follower {
+impl fmt::Debug for StreamingReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Follower").field("arriving", &self.arriving).field("at", &self.at).finish_non_exhaustive()
+        f.debug_struct("StreamingReader")
+            .field("arriving", &self.arriving)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
     }
 }
 

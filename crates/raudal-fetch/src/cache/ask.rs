@@ -160,7 +160,7 @@ async fn keep(cache: &Cache, key: String, url: &Url, body: Body) -> Result<Body>
         if let Err(error) = cache.store(&key, &url, &body.location.to_string(), &body) {
             cache.note_problem(&error);
         }
-        if let Stored::File(file) | Stored::Named(file, _) = &body.stored {
+        if let Stored::File(file) | Stored::Kept(file, _) = &body.stored {
             let mut file: &File = file;
             file.rewind().map_err(|error| Error::io("cannot read the body again", error))?;
         }

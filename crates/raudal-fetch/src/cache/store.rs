@@ -90,7 +90,7 @@ impl Cache {
         };
         match &body.stored {
             Stored::Memory(held) => write(held.as_ref())?,
-            Stored::File(file) | Stored::Named(file, _) => {
+            Stored::File(file) | Stored::Kept(file, _) => {
                 let (mut file, mut buffer) = (file, vec![0; BLOCK]);
                 file.rewind()?;
                 loop {

@@ -8,7 +8,7 @@ use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::body::file_writer::Named;
+use crate::body::file_writer::FileWriter;
 use crate::body::resume;
 use crate::body::spool::{Spool, blocking};
 use crate::body::streaming;
@@ -25,7 +25,7 @@ use crate::http::tls;
 use crate::transfer::hedge::{self, Intake};
 use crate::transfer::rate::Limit;
 use crate::transfer::segments::{ASKS, Entry};
-use crate::{Answered, Body, Expect, Partial, Place, Transfer};
+use crate::{Answered, Body, Expect, Partial, PartialFile, Transfer};
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
@@ -58,7 +58,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) expect: Expect,
     pub(crate) watch: &'a dyn Transfer,
     /// Where it has to arrive, if not in a temporary file.
-    pub(crate) place: Option<&'a Place>,
+    pub(crate) place: Option<&'a PartialFile>,
 }
 
 impl Inner {
@@ -129,7 +129,7 @@ impl Inner {
             here,
             validator: Validator::strong(response.headers()),
             total: head.length,
-            spool: Spool::new(&self.room, head.length.filter(|_| place.is_none())),
+            spool: Spool::new(&self.budget, head.length.filter(|_| place.is_none())),
             digests: Digests::of_whole(response.headers()),
             look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
             told: false,
@@ -138,15 +138,15 @@ impl Inner {
         };
         if let Some(place) = place {
             let sidecar = resume::sidecar(&partial, response.headers());
-            partial.spool = Spool::named(&self.room, Named::new(place, sidecar));
+            partial.spool = Spool::kept(&self.budget, FileWriter::new(place, sidecar));
         }
         self.arrive(Arriving { response, took, part: None }, partial, watch, kept).await.map(Some)
     }
 
     /// What an earlier run has left in a place. Hashing it takes time, and blocks.
-    async fn restore(&self, place: &Place, url: &Url, expect: Expect) -> Result<Option<Partial>> {
-        let (place, room, url) = (place.clone(), Arc::clone(&self.room), url.clone());
-        blocking(move || resume::restore(&place, &room, &url, expect)).await
+    async fn restore(&self, place: &PartialFile, url: &Url, expect: Expect) -> Result<Option<Partial>> {
+        let (place, budget, url) = (place.clone(), Arc::clone(&self.budget), url.clone());
+        blocking(move || resume::restore(&place, &budget, &url, expect)).await
     }
 
     /// The first answer that is not a redirect, to a request for the whole or for what is missing.

@@ -41,7 +41,7 @@ impl Inner {
             return;
         }
         let (wanted, unwanted) = cut.watch();
-        let mut spool = Spool::new(&self.room, Some(wanted.end - wanted.first));
+        let mut spool = Spool::new(&self.budget, Some(wanted.end - wanted.first));
         let brought = tokio::select! {
             brought = self.bring(wanted, answered, &mut spool) => brought,
             () = unwanted => return,
@@ -169,7 +169,7 @@ impl Inner {
             let (stored, result) = brought.map_err(|_| broken("a second connection was given up"))?;
             match stored {
                 Stored::Memory(held) => intake.take(held.as_ref()).await?,
-                Stored::File(file) | Stored::Named(file, _) => copy(file, intake).await?,
+                Stored::File(file) | Stored::Kept(file, _) => copy(file, intake).await?,
             }
             result.map_err(|error| match error.kind() {
                 Kind::Reset | Kind::Length | Kind::Timeout | Kind::Io => error,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::body::file_writer::Named;
-use crate::body::spool::{Room, Spool, Stored, blocking};
+use crate::body::file_writer::FileWriter;
+use crate::body::spool::{Budget, Spool, Stored, blocking};
 use crate::http::html::{LOOK, Look};
 use crate::http::response::Head;
-use crate::{Body, Expect, Place, Transfer};
+use crate::{Body, Expect, PartialFile, Transfer};
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
@@ -19,7 +19,7 @@ use raudal_source::Location;
 const PIECE: usize = 64 * 1024;
 
 /// Opens a file. What cannot be sought in (a FIFO, `/dev/stdin`) is spooled first.
-pub(crate) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, room: &Arc<Room>) -> Result<Body> {
+pub(crate) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, budget: &Arc<Budget>) -> Result<Body> {
     let owned = path.to_owned();
     let opened = blocking(move || regular(&owned)).await?;
     let (stored, length, first) = match opened.map_err(|error| cannot("cannot open the file", error))? {
@@ -28,7 +28,7 @@ pub(crate) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, room
             watch.advanced(length);
             (Stored::File(file), length, first)
         }
-        None => pipe(path, watch, room).await?,
+        None => pipe(path, watch, budget).await?,
     };
     if length == 0 {
         return Err(Error::new(Kind::Empty, "the file is empty").transient(false));
@@ -47,18 +47,18 @@ pub(crate) async fn copy(
     path: &Path,
     expect: Expect,
     watch: &dyn Transfer,
-    room: &Arc<Room>,
-    place: &Place,
+    budget: &Arc<Budget>,
+    place: &PartialFile,
 ) -> Result<Body> {
-    into_place(open(path, expect, watch, room).await?, place).await
+    into_place(open(path, expect, watch, budget).await?, place).await
 }
 
 /// Copies a body to a place.
-pub(crate) async fn into_place(body: Body, place: &Place) -> Result<Body> {
+pub(crate) async fn into_place(body: Body, place: &PartialFile) -> Result<Body> {
     let (location, length, head) = (body.location.clone(), body.length, body.head.clone());
     let (place, mut reader) = (place.clone(), body.into_reader());
     let copied = blocking(move || {
-        let mut named = Named::new(&place, None);
+        let mut named = FileWriter::new(&place, None);
         let mut buffer = vec![0; PIECE];
         loop {
             let read = match reader.read(&mut buffer) {
@@ -77,7 +77,7 @@ pub(crate) async fn into_place(body: Body, place: &Place) -> Result<Body> {
         }
     });
     let (file, sha256) = copied.await??;
-    Ok(Body { location, length, head, stored: Stored::Named(file, sha256) })
+    Ok(Body { location, length, head, stored: Stored::Kept(file, sha256) })
 }
 
 /// Opens a regular file and reads its first bytes. `None` for what is not one.
@@ -102,14 +102,14 @@ fn can_seek(metadata: &Metadata) -> bool {
 
 /// Spools what can only be read once. A thread of its own reads: opening a FIFO waits for its writer, perhaps for
 /// ever, and the runtime would wait with it when the program ends.
-async fn pipe(path: &Path, watch: &dyn Transfer, room: &Arc<Room>) -> Result<(Stored, u64, Vec<u8>)> {
+async fn pipe(path: &Path, watch: &dyn Transfer, budget: &Arc<Budget>) -> Result<(Stored, u64, Vec<u8>)> {
     let (sender, mut pieces) = mpsc::channel(1);
     let owned = path.to_owned();
     std::thread::Builder::new()
         .name("raudal-pipe".into())
         .spawn(move || read_pipe(&owned, &sender))
         .map_err(|error| cannot("cannot read the file", error))?;
-    let mut spool = Spool::new(room, None);
+    let mut spool = Spool::new(budget, None);
     let mut first = Vec::new();
     while let Some(piece) = pieces.recv().await {
         let piece = piece.map_err(|error| cannot("cannot read the file", error))?;

@@ -6,7 +6,7 @@ use crate::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_pla
 use crate::lock::Locked;
 use crate::verify;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Answered, Client, Expect, Partial, Place, Transfer, already_there};
+use raudal_fetch::{Answered, Client, Expect, Partial, PartialFile, Transfer, already_there};
 use raudal_pool::Attempt;
 use raudal_source::Input;
 use raudal_table::Watch;
@@ -68,7 +68,7 @@ struct Job<'a> {
     shared: &'a Shared,
     context: &'a Attempt,
     input: &'a Input,
-    place: &'a Place,
+    place: &'a PartialFile,
     chosen: Mutex<Chosen>,
 }
 
