@@ -1,4 +1,4 @@
-//! The commands that the READMEs give do run, and the lists of lessons are whole.
+//! The commands that the READMEs and the book give do run, their links lead somewhere, and the lists of lessons are whole.
 //!
 //! Every line of a block that is fenced as `sh` is a command; a backslash at its end continues it. `raudal …` and
 //! `cargo run … -- …` are run with the built program, `cargo run --example …` with the built example, in a folder that holds
@@ -9,10 +9,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const READMES: [&str; 3] = ["README.md", "README.es.md", "examples/README.md"];
+/// The documents that give commands: the READMEs and the pages of the book.
+fn documents() -> Vec<String> {
+    let pages = fs::read_dir(root().join("docs")).expect("the book").map(|page| page.expect("a page").file_name());
+    let mut all: Vec<String> = pages.map(|page| format!("docs/{}", page.to_string_lossy())).collect();
+    all.sort();
+    all.extend(["README.md", "README.es.md", "examples/README.md"].map(str::to_owned));
+    all
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
 fn read(file: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+    fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
 /// The commands of the blocks that are fenced as `sh`, each on one line.
@@ -96,8 +107,8 @@ fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
 fn every_command_of_the_readmes_runs() {
     let folder = folder();
     let mut ran = 0;
-    for file in READMES {
-        for command in commands(&read(file)) {
+    for file in documents() {
+        for command in commands(&read(&file)) {
             let words = words(&command);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let arguments: &[&str] = match &words[..] {
@@ -122,10 +133,53 @@ fn every_command_of_the_readmes_runs() {
     assert!(ran > 15, "the test has found the commands: {ran}");
 }
 
+/// The targets of the links in a text, outside of its code.
+fn links(text: &str) -> Vec<String> {
+    let prose: String = text.split("```").step_by(2).collect();
+    let after = prose.split("](").skip(1);
+    after.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
+}
+
+/// The anchor that a heading has on a page.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+}
+
 #[test]
-fn the_readmes_link_to_each_other() {
-    assert!(read("README.md").contains("(README.es.md)"));
-    assert!(read("README.es.md").contains("(README.md)"));
+fn every_link_within_the_project_leads_somewhere() {
+    let mut all = documents();
+    all.extend(["CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "crates/raudal-pool/README.md"].map(str::to_owned));
+    let mut followed = 0;
+    for file in &all {
+        for link in links(&read(file)).iter().filter(|link| !link.contains("://")) {
+            let (path, place) = link.split_once('#').map_or((&**link, None), |(path, place)| (path, Some(place)));
+            let target = if path.is_empty() { root().join(file) } else { root().join(file).with_file_name(path) };
+            assert!(target.exists(), "{file} links to {link}, which is not there");
+            if let Some(place) = place {
+                let text = fs::read_to_string(&target).expect("a page");
+                let mut headings = text.lines().filter_map(|line| line.strip_prefix('#'));
+                assert!(headings.any(|h| anchor(h.trim_start_matches('#')) == place), "{file}: no such place: {link}");
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 50, "the test has found the links: {followed}");
+    assert!(read("README.md").contains("(README.es.md)") && read("README.es.md").contains("(README.md)"));
+}
+
+#[test]
+fn every_page_of_the_book_is_in_its_summary() {
+    let summary = read("docs/SUMMARY.md");
+    for page in documents().iter().filter_map(|file| file.strip_prefix("docs/")).filter(|page| *page != "SUMMARY.md") {
+        assert!(summary.contains(&format!("({page})")), "{page} is not in docs/SUMMARY.md");
+    }
+}
+
+#[test]
+fn the_readme_stays_short() {
+    let words = read("README.md").split_whitespace().count();
+    assert!(words <= 1_000, "{words} words");
 }
 
 /// The names of the examples that are there.
