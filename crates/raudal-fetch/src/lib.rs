@@ -10,29 +10,31 @@
 //! |---|---|
 //! | `options` | what can be chosen |
 //! | `client` | what a run shares: connections, headers, memory |
-//! | `attempt` | request, redirects, body; the whole or the rest |
-//! | `hop` | where a redirect may lead, and what goes along. Pure |
-//! | `netrc` | logins by host. Pure |
-//! | `answer` | what a response's head says of its body. Pure |
-//! | `range` | whether a body can go on, and what a part is worth. Pure |
-//! | `digest` | what a server promises of its bytes. Pure |
-//! | `connect` | a new connection, told from one that is used again |
-//! | `split` | which transfer another connection may help, and where it is cut. Pure |
-//! | `help` | that other connection |
-//! | `follow` | a long body that is read while it arrives |
-//! | `partial` | what is kept of a body that broke off |
-//! | `page` | how an HTML page is told from data. Pure |
-//! | `fault` | what a failed transfer is called |
-//! | `spool` | memory, then a temporary file |
-//! | `place` | a file that outlives the run, and its sidecar |
-//! | `restore` | a body on its way to such a file, and what an earlier run left there |
-//! | `disposition` | the name that a server gives a file. Pure |
-//! | `cache` | what earlier runs have fetched |
-//! | `rate` | one rate for all connections |
-//! | `retry_on` | which failures are worth another try. Pure |
-//! | `body` | the verified bytes, read and sought |
-//! | `local` | files of this machine on the same road |
-//! | `tls` | which certificates are believed |
+//! | `http/` | decisions on what HTTP says, most of them pure; TLS; connections |
+//! | `http/redirect` | where a redirect may lead, and what goes along |
+//! | `http/response` | what the head of a response says of its body |
+//! | `http/range` | whether a body can go on, and what a part is worth |
+//! | `http/source` | what the bytes of a body are of |
+//! | `http/digest` | what a server promises of its bytes |
+//! | `http/disposition` | the name that a server gives a file |
+//! | `http/html` | how an HTML page is told from data |
+//! | `http/failure` | what a failed transfer is called |
+//! | `http/retry_on` | which failures are worth another attempt |
+//! | `http/netrc` | logins by host |
+//! | `http/tls`, `http/connection` | trusted certificates; a new connection, told from one that is used again |
+//! | `body/` | where bytes rest, and how they are read; knows nothing of transfers |
+//! | `body/spool` | the memory budget, then a temporary file |
+//! | `body/partial_file`, `body/file_writer` | a file that outlives the run, its sidecar, and what writes it |
+//! | `body/partial`, `body/resume` | what is kept of a body that broke off, in this run and from an earlier one |
+//! | `body/streaming` | a long body that is read while it arrives |
+//! | `body/reader` | the verified bytes, read and sought |
+//! | `transfer/` | how bytes come |
+//! | `transfer/attempt` | one attempt: request, redirects, body; the whole or the rest |
+//! | `transfer/segments`, `transfer/balance` | which transfer is split for an idle slot, and where. Pure |
+//! | `transfer/hedge` | the connection that brings such a segment, or asks a second time for a stalled one |
+//! | `transfer/rate` | one rate for all connections |
+//! | `transfer/local` | files of this machine, by the same way |
+//! | `cache/` | what earlier runs have fetched |
 
 mod body;
 mod cache;

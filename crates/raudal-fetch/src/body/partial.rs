@@ -15,7 +15,7 @@ use crate::http::source::Source;
 
 /// A body that has not arrived whole, with what a server must confirm before it may go on.
 ///
-/// It is filled by [`Client::resume`](super::Client::resume), and of use to nobody else. Its memory or its temporary
+/// It is filled by [`Client::resume`](crate::Client::resume), and of use to nobody else. Its memory or its temporary
 /// file is given back when it is dropped.
 pub struct Partial {
     /// What was asked for, and why: another wish needs another body.

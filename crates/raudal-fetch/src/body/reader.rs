@@ -51,12 +51,12 @@ impl Body {
         self.location.is_remote()
     }
 
-    /// The header `Content-Disposition`, as the server writes it: [`file_name`](super::file_name) reads it.
+    /// The header `Content-Disposition`, as the server writes it: [`file_name`](crate::file_name) reads it.
     pub fn disposition(&self) -> Option<&str> {
         self.head.disposition.as_deref()
     }
 
-    /// The SHA-256 of the bytes in hexadecimal, where they were hashed as they arrived: in a [`PartialFile`](super::PartialFile).
+    /// The SHA-256 of the bytes in hexadecimal, where they were hashed as they arrived: in a [`PartialFile`](crate::PartialFile).
     pub fn sha256(&self) -> Option<&str> {
         match &self.stored {
             Stored::Kept(_, sha256) => Some(sha256),

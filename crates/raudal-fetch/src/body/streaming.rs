@@ -78,7 +78,7 @@ impl Drop for Feed {
 }
 
 /// A long body that has begun to arrive, for whoever wants to read it before it is whole:
-/// [`Transfer::arriving`](super::Transfer::arriving) hands it over.
+/// [`Transfer::arriving`](crate::Transfer::arriving) hands it over.
 ///
 /// What is read of it is provisional. Only when the transfer has ended well, and [`confirms`](Self::confirms) what was read
 /// ahead, have the bytes been those of the body.
@@ -97,7 +97,7 @@ impl Arriving {
         self.length
     }
 
-    /// Whether its last bytes can be fetched ahead ([`Client::tail`](super::Client::tail)): the server says that it knows
+    /// Whether its last bytes can be fetched ahead ([`Client::tail`](crate::Client::tail)): the server says that it knows
     /// ranges, and gives a strong validator.
     pub fn has_tail(&self) -> bool {
         self.source.is_some()
