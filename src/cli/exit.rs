@@ -1,6 +1,7 @@
 //! Exit codes: what a script may rely on.
 
 use super::ending::Ending;
+use raudal::error::Class;
 use raudal::{Error, Kind};
 
 /// Why a run was stopped from outside.
@@ -78,19 +79,15 @@ fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
 
 /// What the exit code would be if there were only this failure.
 fn class(error: &Error) -> u8 {
-    match error.kind() {
-        Kind::Internal => FAULT,
-        Kind::Usage => USAGE,
-        Kind::Length | Kind::Checksum | Kind::Corrupt | Kind::Drift => INTEGRITY,
-        Kind::Unsupported | Kind::Bounds | Kind::Member | Kind::Column | Kind::Headers | Kind::Encoding | Kind::Csv => {
-            DATA
-        }
-        Kind::Io => LOCAL,
-        Kind::Deadline => Stop::Deadline.code(),
-        // A server that goes on sending something else, try after try, will not mend it while we wait.
-        Kind::NotAnArchive => PERMANENT,
-        _ if error.is_transient() => TRANSIENT,
-        _ => PERMANENT,
+    match error.kind().class() {
+        Class::Fault => FAULT,
+        Class::Usage => USAGE,
+        Class::Integrity => INTEGRITY,
+        Class::Data => DATA,
+        Class::Local => LOCAL,
+        Class::Deadline => Stop::Deadline.code(),
+        Class::Remote if error.is_transient() => TRANSIENT,
+        Class::Remote | Class::Permanent => PERMANENT,
     }
 }
 

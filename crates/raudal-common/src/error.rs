@@ -4,129 +4,13 @@
 //! column) and *what to do* (a hint). What caused it stands in [`source`](std::error::Error::source) and is not
 //! repeated by `Display`; [`Error::report`] writes the whole chain on one line.
 
+pub use crate::kind::{Class, Kind};
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// What went wrong, as far as a program needs to tell causes apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// A bad option, expression or pattern: said before anything is fetched.
-    Usage,
-    /// The name of a host does not resolve.
-    Name,
-    /// No connection to the host could be made.
-    Connect,
-    /// The TLS handshake or the certificate failed.
-    Tls,
-    /// The connection broke while it was in use.
-    Reset,
-    /// Connecting took too long, no byte arrived for too long, or an attempt passed its time-out.
-    Timeout,
-    /// The server answered with this status.
-    Status(u16),
-    /// A redirect that is not followed: too many, to a scheme that is not allowed, or without a target.
-    Redirect,
-    /// Something else stands where the data should be: an HTML page in place of an archive.
-    Impostor,
-    /// The body or the member is empty.
-    Empty,
-    /// The length differs from the one announced.
-    Length,
-    /// A checksum differs (a member's CRC-32, a digest).
-    Checksum,
-    /// The archive is damaged or cut off.
-    Corrupt,
-    /// The input is not an archive although its name says so.
-    NotAnArchive,
-    /// The archive uses something that is not supported: encryption, a compression method.
-    Unsupported,
-    /// A bound was passed: members, sizes, ratio, the length of a field.
-    Bounds,
-    /// No such member, or more than one where one was needed.
-    Member,
-    /// No such column.
-    Column,
-    /// The headers of two inputs differ.
-    Headers,
-    /// Bytes that are not of the encoding.
-    Encoding,
-    /// The records are not well-formed CSV.
-    Csv,
-    /// Local input or output failed.
-    Io,
-    /// Only what is stored already was asked for, and this is not.
-    NotCached,
-    /// An input is not what a lock file says that it was.
-    Drift,
-    /// The work was cancelled.
-    Cancelled,
-    /// A deadline passed.
-    Deadline,
-    /// A fault of the program itself: a panic in a job.
-    Internal,
-}
-
-impl Kind {
-    /// The kind as one word, for counts and reports. Statuses share the word `status`.
-    ///
-    /// ```
-    /// use raudal_common::Kind;
-    /// assert_eq!(Kind::Status(503).word(), "status");
-    /// assert_eq!(Kind::NotAnArchive.word(), "not-an-archive");
-    /// ```
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Name => "name",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Reset => "reset",
-            Self::Timeout => "timeout",
-            Self::Status(_) => "status",
-            Self::Redirect => "redirect",
-            Self::Impostor => "impostor",
-            Self::Empty => "empty",
-            Self::Length => "length",
-            Self::Checksum => "checksum",
-            Self::Corrupt => "corrupt",
-            Self::NotAnArchive => "not-an-archive",
-            Self::Unsupported => "unsupported",
-            Self::Bounds => "bounds",
-            Self::Member => "member",
-            Self::Column => "column",
-            Self::Headers => "headers",
-            Self::Encoding => "encoding",
-            Self::Csv => "csv",
-            Self::Io => "io",
-            Self::NotCached => "not-cached",
-            Self::Drift => "drift",
-            Self::Cancelled => "cancelled",
-            Self::Deadline => "deadline",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// Whether the same request may succeed when it is made again.
-    ///
-    /// 408, 425, 429 and the 5xx but 501 and 505 are worth another try (RFC 9110, sections 15.5.9 and 15.6;
-    /// RFC 8470; RFC 6585). So is everything that a network, or a server under load, does to a body on its way.
-    pub const fn is_transient(self) -> bool {
-        match self {
-            Self::Status(status) => {
-                matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
-            }
-            Self::Name | Self::Connect | Self::Reset | Self::Timeout | Self::Impostor | Self::Empty | Self::Length => {
-                true
-            }
-            _ => false,
-        }
-    }
-}
 
 /// An error of any part of this crate.
 ///
@@ -181,9 +65,11 @@ impl Error {
         Self::new(Kind::Usage, message)
     }
 
-    /// A local input or output error; `what` says what was being done and to which path.
+    /// A local input or output error; `what` says what was being done and to which path. A full disk has its hint.
     pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::new(Kind::Io, what).because(source)
+        let is_full = matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+        let error = Self::new(Kind::Io, what).because(source);
+        if is_full { error.hint("the disk is full") } else { error }
     }
 
     /// The input it happened to: a URL or a path. Credentials in a URL are left out.

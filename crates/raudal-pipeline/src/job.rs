@@ -2,7 +2,7 @@
 
 use super::ahead::Ahead;
 use super::decoders::Decoders;
-use super::jobs::{Kept, Partials, may_arrive_whole_next_time, open_place};
+use super::jobs::{Kept, Partials, open_place};
 use super::lock::{Lock, Locked};
 use super::verify;
 use raudal_common::{Error, Kind, Result};
@@ -86,7 +86,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
         })
         .await
         .map_err(|error: Error| {
-            let is_damage = may_arrive_whole_next_time(error.kind());
+            let is_damage = error.kind().may_be_damage_on_the_way();
             if is_damage || error.kind() == Kind::Drift {
                 shared.client.forget(&location);
             }
@@ -95,7 +95,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
             error.transient(again)
         });
     if let Some(place) = place {
-        let is_bad = |error: &Error| may_arrive_whole_next_time(error.kind()) || error.kind() == Kind::Drift;
+        let is_bad = |error: &Error| error.kind().may_be_damage_on_the_way() || error.kind() == Kind::Drift;
         shared.settle(&place, length, !rows.as_ref().is_err_and(is_bad));
     }
     rows

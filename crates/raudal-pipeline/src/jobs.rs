@@ -111,14 +111,9 @@ pub(super) fn policies<S, F, T, O>(
 fn pressure(error: &Error) -> Pressure {
     match error.kind() {
         Kind::Timeout => Pressure::TimedOut,
-        Kind::Status(_) | Kind::Reset | Kind::Connect if error.is_transient() => Pressure::Refused,
+        kind if kind.is_refusal() && error.is_transient() => Pressure::Refused,
         _ => Pressure::None,
     }
-}
-
-/// Whether a network, or a server under load, may have done this to a good archive on its way.
-pub(super) const fn may_arrive_whole_next_time(kind: Kind) -> bool {
-    matches!(kind, Kind::Checksum | Kind::Corrupt | Kind::NotAnArchive | Kind::Length | Kind::Empty | Kind::Impostor)
 }
 
 /// Tells the pool how the transfer of a job gets on: its bytes, and its stages `connect`, `first byte` and `transfer`.

@@ -153,7 +153,5 @@ fn taken(path: &Path, error: io::Error) -> Error {
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {
-    let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    let error = Error::io(format!("cannot write: {}", path.display()), error);
-    if full { error.hint("the disk is full") } else { error }
+    Error::io(format!("cannot write: {}", path.display()), error)
 }

@@ -64,19 +64,15 @@ impl<R: Read> Verify<R> {
     /// end, and damage shows long before it, as bad text: whoever is told of a bad record looks for it in vain, and
     /// whoever is told of damage fetches the file once more.
     pub(super) fn blame(&mut self, error: Error, cancelled: impl Fn() -> bool) -> Error {
-        let is_of_content = matches!(
-            error.kind(),
-            Kind::Csv | Kind::Encoding | Kind::Column | Kind::Headers | Kind::Bounds | Kind::Empty
-        );
         // What was not packed has no checksum.
-        if !is_of_content || self.packed == 0 {
+        if !error.kind().is_about_content() || self.packed == 0 {
             return error;
         }
         let mut rest = vec![0; 64 << 10];
         loop {
             match self.read(&mut rest) {
                 Ok(1..) if !cancelled() => {}
-                Err(damage) if matches!(damage.kind(), Kind::Checksum | Kind::Corrupt) => return damage,
+                Err(damage) if damage.kind().is_damage() => return damage,
                 _ => return error,
             }
         }

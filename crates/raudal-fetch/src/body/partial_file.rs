@@ -326,7 +326,6 @@ fn cannot(path: &Path, error: io::Error) -> Error {
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     let hint = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("the disk is full"),
         ErrorKind::PermissionDenied => Some("you may not write there"),
         ErrorKind::NotFound => Some("there is no such folder"),
         _ => None,

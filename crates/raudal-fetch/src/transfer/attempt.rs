@@ -202,7 +202,7 @@ impl Inner {
                 partial.spool.break_off();
                 // Only a transfer that ended too soon leaves bytes that are good. A page in place of the data leaves
                 // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
-                if matches!(error.kind(), Kind::Reset | Kind::Length | Kind::Timeout) && partial.can_go_on() {
+                if error.kind().leaves_good_bytes() && partial.can_go_on() {
                     *kept = Some(partial);
                 } else {
                     partial.spool.abandon();

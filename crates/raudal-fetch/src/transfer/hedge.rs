@@ -172,7 +172,7 @@ impl Inner {
                 Stored::File(file) | Stored::Kept(file, _) => copy(file, intake).await?,
             }
             result.map_err(|error| match error.kind() {
-                Kind::Reset | Kind::Length | Kind::Timeout | Kind::Io => error,
+                kind if kind.leaves_good_bytes() || kind == Kind::Io => error,
                 _ => broken("a second connection broke off").because(error),
             })?;
         }

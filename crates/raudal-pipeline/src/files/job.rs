@@ -2,7 +2,7 @@
 
 use super::claims::{Claims, known};
 use super::{Existing, Members, Options, Saved, name};
-use crate::jobs::{Kept, Partials, Progress, may_arrive_whole_next_time, open_place};
+use crate::jobs::{Kept, Partials, Progress, open_place};
 use crate::lock::Locked;
 use crate::verify;
 use raudal_common::{Error, Kind, Result};
@@ -32,7 +32,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
     let job = Job { shared: &shared, context: &context, input: &input, place: &place, chosen: Mutex::default() };
     let saved = job.run(&mut partial).await;
     // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
-    let is_no_fault = |error: &Error| error.is_transient() || matches!(error.kind(), Kind::Io | Kind::NotCached);
+    let is_no_fault = |error: &Error| error.is_transient() || error.kind().spares_what_is_here();
     let goes_on = |error: &Error| !job.is_refused() && is_no_fault(error);
     if saved.as_ref().is_err_and(goes_on) {
         shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
@@ -228,7 +228,7 @@ impl Job<'_> {
                 let members = folder.filter(|(_, missing)| *missing).map(|(folder, _)| folder);
                 if let Some(folder) = &members {
                     extract.run(body.into_reader(), folder).map_err(|error| {
-                        let again = remote && may_arrive_whole_next_time(error.kind());
+                        let again = remote && error.kind().may_be_damage_on_the_way();
                         if again {
                             place.clear();
                             client.forget(&location);

@@ -86,9 +86,7 @@ impl Output {
 }
 
 fn failed(name: &str, error: io::Error) -> Error {
-    let full = error.kind() == ErrorKind::StorageFull;
-    let error = Error::io(format!("cannot write: {name}"), error);
-    if full { error.hint("the disk is full") } else { error }
+    Error::io(format!("cannot write: {name}"), error)
 }
 
 fn stream(writer: Box<dyn Write + Send>) -> To {
