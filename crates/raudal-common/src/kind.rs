@@ -253,10 +253,7 @@ mod tests {
             those(Kind::is_transient),
             [Name, Connect, Reset, Timeout, Status(429), Status(503), Impostor, Empty, Length]
         );
-        assert_eq!(
-            those(Kind::may_be_damage_on_the_way),
-            [Impostor, Empty, Length, Checksum, Corrupt, NotAnArchive]
-        );
+        assert_eq!(those(Kind::may_be_damage_on_the_way), [Impostor, Empty, Length, Checksum, Corrupt, NotAnArchive]);
         assert_eq!(those(Kind::is_damage), [Checksum, Corrupt]);
         assert_eq!(those(Kind::is_about_content), [Empty, Bounds, Column, Headers, Encoding, Csv]);
         assert_eq!(those(Kind::leaves_good_bytes), [Reset, Timeout, Length]);

@@ -9,4 +9,11 @@ pub mod error;
 mod kind;
 pub mod units;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use error::{Class, Error, Kind, Result};
+
+/// Locks a mutex whose holders leave no half-made change, so that a panic of one of them is no reason for another.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

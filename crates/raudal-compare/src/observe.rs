@@ -1,7 +1,8 @@
 //! What is seen of a run from outside: the reports of its jobs, and the processor time of this process.
 
+use raudal_common::lock;
 use raudal_pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Reports kept of one run. A run of millions must not be held in memory for the sake of a picture, and a picture of a
@@ -28,7 +29,7 @@ impl Keeper {
 
     /// What became of each job, in input order.
     pub(super) fn take(&self) -> Vec<JobReport> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let mut jobs = lock(&self.jobs).take().unwrap_or_default();
         jobs.sort_by_key(|job| job.job);
         jobs
     }
@@ -37,7 +38,7 @@ impl Keeper {
 impl Observer for Keeper {
     fn observe(&self, event: &Event<'_>) {
         if let EventKind::JobFinished { report } = &event.kind {
-            let mut kept = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = lock(&self.jobs);
             match kept.as_mut() {
                 Some(jobs) if jobs.len() < KEPT => jobs.push((*report).clone()),
                 _ => *kept = None,

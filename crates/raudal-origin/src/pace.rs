@@ -3,7 +3,8 @@
 //! A bucket does not sleep. It is asked when some bytes may go, and answers with an instant; who asks then waits. Each
 //! connection has at most one chunk on order, so connections that share a bucket are served in turn.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use raudal_common::lock;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -87,11 +88,6 @@ impl Pacer {
         }
         None
     }
-}
-
-/// The arithmetic above cannot panic half-way, so a poisoned lock still holds a sound bucket.
-fn lock(bucket: &SharedBucket) -> std::sync::MutexGuard<'_, Bucket> {
-    bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::decoders::Permit;
 use super::job::Shared;
 use super::jobs::Progress;
 use raudal_common::Result;
+use raudal_common::lock;
 use raudal_fetch::{Answered, Arriving, Tail, Transfer};
 use raudal_pool::Attempt;
 use raudal_source::Input;
@@ -88,7 +89,7 @@ impl Transfer for Ahead<'_> {
             let rows = raudal_table::read_ahead(reader, &input.location.to_string(), &query, &Quiet(context)).ok()?;
             Some((rows, arriving, tail))
         });
-        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+        *lock(&self.begun) = Some(begun);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who decodes: as many at once as there are cores, and of those that wait the biggest first, so that none of them is left
 //! for the end.
 
+use raudal_common::lock;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// The right to decode, so many times.
@@ -52,7 +53,7 @@ impl Decoders {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Waits for the right to decode something of this size. Whoever goes away meanwhile holds up nobody.

@@ -4,13 +4,14 @@ use super::decoders::Decoders;
 use super::files::name;
 use super::options::Options;
 use super::slowed::Slowed;
+use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Partial, PartialFile, Transfer};
 use raudal_pool::{Attempt, Event, EventKind, Limit, Observer, Pool, Pressure, Retry, RunBuilder};
 use raudal_source::Input;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What one job has for its next attempt.
 #[derive(Debug, Default)]
@@ -29,12 +30,12 @@ pub(super) struct Partials(Mutex<HashMap<u64, Kept>>);
 
 impl Partials {
     pub(super) fn take(&self, job: u64) -> Kept {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&job).unwrap_or_default()
+        lock(&self.0).remove(&job).unwrap_or_default()
     }
 
     pub(super) fn keep(&self, job: u64, kept: Kept) {
         if kept.partial.is_some() || kept.place.is_some() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, kept);
+            lock(&self.0).insert(job, kept);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What each input of a run was, written down, and held against the next run.
 
+use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Body;
 use raudal_source::{Input, Location};
 use raudal_table::Rows;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// The form of a lock file. One of another form is refused.
 const FORM: u32 = 1;
@@ -195,6 +196,6 @@ impl Lock {
     }
 
     fn found(&self) -> MutexGuard<'_, BTreeMap<u64, Locked>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.found)
     }
 }

@@ -1,8 +1,9 @@
 //! The hosts that a run was slowed down for, so that the summary can say so.
 
+use raudal_common::lock;
 use raudal_pool::{Event, EventKind, Limit, Observer};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Keeps the last limit of each host that was lowered because of repeated time-outs.
 #[derive(Debug, Default)]
@@ -11,7 +12,7 @@ pub(super) struct Slowed(Mutex<BTreeMap<String, usize>>);
 impl Slowed {
     /// What a user should know of it.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = lock(&self.0);
         let warning = |(host, limit): (&String, &usize)| {
             let transfers = if *limit == 1 { "transfer" } else { "transfers" };
             format!("{host}: after repeated time-outs it was asked for at most {limit} {transfers} at a time")
@@ -23,7 +24,7 @@ impl Slowed {
 impl Observer for Slowed {
     fn observe(&self, event: &Event<'_>) {
         if let EventKind::LimitChanged { key, limit, why: Limit::REPEATED_TIMEOUTS } = event.kind {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), limit);
+            lock(&self.0).insert(key.to_owned(), limit);
         }
     }
 }

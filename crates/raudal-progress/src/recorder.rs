@@ -1,10 +1,11 @@
 //! An observer that keeps what became of each job.
 
 use raudal_common::error::Result;
+use raudal_common::lock;
 use raudal_pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer, RunReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Keeps every [`JobReport`], every [`LimitChange`] and the [`RunReport`], for `--report` and for timelines.
 ///
@@ -63,7 +64,7 @@ impl Recorder {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, (Recording, LimitLog)>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.runs)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A thread that calls something again and again while a run is on, and sleeps while none is. It needs no runtime.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use raudal_common::lock;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,12 +22,6 @@ struct Signal {
 struct State {
     running: bool,
     stop: bool,
-}
-
-/// Takes a lock whatever became of its last holder: what is shown may be off after a panic elsewhere, and that is no
-/// reason for another one.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ticker {

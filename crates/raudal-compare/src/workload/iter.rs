@@ -1,8 +1,10 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
-use super::work::{Kept, hex};
+use super::work::Kept;
 use super::{Activity, Run, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
+use raudal_common::atomic_file::hex;
+use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
 use raudal_origin::Origin;
@@ -12,7 +14,7 @@ use raudal_source::{Edition, Entity, Input, iter_inputs};
 use raudal_table::{Sink, SinkOptions, Target};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 /// Where the ITER archives come from.
@@ -90,18 +92,18 @@ struct Shares(Arc<Mutex<(Sha256, Vec<String>)>>);
 
 impl Shares {
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).1)
+        std::mem::take(&mut lock(&self.0).1)
     }
 }
 
 impl Write for Shares {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.update(bytes);
+        lock(&self.0).0.update(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let (share, ended) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (share, ended) = &mut *lock(&self.0);
         ended.push(hex(&share.finalize_reset()[..8]));
         Ok(())
     }

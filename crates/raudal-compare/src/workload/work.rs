@@ -1,13 +1,14 @@
 //! What the workloads have in common: jobs go through the pool, and each adds its share to the result.
 
 use super::Run;
+use raudal_common::atomic_file::hex;
+use raudal_common::lock;
 use raudal_common::units;
 use raudal_common::{Error, Kind, Result};
 use raudal_pipeline::Jobs;
 use raudal_pool::{Attempt, Event, EventKind, JobError, JobReport, Limit, Observer, Pool, Pressure};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ impl Kept {
 
     /// What was kept, in the order of the input.
     pub(super) fn take(&self) -> Vec<JobReport> {
-        let mut jobs = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut jobs = std::mem::take(&mut *lock(&self.0));
         jobs.sort_by_key(|job| job.job);
         jobs
     }
@@ -34,7 +35,7 @@ impl Kept {
 impl Observer for Kept {
     fn observe(&self, event: &Event<'_>) {
         if let EventKind::JobFinished { report } = &event.kind {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((*report).clone());
+            lock(&self.0).push((*report).clone());
         }
     }
 }
@@ -134,14 +135,6 @@ pub(super) fn digest(share: impl AsRef<[u8]>) -> String {
     let mut digest = hex(&Sha256::digest(share));
     digest.truncate(16);
     digest
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

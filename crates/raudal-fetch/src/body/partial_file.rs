@@ -5,6 +5,7 @@
 //! write: a kill leaves the one before it or the one after it. Whatever else may be found there (a power cut, an
 //! editor, another program) is found out by hashing the bytes before they are used.
 
+use raudal_common::lock;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -234,7 +235,7 @@ impl PartialFile {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A long body that is read while it arrives: what is written is there to be read, and what is not is waited for.
 
+use raudal_common::lock;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -32,7 +33,7 @@ struct State {
 
 impl Flow {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn wait_until(&self, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {

@@ -10,9 +10,10 @@ mod store;
 
 pub(super) use ask::Known;
 
+use raudal_common::lock;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -102,11 +103,11 @@ impl Cache {
 
     /// The first reason why something could not be kept, if that happened. It costs no input: it is fetched all the same.
     pub fn problem(&self) -> Option<String> {
-        self.0.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0.problem).clone()
     }
 
     fn note_problem(&self, error: &std::io::Error) {
-        let mut problem = self.0.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut problem = lock(&self.0.problem);
         problem.get_or_insert_with(|| format!("the cache cannot be written to: {}: {error}", self.0.folder.display()));
     }
 }

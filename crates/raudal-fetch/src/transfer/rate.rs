@@ -4,8 +4,9 @@
 //! waits with one small piece at a time, so that all have their turn; meanwhile it is not read, and TCP slows the
 //! sender down.
 
+use raudal_common::lock;
 use std::num::NonZeroU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -63,7 +64,7 @@ impl Limit {
     /// Waits until so many bytes may pass.
     pub(crate) async fn pass(&self, bytes: usize) {
         let now = Instant::now();
-        let until = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes as u64, now);
+        let until = lock(&self.bucket).take(bytes as u64, now);
         if until > now {
             tokio::time::sleep_until(until).await;
         }

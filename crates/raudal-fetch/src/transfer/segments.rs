@@ -16,9 +16,10 @@
 
 mod pick;
 
+use raudal_common::lock;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
@@ -98,7 +99,7 @@ struct State {
 
 impl Piece {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// How it gets on, unless it has come to its end.
@@ -200,7 +201,7 @@ impl Transfers {
         let piece = Arc::new(piece);
         // What was asked for once more may stand still again, however short it is.
         if asks < ASKS || end.saturating_sub(at) > TINY {
-            let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pieces = lock(&self.pieces);
             pieces.retain(|piece| piece.strong_count() > 0);
             pieces.push(Arc::downgrade(&piece));
             drop(pieces);
@@ -221,11 +222,11 @@ impl Transfers {
 
     /// This server is to be asked for no parts any more.
     pub(crate) fn refuse(&self, source: &Source) {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).extend(source.key());
+        lock(&self.refused).extend(source.key());
     }
 
     pub(crate) fn is_refused(&self, source: &Source) -> bool {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = lock(&self.refused);
         source.key().is_some_and(|key| refused.contains(&key))
     }
 
@@ -260,11 +261,11 @@ impl Transfers {
     /// The pieces that may be cut, now or later, by their host.
     fn hosts(&self, now: Instant) -> HashMap<Option<String>, Host> {
         let pieces: Vec<Arc<Piece>> = {
-            let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pieces = lock(&self.pieces);
             pieces.retain(|piece| piece.strong_count() > 0);
             pieces.iter().filter_map(Weak::upgrade).collect()
         };
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = lock(&self.refused);
         let mut hosts: HashMap<Option<String>, Host> = HashMap::new();
         for piece in pieces {
             let key = piece.source.key();

@@ -5,9 +5,10 @@ use super::spec::{Fault, What, When};
 use crate::archives::Archive;
 use crate::pack;
 use crate::synth::Rng;
+use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Keeps these draws apart from those of the figures, which have the same seed.
 const PURPOSE: u64 = 0x6661_756c_7473;
@@ -96,7 +97,7 @@ impl Faults {
 
     fn paths(&self) -> MutexGuard<'_, HashMap<String, Path>> {
         // Counting cannot panic half-way.
-        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.paths)
     }
 }
 

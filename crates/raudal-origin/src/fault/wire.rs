@@ -2,9 +2,10 @@
 //!
 //! hyper writes a response as it should be; what of it reaches the socket, and when, is decided here.
 
+use raudal_common::lock;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ impl Script {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Progress>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Who has which name: never two inputs one.
 
 use raudal_common::error::printable;
+use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Input;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::name;
 
@@ -18,7 +19,7 @@ pub(super) struct Claims(Mutex<HashMap<String, (u64, String)>>);
 impl Claims {
     /// Takes these names for a job, or none of them if another job has one.
     pub(super) fn take(&self, names: &[&str], job: u64, place: &str) -> Result<()> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.0);
         for name in names {
             if let Some((_, other)) = taken.get(&key(name)).filter(|(owner, _)| *owner != job) {
                 return Err(collision(name, other));

@@ -5,6 +5,7 @@ use super::{Existing, Members, Options, Saved, name};
 use crate::jobs::{Kept, Partials, Progress, open_place};
 use crate::lock::Locked;
 use crate::verify;
+use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Answered, Client, Expect, Partial, PartialFile, Transfer, already_there};
 use raudal_pool::Attempt;
@@ -13,7 +14,7 @@ use raudal_table::Watch;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
@@ -93,7 +94,7 @@ impl Job<'_> {
     }
 
     fn chosen(&self) -> Chosen {
-        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.chosen).clone()
     }
 
     fn is_refused(&self) -> bool {
@@ -104,7 +105,7 @@ impl Job<'_> {
     fn choose(&self, name: &str) -> Result<Chosen> {
         let decided = self.decide(name);
         let chosen = decided.as_ref().map_or(Chosen::Refused, Clone::clone);
-        *self.chosen.lock().unwrap_or_else(PoisonError::into_inner) = chosen;
+        *lock(&self.chosen) = chosen;
         decided
     }
 

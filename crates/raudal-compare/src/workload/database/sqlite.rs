@@ -2,12 +2,13 @@
 
 use crate::workload::scratch;
 use crate::workload::work::digest;
+use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::Attempt;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -44,7 +45,7 @@ struct Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // Back to the pool before the permit, which is the next field to go, lets the next job in.
-        self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.connection.take());
+        lock(&self.shared.idle).extend(self.connection.take());
     }
 }
 
@@ -84,7 +85,7 @@ impl Sqlite {
         let shared = Arc::clone(&self.0);
         let closed = |_| Error::new(Kind::Internal, "the pool of connections is closed");
         let permit = Arc::clone(&shared.free).acquire_owned().await.map_err(closed)?;
-        let connection = shared.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = lock(&shared.idle).pop();
         Ok(Lease { connection, shared, _permit: permit })
     }
 
