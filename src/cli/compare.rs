@@ -3,6 +3,7 @@
 use super::args::{CompareArgs, HttpArgs, LevelArgs, WorkloadArgs};
 use super::print;
 use super::session::{Session, check_folder};
+use super::wording::options;
 use super::workloads;
 use raudal::compare::{self, Comparison, Jobs, Plan, Turn};
 use raudal::pool::Observer;
@@ -114,7 +115,12 @@ fn explain(bound: &Bound, plan: &Plan) -> String {
         plan.levels().iter().filter_map(|level| level.number()).max().filter(|most| *most > bound.at_once)
     {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\nnote: {most} jobs in flight, but at most {} at work: {}\n", bound.at_once, bound.why);
+        let _ = write!(
+            text,
+            "\nnote: {most} jobs in flight, but at most {} at work: {}\n",
+            bound.at_once,
+            options(&bound.why)
+        );
     }
     text
 }

@@ -14,6 +14,7 @@ mod session;
 mod setup;
 mod signals;
 mod table;
+mod wording;
 mod workloads;
 
 use args::{Cli, Command, ServeArgs};

@@ -2,6 +2,7 @@
 
 use super::ending::Ending;
 use super::inputs::Inputs;
+use super::wording::options;
 use raudal::compare::export;
 use raudal::pipeline::{Failure, Summary, files};
 use raudal::pool::{JobReport, LimitChange, RunReport};
@@ -44,7 +45,7 @@ struct Failed<'a> {
     name: &'a str,
     kind: &'static str,
     error: String,
-    hint: Option<&'a str>,
+    hint: Option<String>,
     attempts: u32,
 }
 
@@ -147,7 +148,7 @@ fn failed<'a>(ending: &Ending<'a>) -> Vec<Failed<'a>> {
         name: &failure.input.name,
         kind: failure.error.kind().word(),
         error: failure.error.report(),
-        hint: failure.error.hint_text(),
+        hint: failure.error.hint_text().map(options),
         attempts: failure.attempts,
     };
     ending.failures.iter().map(failed).collect()

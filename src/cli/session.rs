@@ -3,6 +3,7 @@
 use super::args::{HttpArgs, OutputArgs, ShowArgs};
 use super::ending::Ending;
 use super::signals::Signals;
+use super::wording::options;
 use raudal::fetch::Cache;
 use raudal::pipeline::{Summary, files};
 use raudal::pool::{Observer, RunReport};
@@ -185,7 +186,7 @@ fn verbosity(show: &ShowArgs) -> Verbosity {
 
 /// A hint under its error; those with several lines show a place in an expression and keep their shape.
 fn hint_line(hint: &str) -> String {
-    format!("  hint: {}", hint.replace('\n', "\n        "))
+    format!("  hint: {}", options(hint).replace('\n', "\n        "))
 }
 
 /// Where the table goes, opened before anything is fetched, so that a folder that is not there is said at once.

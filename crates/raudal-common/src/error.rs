@@ -100,7 +100,8 @@ impl Error {
         self
     }
 
-    /// What the user can do about it.
+    /// What the user can do about it. A setting of the library is named as a link in Rust's documentation is,
+    /// `` [`max_members`] ``: a command line can then word it as its option.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard};
 
 /// The form of a lock file. One of another form is refused.
 const FORM: u32 = 1;
-const HINT: &str = "if it is meant to be so, run without --locked to write the lock file anew";
+const HINT: &str = "if it is meant to be so, run without [`locked`] to write the lock file anew";
 
 /// One input as it was: what a lock file says of it. What is `None` was not known, and is not compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,7 +112,7 @@ impl Lock {
     ///
     /// Of the kind [`Usage`](Kind::Usage) for a text that is no lock.
     pub fn parse(text: &str) -> Result<Self> {
-        let hint = "it is written by --lock without --locked";
+        let hint = "it is written by [`lock`] without [`locked`]";
         let written: Written =
             serde_json::from_str(text).map_err(|error| Error::usage("not a lock file").because(error).hint(hint))?;
         if written.form != FORM {

@@ -186,7 +186,7 @@ pub(super) fn check_text(text: &str) -> Result<()> {
         "" => return Err(Error::usage("an empty source").hint("give a URL or a path")),
         "-" => {
             return Err(Error::usage("data is not read from standard input: -")
-                .hint("give a path, or `-i -` to read a list of sources from standard input"));
+                .hint("give a path, or a list of sources on standard input"));
         }
         _ => {}
     }

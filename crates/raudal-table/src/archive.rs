@@ -131,7 +131,7 @@ impl<R: Read + Seek> Archive<R> {
                 Kind::Bounds,
                 format!("the archive has more members than the bound: {} of {}", zip.len(), limits.members),
             )
-            .hint("lift the bound with --max-members"));
+            .hint("lift the bound with [`max_members`]"));
         }
         if zip.has_duplicate_names() {
             return Err(Error::new(Kind::Corrupt, "two members of the archive have the same name"));
@@ -177,12 +177,12 @@ impl<R: Read + Seek> Archive<R> {
             ([one], _) | ([], [one]) => Ok(vec![self.describe(*one)]),
             ([], []) => Err(Error::new(Kind::Member, "the archive has no files in it")),
             ([], _) => Err(Error::new(Kind::Member, format!("no CSV among the members: {}", self.names(&files)))
-                .hint("name the member with --member GLOB")),
+                .hint("name the member with [`member`], a pattern")),
             _ => Err(Error::new(
                 Kind::Member,
                 format!("{} CSV members, and one was expected: {}", tables.len(), self.names(&tables)),
             )
-            .hint("name the one that is meant with --member GLOB, as in --member '**/data/*.csv'")),
+            .hint("name the one that is meant with [`member`], a pattern, as in [`member`] '**/data/*.csv'")),
         }
     }
 

@@ -100,7 +100,7 @@ impl Query {
     /// ```
     pub fn check(&self) -> Result<()> {
         if let Some(glob) = &self.member {
-            check_glob("--member", glob)?;
+            check_glob("the member", glob)?;
         }
         if let Some(byte @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) = self.delimiter {
             return Err(Error::usage(format!("this byte cannot stand between fields: {:?}", char::from(byte))));
@@ -118,8 +118,8 @@ impl Query {
 ///
 /// ```
 /// use raudal_table::check_glob;
-/// assert!(check_glob("--extract", "**/*.csv").is_ok());
-/// assert!(check_glob("--extract", "[a.csv").unwrap_err().message().ends_with("--extract: [a.csv"));
+/// assert!(check_glob("the members", "**/*.csv").is_ok());
+/// assert!(check_glob("the members", "[a.csv").unwrap_err().message().ends_with("the members: [a.csv"));
 /// ```
 pub fn check_glob(option: &str, glob: &str) -> Result<()> {
     fast_glob::validate(glob)

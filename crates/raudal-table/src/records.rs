@@ -149,7 +149,7 @@ impl<B: Bytes> Records<B> {
             let of = if fields == 1 { "1 field".to_owned() } else { format!("{fields} fields") };
             return Err(Error::new(Kind::Csv, format!("this record has {of}, the header has {}", self.header.len()))
                 .line(self.line)
-                .hint("if another byte stands between the fields, name it with --delimiter"));
+                .hint("if another byte stands between the fields, name it with [`delimiter`]"));
         }
         self.unread.start += end;
         if self.unread.start < self.unread.end {
@@ -191,7 +191,7 @@ impl<B: Bytes> Records<B> {
         if self.unread.len() - field > self.limits.field_bytes {
             let error = self.locate_at(field, self.too_long("field", self.limits.field_bytes));
             return Err(if open {
-                error.hint("a quote that never closes swallows what follows; if the field is meant to be so long, lift the bound with --max-field-size")
+                error.hint("a quote that never closes swallows what follows; if the field is meant to be so long, lift the bound with [`max_field_size`]")
             } else {
                 error
             });
@@ -205,7 +205,7 @@ impl<B: Bytes> Records<B> {
     #[allow(clippy::unused_self)] // reads better at the call
     fn too_long(&self, what: &str, limit: usize) -> Error {
         Error::new(Kind::Bounds, format!("a {what} is longer than the bound: {limit} bytes"))
-            .hint("lift the bound with --max-field-size (a record may be sixteen times as long)")
+            .hint("lift the bound with [`max_field_size`] (a record may be sixteen times as long)")
     }
 
     /// Moves the unread text to the front and fills the buffer behind it.

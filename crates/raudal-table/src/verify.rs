@@ -88,7 +88,7 @@ impl<R: Read> Verify<R> {
                 Kind::Bounds,
                 format!("it grows more than {ratio} times when it is decompressed, as zip bombs do"),
             )
-            .hint("if it is meant to, lift the bound with --max-ratio"));
+            .hint("if it is meant to, lift the bound with [`max_ratio`]"));
         }
         match &self.promise {
             Some(promise) if self.read > promise.size => Err(Error::new(
@@ -121,7 +121,7 @@ impl<R: Read> Verify<R> {
 /// The error for a member beyond the bound, declared or met.
 pub(super) fn too_large(limit: u64) -> Error {
     Error::new(Kind::Bounds, format!("larger than the bound when decompressed: {limit} bytes"))
-        .hint("lift the bound with --max-member-size")
+        .hint("lift the bound with [`max_member_size`]")
 }
 
 /// What a decompressor or the reader below it says, as ours.

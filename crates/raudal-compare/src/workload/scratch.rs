@@ -19,9 +19,9 @@ pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind::{FileTooLarge, NotADirectory, NotFound, PermissionDenied, QuotaExceeded, StorageFull};
     let hint = match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => {
-            Some("free some space, or name a folder that has more with --temp-dir")
+            Some("free some space, or name a folder that has more with [`temp_dir`]")
         }
-        NotADirectory | NotFound | PermissionDenied => Some("name a folder that you may write to with --temp-dir"),
+        NotADirectory | NotFound | PermissionDenied => Some("name a folder that you may write to with [`temp_dir`]"),
         _ => None,
     };
     let error = Error::io(format!("{what}: {}", raudal_common::error::printable(&path.display().to_string())), error);

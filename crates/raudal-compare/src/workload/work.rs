@@ -123,7 +123,7 @@ fn of_job(error: JobError<Error>, label: &str) -> Error {
         JobError::Failed(error) => error,
         JobError::TimedOut { limit, .. } => {
             Error::new(Kind::Timeout, format!("not done within the time-out: {}", units::duration(limit)))
-                .hint("allow more with --timeout, or run fewer jobs at once")
+                .hint("allow more with [`timeout`], or run fewer jobs at once")
         }
         error => Error::new(Kind::Internal, error.to_string()),
     }

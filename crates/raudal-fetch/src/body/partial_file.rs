@@ -314,7 +314,7 @@ impl Drop for Shared {
 /// The error for a final name that is taken.
 pub fn already_there(path: &Path) -> Error {
     Error::new(Kind::Io, format!("there is a file of this name already: {}", path.display()))
-        .hint("--skip-existing leaves it as it is, --overwrite replaces it")
+        .hint("[`skip_existing`] leaves it as it is, [`overwrite`] replaces it")
 }
 
 fn cannot(path: &Path, error: io::Error) -> Error {

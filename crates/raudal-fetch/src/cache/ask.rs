@@ -170,5 +170,5 @@ async fn keep(cache: &Cache, key: String, url: &Url, body: Body) -> Result<Body>
 }
 
 fn missing(what: &str) -> Error {
-    Error::new(Kind::NotCached, what).hint("without --offline it is fetched")
+    Error::new(Kind::NotCached, what).hint("without [`offline`] it is fetched")
 }

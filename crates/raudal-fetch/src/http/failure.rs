@@ -76,7 +76,7 @@ fn tls_fault(error: &rustls::Error) -> Error {
     // Only the server, or whoever poses as it, can mend a certificate: trying again will not.
     match error {
         rustls::Error::InvalidCertificate(_) => Error::new(Kind::Tls, "the server's certificate is not believed")
-            .hint("if it is signed by an authority of your own, name that one's file with --cacert"),
+            .hint("if it is signed by an authority of your own, name that one's file with [`cacert`]"),
         _ => Error::new(Kind::Tls, "no secure connection"),
     }
     .because(error.clone())

@@ -49,12 +49,12 @@ impl Netrc {
     /// no list of logins: the line is named, and nothing of what stands there.
     pub fn read(path: &Path) -> Result<Self> {
         let named = |error: Error| error.input(path.display().to_string());
-        let cannot = |error| named(Error::io("cannot read the logins", error).hint("--no-netrc goes without"));
+        let cannot = |error| named(Error::io("cannot read the logins", error).hint("[`no_netrc`] goes without"));
         if std::fs::metadata(path).map_err(cannot)?.len() > LARGEST {
-            return Err(named(Error::usage("too large for a list of logins").hint("--no-netrc goes without")));
+            return Err(named(Error::usage("too large for a list of logins").hint("[`no_netrc`] goes without")));
         }
         let text = String::from_utf8(std::fs::read(path).map_err(cannot)?)
-            .map_err(|_| named(Error::usage("a list of logins that is not UTF-8").hint("--no-netrc goes without")))?;
+            .map_err(|_| named(Error::usage("a list of logins that is not UTF-8").hint("[`no_netrc`] goes without")))?;
         Self::parse(&text).map_err(named)
     }
 
@@ -70,7 +70,7 @@ impl Netrc {
         let mut current: Option<(Option<String>, Login)> = None;
         while let Some((word, is_quoted)) = words.next()? {
             let line = words.line;
-            let bad = |what: &str| Error::usage(what.to_owned()).line(line).hint("--no-netrc goes without");
+            let bad = |what: &str| Error::usage(what.to_owned()).line(line).hint("[`no_netrc`] goes without");
             match word.as_str() {
                 _ if is_quoted => return Err(bad("a quoted text in place of a word such as machine or login")),
                 "machine" => {
@@ -202,14 +202,14 @@ impl Words<'_> {
                 other => word.push(other),
             }
         }
-        Err(Error::usage("a quote that does not close on its line").line(self.line).hint("--no-netrc goes without"))
+        Err(Error::usage("a quote that does not close on its line").line(self.line).hint("[`no_netrc`] goes without"))
     }
 
     /// What a word such as `login` is followed by.
     fn value(&mut self, of: &str) -> Result<String> {
         let line = self.line;
         self.next()?.map(|(word, _)| word).ok_or_else(|| {
-            Error::usage(format!("nothing follows the word: {of}")).line(line).hint("--no-netrc goes without")
+            Error::usage(format!("nothing follows the word: {of}")).line(line).hint("[`no_netrc`] goes without")
         })
     }
 }

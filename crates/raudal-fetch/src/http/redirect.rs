@@ -28,7 +28,7 @@ pub(crate) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Res
         (_, "http") if allow_http => {}
         (_, "http") => {
             return Err(refused(format!("a redirect from https to http is not followed: {}", redact(next.as_str())))
-                .hint("give the http URL itself if you trust the network, or --allow-http"));
+                .hint("give the http URL itself if you trust the network, or [`allow_http`]"));
         }
         _ => return Err(refused(format!("a redirect out of the web is not followed: {}", redact(next.as_str())))),
     }

@@ -40,7 +40,7 @@ pub(crate) fn build(
         }
         Err(error) if has_identity => Err(Error::usage("no client can be made with this certificate")
             .because(error)
-            .hint("--cert and --key want a PEM certificate and the key that it was made for")),
+            .hint("[`cert`] and [`key`] want a PEM certificate and the key that it was made for")),
         Err(error) => Err(unusable(error)),
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn build(
 fn identity(options: &Options) -> Result<Option<Identity>> {
     let Some(cert) = &options.cert else {
         return match &options.key {
-            Some(_) => Err(Error::usage("a key without its certificate").hint("name the certificate with --cert")),
+            Some(_) => Err(Error::usage("a key without its certificate").hint("name the certificate with [`cert`]")),
             None => Ok(None),
         };
     };
@@ -65,7 +65,7 @@ fn identity(options: &Options) -> Result<Option<Identity>> {
     // What the library says of it could show what is in it.
     Identity::from_pem(&pem).map(Some).map_err(|_| {
         named(cert, Error::usage("a file without a certificate and its key in it")).hint(
-            "--cert takes a PEM file with both, or --key names the key's; a key that a password guards cannot be used",
+            "[`cert`] takes a PEM file with both, or [`key`] names the key's; a key that a password guards cannot be used",
         )
     })
 }
@@ -73,7 +73,7 @@ fn identity(options: &Options) -> Result<Option<Identity>> {
 /// The error for an https URL on a machine without certificate authorities.
 pub(crate) fn no_authorities() -> Error {
     Error::new(Kind::Tls, "this machine has no certificate authorities to check the server against")
-        .hint("install the package ca-certificates, or name a file with --cacert or SSL_CERT_FILE")
+        .hint("install the package ca-certificates, or name a file with [`cacert`] or SSL_CERT_FILE")
 }
 
 fn believe_nobody() -> Result<rustls::ClientConfig, rustls::Error> {
@@ -86,7 +86,7 @@ fn believe_nobody() -> Result<rustls::ClientConfig, rustls::Error> {
 
 fn read(path: &Path) -> Result<Vec<Certificate>> {
     let refused = |error: Error| error.input(path.display().to_string());
-    let hint = "--cacert takes a PEM file with one certificate or more";
+    let hint = "[`cacert`] takes a PEM file with one certificate or more";
     let pem = std::fs::read(path).map_err(|error| refused(Error::io("cannot read the certificates", error)))?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),

@@ -160,7 +160,7 @@ impl Job<'_> {
                 }
                 if let (Some(promised), Some(found)) = (&digest, &sha256) {
                     verify::compare(found, promised).map_err(|error| {
-                        error.hint(format!("--overwrite fetches it anew: {}", looked.display())).transient(false)
+                        error.hint(format!("[`overwrite`] fetches it anew: {}", looked.display())).transient(false)
                     })?;
                 }
                 if let (Some(lock), Some(found)) = (lock, &sha256) {

@@ -277,7 +277,7 @@ impl Sink {
                 Kind::Column,
                 format!("the input has a column of the source column's name: {}", shown(name)),
             )
-            .hint("choose another name for --source-column"));
+            .hint("choose another name for [`source_column`]"));
         }
         if let Shape::Json(_) = self.shape {
             let mut names: Vec<&String> = header.iter().collect();
@@ -287,7 +287,7 @@ impl Sink {
                     Kind::Column,
                     format!("a JSON object has each name once, the header has one twice: {}", shown(twice[0])),
                 )
-                .hint("choose columns with --select, or another --format"));
+                .hint("choose columns with [`select`], or another [`format`]"));
             }
         }
         Ok(())

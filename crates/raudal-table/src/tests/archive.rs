@@ -89,7 +89,7 @@ fn several_csvs_are_listed_and_a_glob_chooses() {
         error.message(),
         "3 CSV members, and one was expected: iter/catalogos/tam_loc.csv, iter/conjunto_de_datos/datos.csv, iter/diccionario/\\u{1b}[2J.csv"
     );
-    assert!(error.hint_text().unwrap().contains("--member"));
+    assert!(error.hint_text().unwrap().contains("[`member`]"));
     for glob in ["**/conjunto_de_datos/*.csv", "**/Datos.CSV", "iter/conj*/*", "**/{datos,x}.csv"] {
         assert_eq!(text(read_query(&bytes, "x.zip", &with_member(glob)).unwrap()), ROWS, "{glob}");
     }
@@ -231,13 +231,16 @@ fn a_zip_bomb_is_stopped_by_its_ratio_and_by_its_size() {
     for bytes in [zip(&[deflated("a.csv", &bomb)]), gzip(&bomb)] {
         let error = refused(&bytes, "a");
         assert_eq!(error.kind(), Kind::Bounds);
-        assert!(error.hint_text().unwrap().contains("--max-ratio"), "{error:?}");
+        assert!(error.hint_text().unwrap().contains("[`max_ratio`]"), "{error:?}");
         let mut query = Query::new();
         query.limits.ratio = 2000;
         assert!(read_query(&bytes, "a", &query).is_ok());
         query.limits.member_bytes = 1 << 20;
         let error = read_query(&bytes, "a", &query).unwrap_err();
-        assert!(error.kind() == Kind::Bounds && error.hint_text().unwrap().contains("--max-member-size"), "{error:?}");
+        assert!(
+            error.kind() == Kind::Bounds && error.hint_text().unwrap().contains("[`max_member_size`]"),
+            "{error:?}"
+        );
     }
     // A directory that declares little is not believed.
     let lying = Entry { size: 10, ..deflated("a.csv", &bomb) };
@@ -250,7 +253,7 @@ fn members_are_counted_and_must_not_overlap_or_share_a_name() {
     let mut query = Query::new();
     query.limits = Limits { members: 19, ..Limits::default() };
     let error = read_query(&zip(&many), "a.zip", &query).unwrap_err();
-    assert!(error.kind() == Kind::Bounds && error.hint_text().unwrap().contains("--max-members"), "{error:?}");
+    assert!(error.kind() == Kind::Bounds && error.hint_text().unwrap().contains("[`max_members`]"), "{error:?}");
     let twice = zip(&[stored("a.csv", CSV), stored("a.csv", b"b\n")]);
     assert_eq!(refused(&twice, "a.zip").message(), "two members of the archive have the same name");
     // The second entry of the directory points at the first member's data.

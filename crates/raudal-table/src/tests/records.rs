@@ -187,7 +187,7 @@ fn a_field_of_two_mebibytes_is_refused_with_its_line_unless_allowed() {
         let error = refused(input.as_bytes(), "x.csv");
         assert_eq!(error.kind(), Kind::Bounds);
         assert_eq!(error.to_string(), "x.csv: line 3: column b: a field is longer than the bound: 1048576 bytes");
-        assert!(error.hint_text().unwrap().contains("--max-field-size"));
+        assert!(error.hint_text().unwrap().contains("[`max_field_size`]"));
         let mut query = Query::new();
         query.limits.field_bytes = 3 << 20;
         assert_eq!(read_query(input.as_bytes(), "x.csv", &query).unwrap().rows_read(), 2);

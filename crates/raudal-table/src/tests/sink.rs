@@ -119,7 +119,7 @@ fn a_source_column_comes_first_and_must_not_be_there_already() {
     assert_eq!(written.columns, 3);
     let (mut sink, _) = to_shared(options);
     let error = sink.append("x.csv", rows("a,file\n1,2\n")).unwrap_err();
-    assert_eq!((error.kind(), error.hint_text().unwrap().contains("--source-column")), (Kind::Column, true));
+    assert_eq!((error.kind(), error.hint_text().unwrap().contains("[`source_column`]")), (Kind::Column, true));
 }
 
 #[test]

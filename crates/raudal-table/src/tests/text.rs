@@ -31,7 +31,7 @@ fn invalid_utf8_is_refused_with_line_column_and_hint() {
     let error = refused(b"a,b\n1,2\n\"x\ny\",caf\xe9,\n", "x.csv");
     assert_eq!(error.kind(), Kind::Encoding);
     assert_eq!(error.to_string(), "x.csv: line 4: column b: these bytes are not utf-8: e9");
-    assert!(error.hint_text().unwrap().contains("--encoding windows-1252"));
+    assert!(error.hint_text().unwrap().contains("[`encoding`] windows-1252"));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn bad_bytes_are_named_wherever_a_read_ends() {
 fn utf16_without_a_bom_is_refused_with_a_hint() {
     let error = refused(&utf16("a,b\n1,2\n", false), "x.csv");
     assert_eq!(error.kind(), Kind::Csv);
-    assert!(error.hint_text().unwrap().contains("--encoding utf-16le"));
+    assert!(error.hint_text().unwrap().contains("[`encoding`] utf-16le"));
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl DatabaseOptions {
                 "not a database that is known: {}",
                 raudal_common::error::printable(scheme)
             ))
-            .hint("write postgres://…, or leave --database out for the embedded SQLite"));
+            .hint("write postgres://…, or leave [`database`] out for the embedded SQLite"));
         }
         // Then the password ends where nobody meant it to, and its rest would be taken for a name that may be shown.
         if rest.split_once(['/', '?', '#']).is_some_and(|(_, behind)| behind.contains('@')) {
@@ -86,11 +86,11 @@ impl DatabaseOptions {
         }
         if self.write {
             return Err(Error::usage("writing is for SQLite: raudal makes no tables on a server that is yours")
-                .hint("leave --write or --database out"));
+                .hint("leave [`write`] or [`database`] out"));
         }
         if self.folder.is_some() {
             return Err(Error::usage("a temporary folder is for SQLite: a server has folders of its own")
-                .hint("leave --temp-dir or --database out"));
+                .hint("leave [`temp_dir`] or [`database`] out"));
         }
         Ok(())
     }
@@ -101,7 +101,7 @@ pub(super) const HOW: &str = "write postgres://user:password@host:5432/name";
 #[cfg(not(feature = "postgres"))]
 pub(super) fn no_postgres() -> Error {
     Error::usage("this build of raudal cannot reach a PostgreSQL server")
-        .hint("build it with: cargo install --path . --features postgres; or leave --database out for SQLite")
+        .hint("build it with: cargo install --path . --features postgres; or leave [`database`] out for SQLite")
 }
 
 /// Why more jobs than connections gain nothing.
@@ -109,6 +109,6 @@ pub(super) fn semaphore(connections: usize) -> String {
     let are = if connections == 1 { "is 1 connection".to_owned() } else { format!("are {connections} connections") };
     format!(
         "there {are}, and the pool of connections is a semaphore: further jobs wait for one of them. \
-         Ask for more with --connections, as far as the database bears it"
+         Ask for more [`connections`], as far as the database bears it"
     )
 }

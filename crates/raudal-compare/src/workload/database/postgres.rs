@@ -141,11 +141,11 @@ fn of_state(state: &SqlState, timeout: Duration) -> Named {
             named(Kind::Connect, "the database refuses the user or the password", "check both in the URL")
         }
         "3D000" => named(Kind::Connect, "the database refuses the name behind the host", "check the end of the URL"),
-        "53300" => named(Kind::Connect, "the database has no connections left", "ask for fewer with --connections"),
+        "53300" => named(Kind::Connect, "the database has no connections left", "ask for fewer with [`connections`]"),
         "57014" => (
             Kind::Timeout,
             format!("not done within the time-out: {}", units::duration(timeout)),
-            "allow more with --timeout, or run fewer jobs at once".to_owned(),
+            "allow more with [`timeout`], or run fewer jobs at once".to_owned(),
         ),
         "57P01" | "57P02" => named(Kind::Reset, "the database went away", "see why in the server's log"),
         "57P03" => named(Kind::Connect, "the database is starting or stopping", "try again in a moment"),

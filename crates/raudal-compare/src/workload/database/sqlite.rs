@@ -223,7 +223,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 fn fault(error: rusqlite::Error) -> Error {
     let (kind, what, hint) = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
-            (Kind::Io, "no room for the database", "free some space, or name a folder that has more with --temp-dir")
+            (Kind::Io, "no room for the database", "free some space, or name a folder that has more with [`temp_dir`]")
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             (Kind::Timeout, "the database stays locked", "run fewer jobs at once")
@@ -234,9 +234,9 @@ fn fault(error: rusqlite::Error) -> Error {
         Some(ErrorCode::CannotOpen) => (
             Kind::Io,
             "cannot open the database",
-            "ask for fewer --connections, or name another folder with --temp-dir",
+            "ask for fewer [`connections`], or name another folder with [`temp_dir`]",
         ),
-        _ => (Kind::Io, "the database failed", "name another folder with --temp-dir"),
+        _ => (Kind::Io, "the database failed", "name another folder with [`temp_dir`]"),
     };
     Error::new(kind, what).hint(hint).because(error)
 }
@@ -252,7 +252,7 @@ mod tests {
         connection.execute_batch("PRAGMA max_page_count = 2").unwrap();
         let error = fault(fill(&mut connection).unwrap_err());
         assert_eq!((error.kind(), error.message()), (Kind::Io, "no room for the database"));
-        assert!(error.hint_text().unwrap().contains("--temp-dir"));
+        assert!(error.hint_text().unwrap().contains("[`temp_dir`]"));
     }
 
     #[test]

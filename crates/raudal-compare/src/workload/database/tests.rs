@@ -28,7 +28,7 @@ async fn the_pool_of_connections_is_a_semaphore_and_says_so() {
     let database = Database::open(options(1, 2)).await.unwrap();
     let bound = database.bound().unwrap();
     assert_eq!(bound.at_once, 2);
-    assert!(bound.why.contains("2 connections") && bound.why.contains("--connections"), "{}", bound.why);
+    assert!(bound.why.contains("2 connections") && bound.why.contains("[`connections`]"), "{}", bound.why);
 }
 
 #[tokio::test]
