@@ -22,7 +22,7 @@ async fn a_stranger_is_not_believed_and_trying_again_does_not_help() {
     let server = SecureServer::start(GOOD);
     let error = fetch(&Options::default(), &server.url("/a")).await.expect_err("a stranger");
     assert_eq!((error.kind(), error.is_transient()), (Kind::Tls, false));
-    assert!(error.hint_text().is_some_and(|hint| hint.contains("--cacert")), "{error:?}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("cacert")), "{error:?}");
 }
 
 #[tokio::test]
