@@ -1,10 +1,9 @@
 //! `raudal compare`: a workload at several levels.
 
-use super::args::{CompareArgs, HttpArgs, LevelArgs, WorkloadArgs};
+use super::args::{HttpArgs, LevelArgs};
 use super::print;
 use super::session::{Session, check_folder};
 use super::wording::options;
-use super::workloads;
 use raudal::compare::{self, Comparison, Jobs, Plan, Turn};
 use raudal::pool::Observer;
 use raudal::workload::{Bound, Workload};
@@ -12,17 +11,6 @@ use raudal::{Kind, Result};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-
-pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
-    match args.workload {
-        WorkloadArgs::Iter(args) => workloads::iter(args).await,
-        WorkloadArgs::Mixed(args) => workloads::mixed(args).await,
-        WorkloadArgs::Database(args) => workloads::database(args).await,
-        WorkloadArgs::Files(args) => workloads::files(args).await,
-        WorkloadArgs::Requests(args) => workloads::requests(args).await,
-        WorkloadArgs::Sleep(args) => workloads::sleep(args).await,
-    }
-}
 
 /// Opens a workload, compares its levels, closes it, and shows what came out.
 pub(super) async fn measure<W: Workload>(

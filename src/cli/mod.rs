@@ -59,7 +59,7 @@ async fn run(given: Command) -> u8 {
         Command::Iter(args) => table::iter(args).await,
         Command::Table(args) => table::table(args).await,
         Command::Get(args) => get::get(args).await,
-        Command::Compare(args) => compare::compare(args).await,
+        Command::Compare(args) => workloads::compare(args).await,
         Command::Serve(args) => serve(&args).await,
         Command::Cache(args) => cache::cache(&args),
         Command::Completions { shell } => {

@@ -1,6 +1,6 @@
 //! Arguments → the workloads of `raudal compare`, and a line that says what is about to be run.
 
-use super::args::{DatabaseWork, FilesWork, IterWork, MixedWork, RequestsWork, SleepWork};
+use super::args::{CompareArgs, DatabaseWork, FilesWork, IterWork, MixedWork, RequestsWork, SleepWork, WorkloadArgs};
 use super::compare::measure;
 use super::table::entities;
 use super::{session, setup};
@@ -19,6 +19,18 @@ use std::time::Duration;
 /// concurrency could buy.
 const LATENCY: Duration = Duration::from_millis(80);
 const BANDWIDTH_PER_CONNECTION: u64 = 8 << 20;
+
+/// `raudal compare WORKLOAD`.
+pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
+    match args.workload {
+        WorkloadArgs::Iter(args) => iter(args).await,
+        WorkloadArgs::Mixed(args) => mixed(args).await,
+        WorkloadArgs::Database(args) => database(args).await,
+        WorkloadArgs::Files(args) => files(args).await,
+        WorkloadArgs::Requests(args) => requests(args).await,
+        WorkloadArgs::Sleep(args) => sleep(args).await,
+    }
+}
 
 pub(super) async fn iter(args: IterWork) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;

@@ -1,8 +1,8 @@
 //! A long input is decoded while it arrives: what comes out counts only once the input is whole, and was found right.
 
 use super::decoders::Permit;
-use super::job::Shared;
 use super::jobs::Progress;
+use super::shared::Shared;
 use raudal_common::Result;
 use raudal_common::lock;
 use raudal_fetch::{Answered, Arriving, Tail, Transfer};

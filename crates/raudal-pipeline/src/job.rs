@@ -1,44 +1,18 @@
 //! One input, one attempt: fetched, verified, decoded, filtered.
 
 use super::ahead::Ahead;
-use super::decoders::Decoders;
-use super::jobs::{Kept, Partials, open_place};
-use super::lock::{Lock, Locked};
+use super::jobs::{Kept, open_place};
+use super::lock::Locked;
+use super::shared::Shared;
 use super::verify;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Body, Client, Expect, PartialFile, Transfer};
+use raudal_fetch::{Body, Expect, PartialFile, Transfer};
 use raudal_pool::Attempt;
-use raudal_source::{Checksums, Input};
-use raudal_table::{Query, Rows, Watch};
+use raudal_source::Input;
+use raudal_table::{Rows, Watch};
 use std::io::{Seek, SeekFrom};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::Semaphore;
-
-/// So many bytes of inputs that are read already stay on disk until the table is published, so that a run that is
-/// killed does not fetch them again. Beyond, they go as soon as they are read: a disk that has room for the table is not
-/// filled by what it is made of.
-const KEPT: u64 = 128 << 20;
-
-/// What all jobs of a run share.
-pub(super) struct Shared {
-    pub(super) client: Client,
-    pub(super) query: Query,
-    /// Decoding is bound by the processor, not by the network: it has a limit of its own.
-    pub(super) decoders: Arc<Decoders>,
-    pub(super) partials: Arc<Partials>,
-    /// Where bodies arrive that are to outlive the run.
-    pub(super) folder: Option<PathBuf>,
-    pub(super) checksums: Option<Arc<Checksums>>,
-    pub(super) lock: Option<Arc<Lock>>,
-    /// Bytes in that folder of inputs that are read.
-    pub(super) kept: AtomicU64,
-    /// Nothing more can be written there.
-    pub(super) full: AtomicBool,
-    /// As many inputs are decoded while they arrive.
-    pub(super) ahead: Arc<Semaphore>,
-}
+use std::sync::atomic::Ordering;
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Rows> {
     // The name says what separates the fields and appears in errors, so it is the whole of it.
@@ -131,25 +105,6 @@ async fn fetch(
         Err(error) => {
             shared.partials.keep(context.job(), Kept { partial, place });
             Err(error)
-        }
-    }
-}
-
-impl Shared {
-    /// What to take from this input.
-    pub(super) fn query_for(&self, input: &Input) -> Query {
-        let mut query = self.query.clone();
-        if input.member.is_some() {
-            query.member.clone_from(&input.member);
-        }
-        query
-    }
-
-    /// The input is read: its file stays for a while if it was good, and there is room. One that was good but did not
-    /// fit the query is good for the next query.
-    fn settle(&self, place: &PartialFile, length: u64, good: bool) {
-        if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
-            place.remove();
         }
     }
 }

@@ -27,6 +27,7 @@ mod lock;
 mod merge;
 mod options;
 mod order;
+mod shared;
 mod slowed;
 mod summary;
 mod verify;

@@ -2,10 +2,11 @@
 
 use super::decoders::Decoders;
 use super::helpers::Helpers;
-use super::job::{Shared, attempt};
+use super::job::attempt;
 use super::jobs::{Partials, blocking, policies, pool};
 use super::options::Options;
 use super::order::{Turns, plan};
+use super::shared::Shared;
 use super::slowed::Slowed;
 use super::summary::{Failure, Summary, failure};
 use raudal_common::{Error, Kind, Result};

@@ -11,7 +11,8 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::columns::{list, shown};
-use super::query::{Limits, Query};
+use super::limits::Limits;
+use super::query::Query;
 use super::verify::{Promise, too_large};
 use raudal_common::{Error, Kind, Result};
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{self, Archive, Entry, Input};
 use super::columns::shown;
-use super::query::Limits;
+use super::limits::Limits;
 use super::read::Watch;
 use super::verify::Verify;
 use raudal_common::{Error, Kind, Result};

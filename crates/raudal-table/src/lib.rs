@@ -36,8 +36,10 @@
 
 mod archive;
 mod columns;
+mod encoding;
 mod extract;
 mod filter;
+mod limits;
 mod query;
 mod read;
 mod records;
@@ -49,9 +51,11 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use encoding::Encoding;
 pub use extract::{Extracted, extract};
 pub use filter::Filter;
-pub use query::{Encoding, Limits, Query, check_glob};
+pub use limits::Limits;
+pub use query::{Query, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;
 pub use sink::{Format, Sink, SinkOptions, Target, Written, partial_path};

@@ -14,7 +14,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memchr2_iter, memchr3};
 
 use super::columns::shown;
-use super::query::Limits;
+use super::limits::Limits;
 use super::text::{Bytes, LEAST, Text};
 use raudal_common::{Error, Kind, Result};
 

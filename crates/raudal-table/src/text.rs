@@ -6,7 +6,7 @@
 
 use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::query::Encoding;
+use super::encoding::Encoding;
 use raudal_common::{Error, Kind, Result};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";

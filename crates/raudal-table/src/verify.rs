@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use super::query::Limits;
+use super::limits::Limits;
 use raudal_common::{Error, Kind, Result};
 
 /// The ratio is looked at after this many bytes: a small file of equal rows compresses a thousandfold, and harms no one.

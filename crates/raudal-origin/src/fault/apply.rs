@@ -15,9 +15,6 @@ use raudal_common::{Error, Kind, Result};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// Addresses that lead to themselves begin so.
-const CIRCLE: &str = "/~loop/";
-
 /// What an answer has to know of its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
@@ -37,12 +34,7 @@ impl Asked {
     }
 }
 
-/// Whether an address leads to itself.
-pub(crate) fn is_circle(path: &str) -> bool {
-    path.starts_with(CIRCLE)
-}
-
-/// The answer of such an address.
+/// The answer of an address that leads to itself.
 pub(crate) fn circle(path: &str) -> Result<Answer> {
     redirect(path)
 }

@@ -1,6 +1,5 @@
 //! Which request is struck: by its number for its path, or by a draw that the seed, the path and the number decide.
 
-use super::apply::is_circle;
 use super::spec::{Fault, What, When};
 use crate::archives::Archive;
 use crate::pack;
@@ -9,6 +8,14 @@ use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
+
+/// Addresses that lead to themselves begin so.
+const CIRCLE: &str = "/~loop/";
+
+/// Whether an address leads to itself.
+pub(crate) fn is_circle(path: &str) -> bool {
+    path.starts_with(CIRCLE)
+}
 
 /// Keeps these draws apart from those of the figures, which have the same seed.
 const PURPOSE: u64 = 0x6661_756c_7473;

@@ -12,7 +12,7 @@ mod draw;
 mod spec;
 mod wire;
 
-pub(super) use apply::{Asked, circle, is_circle};
-pub(super) use draw::{Faults, Struck};
+pub(super) use apply::{Asked, circle};
+pub(super) use draw::{Faults, Struck, is_circle};
 pub use spec::Fault;
 pub(super) use wire::{Reset, Script, Wire};
