@@ -60,9 +60,9 @@ impl AtomicFile {
             own.push(hex(&Sha256::digest(name.as_encoded_bytes())));
         }
         own.push(".part");
-        let aside = Self::open(&folder_of(path).join(own))?;
-        aside.file.set_len(0)?;
-        Ok(aside)
+        let unfinished = Self::open(&folder_of(path).join(own))?;
+        unfinished.file.set_len(0)?;
+        Ok(unfinished)
     }
 
     /// The open file, at the name that is not its final one.
@@ -199,12 +199,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         fs::write(at("a"), "before").expect("a file");
-        let mut aside = AtomicFile::open(&at("a.part")).expect("a new file");
-        aside.file().write_all(b"after").expect("room");
-        assert_eq!(aside.publish(&at("a"), false).expect_err("taken").kind(), ErrorKind::AlreadyExists);
+        let mut unfinished = AtomicFile::open(&at("a.part")).expect("a new file");
+        unfinished.file().write_all(b"after").expect("room");
+        assert_eq!(unfinished.publish(&at("a"), false).expect_err("taken").kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs::read(at("a")).expect("a file"), b"before");
-        aside.publish(&at("a"), true).expect("replaced");
-        drop(aside);
+        unfinished.publish(&at("a"), true).expect("replaced");
+        drop(unfinished);
         assert_eq!(fs::read(at("a")).expect("a file"), b"after");
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
     }

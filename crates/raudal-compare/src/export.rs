@@ -188,7 +188,7 @@ fn cell(text: &str) -> String {
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
-/// Writes a text to a file that is there whole or not at all: aside, flushed, then renamed. A device or a pipe is
+/// Writes a text to a file that is there whole or not at all: written under another name, flushed, then renamed. A device or a pipe is
 /// written to as it is.
 ///
 /// ```
@@ -219,7 +219,7 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
 fn write_aside(path: &Path, text: &str) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut aside = AtomicFile::of(&target)?;
-    aside.write_all(text.as_bytes())?;
-    aside.publish(&target, true)
+    let mut unfinished = AtomicFile::of(&target)?;
+    unfinished.write_all(text.as_bytes())?;
+    unfinished.publish(&target, true)
 }

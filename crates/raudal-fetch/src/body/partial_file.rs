@@ -57,7 +57,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     /// `None` once it was published or removed.
-    aside: Option<AtomicFile>,
+    unfinished: Option<AtomicFile>,
     sidecar: Option<File>,
     /// The length of the sidecar: a shorter text is filled up, so that one write replaces all of it.
     length: usize,
@@ -124,8 +124,8 @@ impl PartialFile {
     ///
     /// Of the kind [`Io`](Kind::Io): another run has it, or there is no such folder, or no permission.
     pub fn open(path: &Path, keeps: bool) -> Result<Self> {
-        let aside = AtomicFile::open(path).map_err(|error| cannot(path, error))?;
-        let state = State { aside: Some(aside), sidecar: None, length: 0, known: !keeps, good: false };
+        let unfinished = AtomicFile::open(path).map_err(|error| cannot(path, error))?;
+        let state = State { unfinished: Some(unfinished), sidecar: None, length: 0, known: !keeps, good: false };
         Ok(Self(Arc::new(Shared { path: path.to_owned(), keeps, state: Mutex::new(state) })))
     }
 
@@ -136,14 +136,14 @@ impl PartialFile {
     /// Of the kind [`Io`](Kind::Io).
     pub fn publish(&self, to: &Path, replace: bool) -> Result<()> {
         let mut state = self.state();
-        let Some(mut aside) = state.aside.take() else {
+        let Some(mut unfinished) = state.unfinished.take() else {
             return Err(Error::new(Kind::Internal, "a file is published twice"));
         };
-        let synced = aside.sync();
+        let synced = unfinished.sync();
         // After the wait for the disk: a run that is killed in it finds all that has arrived. Before the renaming: a
         // sidecar without its file would be taken for that of the next one.
         state.forget_sidecar(&self.0.path);
-        synced.and_then(|()| aside.rename(to, replace)).map_err(|error| match error.kind() {
+        synced.and_then(|()| unfinished.rename(to, replace)).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => already_there(to),
             _ => failed("cannot write", to, error),
         })
@@ -153,7 +153,7 @@ impl PartialFile {
     pub fn remove(&self) {
         let mut state = self.state();
         state.forget_sidecar(&self.0.path);
-        drop(state.aside.take());
+        drop(state.unfinished.take());
     }
 
     /// Forgets what has arrived: it turned out to be bad. The place stays.
@@ -161,8 +161,8 @@ impl PartialFile {
         let mut state = self.state();
         state.known = true;
         state.forget_sidecar(&self.0.path);
-        if let Some(aside) = &state.aside {
-            let _ = aside.file().set_len(0);
+        if let Some(unfinished) = &state.unfinished {
+            let _ = unfinished.file().set_len(0);
         }
     }
 
@@ -197,10 +197,10 @@ impl PartialFile {
             state.known = true;
             state.forget_sidecar(&self.0.path);
         }
-        let Some(aside) = &state.aside else {
+        let Some(unfinished) = &state.unfinished else {
             return Err(Error::new(Kind::Internal, "bytes for a file that is published"));
         };
-        let mut file = aside.file();
+        let mut file = unfinished.file();
         let written = (|| {
             if at == 0 {
                 file.set_len(0)?;
@@ -215,7 +215,7 @@ impl PartialFile {
     pub(crate) fn record(&self, sidecar: &Sidecar) {
         let Ok(json) = serde_json::to_string(sidecar) else { return };
         let mut state = self.state();
-        if state.aside.is_none() {
+        if state.unfinished.is_none() {
             return;
         }
         let written = state.write_sidecar(&self.0.path, &json);
@@ -227,7 +227,7 @@ impl PartialFile {
         let state = self.state();
         let open = || {
             let gone = || io::Error::from(ErrorKind::NotFound);
-            let mut file = state.aside.as_ref().ok_or_else(gone)?.file().try_clone()?;
+            let mut file = state.unfinished.as_ref().ok_or_else(gone)?.file().try_clone()?;
             file.rewind()?;
             Ok(file)
         };
@@ -245,7 +245,7 @@ impl State {
         let mut text = String::new();
         File::open(sidecar_path(path)).ok()?.take(LARGEST_SIDECAR).read_to_string(&mut text).ok()?;
         let sidecar: Sidecar = serde_json::from_str(&text).ok()?;
-        let mut file = self.aside.as_ref()?.file();
+        let mut file = self.unfinished.as_ref()?.file();
         let is_sound = sidecar.form == FORM
             && sidecar.url == url
             && sidecar.received > 0
@@ -272,7 +272,7 @@ impl State {
             return None;
         }
         // What came after the last sidecar was not hashed by anyone.
-        self.aside.as_ref()?.file().set_len(sidecar.received).ok()?;
+        self.unfinished.as_ref()?.file().set_len(sidecar.received).ok()?;
         self.good = true;
         Some(Found { sidecar, hasher })
     }
@@ -301,10 +301,10 @@ impl State {
 impl Drop for Shared {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut aside) = state.aside.take() else { return };
+        let Some(mut unfinished) = state.unfinished.take() else { return };
         // What was never looked at may be of use to a run that looks.
         if self.keeps && (state.good || (!state.known && sidecar_path(&self.path).exists())) {
-            aside.keep();
+            unfinished.keep();
         } else {
             state.forget_sidecar(&self.path);
         }

@@ -93,12 +93,12 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 }
 
 fn is_ours(name: &str) -> bool {
-    let aside = name.strip_prefix(".raudal-").and_then(|name| name.strip_suffix(".part"));
-    let Some((key, rest)) = aside.unwrap_or(name).split_at_checked(64) else { return false };
+    let unfinished = name.strip_prefix(".raudal-").and_then(|name| name.strip_suffix(".part"));
+    let Some((key, rest)) = unfinished.unwrap_or(name).split_at_checked(64) else { return false };
     let is_hash =
         |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let is_body = || rest.strip_prefix('.').and_then(|rest| rest.strip_suffix(".body")).is_some_and(is_hash);
-    is_hash(key) && (rest == ".json" || (aside.is_some() && rest == ".body") || is_body())
+    is_hash(key) && (rest == ".json" || (unfinished.is_some() && rest == ".body") || is_body())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What earlier runs have fetched, so that a server need only say that it is still so.
 //!
-//! An entry is two files of one folder: `KEY.json` says what it is, `KEY.SHA256.body` is its bytes. Both are written aside
+//! An entry is two files of one folder: `KEY.json` says what it is, `KEY.SHA256.body` is its bytes. Both are written under other names
 //! and renamed, the body first, under a lock; whoever finds an entry finds a whole one, and hashes its bytes before they
 //! are used. Whatever is fetched with credentials, or that a server wants stored by nobody, is not kept here.
 

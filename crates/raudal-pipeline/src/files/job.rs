@@ -249,10 +249,10 @@ impl Job<'_> {
     }
 
     fn extraction(&self) -> Extraction {
-        let mut aside = self.place.path().as_os_str().to_owned();
-        aside.push(".d");
+        let mut unfinished = self.place.path().as_os_str().to_owned();
+        unfinished.push(".d");
         Extraction {
-            aside: aside.into(),
+            unfinished: unfinished.into(),
             members: self.shared.options.extract.clone(),
             limits: self.shared.options.run.query.limits.clone(),
             place: self.input.location.to_string(),
@@ -286,7 +286,7 @@ impl Transfer for Job<'_> {
 /// Members on their way to their folder.
 struct Extraction {
     /// Where they are until all are there. Whoever has the place has this as well.
-    aside: PathBuf,
+    unfinished: PathBuf,
     members: Option<Members>,
     limits: raudal_table::Limits,
     place: String,
@@ -296,9 +296,9 @@ struct Extraction {
 impl Extraction {
     fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<()> {
         // What a killed run has left. It is ours by its name, and is not followed if it is a link.
-        match fs::remove_dir_all(&self.aside) {
+        match fs::remove_dir_all(&self.unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io(format!("cannot remove: {}", self.aside.display()), error));
+                return Err(Error::io(format!("cannot remove: {}", self.unfinished.display()), error));
             }
             _ => {}
         }
@@ -306,17 +306,17 @@ impl Extraction {
             Some(Members::Matching(glob)) => Some(glob.as_str()),
             _ => None,
         };
-        raudal_table::extract(archive, &self.place, &self.aside, glob, &self.limits, &self.watch)?;
+        raudal_table::extract(archive, &self.place, &self.unfinished, glob, &self.limits, &self.watch)?;
         if fs::symlink_metadata(folder).is_ok() {
-            let _ = fs::remove_dir_all(&self.aside);
+            let _ = fs::remove_dir_all(&self.unfinished);
             return Err(Error::new(Kind::Io, format!("there is something of this name: {}", folder.display())));
         }
         Ok(())
     }
 
     fn publish(&self, folder: &Path) -> Result<()> {
-        fs::rename(&self.aside, folder).map_err(|error| {
-            let _ = fs::remove_dir_all(&self.aside);
+        fs::rename(&self.unfinished, folder).map_err(|error| {
+            let _ = fs::remove_dir_all(&self.unfinished);
             Error::io(format!("cannot make the folder: {}", folder.display()), error)
         })?;
         raudal_common::atomic_file::sync_folder(folder);

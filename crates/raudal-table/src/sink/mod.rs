@@ -1,7 +1,7 @@
 //! Where the rows of all inputs become one table.
 //!
 //! The first input gives the header. The others are brought into its order, or refused while the sink stays as it was.
-//! What stands under a file's final name is always the whole table: it is written aside, synced, and renamed.
+//! What stands under a file's final name is always the whole table: it is written under another name, synced, and renamed.
 
 mod output;
 mod terminal;

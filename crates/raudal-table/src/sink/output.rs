@@ -23,7 +23,7 @@ pub(super) struct Output {
 enum To {
     /// Written as it comes.
     Stream(BufWriter<Box<dyn Write + Send>>),
-    /// Written aside, renamed when it is whole. Dropping it removes what was written.
+    /// Written under another name, and renamed when it is whole. Dropping it removes what was written.
     AtomicFile(BufWriter<AtomicFile>, PathBuf),
 }
 
@@ -114,20 +114,20 @@ fn file(path: &Path) -> Result<To> {
     }
     // What a link points to is replaced, not the link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let aside = AtomicFile::of(&path).map_err(|error| match error.kind() {
+    let unfinished = AtomicFile::of(&path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => cannot(error).hint(format!("there is no such folder: {}", folder_of(&path).display())),
         ErrorKind::WouldBlock => Error::new(Kind::Io, format!("another run is writing this file: {}", path.display()))
             .hint("wait until it is done, or name another file"),
         _ => cannot(error),
     })?;
-    Ok(To::AtomicFile(BufWriter::with_capacity(BUFFER, aside), path))
+    Ok(To::AtomicFile(BufWriter::with_capacity(BUFFER, unfinished), path))
 }
 
 fn rename(writer: BufWriter<AtomicFile>, path: &Path) -> io::Result<()> {
-    let mut aside = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let mut unfinished = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
     if let Ok(before) = fs::metadata(path) {
         // A file that is replaced keeps who may read it. Where that cannot be, the default is no harm.
-        let _ = aside.file().set_permissions(before.permissions());
+        let _ = unfinished.file().set_permissions(before.permissions());
     }
-    aside.publish(path, true)
+    unfinished.publish(path, true)
 }
