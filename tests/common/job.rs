@@ -11,6 +11,17 @@ pub fn noise(length: usize) -> Vec<u8> {
     (0..length as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
+/// Says when the first bytes of a transfer have come.
+#[derive(Default)]
+pub struct Arrived(pub tokio::sync::Notify);
+
+impl Transfer for Arrived {
+    fn expected(&self, _: u64) {}
+    fn advanced(&self, _: u64) {
+        self.0.notify_one();
+    }
+}
+
 /// One input, over as many attempts as a test makes.
 pub struct Job {
     pub client: Client,

@@ -23,7 +23,7 @@ mod server;
 
 pub use answer::{Answer, Gate};
 pub use archive::{gzip, zip};
-pub use job::{Job, noise};
+pub use job::{Arrived, Job, noise};
 pub use program::{Finished, Program, raudal};
 pub use proxy::Proxy;
 pub use secure::{SecureServer, authority, client};

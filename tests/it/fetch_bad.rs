@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Answer, Server};
-use raudal::fetch::{Body, Client, Expect, Options, Transfer};
+use crate::common::{Answer, Arrived, Server};
+use raudal::fetch::{Body, Client, Expect, Options};
 use raudal::source::Location;
 use raudal::{Error, Kind, Result};
 
@@ -94,17 +94,6 @@ async fn a_body_that_is_not_whole_is_refused_with_both_numbers() {
     assert_eq!((reset.kind(), reset.message()), (Kind::Reset, "the connection broke after 0 of 1000 bytes"));
     for error in [empty, short, chunked, reset] {
         assert!(error.is_transient(), "{error}");
-    }
-}
-
-/// Says when the first bytes have come.
-#[derive(Default)]
-struct Arrived(tokio::sync::Notify);
-
-impl Transfer for Arrived {
-    fn expected(&self, _: u64) {}
-    fn advanced(&self, _: u64) {
-        self.0.notify_one();
     }
 }
 

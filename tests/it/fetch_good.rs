@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::common::{Answer, Gate, Server};
+use crate::common::{Answer, Gate, Server, noise};
 use futures::future::join_all;
 use raudal::fetch::{Body, Client, Expect, Options, Transfer};
 use raudal::source::Location;
@@ -31,11 +31,6 @@ fn bytes(body: Body) -> Vec<u8> {
     body.into_reader().read_to_end(&mut bytes).expect("a body is readable");
     assert_eq!(bytes.len() as u64, announced);
     bytes
-}
-
-/// Bytes that look like nothing in particular and repeat late.
-fn noise(length: usize) -> Vec<u8> {
-    (0..length as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::common::{Answer, Job, Proxy, Request, Server, noise};
+use crate::common::{Answer, Arrived, Job, Proxy, Request, Server, noise};
 use proptest::prelude::*;
 use raudal::Kind;
 use raudal::fetch::{Options, Transfer};
@@ -59,17 +59,6 @@ async fn a_reset_keeps_what_came_before_it() {
     let received = job.received().expect("at least what was there before");
     assert!((300..=500).contains(&received), "{received}");
     assert!(job.attempt().await.expect("the rest") == data);
-}
-
-/// Says when the first bytes have come.
-#[derive(Default)]
-struct Arrived(tokio::sync::Notify);
-
-impl Transfer for Arrived {
-    fn expected(&self, _: u64) {}
-    fn advanced(&self, _: u64) {
-        self.0.notify_one();
-    }
 }
 
 #[tokio::test]

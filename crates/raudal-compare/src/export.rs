@@ -205,7 +205,7 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
         Ok(there) if !there.is_file() => {
             OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()))
         }
-        _ => write_aside(path, text),
+        _ => write_whole(path, text),
     };
     written.map_err(|e| {
         Error::io(
@@ -216,7 +216,7 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
     })
 }
 
-fn write_aside(path: &Path, text: &str) -> io::Result<()> {
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut unfinished = AtomicFile::of(&target)?;
