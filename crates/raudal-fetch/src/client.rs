@@ -1,33 +1,22 @@
 //! What serves a whole run: connections, headers, and the memory for bodies.
 
 use std::fmt;
-use std::num::NonZeroU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{ClientBuilder, NoProxy, Proxy};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use url::{Host, Url};
 
-use crate::body::spool::Budget;
 use crate::body::streaming::{Arriving, Tail};
-use crate::http::connection::Watch;
-use crate::http::redirect;
-use crate::http::tls;
+use crate::cache::ask;
 use crate::transfer::attempt::Ask;
-use crate::transfer::local;
-use crate::transfer::rate::Limit;
-use crate::transfer::segments::{Found, Transfers};
+use crate::transfer::segments::Found;
+use crate::transfer::transport::Transport;
+use crate::transfer::{hedge, local};
 use crate::{Body, Expect, Options, Partial, PartialFile, Transfer};
-use raudal_common::error::redact;
-use raudal_common::{Error, Result};
+use raudal_common::Result;
 use raudal_source::Location;
-
-/// How the program names itself.
-const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
 
 /// Fetches inputs. It is cheap to clone; all clones share connections and the memory for bodies.
 ///
@@ -45,24 +34,7 @@ const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Inner>);
-
-/// What all clones share.
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) options: Options,
-    /// The user's headers, and our own.
-    pub(crate) headers: HeaderMap,
-    http: reqwest::Client,
-    /// Without the system's proxies, for this machine's own addresses; without our certificate; without both. Each is
-    /// made when it is first needed.
-    others: [OnceLock<reqwest::Client>; 3],
-    /// Whether there is any certificate authority to believe.
-    pub(crate) believes: bool,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) limit: Option<Limit>,
-    pub(crate) transfers: Transfers,
-}
+pub struct Client(Arc<Transport>);
 
 /// What became of a look for a transfer that a further connection could [help](Client::help).
 #[non_exhaustive]
@@ -83,19 +55,7 @@ impl Client {
     ///
     /// Headers that no request may have, a proxy that is no URL, a file of certificates that is none, a rate of 0.
     pub fn new(options: &Options) -> Result<Self> {
-        let headers = headers(options)?;
-        let proxy = proxy(options)?;
-        let (http, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
-        Ok(Self(Arc::new(Inner {
-            options: options.clone(),
-            headers,
-            http,
-            others: Default::default(),
-            believes,
-            budget: Budget::new(options),
-            limit: limit(options)?,
-            transfers: Transfers::default(),
-        })))
+        Ok(Self(Arc::new(Transport::new(options)?)))
     }
 
     /// Fetches one input, once: all of its bytes, checked, or an error that names the input.
@@ -145,7 +105,7 @@ impl Client {
         kept: &mut Option<Partial>,
     ) -> Result<Body> {
         let fetched = match location {
-            Location::Url(url) => self.0.get(Ask { url, expect, watch, place: None }, kept).await,
+            Location::Url(url) => ask::get(&self.0, Ask { url, expect, watch, place: None }, kept).await,
             Location::File(path) => {
                 watch.stage("transfer");
                 local::open(path, expect, watch, &self.0.budget).await
@@ -168,7 +128,7 @@ impl Client {
         place: &PartialFile,
     ) -> Result<Body> {
         let fetched = match location {
-            Location::Url(url) => self.0.get(Ask { url, expect, watch, place: Some(place) }, kept).await,
+            Location::Url(url) => ask::get(&self.0, Ask { url, expect, watch, place: Some(place) }, kept).await,
             Location::File(path) => local::copy(path, expect, watch, &self.0.budget, place).await,
         };
         fetched.map_err(|error| error.input(location.to_string()))
@@ -189,7 +149,7 @@ impl Client {
     /// The bytes of this input have turned out to be bad: if they came to the [cache](Options::cache), they leave it.
     pub fn forget(&self, location: &Location) {
         if let Location::Url(url) = location {
-            self.0.forget(url);
+            ask::forget(&self.0, url);
         }
     }
 
@@ -197,7 +157,7 @@ impl Client {
     /// as long as a disk takes.
     pub fn known_size(&self, location: &Location) -> Option<u64> {
         match location {
-            Location::Url(url) => self.0.known_size(url),
+            Location::Url(url) => ask::known_size(&self.0, url),
             Location::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
         }
     }
@@ -218,9 +178,9 @@ impl Client {
     ) -> Help<S> {
         match self.0.transfers.cut(Instant::now(), spare, slot) {
             Found::Cut(cut, slot) => {
-                let inner = Arc::clone(&self.0);
+                let transport = Arc::clone(&self.0);
                 Help::Needed(Box::pin(async move {
-                    inner.help(cut).await;
+                    hedge::help(&transport, cut).await;
                     slot
                 }))
             }
@@ -238,7 +198,7 @@ impl Client {
     /// itself goes on as if nothing had been.
     pub async fn tail(&self, arriving: &Arriving) -> Result<Tail> {
         match &arriving.source {
-            Some(source) => self.0.tail(source).await,
+            Some(source) => hedge::tail(&self.0, source).await,
             None => Ok(Tail::default()),
         }
     }
@@ -251,122 +211,5 @@ impl Client {
     /// How often a transfer was [helped](Self::help).
     pub fn helped(&self) -> u64 {
         self.0.transfers.cuts()
-    }
-}
-
-impl Inner {
-    /// The client for an address, when `start` was asked for: this machine's own are reached directly, unless a proxy was
-    /// asked for by option, and our certificate is shown to nobody that a redirect leads to.
-    pub(crate) fn http_for(&self, start: &Url, here: &Url) -> Result<&reqwest::Client> {
-        let direct = self.options.proxy.is_none() && is_loopback(here);
-        let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
-        if !direct && !nameless {
-            return Ok(&self.http);
-        }
-        let other = &self.others[usize::from(direct) + 2 * usize::from(nameless) - 1];
-        if let Some(client) = other.get() {
-            return Ok(client);
-        }
-        let proxy = proxy(&self.options)?;
-        let builder = || {
-            let builder = builder(&self.options, proxy.clone());
-            if direct { builder.no_proxy() } else { builder }
-        };
-        let (client, _) = tls::build(builder, &self.options, !nameless)?;
-        Ok(other.get_or_init(|| client))
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
-    let builder = reqwest::Client::builder();
-    let builder = if options.http2 { builder.http2_adaptive_window(true) } else { builder.http1_only() };
-    let builder = builder
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(options.connect_timeout)
-        .connector_layer(Watch)
-        .read_timeout(options.read_timeout);
-    match proxy {
-        Some(proxy) => builder.proxy(proxy),
-        None if options.proxy.is_some() => builder.no_proxy(),
-        None => builder,
-    }
-}
-
-fn limit(options: &Options) -> Result<Option<Limit>> {
-    let zero = || Error::usage("a rate at which nothing ever arrives: 0").hint("leave it out for no limit");
-    options.limit_rate.map(|rate| NonZeroU64::new(rate).map(Limit::new).ok_or_else(zero)).transpose()
-}
-
-fn proxy(options: &Options) -> Result<Option<Proxy>> {
-    match options.proxy.as_deref() {
-        None | Some("") => Ok(None),
-        Some(address) => match Proxy::all(address) {
-            Ok(proxy) => Ok(Some(proxy.no_proxy(NoProxy::from_env()))),
-            Err(_) => Err(Error::usage(format!("not a proxy's URL: {}", redact(address)))
-                .hint("write http://host:port, with a name and a password before the host if need be")),
-        },
-    }
-}
-
-/// The user's headers and our own. What frames the body, or picks a part of it, is not the user's to choose.
-fn headers(options: &Options) -> Result<HeaderMap> {
-    const OURS: [HeaderName; 8] = [
-        header::ACCEPT_ENCODING,
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::EXPECT,
-        header::IF_RANGE,
-        header::RANGE,
-        header::TE,
-        header::TRANSFER_ENCODING,
-    ];
-    let mut headers = HeaderMap::new();
-    for (name, value) in &options.headers {
-        let refused = |what: &str| Error::usage(format!("{what}: {}", raudal_common::error::printable(name)));
-        let name: HeaderName = name.parse().map_err(|_| refused("not a header's name"))?;
-        // The value may be a secret: it is not shown.
-        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refused("not a header's value, of"))?;
-        if OURS.contains(&name) {
-            return Err(refused("a header that cannot be chosen"));
-        }
-        value.set_sensitive(true);
-        headers.append(name, value);
-    }
-    if !headers.contains_key(header::USER_AGENT) {
-        let mut agent = options.user_agent.as_deref().unwrap_or(USER_AGENT).to_owned();
-        if let Some(contact) = contact(options)? {
-            agent = format!("{agent} (+{contact})");
-        }
-        let value = agent.parse().map_err(|_| Error::usage("a user agent with characters that no header may have"))?;
-        headers.insert(header::USER_AGENT, value);
-    } else if contact(options)?.is_some() {
-        return Err(Error::usage("a contact beside a header User-Agent").hint("write it into the header"));
-    }
-    // Without it a server may compress, and then lengths and ranges are those of other bytes.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(headers)
-}
-
-/// What stands in a comment of the User-Agent (RFC 9110, section 10.1.5), so that whoever runs the server can say what is
-/// wrong. An empty one, as from an empty variable, is none.
-fn contact(options: &Options) -> Result<Option<&str>> {
-    let Some(contact) = options.contact.as_deref().map(str::trim).filter(|contact| !contact.is_empty()) else {
-        return Ok(None);
-    };
-    let is_fit = |c: char| matches!(c, ' '..='~') && !matches!(c, '(' | ')' | '\\');
-    match contact.chars().find(|c| !is_fit(*c)) {
-        None => Ok(Some(contact)),
-        Some(c) => Err(Error::usage(format!("a character that no contact may have: {}", c.escape_default()))
-            .hint("give a mail address or a URL, in ASCII and without parentheses")),
     }
 }

@@ -9,11 +9,13 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `options` | what can be chosen |
-//! | `client` | what a run shares: connections, headers, memory |
-//! | `http/` | decisions on what HTTP says, most of them pure; TLS; connections |
+//! | `client` | the interface: it puts the cache before the transfer |
+//! | `http/` | decisions on what HTTP says, most of them pure; requests; TLS; connections |
 //! | `http/redirect` | where a redirect may lead, and what goes along |
 //! | `http/response` | what the head of a response says of its body |
 //! | `http/range` | whether a body can go on, and what a part is worth |
+//! | `http/conditional` | asks for a body only if it has changed |
+//! | `http/requests` | the requests of a client: headers, proxies, certificates |
 //! | `http/source` | what the bytes of a body are of |
 //! | `http/digest` | what a server promises of its bytes |
 //! | `http/disposition` | the name that a server gives a file |
@@ -29,6 +31,7 @@
 //! | `body/streaming` | a long body that is read while it arrives |
 //! | `body/reader` | the verified bytes, read and sought |
 //! | `transfer/` | how bytes come |
+//! | `transfer/transport` | what all transfers share: requests, memory, one rate |
 //! | `transfer/attempt` | one attempt: request, redirects, body; the whole or the rest |
 //! | `transfer/segments`, `transfer/balance` | which transfer is split for an idle slot, and where. Pure |
 //! | `transfer/hedge` | the connection that brings such a segment, or asks a second time for a stalled one |

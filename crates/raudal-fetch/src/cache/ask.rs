@@ -4,131 +4,114 @@ use std::fs::File;
 use std::io::Seek;
 use std::sync::atomic::Ordering;
 
-use reqwest::header::{self, HeaderMap, HeaderValue};
 use url::Url;
 
 use super::store::key;
 use super::{Cache, CacheMode, Entry};
 use crate::body::spool::{Stored, blocking};
-use crate::client::Inner;
-use crate::http::redirect;
-use crate::transfer::attempt::Ask;
+use crate::http::conditional::Known;
+use crate::http::response::Head;
+use crate::transfer::attempt::{self, Ask};
 use crate::transfer::local;
+use crate::transfer::transport::Transport;
 use crate::{Answered, Body, Expect, Partial};
-use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
-/// What is known of a URL, and is asked about.
+/// An entry of the cache, and what it is called there.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+struct Found {
     key: String,
     entry: Entry,
 }
 
-impl Known {
-    /// The headers that ask this address for the body only if it has changed. Validators are of one resource: nobody else
-    /// is asked about them.
-    pub(crate) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
-        let Entry { head, final_url, .. } = &self.entry;
-        let mut here = here.clone();
-        here.set_fragment(None);
-        if redact(here.as_str()) != *final_url {
-            return false;
+/// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
+/// one leaves.
+pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
+    let Some(cache) = &transport.options().cache else {
+        return whole(transport, ask, kept).await;
+    };
+    let key = key_of(transport, ask.url);
+    match (&key, cache.0.mode) {
+        (None, CacheMode::Offline) => {
+            return Err(missing("not in the cache: what is fetched with credentials is never kept there"));
         }
-        let value = |text: &Option<String>| HeaderValue::from_str(text.as_deref()?).ok();
-        let (tag, date) = (value(&head.etag), value(&head.last_modified));
-        let asks = tag.is_some() || date.is_some();
-        headers.extend(tag.map(|tag| (header::IF_NONE_MATCH, tag)));
-        headers.extend(date.map(|date| (header::IF_MODIFIED_SINCE, date)));
-        asks
+        (None, _) => return whole(transport, ask, kept).await,
+        (Some(key), CacheMode::Offline) => return stored(cache, key, ask).await,
+        _ => {}
     }
-}
-
-impl Inner {
-    /// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
-    /// one leaves.
-    pub(crate) async fn get(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
-        let Some(cache) = &self.options.cache else {
-            return self.whole(ask, kept).await;
-        };
-        let key = self.key(ask.url);
-        match (&key, cache.0.mode) {
-            (None, CacheMode::Offline) => {
-                return Err(missing("not in the cache: what is fetched with credentials is never kept there"));
-            }
-            (None, _) => return self.whole(ask, kept).await,
-            (Some(key), CacheMode::Offline) => return self.stored(cache, key, ask).await,
-            _ => {}
-        }
-        let key = key.unwrap_or_default();
-        if cache.0.mode == CacheMode::Revalidate && kept.is_none() {
-            let (looked, own) = (cache.clone(), key.clone());
-            let found = blocking(move || looked.entry(&own)).await?;
-            if let Some(entry) = found {
-                let known = Known { key: key.clone(), entry };
-                match self.load(ask, kept, Some(&known)).await? {
-                    Some(body) => return keep(cache, key, ask.url, body).await,
-                    None => {
-                        if let Some((file, Ok(()))) = known.open(cache, ask.expect).await? {
-                            return serve(cache, known.entry, file, ask).await;
-                        }
-                        // Damaged, or not what is wanted: fetched as if it were not there.
+    let key = key.unwrap_or_default();
+    if cache.0.mode == CacheMode::Revalidate && kept.is_none() {
+        let (looked, own) = (cache.clone(), key.clone());
+        if let Some(entry) = blocking(move || looked.entry(&own)).await? {
+            let found = Found { key: key.clone(), entry };
+            match attempt::load(transport, ask, kept, Some(&found.known())).await? {
+                Some(body) => return keep(cache, key, ask.url, body).await,
+                None => {
+                    if let Some((file, Ok(()))) = found.open(cache, ask.expect).await? {
+                        return serve(cache, found.entry, file, ask).await;
                     }
+                    // Damaged, or not what is wanted: fetched as if it were not there.
                 }
             }
         }
-        let body = self.whole(ask, kept).await?;
-        keep(cache, key, ask.url, body).await
     }
+    let body = whole(transport, ask, kept).await?;
+    keep(cache, key, ask.url, body).await
+}
 
-    /// Fetches all of it, whatever is known.
-    async fn whole(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
-        let body = self.load(ask, kept, None).await?;
-        body.ok_or_else(|| Error::new(Kind::Status(304), "the server answered: 304 Not Modified"))
-    }
+/// Fetches all of it, whatever is known.
+async fn whole(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
+    let body = attempt::load(transport, ask, kept, None).await?;
+    body.ok_or_else(|| Error::new(Kind::Status(304), "the server answered: 304 Not Modified"))
+}
 
-    /// What is there, and nothing else.
-    async fn stored(&self, cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Body> {
-        let (looked, own) = (cache.clone(), key.to_owned());
-        let Some(entry) = blocking(move || looked.entry(&own)).await? else {
-            return Err(missing("not in the cache"));
-        };
-        let known = Known { key: key.to_owned(), entry };
-        match known.open(cache, ask.expect).await? {
-            Some((file, Ok(()))) => serve(cache, known.entry, file, ask).await,
-            Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
-            None => Err(missing("what the cache has of it is damaged")),
-        }
-    }
-
-    /// What a URL is called in the cache; `None` for what must not be there.
-    fn key(&self, url: &Url) -> Option<String> {
-        let is_personal = self.options.cert.is_some() || redirect::is_personal(url, &self.headers, &self.options.netrc);
-        (!is_personal).then(|| key(url, &self.headers))
-    }
-
-    /// How long the body is that the cache has.
-    pub(crate) fn known_size(&self, url: &Url) -> Option<u64> {
-        let (cache, key) = (self.options.cache.as_ref()?, self.key(url)?);
-        Some(cache.entry(&key)?.size)
-    }
-
-    /// What came from this URL has turned out to be bad: it is not taken from the cache again.
-    pub(crate) fn forget(&self, url: &Url) {
-        if let (Some(cache), Some(key)) = (&self.options.cache, self.key(url))
-            && cache.0.mode != CacheMode::Offline
-        {
-            cache.remove(&key);
-        }
+/// What is there, and nothing else.
+async fn stored(cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Body> {
+    let (looked, own) = (cache.clone(), key.to_owned());
+    let Some(entry) = blocking(move || looked.entry(&own)).await? else {
+        return Err(missing("not in the cache"));
+    };
+    let found = Found { key: key.to_owned(), entry };
+    match found.open(cache, ask.expect).await? {
+        Some((file, Ok(()))) => serve(cache, found.entry, file, ask).await,
+        Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
+        None => Err(missing("what the cache has of it is damaged")),
     }
 }
 
-impl Known {
+/// What a URL is called in the cache; `None` for what must not be there.
+fn key_of(transport: &Transport, url: &Url) -> Option<String> {
+    let requests = &transport.requests;
+    (!requests.is_personal(url)).then(|| key(url, requests.headers()))
+}
+
+/// How long the body is that the cache has.
+pub(crate) fn known_size(transport: &Transport, url: &Url) -> Option<u64> {
+    let (cache, key) = (transport.options().cache.as_ref()?, key_of(transport, url)?);
+    Some(cache.entry(&key)?.size)
+}
+
+/// What came from this URL has turned out to be bad: it is not taken from the cache again.
+pub(crate) fn forget(transport: &Transport, url: &Url) {
+    if let (Some(cache), Some(key)) = (&transport.options().cache, key_of(transport, url))
+        && cache.0.mode != CacheMode::Offline
+    {
+        cache.remove(&key);
+    }
+}
+
+impl Found {
+    /// What a server is asked about.
+    fn known(&self) -> Known {
+        let Head { etag, last_modified, .. } = &self.entry.head;
+        Known::new(&self.entry.final_url, etag.as_deref(), last_modified.as_deref())
+    }
+
     /// The bytes, and whether they are what is wanted; `None` if they are not what they were.
     async fn open(&self, cache: &Cache, expect: Expect) -> Result<Option<(File, Result<(), String>)>> {
-        let (cache, known) = (cache.clone(), self.clone());
-        let opened = blocking(move || cache.open(&known.key, &known.entry)).await?;
+        let (cache, found) = (cache.clone(), self.clone());
+        let opened = blocking(move || cache.open(&found.key, &found.entry)).await?;
         Ok(opened.map(|(file, table)| (file, if expect == Expect::Table { table } else { Ok(()) })))
     }
 }

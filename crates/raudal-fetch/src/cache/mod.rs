@@ -4,11 +4,9 @@
 //! and renamed, the body first, under a lock; whoever finds an entry finds a whole one, and hashes its bytes before they
 //! are used. Whatever is fetched with credentials, or that a server wants stored by nobody, is not kept here.
 
-mod ask;
+pub(crate) mod ask;
 mod folder;
 mod store;
-
-pub(super) use ask::Known;
 
 use raudal_common::lock;
 use std::path::{Path, PathBuf};

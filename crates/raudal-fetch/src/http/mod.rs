@@ -1,5 +1,6 @@
 //! Pure decisions on what HTTP says; TLS and connections.
 
+pub(crate) mod conditional;
 pub(crate) mod connection;
 pub(crate) mod digest;
 pub(crate) mod disposition;
@@ -8,6 +9,7 @@ pub(crate) mod html;
 pub(crate) mod netrc;
 pub(crate) mod range;
 pub(crate) mod redirect;
+pub(crate) mod requests;
 pub(crate) mod response;
 pub(crate) mod retry_on;
 pub(crate) mod source;

@@ -12,8 +12,7 @@ use crate::body::file_writer::FileWriter;
 use crate::body::resume;
 use crate::body::spool::{Spool, blocking};
 use crate::body::streaming;
-use crate::cache::Known;
-use crate::client::Inner;
+use crate::http::conditional::Known;
 use crate::http::connection;
 use crate::http::digest::Digests;
 use crate::http::failure;
@@ -21,10 +20,9 @@ use crate::http::html::Look;
 use crate::http::range::{Next, Validator};
 use crate::http::redirect;
 use crate::http::response::Head;
-use crate::http::tls;
 use crate::transfer::hedge::{self, Intake};
-use crate::transfer::rate::Limit;
 use crate::transfer::segments::{ASKS, Entry};
+use crate::transfer::transport::Transport;
 use crate::{Answered, Body, Expect, Partial, PartialFile, Transfer};
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
@@ -61,244 +59,233 @@ pub(crate) struct Ask<'a> {
     pub(crate) place: Option<&'a PartialFile>,
 }
 
-impl Inner {
-    /// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves. `None`: the server
-    /// says that what is `known` is still so.
-    pub(crate) async fn load(
-        &self,
-        ask: Ask<'_>,
-        kept: &mut Option<Partial>,
-        known: Option<&Known>,
-    ) -> Result<Option<Body>> {
-        if let Some(partial) = kept {
-            partial.told = false;
-        }
-        let fetched = self.load_once(ask, kept, known).await;
-        // Nothing has happened to the transfer itself: it goes on by itself where the helper should have. Once: this is
-        // no second loop of retries.
-        let help_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.help_failed));
-        if fetched.is_err() && help_failed {
-            return self.load_once(ask, kept, known).await;
-        }
-        fetched
+/// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves. `None`: the server
+/// says that what is `known` is still so.
+pub(crate) async fn load(
+    transport: &Transport,
+    ask: Ask<'_>,
+    kept: &mut Option<Partial>,
+    known: Option<&Known>,
+) -> Result<Option<Body>> {
+    if let Some(partial) = kept {
+        partial.told = false;
     }
+    let fetched = load_once(transport, ask, kept, known).await;
+    // Nothing has happened to the transfer itself: it goes on by itself where the helper should have. Once: this is
+    // no second loop of retries.
+    let help_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.help_failed));
+    if fetched.is_err() && help_failed {
+        return load_once(transport, ask, kept, known).await;
+    }
+    fetched
+}
 
-    async fn load_once(&self, ask: Ask<'_>, kept: &mut Option<Partial>, known: Option<&Known>) -> Result<Option<Body>> {
-        let Ask { url, expect, watch, place } = ask;
-        if let (None, Some(place)) = (&kept, place) {
-            *kept = self.restore(place, url, expect).await?;
-        }
-        kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
-        let mut answer = self.answer(url, kept.as_ref(), known, watch).await?;
-        if answer.is_to_range
-            && let Some(partial) = kept.as_ref()
-        {
-            match partial.judge(answer.response.status().as_u16(), answer.response.headers()) {
-                Ok(Next::Rest { part, total }) => {
-                    if let Some(mut partial) = kept.take() {
-                        (partial.here, partial.total) = (answer.here, Some(total));
-                        let arriving = Arriving { response: answer.response, took: answer.took, part: Some(part) };
-                        return self.arrive(arriving, partial, watch, kept).await.map(Some);
-                    }
-                }
-                Ok(Next::Done) => {
-                    if let Some(mut partial) = kept.take() {
-                        partial.total = Some(partial.received());
-                        announce(&mut partial, watch)?;
-                        return whole(partial).await.map(Some);
-                    }
-                }
-                Ok(Next::Whole) => {}
-                // Not worth an attempt, nor a wait: the server is there. What it offered is not even looked at.
-                Err(_) => {
-                    *kept = None;
-                    drop(answer.response);
-                    answer = self.answer(url, None, known, watch).await?;
+async fn load_once(
+    transport: &Transport,
+    ask: Ask<'_>,
+    kept: &mut Option<Partial>,
+    known: Option<&Known>,
+) -> Result<Option<Body>> {
+    let Ask { url, expect, watch, place } = ask;
+    if let (None, Some(place)) = (&kept, place) {
+        *kept = restore(transport, place, url, expect).await?;
+    }
+    kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
+    let mut answer = respond(transport, url, kept.as_ref(), known, watch).await?;
+    if answer.is_to_range
+        && let Some(partial) = kept.as_ref()
+    {
+        match partial.judge(answer.response.status().as_u16(), answer.response.headers()) {
+            Ok(Next::Rest { part, total }) => {
+                if let Some(mut partial) = kept.take() {
+                    (partial.here, partial.total) = (answer.here, Some(total));
+                    let arriving = Arriving { response: answer.response, took: answer.took, part: Some(part) };
+                    return arrive(transport, arriving, partial, watch, kept).await.map(Some);
                 }
             }
-        }
-        let Answer { response, here, took, is_conditional, .. } = answer;
-        if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(None);
-        }
-        #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
-        let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
-        let mut partial = Partial {
-            asked: url.clone(),
-            expect,
-            here,
-            validator: Validator::strong(response.headers()),
-            total: head.length,
-            spool: Spool::new(&self.budget, head.length.filter(|_| place.is_none())),
-            digests: Digests::of_whole(response.headers()),
-            look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
-            told: false,
-            help_failed: false,
-            head,
-        };
-        if let Some(place) = place {
-            let sidecar = resume::sidecar(&partial, response.headers());
-            partial.spool = Spool::kept(&self.budget, FileWriter::new(place, sidecar));
-        }
-        self.arrive(Arriving { response, took, part: None }, partial, watch, kept).await.map(Some)
-    }
-
-    /// What an earlier run has left in a place. Hashing it takes time, and blocks.
-    async fn restore(&self, place: &PartialFile, url: &Url, expect: Expect) -> Result<Option<Partial>> {
-        let (place, budget, url) = (place.clone(), Arc::clone(&self.budget), url.clone());
-        blocking(move || resume::restore(&place, &budget, &url, expect)).await
-    }
-
-    /// The first answer that is not a redirect, to a request for the whole or for what is missing.
-    async fn answer(
-        &self,
-        start: &Url,
-        kept: Option<&Partial>,
-        known: Option<&Known>,
-        watch: &dyn Transfer,
-    ) -> Result<Answer> {
-        let mut here = start.clone();
-        for _ in 0..=self.options.max_redirects {
-            if here.scheme() == "https" && !self.believes {
-                return Err(tls::no_authorities());
+            Ok(Next::Done) => {
+                if let Some(mut partial) = kept.take() {
+                    partial.total = Some(partial.received());
+                    announce(&mut partial, watch)?;
+                    return whole(partial).await.map(Some);
+                }
             }
-            let (address, mut headers) = redirect::dress(start, &here, &self.headers, &self.options.netrc);
-            let is_to_range = kept.is_some_and(|partial| partial.ask(&here, &mut headers));
-            let is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, &mut headers));
-            let request = self.http_for(start, &here)?.get(address).headers(headers);
-            let begin = Instant::now();
-            let response = connection::watched(request.send(), watch).await.map_err(|error| {
-                let fault = failure::before_answer(&error, &self.options);
-                // The input is named anyway: say which host failed only if it is another one.
-                if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
-            })?;
-            if !redirect::is_redirect(response.status().as_u16()) {
-                here.set_fragment(None);
-                return Ok(Answer { response, here, is_to_range, is_conditional, took: begin.elapsed() });
-            }
-            let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
-            here = redirect::next(&here, target, self.options.allow_http)?;
-        }
-        Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", self.options.max_redirects))
-            .hint("the server may send requests in a circle: open the URL in a browser"))
-    }
-
-    /// Takes the body in, down to its last byte. If it breaks off, what has arrived is left in `kept`.
-    async fn arrive(
-        &self,
-        arriving: Arriving,
-        mut partial: Partial,
-        watch: &dyn Transfer,
-        kept: &mut Option<Partial>,
-    ) -> Result<Body> {
-        announce(&mut partial, watch)?;
-        watch.stage("transfer");
-        match self.read(arriving, &mut partial, watch, kept).await {
-            Ok(()) => {
+            Ok(Next::Whole) => {}
+            // Not worth an attempt, nor a wait: the server is there. What it offered is not even looked at.
+            Err(_) => {
                 *kept = None;
-                whole(partial).await
+                drop(answer.response);
+                answer = respond(transport, url, None, known, watch).await?;
             }
+        }
+    }
+    let Answer { response, here, took, is_conditional, .. } = answer;
+    if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
+        return Ok(None);
+    }
+    #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
+    let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
+    let mut partial = Partial {
+        asked: url.clone(),
+        expect,
+        here,
+        validator: Validator::strong(response.headers()),
+        total: head.length,
+        spool: Spool::new(&transport.budget, head.length.filter(|_| place.is_none())),
+        digests: Digests::of_whole(response.headers()),
+        look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
+        told: false,
+        help_failed: false,
+        head,
+    };
+    if let Some(place) = place {
+        let sidecar = resume::sidecar(&partial, response.headers());
+        partial.spool = Spool::kept(&transport.budget, FileWriter::new(place, sidecar));
+    }
+    arrive(transport, Arriving { response, took, part: None }, partial, watch, kept).await.map(Some)
+}
+
+/// What an earlier run has left in a place. Hashing it takes time, and blocks.
+async fn restore(transport: &Transport, place: &PartialFile, url: &Url, expect: Expect) -> Result<Option<Partial>> {
+    let (place, budget, url) = (place.clone(), Arc::clone(&transport.budget), url.clone());
+    blocking(move || resume::restore(&place, &budget, &url, expect)).await
+}
+
+/// The first answer that is not a redirect, to a request for the whole or for what is missing.
+async fn respond(
+    transport: &Transport,
+    start: &Url,
+    kept: Option<&Partial>,
+    known: Option<&Known>,
+    watch: &dyn Transfer,
+) -> Result<Answer> {
+    let mut here = start.clone();
+    for _ in 0..=transport.options().max_redirects {
+        let (mut is_to_range, mut is_conditional) = (false, false);
+        let request = transport.requests.get(start, &here, |headers| {
+            is_to_range = kept.is_some_and(|partial| partial.ask(&here, headers));
+            is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
+        })?;
+        let begin = Instant::now();
+        let response = connection::watched(request.send(), watch).await.map_err(|error| {
+            let fault = failure::before_answer(&error, transport.options());
+            // The input is named anyway: say which host failed only if it is another one.
+            if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
+        })?;
+        if !redirect::is_redirect(response.status().as_u16()) {
+            here.set_fragment(None);
+            return Ok(Answer { response, here, is_to_range, is_conditional, took: begin.elapsed() });
+        }
+        let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
+        here = redirect::next(&here, target, transport.options().allow_http)?;
+    }
+    Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", transport.options().max_redirects))
+        .hint("the server may send requests in a circle: open the URL in a browser"))
+}
+
+/// Takes the body in, down to its last byte. If it breaks off, what has arrived is left in `kept`.
+async fn arrive(
+    transport: &Transport,
+    arriving: Arriving,
+    mut partial: Partial,
+    watch: &dyn Transfer,
+    kept: &mut Option<Partial>,
+) -> Result<Body> {
+    announce(&mut partial, watch)?;
+    watch.stage("transfer");
+    match read(transport, arriving, &mut partial, watch, kept).await {
+        Ok(()) => {
+            *kept = None;
+            whole(partial).await
+        }
+        Err(error) => {
+            partial.spool.break_off();
+            // Only a transfer that ended too soon leaves bytes that are good. A page in place of the data leaves
+            // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
+            if error.kind().leaves_good_bytes() && partial.can_go_on() {
+                *kept = Some(partial);
+            } else {
+                partial.spool.abandon();
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn read(
+    transport: &Transport,
+    Arriving { mut response, took, part }: Arriving,
+    partial: &mut Partial,
+    watch: &dyn Transfer,
+    kept: &mut Option<Partial>,
+) -> Result<()> {
+    let end = part.map(|part| partial.received().saturating_add(part));
+    let of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
+    let source = partial.source(end.is_some(), response.headers()).map(Arc::new);
+    if let Some(total) = partial.total.filter(|total| streaming::is_worth(*total))
+        && let Some(feed) = partial.spool.follow()
+    {
+        watch.arriving(&feed.arriving(total, source.clone()));
+    }
+    let piece = source.map(|source| {
+        let whole = (partial.received(), end.unwrap_or(source.total));
+        transport.transfers.enter(source, whole, took, Arc::default(), ASKS)
+    });
+    let mut taking = Taking { partial, of_part, kept };
+    let ended = loop {
+        match hedge::next(&mut response, piece.as_ref()).await {
+            Ok(Some(bytes)) => {
+                let own = piece.as_ref().map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
+                let received = taking.partial.received().saturating_add(own as u64);
+                if end.is_some_and(|end| received > end) {
+                    // Which of its bytes were meant nobody can tell.
+                    taking.partial.validator = None;
+                    return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
+                }
+                for bytes in transport.paced(&bytes[..own]) {
+                    transport.wait_for(bytes).await;
+                    taking.take(bytes).await?;
+                    watch.advanced(bytes.len() as u64);
+                }
+                if let Some(piece) = &piece {
+                    watch.advanced(piece.progress().take());
+                    if piece.is_cut_here() {
+                        break Ok(());
+                    }
+                }
+            }
+            Ok(None) => break Ok(()),
             Err(error) => {
-                partial.spool.break_off();
-                // Only a transfer that ended too soon leaves bytes that are good. A page in place of the data leaves
-                // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
-                if error.kind().leaves_good_bytes() && partial.can_go_on() {
-                    *kept = Some(partial);
-                } else {
-                    partial.spool.abandon();
-                }
-                Err(error)
+                let (received, total) = (taking.partial.received(), taking.partial.total);
+                break Err(failure::in_body(&error, received, total, transport.options()));
             }
         }
+    };
+    // Its connection brings nothing more that is wanted.
+    drop(response);
+    if ended.is_ok()
+        && let Some(piece) = piece.filter(Entry::is_cut_here)
+    {
+        let appended = hedge::append(&piece, Some(watch), &mut taking).await;
+        taking.partial.help_failed = appended.is_err();
+        appended?;
     }
-
-    async fn read(
-        &self,
-        Arriving { mut response, took, part }: Arriving,
-        partial: &mut Partial,
-        watch: &dyn Transfer,
-        kept: &mut Option<Partial>,
-    ) -> Result<()> {
-        let end = part.map(|part| partial.received().saturating_add(part));
-        let of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
-        let source = partial.source(end.is_some(), response.headers()).map(Arc::new);
-        if let Some(total) = partial.total.filter(|total| streaming::is_worth(*total))
-            && let Some(feed) = partial.spool.follow()
-        {
-            watch.arriving(&feed.arriving(total, source.clone()));
-        }
-        let piece = source.map(|source| {
-            let whole = (partial.received(), end.unwrap_or(source.total));
-            self.transfers.enter(source, whole, took, Arc::default(), ASKS)
-        });
-        let mut taking = Taking { partial, of_part, kept };
-        let ended = loop {
-            match hedge::next(&mut response, piece.as_ref()).await {
-                Ok(Some(bytes)) => {
-                    let own = piece.as_ref().map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
-                    let received = taking.partial.received().saturating_add(own as u64);
-                    if end.is_some_and(|end| received > end) {
-                        // Which of its bytes were meant nobody can tell.
-                        taking.partial.validator = None;
-                        return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
-                    }
-                    for bytes in self.paced(&bytes[..own]) {
-                        self.wait_for(bytes).await;
-                        taking.take(bytes).await?;
-                        watch.advanced(bytes.len() as u64);
-                    }
-                    if let Some(piece) = &piece {
-                        watch.advanced(piece.progress().take());
-                        if piece.is_cut_here() {
-                            break Ok(());
-                        }
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => {
-                    let (received, total) = (taking.partial.received(), taking.partial.total);
-                    break Err(failure::in_body(&error, received, total, &self.options));
-                }
-            }
-        };
-        // Its connection brings nothing more that is wanted.
-        drop(response);
-        if ended.is_ok()
-            && let Some(piece) = piece.filter(Entry::is_cut_here)
-        {
-            let appended = self.append(&piece, Some(watch), &mut taking).await;
-            taking.partial.help_failed = appended.is_err();
-            appended?;
-        }
-        let Taking { partial, of_part, .. } = taking;
-        // That it is a page says more than that it broke off.
-        if let Some(look) = &partial.look {
-            look.end().map_err(impostor)?;
-        }
-        ended?;
-        if end.is_none_or(|end| end == partial.received()) {
-            of_part.verify()?;
-        }
-        if partial.total.is_some_and(|total| total != partial.received()) {
-            return Err(failure::too_short(partial.received(), partial.total));
-        }
-        if partial.received() == 0 {
-            return Err(Error::new(Kind::Empty, "the body is empty"));
-        }
-        Ok(())
+    let Taking { partial, of_part, .. } = taking;
+    // That it is a page says more than that it broke off.
+    if let Some(look) = &partial.look {
+        look.end().map_err(impostor)?;
     }
-
-    /// The pieces in which bytes may pass, as fast as they may come.
-    pub(crate) fn paced<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
-        bytes.chunks(self.limit.as_ref().map_or(usize::MAX, Limit::piece))
+    ended?;
+    if end.is_none_or(|end| end == partial.received()) {
+        of_part.verify()?;
     }
-
-    /// Waits until a piece may pass.
-    pub(crate) async fn wait_for(&self, bytes: &[u8]) {
-        if let Some(limit) = &self.limit {
-            limit.pass(bytes.len()).await;
-        }
+    if partial.total.is_some_and(|total| total != partial.received()) {
+        return Err(failure::too_short(partial.received(), partial.total));
     }
+    if partial.received() == 0 {
+        return Err(Error::new(Kind::Empty, "the body is empty"));
+    }
+    Ok(())
 }
 
 /// A body that takes its bytes in.

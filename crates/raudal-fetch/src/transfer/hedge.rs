@@ -14,13 +14,12 @@ use crate::Transfer;
 use crate::body::file_writer::BLOCK;
 use crate::body::spool::{Spool, Stored, blocking};
 use crate::body::streaming::{TAIL, Tail};
-use crate::client::Inner;
 use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::range::{self, Kept, Next};
-use crate::http::redirect;
 use crate::http::source::Source;
 use crate::transfer::segments::{Cut, Entry, Wanted};
+use crate::transfer::transport::Transport;
 use raudal_common::{Error, Kind, Result};
 
 /// What takes bytes in, in their order.
@@ -28,156 +27,156 @@ pub(crate) trait Intake {
     async fn take(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
-impl Inner {
-    /// Fetches what was cut off. However it ends, the transfer that it was cut off from is told.
-    pub(crate) async fn help(&self, mut cut: Cut) {
-        let (wanted, unwanted) = cut.watch();
-        let answered = tokio::select! {
-            answered = self.part(&wanted.source, wanted.first, wanted.end) => answered,
-            // Nobody wants it any more.
-            () = unwanted => return,
-        };
-        if answered.is_ok() && !cut.begin() {
-            return;
-        }
-        let (wanted, unwanted) = cut.watch();
-        let mut spool = Spool::new(&self.budget, Some(wanted.end - wanted.first));
-        let brought = tokio::select! {
-            brought = self.bring(wanted, answered, &mut spool) => brought,
-            () = unwanted => return,
-        };
-        if brought.is_err() && spool.len() == 0 && cut.undo() {
-            return;
-        }
-        match spool.finish().await {
-            Ok(stored) => cut.deliver((stored, brought)),
-            // Dropping the cut says so; the transfer goes on from here in its next attempt.
-            Err(_) => drop(cut),
+/// Fetches what was cut off. However it ends, the transfer that it was cut off from is told.
+pub(crate) async fn help(transport: &Transport, mut cut: Cut) {
+    let (wanted, unwanted) = cut.watch();
+    let answered = tokio::select! {
+        answered = part(transport, &wanted.source, wanted.first, wanted.end) => answered,
+        // Nobody wants it any more.
+        () = unwanted => return,
+    };
+    if answered.is_ok() && !cut.begin() {
+        return;
+    }
+    let (wanted, unwanted) = cut.watch();
+    let mut spool = Spool::new(&transport.budget, Some(wanted.end - wanted.first));
+    let brought = tokio::select! {
+        brought = bring(transport, wanted, answered, &mut spool) => brought,
+        () = unwanted => return,
+    };
+    if brought.is_err() && spool.len() == 0 && cut.undo() {
+        return;
+    }
+    match spool.finish().await {
+        Ok(stored) => cut.deliver((stored, brought)),
+        // Dropping the cut says so; the transfer goes on from here in its next attempt.
+        Err(_) => drop(cut),
+    }
+}
+
+async fn bring(transport: &Transport, cut: &Wanted, answered: Result<Piece>, spool: &mut Spool) -> Result<()> {
+    let source = &cut.source;
+    let Piece { mut response, part, took } = answered?;
+    let mut digests = Digests::of_part(response.headers());
+    let end = cut.end.min(cut.first.saturating_add(part));
+    let progress = &cut.progress;
+    let piece = transport.transfers.enter(Arc::clone(source), (cut.first, end), took, Arc::clone(progress), cut.asks);
+    let mut received = 0_u64;
+    while let Some(bytes) = next(&mut response, Some(&piece))
+        .await
+        .map_err(|error| failure::in_body(&error, cut.first + received, Some(source.total), transport.options()))?
+    {
+        let own = piece.take(bytes.len(), Instant::now()).min((end - cut.first - received) as usize);
+        pass(transport, &bytes[..own], |bytes| progress.add(bytes), spool, &mut digests).await?;
+        received += own as u64;
+        if own < bytes.len() || piece.is_cut_here() {
+            break;
         }
     }
-
-    async fn bring(&self, cut: &Wanted, answered: Result<Piece>, spool: &mut Spool) -> Result<()> {
-        let source = &cut.source;
-        let Piece { mut response, part, took } = answered?;
-        let mut digests = Digests::of_part(response.headers());
-        let end = cut.end.min(cut.first.saturating_add(part));
-        let progress = &cut.progress;
-        let piece = self.transfers.enter(Arc::clone(source), (cut.first, end), took, Arc::clone(progress), cut.asks);
-        let mut received = 0_u64;
-        while let Some(bytes) = next(&mut response, Some(&piece))
-            .await
-            .map_err(|error| failure::in_body(&error, cut.first + received, Some(source.total), &self.options))?
-        {
-            let own = piece.take(bytes.len(), Instant::now()).min((end - cut.first - received) as usize);
-            self.pass(&bytes[..own], |bytes| progress.add(bytes), spool, &mut digests).await?;
-            received += own as u64;
-            if own < bytes.len() || piece.is_cut_here() {
-                break;
-            }
-        }
-        drop(response);
-        if piece.is_cut_here() {
-            self.append(&piece, None, &mut Part { spool, digests: &mut digests }).await?;
-        }
-        let brought = spool.len();
-        if brought == part {
-            digests.verify()?;
-        }
-        if brought < cut.end - cut.first {
-            return Err(failure::too_short(cut.first + brought, Some(source.total)));
-        }
-        Ok(())
+    drop(response);
+    if piece.is_cut_here() {
+        append(&piece, None, &mut Part { spool, digests: &mut digests }).await?;
     }
-
-    /// Asks for a part of a body, down to the byte before `end`.
-    async fn part(&self, source: &Source, first: u64, end: u64) -> Result<Piece> {
-        let (address, mut headers) = redirect::dress(&source.asked, &source.here, &self.headers, &self.options.netrc);
-        let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
-        headers.insert(header::RANGE, wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?);
-        headers.insert(header::IF_RANGE, source.validator.value().clone());
-        let begin = Instant::now();
-        let response = self.http_for(&source.asked, &source.here)?.get(address).headers(headers).send().await;
-        let response = response.map_err(|error| failure::before_answer(&error, &self.options))?;
-        let path = source.here.path();
-        let kept = Kept { received: first, total: Some(source.total), validator: &source.validator, path };
-        let judged = range::judge(kept, response.status().as_u16(), response.headers());
-        let Ok(Next::Rest { part, .. }) = judged else {
-            // It has no ranges, or other bytes by now, or wants to be left alone.
-            self.transfers.refuse(source);
-            return Err(broken("the server gives no parts"));
-        };
-        Ok(Piece { response, part, took: begin.elapsed() })
-    }
-
-    /// The last bytes of a body that is arriving.
-    pub(crate) async fn tail(&self, source: &Source) -> Result<Tail> {
-        if self.transfers.is_refused(source) {
-            return Err(broken("the server gives no parts"));
-        }
-        let first = source.total.saturating_sub(TAIL);
-        let Piece { mut response, part, .. } = self.part(source, first, source.total).await?;
-        let mut digests = Digests::of_part(response.headers());
-        let mut tail = Vec::with_capacity((source.total - first) as usize);
-        loop {
-            let received = first + tail.len() as u64;
-            let more = response.chunk().await;
-            let more = more.map_err(|error| failure::in_body(&error, received, Some(source.total), &self.options))?;
-            let Some(bytes) = more.filter(|_| received <= source.total) else { break };
-            for bytes in self.paced(&bytes) {
-                self.wait_for(bytes).await;
-                digests.update(bytes);
-                tail.extend_from_slice(bytes);
-            }
-        }
-        if part != source.total - first || tail.len() as u64 != part {
-            return Err(failure::too_short(first + tail.len() as u64, Some(source.total)));
-        }
+    let brought = spool.len();
+    if brought == part {
         digests.verify()?;
-        Ok(Tail(tail.into()))
     }
+    if brought < cut.end - cut.first {
+        return Err(failure::too_short(cut.first + brought, Some(source.total)));
+    }
+    Ok(())
+}
 
-    async fn pass(&self, bytes: &[u8], tell: impl Fn(u64), spool: &mut Spool, digests: &mut Digests) -> Result<()> {
-        for bytes in self.paced(bytes) {
-            self.wait_for(bytes).await;
+/// Asks for a part of a body, down to the byte before `end`.
+async fn part(transport: &Transport, source: &Source, first: u64, end: u64) -> Result<Piece> {
+    let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
+    let wanted = wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
+    let request = transport.requests.get(&source.asked, &source.here, |headers| {
+        headers.insert(header::RANGE, wanted);
+        headers.insert(header::IF_RANGE, source.validator.value().clone());
+    })?;
+    let begin = Instant::now();
+    let response = request.send().await.map_err(|error| failure::before_answer(&error, transport.options()))?;
+    let path = source.here.path();
+    let kept = Kept { received: first, total: Some(source.total), validator: &source.validator, path };
+    let judged = range::judge(kept, response.status().as_u16(), response.headers());
+    let Ok(Next::Rest { part, .. }) = judged else {
+        // It has no ranges, or other bytes by now, or wants to be left alone.
+        transport.transfers.refuse(source);
+        return Err(broken("the server gives no parts"));
+    };
+    Ok(Piece { response, part, took: begin.elapsed() })
+}
+
+/// The last bytes of a body that is arriving.
+pub(crate) async fn tail(transport: &Transport, source: &Source) -> Result<Tail> {
+    if transport.transfers.is_refused(source) {
+        return Err(broken("the server gives no parts"));
+    }
+    let first = source.total.saturating_sub(TAIL);
+    let Piece { mut response, part, .. } = part(transport, source, first, source.total).await?;
+    let mut digests = Digests::of_part(response.headers());
+    let mut tail = Vec::with_capacity((source.total - first) as usize);
+    loop {
+        let received = first + tail.len() as u64;
+        let more = response.chunk().await;
+        let more = more.map_err(|error| failure::in_body(&error, received, Some(source.total), transport.options()))?;
+        let Some(bytes) = more.filter(|_| received <= source.total) else { break };
+        for bytes in transport.paced(&bytes) {
+            transport.wait_for(bytes).await;
             digests.update(bytes);
-            spool.write(bytes).await?;
-            tell(bytes.len() as u64);
+            tail.extend_from_slice(bytes);
         }
-        Ok(())
     }
+    if part != source.total - first || tail.len() as u64 != part {
+        return Err(failure::too_short(first + tail.len() as u64, Some(source.total)));
+    }
+    digests.verify()?;
+    Ok(Tail(tail.into()))
+}
 
-    /// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the helpers
-    /// bring, as it comes.
-    pub(crate) async fn append(
-        &self,
-        piece: &Entry,
-        watch: Option<&dyn Transfer>,
-        intake: &mut impl Intake,
-    ) -> Result<()> {
-        while let Some(mut tail) = piece.next_tail() {
-            let brought = loop {
-                let Some(watch) = watch else { break (&mut tail).await };
-                tokio::select! {
-                    biased;
-                    brought = &mut tail => {
-                        watch.advanced(piece.progress().take());
-                        break brought;
-                    }
-                    () = piece.progress().more() => watch.advanced(piece.progress().take()),
-                }
-            };
-            let (stored, result) = brought.map_err(|_| broken("a second connection was given up"))?;
-            match stored {
-                Stored::Memory(held) => intake.take(held.as_ref()).await?,
-                Stored::File(file) | Stored::Kept(file, _) => copy(file, intake).await?,
-            }
-            result.map_err(|error| match error.kind() {
-                kind if kind.leaves_good_bytes() || kind == Kind::Io => error,
-                _ => broken("a second connection broke off").because(error),
-            })?;
-        }
-        Ok(())
+async fn pass(
+    transport: &Transport,
+    bytes: &[u8],
+    tell: impl Fn(u64),
+    spool: &mut Spool,
+    digests: &mut Digests,
+) -> Result<()> {
+    for bytes in transport.paced(bytes) {
+        transport.wait_for(bytes).await;
+        digests.update(bytes);
+        spool.write(bytes).await?;
+        tell(bytes.len() as u64);
     }
+    Ok(())
+}
+
+/// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the helpers
+/// bring, as it comes.
+pub(crate) async fn append(piece: &Entry, watch: Option<&dyn Transfer>, intake: &mut impl Intake) -> Result<()> {
+    while let Some(mut tail) = piece.next_tail() {
+        let brought = loop {
+            let Some(watch) = watch else { break (&mut tail).await };
+            tokio::select! {
+                biased;
+                brought = &mut tail => {
+                    watch.advanced(piece.progress().take());
+                    break brought;
+                }
+                () = piece.progress().more() => watch.advanced(piece.progress().take()),
+            }
+        };
+        let (stored, result) = brought.map_err(|_| broken("a second connection was given up"))?;
+        match stored {
+            Stored::Memory(held) => intake.take(held.as_ref()).await?,
+            Stored::File(file) | Stored::Kept(file, _) => copy(file, intake).await?,
+        }
+        result.map_err(|error| match error.kind() {
+            kind if kind.leaves_good_bytes() || kind == Kind::Io => error,
+            _ => broken("a second connection broke off").because(error),
+        })?;
+    }
+    Ok(())
 }
 
 /// The next bytes of an answer. None at its end, and once another connection brings all that is missing.

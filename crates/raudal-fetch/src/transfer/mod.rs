@@ -6,3 +6,4 @@ pub(crate) mod hedge;
 pub(crate) mod local;
 pub(crate) mod rate;
 pub(crate) mod segments;
+pub(crate) mod transport;

@@ -1,0 +1,178 @@
+//! Sends the requests of a client: the user's headers, proxies, certificates, and one connection pool for each of them.
+
+use std::sync::OnceLock;
+
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
+use url::{Host, Url};
+
+use crate::Options;
+use crate::http::connection::Watch;
+use crate::http::redirect;
+use crate::http::tls;
+use raudal_common::error::redact;
+use raudal_common::{Error, Result};
+
+/// How the program names itself.
+const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
+
+/// What all requests of a client share.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    options: Options,
+    /// The user's headers, and our own.
+    headers: HeaderMap,
+    http: reqwest::Client,
+    /// Without the system's proxies, for this machine's own addresses; without our certificate; without both. Each is
+    /// made when it is first needed.
+    others: [OnceLock<reqwest::Client>; 3],
+    /// Whether there is any certificate authority to believe.
+    believes: bool,
+}
+
+impl Requests {
+    pub(crate) fn new(options: &Options) -> Result<Self> {
+        let headers = headers(options)?;
+        let proxy = proxy(options)?;
+        let (http, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
+        Ok(Self { options: options.clone(), headers, http, others: Default::default(), believes })
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The headers of every request.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// A GET for an address, when `start` was asked for. `add` adds headers of its own.
+    ///
+    /// # Errors
+    ///
+    /// The address needs TLS, and no certificate authority is known.
+    pub(crate) fn get(&self, start: &Url, here: &Url, add: impl FnOnce(&mut HeaderMap)) -> Result<RequestBuilder> {
+        if here.scheme() == "https" && !self.believes {
+            return Err(tls::no_authorities());
+        }
+        let (address, mut headers) = redirect::dress(start, here, &self.headers, &self.options.netrc);
+        add(&mut headers);
+        Ok(self.http_for(start, here)?.get(address).headers(headers))
+    }
+
+    /// Whether a request for this URL says who asks.
+    pub(crate) fn is_personal(&self, url: &Url) -> bool {
+        self.options.cert.is_some() || redirect::is_personal(url, &self.headers, &self.options.netrc)
+    }
+
+    /// The client for an address, when `start` was asked for: this machine's own are reached directly, unless a proxy was
+    /// asked for by option, and our certificate is shown to nobody that a redirect leads to.
+    fn http_for(&self, start: &Url, here: &Url) -> Result<&reqwest::Client> {
+        let direct = self.options.proxy.is_none() && is_loopback(here);
+        let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
+        if !direct && !nameless {
+            return Ok(&self.http);
+        }
+        let other = &self.others[usize::from(direct) + 2 * usize::from(nameless) - 1];
+        if let Some(client) = other.get() {
+            return Ok(client);
+        }
+        let proxy = proxy(&self.options)?;
+        let builder = || {
+            let builder = builder(&self.options, proxy.clone());
+            if direct { builder.no_proxy() } else { builder }
+        };
+        let (client, _) = tls::build(builder, &self.options, !nameless)?;
+        Ok(other.get_or_init(|| client))
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
+    let builder = reqwest::Client::builder();
+    let builder = if options.http2 { builder.http2_adaptive_window(true) } else { builder.http1_only() };
+    let builder = builder
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(options.connect_timeout)
+        .connector_layer(Watch)
+        .read_timeout(options.read_timeout);
+    match proxy {
+        Some(proxy) => builder.proxy(proxy),
+        None if options.proxy.is_some() => builder.no_proxy(),
+        None => builder,
+    }
+}
+
+fn proxy(options: &Options) -> Result<Option<Proxy>> {
+    match options.proxy.as_deref() {
+        None | Some("") => Ok(None),
+        Some(address) => match Proxy::all(address) {
+            Ok(proxy) => Ok(Some(proxy.no_proxy(NoProxy::from_env()))),
+            Err(_) => Err(Error::usage(format!("not a proxy's URL: {}", redact(address)))
+                .hint("write http://host:port, with a name and a password before the host if need be")),
+        },
+    }
+}
+
+/// The user's headers and our own. What frames the body, or picks a part of it, is not the user's to choose.
+fn headers(options: &Options) -> Result<HeaderMap> {
+    const OURS: [HeaderName; 8] = [
+        header::ACCEPT_ENCODING,
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::EXPECT,
+        header::IF_RANGE,
+        header::RANGE,
+        header::TE,
+        header::TRANSFER_ENCODING,
+    ];
+    let mut headers = HeaderMap::new();
+    for (name, value) in &options.headers {
+        let refused = |what: &str| Error::usage(format!("{what}: {}", raudal_common::error::printable(name)));
+        let name: HeaderName = name.parse().map_err(|_| refused("not a header's name"))?;
+        // The value may be a secret: it is not shown.
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refused("not a header's value, of"))?;
+        if OURS.contains(&name) {
+            return Err(refused("a header that cannot be chosen"));
+        }
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    if !headers.contains_key(header::USER_AGENT) {
+        let mut agent = options.user_agent.as_deref().unwrap_or(USER_AGENT).to_owned();
+        if let Some(contact) = contact(options)? {
+            agent = format!("{agent} (+{contact})");
+        }
+        let value = agent.parse().map_err(|_| Error::usage("a user agent with characters that no header may have"))?;
+        headers.insert(header::USER_AGENT, value);
+    } else if contact(options)?.is_some() {
+        return Err(Error::usage("a contact beside a header User-Agent").hint("write it into the header"));
+    }
+    // Without it a server may compress, and then lengths and ranges are those of other bytes.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(headers)
+}
+
+/// What stands in a comment of the User-Agent (RFC 9110, section 10.1.5), so that whoever runs the server can say what is
+/// wrong. An empty one, as from an empty variable, is none.
+fn contact(options: &Options) -> Result<Option<&str>> {
+    let Some(contact) = options.contact.as_deref().map(str::trim).filter(|contact| !contact.is_empty()) else {
+        return Ok(None);
+    };
+    let is_fit = |c: char| matches!(c, ' '..='~') && !matches!(c, '(' | ')' | '\\');
+    match contact.chars().find(|c| !is_fit(*c)) {
+        None => Ok(Some(contact)),
+        Some(c) => Err(Error::usage(format!("a character that no contact may have: {}", c.escape_default()))
+            .hint("give a mail address or a URL, in ASCII and without parentheses")),
+    }
+}
