@@ -8,7 +8,7 @@
 //! Look for: each file and its size; the URL that leads to no file is tried again, then named, and the others are kept.
 //! In Python: `requests.get` in a `ThreadPoolExecutor`, `tqdm`, and `urllib3.Retry`.
 
-use raudal::fetch::{Client, Expect, Options, Transfer};
+use raudal::fetch::{Client, Expect, Options};
 use raudal::origin::{self, Origin};
 use raudal::pool::{Attempt, Backoff, Pool, Retry};
 use raudal::progress::{Progress, Style, Verbosity};
@@ -18,21 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Tells the bars what arrives.
-struct Watch<'a>(&'a Attempt);
-
-impl Transfer for Watch<'_> {
-    fn expected(&self, bytes: u64) {
-        self.0.expect_bytes(bytes);
-    }
-
-    fn advanced(&self, bytes: u64) {
-        self.0.advance(bytes, 0);
-    }
-}
-
 async fn download(client: &Client, context: &Attempt, location: &Location, folder: &Path) -> Result<(PathBuf, u64)> {
-    let body = client.fetch(location, Expect::Table, &Watch(context)).await?; // `Expect::Any` to allow web pages
+    let body = client.fetch(location, Expect::Table, context).await?; // `Expect::Any` to allow web pages
     let (length, path) = (body.len(), folder.join(location.file_name()));
     let (target, folder) = (path.clone(), folder.to_owned());
     // Writing blocks, so it has a thread for it. The name comes last.

@@ -195,7 +195,7 @@ async fn run(scene: Scene, origin: &Origin, seed: u64, observer: Arc<dyn Observe
     let run = pipeline::run(inputs, &client, options, sink);
     let summary = tokio::time::timeout(PATIENCE, run).await.expect("every run ends").expect("a run");
     let table = table.0.lock().expect("no panic").clone();
-    Done { summary, table: String::from_utf8(table).expect("UTF-8"), helped: client.helped() }
+    Done { summary, table: String::from_utf8(table).expect("UTF-8"), helped: client.segments() }
 }
 
 /// One seed: the faultless run, the faulty one, and that they agree.

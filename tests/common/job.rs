@@ -2,9 +2,10 @@
 
 use std::io::Read;
 
-use raudal::fetch::{Client, Expect, Options, Partial, Transfer};
+use raudal::fetch::{Arriving, Body, Client, Expect, Options, Partial, Request, TransferProgress};
 use raudal::source::Location;
 use raudal::{Error, Result};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// Bytes that look like nothing in particular and repeat late.
 pub fn noise(length: usize) -> Vec<u8> {
@@ -15,11 +16,18 @@ pub fn noise(length: usize) -> Vec<u8> {
 #[derive(Default)]
 pub struct Arrived(pub tokio::sync::Notify);
 
-impl Transfer for Arrived {
+impl TransferProgress for Arrived {
     fn expected(&self, _: u64) {}
     fn advanced(&self, _: u64) {
         self.0.notify_one();
     }
+}
+
+/// All bytes of a body.
+fn read(body: Body) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    body.into_reader().read_to_end(&mut bytes).expect("a body is readable");
+    bytes
 }
 
 /// One input, over as many attempts as a test makes.
@@ -37,11 +45,16 @@ impl Job {
     }
 
     /// One attempt, and who is told of it.
-    pub async fn attempt_watched(&mut self, watch: &dyn Transfer) -> Result<Vec<u8>> {
-        let body = self.client.resume(&self.location, Expect::Table, watch, &mut self.kept).await?;
-        let mut bytes = Vec::new();
-        body.into_reader().read_to_end(&mut bytes).expect("a body is readable");
-        Ok(bytes)
+    pub async fn attempt_watched(&mut self, progress: &dyn TransferProgress) -> Result<Vec<u8>> {
+        let body = self.client.resume(&self.location, Expect::Table, progress, &mut self.kept).await?;
+        Ok(read(body))
+    }
+
+    /// One attempt, and who may read the body while it arrives.
+    pub async fn attempt_arriving(&mut self, arriving: UnboundedSender<Arriving>) -> Result<Vec<u8>> {
+        let request = Request::new(&self.location).arriving(arriving);
+        let fetched = self.client.send(request, &mut self.kept).await?;
+        Ok(read(fetched.continue_value().expect("nobody declines it")))
     }
 
     /// One attempt.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::common::{Answer, Gate, Server, noise};
 use futures::future::join_all;
-use raudal::fetch::{Body, Client, Expect, Options, Transfer};
+use raudal::fetch::{Body, Client, Expect, Options, TransferProgress};
 use raudal::source::Location;
 use raudal::{Kind, Result};
 
@@ -178,7 +178,7 @@ struct Told {
     advanced: AtomicU64,
 }
 
-impl Transfer for Told {
+impl TransferProgress for Told {
     fn expected(&self, bytes: u64) {
         self.expected.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -209,7 +209,7 @@ async fn whoever_watches_is_told_of_every_byte() {
 #[derive(Default)]
 struct Pieces(AtomicU64, AtomicU64);
 
-impl Transfer for Pieces {
+impl TransferProgress for Pieces {
     fn expected(&self, _: u64) {}
     fn advanced(&self, bytes: u64) {
         self.0.fetch_max(bytes, Ordering::Relaxed);

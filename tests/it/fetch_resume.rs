@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::{Answer, Arrived, Job, Proxy, Request, Server, noise};
 use proptest::prelude::*;
 use raudal::Kind;
-use raudal::fetch::{Options, Transfer};
+use raudal::fetch::{Options, TransferProgress};
 use raudal::origin::{self, Origin};
 use raudal::source::{Edition, Location};
 
@@ -274,7 +274,7 @@ async fn what_is_kept_of_another_input_is_not_used() {
 #[derive(Default)]
 struct Told(Mutex<Vec<(&'static str, u64)>>);
 
-impl Transfer for Told {
+impl TransferProgress for Told {
     fn expected(&self, bytes: u64) {
         self.0.lock().expect("no panic").push(("expected", bytes));
     }

@@ -1,6 +1,7 @@
 //! What serves a whole run: connections, headers, and the memory for bodies.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use tokio::time::Instant;
 
 use crate::body::streaming::{Arriving, Tail};
 use crate::cache::ask;
+use crate::progress::{Stage, TransferProgress};
+use crate::request::{Expect, Request};
 use crate::transfer::attempt::Ask;
 use crate::transfer::segments::Found;
 use crate::transfer::transport::Transport;
 use crate::transfer::{hedge, local};
-use crate::{Body, Expect, Options, Partial, PartialFile, Transfer};
-use raudal_common::Result;
+use crate::{Body, Options, Partial};
+use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
 /// Fetches inputs. It is cheap to clone; all clones share connections and the memory for bodies.
@@ -36,15 +39,15 @@ use raudal_source::Location;
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Transport>);
 
-/// What became of a look for a transfer that a further connection could [help](Client::help).
+/// What [`Client::segment`] has found for an idle slot.
 #[non_exhaustive]
-pub enum Help<S> {
-    /// The last bytes of one are cut off. Await the future: it fetches them, and hands them to the transfer. The slot is
-    /// free again when it is done.
-    Needed(BoxFuture<'static, S>),
-    /// None now; looking again after this long may find one.
+pub enum Segment<S> {
+    /// The end of a transfer. Await the future: it fetches these bytes and hands them to the transfer. The slot is free
+    /// again when it is done.
+    Cut(BoxFuture<'static, S>),
+    /// Nothing now. Another look after this long may find something.
     Later(Duration),
-    /// Nothing is under way that could be helped.
+    /// No transfer is under way that could be split.
     Nothing,
 }
 
@@ -60,7 +63,7 @@ impl Client {
 
     /// Fetches one input, once: all of its bytes, checked, or an error that names the input.
     ///
-    /// `watch` is told of every piece as it arrives. When the future is dropped the transfer stops, and nothing of
+    /// `progress` is told of every piece as it arrives. When the future is dropped the transfer stops, and nothing of
     /// it is left.
     ///
     /// # Errors
@@ -68,8 +71,8 @@ impl Client {
     /// A status that is not 200, a redirect that must not be followed, an empty body, a body that is shorter than it
     /// was announced, an HTML page where a table is expected, and everything a network or a disk can do. Whether
     /// another try may help is told by [`Error::is_transient`].
-    pub async fn fetch(&self, location: &Location, expect: Expect, watch: &dyn Transfer) -> Result<Body> {
-        self.resume(location, expect, watch, &mut None).await
+    pub async fn fetch(&self, location: &Location, expect: Expect, progress: &dyn TransferProgress) -> Result<Body> {
+        self.resume(location, expect, progress, &mut None).await
     }
 
     /// Like [`fetch`](Self::fetch), but what has arrived when the transfer breaks off is left in `kept`, and the next
@@ -77,7 +80,7 @@ impl Client {
     ///
     /// It goes on only if the server confirms by a strong validator that its bytes are still the same; else it begins
     /// at zero. After a success `kept` is empty: if the bytes turn out to be bad, nothing of them lives on. Bytes that
-    /// were kept are told to `watch` once more, so that each attempt that succeeds counts the whole.
+    /// were kept are told to `progress` once more, so that each attempt that succeeds counts the whole.
     ///
     /// ```no_run
     /// use raudal_fetch::{Client, Expect, Options};
@@ -101,44 +104,42 @@ impl Client {
         &self,
         location: &Location,
         expect: Expect,
-        watch: &dyn Transfer,
+        progress: &dyn TransferProgress,
         kept: &mut Option<Partial>,
     ) -> Result<Body> {
-        let fetched = match location {
-            Location::Url(url) => ask::get(&self.0, Ask { url, expect, watch, place: None }, kept).await,
-            Location::File(path) => {
-                watch.stage("transfer");
-                local::open(path, expect, watch, &self.0.budget).await
-            }
-        };
-        fetched.map_err(|error| error.input(location.to_string()))
+        let request = Request::new(location).expect(expect).progress(progress);
+        match self.send(request, kept).await? {
+            ControlFlow::Continue(body) => Ok(body),
+            ControlFlow::Break(()) => Err(Error::new(Kind::Internal, "a body was declined that nobody judged")),
+        }
     }
 
-    /// Like [`resume`](Self::resume), but the body arrives in a file, and what an earlier run has left there is gone on
-    /// with as well, if it fits and the server confirms it.
+    /// Like [`resume`](Self::resume), with all that a [`Request`] can ask for. It breaks if [`Request::accept`] did.
     ///
-    /// When the future is dropped, or the transfer breaks off, what has arrived stays in the place. A local file is
-    /// copied there.
-    pub async fn resume_at(
-        &self,
-        location: &Location,
-        expect: Expect,
-        watch: &dyn Transfer,
-        kept: &mut Option<Partial>,
-        place: &PartialFile,
-    ) -> Result<Body> {
+    /// With [`Request::into_file`], what has arrived stays in the file when the future is dropped or the transfer breaks
+    /// off. A local file is copied there.
+    pub async fn send(&self, request: Request<'_>, kept: &mut Option<Partial>) -> Result<ControlFlow<(), Body>> {
+        let Request { location, expect, progress, file, .. } = request;
         let fetched = match location {
-            Location::Url(url) => ask::get(&self.0, Ask { url, expect, watch, place: Some(place) }, kept).await,
-            Location::File(path) => local::copy(path, expect, watch, &self.0.budget, place).await,
+            Location::Url(url) => ask::get(&self.0, Ask { url, request: &request }, kept).await,
+            Location::File(path) => {
+                progress.stage(Stage::Transfer);
+                let budget = &self.0.budget;
+                match file {
+                    Some(file) => local::copy(path, expect, progress, budget, file).await,
+                    None => local::open(path, expect, progress, budget).await,
+                }
+                .map(ControlFlow::Continue)
+            }
         };
         fetched.map_err(|error| error.input(location.to_string()))
     }
 }
 
-impl<S> fmt::Debug for Help<S> {
+impl<S> fmt::Debug for Segment<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Needed(_) => f.write_str("Needed"),
+            Self::Cut(_) => f.write_str("Cut"),
             Self::Later(after) => f.debug_tuple("Later").field(after).finish(),
             Self::Nothing => f.write_str("Nothing"),
         }
@@ -162,30 +163,31 @@ impl Client {
         }
     }
 
-    /// Looks for the transfer of this client that has the longest way to go, and cuts off its end for a further connection
-    /// to bring: as much as lets all transfers of its host end together, if `spare` more connections help.
+    /// Splits the slowest remaining transfer into ranges: its end becomes a segment, for an idle slot to fetch. The
+    /// segment has the length that lets all transfers of its host end together, if `spare` slots are used this way.
     ///
-    /// Only such transfers are cut whose server knows ranges and gives a strong validator, which last long enough to be
-    /// worth it, and for whose host `slot` gives a slot. A server that refuses a part is asked for none any more, and
-    /// the transfer goes on as if nothing had been.
+    /// A transfer is split only if its server knows ranges and gives a strong validator, if it lasts long enough, and if
+    /// `slot` gives a slot for its host. A stalled transfer is asked for a second time instead (a hedged request). A
+    /// server that refuses a range is asked for none again, and the transfer goes on as before.
     ///
-    /// A slot may be anything that counts connections: [`Permits::try_acquire`](raudal_pool::Permits::try_acquire) gives those that the
-    /// jobs of a run leave free, and [`Permits::spare`](raudal_pool::Permits::spare) says how many there are.
-    pub fn help<S: Send + 'static>(
+    /// A slot may be anything that counts connections. [`Permits::try_acquire`](raudal_pool::Permits::try_acquire) gives
+    /// those that the jobs of a run leave free, and [`Permits::spare`](raudal_pool::Permits::spare) says how many there
+    /// are.
+    pub fn segment<S: Send + 'static>(
         &self,
         spare: impl FnMut(Option<&str>) -> usize,
         slot: impl FnMut(Option<&str>) -> Option<S>,
-    ) -> Help<S> {
+    ) -> Segment<S> {
         match self.0.transfers.cut(Instant::now(), spare, slot) {
             Found::Cut(cut, slot) => {
                 let transport = Arc::clone(&self.0);
-                Help::Needed(Box::pin(async move {
-                    hedge::help(&transport, cut).await;
+                Segment::Cut(Box::pin(async move {
+                    hedge::fetch_segment(&transport, cut).await;
                     slot
                 }))
             }
-            Found::Later(after) => Help::Later(after),
-            Found::Nothing => Help::Nothing,
+            Found::Later(after) => Segment::Later(after),
+            Found::Nothing => Segment::Nothing,
         }
     }
 
@@ -203,13 +205,13 @@ impl Client {
         }
     }
 
-    /// Changes each time that a transfer begins that may be worth [`help`](Self::help).
+    /// Changes each time that a transfer begins that may be worth [splitting](Self::segment).
     pub fn transfers(&self) -> watch::Receiver<()> {
         self.0.transfers.subscribe()
     }
 
-    /// How often a transfer was [helped](Self::help).
-    pub fn helped(&self) -> u64 {
+    /// How many segments were cut off so far.
+    pub fn segments(&self) -> u64 {
         self.0.transfers.cuts()
     }
 }

@@ -9,6 +9,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `options` | what can be chosen |
+//! | `request`, `progress` | what to fetch, and who is told how it gets on |
 //! | `client` | the interface: it puts the cache before the transfer |
 //! | `http/` | decisions on what HTTP says, most of them pure; requests; TLS; connections |
 //! | `http/redirect` | where a redirect may lead, and what goes along |
@@ -47,6 +48,8 @@ mod client;
 pub mod fuzzing;
 mod http;
 mod options;
+mod progress;
+mod request;
 mod transfer;
 
 pub use body::partial::Partial;
@@ -55,63 +58,11 @@ pub use body::partial_file::already_there;
 pub use body::reader::{Body, BodyReader};
 pub use body::streaming::{Arriving, StreamingReader, Tail};
 pub use cache::{Cache, CacheMode, Cached};
-pub use client::Client;
-pub use client::Help;
+pub use client::{Client, Segment};
 pub use http::disposition::file_name;
 pub use http::netrc::Netrc;
 pub use http::response::parse_retry_after;
 pub use http::retry_on::RetryOn;
 pub use options::Options;
-
-use raudal_common::Result;
-use url::Url;
-
-/// What the bytes are wanted for, and so what may not come in their place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Expect {
-    /// An archive or a table: an HTML page is an impostor.
-    #[default]
-    Table,
-    /// Any file, HTML too.
-    Any,
-}
-
-/// Is told how a transfer gets on, in deltas. `()` does not want to know.
-pub trait Transfer: Send + Sync {
-    /// The length that was announced for the whole body. Not called where none was.
-    fn expected(&self, bytes: u64);
-    /// So many bytes more have arrived.
-    fn advanced(&self, bytes: u64);
-    /// The head of an answer that is good: its body comes next. An error ends the transfer with this error.
-    fn answered(&self, answered: &Answered<'_>) -> Result<()> {
-        let _ = answered;
-        Ok(())
-    }
-    /// The transfer is at this now: `connect`, `first byte` or `transfer`. A connection that is used again is not made:
-    /// a request on it waits for its first byte from the start.
-    fn stage(&self, stage: &'static str) {
-        let _ = stage;
-    }
-    /// A long body has begun to arrive, in a file: it can be read before it is whole. Told once in each attempt.
-    fn arriving(&self, arriving: &Arriving) {
-        let _ = arriving;
-    }
-}
-
-/// What is known of a body before it comes.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Answered<'a> {
-    /// Where it comes from, after all redirects.
-    pub from: &'a Url,
-    /// The header `Content-Disposition`, as it is written: [`file_name`] reads it.
-    pub disposition: Option<&'a str>,
-    /// Its length, if it is known.
-    pub length: Option<u64>,
-}
-
-impl Transfer for () {
-    fn expected(&self, _: u64) {}
-    fn advanced(&self, _: u64) {}
-}
+pub use progress::{Stage, TransferProgress};
+pub use request::{Expect, Request, ResponseHead};

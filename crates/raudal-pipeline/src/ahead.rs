@@ -1,71 +1,61 @@
-//! A long input is decoded while it arrives: what comes out counts only once the input is whole, and was found right.
+//! A long input is decoded while it arrives. Its rows count only once the input is whole, and was found right.
 
 use super::decoders::Permit;
-use super::jobs::Progress;
 use super::shared::Shared;
-use raudal_common::Result;
-use raudal_common::lock;
-use raudal_fetch::{Answered, Arriving, Tail, Transfer};
+use super::watch::JobWatch;
+use raudal_fetch::{Arriving, Tail};
 use raudal_pool::Attempt;
 use raudal_source::Input;
-use raudal_table::{Rows, Watch};
+use raudal_table::Rows;
 use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-/// What a decoding that has begun leads to; nothing if it could not be begun, or went wrong: then the whole is decoded, and
+/// A decoding that has begun, on a thread of its own.
+///
+/// It gives nothing if it could not begin or went wrong. Then the whole input is decoded once it is there, and that
 /// says why.
-type Rowing = JoinHandle<Option<(Rows, Arriving, Tail)>>;
+pub(super) struct Ahead(JoinHandle<Option<Provisional>>);
 
-/// Tells the pool how a transfer gets on, and begins to decode what is long.
-pub(super) struct Ahead<'a> {
-    shared: &'a Arc<Shared>,
-    context: &'a Attempt,
-    input: &'a Input,
-    begun: Mutex<Option<Rowing>>,
+/// Rows of an input that had not arrived whole when they were read.
+struct Provisional {
+    rows: Rows,
+    arriving: Arriving,
+    tail: Tail,
 }
 
-impl<'a> Ahead<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, context: &'a Attempt, input: &'a Input) -> Self {
-        Self { shared, context, input, begun: Mutex::default() }
+impl Ahead {
+    /// Begins to decode the body that arrives. If the transfer starts again, so does the decoding. Ends with the
+    /// transfer.
+    pub(super) async fn begin(
+        shared: &Arc<Shared>,
+        context: &Attempt,
+        input: &Input,
+        mut bodies: UnboundedReceiver<Arriving>,
+    ) -> Option<Self> {
+        let mut begun = None;
+        while let Some(arriving) = bodies.recv().await {
+            begun = Self::decode(shared, context, input, arriving);
+        }
+        begun
     }
 
-    /// The rows of a body that has arrived, if they were read ahead and its last bytes are those that were relied on.
-    pub(super) async fn rows(self) -> Option<Rows> {
-        let begun = self.begun.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        let (rows, arriving, tail) = begun.await.ok()??;
-        let context = self.context;
+    /// The rows, if the body has arrived well and its last bytes are those that were relied on.
+    pub(super) async fn rows(self, context: &Attempt) -> Option<Rows> {
+        let Provisional { rows, arriving, tail } = self.0.await.ok()??;
         let rows = context.blocking(move || arriving.confirms(&tail).then_some(rows)).await?;
         context.advance(0, rows.rows_read());
         Some(rows)
     }
-}
 
-impl Transfer for Ahead<'_> {
-    fn expected(&self, bytes: u64) {
-        Progress(self.context).expected(bytes);
-    }
-
-    fn advanced(&self, bytes: u64) {
-        Progress(self.context).advanced(bytes);
-    }
-
-    fn answered(&self, answered: &Answered<'_>) -> Result<()> {
-        Progress(self.context).answered(answered)
-    }
-
-    fn stage(&self, stage: &'static str) {
-        Progress(self.context).stage(stage);
-    }
-
-    fn arriving(&self, arriving: &Arriving) {
+    fn decode(shared: &Arc<Shared>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
         // As many as may be decoded at once: each takes a thread that waits.
-        let Ok(place) = Arc::clone(&self.shared.ahead).try_acquire_owned() else { return };
-        let (shared, context) = (Arc::clone(self.shared), self.context.clone());
-        let (input, arriving) = (self.input.clone(), arriving.clone());
+        let place = Arc::clone(&shared.ahead).try_acquire_owned().ok()?;
+        let (shared, context, input) = (Arc::clone(shared), context.clone(), input.clone());
         let (key, runtime) = (input.location.key(), Handle::current());
-        let begun = tokio::task::spawn_blocking(move || {
+        Some(Self(tokio::task::spawn_blocking(move || {
             let _place = place;
             // An archive cannot be read without its directory, which comes last.
             let mut magic = [0; 2];
@@ -86,10 +76,11 @@ impl Transfer for Ahead<'_> {
             decoder.take();
             let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
             let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
-            let rows = raudal_table::read_ahead(reader, &input.location.to_string(), &query, &Quiet(context)).ok()?;
-            Some((rows, arriving, tail))
-        });
-        *lock(&self.begun) = Some(begun);
+            // A transfer that breaks off again and again makes no progress, whatever was decoded by then.
+            let watch = JobWatch::provisional(context);
+            let rows = raudal_table::read_ahead(reader, &input.location.to_string(), &query, &watch).ok()?;
+            Some(Provisional { rows, arriving, tail })
+        })))
     }
 }
 
@@ -107,28 +98,19 @@ impl Decoder {
     }
 }
 
-/// Only says when to stop. The rows are told of once they count: what a transfer that breaks off again and again has had
-/// decoded by then is no progress.
-struct Quiet(Attempt);
-
-impl Watch for Quiet {
-    fn cancelled(&self) -> bool {
-        self.0.token().is_cancelled()
-    }
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::super::decoders::Decoders;
     use super::super::jobs::Partials;
     use super::*;
-    use raudal_fetch::{Client, Expect, Options};
+    use raudal_fetch::{Client, Options, Request};
     use raudal_pool::{Context, Pool};
     use raudal_source::Location;
     use raudal_table::Query;
     use std::io::Write;
+    use std::ops::ControlFlow;
     use std::sync::atomic::{AtomicBool, AtomicU64};
-    use tokio::sync::Semaphore;
+    use tokio::sync::{Semaphore, mpsc};
 
     const ROWS: u64 = 5 << 20;
 
@@ -165,9 +147,13 @@ mod tests {
         let job = move |context: Context<Input>, input: Input| {
             let shared = Arc::clone(&shared);
             async move {
-                let ahead = Ahead::new(&shared, &context, &input);
-                let body = shared.client.fetch(&input.location, Expect::Table, &ahead).await?;
-                let rows = ahead.rows().await.map(|rows| rows.rows_read());
+                let (arriving, bodies) = mpsc::unbounded_channel();
+                let request = Request::new(&input.location).arriving(arriving);
+                let mut partial = None;
+                let fetch = shared.client.send(request, &mut partial);
+                let (body, ahead) = tokio::join!(fetch, Ahead::begin(&shared, &context, &input, bodies));
+                let ControlFlow::Continue(body) = body? else { unreachable!("nobody judges it") };
+                let rows = ahead.expect("a long body").rows(&context).await.map(|rows| rows.rows_read());
                 assert!(!shared.decoders.are_busy());
                 Ok::<_, raudal_common::Error>((body.len(), rows))
             }

@@ -5,28 +5,36 @@ use super::jobs::{Kept, open_place};
 use super::lock::Locked;
 use super::shared::Shared;
 use super::verify;
+use super::watch::JobWatch;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Body, Expect, PartialFile, Transfer};
+use raudal_fetch::{Arriving, Body, PartialFile, Request};
 use raudal_pool::Attempt;
 use raudal_source::Input;
-use raudal_table::{Rows, Watch};
+use raudal_table::Rows;
 use std::io::{Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Rows> {
     // The name says what separates the fields and appears in errors, so it is the whole of it.
     let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
     let promised = promised.map_err(|error| error.input(&place_name))?;
-    let ahead = Ahead::new(&shared, &context, &input);
-    let (body, place) = fetch(&shared, &context, &input, &ahead).await?;
+    let (arriving, bodies) = mpsc::unbounded_channel();
+    let fetching = fetch(&shared, &context, &input, arriving);
+    let (fetched, ahead) = tokio::join!(fetching, Ahead::begin(&shared, &context, &input, bodies));
+    let (body, place) = fetched?;
     context.stage("wait");
-    let ahead = ahead.rows().await;
+    let ahead = match ahead {
+        Some(ahead) => ahead.rows(&context).await,
+        None => None,
+    };
     let decoder = shared.decoders.acquire(body.len()).await;
     context.stage("decode");
     let (remote, length) = (input.location.is_remote(), body.len());
-    let watch = Decoding(context.clone());
+    let watch = JobWatch::new(context.clone());
     let sharing = Arc::clone(&shared);
     let (job, location) = (context.job(), input.location.clone());
     let rows = context
@@ -80,7 +88,7 @@ async fn fetch(
     shared: &Shared,
     context: &Attempt,
     input: &Input,
-    watch: &dyn Transfer,
+    arriving: UnboundedSender<Arriving>,
 ) -> Result<(Body, Option<PartialFile>)> {
     let location = &input.location;
     // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
@@ -89,34 +97,25 @@ async fn fetch(
     if let (None, Some(folder)) = (&place, folder) {
         place = open_place(context, folder, input, true).await.ok();
     }
-    let mut fetched = match &place {
-        Some(place) => shared.client.resume_at(location, Expect::Table, watch, &mut partial, place).await,
-        None => shared.client.resume(location, Expect::Table, watch, &mut partial).await,
+    let request = Request::new(location).progress(context).arriving(arriving);
+    let in_file = match &place {
+        Some(file) => request.clone().into_file(file),
+        None => request.clone(),
     };
+    let mut fetched = shared.client.send(in_file, &mut partial).await;
     // To be gone on with is worth something, but not an input: where there is no room for it, it is done without.
     if let Some(unusable) = place.take_if(|_| fetched.as_ref().is_err_and(|error| error.kind() == Kind::Io)) {
         unusable.remove();
         shared.full.store(true, Ordering::Relaxed);
         partial = None;
-        fetched = shared.client.resume(location, Expect::Table, watch, &mut partial).await;
+        fetched = shared.client.send(request, &mut partial).await;
     }
     match fetched {
-        Ok(body) => Ok((body, place)),
+        Ok(ControlFlow::Continue(body)) => Ok((body, place)),
+        Ok(ControlFlow::Break(())) => Err(Error::new(Kind::Internal, "a body was declined that nobody judged")),
         Err(error) => {
             shared.partials.keep(context.job(), Kept { partial, place });
             Err(error)
         }
-    }
-}
-
-struct Decoding(Attempt);
-
-impl Watch for Decoding {
-    fn advance(&self, _: u64, rows: u64) {
-        self.0.advance(0, rows);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.0.token().is_cancelled()
     }
 }

@@ -6,7 +6,7 @@ use super::options::Options;
 use super::slowed::Slowed;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Partial, PartialFile, Transfer};
+use raudal_fetch::{Partial, PartialFile};
 use raudal_pool::{Attempt, Event, EventKind, Limit, Observer, Pool, Pressure, Retry, RunBuilder};
 use raudal_source::Input;
 use std::collections::HashMap;
@@ -114,24 +114,6 @@ fn pressure(error: &Error) -> Pressure {
         Kind::Timeout => Pressure::TimedOut,
         kind if kind.is_refusal() && error.is_transient() => Pressure::Refused,
         _ => Pressure::None,
-    }
-}
-
-/// Tells the pool how the transfer of a job gets on: its bytes, and its stages `connect`, `first byte` and `transfer`.
-#[derive(Debug)]
-pub struct Progress<'a>(pub &'a Attempt);
-
-impl Transfer for Progress<'_> {
-    fn expected(&self, bytes: u64) {
-        self.0.expect_bytes(bytes);
-    }
-
-    fn advanced(&self, bytes: u64) {
-        self.0.advance(bytes, 0);
-    }
-
-    fn stage(&self, stage: &'static str) {
-        self.0.stage(stage);
     }
 }
 

@@ -1,11 +1,11 @@
 //! The run: jobs in, rows out in input order.
 
 use super::decoders::Decoders;
-use super::helpers::Helpers;
 use super::job::attempt;
 use super::jobs::{Partials, blocking, policies, pool};
 use super::options::Options;
 use super::order::{Turns, plan};
+use super::segments::Segments;
 use super::shared::Shared;
 use super::slowed::Slowed;
 use super::summary::{Failure, Summary, failure};
@@ -85,7 +85,7 @@ where
     let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
     let run = policies(pool.run(inputs, job), &options, partials, Arc::clone(&slowed));
     let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
-    let helpers = Helpers::start(client, run.permits());
+    let segments = Segments::start(client, run.permits());
     let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
     let mut merge = Merge::new(sink, options.partials, closed);
     let mut turns = Turns::new(plan);
@@ -106,7 +106,7 @@ where
             Err(input) => merge.skip(*input),
         }
     }
-    helpers.stop().await;
+    segments.stop().await;
     let mut summary = merge.finish(run.join().await).await?;
     summary.warnings.extend(slowed.warnings());
     Ok(summary)

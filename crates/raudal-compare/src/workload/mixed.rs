@@ -9,7 +9,6 @@ use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result, units};
 use raudal_fetch::{Client, Expect};
 use raudal_origin::Origin;
-use raudal_pipeline::Progress;
 use raudal_pool::{Attempt, Observer};
 use raudal_source::{Catalogue, Edition, Location};
 use raudal_table::Query;
@@ -209,7 +208,7 @@ impl Shared {
 
     /// Downloads the archive and reads it to its end: the digest of how much there was.
     async fn unpack(&self, cx: &Attempt) -> Result<String> {
-        let body = self.client.fetch(&self.zip, Expect::Table, &Progress(cx)).await?;
+        let body = self.client.fetch(&self.zip, Expect::Table, cx).await?;
         cx.stage("unpack");
         let name = self.zip.to_string();
         let rows = cx.blocking(move || raudal_table::read(body.into_reader(), &name, &Query::default(), &())).await?;

@@ -6,7 +6,6 @@ use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::{Client, Expect};
 use raudal_origin::Origin;
-use raudal_pipeline::Progress;
 use raudal_pool::{Attempt, Observer};
 use raudal_source::Location;
 use std::io::Read as _;
@@ -106,7 +105,7 @@ pub(super) fn call(base: &str, number: usize, think: Duration) -> Result<Locatio
 
 /// One call: the digest of its answer.
 pub(super) async fn answer(client: &Client, cx: &Attempt, location: &Location) -> Result<String> {
-    let body = client.fetch(location, Expect::Any, &Progress(cx)).await?;
+    let body = client.fetch(location, Expect::Any, cx).await?;
     cx.advance(0, 1);
     let mut bytes = Vec::new();
     // A few bytes, which are in memory: no thread is held up.

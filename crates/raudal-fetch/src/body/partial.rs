@@ -35,8 +35,8 @@ pub struct Partial {
     pub(crate) look: Option<Look>,
     /// Whether whoever watches this attempt was told of what is here.
     pub(crate) told: bool,
-    /// Whether it was a helper that broke off, and not the transfer itself.
-    pub(crate) help_failed: bool,
+    /// Whether a segment broke off, and not the transfer itself.
+    pub(crate) segment_failed: bool,
 }
 
 impl Partial {

@@ -31,17 +31,19 @@ const FORM: u32 = 1;
 /// is one that keeps; all else is removed.
 ///
 /// ```no_run
-/// use raudal_fetch::{Client, Expect, Options, PartialFile};
+/// use raudal_fetch::{Client, Expect, Options, PartialFile, Request};
 /// use raudal_source::Location;
 /// use std::path::Path;
 ///
 /// # #[tokio::main] async fn main() -> raudal_common::Result<()> {
 /// let client = Client::new(&Options::default())?;
 /// let location = Location::parse("https://example.org/data.zip")?;
-/// let place = PartialFile::open(Path::new("data.zip.part"), true)?;
-/// let body = client.resume_at(&location, Expect::Any, &(), &mut None, &place).await?;
-/// println!("{} bytes, SHA-256 {}", body.len(), body.sha256().unwrap_or_default());
-/// place.publish(Path::new("data.zip"), false)?;
+/// let file = PartialFile::open(Path::new("data.zip.part"), true)?;
+/// let request = Request::new(&location).expect(Expect::Any).into_file(&file);
+/// if let Some(body) = client.send(request, &mut None).await?.continue_value() {
+///     println!("{} bytes, SHA-256 {}", body.len(), body.sha256().unwrap_or_default());
+/// }
+/// file.publish(Path::new("data.zip"), false)?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]

@@ -92,7 +92,7 @@ fn partial(
         total: sidecar.total,
         digests,
         told: false,
-        help_failed: false,
+        segment_failed: false,
         look,
         spool: Spool::kept(budget, FileWriter::resumed(place, sidecar, hasher)),
     })

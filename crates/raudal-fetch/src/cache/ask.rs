@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Seek;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::atomic::Ordering;
 
 use url::Url;
@@ -11,12 +12,16 @@ use super::{Cache, CacheMode, Entry};
 use crate::body::spool::{Stored, blocking};
 use crate::http::conditional::Known;
 use crate::http::response::Head;
-use crate::transfer::attempt::{self, Ask};
+use crate::request::{Expect, ResponseHead};
+use crate::transfer::attempt::{self, Ask, Loaded};
 use crate::transfer::local;
 use crate::transfer::transport::Transport;
-use crate::{Answered, Body, Expect, Partial};
+use crate::{Body, Partial};
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
+
+/// A body; or a break, where [`Request::accept`](crate::Request::accept) did not want it.
+type Fetched = ControlFlow<(), Body>;
 
 /// An entry of the cache, and what it is called there.
 #[derive(Clone, Debug)]
@@ -27,7 +32,7 @@ struct Found {
 
 /// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
 /// one leaves.
-pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
+pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Fetched> {
     let Some(cache) = &transport.options().cache else {
         return whole(transport, ask, kept).await;
     };
@@ -46,9 +51,10 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
         if let Some(entry) = blocking(move || looked.entry(&own)).await? {
             let found = Found { key: key.clone(), entry };
             match attempt::load(transport, ask, kept, Some(&found.known())).await? {
-                Some(body) => return keep(cache, key, ask.url, body).await,
-                None => {
-                    if let Some((file, Ok(()))) = found.open(cache, ask.expect).await? {
+                Loaded::Body(body) => return keep(cache, key, ask.url, body).await.map(Continue),
+                Loaded::Declined => return Ok(Break(())),
+                Loaded::NotModified => {
+                    if let Some((file, Ok(()))) = found.open(cache, ask.request.expect).await? {
                         return serve(cache, found.entry, file, ask).await;
                     }
                     // Damaged, or not what is wanted: fetched as if it were not there.
@@ -56,24 +62,29 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
             }
         }
     }
-    let body = whole(transport, ask, kept).await?;
-    keep(cache, key, ask.url, body).await
+    match whole(transport, ask, kept).await? {
+        Continue(body) => keep(cache, key, ask.url, body).await.map(Continue),
+        Break(()) => Ok(Break(())),
+    }
 }
 
 /// Fetches all of it, whatever is known.
-async fn whole(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
-    let body = attempt::load(transport, ask, kept, None).await?;
-    body.ok_or_else(|| Error::new(Kind::Status(304), "the server answered: 304 Not Modified"))
+async fn whole(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Fetched> {
+    match attempt::load(transport, ask, kept, None).await? {
+        Loaded::Body(body) => Ok(Continue(body)),
+        Loaded::Declined => Ok(Break(())),
+        Loaded::NotModified => Err(Error::new(Kind::Status(304), "the server answered: 304 Not Modified")),
+    }
 }
 
 /// What is there, and nothing else.
-async fn stored(cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Body> {
+async fn stored(cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Fetched> {
     let (looked, own) = (cache.clone(), key.to_owned());
     let Some(entry) = blocking(move || looked.entry(&own)).await? else {
         return Err(missing("not in the cache"));
     };
     let found = Found { key: key.to_owned(), entry };
-    match found.open(cache, ask.expect).await? {
+    match found.open(cache, ask.request.expect).await? {
         Some((file, Ok(()))) => serve(cache, found.entry, file, ask).await,
         Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
         None => Err(missing("what the cache has of it is damaged")),
@@ -117,19 +128,22 @@ impl Found {
 }
 
 /// A body from the cache.
-async fn serve(cache: &Cache, entry: Entry, file: File, Ask { watch, place, .. }: Ask<'_>) -> Result<Body> {
+async fn serve(cache: &Cache, entry: Entry, file: File, ask: Ask<'_>) -> Result<Fetched> {
+    let request = ask.request;
     let here = Url::parse(&entry.final_url).map_err(|_| missing("what the cache has of it is damaged"))?;
     let (length, disposition) = (Some(entry.size), entry.head.disposition.as_deref());
-    watch.answered(&Answered { from: &here, disposition, length })?;
-    watch.expected(entry.size);
+    if request.judge(&ResponseHead { from: &here, disposition, length }).is_break() {
+        return Ok(Break(()));
+    }
+    request.progress.expected(entry.size);
     let body = Body { location: Location::Url(here), length: entry.size, head: entry.head, stored: Stored::File(file) };
-    let body = match place {
-        Some(place) => local::into_place(body, place).await?,
+    let body = match request.file {
+        Some(file) => local::into_file(body, file).await?,
         None => body,
     };
-    watch.advanced(body.length);
+    request.progress.advanced(body.length);
     cache.0.hits.fetch_add(1, Ordering::Relaxed);
-    Ok(body)
+    Ok(Continue(body))
 }
 
 /// Keeps what has come, if it may be kept. That it cannot be is no fault of the body.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::Transfer;
+use crate::progress::{Stage, TransferProgress};
 
 const NONE: u8 = 0;
 const CONNECTING: u8 = 1;
@@ -23,7 +23,7 @@ tokio::task_local! {
 }
 
 /// Sends a request, and says when it connects and when it waits for the first byte of its answer.
-pub(crate) async fn watched<T>(request: impl Future<Output = T>, watch: &dyn Transfer) -> T {
+pub(crate) async fn watched<T>(request: impl Future<Output = T>, progress: &dyn TransferProgress) -> T {
     let connection = Arc::new(AtomicU8::new(NONE));
     let mut request = pin!(CONNECTION.scope(Arc::clone(&connection), request));
     let mut seen = None;
@@ -31,7 +31,7 @@ pub(crate) async fn watched<T>(request: impl Future<Output = T>, watch: &dyn Tra
         let answer = request.as_mut().poll(cx);
         let now = connection.load(Relaxed);
         if seen.replace(now) != Some(now) {
-            watch.stage(if now == CONNECTING { "connect" } else { "first byte" });
+            progress.stage(if now == CONNECTING { Stage::Connect } else { Stage::FirstByte });
         }
         answer
     })
@@ -108,12 +108,12 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Log(Mutex<Vec<&'static str>>);
+    struct Log(Mutex<Vec<Stage>>);
 
-    impl Transfer for Log {
+    impl TransferProgress for Log {
         fn expected(&self, _: u64) {}
         fn advanced(&self, _: u64) {}
-        fn stage(&self, stage: &'static str) {
+        fn stage(&self, stage: Stage) {
             self.0.lock().unwrap().push(stage);
         }
     }
@@ -123,9 +123,9 @@ mod tests {
         let log = Log::default();
         let mut connector = Watched(Slow);
         watched(connector.call(()), &log).await.unwrap();
-        assert_eq!(*log.0.lock().unwrap(), ["connect", "first byte"]);
+        assert_eq!(*log.0.lock().unwrap(), [Stage::Connect, Stage::FirstByte]);
         let log = Log::default();
         watched(std::future::ready(()), &log).await;
-        assert_eq!(*log.0.lock().unwrap(), ["first byte"]);
+        assert_eq!(*log.0.lock().unwrap(), [Stage::FirstByte]);
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt: a request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,10 +21,12 @@ use crate::http::html::Look;
 use crate::http::range::{Next, Validator};
 use crate::http::redirect;
 use crate::http::response::Head;
+use crate::progress::{Stage, TransferProgress};
+use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
 use crate::transfer::segments::{ASKS, Entry};
 use crate::transfer::transport::Transport;
-use crate::{Answered, Body, Expect, Partial, PartialFile, Transfer};
+use crate::{Body, Partial, PartialFile};
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
@@ -49,32 +52,39 @@ struct Arriving {
     part: Option<u64>,
 }
 
-/// What is asked for, and who watches it arrive.
-#[derive(Clone, Copy)]
+/// A URL, and what is wanted of it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) url: &'a Url,
-    pub(crate) expect: Expect,
-    pub(crate) watch: &'a dyn Transfer,
-    /// Where it has to arrive, if not in a temporary file.
-    pub(crate) place: Option<&'a PartialFile>,
+    pub(crate) request: &'a Request<'a>,
 }
 
-/// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves. `None`: the server
-/// says that what is `known` is still so.
+/// How an attempt ended well.
+#[expect(clippy::large_enum_variant, reason = "nearly always it is the large one, and it is moved on at once")]
+pub(crate) enum Loaded {
+    /// With a body.
+    Body(Body),
+    /// The server says that what is known is still so.
+    NotModified,
+    /// [`Request::accept`] did not want it.
+    Declined,
+}
+
+/// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves.
 pub(crate) async fn load(
     transport: &Transport,
     ask: Ask<'_>,
     kept: &mut Option<Partial>,
     known: Option<&Known>,
-) -> Result<Option<Body>> {
+) -> Result<Loaded> {
     if let Some(partial) = kept {
         partial.told = false;
     }
     let fetched = load_once(transport, ask, kept, known).await;
-    // Nothing has happened to the transfer itself: it goes on by itself where the helper should have. Once: this is
-    // no second loop of retries.
-    let help_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.help_failed));
-    if fetched.is_err() && help_failed {
+    // Nothing has happened to the transfer itself: it goes on by itself where the segment broke off. Once: this is no
+    // second loop of retries.
+    let segment_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.segment_failed));
+    if fetched.is_err() && segment_failed {
         return load_once(transport, ask, kept, known).await;
     }
     fetched
@@ -85,13 +95,14 @@ async fn load_once(
     ask: Ask<'_>,
     kept: &mut Option<Partial>,
     known: Option<&Known>,
-) -> Result<Option<Body>> {
-    let Ask { url, expect, watch, place } = ask;
+) -> Result<Loaded> {
+    let Ask { url, request } = ask;
+    let (expect, place) = (request.expect, request.file);
     if let (None, Some(place)) = (&kept, place) {
         *kept = restore(transport, place, url, expect).await?;
     }
     kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
-    let mut answer = respond(transport, url, kept.as_ref(), known, watch).await?;
+    let mut answer = respond(transport, url, kept.as_ref(), known, request.progress).await?;
     if answer.is_to_range
         && let Some(partial) = kept.as_ref()
     {
@@ -100,14 +111,16 @@ async fn load_once(
                 if let Some(mut partial) = kept.take() {
                     (partial.here, partial.total) = (answer.here, Some(total));
                     let arriving = Arriving { response: answer.response, took: answer.took, part: Some(part) };
-                    return arrive(transport, arriving, partial, watch, kept).await.map(Some);
+                    return arrive(transport, arriving, partial, request, kept).await;
                 }
             }
             Ok(Next::Done) => {
                 if let Some(mut partial) = kept.take() {
                     partial.total = Some(partial.received());
-                    announce(&mut partial, watch)?;
-                    return whole(partial).await.map(Some);
+                    if announce(&mut partial, request).is_break() {
+                        return Ok(Loaded::Declined);
+                    }
+                    return whole(partial).await.map(Loaded::Body);
                 }
             }
             Ok(Next::Whole) => {}
@@ -115,13 +128,13 @@ async fn load_once(
             Err(_) => {
                 *kept = None;
                 drop(answer.response);
-                answer = respond(transport, url, None, known, watch).await?;
+                answer = respond(transport, url, None, known, request.progress).await?;
             }
         }
     }
     let Answer { response, here, took, is_conditional, .. } = answer;
     if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
-        return Ok(None);
+        return Ok(Loaded::NotModified);
     }
     #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
     let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
@@ -135,14 +148,14 @@ async fn load_once(
         digests: Digests::of_whole(response.headers()),
         look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
         told: false,
-        help_failed: false,
+        segment_failed: false,
         head,
     };
     if let Some(place) = place {
         let sidecar = resume::sidecar(&partial, response.headers());
         partial.spool = Spool::kept(&transport.budget, FileWriter::new(place, sidecar));
     }
-    arrive(transport, Arriving { response, took, part: None }, partial, watch, kept).await.map(Some)
+    arrive(transport, Arriving { response, took, part: None }, partial, request, kept).await
 }
 
 /// What an earlier run has left in a place. Hashing it takes time, and blocks.
@@ -157,7 +170,7 @@ async fn respond(
     start: &Url,
     kept: Option<&Partial>,
     known: Option<&Known>,
-    watch: &dyn Transfer,
+    progress: &dyn TransferProgress,
 ) -> Result<Answer> {
     let mut here = start.clone();
     for _ in 0..=transport.options().max_redirects {
@@ -167,7 +180,7 @@ async fn respond(
             is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
         })?;
         let begin = Instant::now();
-        let response = connection::watched(request.send(), watch).await.map_err(|error| {
+        let response = connection::watched(request.send(), progress).await.map_err(|error| {
             let fault = failure::before_answer(&error, transport.options());
             // The input is named anyway: say which host failed only if it is another one.
             if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
@@ -188,15 +201,17 @@ async fn arrive(
     transport: &Transport,
     arriving: Arriving,
     mut partial: Partial,
-    watch: &dyn Transfer,
+    request: &Request<'_>,
     kept: &mut Option<Partial>,
-) -> Result<Body> {
-    announce(&mut partial, watch)?;
-    watch.stage("transfer");
-    match read(transport, arriving, &mut partial, watch, kept).await {
+) -> Result<Loaded> {
+    if announce(&mut partial, request).is_break() {
+        return Ok(Loaded::Declined);
+    }
+    request.progress.stage(Stage::Transfer);
+    match read(transport, arriving, &mut partial, request, kept).await {
         Ok(()) => {
             *kept = None;
-            whole(partial).await
+            whole(partial).await.map(Loaded::Body)
         }
         Err(error) => {
             partial.spool.break_off();
@@ -216,16 +231,19 @@ async fn read(
     transport: &Transport,
     Arriving { mut response, took, part }: Arriving,
     partial: &mut Partial,
-    watch: &dyn Transfer,
+    request: &Request<'_>,
     kept: &mut Option<Partial>,
 ) -> Result<()> {
+    let progress = request.progress;
     let end = part.map(|part| partial.received().saturating_add(part));
     let of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
     let source = partial.source(end.is_some(), response.headers()).map(Arc::new);
     if let Some(total) = partial.total.filter(|total| streaming::is_worth(*total))
+        && let Some(arriving) = &request.arriving
         && let Some(feed) = partial.spool.follow()
     {
-        watch.arriving(&feed.arriving(total, source.clone()));
+        // Whoever has closed the channel does not want to read ahead.
+        let _ = arriving.send(feed.arriving(total, source.clone()));
     }
     let piece = source.map(|source| {
         let whole = (partial.received(), end.unwrap_or(source.total));
@@ -245,10 +263,10 @@ async fn read(
                 for bytes in transport.paced(&bytes[..own]) {
                     transport.wait_for(bytes).await;
                     taking.take(bytes).await?;
-                    watch.advanced(bytes.len() as u64);
+                    progress.advanced(bytes.len() as u64);
                 }
                 if let Some(piece) = &piece {
-                    watch.advanced(piece.progress().take());
+                    progress.advanced(piece.progress().take());
                     if piece.is_cut_here() {
                         break Ok(());
                     }
@@ -266,8 +284,8 @@ async fn read(
     if ended.is_ok()
         && let Some(piece) = piece.filter(Entry::is_cut_here)
     {
-        let appended = hedge::append(&piece, Some(watch), &mut taking).await;
-        taking.partial.help_failed = appended.is_err();
+        let appended = hedge::append(&piece, Some(progress), &mut taking).await;
+        taking.partial.segment_failed = appended.is_err();
         appended?;
     }
     let Taking { partial, of_part, .. } = taking;
@@ -315,22 +333,20 @@ fn impostor(message: String) -> Error {
 }
 
 /// Tells how long the body will be, and what of it is there already: whoever counts has taken that back when the
-/// earlier attempt failed.
-///
-/// Whoever watches may not want it at all.
-fn announce(partial: &mut Partial, watch: &dyn Transfer) -> Result<()> {
-    let answered =
-        Answered { from: &partial.here, disposition: partial.head.disposition.as_deref(), length: partial.total };
-    watch.answered(&answered)?;
+/// earlier attempt failed. Breaks if the body is not wanted at all.
+fn announce(partial: &mut Partial, request: &Request<'_>) -> ControlFlow<()> {
+    let head =
+        ResponseHead { from: &partial.here, disposition: partial.head.disposition.as_deref(), length: partial.total };
+    request.judge(&head)?;
     if !std::mem::replace(&mut partial.told, true) {
         if let Some(total) = partial.total {
-            watch.expected(total);
+            request.progress.expected(total);
         }
         if partial.received() > 0 {
-            watch.advanced(partial.received());
+            request.progress.advanced(partial.received());
         }
     }
-    Ok(())
+    ControlFlow::Continue(())
 }
 
 /// The body that is complete, if its bytes are those that were promised.

@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn of_one_transfer_a_free_connection_takes_the_half_less_what_its_answer_takes() {
         assert!(is_about(balance(&[4.0], 1, 0.2).share(4.0), 1.9));
-        assert!(is_about(balance(&[4.0], 3, 0.2).share(4.0), 0.95), "three that help take as much each");
+        assert!(is_about(balance(&[4.0], 3, 0.2).share(4.0), 0.95), "three idle slots take as much each");
     }
 
     #[test]
@@ -101,7 +101,7 @@ mod tests {
             setup in 0.001..0.5_f64,
         ) {
             let end = balance(&left, spare, setup).end();
-            // The first moment by which the others can have brought what goes beyond it; without their help, the longest's.
+            // The first moment by which the others can have brought what goes beyond it; without them, the longest's.
             let is_enough = |end: f64| {
                 let brought = |from: f64| (end - from - setup).max(0.0);
                 let others = left.iter().filter(|own| **own < end).map(|own| brought(*own)).sum::<f64>();
@@ -115,7 +115,7 @@ mod tests {
             prop_assert!(end + EXACT >= total / (left.len() + spare) as f64, "no faster than all could together");
             if let Some(share) = balance(&left, spare, setup).share(longest) {
                 prop_assert!(share > 0.0 && share < longest);
-                prop_assert!(setup + share <= longest, "the helper does not end later");
+                prop_assert!(setup + share <= longest, "the segment does not end later");
             }
         }
     }

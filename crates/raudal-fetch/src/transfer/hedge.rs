@@ -10,7 +10,6 @@ use reqwest::Response;
 use reqwest::header::{self, HeaderValue};
 use tokio::time::Instant;
 
-use crate::Transfer;
 use crate::body::file_writer::BLOCK;
 use crate::body::spool::{Spool, Stored, blocking};
 use crate::body::streaming::{TAIL, Tail};
@@ -18,6 +17,7 @@ use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::range::{self, Kept, Next};
 use crate::http::source::Source;
+use crate::progress::TransferProgress;
 use crate::transfer::segments::{Cut, Entry, Wanted};
 use crate::transfer::transport::Transport;
 use raudal_common::{Error, Kind, Result};
@@ -28,7 +28,7 @@ pub(crate) trait Intake {
 }
 
 /// Fetches what was cut off. However it ends, the transfer that it was cut off from is told.
-pub(crate) async fn help(transport: &Transport, mut cut: Cut) {
+pub(crate) async fn fetch_segment(transport: &Transport, mut cut: Cut) {
     let (wanted, unwanted) = cut.watch();
     let answered = tokio::select! {
         answered = part(transport, &wanted.source, wanted.first, wanted.end) => answered,
@@ -151,19 +151,23 @@ async fn pass(
     Ok(())
 }
 
-/// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the helpers
+/// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the segments
 /// bring, as it comes.
-pub(crate) async fn append(piece: &Entry, watch: Option<&dyn Transfer>, intake: &mut impl Intake) -> Result<()> {
+pub(crate) async fn append(
+    piece: &Entry,
+    progress: Option<&dyn TransferProgress>,
+    intake: &mut impl Intake,
+) -> Result<()> {
     while let Some(mut tail) = piece.next_tail() {
         let brought = loop {
-            let Some(watch) = watch else { break (&mut tail).await };
+            let Some(progress) = progress else { break (&mut tail).await };
             tokio::select! {
                 biased;
                 brought = &mut tail => {
-                    watch.advanced(piece.progress().take());
+                    progress.advanced(piece.progress().take());
                     break brought;
                 }
-                () = piece.progress().more() => watch.advanced(piece.progress().take()),
+                () = piece.progress().more() => progress.advanced(piece.progress().take()),
             }
         };
         let (stored, result) = brought.map_err(|_| broken("a second connection was given up"))?;
@@ -212,7 +216,7 @@ async fn copy(mut file: File, intake: &mut impl Intake) -> Result<()> {
     }
 }
 
-/// The transfer as a whole has broken off where the helper did: its next attempt goes on from there.
+/// The transfer as a whole has broken off where the segment did: its next attempt goes on from there.
 fn broken(message: &str) -> Error {
     Error::new(Kind::Reset, message)
 }

@@ -11,7 +11,9 @@ use crate::body::file_writer::FileWriter;
 use crate::body::spool::{Budget, Spool, Stored, blocking};
 use crate::http::html::{LOOK, Look};
 use crate::http::response::Head;
-use crate::{Body, Expect, PartialFile, Transfer};
+use crate::progress::TransferProgress;
+use crate::request::Expect;
+use crate::{Body, PartialFile};
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
@@ -19,16 +21,21 @@ use raudal_source::Location;
 const PIECE: usize = 64 * 1024;
 
 /// Opens a file. What cannot be sought in (a FIFO, `/dev/stdin`) is spooled first.
-pub(crate) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, budget: &Arc<Budget>) -> Result<Body> {
+pub(crate) async fn open(
+    path: &Path,
+    expect: Expect,
+    progress: &dyn TransferProgress,
+    budget: &Arc<Budget>,
+) -> Result<Body> {
     let owned = path.to_owned();
     let opened = blocking(move || regular(&owned)).await?;
     let (stored, length, first) = match opened.map_err(|error| cannot("cannot open the file", error))? {
         Some((file, length, first)) => {
-            watch.expected(length);
-            watch.advanced(length);
+            progress.expected(length);
+            progress.advanced(length);
             (Stored::File(file), length, first)
         }
-        None => pipe(path, watch, budget).await?,
+        None => pipe(path, progress, budget).await?,
     };
     if length == 0 {
         return Err(Error::new(Kind::Empty, "the file is empty").transient(false));
@@ -42,23 +49,23 @@ pub(crate) async fn open(path: &Path, expect: Expect, watch: &dyn Transfer, budg
     Ok(Body { location: Location::File(path.to_owned()), length, head: Head::default(), stored })
 }
 
-/// Copies a file to a place: a copy is whole or it is an error, there is nothing to go on with.
+/// Copies a file into a partial file: a copy is whole or it is an error, there is nothing to go on with.
 pub(crate) async fn copy(
     path: &Path,
     expect: Expect,
-    watch: &dyn Transfer,
+    progress: &dyn TransferProgress,
     budget: &Arc<Budget>,
-    place: &PartialFile,
+    file: &PartialFile,
 ) -> Result<Body> {
-    into_place(open(path, expect, watch, budget).await?, place).await
+    into_file(open(path, expect, progress, budget).await?, file).await
 }
 
-/// Copies a body to a place.
-pub(crate) async fn into_place(body: Body, place: &PartialFile) -> Result<Body> {
+/// Copies a body into a partial file.
+pub(crate) async fn into_file(body: Body, file: &PartialFile) -> Result<Body> {
     let (location, length, head) = (body.location.clone(), body.length, body.head.clone());
-    let (place, mut reader) = (place.clone(), body.into_reader());
+    let (file, mut reader) = (file.clone(), body.into_reader());
     let copied = blocking(move || {
-        let mut named = FileWriter::new(&place, None);
+        let mut named = FileWriter::new(&file, None);
         let mut buffer = vec![0; PIECE];
         loop {
             let read = match reader.read(&mut buffer) {
@@ -102,7 +109,7 @@ fn can_seek(metadata: &Metadata) -> bool {
 
 /// Spools what can only be read once. A thread of its own reads: opening a FIFO waits for its writer, perhaps for
 /// ever, and the runtime would wait with it when the program ends.
-async fn pipe(path: &Path, watch: &dyn Transfer, budget: &Arc<Budget>) -> Result<(Stored, u64, Vec<u8>)> {
+async fn pipe(path: &Path, progress: &dyn TransferProgress, budget: &Arc<Budget>) -> Result<(Stored, u64, Vec<u8>)> {
     let (sender, mut pieces) = mpsc::channel(1);
     let owned = path.to_owned();
     std::thread::Builder::new()
@@ -115,7 +122,7 @@ async fn pipe(path: &Path, watch: &dyn Transfer, budget: &Arc<Budget>) -> Result
         let piece = piece.map_err(|error| cannot("cannot read the file", error))?;
         first.extend_from_slice(&piece[..piece.len().min(LOOK - first.len())]);
         spool.write(&piece).await?;
-        watch.advanced(piece.len() as u64);
+        progress.advanced(piece.len() as u64);
     }
     let length = spool.len();
     Ok((spool.finish().await?, length, first))

@@ -1,4 +1,4 @@
-//! Which transfers another connection may help, and where they are cut. Pure: the time is handed in.
+//! Which transfers are split for an idle slot, and where they are cut. Pure: the time is handed in.
 //!
 //! A transfer whose bytes a strong validator stands for, and whose server knows ranges, is a *piece* of a body: from
 //! where it is to its end. When a slot is free, the piece that has the longest way to go is cut: its end becomes a piece
@@ -41,7 +41,7 @@ const TINY: u64 = 14 * 1024;
 /// asked for ever.
 pub(crate) const ASKS: u8 = 3;
 
-/// How many bytes the helpers of one body have brought, for whoever watches the body.
+/// How many bytes the segments of one body have brought, for whoever watches the body.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     bytes: AtomicU64,
@@ -65,7 +65,7 @@ impl Progress {
     }
 }
 
-/// What a helper has brought: a body's bytes from the cut on, and whether all of them.
+/// What a segment has brought: a body's bytes from the cut on, and whether all of them.
 pub(crate) type Brought = (Stored, Result<()>);
 
 /// A transfer under way, from where it is to its end.
@@ -242,7 +242,7 @@ impl Transfers {
         let may_be_later = !hosts.is_empty();
         let mut picked = Vec::new();
         for (key, host) in hosts {
-            // One at least: whoever steers the limit of a host is told that one more would help.
+            // One at least: the adaptive limit of a host is told that one more would help.
             let spare = spare(key.as_deref()).max(1);
             picked.extend(host.pick(spare).into_iter().map(|pick| (key.clone(), pick)));
         }
@@ -319,7 +319,7 @@ impl Entry {
         self.0.taken_over.notified().await;
     }
 
-    /// What its helpers have brought.
+    /// What its segments have brought.
     pub(crate) fn progress(&self) -> &Arc<Progress> {
         &self.0.progress
     }

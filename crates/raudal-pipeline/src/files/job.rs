@@ -2,17 +2,18 @@
 
 use super::claims::{Claims, known};
 use super::{Existing, Members, Options, Saved, name};
-use crate::jobs::{Kept, Partials, Progress, open_place};
+use crate::jobs::{Kept, Partials, open_place};
 use crate::lock::Locked;
 use crate::verify;
+use crate::watch::JobWatch;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Answered, Client, Expect, Partial, PartialFile, Transfer, already_there};
+use raudal_fetch::{Client, Expect, Partial, PartialFile, Request, ResponseHead, already_there};
 use raudal_pool::Attempt;
 use raudal_source::Input;
-use raudal_table::Watch;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -30,34 +31,45 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
         Some(place) => place,
         None => open_place(&context, &shared.options.folder, &input, shared.options.resume).await?,
     };
-    let job = Job { shared: &shared, context: &context, input: &input, place: &place, chosen: Mutex::default() };
+    let job = Job { shared: &shared, context: &context, input: &input, place: &place };
     let saved = job.run(&mut partial).await;
     // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
-    let is_no_fault = |error: &Error| error.is_transient() || error.kind().spares_what_is_here();
-    let goes_on = |error: &Error| !job.is_refused() && is_no_fault(error);
+    let goes_on = |failed: &Failed| {
+        let error = &failed.error;
+        !failed.is_refused && (error.is_transient() || error.kind().spares_what_is_here())
+    };
     if saved.as_ref().is_err_and(goes_on) {
         shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
     } else {
         // It has its name, or was there already, or will never come.
         place.remove();
     }
-    drop(job);
-    saved.map_err(|error| error.input(input.location.to_string()))
+    saved.map_err(|failed| failed.error.input(input.location.to_string()))
 }
 
-/// What was decided once the name was known.
-#[derive(Clone, Debug, Default)]
-enum Chosen {
-    #[default]
-    Nothing,
-    Refused,
-    /// Under this name, with this digest if there is a list of them.
+/// Why there is no file.
+struct Failed {
+    error: Error,
+    /// Whether the file was refused by its name, and not for want of bytes.
+    is_refused: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, is_refused: false }
+    }
+}
+
+/// What is done with an input, once its name is known.
+#[derive(Debug)]
+enum Decision {
+    /// It is saved under this name.
     Save(Target),
     /// It is there already.
     Skip(Target),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Target {
     path: PathBuf,
     digest: Option<String>,
@@ -70,46 +82,49 @@ struct Job<'a> {
     context: &'a Attempt,
     input: &'a Input,
     place: &'a PartialFile,
-    chosen: Mutex<Chosen>,
 }
 
 impl Job<'_> {
-    async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved> {
-        if let Some(name) = known(self.input) {
-            self.choose(&name)?;
-        }
-        let fetched = if matches!(self.chosen(), Chosen::Skip(_)) {
-            Ok(None)
-        } else {
-            let location = &self.input.location;
-            self.shared.client.resume_at(location, Expect::Any, self, partial, self.place).await.map(Some)
+    async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, Failed> {
+        let refused = |error| Failed { error, is_refused: true };
+        let named = match known(self.input) {
+            Some(name) => Some(self.decide(&name).map_err(refused)?),
+            None => None,
         };
-        match (self.chosen(), fetched) {
-            // The transfer was ended by our own choice.
-            (Chosen::Skip(target), _) => self.there(target).await,
-            (Chosen::Save(target), Ok(Some(body))) => self.save(target, body).await,
-            (_, Err(error)) => Err(error),
-            (_, Ok(_)) => Err(Error::new(Kind::Internal, "a file without a name")),
+        if let Some(Decision::Skip(target)) = named {
+            return Ok(self.there(target).await?);
+        }
+        // Without a name of its own it is called what the response says.
+        let (is_named, decided) = (named.is_some(), Mutex::new(named.map(Ok)));
+        let accept = |head: &ResponseHead<'_>| {
+            if is_named {
+                return ControlFlow::Continue(());
+            }
+            let decision = self.decide(&self.name_by(head));
+            let goes_on = matches!(decision, Ok(Decision::Save(_)));
+            *lock(&decided) = Some(decision);
+            if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let request = Request::new(&self.input.location).expect(Expect::Any).progress(self.context);
+        let request = request.into_file(self.place).accept(&accept);
+        let fetched = self.shared.client.send(request, partial).await?;
+        let decided = lock(&decided).take().transpose().map_err(refused)?;
+        match (fetched, decided) {
+            (ControlFlow::Continue(body), Some(Decision::Save(target))) => Ok(self.save(target, body).await?),
+            (_, Some(Decision::Skip(target))) => Ok(self.there(target).await?),
+            _ => Err(Error::new(Kind::Internal, "a file without a name").into()),
         }
     }
 
-    fn chosen(&self) -> Chosen {
-        lock(&self.chosen).clone()
-    }
-
-    fn is_refused(&self) -> bool {
-        matches!(self.chosen(), Chosen::Refused)
+    /// The name that a response gives a file.
+    fn name_by(&self, head: &ResponseHead<'_>) -> String {
+        let theirs = head.disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
+        let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
+        name.unwrap_or_else(|| "download".to_owned())
     }
 
     /// Decides what is done under this name.
-    fn choose(&self, name: &str) -> Result<Chosen> {
-        let decided = self.decide(name);
-        let chosen = decided.as_ref().map_or(Chosen::Refused, Clone::clone);
-        *lock(&self.chosen) = chosen;
-        decided
-    }
-
-    fn decide(&self, name: &str) -> Result<Chosen> {
+    fn decide(&self, name: &str) -> Result<Decision> {
         let Shared { options, claims, .. } = self.shared;
         let members = options.extract.as_ref().map(|_| name::folder(name));
         let names: Vec<&str> = [name].into_iter().chain(members.as_deref()).collect();
@@ -132,13 +147,13 @@ impl Job<'_> {
         };
         let target = Target { path, digest, folder };
         match options.existing {
-            _ if !is_there(&target.path) => Ok(Chosen::Save(target)),
+            _ if !is_there(&target.path) => Ok(Decision::Save(target)),
             Existing::Refuse => Err(already_there(&target.path)),
-            Existing::Skip => Ok(Chosen::Skip(target)),
+            Existing::Skip => Ok(Decision::Skip(target)),
             Existing::Replace if target.path.is_dir() => {
                 Err(Error::new(Kind::Io, format!("a folder has the name of the file: {}", target.path.display())))
             }
-            Existing::Replace => Ok(Chosen::Save(target)),
+            Existing::Replace => Ok(Decision::Save(target)),
         }
     }
 
@@ -256,29 +271,7 @@ impl Job<'_> {
             members: self.shared.options.extract.clone(),
             limits: self.shared.options.run.query.limits.clone(),
             place: self.input.location.to_string(),
-            watch: Watching(self.context.clone()),
-        }
-    }
-}
-
-impl Transfer for Job<'_> {
-    fn expected(&self, bytes: u64) {
-        Progress(self.context).expected(bytes);
-    }
-
-    fn advanced(&self, bytes: u64) {
-        Progress(self.context).advanced(bytes);
-    }
-
-    fn answered(&self, answered: &Answered<'_>) -> Result<()> {
-        if known(self.input).is_some() {
-            return Ok(());
-        }
-        let theirs = answered.disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
-        let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
-        match self.choose(&name.unwrap_or_else(|| "download".to_owned()))? {
-            Chosen::Skip(_) => Err(Error::new(Kind::Cancelled, "it is there already")),
-            _ => Ok(()),
+            watch: JobWatch::new(self.context.clone()),
         }
     }
 }
@@ -290,7 +283,7 @@ struct Extraction {
     members: Option<Members>,
     limits: raudal_table::Limits,
     place: String,
-    watch: Watching,
+    watch: JobWatch,
 }
 
 impl Extraction {
@@ -321,14 +314,6 @@ impl Extraction {
         })?;
         raudal_common::atomic_file::sync_folder(folder);
         Ok(())
-    }
-}
-
-struct Watching(Attempt);
-
-impl Watch for Watching {
-    fn cancelled(&self) -> bool {
-        self.0.token().is_cancelled()
     }
 }
 

@@ -3,8 +3,8 @@
 use super::claims::{Claims, check};
 use super::job::{Shared, attempt};
 use super::{Options, Saved, Summary};
-use crate::helpers::Helpers;
 use crate::jobs::{Partials, blocking, make_folder, policies, pool};
+use crate::segments::Segments;
 use crate::slowed::Slowed;
 use crate::summary::{Failure, failure};
 use raudal_common::Result;
@@ -62,7 +62,7 @@ where
     let shared = Arc::new(Shared { client: client.clone(), options, claims: Claims::default(), partials });
     let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
     let mut run = policies(pool.run(inputs, job), &run_options, keeps, Arc::clone(&slowed)).ordered().start();
-    let helpers = Helpers::start(client, run.permits());
+    let segments = Segments::start(client, run.permits());
     let mut summary = Summary {
         report: RunReport::default(),
         saved: Vec::new(),
@@ -88,7 +88,7 @@ where
             },
         }
     }
-    helpers.stop().await;
+    segments.stop().await;
     summary.report = run.join().await;
     summary.warnings.extend(slowed.warnings());
     Ok(summary)

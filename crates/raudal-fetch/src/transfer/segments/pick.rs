@@ -1,4 +1,4 @@
-//! Which piece of a host is helped, and how.
+//! Which piece of a host is split or asked for again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,9 +57,9 @@ impl Host {
         self.0.push((piece, seen));
     }
 
-    /// What is to be helped if there are so many slots to spare, in no order.
+    /// What is to be split or asked for again if there are so many slots to spare, in no order.
     pub(super) fn pick(self, spare: usize) -> Vec<Pick> {
-        // The first answer of a host takes as long as its connection; a helper may find one that is there.
+        // The first answer of a host takes as long as its connection; a segment may find one that is there.
         let setup = self.0.iter().map(|(_, seen)| seen.setup).min().unwrap_or_default();
         let mut picked: Vec<_> = self.longest(spare, setup).into_iter().collect();
         let is_still = |seen: &Seen| seen.still > STILL.max(2 * setup);

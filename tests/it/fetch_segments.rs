@@ -1,11 +1,11 @@
-//! A transfer that goes on for long is helped by further connections, and its bytes are the same whatever these bring:
+//! A long transfer is split into segments for idle slots, and its bytes are the same whatever these bring:
 //! nothing, too little, something else.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::{Answer, Gate, Job, Server, noise};
-use raudal::fetch::{Client, Help, Options, Transfer};
+use raudal::fetch::{Client, Options, Segment, TransferProgress};
 use raudal::pipeline;
 use raudal::source::{Input, Location};
 use raudal::table::{Sink, SinkOptions, Target};
@@ -20,27 +20,28 @@ fn slow(data: &[u8], gate: &Gate) -> Answer {
     Answer::drip(data, PIECE, gate).header("ETag", TAG).header("Accept-Ranges", "bytes")
 }
 
-/// A further connection where it is needed, one at a time, for ever.
-async fn help(client: &Client) {
-    help_at_once(client, 1).await;
+/// One idle slot, that fetches segments for ever.
+async fn use_idle_slot(client: &Client) {
+    use_idle_slots(client, 1).await;
 }
 
 /// So many of them at a time.
-async fn help_at_once(client: &Client, slots: usize) {
+async fn use_idle_slots(client: &Client, slots: usize) {
     let slots = Arc::new(Semaphore::new(slots));
     let mut begun = client.transfers();
-    let mut helping = tokio::task::JoinSet::new();
+    let mut fetching = tokio::task::JoinSet::new();
     loop {
-        let again = match client.help(|_| slots.available_permits(), |_| Arc::clone(&slots).try_acquire_owned().ok()) {
-            Help::Needed(help) => {
-                helping.spawn(help);
+        let again = match client.segment(|_| slots.available_permits(), |_| Arc::clone(&slots).try_acquire_owned().ok())
+        {
+            Segment::Cut(segment) => {
+                fetching.spawn(segment);
                 continue;
             }
-            Help::Later(after) => after,
+            Segment::Later(after) => after,
             _ => Duration::from_secs(3600),
         };
         tokio::select! {
-            Some(ended) = helping.join_next() => drop(ended.expect("no panic")),
+            Some(ended) = fetching.join_next() => drop(ended.expect("no panic")),
             _ = begun.changed() => {}
             () = tokio::time::sleep(again) => {}
         }
@@ -51,7 +52,7 @@ async fn help_at_once(client: &Client, slots: usize) {
 #[derive(Default)]
 struct Counted(Mutex<u64>);
 
-impl Transfer for Counted {
+impl TransferProgress for Counted {
     fn expected(&self, _: u64) {}
     fn advanced(&self, bytes: u64) {
         *self.0.lock().expect("no panic") += bytes;
@@ -78,7 +79,7 @@ fn go_on(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>
             runtime.block_on(async {
                 tokio::select! {
                     result = job.attempt_watched(&counted) => result,
-                    () = help(&client) => unreachable!("help never ends"),
+                    () = use_idle_slot(&client) => unreachable!("it never ends"),
                 }
             })
         });
@@ -102,7 +103,7 @@ async fn the_second_half_of_a_slow_transfer_comes_over_a_second_connection() {
     let (first, last) = range.split_once('-').expect("two ends");
     assert!(first.parse::<usize>().expect("a number") > 4 * PIECE && last == (LENGTH - 1).to_string(), "{range}");
     assert_eq!(second.header("if-range"), Some(TAG));
-    assert!(job.client.helped() >= 1);
+    assert!(job.client.segments() >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +116,7 @@ async fn the_rest_of_a_transfer_that_stands_still_shortly_before_its_end_comes_o
     // The first answer never goes on.
     let bytes = tokio::select! {
         result = job.attempt_watched(&counted) => result.expect("a body"),
-        () = help(&client) => unreachable!("help never ends"),
+        () = use_idle_slot(&client) => unreachable!("it never ends"),
     };
     assert!(bytes == data);
     assert_eq!(*counted.0.lock().expect("no panic"), LENGTH as u64, "each byte is counted once");
@@ -135,7 +136,7 @@ async fn what_stands_still_again_and_again_comes_in_the_end() {
     gate.let_through(LENGTH / PIECE - 1);
     let bytes = tokio::select! {
         result = job.attempt() => result.expect("a body"),
-        () = help_at_once(&client, 3) => unreachable!("help never ends"),
+        () = use_idle_slots(&client, 3) => unreachable!("it never ends"),
     };
     assert!(bytes == data);
 }
@@ -184,7 +185,7 @@ async fn a_part_that_is_not_of_the_same_bytes_is_not_taken_and_none_is_asked_for
         let (bytes, counted) = attempt(&server, &gate, &mut job);
         assert!(bytes.expect("a body") == data, "{bad:?}");
         assert_eq!(counted, LENGTH as u64, "{bad:?}");
-        assert_eq!(job.client.helped(), 1, "{bad:?}");
+        assert_eq!(job.client.segments(), 1, "{bad:?}");
     }
 }
 
@@ -225,7 +226,7 @@ async fn a_server_that_names_no_ranges_or_no_strong_validator_is_asked_once() {
             _ = job.attempt() => panic!("it stands still"),
             () = async {
                 // Long enough for a first look, were there anything to look at.
-                assert!(matches!(client.help(|_| 1, |_| Some(())), Help::Nothing));
+                assert!(matches!(client.segment(|_| 1, |_| Some(())), Segment::Nothing));
                 tokio::task::yield_now().await;
             } => {}
         }
@@ -251,14 +252,14 @@ async fn a_run_gives_its_spare_slots_to_the_transfers_that_are_left_and_never_mo
         let client = Client::new(&Options::default()).expect("a client");
         gate.let_through(4);
         let run =
-            tokio::spawn(async move { pipeline::run(inputs, &client, options, sink).await.map(|_| client.helped()) });
+            tokio::spawn(async move { pipeline::run(inputs, &client, options, sink).await.map(|_| client.segments()) });
         // Alone it goes on only once the gate is open; with slots to spare, a second request comes by itself.
         if jobs > 1 {
             tokio::task::block_in_place(|| server.wait_for_requests(2));
         }
         gate.open();
-        let helped = run.await.expect("no panic").expect("a run");
+        let segments = run.await.expect("no panic").expect("a run");
         assert_eq!(std::fs::read_to_string(&output).expect("a table"), text);
-        assert!(server.peak() <= jobs && (helped > 0) == (jobs > 1), "{helped} of {}", server.peak());
+        assert!(server.peak() <= jobs && (segments > 0) == (jobs > 1), "{segments} of {}", server.peak());
     }
 }

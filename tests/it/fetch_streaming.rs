@@ -2,16 +2,16 @@
 #![cfg(unix)]
 
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::common::{Answer, Gate, Job, Server, noise, zip};
-use raudal::fetch::{Arriving, Client, Options, Tail, Transfer};
+use raudal::fetch::{Arriving, Client, Options, Tail};
 use raudal::pipeline::{self, Summary};
 use raudal::pool::Backoff;
 use raudal::source::{Input, Location};
 use raudal::table::{Filter, Sink, SinkOptions, Target};
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 const TAG: &str = "\"v1\"";
 const LENGTH: usize = 9 << 20;
@@ -28,30 +28,24 @@ fn part(data: &[u8]) -> Answer {
 /// What was read along, and whether that was confirmed.
 type Along = (std::io::Result<Vec<u8>>, bool);
 
-/// Reads along on a thread of its own. The gate is opened once the first megabyte was read.
-struct Reads(Gate, Mutex<Option<JoinHandle<Along>>>);
-
-impl Transfer for Reads {
-    fn expected(&self, _: u64) {}
-    fn advanced(&self, _: u64) {}
-    fn arriving(&self, arriving: &Arriving) {
-        let (gate, arriving) = (self.0.clone(), arriving.clone());
-        let reading = std::thread::spawn(move || {
-            let mut reader = arriving.reader(Tail::default(), |_| ());
-            let mut bytes = vec![0; PIECE];
-            let mut read = reader.read_exact(&mut bytes);
-            gate.open();
-            read = read.and_then(|()| reader.read_to_end(&mut bytes).map(drop));
-            (read.map(|()| bytes), arriving.confirms(&Tail::default()))
-        });
-        *self.1.lock().expect("no panic") = Some(reading);
-    }
+/// Reads along on a thread of its own, what is sent first. The gate is opened once the first megabyte was read.
+fn read_along(gate: &Gate) -> (UnboundedSender<Arriving>, JoinHandle<Option<Along>>) {
+    let (sender, mut bodies) = mpsc::unbounded_channel::<Arriving>();
+    let gate = gate.clone();
+    let reading = std::thread::spawn(move || {
+        let arriving = bodies.blocking_recv()?;
+        let mut reader = arriving.reader(Tail::default(), |_| ());
+        let mut bytes = vec![0; PIECE];
+        let mut read = reader.read_exact(&mut bytes);
+        gate.open();
+        read = read.and_then(|()| reader.read_to_end(&mut bytes).map(drop));
+        Some((read.map(|()| bytes), arriving.confirms(&Tail::default())))
+    });
+    (sender, reading)
 }
 
-impl Reads {
-    fn ended(&self) -> Option<Along> {
-        self.1.lock().expect("no panic").take().map(|reading| reading.join().expect("no panic"))
-    }
+fn ended(reading: JoinHandle<Option<Along>>) -> Option<Along> {
+    reading.join().expect("no panic")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,10 +53,10 @@ async fn what_has_arrived_is_read_before_the_rest_is_sent() {
     let (data, gate) = (noise(LENGTH), Gate::new());
     let server = Server::with("/a", [slow(&data, &gate)]);
     gate.let_through(2);
-    let reads = Reads(gate, Mutex::default());
-    let bytes = Job::new(&Options::default(), &server.url("/a")).attempt_watched(&reads).await.expect("a body");
+    let (arriving, reading) = read_along(&gate);
+    let bytes = Job::new(&Options::default(), &server.url("/a")).attempt_arriving(arriving).await.expect("a body");
     assert!(bytes == data);
-    let (read, confirmed) = reads.ended().expect("a long body");
+    let (read, confirmed) = ended(reading).expect("a long body");
     assert!(read.expect("all of it") == data && confirmed);
 }
 
@@ -71,14 +65,15 @@ async fn a_transfer_that_breaks_off_ends_the_reading_and_the_next_one_is_read_fr
     let (data, gate) = (noise(LENGTH), Gate::new());
     let broken = Answer::short(&data[..5 * PIECE], LENGTH).header("ETag", TAG).then_reset();
     let server = Server::with("/a", [broken, part(&data)]);
-    let reads = Reads(gate, Mutex::default());
     let mut job = Job::new(&Options::default(), &server.url("/a"));
-    job.attempt_watched(&reads).await.expect_err("cut short");
-    let (read, confirmed) = reads.ended().expect("a long body");
+    let (arriving, reading) = read_along(&gate);
+    job.attempt_arriving(arriving).await.expect_err("cut short");
+    let (read, confirmed) = ended(reading).expect("a long body");
     assert!(read.is_err() && !confirmed);
-    assert!(job.attempt_watched(&reads).await.expect("the rest") == data);
+    let (arriving, reading) = read_along(&gate);
+    assert!(job.attempt_arriving(arriving).await.expect("the rest") == data);
     assert!(server.requests()[1].header("range").is_some(), "it goes on");
-    let (read, confirmed) = reads.ended().expect("a long body");
+    let (read, confirmed) = ended(reading).expect("a long body");
     assert!(read.expect("all of it") == data && confirmed);
 }
 
@@ -86,22 +81,9 @@ async fn a_transfer_that_breaks_off_ends_the_reading_and_the_next_one_is_read_fr
 async fn a_body_that_is_short_or_of_unknown_length_is_not_read_along() {
     for answer in [Answer::ok(noise(LENGTH / 9)), Answer::ok(noise(LENGTH)).without_length()] {
         let server = Server::with("/a", [answer]);
-        let reads = Reads(Gate::new(), Mutex::default());
-        Job::new(&Options::default(), &server.url("/a")).attempt_watched(&reads).await.expect("a body");
-        assert!(reads.ended().is_none());
-    }
-}
-
-/// Fetches the tail, and waits for it.
-struct Tails(Client, Mutex<Option<(Arriving, raudal::Result<Tail>)>>);
-
-impl Transfer for Tails {
-    fn expected(&self, _: u64) {}
-    fn advanced(&self, _: u64) {}
-    fn arriving(&self, arriving: &Arriving) {
-        assert!(arriving.has_tail());
-        let tail = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.0.tail(arriving)));
-        *self.1.lock().expect("no panic") = Some((arriving.clone(), tail));
+        let (arriving, reading) = read_along(&Gate::new());
+        Job::new(&Options::default(), &server.url("/a")).attempt_arriving(arriving).await.expect("a body");
+        assert!(ended(reading).is_none());
     }
 }
 
@@ -124,11 +106,18 @@ async fn the_last_bytes_are_fetched_ahead_and_held_against_those_that_come() {
     ] {
         let server = Server::with("/a", [part(&data), answer]);
         let mut job = Job::new(&Options::default(), &server.url("/a"));
-        let tails = Tails(job.client.clone(), Mutex::default());
-        assert!(job.attempt_watched(&tails).await.expect("a body") == data, "it goes on as if nothing had been");
+        let (sender, mut bodies) = mpsc::unbounded_channel();
+        let client = job.client.clone();
+        let tail = async {
+            let arriving: Arriving = bodies.recv().await.expect("a long body");
+            assert!(arriving.has_tail());
+            let tail = client.tail(&arriving).await;
+            (arriving, tail)
+        };
+        let (bytes, (arriving, tail)) = tokio::join!(job.attempt_arriving(sender), tail);
+        assert!(bytes.expect("a body") == data, "it goes on as if nothing had been");
         let range = format!("bytes={}-{}", LENGTH - (128 << 10), LENGTH - 1);
         assert_eq!(server.requests()[1].header("range"), Some(range.as_str()));
-        let (arriving, tail) = tails.1.into_inner().expect("no panic").expect("a long body");
         assert_eq!(tail.is_ok(), comes);
         let Ok(tail) = tail else { continue };
         assert_eq!(arriving.confirms(&tail), agrees);

@@ -1,31 +1,31 @@
 //! Idle slots split the slowest remaining downloads into ranges.
 
-use raudal_fetch::{Client, Help};
+use raudal_fetch::{Client, Segment};
 use raudal_pool::Permits;
 use std::convert::Infallible;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-/// Further connections for the transfers of a run, in a task of their own: they begin whatever the consumer of the
-/// run is doing. Dropping this ends them.
-pub(super) struct Helpers(JoinHandle<Infallible>);
+/// Fetches segments for the transfers of a run, in a task of its own: whatever the consumer of the run is doing.
+/// Dropping this ends it.
+pub(super) struct Segments(JoinHandle<Infallible>);
 
-impl Helpers {
+impl Segments {
     pub(super) fn start(client: &Client, permits: Permits) -> Self {
         let work = Work { begun: client.transfers(), client: client.clone(), permits, tasks: JoinSet::new() };
         Self(tokio::spawn(work.run()))
     }
 
-    /// Ends them, and waits for that.
+    /// Ends it, and waits for that.
     pub(super) async fn stop(mut self) {
         self.0.abort();
-        // It was aborted, or it panicked: then what it helped went on without it.
+        // It was aborted, or it panicked: then the transfers go on without it.
         let _ = (&mut self.0).await;
     }
 }
 
-impl Drop for Helpers {
+impl Drop for Segments {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -39,7 +39,7 @@ struct Work {
 }
 
 impl Work {
-    /// Gives out slots as they come free, for ever.
+    /// Uses slots as they become idle, for ever.
     async fn run(mut self) -> Infallible {
         loop {
             let again = self.begin_all();
@@ -52,16 +52,16 @@ impl Work {
         }
     }
 
-    /// Begins whatever can be helped; when to look again.
+    /// Fetches segments as long as slots are idle, and says when to look again.
     fn begin_all(&mut self) -> Option<Instant> {
         loop {
             // Nothing is looked at as long as jobs wait for slots.
             if self.permits.spare(None) == 0 {
                 return None;
             }
-            match self.client.help(|key| self.permits.spare(key), |key| self.permits.try_acquire(key)) {
-                Help::Needed(help) => drop(self.tasks.spawn(help)),
-                Help::Later(after) => return Some(Instant::now() + after),
+            match self.client.segment(|key| self.permits.spare(key), |key| self.permits.try_acquire(key)) {
+                Segment::Cut(segment) => drop(self.tasks.spawn(segment)),
+                Segment::Later(after) => return Some(Instant::now() + after),
                 _ => return None,
             }
         }
