@@ -1,4 +1,5 @@
-//! A long input is decoded while it arrives: what comes out counts only once the input is whole, and was found right.
+//! Decodes a long input while it arrives. The rows count only once the input is complete and
+//! verified.
 
 use super::decoders::Permit;
 use super::jobs::Progress;
@@ -14,11 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-/// What a decoding that has begun leads to; nothing if it could not be begun, or went wrong: then the whole is decoded, and
-/// says why.
+/// The result of decoding ahead. `None` if it could not start or failed: then the whole input is
+/// decoded, and reports the error.
 type Rowing = JoinHandle<Option<(Rows, Arriving, Tail)>>;
 
-/// Tells the pool how a transfer gets on, and begins to decode what is long.
+/// Reports a transfer to the pool, and starts to decode a long one.
 pub(super) struct Ahead<'a> {
     shared: &'a Arc<Shared>,
     context: &'a Attempt,
@@ -31,7 +32,8 @@ impl<'a> Ahead<'a> {
         Self { shared, context, input, begun: Mutex::default() }
     }
 
-    /// The rows of a body that has arrived, if they were read ahead and its last bytes are those that were relied on.
+    /// Returns the rows of an arrived body, if they were decoded ahead and its last bytes match
+    /// those used.
     pub(super) async fn rows(self) -> Option<Rows> {
         let begun = self.begun.into_inner().unwrap_or_else(PoisonError::into_inner)?;
         let (rows, arriving, tail) = begun.await.ok()??;
@@ -60,14 +62,14 @@ impl Transfer for Ahead<'_> {
     }
 
     fn arriving(&self, arriving: &Arriving) {
-        // As many as may be decoded at once: each takes a thread that waits.
+        // No more than may be decoded at once: each occupies a thread that waits.
         let Ok(place) = Arc::clone(&self.shared.ahead).try_acquire_owned() else { return };
         let (shared, context) = (Arc::clone(self.shared), self.context.clone());
         let (input, arriving) = (self.input.clone(), arriving.clone());
         let (key, runtime) = (input.location.key(), Handle::current());
         let begun = tokio::task::spawn_blocking(move || {
             let _place = place;
-            // An archive cannot be read without its directory, which comes last.
+            // An archive cannot be read without its directory, which is at the end.
             let mut magic = [0; 2];
             arriving.reader(Tail::default(), |_| ()).read_exact(&mut magic).ok()?;
             let tail = match &magic {
@@ -75,7 +77,7 @@ impl Transfer for Ahead<'_> {
                     if !arriving.has_tail() {
                         return None;
                     }
-                    // The directory of an archive takes a connection of its own.
+                    // Fetching the directory takes a connection of its own.
                     let _permit = context.permits().try_acquire(key.as_deref())?;
                     let fetched = context.token().run_until_cancelled(shared.client.tail(&arriving));
                     runtime.block_on(fetched)?.ok()?
@@ -93,7 +95,7 @@ impl Transfer for Ahead<'_> {
     }
 }
 
-/// The right to decode. While bytes are waited for, others have it.
+/// The permit to decode. It is released while waiting for bytes.
 struct Decoder {
     shared: Arc<Shared>,
     runtime: Handle,
@@ -107,8 +109,8 @@ impl Decoder {
     }
 }
 
-/// Only says when to stop. The rows are told of once they count: what a transfer that breaks off again and again has had
-/// decoded by then is no progress.
+/// Only reports cancellation. Rows are reported once they count: rows decoded from a transfer that
+/// keeps breaking off are not progress.
 struct Quiet(Attempt);
 
 impl Watch for Quiet {
@@ -132,7 +134,7 @@ mod tests {
 
     const ROWS: u64 = 5 << 20;
 
-    /// The URL of a table that is long enough, from a server that answers once.
+    /// Serves a long enough table once, and returns its URL.
     fn served() -> String {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/a.csv", listener.local_addr().expect("an address"));

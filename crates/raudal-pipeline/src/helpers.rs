@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-/// Further connections for the transfers of a run, in a task of their own: they begin whatever the consumer of the
-/// run is doing. Dropping this ends them.
+/// Extra connections for the transfers of a run. They have their own task, so they start whatever
+/// the consumer of the run is doing. Dropping this ends them.
 pub(super) struct Helpers(JoinHandle<Infallible>);
 
 impl Helpers {
@@ -17,10 +17,10 @@ impl Helpers {
         Self(tokio::spawn(work.run()))
     }
 
-    /// Ends them, and waits for that.
+    /// Ends them and waits until they have ended.
     pub(super) async fn stop(mut self) {
         self.0.abort();
-        // It was aborted, or it panicked: then what it helped went on without it.
+        // The task was aborted, or it panicked: then the transfers went on without it.
         let _ = (&mut self.0).await;
     }
 }
@@ -39,7 +39,7 @@ struct Work {
 }
 
 impl Work {
-    /// Gives out slots as they come free, for ever.
+    /// Gives out slots as they become free, forever.
     async fn run(mut self) -> Infallible {
         loop {
             let again = self.begin_all();
@@ -52,10 +52,10 @@ impl Work {
         }
     }
 
-    /// Begins whatever can be helped; when to look again.
+    /// Starts all helpers that are useful now. Returns when to look again.
     fn begin_all(&mut self) -> Option<Instant> {
         loop {
-            // Nothing is looked at as long as jobs wait for slots.
+            // Do nothing while jobs wait for slots.
             if self.permits.spare(None) == 0 {
                 return None;
             }

@@ -1,4 +1,4 @@
-//! One input, one attempt: named, fetched, verified, extracted, published.
+//! One attempt at one input: name, fetch, verify, extract, publish.
 
 use super::claims::{Claims, known};
 use super::{Existing, Members, Options, Saved, name};
@@ -32,28 +32,28 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
     };
     let job = Job { shared: &shared, context: &context, input: &input, place: &place, chosen: Mutex::default() };
     let saved = job.run(&mut partial).await;
-    // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
+    // The received bytes are not at fault if the disk is full, or if the rest may not be requested.
     let is_no_fault = |error: &Error| error.is_transient() || error.kind().spares_what_is_here();
     let goes_on = |error: &Error| !job.is_refused() && is_no_fault(error);
     if saved.as_ref().is_err_and(goes_on) {
         shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
     } else {
-        // It has its name, or was there already, or will never come.
+        // The file was published, existed already, or will never come.
         place.remove();
     }
     drop(job);
     saved.map_err(|error| error.input(input.location.to_string()))
 }
 
-/// What was decided once the name was known.
+/// The decision once the name is known.
 #[derive(Clone, Debug, Default)]
 enum Chosen {
     #[default]
     Nothing,
     Refused,
-    /// Under this name, with this digest if there is a list of them.
+    /// Save under this name, and verify the digest if there is one.
     Save(Target),
-    /// It is there already.
+    /// The file already exists.
     Skip(Target),
 }
 
@@ -61,7 +61,7 @@ enum Chosen {
 struct Target {
     path: PathBuf,
     digest: Option<String>,
-    /// Where members go that are still to be extracted, and whether that is so.
+    /// The folder for the members, and whether they still have to be extracted.
     folder: Option<(PathBuf, bool)>,
 }
 
@@ -85,7 +85,7 @@ impl Job<'_> {
             self.shared.client.resume_at(location, Expect::Any, self, partial, self.place).await.map(Some)
         };
         match (self.chosen(), fetched) {
-            // The transfer was ended by our own choice.
+            // Our own decision ended the transfer.
             (Chosen::Skip(target), _) => self.there(target).await,
             (Chosen::Save(target), Ok(Some(body))) => self.save(target, body).await,
             (_, Err(error)) => Err(error),
@@ -101,7 +101,7 @@ impl Job<'_> {
         matches!(self.chosen(), Chosen::Refused)
     }
 
-    /// Decides what is done under this name.
+    /// Decides what to do with this name.
     fn choose(&self, name: &str) -> Result<Chosen> {
         let decided = self.decide(name);
         let chosen = decided.as_ref().map_or(Chosen::Refused, Clone::clone);
@@ -116,7 +116,7 @@ impl Job<'_> {
         claims.take(&names, self.context.job(), &self.input.location.to_string())?;
         let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, name)).transpose()?;
         let path = options.folder.join(name);
-        // A link that leads nowhere is there as well: something has this name.
+        // A dangling link exists too: it takes the name.
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
         let folder = match members.map(|members| options.folder.join(members)) {
             None => None,
@@ -142,7 +142,7 @@ impl Job<'_> {
         }
     }
 
-    /// The file was there already.
+    /// Handles a file that already exists.
     async fn there(&self, target: Target) -> Result<Saved> {
         let Target { path, digest, folder } = target;
         let (asked, extract) = (folder.clone(), self.extraction());
@@ -185,7 +185,7 @@ impl Job<'_> {
         })
     }
 
-    /// The body has arrived: it is verified, and gets its name.
+    /// Verifies a body that has arrived, and publishes it.
     async fn save(&self, target: Target, body: raudal_fetch::Body) -> Result<Saved> {
         let Target { path, digest, folder } = target;
         let sha256 = body.sha256().map(str::to_owned);
@@ -223,7 +223,7 @@ impl Job<'_> {
         let remote = self.input.location.is_remote();
         let (client, location, job) = (self.shared.client.clone(), self.input.location.clone(), self.context.job());
         self.context.stage(if folder.is_some() { "extract" } else { "publish" });
-        // Not to be stopped half-way: whoever cancels waits for its end.
+        // Must not stop half-way: cancellation waits for the end.
         self.context
             .blocking(move || {
                 let members = folder.filter(|(_, missing)| *missing).map(|(folder, _)| folder);
@@ -237,7 +237,8 @@ impl Job<'_> {
                         error.transient(again)
                     })?;
                 }
-                // The archive first: a run that is killed in between extracts it again.
+                // Publish the archive first: if the run is killed in between, the next one extracts
+                // it again.
                 place.publish(&path, replace)?;
                 if let Some((lock, locked)) = locked {
                     lock.hold(job, locked)?;
@@ -283,9 +284,10 @@ impl Transfer for Job<'_> {
     }
 }
 
-/// Members on their way to their folder.
+/// The extraction of members to their folder.
 struct Extraction {
-    /// Where they are until all are there. Whoever has the place has this as well.
+    /// The temporary folder until all members are extracted. The lock on the partial file protects
+    /// it too.
     unfinished: PathBuf,
     members: Option<Members>,
     limits: raudal_table::Limits,
@@ -295,7 +297,7 @@ struct Extraction {
 
 impl Extraction {
     fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<()> {
-        // What a killed run has left. It is ours by its name, and is not followed if it is a link.
+        // Left by a killed run. Its name shows that it is ours, and a link is not followed.
         match fs::remove_dir_all(&self.unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io(format!("cannot remove: {}", self.unfinished.display()), error));
