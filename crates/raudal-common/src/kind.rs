@@ -3,9 +3,9 @@
 //! | question | method | asked by |
 //! |---|---|---|
 //! | may the same request succeed? | [`Kind::is_transient`] | the retries of every job |
-//! | may the network have caused this? | [`Kind::may_be_damage_on_the_way`] | the pipeline: fetch it all again |
+//! | may it be network damage? | [`Kind::may_be_damage_on_the_way`] | the pipeline: fetch again |
 //! | do checksums contradict the bytes? | [`Kind::is_damage`] | the table |
-//! | is it about the content of a table? | [`Kind::is_about_content`] | the table: verify the checksum first |
+//! | is it about the content? | [`Kind::is_about_content`] | the table: verify the checksum first |
 //! | are the received bytes good? | [`Kind::leaves_good_bytes`] | transfers: resume |
 //! | may a later run use them? | [`Kind::spares_what_is_here`] | `get`: keep the partial file |
 //! | does the host refuse work? | [`Kind::is_refusal`] | adaptive limits |
@@ -29,7 +29,7 @@ pub enum Kind {
     Timeout,
     /// The server responded with this status.
     Status(u16),
-    /// A redirect that is not followed: too many, to a scheme that is not allowed, or without a target.
+    /// A redirect that is not followed: too many, to a forbidden scheme, or without a target.
     Redirect,
     /// Other content in place of the data, such as an HTML page in place of an archive.
     Impostor,

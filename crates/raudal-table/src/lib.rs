@@ -13,7 +13,7 @@
 //! | `records` | splits text into records with `memchr`; agrees with the `csv` crate |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
-//! | `sink` | [`Sink`]: writes the rows of many inputs as one CSV, TSV, JSON Lines or terminal table |
+//! | `sink` | [`Sink`]: writes many inputs as one CSV, TSV, JSON Lines or terminal table |
 //!
 //! ```
 //! use raudal_table::{Filter, Format, Query, Sink, SinkOptions, Target};
