@@ -1,4 +1,4 @@
-//! The built-in catalogue: INEGI's 32 ITER 2020 archives, one for each of Mexico's federal entities.
+//! The built-in catalogue: INEGI's 32 ITER 2020 archives, one per federal entity of Mexico.
 //!
 //! The facts are in `data/iter_2020.csv`; `data/README.md` names their sources.
 

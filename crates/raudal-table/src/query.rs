@@ -29,7 +29,7 @@ pub struct Query {
     pub member: Option<String>,
     /// The encoding of the text; UTF-8 by default.
     pub encoding: Encoding,
-    /// The byte between fields; by default a tab for names in `.tsv` or `.tab`, else a comma.
+    /// The byte between fields; by default a tab if the name ends in `.tsv` or `.tab`, else a comma.
     pub delimiter: Option<u8>,
     /// Bounds on the cost of an input.
     pub limits: Limits,
