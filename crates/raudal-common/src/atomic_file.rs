@@ -1,8 +1,8 @@
-//! Files that take their final name when they are whole.
+//! Files that get their final name only when they are complete.
 //!
-//! Until then such a file has another name, which follows from the final one, and is locked for as long as it is
-//! written. So two runs never write to one file, and what a killed run has left is found, and used or replaced, by the
-//! next one.
+//! Until then, a file has another name, which follows from the final one, and is locked while it is
+//! written. So two runs never write to one file. The next run finds what a killed run left, and
+//! uses or replaces it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -10,38 +10,38 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// How often a file that was renamed between its opening and its locking is opened anew.
+/// How often to reopen a file that was renamed between opening and locking.
 const TRIES: usize = 16;
-/// A longer name leaves no room for what is added to it: file systems take 255 bytes.
+/// A longer name leaves no space for what is added to it: file systems allow 255 bytes.
 const LONGEST: usize = 200;
 
-/// A file that no other process writes to. Dropping it removes it, unless it was published or is to be kept.
+/// A file that no other process writes to. Dropping it removes it, unless it was published or kept.
 #[derive(Debug)]
 pub struct AtomicFile {
     file: File,
     path: PathBuf,
-    /// Whether the name is still ours to remove.
+    /// Whether dropping it removes the file.
     owned: bool,
 }
 
 impl AtomicFile {
-    /// Opens the file, which need not be there, and locks it. What is in it stays.
+    /// Opens the file, or creates it if it is missing, and locks it. Its content stays.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WouldBlock`] if another run holds it, and whatever a disk can do.
+    /// [`ErrorKind::WouldBlock`] if another run holds it, or any I/O error.
     pub fn open(path: &Path) -> io::Result<Self> {
         for _ in 0..TRIES {
-            // Who may read it is decided by the umask, as for any new file.
+            // The umask decides who may read it, as for any new file.
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
-                // A file system without locks: then the names alone have to do.
+                // The file system has no locks, so rely on the names alone.
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // Whoever had it may have renamed or removed it before we had the lock: then it is not ours.
+            // Its owner may have renamed or removed it before we got the lock. Then it is not ours.
             if is_at(&file, path)? {
                 return Ok(Self { file, path: path.to_owned(), owned: true });
             }
@@ -49,8 +49,8 @@ impl AtomicFile {
         Err(ErrorKind::WouldBlock.into())
     }
 
-    /// A new and empty file for what becomes the file of this path: beside it, hidden, removed unless it is published.
-    /// What a killed run has left there is replaced.
+    /// Creates an empty file that will become the file at this path. It is beside it, hidden, and
+    /// removed unless it is published. It replaces what a killed run left there.
     pub fn of(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
         let mut own = std::ffi::OsString::from(".raudal-");
@@ -65,35 +65,35 @@ impl AtomicFile {
         Ok(unfinished)
     }
 
-    /// The open file, at the name that is not its final one.
+    /// Returns the open file, which still has its temporary name.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Leaves the file where it is when this is dropped.
+    /// Keeps the file on drop.
     pub fn keep(&mut self) {
         self.owned = false;
     }
 
-    /// Makes the bytes last and gives them their final name. A file that is there is replaced, or is the error
-    /// [`ErrorKind::AlreadyExists`]: nothing comes between the look and the renaming.
+    /// Syncs the file and gives it its final name. An existing file is replaced, or is the error
+    /// [`ErrorKind::AlreadyExists`]. The check and the rename are one step.
     pub fn publish(&mut self, to: &Path, replace: bool) -> io::Result<()> {
         self.sync()?;
         self.rename(to, replace)
     }
 
-    /// Makes the bytes last. It takes as long as the disk takes.
+    /// Syncs the bytes to disk, which may take long.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
-    /// The second half of [`publish`](Self::publish), which takes next to no time.
+    /// Renames the file: the second half of [`publish`](Self::publish), which is fast.
     pub fn rename(&mut self, to: &Path, replace: bool) -> io::Result<()> {
         if replace {
             fs::rename(&self.path, to)?;
         } else {
             let mut name = tempfile::TempPath::try_from_path(&self.path)?;
-            // If it cannot be renamed, it stays what it is.
+            // If it cannot be renamed, it stays as it is.
             name.disable_cleanup(true);
             name.persist_noclobber(to).map_err(|error| error.error)?;
         }
@@ -121,7 +121,7 @@ impl Drop for AtomicFile {
     }
 }
 
-/// Bytes as hexadecimal digits.
+/// Formats bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -130,7 +130,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A new name lasts once its folder is synced, where folders can be.
+/// Syncs the folder of a path, where possible: a new name is durable only then.
 pub fn sync_folder(path: &Path) {
     if cfg!(unix)
         && let Ok(folder) = File::open(folder_of(path))
@@ -139,7 +139,7 @@ pub fn sync_folder(path: &Path) {
     }
 }
 
-/// The folder that a path is in.
+/// Returns the folder of a path.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -147,8 +147,8 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Whether the name still stands for the open file, and for a file of its own: writing through a link that somebody
-/// has put there would change another file.
+/// Returns whether the path still names the open file, and a regular file. Writing through a link
+/// put there would change another file.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(there) if there.is_file() => {}

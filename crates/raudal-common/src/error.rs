@@ -1,8 +1,9 @@
-//! The one error of this crate: small, opaque, with an open [`Kind`], predicates and coordinates.
+//! The one error type of raudal: small, opaque, with an open [`Kind`], predicates and coordinates.
 //!
-//! An error says *what* went wrong (its message, lower case, the value last), *where* (input, member, line,
-//! column) and *what to do* (a hint). What caused it stands in [`source`](std::error::Error::source) and is not
-//! repeated by `Display`; [`Error::report`] writes the whole chain on one line.
+//! An error says *what* went wrong (its message, lower case, the value last), *where* (input,
+//! member, line, column) and *what to do* (a hint). Its cause is in
+//! [`source`](std::error::Error::source), and `Display` does not repeat it. [`Error::report`]
+//! writes the whole chain on one line.
 
 pub use crate::kind::{Class, Kind};
 use std::error::Error as StdError;
@@ -12,7 +13,7 @@ use std::time::Duration;
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of any part of this crate.
+/// An error of any raudal crate.
 ///
 /// ```
 /// use raudal_common::{Error, Kind};
@@ -44,7 +45,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error with a message: lower case, no full stop, the value last.
+    /// Creates an error with a message: lower case, no full stop, the value last.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -60,113 +61,114 @@ impl Error {
         }))
     }
 
-    /// A usage error: a bad option, expression or pattern.
+    /// Creates a usage error: a bad option, expression or pattern.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message)
     }
 
-    /// A local input or output error; `what` says what was being done and to which path. A full disk has its hint.
+    /// Creates a local I/O error. `what` says what was being done and to which path. A full disk
+    /// gets a hint.
     pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
         let is_full = matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
         let error = Self::new(Kind::Io, what).because(source);
         if is_full { error.hint("the disk is full") } else { error }
     }
 
-    /// The input it happened to: a URL or a path. Credentials in a URL are left out.
+    /// Sets the input: a URL or a path. Removes credentials from a URL.
     #[must_use]
     pub fn input(mut self, input: impl AsRef<str>) -> Self {
         self.0.input.get_or_insert_with(|| redact(input.as_ref()));
         self
     }
 
-    /// The member of the archive it happened in.
+    /// Sets the member of the archive.
     #[must_use]
     pub fn member(mut self, member: impl Into<String>) -> Self {
         self.0.member.get_or_insert_with(|| member.into());
         self
     }
 
-    /// The line it happened on, counted from 1 over the decoded text.
+    /// Sets the line, counted from 1 in the decoded text.
     #[must_use]
     pub fn line(mut self, line: u64) -> Self {
         self.0.line = Some(line);
         self
     }
 
-    /// The column it happened in.
+    /// Sets the column.
     #[must_use]
     pub fn column(mut self, column: impl Into<String>) -> Self {
         self.0.column = Some(column.into());
         self
     }
 
-    /// What the user can do about it. A setting of the library is named as a link in Rust's documentation is,
-    /// `` [`max_members`] ``: a command line can then word it as its option.
+    /// Sets the hint: what the user can do. Name a setting of the library as a Rust documentation
+    /// link, `` [`max_members`] ``, so that a command line can replace it with its option.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// What caused it.
+    /// Sets the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// How long the server asked to be left alone (`Retry-After`).
+    /// Sets how long the server asked to wait (`Retry-After`).
     #[must_use]
     pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
         self.0.retry_after = wait;
         self
     }
 
-    /// Overrides what the kind says of another try: a damaged archive that came over a network may arrive whole
-    /// the next time, a damaged local file will not.
+    /// Overrides whether a retry may help. A damaged archive from a network may arrive intact the
+    /// next time; a damaged local file will not change.
     #[must_use]
     pub fn transient(mut self, transient: bool) -> Self {
         self.0.transient = Some(transient);
         self
     }
 
-    /// What went wrong.
+    /// Returns what went wrong.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The message alone, without coordinates.
+    /// Returns the message alone, without coordinates.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The input it happened to, without credentials.
+    /// Returns the input, without credentials.
     pub fn input_name(&self) -> Option<&str> {
         self.0.input.as_deref()
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// How long the server asked to be left alone.
+    /// Returns how long the server asked to wait.
     pub fn wait(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Whether the same work may succeed when it is done again.
+    /// Returns whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         self.0.transient.unwrap_or_else(|| self.0.kind.is_transient())
     }
 
-    /// The error and all its causes on one line, without the hint.
+    /// Formats the error and all its causes on one line, without the hint.
     pub fn report(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
             let message = error.to_string();
-            // Libraries often repeat their cause in their own message: say it once.
+            // Libraries often repeat their cause in their own message. Write it once.
             if !text.ends_with(&message) {
                 let _ = write!(text, ": {message}");
             }
@@ -208,12 +210,12 @@ impl StdError for Error {
     }
 }
 
-/// The text with control characters escaped: names come from outside and must not steer a terminal.
+/// Escapes control characters: names are untrusted and must not control a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// A URL without its credentials; anything else as it is.
+/// Removes the credentials from a URL. Returns anything else unchanged.
 pub fn redact(input: &str) -> String {
     let Some((scheme, rest)) = input.split_once("://") else {
         return input.to_owned();

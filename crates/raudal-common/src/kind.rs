@@ -1,23 +1,23 @@
-//! What went wrong, and all that follows from it: each decision on a failure is a method here.
+//! What went wrong, and what follows from it: each decision about a failure is a method here.
 //!
 //! | question | method | asked by |
 //! |---|---|---|
 //! | may the same request succeed? | [`Kind::is_transient`] | the retries of every job |
-//! | may the network have done this? | [`Kind::may_be_damage_on_the_way`] | the pipeline: fetch all of it anew |
+//! | may it be network damage? | [`Kind::may_be_damage_on_the_way`] | the pipeline: fetch again |
 //! | do checksums contradict the bytes? | [`Kind::is_damage`] | the table |
-//! | is it about what a table says? | [`Kind::is_about_content`] | the table: hold to the checksum first |
-//! | is what has arrived good? | [`Kind::leaves_good_bytes`] | transfers: resume |
-//! | may a later run use it? | [`Kind::spares_what_is_here`] | `get`: keep the partial file |
+//! | is it about the content? | [`Kind::is_about_content`] | the table: verify the checksum first |
+//! | are the received bytes good? | [`Kind::leaves_good_bytes`] | transfers: resume |
+//! | may a later run use them? | [`Kind::spares_what_is_here`] | `get`: keep the partial file |
 //! | does the host refuse work? | [`Kind::is_refusal`] | adaptive limits |
-//! | what is a person to look at? | [`Kind::class`] | exit codes |
+//! | what must a person look at? | [`Kind::class`] | exit codes |
 
 /// What went wrong, as far as a program needs to tell causes apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A bad option, expression or pattern: said before anything is fetched.
+    /// A bad option, expression or pattern, reported before anything is fetched.
     Usage,
-    /// The name of a host does not resolve.
+    /// The host name does not resolve.
     Name,
     /// No connection to the host could be made.
     Connect,
@@ -27,11 +27,11 @@ pub enum Kind {
     Reset,
     /// Connecting took too long, no byte arrived for too long, or an attempt passed its time-out.
     Timeout,
-    /// The server answered with this status.
+    /// The server responded with this status.
     Status(u16),
-    /// A redirect that is not followed: too many, to a scheme that is not allowed, or without a target.
+    /// A redirect that is not followed: too many, to a forbidden scheme, or without a target.
     Redirect,
-    /// Something else stands where the data should be: an HTML page in place of an archive.
+    /// Other content in place of the data, such as an HTML page in place of an archive.
     Impostor,
     /// The body or the member is empty.
     Empty,
@@ -45,7 +45,7 @@ pub enum Kind {
     NotAnArchive,
     /// The archive uses something that is not supported: encryption, a compression method.
     Unsupported,
-    /// A bound was passed: members, sizes, ratio, the length of a field.
+    /// A bound was exceeded: members, sizes, ratio, the length of a field.
     Bounds,
     /// No such member, or more than one where one was needed.
     Member,
@@ -53,26 +53,26 @@ pub enum Kind {
     Column,
     /// The headers of two inputs differ.
     Headers,
-    /// Bytes that are not of the encoding.
+    /// Bytes that are invalid in the encoding.
     Encoding,
     /// The records are not well-formed CSV.
     Csv,
     /// Local input or output failed.
     Io,
-    /// Only what is stored already was asked for, and this is not.
+    /// Only cached data was allowed, and this is not cached.
     NotCached,
-    /// An input is not what a lock file says that it was.
+    /// An input differs from the lock file.
     Drift,
     /// The work was cancelled.
     Cancelled,
     /// A deadline passed.
     Deadline,
-    /// A fault of the program itself: a panic in a job.
+    /// A bug in the program: a panic in a job.
     Internal,
 }
 
 impl Kind {
-    /// The kind as one word, for counts and reports. Statuses share the word `status`.
+    /// Returns the kind as one word, for counts and reports. All statuses share the word `status`.
     ///
     /// ```
     /// use raudal_common::Kind;
@@ -111,10 +111,11 @@ impl Kind {
         }
     }
 
-    /// Whether the same request may succeed when it is made again.
+    /// Returns whether the same request may succeed if repeated.
     ///
-    /// 408, 425, 429 and the 5xx but 501 and 505 are worth another try (RFC 9110, sections 15.5.9 and 15.6;
-    /// RFC 8470; RFC 6585). So is everything that a network, or a server under load, does to a body on its way.
+    /// 408, 425, 429 and every 5xx except 501 and 505 are worth a retry (RFC 9110, sections 15.5.9
+    /// and 15.6; RFC 8470; RFC 6585). So are failures of the network, and an empty, short or wrong
+    /// body.
     pub const fn is_transient(self) -> bool {
         match self {
             Self::Status(status) => {
@@ -127,40 +128,42 @@ impl Kind {
         }
     }
 
-    /// Whether a network, or a server under load, may have done this to good data on its way: the whole of it is worth
-    /// another attempt.
+    /// Returns whether a network, or a loaded server, may have damaged good data in transit. Then
+    /// all of it is worth another attempt.
     pub const fn may_be_damage_on_the_way(self) -> bool {
         self.is_damage() || matches!(self, Self::NotAnArchive | Self::Length | Self::Empty | Self::Impostor)
     }
 
-    /// Whether bytes were found damaged by their own checksum or structure.
+    /// Returns whether a checksum or the structure shows that bytes are damaged.
     pub const fn is_damage(self) -> bool {
         matches!(self, Self::Checksum | Self::Corrupt)
     }
 
-    /// Whether it is about what a table says, which damage may have changed: the checksum at the end of its archive is
-    /// to be held to first.
+    /// Returns whether it is about the content of a table. Damage may have changed that, so verify
+    /// the checksum at the end of the archive first.
     pub const fn is_about_content(self) -> bool {
         matches!(self, Self::Csv | Self::Encoding | Self::Column | Self::Headers | Self::Bounds | Self::Empty)
     }
 
-    /// Whether a transfer only ended too soon: what has arrived is good, and the rest can follow.
+    /// Returns whether a transfer only ended too soon: the received bytes are good, and the rest
+    /// can follow.
     pub const fn leaves_good_bytes(self) -> bool {
         matches!(self, Self::Reset | Self::Length | Self::Timeout)
     }
 
-    /// Whether nobody is to blame for the bytes that are here: another run can go on with them.
+    /// Returns whether the received bytes are not at fault, so that another run can resume from
+    /// them.
     pub const fn spares_what_is_here(self) -> bool {
         self.is_transient() || matches!(self, Self::Io | Self::NotCached)
     }
 
-    /// Whether the host refuses work that it may accept when it has less: it should be asked for less at once. A
-    /// [`Timeout`](Self::Timeout) says so less surely, and is not among them.
+    /// Returns whether the host refuses work that it may accept under less load. Reduce its load at
+    /// once. A [`Timeout`](Self::Timeout) is a weaker sign, and is not included.
     pub const fn is_refusal(self) -> bool {
         self.is_transient() && matches!(self, Self::Status(_) | Self::Reset | Self::Connect)
     }
 
-    /// What a person has to look at. One place for what exit codes are made of.
+    /// Returns what a person must look at. Exit codes are derived from it.
     pub const fn class(self) -> Class {
         match self {
             Self::Internal => Class::Fault,
@@ -175,32 +178,32 @@ impl Kind {
             | Self::Csv => Class::Data,
             Self::Io => Class::Local,
             Self::Deadline => Class::Deadline,
-            // A server that goes on sending something else, attempt after attempt, will not mend it while we wait.
+            // A server that sends something else on every attempt will not recover while we wait.
             Self::NotAnArchive => Class::Permanent,
             _ => Class::Remote,
         }
     }
 }
 
-/// What a failure asks a person to look at.
+/// What a person must look at after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// The program itself.
     Fault,
     /// The command.
     Usage,
-    /// Bytes that are not those that were meant.
+    /// Bytes that differ from the intended ones.
     Integrity,
-    /// What the data says.
+    /// The content of the data.
     Data,
     /// This machine: its disk, its permissions.
     Local,
-    /// The time that was allowed.
+    /// The time limit.
     Deadline,
-    /// The other side, which no further attempt will change.
+    /// The server, and no further attempt will help.
     Permanent,
-    /// The other side or the way to it; [`Kind::is_transient`] and [`Error::is_transient`](crate::Error::is_transient) say whether
-    /// another attempt may help.
+    /// The server or the network. [`Kind::is_transient`] and
+    /// [`Error::is_transient`](crate::Error::is_transient) tell whether another attempt may help.
     Remote,
 }
 

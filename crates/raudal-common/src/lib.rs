@@ -1,8 +1,8 @@
 //! What the crates of raudal share.
 //!
-//! - [`error`]: one error; its [`Kind`] decides what a failure means, in one place.
-//! - [`units`]: sizes, rates and durations as people write and read them.
-//! - [`atomic_file`]: files that take their final name when they are whole.
+//! - [`error`]: one error type; its [`Kind`] decides what a failure means, in one place.
+//! - [`units`]: formats and parses sizes, rates and durations.
+//! - [`atomic_file`]: files that get their final name only when they are complete.
 
 pub mod atomic_file;
 pub mod error;
@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::{Class, Error, Kind, Result};
 
-/// Locks a mutex whose holders leave no half-made change, so that a panic of one of them is no reason for another.
+/// Locks a mutex and ignores poisoning. Its holders leave no half-made change, so a panic in one of
+/// them need not cause another.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

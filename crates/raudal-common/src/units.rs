@@ -1,13 +1,13 @@
-//! Numbers for people: bytes, rates and times as text, and back from what is typed on a command line.
+//! Formats bytes, rates and times for people, and parses them from the command line.
 //!
-//! Sizes are shown in powers of 1000 (`14.2 MB`), as disks and networks are sold. What is typed may be either:
-//! `512kB` is 512,000 bytes and `512KiB` is 524,288; a bare `512K` is refused, since half of the tools mean the one
-//! and half the other. All functions are pure.
+//! Sizes are shown in powers of 1000 (`14.2 MB`), as disks and networks are sold. Input may use
+//! either power: `512kB` is 512,000 bytes and `512KiB` is 524,288. A bare `512K` is refused,
+//! because half of the tools read it as one and half as the other. All functions are pure.
 
 use crate::{Error, Result};
 use std::time::Duration;
 
-/// A size.
+/// Formats a size.
 ///
 /// ```
 /// assert_eq!(raudal_common::units::bytes(999), "999 B");
@@ -17,7 +17,7 @@ pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 { format!("{bytes} B") } else { scaled(bytes as f64) }
 }
 
-/// A speed.
+/// Formats a speed.
 ///
 /// ```
 /// assert_eq!(raudal_common::units::rate(7_140_000.0), "7.1 MB/s");
@@ -29,11 +29,11 @@ pub fn rate(bytes_per_second: f64) -> String {
     format!("{}/s", scaled(bytes_per_second))
 }
 
-/// One decimal below 100, none from there on: three figures are as many as a glance takes in.
+/// Uses one decimal below 100 and none above: a reader takes in three figures at a glance.
 fn scaled(mut value: f64) -> String {
     let mut unit = "B";
     for next in ["kB", "MB", "GB", "TB", "PB", "EB"] {
-        // What would be rounded up to 1000 belongs to the next unit.
+        // A value that would be rounded up to 1000 belongs to the next unit.
         if value < 999.5 {
             break;
         }
@@ -43,7 +43,7 @@ fn scaled(mut value: f64) -> String {
     if value < 99.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
 }
 
-/// A time as it was measured, with three figures below a minute.
+/// Formats a measured time, with three figures below a minute.
 ///
 /// ```
 /// use raudal_common::units::duration;
@@ -80,7 +80,7 @@ fn three_figures(value: f64) -> String {
     }
 }
 
-/// A time that is still to come, in whole seconds: more would only flicker.
+/// Formats a remaining time in whole seconds: decimals would only flicker.
 ///
 /// ```
 /// use raudal_common::units::countdown;
@@ -100,7 +100,7 @@ pub fn countdown(time: Duration) -> String {
     if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
 }
 
-/// Reads a size: `0`, `4096`, `512KiB`, `1.5 MB`. Upper and lower case are the same.
+/// Parses a size: `0`, `4096`, `512KiB`, `1.5 MB`. Ignores case.
 ///
 /// ```
 /// use raudal_common::units::parse_bytes;
@@ -131,7 +131,7 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
         }
         _ => return Err(bad_size(text)),
     };
-    // Whole numbers stay exact; a fraction only has to be as good as a person means it.
+    // Whole numbers stay exact; a fraction may be rounded.
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(factor).ok_or_else(|| bad_size(text));
     }
@@ -144,7 +144,8 @@ fn bad_size(text: &str) -> Error {
         .hint("write a number and a unit, such as 4096, 512KiB, 1.5MB or 2GiB")
 }
 
-/// Reads a time: `80ms`, `0.5s`, `2m`, `1h30m`. A bare number is seconds, as with `curl` and `sleep`.
+/// Parses a time: `80ms`, `0.5s`, `2m`, `1h30m`. A bare number is seconds, as in `curl` and
+/// `sleep`.
 ///
 /// ```
 /// use raudal_common::units::parse_duration;
@@ -178,11 +179,11 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
             "m" | "min" => 60.0,
             "h" => 3600.0,
             "d" => 86_400.0,
-            // Only a whole text may go without its unit: `1m30` could be anything.
+            // Only a single number may lack its unit: `1m30` is ambiguous.
             "" if last_unit.is_infinite() && tail.is_empty() => 1.0,
             _ => return Err(bad()),
         };
-        // Units go down, once each, so that a slip of the finger (`1s30m`) is not taken for a wish.
+        // Units must decrease, each used once, so that a typo (`1s30m`) is refused.
         if unit >= last_unit {
             return Err(bad());
         }
@@ -195,7 +196,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     }
 }
 
-/// Reads how often something may happen, as a number per second: `5/s`, `30/min`, `0.5/s`, `100/h`.
+/// Parses a rate as a number per second: `5/s`, `30/min`, `0.5/s`, `100/h`.
 ///
 /// ```
 /// use raudal_common::units::parse_rate;
@@ -221,7 +222,7 @@ pub fn parse_rate(text: &str) -> Result<f64> {
     if per_second > 0.0 { Ok(per_second) } else { Err(bad()) }
 }
 
-/// A number and what follows it.
+/// Splits a text into a number and the rest.
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -229,7 +230,7 @@ fn split(text: &str) -> (&str, &str) {
     (number, unit.trim_start())
 }
 
-/// A plain decimal: no sign, no exponent, no `inf`, all of which `f64` would take.
+/// Parses a plain decimal. Rejects a sign, an exponent and `inf`, all of which `f64` would accept.
 fn decimal(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.bytes().any(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()

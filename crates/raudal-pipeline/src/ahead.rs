@@ -57,7 +57,7 @@ impl Ahead {
         let (key, runtime) = (input.location.key(), Handle::current());
         Some(Self(tokio::task::spawn_blocking(move || {
             let _place = place;
-            // An archive cannot be read without its directory, which comes last.
+            // An archive cannot be read without its directory, which is at the end.
             let mut magic = [0; 2];
             arriving.reader(Tail::default(), |_| ()).read_exact(&mut magic).ok()?;
             let tail = match &magic {
@@ -65,7 +65,7 @@ impl Ahead {
                     if !arriving.has_tail() {
                         return None;
                     }
-                    // The directory of an archive takes a connection of its own.
+                    // Fetching the directory takes a connection of its own.
                     let _permit = context.permits().try_acquire(key.as_deref())?;
                     let fetched = context.token().run_until_cancelled(shared.client.tail(&arriving));
                     runtime.block_on(fetched)?.ok()?
@@ -84,7 +84,7 @@ impl Ahead {
     }
 }
 
-/// The right to decode. While bytes are waited for, others have it.
+/// The permit to decode. It is released while waiting for bytes.
 struct Decoder {
     shared: Arc<Shared>,
     runtime: Handle,
@@ -114,7 +114,7 @@ mod tests {
 
     const ROWS: u64 = 5 << 20;
 
-    /// The URL of a table that is long enough, from a server that answers once.
+    /// Serves a long enough table once, and returns its URL.
     fn served() -> String {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/a.csv", listener.local_addr().expect("an address"));

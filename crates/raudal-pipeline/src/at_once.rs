@@ -1,11 +1,11 @@
-//! How many jobs may be in flight: a number, or whatever turns out to be worth it.
+//! The maximum number of jobs in flight: a number or `auto`.
 
 use raudal_common::Error;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// How many jobs may be in flight, as `-j` says it: `8` or `auto`.
+/// The maximum number of jobs in flight, as in `-j`: `8` or `auto`.
 ///
 /// ```
 /// use raudal_pipeline::Jobs;
@@ -17,17 +17,17 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Jobs {
-    /// At most so many.
+    /// At most this many.
     Most(usize),
-    /// As many of each host as bring more bytes a second, up to [`Jobs::AUTO_MOST`].
+    /// Raises the per-host limit while throughput grows, up to [`Jobs::AUTO_MOST`].
     Auto,
 }
 
 impl Jobs {
-    /// More than one host can be expected to bear from a stranger.
+    /// The limit for `auto`. A host cannot be expected to accept more from one client.
     pub const AUTO_MOST: usize = 64;
 
-    /// The number, if it is one.
+    /// Returns the number; `None` for `auto`.
     pub fn number(self) -> Option<usize> {
         match self {
             Self::Most(jobs) => Some(jobs),
@@ -65,7 +65,7 @@ impl fmt::Display for Jobs {
     }
 }
 
-/// A number, or the text `auto`.
+/// Serializes as a number, or as the text `auto`.
 impl Serialize for Jobs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

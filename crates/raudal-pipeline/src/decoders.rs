@@ -1,5 +1,5 @@
-//! Who decodes: as many at once as there are cores, and of those that wait the biggest first, so that none of them is left
-//! for the end.
+//! Limits decoding to one input per core. The biggest waiting input goes first, so that none of
+//! them is left for the end.
 
 use raudal_common::lock;
 use std::cmp::Reverse;
@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-/// The right to decode, so many times.
+/// A limited number of permits to decode.
 pub(super) struct Decoders(Mutex<State>);
 
 #[derive(Default)]
@@ -18,7 +18,7 @@ struct State {
     count: u64,
 }
 
-/// Ordered by size, and then by who came first.
+/// Ordered by size, then by arrival.
 struct Waiting {
     rank: (u64, Reverse<u64>),
     turn: oneshot::Sender<Permit>,
@@ -44,7 +44,7 @@ impl Ord for Waiting {
     }
 }
 
-/// The right to decode. Dropping it gives it to the next.
+/// A permit to decode. Dropping it passes it to the next waiter.
 pub(super) struct Permit(Option<Arc<Decoders>>);
 
 impl Decoders {
@@ -56,7 +56,7 @@ impl Decoders {
         lock(&self.0)
     }
 
-    /// Waits for the right to decode something of this size. Whoever goes away meanwhile holds up nobody.
+    /// Waits for a permit to decode something of this size. A dropped waiter delays nobody.
     pub(super) async fn acquire(self: &Arc<Self>, size: u64) -> Permit {
         let waited = {
             let mut state = self.lock();
@@ -72,12 +72,12 @@ impl Decoders {
         };
         match waited.await {
             Ok(permit) => permit,
-            // The other side is kept in `self`.
+            // The sender is kept in `self`.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Whether whoever comes now has to wait.
+    /// Returns whether a new caller has to wait.
     pub(super) fn are_busy(&self) -> bool {
         self.lock().free == 0
     }
@@ -90,7 +90,8 @@ impl Drop for Permit {
         while let Some(next) = state.waiting.pop() {
             match next.turn.send(Permit(Some(Arc::clone(&decoders)))) {
                 Ok(()) => return,
-                // It has gone away: its permit goes on to the next, and not through here.
+                // This waiter is gone. Empty the permit, so that its drop does not lock again, and
+                // try the next.
                 Err(mut unused) => drop(unused.0.take()),
             }
         }
@@ -119,7 +120,7 @@ mod tests {
         assert!(late.as_mut().now_or_never().is_none(), "who came first of two is first");
         let permit = big.as_mut().now_or_never().expect("its turn");
         drop(permit);
-        // One that has its turn and goes away before it knows.
+        // One whose turn has come, but that is dropped before it knows.
         drop(late);
         assert!(decoders.are_busy());
         drop(small.as_mut().now_or_never().expect("its turn"));

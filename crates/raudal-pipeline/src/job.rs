@@ -1,4 +1,4 @@
-//! One input, one attempt: fetched, verified, decoded, filtered.
+//! One attempt at one input: fetch, verify, decode, filter.
 
 use super::ahead::Ahead;
 use super::jobs::{Kept, open_place};
@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Rows> {
-    // The name says what separates the fields and appears in errors, so it is the whole of it.
+    // The name sets the delimiter and appears in errors, so use the whole location.
     let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
     let promised = promised.map_err(|error| error.input(&place_name))?;
@@ -72,7 +72,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
             if is_damage || error.kind() == Kind::Drift {
                 shared.client.forget(&location);
             }
-            // A lock knows for itself what may be damage.
+            // For a lock, its own error says whether it may be damage.
             let again = remote && (is_damage || error.is_transient() && error.kind() == Kind::Drift);
             error.transient(again)
         });
@@ -83,7 +83,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
     rows
 }
 
-/// The body of an input, and the file it is in if that is to outlive the run.
+/// Fetches the body of an input. Also returns its partial file, if that outlives the run.
 async fn fetch(
     shared: &Shared,
     context: &Attempt,
@@ -91,7 +91,8 @@ async fn fetch(
     arriving: UnboundedSender<Arriving>,
 ) -> Result<(Body, Option<PartialFile>)> {
     let location = &input.location;
-    // A body that arrived whole leaves nothing: if it cannot be decoded, the next attempt begins at zero.
+    // A complete body leaves nothing to resume: if it cannot be decoded, the next attempt starts at
+    // zero.
     let Kept { mut partial, mut place } = shared.partials.take(context.job());
     let folder = shared.folder.as_ref().filter(|_| location.is_remote() && !shared.full.load(Ordering::Relaxed));
     if let (None, Some(folder)) = (&place, folder) {

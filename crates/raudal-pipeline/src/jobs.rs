@@ -1,4 +1,4 @@
-//! What every kind of run over inputs shares: the pool, what broken transfers leave, who is told.
+//! What all kinds of runs share: the pool, partial transfers, observers.
 
 use super::decoders::Decoders;
 use super::files::name;
@@ -13,18 +13,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// What one job has for its next attempt.
+/// What a job keeps for its next attempt.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) partial: Option<Partial>,
-    /// The file in which the body arrives, if it is to outlive the run. Locked for as long as it is here.
+    /// The partial file of the body, if it outlives the run. It stays locked while it is here.
     pub(super) place: Option<PartialFile>,
 }
 
-/// What broken transfers have left for the next attempt of their job. A job takes its own out while it runs.
+/// Partial transfers that wait for the next attempt of their job. A running job takes out its own.
 ///
-/// It watches the run, so that a job that is over leaves nothing here, however it ended: its result may have to wait
-/// long for its turn, and what it kept is memory, or an open file.
+/// It observes the run and removes the entry of each finished job, however the job ended. The
+/// result may wait long for its turn, and the entry holds memory or an open file.
 #[derive(Debug, Default)]
 pub(super) struct Partials(Mutex<HashMap<u64, Kept>>);
 
@@ -48,7 +48,7 @@ impl Observer for Partials {
     }
 }
 
-/// Opens the place of an input in a folder, which is made if need be.
+/// Opens the partial file of an input. Creates the folder if necessary.
 pub(super) async fn open_place(context: &Attempt, folder: &Path, input: &Input, keeps: bool) -> Result<PartialFile> {
     let (folder, file) = (folder.to_owned(), name::partial(input));
     let opened = context.blocking(move || {
@@ -58,13 +58,13 @@ pub(super) async fn open_place(context: &Attempt, folder: &Path, input: &Input, 
     opened.await.map_err(|error| error.input(input.location.to_string()))
 }
 
-/// Makes a folder and those above it.
+/// Creates a folder and its parents.
 pub(super) fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)
         .map_err(|error| Error::io(format!("cannot make the folder: {}", folder.display()), error))
 }
 
-/// A pool with the limits of the options. While decoding is behind, no limit grows.
+/// Creates a pool with the limits of the options. While decoding is behind, no limit grows.
 pub(super) fn pool(options: &Options, decoders: Option<&Arc<Decoders>>) -> Result<Pool> {
     let per_host = if options.auto { Limit::auto(options.per_host) } else { options.per_host.into() };
     let mut pool = Pool::builder().jobs(options.jobs).per_key(per_host).cancel(options.cancel.clone());
@@ -77,7 +77,7 @@ pub(super) fn pool(options: &Options, decoders: Option<&Arc<Decoders>>) -> Resul
     pool.build().map_err(|error| Error::usage(error.to_string()))
 }
 
-/// The policies of a run over inputs, as the options say.
+/// Applies the policies of the options to a run.
 pub(super) fn policies<S, F, T, O>(
     run: RunBuilder<'static, S, F, Input, T, Error, O>,
     options: &Options,
@@ -86,7 +86,7 @@ pub(super) fn policies<S, F, T, O>(
 ) -> RunBuilder<'static, S, F, Input, T, Error, O> {
     let longest = options.retry_after_max;
     let retry_on = options.retry_on.clone();
-    // An attempt counts the bytes it was left with as its own, so one that resumes gets further.
+    // An attempt counts the bytes that it starts with, so one that resumes makes progress.
     let mut retry = Retry::new(options.backoff)
         .reset_on_progress(true)
         .when(move |error| error.failure().is_none_or(|error| retry_on.matches(error)))
@@ -108,7 +108,7 @@ pub(super) fn policies<S, F, T, O>(
     }
 }
 
-/// What a failure says of the load on its host.
+/// Returns what a failure says about the load on its host.
 fn pressure(error: &Error) -> Pressure {
     match error.kind() {
         Kind::Timeout => Pressure::TimedOut,
@@ -126,7 +126,7 @@ fn describe(error: &Error) -> String {
     }
 }
 
-/// Runs what may block, outside of any job.
+/// Runs blocking work outside of any job.
 pub(super) async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
     tokio::task::spawn_blocking(work)
         .await

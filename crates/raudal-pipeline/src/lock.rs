@@ -1,4 +1,4 @@
-//! What each input of a run was, written down, and held against the next run.
+//! Records what each input of a run was, and compares it with the next run.
 
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
@@ -9,29 +9,29 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-/// The form of a lock file. One of another form is refused.
+/// The version of the lock file format. Any other version is refused.
 const FORM: u32 = 1;
 const HINT: &str = "if it is meant to be so, run without [`locked`] to write the lock file anew";
 
-/// One input as it was: what a lock file says of it. What is `None` was not known, and is not compared.
+/// One input in a lock file. A field that is `None` was unknown, and is not compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Locked {
-    /// What was asked for, without credentials; or the path of a file.
+    /// The requested URL without credentials, or the path of a file.
     pub url: String,
-    /// What the input is called.
+    /// The name of the input.
     pub name: String,
-    /// Where it came from, after all redirects.
+    /// The URL after all redirects.
     pub final_url: Option<String>,
-    /// The length of its bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// Their SHA-256 in hexadecimal.
+    /// The SHA-256 of its bytes in hexadecimal.
     pub sha256: String,
-    /// The server's mark for this version of them.
+    /// The server's `ETag`.
     pub etag: Option<String>,
-    /// When they last changed, as the server writes it.
+    /// The server's `Last-Modified`, as the server writes it.
     pub last_modified: Option<String>,
-    /// The members of the archive that were read; none for what is no archive.
+    /// The members of the archive that were read; empty if it is not an archive.
     pub members: Option<Vec<String>>,
     /// Rows in the input, without its header, before any filter.
     pub rows: Option<u64>,
@@ -43,8 +43,8 @@ struct Written {
     inputs: Vec<Locked>,
 }
 
-/// What the inputs of a run were. It is filled by the run that it is in the [`Options`](super::Options) of; one that was
-/// read from a file holds the run to it.
+/// What the inputs of a run were. A new lock in the run's [`Options`](super::Options) records them.
+/// A lock that was read from a file is compared with them.
 ///
 /// ```
 /// use raudal_pipeline::Lock;
@@ -60,7 +60,7 @@ pub struct Lock {
 }
 
 impl Locked {
-    /// What is known of a body, and the SHA-256 of its bytes.
+    /// Returns what is known of a body, with the SHA-256 of its bytes.
     pub(super) fn of(input: &Input, body: &Body, sha256: String) -> Self {
         let from = Some(body.location()).filter(|location| location.is_remote()).map(Location::to_string);
         Self {
@@ -71,19 +71,20 @@ impl Locked {
         }
     }
 
-    /// What is known of bytes that were there already.
+    /// Returns what is known of a file that already existed.
     pub(super) fn of_file(input: &Input, size: u64, sha256: String) -> Self {
         let (url, name) = (input.location.to_string(), input.name.clone());
         Self { url, name, size, sha256, final_url: None, etag: None, last_modified: None, members: None, rows: None }
     }
 
-    /// The same, with what was read from it.
+    /// Adds what was read from the input.
     pub(super) fn read(mut self, rows: &Rows) -> Self {
         (self.members, self.rows) = (Some(rows.members().to_vec()), Some(rows.rows_read()));
         self
     }
 
-    /// Each field of which both know something, and not the same: its name, what was found, what was expected.
+    /// Returns each field that both sides know and that differs: its name, the value found, the
+    /// value expected.
     fn differences(&self, expected: &Self) -> Vec<(&'static str, String, String)> {
         let list = |members: &Option<Vec<String>>| members.as_ref().map(|members| members.join(", "));
         let number = |number: Option<u64>| number.map(|number| number.to_string());
@@ -106,11 +107,11 @@ impl Locked {
 }
 
 impl Lock {
-    /// The lock that a file holds: a run with it is refused whatever differs.
+    /// Parses a lock file. A run with this lock refuses any difference.
     ///
     /// # Errors
     ///
-    /// Of the kind [`Usage`](Kind::Usage) for a text that is no lock.
+    /// Of kind [`Usage`](Kind::Usage), if the text is not a lock file.
     pub fn parse(text: &str) -> Result<Self> {
         let hint = "it is written by [`lock`] without [`locked`]";
         let written: Written =
@@ -122,16 +123,16 @@ impl Lock {
         Ok(Self { expected: Some(entries.collect()), found: Mutex::default() })
     }
 
-    /// Whether the run is held to something.
+    /// Returns whether the lock was read from a file, so that the run must match it.
     pub fn is_closed(&self) -> bool {
         self.expected.is_some()
     }
 
-    /// Whether these are the inputs that it knows: all of them and no other. Without a network.
+    /// Checks that these are exactly the inputs of the lock file. Needs no network.
     ///
     /// # Errors
     ///
-    /// Of the kind [`Drift`](Kind::Drift), for the first that is not.
+    /// Of kind [`Drift`](Kind::Drift), for the first difference.
     pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Input>) -> Result<()> {
         let Some(expected) = &self.expected else { return Ok(()) };
         let mut left = expected.clone();
@@ -150,8 +151,8 @@ impl Lock {
         }
     }
 
-    /// Refuses what differs. What a network may have done to the bytes is worth another try: as far as the server knows,
-    /// they are those that they were.
+    /// Refuses any difference. The error is transient if the network may have damaged the bytes:
+    /// the server says that they are unchanged.
     pub(super) fn compare(&self, found: &Locked) -> Result<()> {
         let Some(expected) = &self.expected else { return Ok(()) };
         let Some(expected) = expected.get(&(found.url.clone(), found.name.clone())) else {
@@ -174,24 +175,24 @@ impl Lock {
         Err(Error::new(Kind::Drift, message).hint(HINT).transient(is_damage))
     }
 
-    /// How many bytes an input has, if it is what it was.
+    /// Returns the size that an input had.
     pub(super) fn size(&self, input: &Input) -> Option<u64> {
         Some(self.expected.as_ref()?.get(&(input.location.to_string(), input.name.clone()))?.size)
     }
 
-    /// Writes down what the input of a job was, if it is what it should be.
+    /// Records what the input of a job was, if it matches.
     pub(super) fn hold(&self, job: u64, found: Locked) -> Result<()> {
         self.compare(&found)?;
         self.found().insert(job, found);
         Ok(())
     }
 
-    /// What the inputs were that came to a good end, as the text of a lock file: sorted, so that it changes only where
-    /// they do.
+    /// Returns the text of a lock file for the inputs that succeeded. It is sorted, so it changes
+    /// only when they do.
     pub fn text(&self) -> String {
         let mut inputs: Vec<Locked> = self.found().values().cloned().collect();
         inputs.sort();
-        // A list of plain fields: nothing in it can fail.
+        // A list of plain fields cannot fail to serialize.
         serde_json::to_string_pretty(&Written { form: FORM, inputs }).unwrap_or_default() + "\n"
     }
 

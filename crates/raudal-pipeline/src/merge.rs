@@ -1,4 +1,4 @@
-//! The run: jobs in, rows out in input order.
+//! Runs the jobs and merges their rows in input order.
 
 use super::decoders::Decoders;
 use super::job::attempt;
@@ -19,18 +19,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::Semaphore;
 
-/// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order, whatever the order in
-/// which they come in.
+/// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order,
+/// whatever the order of arrival.
 ///
-/// If the run is cancelled, or stops after too many failures, the rows that are complete are kept: written to
-/// standard output as they are, but beside a file's final name, with `.partial` added to it. If no input succeeds,
-/// nothing is published. Neither is it if the run is held to a [`Lock`](super::Lock), unless every input is what it was;
-/// rows that were written to what is no file cannot be taken back.
+/// If the run is cancelled, or stops after too many failures, the complete rows are kept. Standard
+/// output has them already; a file gets `.partial` added to its name. If no input succeeds, nothing
+/// is published. With a [`Lock`](super::Lock) read from a file, nothing is published unless every
+/// input matches it. Rows already written to anything but a file cannot be taken back.
 ///
 /// # Errors
 ///
-/// Only for what makes the result impossible: the sink cannot be written to, or a limit is 0. The failures of inputs
-/// are in the summary.
+/// Only what makes the result impossible: the sink cannot be written to, or a limit is 0. Failures
+/// of inputs are in the summary.
 ///
 /// ```
 /// use raudal_fetch::{Client};
@@ -94,7 +94,7 @@ where
         let (job, attempts) = (done.job, done.report.attempts);
         for done in turns.put(job, Done { input, result: done.result, attempts }) {
             if let Err(error) = merge.take(done).await {
-                // Nothing more can be written: stop, and leave nothing running.
+                // The output cannot be written: stop, and leave nothing running.
                 run.shutdown().await;
                 return Err(error);
             }
@@ -112,19 +112,19 @@ where
     Ok(summary)
 }
 
-/// An input that is over.
+/// A finished input.
 struct Done {
     input: Input,
     result: Result<Rows, JobError<Error>>,
     attempts: u32,
 }
 
-/// What has come in so far.
+/// The results merged so far.
 struct Merge {
     sink: Option<Sink>,
-    /// What is removed once the table is published.
+    /// The folder of partial files, removed once the table is published.
     partials: Option<PathBuf>,
-    /// All inputs or none: the run is held to what they were.
+    /// Whether a lock read from a file applies: publish all inputs, or nothing.
     closed: bool,
     summary: Summary,
 }
@@ -146,14 +146,14 @@ impl Merge {
         Self { sink: Some(sink), partials, closed, summary }
     }
 
-    /// Takes one input's result, in its turn.
+    /// Merges the result of one input, in its turn.
     async fn take(&mut self, done: Done) -> Result<()> {
         self.summary.pulled += 1;
         let Done { input, result, attempts } = done;
         let (error, attempts) = match result {
             Ok(rows) => match self.append(&input, rows).await {
                 Ok(()) => return Ok(()),
-                // The input's own fault: the table goes on without it.
+                // Only this input is at fault, so the table continues without it.
                 Err(error) if error.kind() == Kind::Headers => (error.input(input.location.to_string()), 1),
                 Err(error) => return Err(error),
             },
@@ -169,13 +169,14 @@ impl Merge {
         Ok(())
     }
 
-    /// Notes that an input was never begun.
+    /// Records an input that never started.
     fn skip(&mut self, input: Input) {
         self.summary.pulled += 1;
         self.summary.unfinished.push(input);
     }
 
-    /// Writes an input's rows, on a thread that may block: a pipe's reader may be slow, a disk may be busy.
+    /// Writes an input's rows on a blocking thread: a pipe's reader may be slow, a disk may be
+    /// busy.
     async fn append(&mut self, input: &Input, rows: Rows) -> Result<()> {
         let (read, kept, bytes) = (rows.rows_read(), rows.rows_kept(), rows.bytes());
         let place = input.location.to_string();
@@ -217,7 +218,7 @@ impl Merge {
             self.summary.written = Some(written);
         }
         if let Some(folder) = self.partials.take() {
-            // Another try would bring nothing that is not in the table: then it is not prepared for.
+            // The next run would add nothing to the table, so it needs no partial files.
             let all = complete
                 && self.summary.written.is_some()
                 && self.summary.unfinished.is_empty()
@@ -228,8 +229,8 @@ impl Merge {
     }
 }
 
-/// Removes what inputs have left in their folder, if it is of no more use; and the folder, if it is empty then.
-/// What others have put there stays.
+/// Removes the partial files from their folder if `all`, then the folder if it is empty. Other
+/// files stay.
 fn tidy(folder: &Path, all: bool) {
     let left = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in left.filter(|_| all) {

@@ -1,4 +1,4 @@
-//! How a run goes about it.
+//! The options of a run.
 
 use super::at_once::Jobs;
 use super::lock::Lock;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Limits and policies of a run. The defaults are those of the command line, but for the number of jobs: a program says
-/// `8` or whatever it wants, or [`Jobs::Auto`] by [`set_jobs`](Self::set_jobs).
+/// Limits and policies of a run. The defaults are those of the command line, except the number of
+/// jobs. Set a number such as `8`, or call [`set_jobs`](Self::set_jobs) with [`Jobs::Auto`].
 ///
 /// ```
 /// use raudal_pipeline::Options;
@@ -25,47 +25,48 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// At most this many inputs in flight. Default: 8.
+    /// Maximum number of inputs in flight. Default: 8.
     pub jobs: usize,
-    /// At most this many in flight of one host. Default: 8.
+    /// Maximum number of inputs in flight per host. Default: 8.
     pub per_host: usize,
-    /// Begin with a few of each host and let what they bring decide how many more, up to `per_host` and `jobs`.
-    /// Default: no.
+    /// Start with a few inputs per host and raise the limit while throughput grows, up to
+    /// `per_host` and `jobs`. Default: no.
     pub auto: bool,
-    /// Begin at most this many attempts a second, of all inputs together. Default: no limit.
+    /// Maximum number of attempts started per second, for all inputs together. Default: no limit.
     pub rate: Option<f64>,
     /// The waits between the attempts of one input. Default: three retries.
     pub backoff: Backoff,
-    /// Which failures are tried again. Default: those that another try may cure.
+    /// Which failures are retried. Default: those that a retry may fix.
     pub retry_on: RetryOn,
-    /// Begin no further attempt later than this after the first. Default: no limit.
+    /// Start no retry later than this after the first attempt. Default: no limit.
     pub retry_max_time: Option<Duration>,
-    /// The longest `Retry-After` that is honoured; one that asks for more is cut to this. Default: 120 s.
+    /// The longest `Retry-After` that is honoured; a longer one is cut to this. Default: 120 s.
     pub retry_after_max: Duration,
     /// Stop once this many inputs have failed for good. Default: never.
     pub stop_after: Option<u64>,
     /// How many archives are decoded at once. Default: one for each core.
     pub decoders: usize,
-    /// The SHA-256 that inputs must have; one that is not in the list is refused. Default: no list.
+    /// The SHA-256 that inputs must have. An input that is not in the list is refused. Default: no
+    /// list.
     pub checksums: Option<Arc<Checksums>>,
-    /// What the inputs are is written down here; or they are held to what it says, and nothing is published unless all of
-    /// them are. Default: none.
+    /// A new lock records what the inputs are. A lock read from a file must match all inputs, or
+    /// nothing is published. Default: none.
     pub lock: Option<Arc<Lock>>,
-    /// A folder in which inputs arrive, and are found by the next run if this one does not come to its end. It is made
-    /// when it is first needed, and removed with what is in it once the table is published, unless an input is missing
-    /// there that may come another time. Default: none, and
-    /// what has arrived is lost with the run.
+    /// The folder for partial files, from which the next run resumes if this one does not finish.
+    /// It is created when first needed. It is removed with its partial files once the table is
+    /// published, unless a missing input may still succeed later. Default: none, so a run that does
+    /// not finish loses what has arrived.
     pub partials: Option<PathBuf>,
     /// What to take from each input.
     pub query: Query,
-    /// Who watches. Default: nobody.
+    /// The observer of the run. Default: none.
     pub observer: Arc<dyn Observer>,
     /// Ends the run early when it is cancelled.
     pub cancel: CancellationToken,
 }
 
 impl Options {
-    /// Lets so many inputs be in flight, of all hosts and of each.
+    /// Sets the maximum number of inputs in flight, in total and per host.
     ///
     /// ```
     /// use raudal_pipeline::{Jobs, Options};

@@ -1,5 +1,5 @@
-//! The order in which inputs are begun: the biggest first, where that is known, so that none of them is left for the end.
-//! What comes out is in the order of the input all the same.
+//! The order in which inputs start: the biggest first, if sizes are known, so that none of them is
+//! left for the end. The output stays in input order.
 
 use super::lock::Lock;
 use raudal_fetch::Client;
@@ -7,14 +7,14 @@ use raudal_source::Input;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// So many inputs are put in order even where few run at once.
+/// Up to this many inputs are put in order even if few run at once.
 const FEW: usize = 64;
 
-/// Inputs as they are begun.
+/// Inputs in the order in which they start.
 pub(super) type Begun = Box<dyn Iterator<Item = Input> + Send>;
 
-/// Puts inputs in order if all of them together are few, and more than are begun `at_first`. The results that wait for
-/// their turn are then bounded as they are in a run that begins with the first. It may read files.
+/// Puts inputs in order if they are few, but more than start `at_first`. Then the number of waiting
+/// results is as limited as in a run in input order. May read files.
 pub(super) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Option<&Lock>) -> (Begun, Option<Plan>) {
     let most = at_first.saturating_mul(4).max(FEW);
     if at_first < 2 || inputs.size_hint().0 > most {
@@ -27,7 +27,7 @@ pub(super) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Op
     let size = |input: &Input| {
         lock.and_then(|lock| lock.size(input)).or(input.size).or_else(|| client.known_size(&input.location))
     };
-    // One of which nothing is known may be the biggest of all.
+    // An input of unknown size may be the biggest.
     let sizes: Vec<u64> = first.iter().map(|input| size(input).unwrap_or(u64::MAX)).collect();
     let mut places: Vec<usize> = (0..first.len()).collect();
     places.sort_by_key(|&place| Reverse(sizes[place]));
@@ -35,15 +35,15 @@ pub(super) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Op
     (Box::new(begun.into_iter()), Some(Plan { inputs: first, places }))
 }
 
-/// In which order inputs are begun.
+/// The order in which inputs start.
 pub(super) struct Plan {
-    /// In their own order.
+    /// The inputs in input order.
     inputs: Vec<Input>,
-    /// The place in it of each job.
+    /// The index in `inputs` of each job.
     places: Vec<usize>,
 }
 
-/// Holds results back until it is their turn. Without a plan it is at once.
+/// A reorder buffer: holds results back until their turn. Without a plan, returns them at once.
 pub(super) struct Turns<T> {
     plan: Option<Plan>,
     next: usize,
@@ -55,7 +55,7 @@ impl<T> Turns<T> {
         Self { plan, next: 0, waiting: BTreeMap::new() }
     }
 
-    /// Takes the result of a job, and gives those whose turn it is now.
+    /// Takes the result of a job. Returns the results whose turn has come.
     pub(super) fn put(&mut self, job: u64, result: T) -> Vec<T> {
         let Some(plan) = &self.plan else { return vec![result] };
         let place = usize::try_from(job).ok().and_then(|job| plan.places.get(job).copied());
@@ -68,7 +68,8 @@ impl<T> Turns<T> {
         ready
     }
 
-    /// The run is over: what still waits for its turn, and in between the inputs that were never begun.
+    /// Returns, after the run, the waiting results and the inputs that never started, in input
+    /// order.
     pub(super) fn rest(mut self) -> Vec<Result<T, Box<Input>>> {
         let inputs = self.plan.take().map(|plan| plan.inputs).unwrap_or_default();
         let rest = inputs.into_iter().enumerate().skip(self.next);

@@ -55,7 +55,7 @@ impl Work {
     /// Fetches segments as long as slots are idle, and says when to look again.
     fn begin_all(&mut self) -> Option<Instant> {
         loop {
-            // Nothing is looked at as long as jobs wait for slots.
+            // Do nothing while jobs wait for slots.
             if self.permits.spare(None) == 0 {
                 return None;
             }

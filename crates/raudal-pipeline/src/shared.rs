@@ -1,4 +1,4 @@
-//! What all jobs of a run that makes a table share.
+//! What all jobs of a run share when it makes a table.
 
 use super::decoders::Decoders;
 use super::jobs::Partials;
@@ -11,32 +11,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 
-/// So many bytes of inputs that are read already stay on disk until the table is published, so that a run that is
-/// killed does not fetch them again. Beyond, they go as soon as they are read: a disk that has room for the table is not
-/// filled by what it is made of.
+/// Bytes of finished inputs that stay on disk until the table is published, so that a killed run
+/// does not fetch them again. Beyond this, a file is removed as soon as it is read: inputs must not
+/// fill a disk that has space for the table.
 const KEPT: u64 = 128 << 20;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) query: Query,
-    /// Decoding is bound by the processor, not by the network: it has a limit of its own.
+    /// Decoding is limited by the processor, not by the network, so it has its own limit.
     pub(super) decoders: Arc<Decoders>,
     pub(super) partials: Arc<Partials>,
-    /// Where bodies arrive that are to outlive the run.
+    /// The folder for partial files that outlive the run.
     pub(super) folder: Option<PathBuf>,
     pub(super) checksums: Option<Arc<Checksums>>,
     pub(super) lock: Option<Arc<Lock>>,
-    /// Bytes in that folder of inputs that are read.
+    /// Bytes of finished inputs in `folder`.
     pub(super) kept: AtomicU64,
-    /// Nothing more can be written there.
+    /// Whether `folder` is full.
     pub(super) full: AtomicBool,
-    /// As many inputs are decoded while they arrive.
+    /// Limits how many inputs are decoded while they arrive.
     pub(super) ahead: Arc<Semaphore>,
 }
 
 impl Shared {
-    /// What to take from this input.
+    /// Returns the query for this input.
     pub(super) fn query_for(&self, input: &Input) -> Query {
         let mut query = self.query.clone();
         if input.member.is_some() {
@@ -45,8 +45,8 @@ impl Shared {
         query
     }
 
-    /// The input is read: its file stays for a while if it was good, and there is room. One that was good but did not
-    /// fit the query is good for the next query.
+    /// Handles the file of a finished input: keeps it for a while if it was good and there is
+    /// space. A good file that did not fit this query may fit the next one.
     pub(super) fn settle(&self, place: &PartialFile, length: u64, good: bool) {
         if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
             place.remove();

@@ -1,4 +1,4 @@
-//! The hosts that a run was slowed down for, so that the summary can say so.
+//! Records the hosts for which a run was slowed down, for the summary.
 
 use raudal_common::lock;
 use raudal_pool::{Event, EventKind, Limit, Observer};
@@ -10,7 +10,7 @@ use std::sync::Mutex;
 pub(super) struct Slowed(Mutex<BTreeMap<String, usize>>);
 
 impl Slowed {
-    /// What a user should know of it.
+    /// Returns the warnings for the user.
     pub(super) fn warnings(&self) -> Vec<String> {
         let hosts = lock(&self.0);
         let warning = |(host, limit): (&String, &usize)| {

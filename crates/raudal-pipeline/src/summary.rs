@@ -1,4 +1,4 @@
-//! What became of a run, input by input.
+//! The result of a run, input by input.
 
 use raudal_common::{Error, Kind};
 use raudal_pool::{JobError, RunReport};
@@ -11,36 +11,36 @@ use raudal_table::Written;
 pub struct Failure {
     /// The input.
     pub input: Input,
-    /// What went wrong with its last attempt.
+    /// The error of its last attempt.
     pub error: Error,
-    /// How many times it was tried.
+    /// Number of attempts.
     pub attempts: u32,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Summary {
-    /// How the jobs went.
+    /// The report on the jobs.
     pub report: RunReport,
-    /// How many inputs are in the table.
+    /// Number of inputs in the table.
     pub succeeded: u64,
-    /// The inputs that are not, in input order.
+    /// The inputs that failed, in input order.
     pub failures: Vec<Failure>,
-    /// The inputs that were begun or pulled when the run was stopped, in input order. Those behind them were never
-    /// looked at: `pulled` says where they begin.
+    /// The inputs that were pulled but not finished when the run was stopped, in input order. Later
+    /// inputs were never looked at: `pulled` is the index of the first of them.
     pub unfinished: Vec<Input>,
-    /// How many inputs were pulled.
+    /// Number of inputs pulled from the iterator.
     pub pulled: u64,
     /// Rows read from the inputs in the table.
     pub rows_read: u64,
-    /// Rows of them that are in the table.
+    /// The rows of these that are in the table.
     pub rows_kept: u64,
-    /// The size of these inputs' tables, decompressed.
+    /// Decompressed bytes of the inputs in the table.
     pub table_bytes: u64,
-    /// Things that are not errors but that the user should know.
+    /// Warnings for the user, which are not errors.
     pub warnings: Vec<String>,
-    /// What was written; `None` if no input succeeded, so that there is no table.
+    /// What was written; `None` if no table was published.
     pub written: Option<Written>,
 }
 
@@ -51,7 +51,7 @@ impl Summary {
     }
 }
 
-/// Why a job failed, as the error of its input; `None` if it was cancelled.
+/// Returns the error of a failed job, with its input; `None` if it was cancelled.
 pub(super) fn failure(error: JobError<Error>, input: &Input) -> Option<Error> {
     let error = match error {
         JobError::Cancelled { .. } => return None,

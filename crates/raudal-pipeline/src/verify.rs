@@ -1,4 +1,4 @@
-//! Whether an input is the one that a list of checksums names.
+//! Compares an input with a list of checksums.
 
 use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Kind, Result};
@@ -6,10 +6,10 @@ use raudal_source::{Checksums, Input};
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read};
 
-/// How much is read at a time.
+/// Bytes per read.
 const BUFFER: usize = 128 * 1024;
 
-/// The digest that the bytes of a file must have.
+/// Returns the digest that a file must have.
 pub(super) fn promised(sums: &Checksums, name: &str) -> Result<String> {
     sums.find(name).map(str::to_owned).ok_or_else(|| {
         Error::new(Kind::Checksum, format!("not in the list of checksums: {}", raudal_common::error::printable(name)))
@@ -18,14 +18,15 @@ pub(super) fn promised(sums: &Checksums, name: &str) -> Result<String> {
     })
 }
 
-/// The digest of an input, that a table is made of: by its path or URL, its name, or the file's own name.
+/// Returns the digest that an input of a table must have. Looks it up by path or URL, then by name,
+/// then by file name.
 pub(super) fn promised_of(sums: &Checksums, input: &Input) -> Result<String> {
     let (place, file) = (input.location.to_string(), input.location.file_name());
     let known = [place.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name));
     known.map_or_else(|| promised(sums, &file), |digest| Ok(digest.to_owned()))
 }
 
-/// Whether the bytes are those that were promised.
+/// Compares the digest found with the expected one.
 pub(super) fn compare(found: &str, promised: &str) -> Result<()> {
     if found == promised {
         return Ok(());
@@ -34,7 +35,7 @@ pub(super) fn compare(found: &str, promised: &str) -> Result<()> {
         .hint("the file was damaged, or it is not the one that the list was made from"))
 }
 
-/// The SHA-256 of all that a reader gives.
+/// Returns the SHA-256 of all bytes of a reader.
 pub(super) fn digest(mut reader: impl Read) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; BUFFER];

@@ -1,6 +1,6 @@
-//! The built-in catalogue: the 32 ITER 2020 archives of INEGI, one for each of Mexico's federal entities.
+//! The built-in catalogue: INEGI's 32 ITER 2020 archives, one per federal entity of Mexico.
 //!
-//! The facts stand in `data/iter_2020.csv`; `data/README.md` says where they come from.
+//! The facts are in `data/iter_2020.csv`; `data/README.md` names their sources.
 
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ impl Edition {
     /// Both editions, the default first.
     pub const ALL: [Self; 2] = [Self::Microdatos, Self::DatosAbiertos];
 
-    /// The folder that INEGI publishes this edition in, with a final slash.
+    /// Returns INEGI's folder for this edition, with a final slash.
     pub const fn base_url(self) -> &'static str {
         match self {
             Self::Microdatos => "https://www.inegi.org.mx/contenidos/programas/ccpv/2020/microdatos/iter/",
@@ -29,7 +29,7 @@ impl Edition {
         }
     }
 
-    /// The edition's name, as it is written on the command line.
+    /// Returns the edition's name on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Microdatos => "microdatos",
@@ -46,9 +46,9 @@ pub struct Entity {
     pub code: String,
     /// The common or official name.
     pub name: String,
-    /// How many municipalities (in Mexico City: boroughs) it has.
+    /// Number of municipalities (in Mexico City: boroughs).
     pub municipalities: u32,
-    /// Data rows in its file, all kinds of rows together.
+    /// Data rows in its file, of all kinds.
     pub rows: u64,
     /// Its population on the day of the census, 15 March 2020 (`POBTOT` of its total row).
     pub population: u64,
@@ -57,17 +57,17 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// The file name of its archive.
+    /// Returns the file name of its archive.
     pub fn file(&self, edition: Edition) -> &str {
         &self.files[edition as usize]
     }
 
-    /// The glob that picks the data among the archive's members.
+    /// Returns the glob that selects the data among the archive's members.
     pub fn member(&self, edition: Edition) -> &str {
         &self.members[edition as usize]
     }
 
-    /// The code as a number, 1 to 32.
+    /// Returns the code as a number, 1 to 32.
     pub fn number(&self) -> u8 {
         self.code.parse().unwrap_or_default()
     }
@@ -78,11 +78,11 @@ impl Entity {
 pub struct Catalogue(Vec<Entity>);
 
 impl Catalogue {
-    /// The 32 archives of the 2020 census.
+    /// Returns the 32 archives of the 2020 census.
     ///
     /// # Panics
     ///
-    /// Never for a released version: the data is part of the program, and a test reads all of it.
+    /// Never in a released version: the data is part of the program, and a test reads all of it.
     ///
     /// ```
     /// use raudal_source::{Catalogue, Edition};
@@ -97,12 +97,13 @@ impl Catalogue {
         CATALOGUE.get_or_init(|| Self(ITER_2020.lines().skip(1).map(parse).collect()))
     }
 
-    /// All entities, in the order of their codes.
+    /// Returns all entities, in the order of their codes.
     pub fn entities(&self) -> &[Entity] {
         &self.0
     }
 
-    /// The entity whose archive has this name in either edition, in any case of letters, as INEGI's server matches.
+    /// Finds the entity whose archive has this name in either edition. Ignores case, as INEGI's
+    /// server does.
     pub fn find_file(&self, name: &str) -> Option<(&Entity, Edition)> {
         self.0.iter().find_map(|entity| {
             Edition::ALL
@@ -113,7 +114,8 @@ impl Catalogue {
     }
 }
 
-/// Reads one line of the data. It has no quotes: `the_catalogue_is_what_inegi_published` holds it to that.
+/// Parses one line of the data. It has no quotes, and `the_catalogue_is_what_inegi_published` tests
+/// that.
 fn parse(line: &str) -> Entity {
     let fields: Vec<&str> = line.split(',').collect();
     let [code, name, municipalities, rows, population, file_m, member_m, file_d, member_d] = fields[..] else {

@@ -1,4 +1,4 @@
-//! Lists of checksums: what `sha256sum` writes, in either of its forms. Text in, names and digests out.
+//! Reads lists of checksums as `sha256sum` writes them, in either form.
 
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -24,18 +24,18 @@ const LINE: &str = "a line is: 64 hexadecimal digits, two spaces, a name";
 #[derive(Clone, Debug, Default)]
 pub struct Checksums {
     whole: HashMap<String, String>,
-    /// By the last part of the name alone; `None` where two have it, and differ.
+    /// By the last part of the name; `None` if two names share it and their digests differ.
     last: HashMap<String, Option<String>>,
 }
 
 impl Checksums {
-    /// Reads a list: `HEX  name`, `HEX *name`, or `SHA256 (name) = HEX`. A line that begins with a backslash has a name
-    /// in which `\\`, `\n` and `\r` stand for one character. Blank lines and comments (`#`) are skipped. `name` is what
-    /// errors call the list.
+    /// Reads a list. A line is `HEX  name`, `HEX *name` or `SHA256 (name) = HEX`. If it begins with
+    /// a backslash, `\\`, `\n` and `\r` in the name stand for one character. Blank lines and
+    /// comments (`#`) are skipped. Errors call the list `name`.
     ///
     /// # Errors
     ///
-    /// A line that is none of these, two digests for one name, a file that cannot be read.
+    /// Fails on any other line, on two digests for one name, or if the file cannot be read.
     pub fn read(reader: impl BufRead, name: &str) -> Result<Self> {
         let mut sums = Self::default();
         each_line(reader, name, LINE, |line| {
@@ -55,7 +55,7 @@ impl Checksums {
         self.last
             .entry(last)
             .and_modify(|known| {
-                // Two folders have a file of this name: only the whole name tells which is meant.
+                // Two folders have a file of this name, so only the whole name is unambiguous.
                 known.take_if(|known| *known != digest);
             })
             .or_insert_with(|| Some(digest.clone()));
@@ -70,14 +70,14 @@ impl Checksums {
         }
     }
 
-    /// The digest of a file, in lower-case hexadecimal: by its whole name, else by the last part of it, if that says
-    /// which is meant.
+    /// Returns the digest of a file in lower-case hexadecimal. Looks up the whole name, else its
+    /// last part if that is unambiguous.
     pub fn find(&self, name: &str) -> Option<&str> {
         let name = name.strip_prefix("./").unwrap_or(name);
         self.whole.get(name).or_else(|| self.last.get(name)?.as_ref()).map(String::as_str)
     }
 
-    /// How many names there are.
+    /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.whole.len()
     }
@@ -88,7 +88,7 @@ impl Checksums {
     }
 }
 
-/// A line's name and digest.
+/// Parses a line into its name and digest.
 fn parse(line: &str) -> Option<(String, String)> {
     let (escaped, line) = line.strip_prefix('\\').map_or((false, line), |line| (true, line));
     let (file, digest) = if let Some(rest) = line.strip_prefix("SHA256 (") {

@@ -1,4 +1,5 @@
-//! A source of the command line becomes inputs: the cross product of its pattern's parts, made as it is asked for.
+//! Expands a source of the command line into inputs: the cross product of its pattern's parts,
+//! created on demand.
 
 use std::path::Path;
 
@@ -7,15 +8,15 @@ use super::pattern::{Part, parse, wrong};
 use super::{Input, Location};
 use raudal_common::Result;
 
-/// No pattern stands for more inputs than this: one that does is more likely a slip of the keyboard.
+/// The maximum number of inputs for a pattern. A larger number is more likely a typo.
 pub const MAX_INPUTS: u64 = 10_000_000;
 
 /// Expands a URL, a URL pattern or a local path.
 ///
-/// The patterns are curl's: `[01-32]` (padded with zeros as it is written), `[0-100:10]`, `[a-z]` and `{one,two}`;
-/// a bracket that is meant itself is written with a backslash before it. The last set turns fastest. A literal
-/// IPv6 host, as in `http://[::1]:8000/`, needs no backslash. What has no `scheme://` is a local path, and if a
-/// file of just that name exists, brackets in it are part of the name.
+/// The patterns are curl's: `[01-32]` (padded with zeros as written), `[0-100:10]`, `[a-z]` and
+/// `{one,two}`. Write a backslash before a literal bracket. The last set varies fastest. A literal
+/// IPv6 host, as in `http://[::1]:8000/`, needs no backslash. A text without `scheme://` is a local
+/// path. If a file with exactly that name exists, its brackets are part of the name.
 ///
 /// ```
 /// use raudal_source::expand;
@@ -31,8 +32,8 @@ pub const MAX_INPUTS: u64 = 10_000_000;
 ///
 /// # Errors
 ///
-/// A usage error for a pattern that is not well-formed, that stands for more than [`MAX_INPUTS`], or that makes
-/// something which is no URL: all of it is said here, before the first input is taken.
+/// A usage error for a pattern that is malformed, stands for more than [`MAX_INPUTS`], or gives
+/// something that is not a URL. All errors are reported here, before the first input is taken.
 pub fn expand(pattern: &str) -> Result<Expansion> {
     check_text(pattern)?;
     let is_url = pattern.contains("://");
@@ -48,7 +49,8 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
         })?;
     let expansion = Expansion { parts, next: 0, total };
 
-    // Once scheme and host are fixed, a path or a query cannot make a URL bad: then one stands for all that follow.
+    // Once scheme and host are fixed, no path or query can make a URL bad, so one result is tested
+    // for each beginning.
     let same = total / expansion.beginnings();
     for index in (0..total).step_by(same as usize) {
         Location::parse(&expansion.text(index))?;
@@ -56,7 +58,7 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
     Ok(expansion)
 }
 
-/// The inputs that a source stands for, made one by one as they are asked for; it knows how many are left.
+/// The inputs of a source, created one by one on demand. It knows how many are left.
 #[derive(Clone, Debug)]
 #[must_use = "an expansion is lazy: it makes inputs as it is iterated over"]
 pub struct Expansion {
@@ -66,7 +68,7 @@ pub struct Expansion {
 }
 
 impl Expansion {
-    /// How many inputs are still to come.
+    /// Returns how many inputs are left.
     pub fn len(&self) -> u64 {
         self.total - self.next
     }
@@ -76,8 +78,8 @@ impl Expansion {
         self.len() == 0
     }
 
-    /// How many ways there are for what it makes to begin, down to the end of the host; one, if nothing of it can be a
-    /// URL, nor be nothing at all.
+    /// Returns the number of different beginnings of its results, up to the end of the host.
+    /// Returns 1 if no result can be a URL or empty.
     fn beginnings(&self) -> u64 {
         if !self.may_be_url() && self.is_never_empty() {
             return 1;
@@ -94,7 +96,7 @@ impl Expansion {
         self.parts.iter().take(end).map(Part::count).product()
     }
 
-    /// Whether there is always something that is more than a hyphen, which stands for no file.
+    /// Returns whether no result can be empty or a lone hyphen, which names no file.
     fn is_never_empty(&self) -> bool {
         let is_something = |text: &String| !matches!(text.as_str(), "" | "-");
         self.parts.iter().any(|part| match part {
@@ -104,7 +106,7 @@ impl Expansion {
         })
     }
 
-    /// Whether there may be a `://` in what it makes, were it put together of several parts.
+    /// Returns whether a result may contain `://`, even if several parts form it.
     fn may_be_url(&self) -> bool {
         let begins = |text: &String| text.contains("://") || text.ends_with(':') || text.ends_with(":/");
         self.parts.iter().any(|part| match part {
@@ -114,7 +116,8 @@ impl Expansion {
         })
     }
 
-    /// Result number `index`: its digits in the mixed base that the parts make, the last part turning fastest.
+    /// Returns result number `index`: its digits in the mixed base of the parts. The last part
+    /// varies fastest.
     fn text(&self, index: u64) -> String {
         let mut rest = index;
         let mut digits: Vec<u64> = self
@@ -198,7 +201,7 @@ mod tests {
         for pattern in ["{a,}", "{a,-}", "{,a}{-,b}"] {
             assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
         }
-        // A URL that only comes about when the parts are put together.
+        // A URL that only appears when the parts are joined.
         for pattern in ["x/{a,b:}//c", "{a,:}//c", "x:{a,/}{b,/}c", "x{a,:/}/[1-2]"] {
             assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
         }

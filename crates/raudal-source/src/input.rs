@@ -1,4 +1,4 @@
-//! One thing to fetch, and where it is.
+//! One input to fetch, and its location.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use url::Url;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
-/// Where an input is: on the web, or in a file of this machine.
+/// Where an input is: on the web, or in a local file.
 ///
-/// Exhaustive on purpose: whoever reads inputs must know each kind of place.
+/// Exhaustive on purpose: code that reads inputs must handle each kind of location.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Location {
     /// An `http` or `https` URL.
@@ -20,9 +20,10 @@ pub enum Location {
 }
 
 impl Location {
-    /// Reads a location literally: no pattern is expanded in it.
+    /// Parses a location literally, without expanding patterns.
     ///
-    /// What has a `scheme://` is a URL, and its scheme is `http`, `https` or `file`; anything else is a local path.
+    /// A text with `scheme://` is a URL, and its scheme must be `http`, `https` or `file`. Anything
+    /// else is a local path.
     ///
     /// ```
     /// use raudal_source::Location;
@@ -40,7 +41,8 @@ impl Location {
         }
         let url = Url::parse(text).map_err(|error| Error::usage("not a URL").input(text).because(error))?;
         match url.scheme() {
-            // A browser takes `http:///a/b` for `http://a/b`: here a host that is missing is not made up from the path.
+            // A browser reads `http:///a/b` as `http://a/b`. Here a missing host is not taken from
+            // the path.
             "http" | "https" if text.split_once("://").is_some_and(|(_, rest)| rest.starts_with(['/', '\\'])) => {
                 Err(Error::usage("not a URL: empty host").input(text))
             }
@@ -54,7 +56,7 @@ impl Location {
         }
     }
 
-    /// What limits for one host are counted by: scheme, host and port. Local files have none.
+    /// Returns the key for per-host limits: scheme, host and port. Local files have none.
     ///
     /// ```
     /// use raudal_source::Location;
@@ -75,7 +77,7 @@ impl Location {
         }
     }
 
-    /// The last segment of the path, percent-decoded; the host where a URL has no path.
+    /// Returns the last segment of the path, percent-decoded; the host if a URL has no path.
     pub fn file_name(&self) -> String {
         match self {
             Self::Url(url) => url
@@ -89,13 +91,13 @@ impl Location {
         }
     }
 
-    /// Whether it is reached over a network, where another try may bring another answer.
+    /// Returns whether it is reached over a network, so that a retry may get another response.
     pub const fn is_remote(&self) -> bool {
         matches!(self, Self::Url(_))
     }
 }
 
-/// The URL or the path; credentials are left out.
+/// Formats the URL or the path, without credentials.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,25 +107,27 @@ impl fmt::Display for Location {
     }
 }
 
-/// One thing to fetch.
+/// One input to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Input {
     /// Where it is.
     pub location: Location,
-    /// What it is called on screen, in reports and in the source column: the name given in a list, else its file
-    /// name. It came from outside: [`printable`](raudal_common::error::printable) makes it fit for a terminal.
+    /// The name on screen, in reports and in the source column: the name given in a list, else the
+    /// file name. It is untrusted: [`printable`](raudal_common::error::printable) makes it safe for
+    /// a terminal.
     pub name: String,
-    /// The glob that picks the data among an archive's members, where the source knows better than the user.
+    /// The glob that selects the data among an archive's members, if the source knows it.
     pub member: Option<String>,
-    /// How many bytes it has, or about so many, where the source knows: the biggest are begun first.
+    /// Its size in bytes, exact or approximate, if the source knows it. The largest inputs start
+    /// first.
     pub size: Option<u64>,
-    /// Whether the name was given, by a list or by a program, and not taken from the location.
+    /// Whether a list or a program gave the name, so that it is not from the location.
     pub is_named: bool,
 }
 
 impl Input {
-    /// An input that is called by its file name.
+    /// Creates an input with its file name as name.
     ///
     /// ```
     /// use raudal_source::{Input, Location};
@@ -136,7 +140,7 @@ impl Input {
         Self { name: location.file_name(), location, member: None, size: None, is_named: false }
     }
 
-    /// The same input by another name.
+    /// Returns the input with another name.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -144,17 +148,18 @@ impl Input {
         self
     }
 
-    /// The same input with a glob for its member.
+    /// Returns the input with a glob for its member.
     #[must_use]
     pub fn with_member(mut self, glob: impl Into<String>) -> Self {
         self.member = Some(glob.into());
         self
     }
 
-    /// The input as a line that [`read_list`](super::read_list) reads back, without its line end.
+    /// Formats the input as a line that [`read_list`](super::read_list) reads back, without a line
+    /// end.
     ///
-    /// Credentials are not written, and neither is the glob. A path that a list would misread (it begins with `#`,
-    /// or has a tab in it) becomes a `file://` URL.
+    /// Credentials and the glob are not written. A path that a list would misread (it begins with
+    /// `#`, or contains a tab) becomes a `file://` URL.
     pub fn to_line(&self) -> String {
         let place = match &self.location {
             Location::File(path) if is_misread(path) => std::path::absolute(path)
@@ -174,13 +179,14 @@ impl Input {
     }
 }
 
-/// Whether a line of a list that holds this path would be read as something else.
+/// Returns whether a list would misread a line with this path.
 fn is_misread(path: &Path) -> bool {
     let Some(text) = path.to_str() else { return true };
     text.starts_with('#') || text.trim() != text || text.contains("://") || text.contains(char::is_control)
 }
 
-/// Refuses what no location may hold. The URL parser would drop tabs and line ends without a word.
+/// Refuses a text that no location may contain. The URL parser would silently drop tabs and line
+/// ends.
 pub(super) fn check_text(text: &str) -> Result<()> {
     match text {
         "" => return Err(Error::usage("an empty source").hint("give a URL or a path")),
@@ -199,7 +205,7 @@ pub(super) fn check_text(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A percent-decoded segment. One that decodes to something a name should not hold stays as it is written.
+/// Percent-decodes a segment. Returns it as written if the result is unsuitable for a name.
 fn decode(segment: &str) -> String {
     let bytes = segment.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

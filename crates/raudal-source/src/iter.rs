@@ -1,15 +1,16 @@
-//! The catalogue's archives as inputs, and the choice among them.
+//! The catalogue's archives as inputs, and how to select them.
 
 use super::{Catalogue, Edition, Entity, Input, Location};
 use raudal_common::{Error, Result};
 
-/// What a row takes of an archive, in bytes: about so many.
+/// Approximate bytes of an archive for each row.
 const ROW: u64 = 190;
 
-/// The archives of these entities: from INEGI, or from any base URL or folder that holds files of the same names.
+/// Returns the archives of these entities, from INEGI, or from any base URL or folder with files of
+/// the same names.
 ///
-/// Each input carries the glob that picks the data in its edition's layout. The base gets a final slash if it has
-/// none: `http://host/iter` and `http://host/iter/` are the same place.
+/// Each input has the glob that selects the data in its edition's layout. The base gets a final
+/// slash if it has none: `http://host/iter` and `http://host/iter/` are the same.
 ///
 /// ```
 /// use raudal_source::{Edition, iter_inputs, select_entities};
@@ -49,10 +50,10 @@ fn beside(base: &Location, file: &str) -> Result<Location> {
     }
 }
 
-/// Chooses entities of the catalogue: `01,09,14-16`, with or without the zero, or by name.
+/// Selects entities of the catalogue: `01,09,14-16`, with or without the zero, or by name.
 ///
-/// A name may be written in any case and without its accents, and need not be finished where only one begins so.
-/// The result is in the order of the codes, each entity once.
+/// A name ignores case and accents, and may be shortened if only one entity begins that way. The
+/// result is in the order of the codes, each entity once.
 ///
 /// ```
 /// use raudal_source::select_entities;
@@ -73,7 +74,7 @@ pub fn select_entities(text: &str) -> Result<Vec<&'static Entity>> {
     Ok(entities.iter().zip(chosen).filter_map(|(entity, chosen)| chosen.then_some(entity)).collect())
 }
 
-/// The places in the catalogue that one word of a selection means.
+/// Returns the positions in the catalogue for one word of a selection.
 fn find(entities: &[Entity], word: &str) -> Result<std::ops::RangeInclusive<usize>> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let number = |code: &str| {
@@ -122,7 +123,7 @@ fn listing<'a>(entities: impl Iterator<Item = &'a Entity>) -> String {
     entities.map(|entity| format!("{} {}", entity.code, entity.name)).collect::<Vec<_>>().join(", ")
 }
 
-/// A name for comparing: lower case, without the accents that Spanish has.
+/// Prepares a name for comparison: lower case, without Spanish accents.
 fn plain(name: &str) -> String {
     name.chars()
         .flat_map(char::to_lowercase)

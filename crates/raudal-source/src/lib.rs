@@ -1,11 +1,11 @@
 //! What to fetch: the catalogue of the ITER archives, URL patterns, lists, local paths.
 //!
-//! Everything here ends in [`Input`]s, and nothing here opens a connection:
+//! Everything here produces [`Input`]s, and nothing opens a connection:
 //!
 //! - [`expand`] reads one SOURCE of the command line, a path or a URL with curl's patterns;
 //! - [`read_list`] reads the lines of `-i FILE`;
 //! - [`Checksums`] reads what `sha256sum` writes;
-//! - [`iter_inputs`] takes the archives of the catalogue, [`select_entities`] chooses among them.
+//! - [`iter_inputs`] returns the archives of the catalogue, [`select_entities`] selects among them.
 
 mod catalogue;
 mod checksums;

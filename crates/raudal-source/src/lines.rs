@@ -1,14 +1,14 @@
-//! Lists of text, line by line: what `-i` and `--checksums` read.
+//! Reads text lists line by line, for `-i` and `--checksums`.
 
 use std::io::{BufRead, Read};
 
 use raudal_common::{Error, Result};
 
-/// No URL, no path and no name is longer than this; a line that is means that the file is no list.
+/// No URL, path or name is longer than this. A longer line means that the file is not a list.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
-/// Hands over each line without its end, and the first without its byte order mark. `name` is what errors call the list,
-/// `hint` says what a line of it is.
+/// Passes each line to `take`, without its end, and the first without its byte order mark. Errors
+/// call the list `name`; `hint` describes a valid line.
 pub(super) fn each_line(
     mut reader: impl BufRead,
     name: &str,

@@ -1,4 +1,4 @@
-//! Lists: `-i FILE`, one input a line.
+//! Reads the lists of `-i FILE`, one input per line.
 
 use std::io::BufRead;
 
@@ -6,11 +6,11 @@ use super::lines::each_line;
 use super::{Input, Location};
 use raudal_common::{Error, Result};
 
-/// Reads inputs, one a line: a URL or a path, and after an optional TAB the name to show it by.
+/// Reads inputs, one per line: a URL or a path, then an optional TAB and a display name.
 ///
-/// Blank lines are skipped, and so are lines that begin with `#`. White space around a URL, a path or a name is
-/// not part of it. Lines are taken literally, patterns are not expanded: what [`Input::to_line`] wrote is read
-/// back as the same input, brackets included. `name` is what errors call the list.
+/// Blank lines and lines that begin with `#` are skipped. White space around a URL, a path or a
+/// name is removed. Patterns are not expanded, so a line from [`Input::to_line`] gives the same
+/// input, brackets included. Errors call the list `name`.
 ///
 /// ```
 /// use raudal_source::read_list;
@@ -42,7 +42,7 @@ fn read_line(line: &str) -> Result<Option<Input>> {
     if place.is_empty() {
         return Err(Error::usage(format!("a name without a source before it: {name}")));
     }
-    // The error's place is the list and the line: what the line says goes into the message.
+    // The error already names the list and the line, so the location goes into the message.
     let location = Location::parse(place).map_err(|error| {
         let refused = Error::usage(error.report());
         match error.hint_text() {

@@ -1,4 +1,5 @@
-//! curl's URL patterns, read into parts: text, `[01-32]`, `[a-z]`, `{a,b}`. Pure: text in, parts out.
+//! Parses curl's URL patterns into parts: text, `[01-32]`, `[a-z]`, `{a,b}`. Pure: text in, parts
+//! out.
 
 use std::borrow::Cow;
 
@@ -19,7 +20,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// How many values it takes.
+    /// Returns the number of its values.
     pub(super) fn count(&self) -> u64 {
         match self {
             Self::Text(_) => 1,
@@ -28,7 +29,7 @@ impl Part {
         }
     }
 
-    /// Its value number `index`, counted from 0 and below `count`.
+    /// Returns value number `index`, counted from 0 and below `count`.
     pub(super) fn value(&self, index: u64) -> Cow<'_, str> {
         match self {
             Self::Text(text) => text.into(),
@@ -39,7 +40,7 @@ impl Part {
     }
 }
 
-/// Reads a pattern.
+/// Parses a pattern.
 pub(super) fn parse(pattern: &str) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     let mut text = String::new();
@@ -77,8 +78,8 @@ pub(super) fn parse(pattern: &str) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// The character that a backslash stands before, and how many bytes both take. Only the four brackets, and inside
-/// a choice the comma, can be escaped: any other backslash is itself.
+/// Returns the character after a backslash, and how many bytes both take. Only the four brackets,
+/// and a comma inside a choice, can be escaped. Any other backslash stands for itself.
 fn unescape(rest: &str) -> (char, usize) {
     match rest.as_bytes().get(1) {
         Some(&c @ (b'[' | b']' | b'{' | b'}')) => (char::from(c), 2),
@@ -86,8 +87,8 @@ fn unescape(rest: &str) -> (char, usize) {
     }
 }
 
-/// Whether the bracket that `rest` begins with opens an IPv6 address: it follows `://`, credentials or not, and
-/// nothing but an address (and a zone) stands in it.
+/// Returns whether the bracket at the start of `rest` opens an IPv6 address. It must follow `://`,
+/// with or without credentials, and contain only an address (and a zone).
 fn is_ipv6(before: &str, rest: &str) -> bool {
     let Some((_, authority)) = before.split_once("://") else { return false };
     if authority.contains(['/', '?', '#']) || !(authority.is_empty() || authority.ends_with('@')) {
@@ -98,7 +99,7 @@ fn is_ipv6(before: &str, rest: &str) -> bool {
     address.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
-/// `{a,b}` at `at`: its words, and how many bytes it takes.
+/// Parses `{a,b}` at `at`. Returns its words and its length in bytes.
 fn choice(pattern: &str, at: usize) -> Result<(Part, usize)> {
     let mut words = vec![String::new()];
     let mut here = at + 1;
@@ -131,7 +132,7 @@ fn choice(pattern: &str, at: usize) -> Result<(Part, usize)> {
     Err(wrong(pattern, at, "a set that never closes: {"))
 }
 
-/// `[1-9]`, `[a-z]`, with or without a step, at `at`; and how many bytes it takes.
+/// Parses `[1-9]` or `[a-z]` at `at`, with or without a step. Returns it and its length in bytes.
 fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
     let length = pattern[at..].find(']').ok_or_else(|| wrong(pattern, at, "a set that never closes: ["))? + 1;
     let set = &pattern[at..at + length];
@@ -152,7 +153,7 @@ fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
     }
     let span = |from: u64, to: u64| {
         let span = to.checked_sub(from).ok_or_else(|| error("a range that runs backwards"))?;
-        // As in curl: such a step is more likely a slip than a wish for one value.
+        // As in curl: such a step is more likely a typo than a request for one value.
         if step > span.max(1) { Err(error("a step that is longer than its range")) } else { Ok(span / step) }
     };
 
@@ -177,10 +178,10 @@ fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
     Err(error("neither a range of numbers nor of letters"))
 }
 
-/// A usage error that shows the place in the pattern: the hint holds the pattern and a caret below it.
+/// Returns a usage error that shows the place. The hint has the pattern with a caret below it.
 pub(super) fn wrong(pattern: &str, at: usize, message: impl Into<String>) -> Error {
     let shown = printable(&redact(pattern));
-    // Redaction shortens the text in front of the place, and only there: count from the end.
+    // Redaction shortens only the text before the place, so count from the end.
     let after = printable(&pattern[at..]).chars().count();
     let column = shown.chars().count().saturating_sub(after);
     Error::usage(message).input(pattern).hint(format!(
@@ -221,7 +222,7 @@ mod tests {
         let parts = parse("http://me:pw@[fe80::1%25eth0]/[1-2]").expect("a host and a range");
         assert_eq!(parts[0], text("http://me:pw@[fe80::1%25eth0]/"));
         assert_eq!(parts[1].count(), 2);
-        // A range in the host, which the digits alone would not tell from an address.
+        // A range in the host: its digits alone do not distinguish it from an address.
         assert_eq!(parse("http://[1-9].example.org/").expect("a range")[1].count(), 9);
     }
 

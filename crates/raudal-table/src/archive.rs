@@ -1,7 +1,8 @@
-//! What kind of input it is, and for a zip: its members, and which of them are meant.
+//! Detects the kind of input. For a zip, lists the members and selects those to read.
 //!
-//! The central directory is the authority. A local header that lies about sizes (CVE-2025-54368) is not believed; one
-//! that carries another name means that the directory is damaged, and that nothing in it can be trusted.
+//! The central directory is the authority. A local header that lies about sizes (CVE-2025-54368) is
+//! ignored. A local header with another name means that the directory is damaged, so nothing in it
+//! can be trusted.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use raudal_common::{Error, Kind, Result};
 
 const UNREADABLE: &str = "a member cannot be read: cut off or damaged";
 
-/// A member as it would be extracted.
+/// A member to extract.
 pub(super) struct Entry {
     pub(super) member: Member,
     pub(super) is_folder: bool,
@@ -26,15 +27,15 @@ pub(super) struct Entry {
     pub(super) mode: Option<u32>,
 }
 
-/// An input, known by its first bytes and not by its name.
+/// An input, classified by its first bytes, not by its name.
 pub(super) enum Input<R> {
     Zip(Box<Archive<R>>),
-    /// With its length.
+    /// The reader, and its length in bytes.
     Gzip(R, u64),
     Plain(R),
 }
 
-/// The name that a URL or a path ends in, in lower case.
+/// Returns the last segment of a URL or a path, in lower case.
 pub(super) fn file_name(name: &str) -> String {
     let path = if name.contains("://") { name.split(['?', '#']).next().unwrap_or(name) } else { name };
     path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase()
@@ -44,8 +45,8 @@ pub(super) fn open<R: Read + Seek>(input: R, name: &str, limits: &Limits) -> Res
     open_as(input, name, limits, Archive::open)
 }
 
-/// Opens an input of which the beginning is there, and the directory if it is a zip: what all of an archive has to be
-/// there for is not looked at.
+/// Opens an input that is still arriving. Only its beginning, and the directory of a zip, must be
+/// there. Skips the checks that need the whole archive.
 pub(super) fn open_ahead<R: Read + Seek>(input: R, name: &str, limits: &Limits) -> Result<Input<R>> {
     open_as(input, name, limits, |input, limits| Archive::directory(input, limits).map(Archive::of))
 }
@@ -82,19 +83,19 @@ fn impostor(head: &[u8], name: &str) -> Error {
     Error::new(Kind::NotAnArchive, format!("its name says that it is {what}, its bytes do not"))
 }
 
-/// A zip archive whose directory is sound.
+/// A zip archive with a valid directory.
 pub(super) struct Archive<R> {
     input: R,
     directory: Arc<ZipArchiveMetadata>,
     limits: Limits,
 }
 
-/// A member that was chosen.
+/// A selected member.
 pub(super) struct Member {
     index: usize,
-    /// As it can be shown.
+    /// The name, decoded for display.
     pub(super) name: String,
-    /// Set when the name would lead out of a folder.
+    /// Whether the name would lead out of the target folder.
     pub(super) climbs: bool,
 }
 
@@ -115,12 +116,12 @@ impl<R: Read + Seek> Archive<R> {
         Self { directory: zip.metadata(), input: zip.into_inner(), limits }
     }
 
-    /// Reads the directory, and holds it against the bounds.
+    /// Reads the directory and checks it against the bounds.
     fn directory(input: R, limits: &Limits) -> Result<(ZipArchive<R>, Limits)> {
         let zip = ZipArchive::new(input)
             .map_err(|error| broken(error, "the directory of the archive cannot be read: cut off or damaged"))?;
-        // What begins with the first member must belong to the directory that was found: otherwise that is the
-        // directory of an archive within this one, and what was meant is cut off.
+        // The archive must begin at the first byte. Otherwise this is the directory of an archive
+        // inside this one, and the outer archive is cut off.
         if zip.offset() != 0 {
             return Err(Error::new(
                 Kind::Corrupt,
@@ -140,8 +141,9 @@ impl<R: Read + Seek> Archive<R> {
         Ok((zip, limits.clone()))
     }
 
-    /// Holds every name against the one before the member's data, not only the names that are chosen: a damaged
-    /// name (`a.csv` become `a.cs/`) would have another member chosen in its place.
+    /// Compares every name in the directory with the name before the member's data, not only those
+    /// of selected members. A damaged name (`a.csv` turned into `a.cs/`) could otherwise select
+    /// another member.
     fn check_names(&mut self) -> Result<()> {
         for index in 0..self.directory.len() {
             let entry = self.directory.entry(index).map_err(|error| broken(error, UNREADABLE))?;
@@ -157,7 +159,8 @@ impl<R: Read + Seek> Archive<R> {
         Ok(())
     }
 
-    /// The members that are meant: those that match the glob, or else the only CSV, or else the only file.
+    /// Selects the members to read: those that match the glob, or else the only CSV, or else the
+    /// only file.
     pub(super) fn choose(&self, query: &Query) -> Result<Vec<Member>> {
         let mut files = Vec::new();
         for index in 0..self.directory.len() {
@@ -187,7 +190,8 @@ impl<R: Read + Seek> Archive<R> {
         }
     }
 
-    /// Every member, or those that match a glob, hidden ones too; folders only without one.
+    /// Returns every member, or those that match the glob; hidden ones too. Folders only without a
+    /// glob.
     pub(super) fn entries(&self, glob: Option<&str>) -> Result<Vec<Entry>> {
         let glob = glob.map(str::to_lowercase);
         let mut entries = Vec::new();
@@ -209,7 +213,8 @@ impl<R: Read + Seek> Archive<R> {
         Ok(entries)
     }
 
-    /// Opens a member: its reader, what the directory promises of it, and its compressed size.
+    /// Opens a member. Returns its reader, its size and CRC from the directory, and its compressed
+    /// size.
     pub(super) fn member(&mut self, member: &Member) -> Result<(impl Read + '_, Promise, u64)> {
         let unreadable = |error| broken(error, UNREADABLE);
         let entry = self.directory.entry(member.index).map_err(unreadable)?;
@@ -218,7 +223,7 @@ impl<R: Read + Seek> Archive<R> {
         if entry.encrypted() || !is_readable {
             let local = LocalHeader::read(&mut self.input, entry.header_start());
             let local = local.map_err(|error| unreadable(error.into()))?;
-            // A bit that was flipped on the way must not be taken for a wish that cannot be met.
+            // A bit flipped in transit must not be reported as an unsupported feature.
             if entry.encrypted() != local.is_encrypted() || is_readable != local.is_readable() {
                 let disagree = "the archive's directory and the header before the data disagree on how it is packed";
                 return Err(Error::new(Kind::Corrupt, disagree));
@@ -278,11 +283,11 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// The fixed part of the header before a member's data (APPNOTE 4.3.7).
+/// The fixed part of the local header, before a member's data (APPNOTE 4.3.7).
 struct LocalHeader([u8; 30]);
 
 impl LocalHeader {
-    /// Reads it, and leaves the reader at the name that follows.
+    /// Reads the header and leaves the reader at the name that follows it.
     fn read<R: Read + Seek>(input: &mut R, start: u64) -> io::Result<Self> {
         let mut header = [0; 30];
         input.seek(SeekFrom::Start(start))?;
@@ -298,15 +303,15 @@ impl LocalHeader {
         self.number(6) & 1 != 0
     }
 
-    /// Stored or deflated.
+    /// Whether the member is stored or deflated.
     fn is_readable(&self) -> bool {
         matches!(self.number(8), 0 | 8)
     }
 }
 
-/// Whether the header before the member's data carries the name that the directory gives it.
+/// Returns whether the local header has the same name as the directory.
 ///
-/// A Unicode path (extra field 0x7075) stands for the name, which may then be anything.
+/// A Unicode path (extra field 0x7075) replaces the name, which may then be anything.
 fn names_agree<R: Read + Seek>(input: &mut R, start: u64, name: &[u8]) -> io::Result<bool> {
     let header = LocalHeader::read(input, start)?;
     let length = |at| usize::from(header.number(at));
@@ -316,20 +321,20 @@ fn names_agree<R: Read + Seek>(input: &mut R, start: u64, name: &[u8]) -> io::Re
     Ok(local == name || extra.windows(2).any(|id| id == [0x75, 0x70]))
 }
 
-/// macOS puts a shadow of each file into `__MACOSX/`, named `._name`.
+/// Whether the member is macOS metadata: in `__MACOSX/`, or named `._name`.
 fn is_hidden(name: &[u8]) -> bool {
     let base = name.rsplit(|&byte| byte == b'/' || byte == b'\\').next().unwrap_or(name);
     name.starts_with(b"__MACOSX/") || base.starts_with(b"._")
 }
 
-/// Whether the name would lead out of the folder that it were extracted to.
+/// Whether the name would lead out of the folder that it is extracted to.
 fn climbs(name: &[u8]) -> bool {
     let mut parts = name.split(|&byte| byte == b'/' || byte == b'\\');
     parts.clone().next().is_some_and(|first| first.is_empty() || first.get(1) == Some(&b':'))
         || parts.any(|part| part == b"..")
 }
 
-/// What `zip` says, as ours.
+/// Converts an error of the `zip` crate.
 fn broken(error: ZipError, what: &str) -> Error {
     match error {
         ZipError::Io(error)

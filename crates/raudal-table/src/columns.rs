@@ -1,11 +1,11 @@
-//! Column names: found in a header, missed with the nearest names said, and compared between headers.
+//! Column names: finds them in a header, suggests the nearest ones, and compares headers.
 
 use std::collections::{HashMap, HashSet};
 
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
-/// Finds a column by its exact name. A name that stands twice cannot be meant.
+/// Finds a column by its exact name. A name that occurs twice is an error.
 pub(super) fn find(header: &[String], name: &str) -> Result<usize> {
     let mut places = header.iter().enumerate().filter(|(_, have)| *have == name).map(|(at, _)| at);
     match (places.next(), places.next()) {
@@ -32,9 +32,9 @@ pub(super) fn find(header: &[String], name: &str) -> Result<usize> {
     }
 }
 
-/// Up to three of the candidates that look like the name: the same letters in another case first.
+/// Returns up to three candidates similar to the name. A match that ignores case comes first.
 pub(super) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Vec<&'a str> {
-    // A name as long as a file is no name that someone mistyped, and comparing it costs the product of the lengths.
+    // A name this long is not a typo, and a comparison costs the product of the lengths.
     if name.len() > 256 {
         return Vec::new();
     }
@@ -51,16 +51,16 @@ pub(super) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Vec<&'a str> {
     scored.into_iter().take(if exact { 1 } else { 3 }).map(|(_, name)| name).collect()
 }
 
-/// From 0 to 1. One slip of the finger is near whatever the length: two letters exchanged in a short name count for much
-/// in Jaro's measure.
+/// Returns the similarity, from 0 to 1. A single typo counts as near in short names too, where
+/// Jaro's measure penalises two swapped letters heavily.
 fn likeness(wanted: &str, name: &str) -> f64 {
     let slip = wanted.chars().count() > 2 && strsim::damerau_levenshtein(wanted, name) == 1;
     strsim::jaro_winkler(wanted, name).max(if slip { 0.9 } else { 0.0 })
 }
 
-/// Where each column of `reference` stands in `header`.
+/// Returns the position in `header` of each column of `reference`.
 ///
-/// `None` in the place of the list when the order is the same and nothing has to move.
+/// Returns `None` when the order is the same and nothing has to move.
 pub(super) fn align(reference: &[String], header: &[String]) -> Result<Option<Vec<usize>>> {
     if reference == header {
         return Ok(None);
@@ -96,7 +96,7 @@ pub(super) fn align(reference: &[String], header: &[String]) -> Result<Option<Ve
     Err(Error::new(Kind::Headers, format!("its columns differ: {}", differences.join(", "))))
 }
 
-/// The first names of a list, and how many more there are.
+/// Formats the first names of a list, and how many more there are.
 pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> String {
     let names: Vec<&str> = names.collect();
     let first: Vec<String> = names.iter().take(most).copied().map(shown).collect();
@@ -106,7 +106,7 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> Str
     }
 }
 
-/// A name as it can be printed: control characters escaped, an empty one visible, a very long one cut.
+/// Formats a name for printing: escapes control characters, shows an empty name, cuts a long one.
 pub(super) fn shown(name: &str) -> String {
     match name.char_indices().nth(100) {
         _ if name.is_empty() => "\"\"".to_owned(),

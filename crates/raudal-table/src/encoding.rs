@@ -1,4 +1,4 @@
-//! The encodings of texts, by their names.
+//! Text encodings by name.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use encoding_rs::UTF_8;
 use super::columns::nearest;
 use raudal_common::{Error, Result};
 
-/// The encoding of a text: UTF-8, or another one that the [Encoding Standard](https://encoding.spec.whatwg.org/)
-/// names.
+/// The encoding of a text: UTF-8, or another encoding of the
+/// [Encoding Standard](https://encoding.spec.whatwg.org/).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Encoding(&'static encoding_rs::Encoding);
 
@@ -53,7 +53,7 @@ impl fmt::Debug for Encoding {
     }
 }
 
-/// The labels that people write, to name the near ones when one is not known.
+/// Common labels, to suggest the nearest ones for an unknown label.
 const LABELS: &[&str] = &[
     "utf-8",
     "windows-1252",

@@ -1,7 +1,8 @@
-//! The members of a zip archive as files of a new folder: all of them, or none.
+//! Extracts the members of a zip archive into a new folder: all of them, or none.
 //!
-//! A name is a path below the folder or the archive is refused: nothing is bent into shape. Only files and folders are
-//! made; a link could lead out of the folder, and what is written through it would too.
+//! Every name must be a path below the folder, or the archive is refused; no name is repaired. Only
+//! files and folders are created. A link could lead out of the folder, and so could a file written
+//! through it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -15,7 +16,7 @@ use super::verify::Verify;
 use raudal_common::{Error, Kind, Result};
 
 const BUFFER: usize = 64 << 10;
-/// The bits of a Unix mode that say what a member is, and the two kinds that are made.
+/// The bits of a Unix mode that hold the kind of member, and the two kinds that are created.
 const KIND: u32 = 0o170_000;
 const FILE: u32 = 0o100_000;
 const FOLDER: u32 = 0o040_000;
@@ -24,14 +25,14 @@ const FOLDER: u32 = 0o040_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Extracted {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Their bytes.
+    /// Total bytes of the files.
     pub bytes: u64,
 }
 
-/// Extracts a zip archive into a folder, which is made and must not be there yet: all members, or those that a glob
-/// matches. `name` is what errors call the archive.
+/// Extracts a zip archive into a folder: all members, or those that match the glob. The folder is
+/// created and must not exist yet. Errors call the archive `name`.
 ///
 /// ```no_run
 /// use raudal_table::{Limits, extract};
@@ -46,8 +47,7 @@ pub struct Extracted {
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the archive or with one of its members, and whatever a disk can do. Then the folder is
-/// removed again.
+/// Fails if the archive or a member is bad, or on an I/O error. Then the new folder is removed.
 pub fn extract<R: Read + Seek>(
     input: R,
     name: &str,
@@ -78,7 +78,7 @@ fn members<R: Read + Seek>(
     watch: &dyn Watch,
 ) -> Result<Extracted> {
     let entries = archive.entries(glob)?;
-    // All names are looked at before the first is made.
+    // Check every name before creating the first file.
     let paths = entries.iter().map(|entry| path(entry).map_err(|e| e.member(entry.member.name.clone())));
     let paths = paths.collect::<Result<Vec<_>>>()?;
     let mut extracted = Extracted::default();
@@ -91,7 +91,7 @@ fn members<R: Read + Seek>(
         }
         let above = path.parent().unwrap_or(folder);
         fs::create_dir_all(above).map_err(|error| with_name(taken(above, error)))?;
-        // Never over a file that is there: two names may be one on a file system that ignores case.
+        // Never overwrite a file: two names may be one on a file system that ignores case.
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.map_err(|error| with_name(taken(&path, error)))?;
         let (reader, promise, packed) = archive.member(&entry.member).map_err(with_name)?;
@@ -120,7 +120,7 @@ fn copy<R: Read>(mut from: Verify<R>, mut file: File, path: &Path, watch: &dyn W
     }
 }
 
-/// The path below the folder that a member asks for.
+/// Returns the member's path below the folder.
 fn path(entry: &Entry) -> Result<PathBuf> {
     let refused = |what: &str| Err(Error::new(Kind::Corrupt, format!("{what}: the archive is not extracted")));
     match entry.mode.map(|mode| mode & KIND) {
@@ -136,7 +136,7 @@ fn path(entry: &Entry) -> Result<PathBuf> {
     if name.split('/').any(|part| part.is_empty() || part == ".") {
         return refused("not the name of a file");
     }
-    // A backslash and a colon are something else to Windows than to others: a name that means two things is not used.
+    // A backslash and a colon have another meaning on Windows. A name with two meanings is refused.
     if name.contains('\\') || (cfg!(windows) && name.contains(':')) || name.chars().any(char::is_control) {
         return refused("a character that no name should have");
     }

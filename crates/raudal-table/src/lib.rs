@@ -1,19 +1,19 @@
 //! Archive → CSV records → filter → one table.
 //!
-//! This room takes any reader and knows no socket and no runtime. It is read in this order:
+//! This crate takes any reader; it knows no socket and no runtime. Read the modules in this order:
 //!
-//! | module | its part |
+//! | module | what it does |
 //! |---|---|
-//! | [`query`](Query) | what is asked of each input: filter, columns, member, encoding, bounds |
-//! | `read` | [`read()`]: one input in, its verified [`Rows`] out |
-//! | `archive` | what kind of input it is; the members of a zip, and which of them are meant |
-//! | `extract` | [`extract()`]: the members of a zip as files of a new folder |
-//! | `verify` | bytes with their CRC, their length and their bounds checked |
-//! | `text` | bytes → valid UTF-8 without a BOM |
-//! | `records` | text → records, by `memchr`; agrees with the `csv` crate |
+//! | [`query`](Query) | the options for each input: filter, columns, member, encoding, bounds |
+//! | `read` | [`read()`]: reads one input and returns its verified [`Rows`] |
+//! | `archive` | detects the kind of input; lists and selects the members of a zip |
+//! | `extract` | [`extract()`]: writes the members of a zip as files of a new folder |
+//! | `verify` | checks the CRC, the length and the bounds of the bytes |
+//! | `text` | decodes bytes into valid UTF-8 without a BOM |
+//! | `records` | splits text into records with `memchr`; agrees with the `csv` crate |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
-//! | `rows` | [`Rows`]: what was kept, in memory or in a temporary file |
-//! | `sink` | [`Sink`]: the rows of many inputs as one CSV, TSV, JSON Lines or terminal table |
+//! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
+//! | `sink` | [`Sink`]: writes many inputs as one CSV, TSV, JSON Lines or terminal table |
 //!
 //! ```
 //! use raudal_table::{Filter, Format, Query, Sink, SinkOptions, Target};

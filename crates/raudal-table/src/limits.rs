@@ -1,8 +1,9 @@
-//! What an input may cost.
+//! Bounds on the cost of an input.
 
 const MIB: usize = 1 << 20;
 
-/// What an input may cost at most. Each bound has an option that lifts it, and the error names it.
+/// Bounds on the cost of an input. Each has an option that raises it, and the error names the
+/// option.
 ///
 /// ```
 /// let mut limits = raudal_table::Limits::default();
@@ -12,20 +13,21 @@ const MIB: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Members of an archive, wanted or not: 10,000. Archives of more exist to exhaust their reader.
+    /// Members of an archive, selected or not: 10,000. Archives with more exist to exhaust their
+    /// reader.
     pub members: u64,
-    /// Uncompressed bytes of one member, as declared and as they come: 8 GiB.
+    /// Uncompressed bytes of one member, declared and actual: 8 GiB.
     pub member_bytes: u64,
-    /// Uncompressed bytes to a compressed one, looked at after the first MiB: 200. Deflate reaches 1032 on zeros;
-    /// the real ITER archives stay under 25.
+    /// Uncompressed bytes per compressed byte, checked after the first MiB: 200. Deflate reaches
+    /// 1032 on zeros; the real ITER archives stay under 25.
     pub ratio: u64,
-    /// Bytes of one field as it is written, its quotes included: 1 MiB.
+    /// Bytes of one field as written, with its quotes: 1 MiB.
     pub field_bytes: usize,
 }
 
 impl Limits {
-    /// Bytes of one record: sixteen fields of the largest size. What a record costs in memory is thereby bounded
-    /// without an option of its own.
+    /// Returns the bound on the bytes of one record: sixteen fields of the largest size. It limits
+    /// the memory for a record without another option.
     pub fn record_bytes(&self) -> usize {
         self.field_bytes.saturating_mul(16)
     }

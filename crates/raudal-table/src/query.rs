@@ -1,4 +1,4 @@
-//! What is asked of each input.
+//! The options for reading an input.
 
 use super::encoding::Encoding;
 use super::filter::Filter;
@@ -7,7 +7,7 @@ use raudal_common::{Error, Result};
 
 const KIB: usize = 1 << 10;
 
-/// What is asked of each input: which member, which rows, which columns, and within which bounds.
+/// What to read from each input: which member, which rows, which columns, and within which bounds.
 ///
 /// ```
 /// use raudal_table::{Filter, Query};
@@ -20,26 +20,26 @@ const KIB: usize = 1 << 10;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Query {
-    /// Rows to keep; all without one.
+    /// Rows to keep; all when `None`.
     pub filter: Option<Filter>,
     /// Columns to keep, in this order; all when empty.
     pub select: Vec<String>,
-    /// A glob over the names of an archive's members (`**` crosses folders, letter case is ignored); without one the
-    /// only CSV member is meant.
+    /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
+    /// selects the only CSV member.
     pub member: Option<String>,
-    /// The encoding of the text: UTF-8.
+    /// The encoding of the text; UTF-8 by default.
     pub encoding: Encoding,
-    /// The byte between fields; by default a tab for names that end in `.tsv` or `.tab`, else a comma.
+    /// The byte between fields; by default a tab if the name ends in `.tsv` or `.tab`, else a comma.
     pub delimiter: Option<u8>,
-    /// What an input may cost at most.
+    /// Bounds on the cost of an input.
     pub limits: Limits,
-    /// Bytes of kept rows held in memory before they move to a temporary file: 256 KiB. A run
-    /// may hold the rows of four inputs for each job, until their turn comes.
+    /// Bytes of kept rows held in memory before they move to a temporary file: 256 KiB. A run may
+    /// hold the rows of four inputs for each job while they wait for their turn.
     pub memory: usize,
 }
 
 impl Query {
-    /// Everything of the only CSV, as UTF-8.
+    /// Selects all rows and columns of the only CSV member, as UTF-8.
     pub fn new() -> Self {
         Self {
             filter: None,
@@ -52,7 +52,7 @@ impl Query {
         }
     }
 
-    /// Says what is wrong with the query itself, before any input is fetched.
+    /// Checks the query itself, before any input is fetched.
     ///
     /// ```
     /// let mut query = raudal_table::Query::new();
@@ -75,7 +75,7 @@ impl Query {
     }
 }
 
-/// Refuses a pattern for the names of members that is none. `option` is where it was given.
+/// Returns an error for an invalid glob. `option` says where the glob was given.
 ///
 /// ```
 /// use raudal_table::check_glob;

@@ -1,4 +1,4 @@
-//! One input in, its rows out: open, verify, decode, split, filter, keep.
+//! Reads one input into rows: open, verify, decode, split, filter, keep.
 
 use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
@@ -20,14 +20,14 @@ use raudal_common::{Error, Kind, Result};
 /// Rows between two reports to a [`Watch`].
 const REPORT: u64 = 4096;
 
-/// Whoever looks on while an input is read, and may call it off. `()` does neither.
+/// Observes the reading of an input and can cancel it. `()` does neither.
 pub trait Watch {
-    /// So many more uncompressed bytes and rows were read.
+    /// Reports how many more uncompressed bytes and rows were read.
     fn advance(&self, bytes: u64, rows: u64) {
         let _ = (bytes, rows);
     }
 
-    /// Whether to stop; asked between reads.
+    /// Returns whether to stop. Called between reads.
     fn cancelled(&self) -> bool {
         false
     }
@@ -35,27 +35,28 @@ pub trait Watch {
 
 impl Watch for () {}
 
-/// Reads one input, a zip, a gzip or plain text, and gives the rows that the query asks for.
+/// Reads one input (a zip, a gzip or plain text) and returns the rows that the query selects.
 ///
-/// The name is the input's URL or path. It appears in errors and says which byte stands between the fields, but what
-/// kind of input it is, its first bytes say.
+/// `name` is the input's URL or path. It appears in errors and sets the default delimiter. The kind
+/// of input is detected from its first bytes.
 ///
 /// # Errors
 ///
-/// Rows come out only when all of the input was good: its checksum, its encoding, the shape of every record.
+/// Fails if anything in the input is wrong: its checksum, its encoding, the shape of a record. Then
+/// it returns no rows at all.
 pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
     read_opened(archive::open, input, name, query, watch)
 }
 
-/// Reads an input that is still arriving, as [`read`] does, but takes it from its first byte to its last where it can. Of
-/// a zip the directory, at its end, must be there before.
+/// Reads an input that is still arriving. Works like [`read`], but reads from first byte to last
+/// where possible. For a zip, the directory at its end must be there first.
 ///
-/// The rows are provisional: what can be checked only once all of an archive is there (that no members overlap, that
-/// every member has the name before its data which the directory gives it) is left to [`confirm`].
+/// The rows are provisional. [`confirm`] makes the checks that need the whole archive: that no
+/// members overlap, and that every member has the same name before its data as in the directory.
 ///
 /// # Errors
 ///
-/// Those of [`read`].
+/// The same as [`read`].
 ///
 /// ```
 /// use raudal_table::{Query, confirm, read_ahead};
@@ -71,11 +72,11 @@ pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &d
     read_opened(archive::open_ahead, input, name, query, watch)
 }
 
-/// Checks of an input that is whole what [`read_ahead`] could not.
+/// Makes the checks that [`read_ahead`] could not, once the input is complete.
 ///
 /// # Errors
 ///
-/// Those that [`read`] has for an archive as a whole.
+/// The errors of [`read`] that concern an archive as a whole.
 pub fn confirm<R: Read + Seek>(input: R, name: &str, query: &Query) -> Result<()> {
     archive::open(input, name, &query.limits).map(drop).map_err(|error| error.input(name))
 }
@@ -99,7 +100,7 @@ struct Reading<'a> {
     query: &'a Query,
     watch: &'a dyn Watch,
     rows: Rows,
-    /// The whole header of the first member, which the others have to match.
+    /// The whole header of the first member. The headers of the others must match it.
     all: Vec<String>,
 }
 
@@ -166,8 +167,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Binds the query to a header. The first member's header says which columns come out; those of the others are
-    /// brought into its order.
+    /// Binds the query to a header. The first member's header determines the output columns; the
+    /// columns of the others are reordered to match.
     fn plan(&mut self, header: Vec<String>, delimiter: u8) -> Result<Plan> {
         let filter = self.query.filter.as_ref().map(|filter| filter.bind(&header)).transpose()?;
         let (first, width) = (self.rows.members.is_empty(), header.len());
@@ -201,21 +202,21 @@ impl Reading<'_> {
     }
 }
 
-/// What is done with each record of one text.
+/// How to process each record of one text.
 struct Plan {
     filter: Option<Bound>,
-    /// The fields that come out, in their order; all when `None`.
+    /// The output fields, in their order; all when `None`.
     select: Option<Vec<usize>>,
     delimiter: u8,
-    /// The fields that have to be found for the above, in ascending order.
+    /// The fields that the filter and the output need, in ascending order.
     wanted: Vec<usize>,
-    /// Where they were found; the places of the others mean nothing.
+    /// Where the wanted fields are. The other entries are meaningless.
     fields: Vec<Range<usize>>,
     scratch: Vec<u8>,
 }
 
 impl Plan {
-    /// Appends the record to `out` if the filter lets it through.
+    /// Appends the record to `out` if the filter accepts it.
     fn keep(&mut self, bytes: &[u8], record: &Record, out: &mut Vec<u8>) -> bool {
         locate(bytes, record.quotes, self.delimiter, &self.wanted, &mut self.fields);
         if let Some(filter) = &mut self.filter
@@ -253,12 +254,12 @@ impl Plan {
     }
 }
 
-/// Finds the wanted fields, which are in ascending order: those of the first half from the front, the others from the
-/// back, as far as there are no quotes.
+/// Locates the wanted fields, which are in ascending order. Scans forward for those of the first
+/// half and backward for the others, up to the last quote.
 fn locate(bytes: &[u8], quotes: bool, delimiter: u8, wanted: &[usize], fields: &mut [Range<usize>]) {
     let plain = if quotes { memrchr(b'"', bytes).map_or(0, |quote| quote + 1) } else { 0 };
     let (mut rest, mut at, mut end) = (wanted, fields.len(), bytes.len());
-    // The field that the first of these ends may have begun within quotes; it is left to the other way.
+    // The leftmost of these delimiters may end a quoted field; the forward scan locates that field.
     let mut delimiters = memrchr_iter(delimiter, &bytes[plain..]);
     while let Some((&last, before)) = rest.split_last()
         && last > fields.len() / 2
@@ -281,7 +282,7 @@ fn locate(bytes: &[u8], quotes: bool, delimiter: u8, wanted: &[usize], fields: &
     }
 }
 
-/// Appends a comma-separated record as the canonical form has it: only fields with a quote in them are looked at.
+/// Appends a comma-separated record in canonical form. Only rewrites fields that contain a quote.
 fn canonical_record(bytes: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     let mut from = 0;
     while let Some(quote) = memchr(b'"', &bytes[from..]).map(|at| from + at) {
@@ -294,7 +295,7 @@ fn canonical_record(bytes: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[from..]);
 }
 
-/// Appends a field as the canonical form has it, whatever its quoting was.
+/// Appends a field in canonical form, whatever its quoting was.
 fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     if field.first() == Some(&b'"') {
         scratch.clear();
@@ -305,7 +306,7 @@ fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     }
 }
 
-/// Verified bytes that are counted, reported, and stop when the work was called off.
+/// Reads verified bytes, counts and reports them, and stops on cancellation.
 struct Watched<'a, R> {
     verified: &'a mut Verify<R>,
     watch: &'a dyn Watch,

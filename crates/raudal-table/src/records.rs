@@ -1,13 +1,13 @@
-//! Text → records.
+//! Splits text into records.
 //!
-//! A record is found with `memchr`, three needles at once, and its fields are only counted: nothing is copied or
-//! unescaped before somebody wants the row. The rules are those of the `csv` crate (a test compares the two on
-//! generated and on hostile text): a quote opens a quoted field only at the field's start, CRLF, LF and a lone CR
-//! each end a record, blank lines are skipped. Two things are stricter here: every record has as many fields as the
-//! header, and a quote that never closes is an error.
+//! A record is found with `memchr`, three needles at once, and its fields are only counted. Nothing
+//! is copied or unescaped until a caller wants the row. The rules are those of the `csv` crate; a
+//! test compares the two on generated and hostile text. A quote opens a quoted field only at the
+//! start of the field. CRLF, LF and a lone CR each end a record. Blank lines are skipped. Two rules
+//! are stricter: every record has as many fields as the header, and an unclosed quote is an error.
 //!
-//! `simd-csv`'s splitter is not used: it takes a quote in the middle of a field for an opening one, knows no lone CR,
-//! and does not count fields.
+//! `simd-csv`'s splitter is not used: it treats a quote in the middle of a field as an opening one,
+//! does not know a lone CR, and does not count fields.
 
 use std::ops::Range;
 
@@ -18,17 +18,17 @@ use super::limits::Limits;
 use super::text::{Bytes, LEAST, Text};
 use raudal_common::{Error, Kind, Result};
 
-/// Text held at once. Of 64, 128, 256 and 512 KiB the second cache level liked this best.
+/// Text held at once. Of 64, 128, 256 and 512 KiB this suited the L2 cache best.
 const BUFFER: usize = 256 << 10;
 
-/// What is shorter is looked through byte by byte.
+/// Shorter text is scanned byte by byte.
 const NEAR: usize = 16;
 
-/// Where a record lies and what it looks like.
+/// The position of a record and what the scan found in it.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     place: Range<usize>,
-    /// Whether there is a quote anywhere in it.
+    /// Whether it contains a quote.
     pub(super) quotes: bool,
     fields: usize,
 }
@@ -40,12 +40,12 @@ pub(super) struct Records<B> {
     limits: Limits,
     buffer: Vec<u8>,
     unread: Range<usize>,
-    /// The line that the unread text begins on.
+    /// The line on which the unread text begins.
     line: u64,
-    /// The last line ended with CR, so that an LF that follows belongs to it.
+    /// Whether the last line ended with CR, so that a following LF belongs to it.
     after_cr: bool,
     ended: bool,
-    /// What came after all the good text.
+    /// The error that follows the good text.
     fault: Option<Error>,
     header: Vec<String>,
 }
@@ -80,10 +80,10 @@ impl<B: Bytes> Records<B> {
         }
     }
 
-    /// The first record. Every later one is held to its number of fields.
+    /// Returns the first record. Every later record must have as many fields.
     pub(super) fn header(&mut self) -> Result<Vec<String>> {
         let Some(record) = self.next()? else {
-            // The bytes were verified: asking for them again brings the same nothing.
+            // The bytes were verified, so a retry would bring the same empty text.
             return Err(Error::new(Kind::Empty, "nothing in it, not even a header").transient(false));
         };
         let bytes = self.bytes(&record);
@@ -93,7 +93,7 @@ impl<B: Bytes> Records<B> {
             let end = field_end(bytes, start, self.delimiter);
             let mut name = Vec::new();
             unquote(&bytes[start..end], &mut name);
-            // Validated as a whole by `Text`, and cut at ASCII bytes only.
+            // `Text` validated the whole, and it is cut only at ASCII bytes.
             header.push(String::from_utf8_lossy(&name).into_owned());
             from = (end < bytes.len()).then_some(end + 1);
         }
@@ -169,7 +169,7 @@ impl<B: Bytes> Records<B> {
         self.after_cr &= self.unread.is_empty();
     }
 
-    /// A record longer than a field may be: look at its fields.
+    /// Checks the fields of a record that is longer than a field may be.
     fn long_record(&self, record: &Record) -> Result<()> {
         let bytes = self.bytes(record);
         if bytes.len() > self.limits.record_bytes() {
@@ -186,7 +186,7 @@ impl<B: Bytes> Records<B> {
         Ok(())
     }
 
-    /// The bounds for a record whose end has not come yet.
+    /// Checks the bounds of a record whose end has not arrived.
     fn bounds(&self, field: usize, open: bool) -> Result<()> {
         if self.unread.len() - field > self.limits.field_bytes {
             let error = self.locate_at(field, self.too_long("field", self.limits.field_bytes));
@@ -222,7 +222,7 @@ impl<B: Bytes> Records<B> {
                     break;
                 }
                 Ok(count) => self.unread.end += count,
-                // Only what is wrong with the text has a line; the rest must not wait.
+                // Only an error in the text has a line. Any other is returned at once.
                 Err(error) if matches!(error.kind(), Kind::Encoding | Kind::Csv) => {
                     self.fault = Some(error);
                     self.ended = true;
@@ -234,12 +234,12 @@ impl<B: Bytes> Records<B> {
         Ok(())
     }
 
-    /// An error at the end of the text that is there.
+    /// Adds the position of the end of the unread text to an error.
     fn locate(&self, error: Error) -> Error {
         self.locate_at(self.unread.len(), error)
     }
 
-    /// An error at an offset in the unread record: its line, and the name of its column.
+    /// Adds the line and the column of an offset in the unread record to an error.
     fn locate_at(&self, offset: usize, error: Error) -> Error {
         let text = &self.buffer[self.unread.start..self.unread.start + offset];
         let error = error.line(self.line + lines(text));
@@ -292,7 +292,7 @@ fn scan(text: &[u8], delimiter: u8, whole: bool) -> Scan {
                     }
                     _ => return Scan::Partial { field, open: true },
                 }
-                // The next field is a quoted one too: often all are, and short.
+                // Stay here if the next field is quoted too. Often all fields are, and short.
                 if text.get(at) != Some(&delimiter) || text.get(at + 1) != Some(&b'"') {
                     break;
                 }
@@ -304,7 +304,7 @@ fn scan(text: &[u8], delimiter: u8, whole: bool) -> Scan {
     }
 }
 
-/// The quote that closes a field whose content begins at `from`; doubled ones belong to it.
+/// Finds the quote that closes a field whose content begins at `from`. Skips doubled quotes.
 fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let at = from + find_near(b'"', &text[from..])?;
@@ -315,13 +315,13 @@ fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
-/// `memchr` for what is likely to be near: in so short a text to call it costs more than to look.
+/// Finds a byte that is likely near. In short text, calling `memchr` costs more than a plain loop.
 fn find_near(needle: u8, text: &[u8]) -> Option<usize> {
     let (near, far) = text.split_at(text.len().min(NEAR));
     near.iter().position(|&byte| byte == needle).or_else(|| Some(NEAR + memchr(needle, far)?))
 }
 
-/// The line ends in the text: LF, CRLF or CR.
+/// Counts the line ends in the text: LF, CRLF or CR.
 fn lines(text: &[u8]) -> u64 {
     if text.len() <= NEAR && !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return 0;
@@ -329,7 +329,7 @@ fn lines(text: &[u8]) -> u64 {
     memchr2_iter(b'\n', b'\r', text).filter(|&at| text[at] == b'\n' || text.get(at + 1) != Some(&b'\n')).count() as u64
 }
 
-/// Where the field that begins at `start` ends: at a delimiter or with the record.
+/// Returns where the field that begins at `start` ends: at a delimiter or with the record.
 pub(super) fn field_end(record: &[u8], start: usize, delimiter: u8) -> usize {
     let mut from = start;
     if record.get(start) == Some(&b'"') {
@@ -338,9 +338,9 @@ pub(super) fn field_end(record: &[u8], start: usize, delimiter: u8) -> usize {
     memchr(delimiter, &record[from..]).map_or(record.len(), |at| from + at)
 }
 
-/// Appends what a field means: the quotes around it taken off, doubled ones halved.
+/// Appends the value of a field: without the quotes around it, and with doubled quotes halved.
 ///
-/// What stands between the closing quote and the delimiter belongs to the field, as the `csv` crate has it.
+/// Text between the closing quote and the delimiter belongs to the field, as in the `csv` crate.
 pub(super) fn unquote(field: &[u8], out: &mut Vec<u8>) {
     let Some(mut rest) = field.strip_prefix(b"\"") else {
         out.extend_from_slice(field);

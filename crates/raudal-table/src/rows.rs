@@ -1,7 +1,8 @@
-//! The rows that an input gave, provisional until all of it was verified: in memory, then in a temporary file.
+//! The rows of one input, provisional until the whole input is verified. They are held in memory,
+//! then in a temporary file.
 //!
-//! They are canonical CSV: commas, LF, quotes only where they are needed. What comes out does so whatever the habits
-//! of the input's writer were.
+//! They are canonical CSV: commas, LF, quotes only where needed. The output does not depend on how
+//! the input was written.
 
 use std::fmt;
 use std::fs::File;
@@ -34,7 +35,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The columns that come out, in their order.
+    /// The output columns, in order.
     pub fn header(&self) -> &[String] {
         &self.header
     }
@@ -44,7 +45,7 @@ impl Rows {
         self.rows_read
     }
 
-    /// Rows that the filter let through.
+    /// Rows that passed the filter.
     pub fn rows_kept(&self) -> u64 {
         self.rows_kept
     }
@@ -54,12 +55,12 @@ impl Rows {
         self.bytes
     }
 
-    /// The members that were read; none for an input that is no archive.
+    /// The members that were read; none for an input that is not an archive.
     pub fn members(&self) -> &[String] {
         &self.members
     }
 
-    /// What was odd, but did no harm.
+    /// Harmless oddities in the input.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -79,7 +80,7 @@ impl fmt::Debug for Rows {
 /// Canonical CSV records, without a header.
 #[derive(Default)]
 pub(super) struct Store {
-    /// What has not gone to the file; all of it while there is none.
+    /// Records not yet in the file; all of them while there is no file.
     pub(super) memory: Vec<u8>,
     limit: usize,
     file: Option<File>,
@@ -90,7 +91,7 @@ impl Store {
         Self { limit, ..Self::default() }
     }
 
-    /// To be called after each record.
+    /// Moves the records to the file if they exceed the limit. Call it after each record.
     pub(super) fn spill(&mut self) -> Result<()> {
         if self.memory.len() <= self.limit {
             return Ok(());
@@ -107,7 +108,7 @@ impl Store {
         Ok(())
     }
 
-    /// A reader of all records from the first.
+    /// Returns a reader of all records from the first.
     pub(super) fn into_reader(mut self) -> Result<Box<dyn Read + Send>> {
         let rest = std::io::Cursor::new(self.memory);
         match self.file.take() {
@@ -126,7 +127,8 @@ fn spilled(error: std::io::Error) -> Error {
         .hint("name a folder with more room with TMPDIR")
 }
 
-/// Appends a field as the `csv` crate's writer does (a test compares them): quoted only where it must be.
+/// Appends a field, quoted only where necessary, as the `csv` crate's writer does (a test compares
+/// them).
 pub(super) fn write_field(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
     if memchr3(delimiter, b'"', b'\n', field).is_none() && memchr(b'\r', field).is_none() {
         out.extend_from_slice(field);
@@ -143,7 +145,8 @@ pub(super) fn write_field(field: &[u8], delimiter: u8, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Ends the record that began at `start`. One that is a single empty field would be a blank line, which is no record.
+/// Ends the record that began at `start`. A single empty field is quoted: a blank line is no
+/// record.
 pub(super) fn end_record(start: usize, out: &mut Vec<u8>) {
     if out.len() == start {
         out.extend_from_slice(b"\"\"");

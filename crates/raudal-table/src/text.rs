@@ -1,7 +1,7 @@
-//! Bytes → valid UTF-8 text: decoded, without its byte order mark, without NUL.
+//! Decodes bytes into valid UTF-8 text without a byte order mark. NUL is an error.
 //!
-//! UTF-8 is validated where it lies; a character split over two reads waits for its rest. Other encodings are
-//! decoded strictly: `encoding_rs_io` would put U+FFFD in the place of bytes that are not of the encoding, and a
+//! UTF-8 is validated in place; a character split over two reads waits for its rest. Other
+//! encodings are decoded strictly: `encoding_rs_io` would replace invalid bytes with U+FFFD, and a
 //! table with invented characters is a wrong table.
 
 use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
@@ -11,16 +11,16 @@ use raudal_common::{Error, Kind, Result};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Bytes read at once when they have to be decoded from another encoding.
+/// Bytes per read when decoding from another encoding.
 const CHUNK: usize = 64 << 10;
 
-/// No bad character, with what the decoder had to see behind it, is longer.
+/// No invalid sequence is longer, including the decoder's lookahead.
 const LONGEST: usize = 8;
 
-/// The smallest buffer that [`Text::read`] takes: room for the widest character and the bytes that wait.
+/// The smallest buffer for [`Text::read`]: it holds the widest character and the waiting bytes.
 pub(super) const LEAST: usize = 64;
 
-/// A source of raw bytes: 0 is the verified end.
+/// A source of raw bytes; 0 is the verified end.
 pub(super) trait Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize>;
 }
@@ -30,15 +30,15 @@ pub(super) struct Text<B> {
     bytes: B,
     state: State,
     encoding: Encoding,
-    /// The start of a character whose end has not come yet.
+    /// The start of a character whose end has not arrived.
     waiting: Vec<u8>,
-    /// What is wrong with the bytes after those that were handed out.
+    /// The error for the bytes that follow the returned text.
     fault: Option<Error>,
     ended: bool,
 }
 
 enum State {
-    /// The first bytes, which may be a BOM.
+    /// Before the first bytes, which may be a BOM.
     Start,
     Utf8,
     Other(Box<Other>),
@@ -47,13 +47,13 @@ enum State {
 struct Other {
     decoder: Decoder,
     raw: Vec<u8>,
-    /// The last bytes before these: a bad character may begin there.
+    /// The bytes before `raw`: an invalid character may begin there.
     before: Vec<u8>,
     from: usize,
     last: bool,
     name: &'static str,
     first: bool,
-    /// The decoder has said its last: it must not be called again.
+    /// The decoder has finished and must not be called again.
     done: bool,
 }
 
@@ -62,8 +62,8 @@ impl<B: Bytes> Text<B> {
         Self { bytes, state: State::Start, encoding, waiting: Vec::new(), fault: None, ended: false }
     }
 
-    /// The next text, at a character's border; 0 is the end. What is wrong with the input is said only after all
-    /// the good text before it was handed out, so that the reader knows the line.
+    /// Reads the next text, up to a character boundary; 0 is the end. Returns an error only after
+    /// all the good text before it, so that the caller knows the line.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         debug_assert!(buffer.len() >= LEAST);
         if matches!(self.state, State::Start) {
@@ -93,7 +93,7 @@ impl<B: Bytes> Text<B> {
         }
     }
 
-    /// Reads as much as tells a BOM from text. A BOM may come a byte a read.
+    /// Reads enough to tell a BOM from text. A BOM may arrive one byte at a time.
     fn start(&mut self) -> Result<()> {
         let mut head = [0; 3];
         let mut filled = 0;
@@ -105,7 +105,7 @@ impl<B: Bytes> Text<B> {
         }
         let head = &head[..filled];
         let mut encoding = self.encoding.get();
-        // A UTF-16 BOM is no UTF-8 at all, so taking it for what it is guesses nothing.
+        // A UTF-16 BOM is not valid UTF-8, so detecting it is no guess.
         if encoding == UTF_8 || encoding == UTF_16LE || encoding == UTF_16BE {
             encoding = match head {
                 [0xff, 0xfe, ..] => UTF_16LE,
@@ -153,7 +153,7 @@ impl<B: Bytes> Text<B> {
         }
     }
 
-    /// The length of the text before a NUL; a NUL is a fault.
+    /// Returns the length of the text before a NUL. A NUL is an error.
     fn without_nul(&mut self, text: &[u8]) -> usize {
         let Some(at) = memchr::memchr(0, text) else { return text.len() };
         self.fault = Some(
@@ -200,7 +200,7 @@ impl Other {
                 }
             }
             let text = self.bom(buffer, written);
-            // A BOM alone is no end: 0 would say so.
+            // A BOM alone is not the end, so do not return 0 for it.
             if text > 0 || written == 0 {
                 return Ok((text, None));
             }
@@ -208,7 +208,7 @@ impl Other {
         }
     }
 
-    /// Takes a BOM off the first text that comes out of the decoder, which gives whole characters.
+    /// Removes a BOM from the first decoded text. The decoder returns whole characters.
     fn bom(&mut self, buffer: &mut [u8], written: usize) -> usize {
         if written == 0 || !std::mem::take(&mut self.first) || !buffer[..written].starts_with(BOM) {
             return written;

@@ -1,29 +1,30 @@
-//! Bytes of one member, with what was promised of them held to: CRC-32, length, bounds.
+//! Checks the bytes of one member against its CRC-32, its length and the bounds.
 //!
-//! We check here and not in `zip`, whose reader tells a wrong checksum from damaged data only by the text of its
-//! error.
+//! The checks are not left to `zip`: its reader distinguishes a wrong checksum from damaged data
+//! only by the text of its error.
 
 use std::io::{self, Read};
 
 use super::limits::Limits;
 use raudal_common::{Error, Kind, Result};
 
-/// The ratio is looked at after this many bytes: a small file of equal rows compresses a thousandfold, and harms no one.
+/// The ratio is checked after this many bytes. A small file of equal rows compresses a thousandfold
+/// and is harmless.
 const RATIO_FROM: u64 = 1 << 20;
 
-/// What the archive says of a member.
+/// The size and the CRC that the archive declares for a member.
 pub(super) struct Promise {
     pub(super) size: u64,
     pub(super) crc: u32,
 }
 
-/// A reader of decompressed bytes that ends well only if they were the right ones.
+/// A reader of decompressed bytes that ends without an error only if every check passed.
 pub(super) struct Verify<R> {
     inner: R,
     promise: Option<Promise>,
     hasher: crc32fast::Hasher,
     read: u64,
-    /// Compressed bytes that all of this comes out of; 0 when nothing was compressed.
+    /// Compressed size in bytes; 0 for plain text.
     packed: u64,
     limits: Limits,
     ended: bool,
@@ -35,7 +36,7 @@ impl<R: Read> Verify<R> {
         Self { inner, promise, hasher: crc32fast::Hasher::new(), read: 0, packed, limits, ended: false }
     }
 
-    /// The next bytes; 0 only at an end where everything was checked.
+    /// Reads the next bytes. Returns 0 only at the end, after every check passed.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         if self.ended || buffer.is_empty() {
             return Ok(0);
@@ -60,11 +61,11 @@ impl<R: Read> Verify<R> {
         Ok(count)
     }
 
-    /// What is to be said of bytes that make no table: that they are damaged, if they are. A checksum stands at the
-    /// end, and damage shows long before it, as bad text: whoever is told of a bad record looks for it in vain, and
-    /// whoever is told of damage fetches the file once more.
+    /// Returns damage in place of `error` if the bytes are damaged. The checksum comes at the end,
+    /// but damage shows long before it, as bad text. A user told of a bad record looks for it in
+    /// vain; a user told of damage fetches the file again.
     pub(super) fn blame(&mut self, error: Error, cancelled: impl Fn() -> bool) -> Error {
-        // What was not packed has no checksum.
+        // Plain text has no checksum.
         if !error.kind().is_about_content() || self.packed == 0 {
             return error;
         }
@@ -118,20 +119,20 @@ impl<R: Read> Verify<R> {
     }
 }
 
-/// The error for a member beyond the bound, declared or met.
+/// Returns the error for a member whose declared or actual size exceeds the bound.
 pub(super) fn too_large(limit: u64) -> Error {
     Error::new(Kind::Bounds, format!("larger than the bound when decompressed: {limit} bytes"))
         .hint("lift the bound with [`max_member_size`]")
 }
 
-/// What a decompressor or the reader below it says, as ours.
+/// Converts an error of the decompressor or of the reader below it.
 fn broken(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             Error::new(Kind::Corrupt, "the compressed data ends too early: cut off").because(error)
         }
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-            // flate2 has one error kind for all; a test pins its wording for a gzip trailer that does not match.
+            // flate2 has one error kind for both. A test pins its wording for a wrong gzip trailer.
             let kind = if error.to_string().contains("checksum") { Kind::Checksum } else { Kind::Corrupt };
             Error::new(kind, "the compressed data is damaged").because(error)
         }

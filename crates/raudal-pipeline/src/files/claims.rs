@@ -1,4 +1,4 @@
-//! Who has which name: never two inputs one.
+//! Reserved names: two inputs never have the same name.
 
 use raudal_common::error::printable;
 use raudal_common::lock;
@@ -12,12 +12,12 @@ use super::name;
 
 const HINT: &str = "give them names of their own: a line of a list (-i) may have a TAB and a name after the URL";
 
-/// The names that are taken, and by whom.
+/// The reserved names, each with its job and its location.
 #[derive(Debug, Default)]
 pub(super) struct Claims(Mutex<HashMap<String, (u64, String)>>);
 
 impl Claims {
-    /// Takes these names for a job, or none of them if another job has one.
+    /// Reserves these names for a job, or none of them if another job has one.
     pub(super) fn take(&self, names: &[&str], job: u64, place: &str) -> Result<()> {
         let mut taken = lock(&self.0);
         for name in names {
@@ -37,21 +37,22 @@ fn collision(name: &str, other: &str) -> Error {
         .hint(HINT)
 }
 
-/// What two names have in common that are one file. Where file systems ignore case, so must we.
+/// Returns the same key for all names of one file. Some file systems ignore case, so the key does
+/// too.
 fn key(name: &str) -> String {
     if cfg!(any(windows, target_os = "macos")) { name.to_lowercase() } else { name.to_owned() }
 }
 
-/// The name of an input, where it is known before anything is fetched: from a list, or from a path.
+/// Returns the name of an input if it is known before fetching: from a list, or from a path.
 pub(super) fn known(input: &Input) -> Option<String> {
     if input.is_named || !input.location.is_remote() { name::safe(&input.name) } else { None }
 }
 
-/// Refuses inputs of which it is plain beforehand that two would have one name, or that one has a name that is none.
+/// Refuses two inputs that certainly have the same name, and a name that is not valid for a file.
 ///
 /// # Errors
 ///
-/// Of the kind [`Usage`](Kind::Usage), naming the inputs.
+/// Of kind [`Usage`](Kind::Usage), naming the inputs.
 ///
 /// ```
 /// use raudal_pipeline::files::check;
@@ -64,7 +65,7 @@ pub(super) fn known(input: &Input) -> Option<String> {
 /// ```
 pub fn check(inputs: impl Iterator<Item = Input>) -> Result<()> {
     let mut names: HashMap<String, String> = HashMap::new();
-    // There may be millions of URLs that differ: a digest of each is enough to find one that does not.
+    // There may be millions of different URLs. A digest of each is enough to find a duplicate.
     let mut unnamed: HashSet<[u8; 16]> = HashSet::new();
     for input in inputs {
         let place = input.location.to_string();

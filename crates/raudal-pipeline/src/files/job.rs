@@ -1,4 +1,4 @@
-//! One input, one attempt: named, fetched, verified, extracted, published.
+//! One attempt at one input: name, fetch, verify, extract, publish.
 
 use super::claims::{Claims, known};
 use super::{Existing, Members, Options, Saved, name};
@@ -41,7 +41,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
     if saved.as_ref().is_err_and(goes_on) {
         shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
     } else {
-        // It has its name, or was there already, or will never come.
+        // The file was published, existed already, or will never come.
         place.remove();
     }
     saved.map_err(|failed| failed.error.input(input.location.to_string()))
@@ -65,7 +65,7 @@ impl From<Error> for Failed {
 enum Decision {
     /// It is saved under this name.
     Save(Target),
-    /// It is there already.
+    /// The file already exists.
     Skip(Target),
 }
 
@@ -73,7 +73,7 @@ enum Decision {
 struct Target {
     path: PathBuf,
     digest: Option<String>,
-    /// Where members go that are still to be extracted, and whether that is so.
+    /// The folder for the members, and whether they still have to be extracted.
     folder: Option<(PathBuf, bool)>,
 }
 
@@ -131,7 +131,7 @@ impl Job<'_> {
         claims.take(&names, self.context.job(), &self.input.location.to_string())?;
         let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, name)).transpose()?;
         let path = options.folder.join(name);
-        // A link that leads nowhere is there as well: something has this name.
+        // A dangling link exists too: it takes the name.
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
         let folder = match members.map(|members| options.folder.join(members)) {
             None => None,
@@ -157,7 +157,7 @@ impl Job<'_> {
         }
     }
 
-    /// The file was there already.
+    /// Handles a file that already exists.
     async fn there(&self, target: Target) -> Result<Saved> {
         let Target { path, digest, folder } = target;
         let (asked, extract) = (folder.clone(), self.extraction());
@@ -200,7 +200,7 @@ impl Job<'_> {
         })
     }
 
-    /// The body has arrived: it is verified, and gets its name.
+    /// Verifies a body that has arrived, and publishes it.
     async fn save(&self, target: Target, body: raudal_fetch::Body) -> Result<Saved> {
         let Target { path, digest, folder } = target;
         let sha256 = body.sha256().map(str::to_owned);
@@ -238,7 +238,7 @@ impl Job<'_> {
         let remote = self.input.location.is_remote();
         let (client, location, job) = (self.shared.client.clone(), self.input.location.clone(), self.context.job());
         self.context.stage(if folder.is_some() { "extract" } else { "publish" });
-        // Not to be stopped half-way: whoever cancels waits for its end.
+        // Must not stop half-way: cancellation waits for the end.
         self.context
             .blocking(move || {
                 let members = folder.filter(|(_, missing)| *missing).map(|(folder, _)| folder);
@@ -252,7 +252,8 @@ impl Job<'_> {
                         error.transient(again)
                     })?;
                 }
-                // The archive first: a run that is killed in between extracts it again.
+                // Publish the archive first: if the run is killed in between, the next one extracts
+                // it again.
                 place.publish(&path, replace)?;
                 if let Some((lock, locked)) = locked {
                     lock.hold(job, locked)?;
@@ -276,9 +277,10 @@ impl Job<'_> {
     }
 }
 
-/// Members on their way to their folder.
+/// The extraction of members to their folder.
 struct Extraction {
-    /// Where they are until all are there. Whoever has the place has this as well.
+    /// The temporary folder until all members are extracted. The lock on the partial file protects
+    /// it too.
     unfinished: PathBuf,
     members: Option<Members>,
     limits: raudal_table::Limits,
@@ -288,7 +290,7 @@ struct Extraction {
 
 impl Extraction {
     fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<()> {
-        // What a killed run has left. It is ours by its name, and is not followed if it is a link.
+        // Left by a killed run. Its name shows that it is ours, and a link is not followed.
         match fs::remove_dir_all(&self.unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io(format!("cannot remove: {}", self.unfinished.display()), error));

@@ -1,15 +1,16 @@
-//! Many inputs → files of one folder, each of them verified before it has its name.
+//! Saves many inputs as files of one folder. Each is verified before it gets its name.
 //!
 //! ```text
 //! inputs ─► pool: at most N in flight, at most K a host
 //!             │ one job an input, retried as a whole
-//!           fetch ─► NAME.….part beside the final name, with a sidecar if it is to be gone on with
-//!             │ length, digests, checksums; members extracted aside, if that is asked for
-//!           sync, rename ─► the file, told in input order
+//!           fetch ─► NAME.….part beside the final name, with a sidecar if it is to be resumed
+//!             │ length, digests, checksums; members extracted to a temporary folder, if requested
+//!           sync, rename ─► the file, reported in input order
 //! ```
 //!
-//! [`run()`] is the whole of it. A file is called what a list says, else what the server says, else as its URL ends. Two
-//! inputs never have one name, and a file that is there is left as it is unless something else was asked for.
+//! [`run()`] does all of this. The name of a file comes from the list, else from the server, else
+//! from the URL. Two inputs never have the same name. An existing file stays unless the options say
+//! otherwise.
 
 mod claims;
 mod job;
@@ -24,20 +25,20 @@ use raudal_pool::RunReport;
 use raudal_source::Input;
 use std::path::PathBuf;
 
-/// What to do about a file that is there already.
+/// What to do with a file that already exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Existing {
-    /// The input fails.
+    /// Fail the input.
     #[default]
     Refuse,
-    /// It is taken for the input's, and the input for done. With a list of checksums, only if it is in accord.
+    /// Treat the file as already downloaded. With a list of checksums, its checksum must match.
     Skip,
-    /// It is replaced.
+    /// Replace the file.
     Replace,
 }
 
-/// How a run that saves files goes about it.
+/// Options of a run that saves files.
 ///
 /// ```
 /// use raudal_pipeline::files::{Existing, Options};
@@ -49,15 +50,16 @@ pub enum Existing {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Jobs, retries, checksums, bounds: what every run has. Its filter and columns mean nothing here.
+    /// Jobs, retries, checksums, bounds: the options of every run. Its filter and columns are
+    /// ignored.
     pub run: super::Options,
-    /// Where the files go. It is made if it is not there.
+    /// The folder for the files. It is created if it does not exist.
     pub folder: PathBuf,
-    /// What to do about a file that is there already.
+    /// What to do with a file that already exists.
     pub existing: Existing,
-    /// Go on with what an earlier run has left, and leave what does not arrive whole for the next one.
+    /// Resume partial files of an earlier run, and keep incomplete files for the next one.
     pub resume: bool,
-    /// Extract zip archives as well: all their members, or those that a glob matches (`**` for all files).
+    /// Also extract zip archives: all members, or those that match a glob (`**` for all files).
     pub extract: Option<Members>,
 }
 
@@ -72,7 +74,7 @@ pub enum Members {
 }
 
 impl Options {
-    /// Files go to this folder; all else is as the command line has it.
+    /// Creates options for this folder. All others are as on the command line.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             run: super::Options::default(),
@@ -84,41 +86,41 @@ impl Options {
     }
 }
 
-/// A file that stands complete.
+/// A complete file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Saved {
-    /// What was asked for, without credentials.
+    /// The requested location, without credentials.
     pub url: String,
-    /// Where it came from, after all redirects; `None` if it was there already.
+    /// The location after all redirects; `None` if the file already existed.
     pub final_url: Option<String>,
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its length.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// The SHA-256 of its bytes in hexadecimal; `None` for a file that was there already and was not looked into.
+    /// The SHA-256 of its bytes in hexadecimal; `None` for an existing file that was not read.
     pub sha256: Option<String>,
-    /// Whether it was there already.
+    /// Whether it already existed.
     pub skipped: bool,
-    /// The folder with its members, if they were to be extracted.
+    /// The folder with its members, if they were extracted.
     pub extracted: Option<PathBuf>,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Summary {
-    /// How the jobs went.
+    /// The report on the jobs.
     pub report: RunReport,
-    /// The files that stand complete, in input order.
+    /// The complete files, in input order.
     pub saved: Vec<Saved>,
     /// The inputs that failed, in input order.
     pub failures: Vec<Failure>,
-    /// The inputs that were begun or pulled when the run was stopped, in input order. Those behind them were never
-    /// looked at: `pulled` says where they begin.
+    /// The inputs that were pulled but not finished when the run was stopped, in input order. Later
+    /// inputs were never looked at: `pulled` is the index of the first of them.
     pub unfinished: Vec<Input>,
-    /// How many inputs were pulled.
+    /// Number of inputs pulled from the iterator.
     pub pulled: u64,
-    /// What should be known of the run, though it did not fail for it.
+    /// Warnings for the user, which are not errors.
     pub warnings: Vec<String>,
 }

@@ -1,23 +1,25 @@
-//! What a file may be called. Pure: texts from outside in, a name that is good on every system out.
+//! File names. Pure: untrusted text in, a name that is valid on every system out.
 
 use sha2::{Digest, Sha256};
 
 use raudal_common::atomic_file::hex;
 use raudal_source::Input;
 
-/// A longer name leaves no room for what is added to it while it arrives: file systems take 255 bytes.
+/// A longer name leaves no space for the suffixes while it arrives: file systems allow 255 bytes.
 const LONGEST: usize = 180;
-/// What is longer behind the last dot is no extension.
+/// A longer part after the last dot is not an extension.
 const LONGEST_EXTENSION: usize = 16;
-/// What is added to a name while the file arrives, and to what belongs to it.
+/// The suffixes of a partial file and of what belongs to it.
 const OURS: [&str; 3] = [".part", ".part.json", ".part.d"];
 
-/// A name for a file in one folder and nowhere else, as near to this text as may be: the part behind the last slash,
-/// without what steers a terminal, hides a file, or is forbidden on some system. `None` if nothing is left of it.
+/// Returns a name for a file directly in one folder, as close to the text as possible: the part
+/// after the last slash, without what controls a terminal, hides a file, or is forbidden on some
+/// system. `None` if nothing is left.
 pub(crate) fn safe(text: &str) -> Option<String> {
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = last.chars().map(|c| if is_forbidden(c) { '_' } else { c }).collect();
-    // A name of dots alone is a folder, one that begins with a dot is hidden; Windows drops those at the end.
+    // A name of dots alone is a folder, and a leading dot hides a file. Windows drops trailing
+    // dots.
     let name = name.trim_start_matches(|c: char| c == '.' || c.is_whitespace());
     let name = cut(name).trim_end_matches(|c: char| c == '.' || c.is_whitespace()).to_owned();
     if name.is_empty() {
@@ -28,14 +30,14 @@ pub(crate) fn safe(text: &str) -> Option<String> {
     Some(if OURS.iter().any(|end| lower.ends_with(end)) { name + "_" } else { name })
 }
 
-/// Control characters, those that turn the direction of writing, and what Windows does not take.
+/// Control characters, those that change the writing direction, and those that Windows forbids.
 fn is_forbidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
         || "<>:\"|?*".contains(c)
 }
 
-/// Devices of Windows, with or without an extension, in any case.
+/// Whether it is a Windows device name, with or without an extension, in any case.
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
     let is_numbered = |device: &str| {
@@ -49,7 +51,7 @@ fn is_reserved(name: &str) -> bool {
         || is_numbered("lpt")
 }
 
-/// The name, no longer than is good, its extension kept.
+/// Shortens a name to the maximum length and keeps its extension.
 fn cut(name: &str) -> String {
     if name.len() <= LONGEST {
         return name.to_owned();
@@ -63,8 +65,8 @@ fn cut(name: &str) -> String {
     format!("{}{extension}", &name[..end])
 }
 
-/// What the file of an input is called while it arrives: by its own name, as far as that is known, and by a digest of
-/// what was asked for, so that the next run finds it and no other input does.
+/// Returns the name of an input's partial file. It has the input's own name, if known, and a digest
+/// of what was requested, so that the next run finds it and no other input does.
 pub(crate) fn partial(input: &Input) -> String {
     let place = input.location.to_string();
     let given = if input.is_named { input.name.as_str() } else { "" };
@@ -73,7 +75,7 @@ pub(crate) fn partial(input: &Input) -> String {
     format!("{name}.{}.part", hex(&digest[..8]))
 }
 
-/// The folder that an archive is extracted to: its name without `.zip`.
+/// Returns the folder that an archive is extracted to: its name without `.zip`.
 pub(super) fn folder(archive: &str) -> String {
     match archive.len().checked_sub(4).and_then(|at| archive.split_at_checked(at)) {
         Some((stem, end)) if end.eq_ignore_ascii_case(".zip") && !stem.is_empty() => stem.to_owned(),

@@ -1,4 +1,4 @@
-//! The run: jobs in, files told in input order.
+//! Runs the jobs and reports their files in input order.
 
 use super::claims::{Claims, check};
 use super::job::{Shared, attempt};
@@ -13,13 +13,14 @@ use raudal_pool::{Context, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
 
-/// Fetches all inputs into files of one folder. `tell` is called for each that stands complete, in input order, as soon
-/// as those before it are over.
+/// Fetches all inputs into files of one folder. Calls `tell` for each complete file, in input
+/// order, as soon as the inputs before it are finished.
 ///
 /// # Errors
 ///
-/// Two inputs that are bound to have one name, a name that is none, a folder that cannot be made: then nothing was
-/// fetched. An error of `tell` ends the run. The failures of inputs are in the summary.
+/// Fails before fetching if two inputs certainly have the same name, a name is not valid, or the
+/// folder cannot be created. An error of `tell` ends the run. Failures of inputs are in the
+/// summary.
 ///
 /// ```
 /// use raudal_fetch::{Client};

@@ -1,10 +1,10 @@
-//! The filter's own tree, and what it says of a row: true, false, or null.
+//! The filter's own tree, and its result for a row: true, false or null.
 
 use std::cmp::Ordering;
 
 use super::number::Number;
 
-/// An expression; columns are places in the filter's list of columns.
+/// An expression. A column is an index into the filter's list of columns.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     All(Vec<Node>),
@@ -55,7 +55,7 @@ impl Test {
         }
     }
 
-    /// The same test with its sides exchanged.
+    /// Returns the test for swapped sides.
     pub(super) fn turned(self) -> Self {
         match self {
             Self::Less => Self::More,
@@ -68,7 +68,7 @@ impl Test {
 }
 
 impl Literal {
-    /// How the cell stands to it; none if the cell is null to it.
+    /// Compares the cell with the literal; `None` if the cell is null.
     fn order(&self, cell: &[u8]) -> Option<Ordering> {
         match self {
             Self::Text(text) => Some(cell.cmp(text.as_bytes())),
@@ -78,7 +78,7 @@ impl Literal {
 }
 
 impl Node {
-    /// What it says of a row, by the rules of Kleene: null is what could be either.
+    /// Evaluates a row in Kleene's three-valued logic: null means unknown.
     pub(super) fn eval(&self, cells: &[Vec<u8>]) -> Option<bool> {
         match self {
             Self::All(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), false),
@@ -99,7 +99,7 @@ impl Node {
     }
 }
 
-/// `decisive` as soon as one is; else null if one is null.
+/// Returns `decisive` if any value is; else null if any is null; else the opposite.
 fn decide(truths: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
     let mut whole = Some(!decisive);
     for truth in truths {
@@ -112,7 +112,7 @@ fn decide(truths: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<
     whole
 }
 
-/// Matches without recursion: on a miss, the last `%` takes one character more.
+/// Matches without recursion: on a mismatch, the last `%` takes one more character.
 fn like(cell: &[char], pattern: &[Like]) -> bool {
     let (mut at, mut part, mut retry) = (0, 0, None);
     while at < cell.len() {

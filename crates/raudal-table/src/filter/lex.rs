@@ -1,7 +1,8 @@
-//! The text of a filter as tokens, and the places of its errors.
+//! Splits the text of a filter into tokens, and shows where errors are.
 //!
-//! `sqlparser`'s tokenizer does the splitting. What `pandas.query` spells otherwise than SQL is rewritten, and every word
-//! that is not one of ours becomes a quoted identifier: a column may be called `DATE`, `ORDER` or `INTERVAL`.
+//! `sqlparser`'s tokenizer does the splitting. What `pandas.query` spells differently from SQL is
+//! rewritten. Every word that is not a keyword here becomes a quoted identifier, so a column may be
+//! called `DATE`, `ORDER` or `INTERVAL`.
 
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
@@ -9,11 +10,11 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
 use raudal_common::{Error, Result};
 
-/// Tokens besides literals and commas. Each may be a level of the tree, whose drop recurses; lists may be as long as
-/// they like.
+/// Maximum number of tokens, without literals and commas. Each token may be a level of the tree,
+/// whose drop is recursive. Lists may have any length.
 const MOST_TOKENS: usize = 2_000;
 
-/// The plainest dialect: words, backticks, and nothing that only one database knows.
+/// The plainest dialect: words, backticks, and nothing specific to one database.
 #[derive(Debug)]
 pub(super) struct Plain;
 
@@ -41,14 +42,14 @@ const OURS: [Keyword; 11] = [
     Keyword::FALSE,
 ];
 
-/// The tokens of a filter, in `sqlparser`'s spelling.
+/// Returns the tokens of a filter, in `sqlparser`'s spelling.
 pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
     let raw = Tokenizer::new(&Plain, text)
         .tokenize_with_location()
         .map_err(|error| refuse(text, error.location, &lower(&error.message)))?;
     let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
     let mut levels = 0;
-    // Whether each bracket that is open is a list's.
+    // Whether each open bracket belongs to a list.
     let mut lists = Vec::new();
     for (at, TokenWithSpan { token, span }) in raw.iter().enumerate() {
         let previous = tokens.last().map(|token| &token.token);
@@ -97,7 +98,7 @@ fn word(value: &str, keyword: Keyword) -> Token {
     Token::Word(Word { value: value.to_owned(), quote_style: None, keyword })
 }
 
-/// A usage error that shows the place in the text.
+/// Returns a usage error that shows the place in the text.
 pub(super) fn refuse(text: &str, at: Location, why: &str) -> Error {
     let error = Error::usage(format!("bad filter: {why}"));
     match caret(text, at) {
@@ -106,7 +107,7 @@ pub(super) fn refuse(text: &str, at: Location, why: &str) -> Error {
     }
 }
 
-/// The line of the text, and a caret under the place. Of a long line, what is near.
+/// Returns the line of the text with a caret under the place. Cuts a long line around it.
 pub(super) fn caret(text: &str, at: Location) -> Option<String> {
     const NEAR: usize = 40;
     let row = usize::try_from(at.line).ok()?.checked_sub(1)?;
@@ -121,14 +122,14 @@ pub(super) fn caret(text: &str, at: Location) -> Option<String> {
     Some(format!("here:\n  {dots}{cut}\n  {:width$}^", ""))
 }
 
-/// The end of a text.
+/// Returns the end of a text.
 pub(super) fn end(text: &str) -> Location {
     let line = text.lines().count().max(1);
     let column = text.lines().last().map_or(0, |last| last.trim_end().chars().count());
     Location::new(line as u64, column as u64 + 1)
 }
 
-/// Messages of ours begin in lower case.
+/// Lower-cases the first letter, as in our own messages.
 pub(super) fn lower(message: &str) -> String {
     let mut letters = message.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()

@@ -1,8 +1,8 @@
 //! The filter: an expression over columns that keeps the rows for which it is true.
 //!
-//! `lex` splits the text with `sqlparser`'s tokenizer and rewrites what `pandas.query` spells otherwise; `parse` has
-//! `sqlparser` build the tree, and takes of it only what is listed; `eval` decides on a row; `number` compares numbers
-//! of any length exactly.
+//! `lex` splits the text with `sqlparser`'s tokenizer and rewrites the spelling of `pandas.query`.
+//! `parse` lets `sqlparser` build the tree and accepts only the listed parts of it. `eval` decides
+//! on a row. `number` compares numbers of any length exactly.
 
 mod eval;
 mod lex;
@@ -17,14 +17,16 @@ use eval::Node;
 use super::columns::find;
 use raudal_common::Result;
 
-/// Which rows to keep.
+/// Selects the rows to keep.
 ///
-/// Both SQL and the language of `pandas.query` are understood: `==` or `=`, `!=` or `<>`, `and`, `or`, `not` in any
-/// letter case or `&`, `|`, `~(…)`, `in [..]` or `in (..)`, `between`, `like` and `ilike` with `%` and `_`, `is null`.
-/// Text stands in single or double quotes, a column that is no plain word in backticks.
+/// Accepts both SQL and the language of `pandas.query`: `==` or `=`, `!=` or `<>`, `and`, `or`,
+/// `not` in any case or `&`, `|`, `~(…)`, `in [..]` or `in (..)`, `between`, `like` and `ilike`
+/// with `%` and `_`, `is null`. Write text in single or double quotes, and a column that is not a
+/// plain word in backticks.
 ///
-/// - Against a number, a cell is a number: `0000` equals 0. Numbers are compared exactly, however long they are. A cell
-///   that is no number (`*`, `N/D`, empty) is null: neither equal to a number nor unequal.
+/// - Compared with a number, a cell is a number: `0000` equals 0. Numbers of any length are
+///   compared exactly. A cell that is not a number (`*`, `N/D`, empty) is null: neither equal nor
+///   unequal.
 /// - Against text, a cell is its bytes: `0000` equals `'0000'` only.
 /// - `is null` is true of a cell that is empty or blank.
 /// - Logic has three values: a row is kept if the whole is true, not if it is null.
@@ -57,12 +59,12 @@ impl Filter {
         Ok(Self { text: text.to_owned(), columns, node })
     }
 
-    /// The columns that it names, in the order of their first appearance.
+    /// Returns the columns that it names, in the order of their first appearance.
     pub fn columns(&self) -> Vec<&str> {
         self.columns.iter().map(String::as_str).collect()
     }
 
-    /// Finds its columns in a header.
+    /// Finds the filter's columns in a header.
     pub(super) fn bind(&self, header: &[String]) -> Result<Bound> {
         let places = self.columns.iter().map(|name| find(header, name)).collect::<Result<Vec<_>>>()?;
         Ok(Bound { node: self.node.clone(), cells: vec![Vec::new(); places.len()], places })
@@ -78,9 +80,9 @@ impl fmt::Display for Filter {
 /// A filter bound to a header.
 pub(super) struct Bound {
     node: Node,
-    /// Where each column of the filter stands in the header.
+    /// The position in the header of each column of the filter.
     places: Vec<usize>,
-    /// The cells of the row at hand, unquoted where they had quotes.
+    /// The cells of the current row, unquoted.
     cells: Vec<Vec<u8>>,
 }
 
@@ -89,7 +91,7 @@ impl Bound {
         self.places.iter().copied()
     }
 
-    /// Whether to keep the record whose fields lie there.
+    /// Returns whether to keep the record with these fields.
     pub(super) fn keeps(&mut self, record: &[u8], fields: &[Range<usize>]) -> bool {
         for (cell, &place) in self.cells.iter_mut().zip(&self.places) {
             cell.clear();

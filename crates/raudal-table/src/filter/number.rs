@@ -1,7 +1,7 @@
-//! Numbers as they are written in cells, compared exactly.
+//! Numbers as written in cells, compared exactly.
 //!
-//! Identifiers of more than 15 digits are common, and two of them must not become one for the want of bits: digits are
-//! compared as digits. Only a number with an exponent is compared as an `f64`.
+//! Identifiers of more than 15 digits are common. As `f64`, two different ones could become equal,
+//! so digits are compared as digits. Only a number with an exponent is compared as an `f64`.
 
 use std::cmp::Ordering;
 
@@ -13,14 +13,14 @@ pub(super) struct Number<'a> {
     whole: &'a [u8],
     /// Without trailing zeros.
     fraction: &'a [u8],
-    /// Set when there is an exponent, in place of the digits.
+    /// The value when there is an exponent, in place of the digits.
     float: Option<f64>,
     text: &'a [u8],
 }
 
 impl<'a> Number<'a> {
-    /// Reads a number between ASCII blanks: a sign, digits with at most one point, an exponent. No infinity, no NaN,
-    /// no hexadecimal, no separators.
+    /// Parses a number, with ASCII blanks around it: a sign, digits with at most one point, an
+    /// exponent. Rejects infinity, NaN, hexadecimal and separators.
     pub(super) fn parse(cell: &'a [u8]) -> Option<Self> {
         let text = cell.trim_ascii();
         let (negative, digits) = match text {

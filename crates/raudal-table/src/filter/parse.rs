@@ -1,4 +1,5 @@
-//! Tokens → `sqlparser`'s tree → ours. What is not listed here is refused, with its place and the fix.
+//! Converts tokens into `sqlparser`'s tree, then into ours. Refuses anything that is not listed
+//! here, and shows its place and the fix.
 
 use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
 use sqlparser::parser::{Parser, ParserError};
@@ -9,10 +10,10 @@ use super::lex::{Plain, caret, end, lower, refuse, tokens};
 use super::number::Number;
 use raudal_common::{Error, Result};
 
-/// Parentheses and `not`s within each other.
+/// Maximum nesting of parentheses and `not`.
 const DEPTH: usize = 100;
 
-/// Parses a filter into the columns that it names and its tree.
+/// Parses a filter. Returns the columns that it names and its tree.
 pub(super) fn parse(text: &str) -> Result<(Vec<String>, Node)> {
     let tokens = tokens(text)?;
     if tokens.is_empty() {
@@ -37,7 +38,7 @@ fn leftover(token: &Token) -> String {
     }
 }
 
-/// What the parser says. It gives the place only within its message.
+/// Converts a parser error. The parser gives the place only within its message.
 fn syntax(text: &str, error: &ParserError) -> Error {
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
         return Error::usage(format!("bad filter: nested more than {DEPTH} deep"))
@@ -61,7 +62,7 @@ impl Builder<'_> {
         refuse(self.text, start(expr), why)
     }
 
-    /// As [`Self::refuse`], with the fix spelled out.
+    /// Like [`Self::refuse`], and spells out the fix.
     fn fix(&self, expr: &Expr, why: &str, fix: &str) -> Error {
         let shown = caret(self.text, start(expr)).map(|shown| format!("\n{shown}")).unwrap_or_default();
         Error::usage(format!("bad filter: {why}")).hint(format!("write: {fix}{shown}"))
@@ -104,7 +105,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The parts of `a and b and c`, which the parser nests to the left. A loop: the chain may be long.
+    /// Returns the parts of `a and b and c`, which the parser nests to the left. It loops because
+    /// the chain may be long.
     fn chain(&mut self, expr: &Expr, by: &BinaryOperator) -> Result<Vec<Node>> {
         let mut parts = Vec::new();
         let mut rest = expr;
@@ -169,7 +171,7 @@ impl Builder<'_> {
         Ok(Node::Like { column, pattern, fold })
     }
 
-    /// The place of a column in the list.
+    /// Returns the index of a column in the list.
     fn column(&mut self, expr: &Expr) -> Result<usize> {
         match bare(expr) {
             Expr::Identifier(name) => {
@@ -273,13 +275,14 @@ fn sign(test: Test) -> &'static str {
     }
 }
 
-/// A column as it is written in a filter.
+/// Formats a column as written in a filter.
 fn spelled(name: &str) -> String {
     let word = name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_numeric());
     if word { name.to_owned() } else { format!("`{name}`") }
 }
 
-/// A column or a value as it is written in a filter; none for anything larger, which could be very large.
+/// Formats a column or a value as written in a filter. Returns `None` for anything larger, which
+/// could be very large.
 fn word(expr: &Expr) -> Option<String> {
     match bare(expr) {
         Expr::Identifier(name) => Some(spelled(&name.value)),
@@ -292,7 +295,7 @@ fn word(expr: &Expr) -> Option<String> {
     }
 }
 
-/// Where an expression begins. A loop, where `Spanned` would recurse into a long chain.
+/// Returns where an expression begins. It loops because `Spanned` would recurse into a long chain.
 fn start(mut expr: &Expr) -> Location {
     while let Expr::BinaryOp { left, .. } = expr {
         expr = left;

@@ -1,7 +1,8 @@
-//! Where the rows of all inputs become one table.
+//! Writes the rows of all inputs as one table.
 //!
-//! The first input gives the header. The others are brought into its order, or refused while the sink stays as it was.
-//! What stands under a file's final name is always the whole table: it is written under another name, synced, and renamed.
+//! The first input gives the header. The columns of the others are reordered to match it, or the
+//! input is refused and the sink stays unchanged. A file with the final name is always complete:
+//! the table is written under another name, synced, and renamed.
 
 mod output;
 mod terminal;
@@ -28,18 +29,18 @@ use raudal_common::{Error, Kind, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// Commas, LF, quotes where they are needed.
+    /// Commas, LF, quotes where needed.
     Csv,
     /// Tabs in place of commas.
     Tsv,
-    /// An object a row, all values text, keys in the order of the columns.
+    /// One object per row. All values are text, and keys are in column order.
     Jsonl,
-    /// For eyes: aligned, cut to the width of a terminal.
+    /// For people: aligned, and cut to the width of a terminal.
     Table,
 }
 
 impl Format {
-    /// The format that a file's name asks for; CSV if it asks for none.
+    /// Returns the format for a file's extension; CSV for an unknown one.
     ///
     /// ```
     /// use raudal_table::Format;
@@ -90,8 +91,8 @@ impl fmt::Display for Format {
 pub enum Target {
     /// Standard output, flushed after each input.
     Stdout,
-    /// A file, which appears when the table is whole. What is no regular file (a pipe, `/dev/null`) is written as
-    /// the rows come.
+    /// A file, which appears when the table is complete. Anything but a regular file (a pipe,
+    /// `/dev/null`) is written as the rows come.
     File(PathBuf),
     /// Anything else, flushed after each input.
     Writer(Box<dyn Write + Send>),
@@ -119,14 +120,14 @@ impl fmt::Debug for Target {
 pub struct SinkOptions {
     /// The format.
     pub format: Format,
-    /// The name of a column put first, which says the input that each row came from.
+    /// The name of a first column that holds the source of each row.
     pub source_column: Option<String>,
-    /// The columns of the terminal, for [`Format::Table`]; without bound when `None`.
+    /// The width of the terminal in columns, for [`Format::Table`]; unlimited when `None`.
     pub width: Option<usize>,
 }
 
 impl SinkOptions {
-    /// A format, with no column for the source and no width.
+    /// Creates options for a format, with no source column and no width.
     pub fn new(format: Format) -> Self {
         Self { format, source_column: None, width: None }
     }
@@ -139,7 +140,7 @@ impl Default for SinkOptions {
     }
 }
 
-/// Where a table is kept that is not whole: `.partial` is added to the file's name.
+/// Returns the path for an incomplete table: adds `.partial` to the file's name.
 ///
 /// ```
 /// use raudal_table::partial_path;
@@ -166,9 +167,9 @@ pub struct Written {
     pub digest: String,
 }
 
-/// One table out of the rows of many inputs.
+/// Writes the rows of many inputs as one table.
 ///
-/// Dropped before [`Sink::finish`], it leaves no file behind.
+/// If dropped before [`Sink::finish`], it leaves no file behind.
 pub struct Sink {
     output: Output,
     options: SinkOptions,
@@ -176,7 +177,7 @@ pub struct Sink {
     /// The first input's columns, and its name.
     reference: Option<(Vec<String>, String)>,
     rows: u64,
-    /// A write failed half-way: what is there must not be published.
+    /// Whether a write failed part-way: the output must not be published.
     broken: bool,
 }
 
@@ -188,7 +189,7 @@ enum Shape {
 }
 
 impl Sink {
-    /// Opens the target, so that a folder that does not exist is known before anything is fetched.
+    /// Opens the target. Does so early, to report a missing folder before anything is fetched.
     pub fn create(target: Target, options: SinkOptions) -> Result<Self> {
         let shape = match options.format {
             Format::Csv => Shape::Separated(b','),
@@ -199,11 +200,12 @@ impl Sink {
         Ok(Self { output: Output::open(target)?, options, shape, reference: None, rows: 0, broken: false })
     }
 
-    /// Appends the rows of an input; `source` is its name, in errors and in the source column.
+    /// Appends the rows of an input. `source` is its name in errors and in the source column.
     ///
     /// # Errors
     ///
-    /// With [`Kind::Headers`] and [`Kind::Column`] nothing was written, and the next input may be appended.
+    /// After [`Kind::Headers`] or [`Kind::Column`], nothing was written and another input may be
+    /// appended.
     pub fn append(&mut self, source: &str, rows: Rows) -> Result<()> {
         self.usable()?;
         let order = match &self.reference {
@@ -217,7 +219,7 @@ impl Sink {
                     .hint(format!("the reference is the first input: {}", raudal_common::error::redact(first)))
             })?,
         };
-        // Whatever fails from here on leaves part of a table behind.
+        // Any failure from here on leaves part of a table behind.
         self.broken = true;
         if self.reference.is_none() {
             self.write_header(rows.header())?;
@@ -241,9 +243,9 @@ impl Sink {
         self.publish(Path::to_path_buf)
     }
 
-    /// Publishes a table that lacks inputs because the run was stopped: a file under [`partial_path`], so that what is
-    /// complete is kept and nothing half-done stands under the final name. Elsewhere it is the same as
-    /// [`finish`](Self::finish).
+    /// Publishes a table that lacks inputs because the run was stopped. A file is published under
+    /// [`partial_path`]: finished inputs are kept, and the final name never holds an incomplete
+    /// table. Any other target works as with [`finish`](Self::finish).
     pub fn finish_partial(self) -> Result<Written> {
         self.publish(partial_path)
     }
@@ -363,7 +365,7 @@ fn separated<'a>(cells: impl Iterator<Item = &'a [u8]>, delimiter: u8, out: &mut
     end_record(start, out);
 }
 
-/// The text as a JSON string.
+/// Formats the text as a JSON string.
 fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -1,4 +1,5 @@
-//! The bytes of a table on their way to a file, to standard output or to any writer; counted and digested.
+//! Writes the bytes of a table to a file, to standard output or to any writer; counts and hashes
+//! them.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
@@ -14,16 +15,16 @@ const BUFFER: usize = 64 << 10;
 
 pub(super) struct Output {
     to: To,
-    /// As it is called in errors.
+    /// The name in errors.
     name: String,
     hasher: Sha256,
     bytes: u64,
 }
 
 enum To {
-    /// Written as it comes.
+    /// Written as the rows come.
     Stream(BufWriter<Box<dyn Write + Send>>),
-    /// Written under another name, and renamed when it is whole. Dropping it removes what was written.
+    /// Written under another name, then renamed when complete. Dropping it removes the file.
     AtomicFile(BufWriter<AtomicFile>, PathBuf),
 }
 
@@ -47,7 +48,7 @@ impl Output {
         written.map_err(|error| self.failed(error))
     }
 
-    /// Writes all of a reader, as it is.
+    /// Copies all bytes of a reader.
     pub(super) fn copy(&mut self, mut from: impl Read) -> Result<()> {
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -60,7 +61,7 @@ impl Output {
         }
     }
 
-    /// An input is written: whoever reads along sees it now.
+    /// Flushes after each input, so that a reader of the stream sees it at once.
     pub(super) fn input_done(&mut self) -> Result<()> {
         let flushed = match &mut self.to {
             To::Stream(writer) => writer.flush(),
@@ -69,7 +70,8 @@ impl Output {
         flushed.map_err(|error| self.failed(error))
     }
 
-    /// Makes it last, under the name that `name_of` makes of its final name. Gives the bytes and their digest.
+    /// Publishes the output under the name that `name_of` derives from its final name. Returns the
+    /// bytes and their digest.
     pub(super) fn publish(self, name_of: impl FnOnce(&Path) -> PathBuf) -> Result<(u64, String)> {
         let Self { to, name, hasher, bytes } = self;
         match to {
@@ -99,7 +101,8 @@ fn file(path: &Path) -> Result<To> {
         Ok(there) if there.is_dir() => {
             return Err(cannot(io::Error::from(ErrorKind::IsADirectory)).hint("name a file in it"));
         }
-        // A pipe or a device has no place beside it to write to, and replacing it would be a surprise.
+        // A pipe or a device has no place for a temporary file beside it, and replacing it would be
+        // a surprise.
         Ok(there) if !there.is_file() => {
             let file = OpenOptions::new().write(true).open(path).map_err(cannot)?;
             return Ok(stream(Box::new(file)));
@@ -112,7 +115,7 @@ fn file(path: &Path) -> Result<To> {
     if path.file_name().is_none() {
         return Err(cannot(io::Error::from(ErrorKind::InvalidInput)).hint("name a file"));
     }
-    // What a link points to is replaced, not the link.
+    // Replace the target of a link, not the link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let unfinished = AtomicFile::of(&path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => cannot(error).hint(format!("there is no such folder: {}", folder_of(&path).display())),
@@ -126,7 +129,7 @@ fn file(path: &Path) -> Result<To> {
 fn rename(writer: BufWriter<AtomicFile>, path: &Path) -> io::Result<()> {
     let mut unfinished = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
     if let Ok(before) = fs::metadata(path) {
-        // A file that is replaced keeps who may read it. Where that cannot be, the default is no harm.
+        // A replaced file keeps its permissions. If that fails, the default permissions do no harm.
         let _ = unfinished.file().set_permissions(before.permissions());
     }
     unfinished.publish(path, true)

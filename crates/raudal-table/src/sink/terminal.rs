@@ -1,15 +1,15 @@
-//! A table for eyes: the columns that fit, aligned, and a last line about what is not shown.
+//! Formats a table for a terminal: aligns the columns that fit, and counts the rest in a last line.
 //!
-//! The first rows decide how wide each column is, so that a table of any length streams.
+//! The first rows decide the width of each column, so a table of any length can be streamed.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use raudal_common::error::printable;
 
-/// Rows that are looked at before the widths are decided.
+/// Number of rows that decide the widths.
 const SAMPLE: usize = 200;
 
-/// A cell is cut beyond this width: one long text must not push all else off the screen.
+/// A cell is cut beyond this width, so that one long text does not push the rest off the screen.
 const WIDEST: usize = 40;
 
 const GAP: &str = "  ";
@@ -18,7 +18,7 @@ pub(super) struct Terminal {
     width: Option<usize>,
     header: Vec<String>,
     waiting: Vec<Vec<String>>,
-    /// The widths of the columns that are shown, once they are decided.
+    /// The widths of the visible columns, once decided.
     widths: Option<Vec<usize>>,
     rows: u64,
 }
@@ -32,7 +32,7 @@ impl Terminal {
         self.header = names.iter().map(|name| printable(name)).collect();
     }
 
-    /// Takes a row, and gives what is to be printed by now.
+    /// Takes a row. Returns the text to print now.
     pub(super) fn row(&mut self, row: &[String]) -> String {
         self.rows += 1;
         let row: Vec<String> = row.iter().map(|cell| printable(cell)).collect();
@@ -43,7 +43,7 @@ impl Terminal {
         if self.waiting.len() < SAMPLE { String::new() } else { self.begin() }
     }
 
-    /// What is left to print, and the last line.
+    /// Returns the rest of the text to print, with the last line.
     pub(super) fn finish(&mut self) -> String {
         if self.header.is_empty() {
             return String::new();
@@ -59,7 +59,7 @@ impl Terminal {
         text
     }
 
-    /// Decides the widths; the header, its rule and the rows that waited.
+    /// Decides the widths. Returns the header, its rule and the waiting rows.
     fn begin(&mut self) -> String {
         let mut widths = Vec::new();
         let mut used = 0;
@@ -68,7 +68,7 @@ impl Terminal {
             let widest = cells.map(|cell| cell.width()).chain([name.width(), 1]).max().unwrap_or(1).min(WIDEST);
             used += widest + if at == 0 { 0 } else { GAP.len() };
             match self.width {
-                // The first column is always shown, cut if it must be.
+                // The first column is always shown, cut if necessary.
                 Some(width) if used > width && at == 0 => widths.push(width.max(1)),
                 Some(width) if used > width => break,
                 _ => widths.push(widest),
@@ -108,7 +108,7 @@ fn line(cells: &[String], widths: &[usize], mut right: impl FnMut(&str) -> bool)
     text
 }
 
-/// The text within a width, `…` in the place of what is left out.
+/// Cuts the text to a width, with `…` in place of the rest.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -121,7 +121,7 @@ fn cut(text: &str, width: usize) -> String {
     kept.chain(['…']).collect()
 }
 
-/// Whether a cell looks like a number: digits, a sign before them, points and commas between them.
+/// Whether a cell looks like a number: digits with a sign before and points and commas between.
 fn number(cell: &str) -> bool {
     let digits = cell.trim().trim_start_matches(['-', '+']);
     digits.starts_with(|c: char| c.is_ascii_digit())

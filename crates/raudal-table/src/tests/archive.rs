@@ -1,4 +1,4 @@
-//! Archives: which member is meant, and every way in which one can be wrong.
+//! Archives: which member is selected, and every way in which an archive can be bad.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ fn zip_gzip_and_plain_give_the_same_rows() {
     for bytes in
         [CSV.to_vec(), gzip(CSV), zip(&[deflated("a.csv", CSV)]), zip(&[stored("a.CSV", CSV)]), zip(&[streamed])]
     {
-        // The bytes say what it is, not the name.
+        // The bytes decide the kind, not the name.
         let rows = read_all(&bytes, "x").unwrap();
         assert_eq!((rows.rows_read(), rows.bytes()), (2, CSV.len() as u64));
         assert_eq!(text(rows), ROWS);
@@ -143,7 +143,7 @@ fn a_zip_cut_anywhere_is_refused() {
         zip(&[deflated("a.csv", CSV)]),
         zip(&[deflated("a.csv", &long)]),
         zip(&[stored("a.csv", CSV), stored("b.txt", CSV)]),
-        // A cut leaves the end of the archive within in its place.
+        // When the outer archive is cut, the end of the inner archive takes its place.
         zip(&[stored("a.csv", CSV), stored("z/in.zip", &zip(&[deflated("b.csv", b"a\n1\n")]))]),
     ] {
         assert!(read_all(&whole, "a.zip").is_ok());
@@ -175,7 +175,7 @@ fn a_flipped_byte_never_gives_wrong_rows() {
                 let mut bytes = whole.clone();
                 bytes[at] ^= flip;
                 match read_all(&bytes, "a.zip") {
-                    // Dates, flags that mean nothing here, the padding after the last deflate block.
+                    // Dates, unused flags, the padding after the last deflate block.
                     Ok(rows) => assert_eq!(text(rows), ROWS, "byte {at} ^ {flip}"),
                     Err(error) => assert_ne!(error.kind(), Kind::Internal),
                 }
@@ -242,7 +242,7 @@ fn a_zip_bomb_is_stopped_by_its_ratio_and_by_its_size() {
             "{error:?}"
         );
     }
-    // A directory that declares little is not believed.
+    // A directory that declares a small size is not trusted.
     let lying = Entry { size: 10, ..deflated("a.csv", &bomb) };
     assert_eq!(refused(&zip(&[lying]), "a.zip").kind(), Kind::Corrupt);
 }

@@ -1,5 +1,5 @@
-//! Archives of some size, cut and flipped at very many places: never a wrong row, never a panic, never an end to wait
-//! for; and what was damaged on the way is called damaged, so that it is fetched once more.
+//! Archives of some size, cut and flipped in many places: never a wrong row, a panic or an endless
+//! read. Damage in transit is reported as damage, so that the file is fetched again.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
@@ -7,12 +7,12 @@ use super::{Entry, deflated, refused, stored, text, zip};
 use crate::{Query, Rows, read};
 use raudal_common::{Kind, Result};
 
-/// Cut or flipped at so many places, besides the ends.
+/// Number of places to cut or flip, besides the ends.
 const PLACES: usize = 1000;
-/// How much of the beginning and of the end is cut at every offset.
+/// Bytes at the beginning and at the end that are cut at every offset.
 const ENDS: usize = 4096;
 
-/// A reader that is given up after more reads than any good input needs: what never ends fails.
+/// A reader that fails after more reads than any good input needs, so that an endless read fails.
 struct Patient<'a> {
     inner: Cursor<&'a [u8]>,
     left: usize,
@@ -38,7 +38,7 @@ fn attempt(bytes: &[u8]) -> Result<Rows> {
     read(Patient { inner: Cursor::new(bytes), left: 100_000 }, "a.zip", &query, &())
 }
 
-/// A table of some 60 KB that does not compress to nothing.
+/// A table of about 60 KB that does not compress to a few bytes.
 fn table() -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut csv = b"N,NAME,X,Y,Z\r\n".to_vec();
@@ -48,7 +48,7 @@ fn table() -> Vec<u8> {
     csv
 }
 
-/// Archives as others pack them, and what they hold.
+/// Archives packed in the usual ways, and their content.
 fn archives() -> Vec<Vec<u8>> {
     let csv = table();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -60,7 +60,7 @@ fn archives() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Whether another try may help, as the pipeline sees it: what came is not what was sent.
+/// Whether a retry may help, as in the pipeline: the bytes received are not those sent.
 fn is_damage(kind: Kind) -> bool {
     matches!(kind, Kind::Checksum | Kind::Corrupt | Kind::NotAnArchive | Kind::Empty)
 }
@@ -84,7 +84,7 @@ fn a_byte_flipped_at_any_place_gives_the_same_rows_or_is_refused_as_damaged() {
     let mut rng = fastrand::Rng::with_seed(13);
     for whole in archives() {
         let expected = text(attempt(&whole).expect("a good archive"));
-        // Half of them where the structure is: names, sizes, methods, the directory.
+        // Half of the places are in the structure: names, sizes, methods, the directory.
         let ends = (0..PLACES / 2).map(|at| if at % 2 == 0 { at / 2 } else { whole.len() - 1 - at / 2 });
         let places: Vec<usize> = ends.chain((0..PLACES).map(|_| rng.usize(..whole.len()))).collect();
         for at in places {
@@ -98,7 +98,7 @@ fn a_byte_flipped_at_any_place_gives_the_same_rows_or_is_refused_as_damaged() {
     }
 }
 
-/// Bytes whose checksum is that of others: damage on the way, of which the text is the first to tell.
+/// Content with the checksum of other bytes: damage in transit that shows first as bad text.
 fn damaged(content: &[u8], checked: &[u8]) -> Vec<u8> {
     zip(&[Entry { crc: crc32fast::hash(checked), ..deflated("a.csv", content) }])
 }
@@ -117,7 +117,7 @@ fn bad_text_is_blamed_only_if_the_bytes_are_those_that_were_packed() {
         let long = if bad.is_empty() { Vec::new() } else { [bad, &good[7..]].concat() };
         for bad in [bad, &long] {
             let archive = damaged(bad, &good);
-            // An empty member is read to its end before it is found to be empty.
+            // An empty member is read to its end before the reader knows that it is empty.
             assert_eq!(attempt(&archive).expect_err("bad text").kind(), Kind::Checksum, "{kind:?}");
             let archive = damaged(bad, bad);
             assert_eq!(attempt(&archive).expect_err("bad text").kind(), kind, "{kind:?}");
@@ -130,14 +130,14 @@ fn a_method_is_not_supported_only_if_both_headers_say_so() {
     let csv = table();
     let good = zip(&[deflated("a.csv", &csv)]);
     let directory = good.windows(4).rposition(|four| four == b"PK\x01\x02").expect("a directory");
-    // The flags and the method, as the directory has them (APPNOTE 4.3.12).
+    // The flags and the method in the directory (APPNOTE 4.3.12).
     for (at, flip) in [(directory + 8, 1), (directory + 10, 4), (directory + 11, 1)] {
         let mut bytes = good.clone();
         bytes[at] ^= flip;
         let error = refused(&bytes, "a.zip");
         assert_eq!(error.kind(), Kind::Corrupt, "{error:?}");
         assert!(error.message().contains("disagree on how it is packed"), "{error}");
-        // The same in the header before the data: it is meant so.
+        // Once the local header agrees, the method is really unsupported.
         bytes[at - directory - 2] ^= flip;
         assert_eq!(refused(&bytes, "a.zip").kind(), Kind::Unsupported);
     }

@@ -1,4 +1,4 @@
-//! What a filter keeps, and how it refuses.
+//! Which rows a filter keeps, and how it refuses a bad expression.
 
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ fn a_cell_that_is_no_number_is_null_and_null_is_not_kept() {
     assert_eq!(kept("POBTOT != 900", ITER), ["a"]);
     assert_eq!(kept("not (POBTOT == 900)", ITER), ["a"]);
     assert_eq!(kept("POBTOT not in [900]", ITER), ["a"]);
-    // Null or true is true; null and false is false, so that its denial is true.
+    // Null or true is true. Null and false is false, so its negation is true.
     assert_eq!(kept("POBTOT == 5 or MUN == 2", ITER), ["e"]);
     assert_eq!(kept("not (POBTOT == 5 and MUN == 1)", ITER), ["a", "b", "e"]);
 }
@@ -162,7 +162,7 @@ fn a_column_that_is_not_there_is_named_with_its_neighbours() {
     assert_eq!(error("zzz == 1", "POBTOT,MUN\n1,3\n").hint_text(), Some("the header has POBTOT, MUN"));
     let twice = error("a == 1", "a,b,a\n1,2,3\n");
     assert_eq!((twice.kind(), twice.message().contains("columns 1 and 3")), (Kind::Column, true));
-    // A name that stands twice is no harm as long as nobody means it.
+    // A duplicate name does no harm while nobody uses it.
     assert_eq!(kept("b == 2", "a,b,a,ID\n1,2,3,4\n"), ["4"]);
 }
 

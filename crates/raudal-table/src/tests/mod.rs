@@ -1,4 +1,5 @@
-//! The tests of this room, a file for each of its parts, and what they share: archives made by hand, hostile readers.
+//! The tests of this crate, one file per module, and what they share: hand-made archives, hostile
+//! readers.
 
 mod archive;
 mod damage;
@@ -13,7 +14,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use super::{Query, Rows, read};
 use raudal_common::{Error, Result};
 
-/// Reads bytes under a name, asking for everything.
+/// Reads bytes under a name, with the default query.
 fn read_all(bytes: &[u8], name: &str) -> Result<Rows> {
     read_query(bytes, name, &Query::new())
 }
@@ -33,7 +34,7 @@ fn text(rows: Rows) -> String {
     text
 }
 
-/// A member as it stands in an archive, right or wrong.
+/// A member of an archive, valid or not.
 #[derive(Clone)]
 struct Entry {
     name: Vec<u8>,
@@ -63,7 +64,7 @@ fn stored(name: &str, content: &[u8]) -> Entry {
     }
 }
 
-/// An archive out of these members, by the book: APPNOTE 4.3.7, 4.3.12, 4.3.16.
+/// Builds an archive out of these members, as specified in APPNOTE 4.3.7, 4.3.12, 4.3.16.
 fn zip(entries: &[Entry]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut directory = Vec::new();
@@ -108,7 +109,8 @@ fn zip(entries: &[Entry]) -> Vec<u8> {
     out
 }
 
-/// A reader that gives at most `most` bytes a read, is interrupted before every one, and fails at `fails`.
+/// A reader that returns at most `most` bytes a read, is interrupted before each read, and fails at
+/// `fails`.
 struct Hostile {
     inner: Cursor<Vec<u8>>,
     most: usize,

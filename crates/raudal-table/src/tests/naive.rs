@@ -1,5 +1,5 @@
-//! The filter against an evaluator that is too simple to be wrong: truth is 0, null 1, true 2; and is the least, or the
-//! greatest, not what is left of 2.
+//! Compares the filter with an evaluator that is too simple to be wrong. False is 0, null is 1,
+//! true is 2; `and` is the minimum, `or` is the maximum, `not` is 2 minus the value.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ enum Literal {
 #[derive(Clone, Debug)]
 enum Tree {
     Compare(usize, &'static str, Literal),
-    /// The value stands first.
+    /// The value comes first.
     Turned(usize, &'static str, Literal),
     In(usize, bool, Vec<Literal>),
     Between(usize, bool, Literal, Literal),
@@ -97,7 +97,7 @@ impl Literal {
         }
     }
 
-    /// How the cell compares with it, if it does.
+    /// Compares the cell with the literal, if possible.
     fn order(&self, cell: &str) -> Option<std::cmp::Ordering> {
         match self {
             Self::Text(text) => Some(cell.as_bytes().cmp(text.as_bytes())),
@@ -109,13 +109,13 @@ impl Literal {
     }
 }
 
-/// How tightly it binds what stands beside it.
+/// Precedence of the operators.
 const OR: u8 = 1;
 const AND: u8 = 2;
 const NOT: u8 = 3;
 
 impl Tree {
-    /// The expression as it is typed, with no parentheses but those that are needed.
+    /// Writes the expression with only the necessary parentheses.
     fn write(&self, pandas: bool, outer: u8) -> String {
         let column = |at: usize| match (COLUMNS[at], pandas) {
             (name, false) if !name.contains(' ') => name.to_owned(),

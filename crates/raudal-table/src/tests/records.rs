@@ -1,4 +1,4 @@
-//! The record splitter against the `csv` crate, and what is refused.
+//! Compares the record splitter with the `csv` crate, and tests refusals.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::{Hostile, read_all, read_query, refused, text};
 use crate::{Query, read};
 use raudal_common::Kind;
 
-/// What the `csv` crate makes of it: header and rows, or none where it refuses or where we do by intent.
+/// Returns header and rows as the `csv` crate reads them; `None` if it refuses or finds no header.
 fn reference(input: &[u8], delimiter: u8) -> Option<(Vec<String>, String)> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(false).delimiter(delimiter).from_reader(input);
@@ -34,7 +34,7 @@ fn agree(input: &str, delimiter: u8) {
         }
         (Ok(rows), None) => panic!("the csv crate refuses {input:?}, we read {rows:?}"),
         (Err(error), Some(_)) => {
-            // Stricter by intent: a quote that never closes, and a BOM with nothing after it but blank lines.
+            // Stricter on purpose: an unclosed quote.
             let intended = error.message().contains("never closes");
             assert!(intended, "the csv crate reads {input:?}, we refuse: {error}");
         }
@@ -42,7 +42,7 @@ fn agree(input: &str, delimiter: u8) {
     }
 }
 
-/// What splitters get wrong.
+/// Inputs that splitters often get wrong.
 const TRAPS: &[&str] = &[
     "a,b\n1,2\n",
     "a,b\r\n1,2\r\n",
@@ -81,7 +81,7 @@ fn the_splitter_agrees_with_the_csv_crate_on_known_traps() {
 #[test]
 fn the_splitter_agrees_with_the_csv_crate_wherever_a_trap_falls() {
     for trap in TRAPS {
-        // Past the widest vector that is searched at once.
+        // Longer than the widest vector that is searched at once.
         for before in 0..130 {
             let padding = "x".repeat(before);
             agree(&format!("a,b\n{padding},{trap}"), b',');
@@ -136,7 +136,7 @@ proptest! {
 
 #[test]
 fn records_across_the_borders_of_the_buffer_are_whole() {
-    // Rows of every length around the buffer's size, some with quotes, so that each border falls everywhere once.
+    // Rows of growing length, some with quotes, so that the buffer ends in every part of a row.
     let mut input = String::from("a,b\n");
     let mut expected = String::new();
     for at in 0..600 {

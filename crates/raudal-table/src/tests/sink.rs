@@ -1,4 +1,4 @@
-//! Where the table goes, in which form, and what stands there when something fails.
+//! Where the table goes, in which format, and what is left after a failure.
 
 use std::fs;
 use std::io::{self, Write};
@@ -144,7 +144,7 @@ fn a_table_shows_the_columns_that_fit_and_counts_the_rest() {
     options.width = None;
     let (text, _) = written(options.clone(), &[&format!("a\n{}\n", "x".repeat(100))]);
     assert!(text.contains(&format!("\n{}…\n", "x".repeat(39))), "{text}");
-    // More rows than are looked at first.
+    // More rows than the sample that decides the widths.
     let many = format!("a,b\n{}1234567,1\n", "1,2\n".repeat(500));
     let (text, _) = written(options, &[&many]);
     assert!(text.ends_with("1  2\n…  1\n501 rows\n"), "{}", &text[text.len() - 50..]);
@@ -223,7 +223,7 @@ fn devices_are_written_directly_and_a_full_disk_is_named() {
     let error = sink.append("x.csv", rows("a\n1\n")).unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Io, "cannot write: /dev/full"));
     assert_eq!(error.hint_text(), Some("the disk is full"));
-    // What is incomplete is neither gone on with nor published.
+    // An incomplete table is neither continued nor published.
     assert_eq!(sink.append("x.csv", rows("a\n1\n")).unwrap_err().kind(), Kind::Io);
     assert_eq!(sink.finish().unwrap_err().kind(), Kind::Io);
 }

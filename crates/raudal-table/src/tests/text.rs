@@ -1,4 +1,4 @@
-//! Encodings, byte order marks, and bytes that are not of the encoding.
+//! Encodings, byte order marks, and invalid bytes.
 
 use encoding_rs::{SHIFT_JIS, WINDOWS_1252};
 
@@ -66,7 +66,7 @@ fn other_encodings_are_decoded() {
     assert_eq!(text(read_query(&latin, "x.csv", &encoded("latin1")).unwrap()), "México,ñ\n");
     for (big, label) in [(false, "utf-16le"), (true, "utf-16be")] {
         assert_eq!(text(read_query(&utf16(table, big), "x.csv", &encoded(label)).unwrap()), "México,ñ\n");
-        // With a BOM nobody has to say so.
+        // With a BOM, no encoding needs to be given.
         let rows = read_all(&utf16(&format!("\u{feff}{table}"), big), "x.csv").unwrap();
         assert_eq!(rows.header(), ["año", "b"]);
     }
@@ -92,7 +92,7 @@ fn bytes_that_are_not_of_the_encoding_are_refused_not_replaced() {
 
 #[test]
 fn bad_bytes_are_named_wherever_a_read_ends() {
-    // A surrogate alone; a character that the end cuts off.
+    // A lone surrogate; a character cut off by the end.
     let lone = [b"\xff\xfe".to_vec(), utf16("a,b\n1,", false), b"\x0a\xda".to_vec(), utf16("x\n", false)].concat();
     for (bytes, label, bad) in [
         (lone, "utf-16le", "line 2: column b: these bytes are not UTF-16LE: 0a da"),
