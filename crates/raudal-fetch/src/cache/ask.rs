@@ -1,4 +1,4 @@
-//! A URL with a cache before it: what is there is used if it may be, and what comes is kept.
+//! Fetches a URL with a cache: uses a stored body if it is allowed, and stores new ones.
 
 use std::fs::File;
 use std::io::Seek;
@@ -19,7 +19,7 @@ use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
-/// What is known of a URL, and is asked about.
+/// A cache entry that is being revalidated.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     key: String,
@@ -27,8 +27,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// The headers that ask this address for the body only if it has changed. Validators are of one resource: nobody else
-    /// is asked about them.
+    /// Adds the headers that request the body from this address only if it has changed. Validators
+    /// belong to one resource, so they are sent only to the URL that the body came from.
     pub(crate) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
         let Entry { head, final_url, .. } = &self.entry;
         let mut here = here.clone();
@@ -46,8 +46,8 @@ impl Known {
 }
 
 impl Inner {
-    /// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
-    /// one leaves.
+    /// Fetches a URL, or takes it from the cache. `kept` holds what an earlier attempt left; after
+    /// a failure it holds what this one leaves.
     pub(crate) async fn get(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
         let Some(cache) = &self.options.cache else {
             return self.whole(ask, kept).await;
@@ -73,7 +73,7 @@ impl Inner {
                         if let Some((file, Ok(()))) = known.open(cache, ask.expect).await? {
                             return serve(cache, known.entry, file, ask).await;
                         }
-                        // Damaged, or not what is wanted: fetched as if it were not there.
+                        // The entry is damaged or of the wrong type: fetch as if it did not exist.
                     }
                 }
             }
@@ -82,13 +82,13 @@ impl Inner {
         keep(cache, key, ask.url, body).await
     }
 
-    /// Fetches all of it, whatever is known.
+    /// Fetches the whole body, without asking whether it has changed.
     async fn whole(&self, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Body> {
         let body = self.load(ask, kept, None).await?;
         body.ok_or_else(|| Error::new(Kind::Status(304), "the server answered: 304 Not Modified"))
     }
 
-    /// What is there, and nothing else.
+    /// Returns the stored body, without any request.
     async fn stored(&self, cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Body> {
         let (looked, own) = (cache.clone(), key.to_owned());
         let Some(entry) = blocking(move || looked.entry(&own)).await? else {
@@ -102,19 +102,19 @@ impl Inner {
         }
     }
 
-    /// What a URL is called in the cache; `None` for what must not be there.
+    /// Returns the cache key of a URL; `None` if the response must not be cached.
     fn key(&self, url: &Url) -> Option<String> {
         let is_personal = self.options.cert.is_some() || redirect::is_personal(url, &self.headers, &self.options.netrc);
         (!is_personal).then(|| key(url, &self.headers))
     }
 
-    /// How long the body is that the cache has.
+    /// Returns the size of the cached body.
     pub(crate) fn known_size(&self, url: &Url) -> Option<u64> {
         let (cache, key) = (self.options.cache.as_ref()?, self.key(url)?);
         Some(cache.entry(&key)?.size)
     }
 
-    /// What came from this URL has turned out to be bad: it is not taken from the cache again.
+    /// Removes the entry of this URL, because its body has turned out to be bad.
     pub(crate) fn forget(&self, url: &Url) {
         if let (Some(cache), Some(key)) = (&self.options.cache, self.key(url))
             && cache.0.mode != CacheMode::Offline
@@ -125,7 +125,8 @@ impl Inner {
 }
 
 impl Known {
-    /// The bytes, and whether they are what is wanted; `None` if they are not what they were.
+    /// Opens the stored bytes, and says whether they have the expected type. `None` if they are
+    /// damaged.
     async fn open(&self, cache: &Cache, expect: Expect) -> Result<Option<(File, Result<(), String>)>> {
         let (cache, known) = (cache.clone(), self.clone());
         let opened = blocking(move || cache.open(&known.key, &known.entry)).await?;
@@ -133,7 +134,7 @@ impl Known {
     }
 }
 
-/// A body from the cache.
+/// Returns a body from the cache.
 async fn serve(cache: &Cache, entry: Entry, file: File, Ask { watch, place, .. }: Ask<'_>) -> Result<Body> {
     let here = Url::parse(&entry.final_url).map_err(|_| missing("what the cache has of it is damaged"))?;
     let (length, disposition) = (Some(entry.size), entry.head.disposition.as_deref());
@@ -149,7 +150,7 @@ async fn serve(cache: &Cache, entry: Entry, file: File, Ask { watch, place, .. }
     Ok(body)
 }
 
-/// Keeps what has come, if it may be kept. That it cannot be is no fault of the body.
+/// Stores a body, if it may be stored. A failure to store is not a failure of the fetch.
 async fn keep(cache: &Cache, key: String, url: &Url, body: Body) -> Result<Body> {
     let (cache, url) = (cache.clone(), url.clone());
     blocking(move || {
