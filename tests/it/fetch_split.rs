@@ -1,5 +1,5 @@
-//! A transfer that goes on for long is helped by further connections, and its bytes are the same whatever these bring:
-//! nothing, too little, something else.
+//! A slow transfer is split over more connections. The bytes are the same whatever these
+//! connections return: nothing, too little, or something else.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,12 +20,12 @@ fn slow(data: &[u8], gate: &Gate) -> Answer {
     Answer::drip(data, PIECE, gate).header("ETag", TAG).header("Accept-Ranges", "bytes")
 }
 
-/// A further connection where it is needed, one at a time, for ever.
+/// Fetches segments over one further connection at a time, for ever.
 async fn help(client: &Client) {
     help_at_once(client, 1).await;
 }
 
-/// So many of them at a time.
+/// The same, over this many connections at a time.
 async fn help_at_once(client: &Client, slots: usize) {
     let slots = Arc::new(Semaphore::new(slots));
     let mut begun = client.transfers();
@@ -47,7 +47,7 @@ async fn help_at_once(client: &Client, slots: usize) {
     }
 }
 
-/// Counts what it is told.
+/// Counts the reported bytes.
 #[derive(Default)]
 struct Counted(Mutex<u64>);
 
@@ -58,14 +58,14 @@ impl Transfer for Counted {
     }
 }
 
-/// One attempt at `/a`, whose first answer stands still after a few pieces until a second request has been answered;
-/// then it goes on. What became of it, and how many bytes were told.
+/// Makes one attempt at `/a`. The first response stalls after a few pieces until there is a second
+/// request, then it goes on. Returns the result and the number of bytes reported.
 fn attempt(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
     gate.let_through(4);
     go_on(server, gate, job)
 }
 
-/// The same, after as many pieces as were let through.
+/// The same, after the pieces that the gate has already let through.
 fn go_on(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
     let (client, counted) = (job.client.clone(), Counted::default());
     let waiting = std::thread::scope(|scope| {
@@ -112,7 +112,7 @@ async fn the_rest_of_a_transfer_that_stands_still_shortly_before_its_end_comes_o
     let mut job = Job::new(&Options::default(), &server.url("/a"));
     let (client, counted) = (job.client.clone(), Counted::default());
     gate.let_through(LENGTH / PIECE - 1);
-    // The first answer never goes on.
+    // The first response never goes on.
     let bytes = tokio::select! {
         result = job.attempt_watched(&counted) => result.expect("a body"),
         () = help(&client) => unreachable!("help never ends"),
@@ -177,7 +177,8 @@ async fn a_part_that_is_not_of_the_same_bytes_is_not_taken_and_none_is_asked_for
         Answer::ok("x").with_status(206).header("ETag", TAG).header("Content-Range", "nonsense"),
     ] {
         let gate = Gate::new();
-        // A transfer that was at its cut before the answer came asks for the rest itself.
+        // A transfer that reaches the end of its part before the other response comes requests the
+        // rest itself.
         let rest = Answer::ranged(&data).header("ETag", TAG);
         let server = Server::with("/a", [slow(&data, &gate), bad.clone(), rest]);
         let mut job = Job::new(&Options::default(), &server.url("/a"));
@@ -198,7 +199,7 @@ async fn what_a_second_connection_has_brought_before_it_broke_is_kept_for_the_ne
         let mut job = Job::new(&Options::default(), &server.url("/a"));
         let (result, _) = attempt(&server, &gate, &mut job);
         let bytes = match result {
-            // The piece was at its end before anything broke, or the third answer helped.
+            // The part ended before the break, or the third response brought the rest.
             Ok(bytes) => bytes,
             Err(error) => {
                 assert!(error.is_transient(), "{}", error.report());
@@ -224,7 +225,7 @@ async fn a_server_that_names_no_ranges_or_no_strong_validator_is_asked_once() {
         tokio::select! {
             _ = job.attempt() => panic!("it stands still"),
             () = async {
-                // Long enough for a first look, were there anything to look at.
+                // Long enough for a first look for a segment, if there were any.
                 assert!(matches!(client.help(|_| 1, |_| Some(())), Help::Nothing));
                 tokio::task::yield_now().await;
             } => {}
@@ -252,7 +253,8 @@ async fn a_run_gives_its_spare_slots_to_the_transfers_that_are_left_and_never_mo
         gate.let_through(4);
         let run =
             tokio::spawn(async move { pipeline::run(inputs, &client, options, sink).await.map(|_| client.helped()) });
-        // Alone it goes on only once the gate is open; with slots to spare, a second request comes by itself.
+        // With one job, the transfer goes on only once the gate is open. With spare slots, a second
+        // request comes by itself.
         if jobs > 1 {
             tokio::task::block_in_place(|| server.wait_for_requests(2));
         }
