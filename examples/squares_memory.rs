@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo run --release --example squares_memory              # 2,000,000 numbers
-//! cargo run --release --example squares_memory -- --slow    # 100,000,000 as in the original; takes 1 GiB
+//! cargo run --release --example squares_memory -- --slow    # the original 100,000,000, in 1 GiB
 //! ```
 //!
 //! Look for: the same sum each way. `list` and `map` hold every square at once. With chunks, only
