@@ -6,8 +6,7 @@ use raudal::pipeline::Options;
 /// a report.
 const BASE: u64 = 16;
 /// Files that one transfer may have open at once: its connection (and the other end, if that is the
-/// embedded origin), its partial file with its sidecar and a reader, and one or two that are opened
-/// briefly.
+/// embedded origin), its partial file with its sidecar and a reader, and one that is opened briefly.
 const EACH: u64 = 6;
 /// The highest limit that macOS accepts when the hard limit is unlimited.
 #[cfg(unix)]
