@@ -178,8 +178,7 @@ pub(crate) struct TableArgs {
     /// The encoding of the inputs, such as windows-1252
     #[arg(long, value_name = "LABEL", default_value = "utf-8", env = "RAUDAL_ENCODING", help_heading = TABLE)]
     pub(crate) encoding: String,
-    /// What separates the fields: a character, or `tab` [default: a tab for .tsv and .tab, else a
-    /// comma]
+    /// What separates the fields: a character, or `tab` [default: a tab for .tsv and .tab, else a comma]
     #[arg(long, value_name = "CHAR", value_parser = delimiter, env = "RAUDAL_DELIMITER", help_heading = TABLE)]
     pub(crate) delimiter: Option<u8>,
     /// Put each row's source before it, in a column of this name
@@ -206,8 +205,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// At most this many inputs in flight; with auto as many of each host, up to 64, as bring more
-    /// bytes a second
+    /// At most this many inputs in flight; with auto as many of each host, up to 64, as bring more bytes a second
     #[arg(short, long, value_name = "N|auto", default_value = "auto", value_parser = jobs, env = "RAUDAL_JOBS", help_heading = RUN)]
     pub(crate) jobs: Jobs,
     /// One after the other: the same as -j 1
@@ -234,12 +232,10 @@ pub(crate) struct LimitArgs {
     /// Begin at most this many transfers, such as 5/s or 30/min
     #[arg(long, value_name = "RATE", value_parser = parse_rate, env = "RAUDAL_RATE", help_heading = RUN)]
     pub(crate) rate: Option<f64>,
-    /// Try an input again this often, if that may help; one that gets further each time is not
-    /// given up
+    /// Try an input again this often, if that may help; one that gets further each time is not given up
     #[arg(long, value_name = "N", default_value_t = 3, env = "RAUDAL_RETRIES", help_heading = RUN)]
     pub(crate) retries: usize,
-    /// What is tried again: statuses, classes and causes, `!` for what is not, such as
-    /// 429,5xx,!501,timeout
+    /// What is tried again: statuses, classes and causes, `!` for what is not, such as 429,5xx,!501,timeout
     #[arg(long, value_name = "LIST", value_parser = str::parse::<RetryOn>, env = "RAUDAL_RETRY_ON", help_heading = RUN)]
     pub(crate) retry_on: Option<RetryOn>,
     /// The first wait before trying again, at most; it doubles each time, up to 30 s
