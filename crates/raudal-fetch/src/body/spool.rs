@@ -1,8 +1,7 @@
 //! Stores a body as it arrives: in memory while the budget allows, else in a temporary file.
 //!
-//! The file has no name (on Unix it never had one), so even a kill leaves nothing behind. It is
-//! written in blocks on blocking threads: the runtime never waits for a disk, and a slow disk slows
-//! the sender down.
+//! The file has no name (on Unix), so even a kill leaves nothing behind. It is written in blocks on
+//! blocking threads: the runtime never waits for a disk, and a slow disk slows the sender down.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};

@@ -18,7 +18,7 @@ use raudal_common::{Error, Result};
 const LARGEST: u64 = 1 << 20;
 
 /// The logins of a `.netrc` file. A client sends each login only to its own host. A redirect to
-/// another host or port does not get it.
+/// another host or port does not get it, except from http to https on the same host.
 ///
 /// ```
 /// use raudal_fetch::{Client, Netrc, Options};
