@@ -1,4 +1,4 @@
-# What is done often. `just` lists it; https://just.systems
+# Common tasks. `just` lists them; https://just.systems
 
 # list the recipes
 default:
@@ -26,7 +26,7 @@ doc:
 deny:
     cargo deny --workspace check licenses bans sources
 
-# the pool beside what one would write without it
+# compare the pool with what one would write without it
 bench-pool:
     cargo bench -p raudal-pool --bench pool -- --quick
 

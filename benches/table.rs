@@ -1,16 +1,19 @@
-//! The parts of the table, each beside what one would write without it, on the same text in the same run.
+//! Compares the parts of the table with what one would write without it, on the same text in the
+//! same run.
 //!
-//! The text is a synthetic ITER table of 286 columns, and for `split` two more: narrow rows without a quote, and rows with
-//! every field in quotes. Bytes a second are bytes of CSV, zipped or not.
+//! The text is a synthetic ITER table of 286 columns. `split` also has two others: narrow rows
+//! without quotes, and rows with every field in quotes. Bytes per second are bytes of CSV, zipped
+//! or not.
 //!
-//! - `split`: text → records. raudal's splitter is reached through [`read`] with a filter on the first column that lets
-//!   nothing through, so that it also proves the text to be UTF-8 without NUL and holds each record to its number of
-//!   fields. Beside it `csv` (which copies every field), `csv_core` (the same without an allocation or a reader), and
-//!   `simd_csv` twice: its splitter, which neither finds nor counts fields, and its reader, which finds all of them.
-//! - `filter`: text → the rows with `MUN == 0 and LOC == 0`. Beside it the same `if` by hand over records of `csv` and of
-//!   `simd_csv`, and over a `Vec<String>` for each row.
-//! - `inflate_scan`: a zip archive → the same rows. Beside it inflating alone, inflating with the checksum, and `zip` and
-//!   `csv` by hand.
+//! - `split`: text to records. raudal's splitter is called through [`read`], with a filter on the
+//!   first column that no row matches. So it also checks that the text is UTF-8 without NUL and
+//!   that each record has the right number of fields. It is compared with `csv` (which copies every
+//!   field), with `csv_core` (the same without allocation or reader), and twice with `simd_csv`:
+//!   its splitter, which neither finds nor counts fields, and its reader, which finds all of them.
+//! - `filter`: text to the rows with `MUN == 0 and LOC == 0`. It is compared with the same `if` by
+//!   hand over records of `csv` and of `simd_csv`, and over a `Vec<String>` for each row.
+//! - `inflate_scan`: a zip archive to the same rows. It is compared with inflating alone, with
+//!   inflating and checking the checksum, and with `zip` and `csv` by hand.
 //!
 //! ```text
 //! cargo bench --bench table -- --quick
@@ -31,13 +34,13 @@ use std::hint::black_box;
 use std::io::{Cursor, Read};
 use std::time::Duration;
 
-/// What the readers read at once: as much as raudal's.
+/// The buffer size of all readers, the same as raudal's.
 const BUFFER: usize = 256 << 10;
 
-/// An archive of about 4,700 rows, and what is in it.
+/// An archive of about 4,700 rows, and its contents.
 struct Zacatecas {
     archive: Vec<u8>,
-    /// The member as it is packed.
+    /// The member, compressed.
     packed: Vec<u8>,
     crc: u32,
     text: Vec<u8>,
@@ -58,10 +61,10 @@ impl Zacatecas {
     }
 }
 
-/// What does it, under its name.
+/// A function and its name in the results.
 type Way<I, O> = (&'static str, fn(&I) -> O);
 
-/// Times ways to the same result, after they have all come to it.
+/// Times several functions, after checking that they return the same result.
 fn ways<I: ?Sized, O: PartialEq + Debug>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     parameter: &str,
@@ -103,7 +106,7 @@ fn split(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// How many records there are, without the header.
+/// Returns the number of records, without the header.
 fn split_by_raudal(text: &[u8]) -> u64 {
     let first = read(Cursor::new(text.split(|&byte| byte == b'\n').next().unwrap_or(text)), "", &Query::new(), &());
     let mut query = Query::new();
@@ -164,7 +167,7 @@ fn read_by_simd_csv(text: &[u8]) -> u64 {
     count
 }
 
-/// Rows of four fields without a quote, about 30 bytes each.
+/// Returns rows of four fields without quotes, about 30 bytes each.
 fn narrow(bytes: usize) -> Vec<u8> {
     let mut text = String::from("id,name,amount,flag\n");
     for n in 0_u64.. {
@@ -176,7 +179,7 @@ fn narrow(bytes: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Rows of twelve fields in quotes, with commas and doubled quotes in some of them.
+/// Returns rows of twelve fields in quotes, with commas and doubled quotes in some of them.
 fn quoted(bytes: usize) -> Vec<u8> {
     let mut text = String::from("\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\",\"l\"\r\n");
     for n in 0_u64.. {
@@ -214,7 +217,7 @@ fn filter(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The table with the rows that are meant, from a text or an archive.
+/// Returns the table of the matching rows, from a text or an archive.
 fn filter_by_raudal(input: &[u8]) -> Vec<u8> {
     let shared = Shared::default();
     let mut sink = shared.sink();
@@ -257,7 +260,7 @@ fn inflate_scan(criterion: &mut Criterion) {
     let zacatecas = Zacatecas::new();
     let mut group = group(criterion, "inflate_scan");
     group.throughput(Throughput::Bytes(zacatecas.text.len() as u64));
-    // What is inflated only has no rows, but all of the bytes.
+    // Inflating alone gives no rows, so check that it gives all bytes.
     assert_eq!(inflate(&zacatecas.packed, |_| ()), zacatecas.text.len());
     ways(
         &mut group,
@@ -280,7 +283,7 @@ fn inflate_scan(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Inflates all of it in pieces of the size that raudal's are, and says how much it was.
+/// Inflates all of it in pieces of the same size as raudal's, and returns the number of bytes.
 fn inflate(packed: &[u8], mut piece: impl FnMut(&[u8])) -> usize {
     let mut reader = DeflateDecoder::new(packed);
     let mut buffer = vec![0; BUFFER];

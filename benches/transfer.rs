@@ -1,11 +1,14 @@
-//! From an origin on this machine to rows: sixteen small ITER archives, fetched, unzipped and filtered into one table.
+//! From an origin on this machine to rows: sixteen small ITER archives are fetched, unzipped and
+//! filtered into one table.
 //!
-//! The embedded origin serves them without latency and has a runtime of its own; the others have one of two workers, and
-//! keep their connections from one run to the next. Bytes a second are bytes of CSV. raudal's pipeline, at 1, 4 and 8 in
-//! flight, has its retries, its time-outs and its bounds; the others have none of these:
+//! The embedded origin serves them without latency, on its own runtime. The others share a runtime
+//! of two workers, and keep their connections between runs. Bytes per second are bytes of CSV.
+//! raudal's pipeline, at 1, 4 and 8 in flight, has its retries, timeouts and limits; the others
+//! have none of these:
 //!
 //! - `sequential`: `reqwest`, `zip` and `csv` by hand, one archive after another;
-//! - `buffer_unordered`: the same, eight in flight, each unzipped and filtered on a blocking thread.
+//! - `buffer_unordered`: the same, eight in flight, each unzipped and filtered on a blocking
+//!   thread.
 //!
 //! ```text
 //! cargo bench --bench transfer -- --quick
@@ -63,7 +66,7 @@ async fn buffer_unordered(client: &reqwest::Client, urls: &[String], in_flight: 
     joined(tables.into_iter().map(|(_, table)| table))
 }
 
-/// One table out of several, which all have the same header.
+/// Joins tables with the same header into one.
 fn joined(tables: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut whole = Vec::new();
     for table in tables {
@@ -73,7 +76,7 @@ fn joined(tables: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     whole
 }
 
-/// How much CSV there is in all of them.
+/// Returns the number of bytes of CSV in all archives.
 async fn uncompressed(client: &reqwest::Client, urls: &[String]) -> u64 {
     let mut total = 0;
     for url in urls {
@@ -100,7 +103,7 @@ fn origin_to_rows(criterion: &mut Criterion) {
     let urls: &[String] = &inputs.iter().map(|input| input.location.to_string()).collect::<Vec<_>>();
 
     let ours = &Client::new(&fetch::Options::default()).expect("a client");
-    // It is compiled without one of its own, though nothing here is encrypted.
+    // reqwest is built without a TLS provider, and needs one even though nothing here is encrypted.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let theirs = &reqwest::Client::builder().no_proxy().build().expect("a client");
 

@@ -6,14 +6,15 @@
 //!
 //! Look for: `hello world!`, which the worker prints, then `foo`, which it sends and `main` prints.
 //!
-//! In Python: a `Thread` that puts its result into a `queue.Queue`. A channel has two ends of different types: who
-//! holds the receiver cannot send. When the last sender is gone, `recv` says so (`None`): no marker is needed.
+//! In Python: a `Thread` that puts its result into a `queue.Queue`. The two ends of a channel have
+//! different types: a task that holds only the receiver cannot send. When the last sender is gone,
+//! `recv` returns `None`, so no marker is needed.
 
 use tokio::sync::mpsc;
 
 async fn greet(whom: String, results: mpsc::Sender<&'static str>) {
     println!("hello {whom}");
-    // It fails only if nobody listens any more, and then nobody misses it.
+    // It fails only if the receiver is gone, and then nobody misses the result.
     let _ = results.send("foo").await;
 }
 

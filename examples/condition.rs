@@ -1,14 +1,15 @@
-//! Lesson 5: a condition: a producer notifies, a consumer wakes.
+//! Lesson 5: a condition: a producer notifies a consumer, which wakes.
 //!
 //! ```sh
 //! cargo run --example condition
 //! ```
 //!
-//! Look for: one waking for each notification, the items in order, and the consumer's end when it is told of the end.
+//! Look for: the consumer wakes once for each notification, gets the items in order, and stops when
+//! it is told that there are no more.
 //!
-//! In Python: `threading.Condition`, `wait()`, `notify()`. In tokio a `Mutex` holds what is shared and a `Notify` wakes.
-//! A `Notify` remembers one notification that nobody waited for yet, so none is lost between looking and waiting. In
-//! daily work a channel (lesson 10) says all of this in one word.
+//! In Python: `threading.Condition`, `wait()`, `notify()`. In tokio a `Mutex` holds the shared data
+//! and a `Notify` wakes. A `Notify` remembers one notification that nobody was waiting for, so none
+//! is lost between checking and waiting. In daily work a channel (lesson 10) does all of this.
 
 mod pace;
 
@@ -45,12 +46,12 @@ async fn produce(shared: Arc<Shared>) {
 async fn consume(shared: Arc<Shared>) -> u32 {
     let mut woken = 0;
     loop {
-        // The lock is not held while waiting: the producer could never come in.
+        // Do not hold the lock while waiting, or the producer could never take it.
         shared.changed.notified().await;
         woken += 1;
         println!("consumer: woken, time {woken}");
         let mut state = shared.state.lock().await;
-        // All that is there, not one: several notifications may arrive as one.
+        // Take all items, because several notifications may arrive as one.
         while let Some(item) = state.items.pop_front() {
             println!("consumer: item {item}");
         }

@@ -4,10 +4,12 @@
 //! cargo run --example counter_race
 //! ```
 //!
-//! Look for: a plain read-modify-write loses four of five increments; an atomic and a lock lose none. And what each costs.
+//! Look for: a plain read-modify-write loses four of five increments; an atomic and a lock lose
+//! none. And the time of each.
 //!
-//! In Python: five `threading.Thread`s with `counter += 1`, without and with a `threading.Lock`. Whether Python loses any
-//! is up to its interpreter; here the loss is arranged, by a barrier between read and write, and the same each time.
+//! In Python: five `threading.Thread`s with `counter += 1`, without and with a `threading.Lock`.
+//! Whether Python loses any depends on its interpreter. Here a barrier between read and write
+//! forces the loss, so it is the same each time.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 const TASKS: usize = 5;
 const INCREMENTS: u64 = 10_000;
 
-/// Runs five tasks of this kind to their end, and says what they left and how long it took.
+/// Runs five tasks of this kind to their end, and prints the count that they left and the time.
 async fn race<F>(name: &str, task: impl Fn() -> F, left: impl Fn() -> u64) -> Result<(), JoinError>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -44,7 +46,8 @@ async fn main() -> Result<(), JoinError> {
         async move {
             for _ in 0..INCREMENTS {
                 let value = counter.load(SeqCst);
-                // All five have read before any writes. The time is mostly the barrier's: do not compare it.
+                // All five have read before any of them writes. Most of the time is spent in the
+                // barrier, so do not compare it.
                 barrier.wait().await;
                 counter.store(value + 1, SeqCst);
             }
@@ -63,7 +66,7 @@ async fn main() -> Result<(), JoinError> {
     };
     race("atomic", atomic, || counter.load(SeqCst)).await?;
 
-    // A lock of std: it is held for no `.await`, and cheaper than tokio's.
+    // A lock of std is enough and cheaper than tokio's, because it is not held across an `.await`.
     let counter = Arc::new(Mutex::new(0_u64));
     let locked = || {
         let counter = Arc::clone(&counter);

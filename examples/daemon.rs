@@ -4,11 +4,13 @@
 //! cargo run --example daemon
 //! ```
 //!
-//! Look for: three tasks that would go on for ever end with their parent, each having closed what it held.
+//! Look for: three tasks that would run for ever. They end with their parent, and each closes its
+//! file first.
 //!
-//! In Python: `threading.Thread(daemon=True)`, which is cut off when the program ends, files unflushed. A tokio task is
-//! a daemon by nature: the runtime drops it at its next `.await`. Dropping runs destructors, but cannot wait for
-//! anything. So whoever holds something is *told* to end, and awaited, with a limit.
+//! In Python: `threading.Thread(daemon=True)`, which is cut off when the program ends, without
+//! flushing its files. Every tokio task is a daemon: the runtime drops it at its next `.await`.
+//! Dropping runs destructors, but cannot wait for anything. So a task that holds something is
+//! *told* to end, and awaited, with a limit.
 
 mod pace;
 
@@ -22,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// What each of them does between two lines. The long-lived one does not return in this life.
+/// How each of them waits between two lines. The long-lived one waits longer than the program runs.
 #[derive(Clone, Copy)]
 enum Kind {
     Sporadic,
@@ -40,7 +42,8 @@ impl Kind {
     }
 }
 
-/// Writes a line to its file now and then. The file is buffered, so that a line reaches it only when it is flushed.
+/// Writes a line to its file from time to time. The file is buffered, so lines reach it only when
+/// it is flushed.
 async fn daemon(name: &'static str, kind: Kind, path: PathBuf, stop: CancellationToken) -> Result<()> {
     let mut file = BufWriter::new(File::create(path).await?);
     let mut lines = 0;
@@ -51,7 +54,7 @@ async fn daemon(name: &'static str, kind: Kind, path: PathBuf, stop: Cancellatio
             break;
         }
     }
-    // What a cut-off would have lost.
+    // Without this, a cut-off would lose the lines in the buffer.
     file.shutdown().await?;
     println!("{name}: closed its file after {lines} lines");
     Ok(())

@@ -1,14 +1,15 @@
-//! Lesson 22, third part: a deadlock, its detection, and its cure.
+//! Lesson 22, third part: a deadlock, how to detect it, and how to cure it.
 //!
 //! ```sh
 //! cargo run --example deadlock
 //! ```
 //!
-//! Look for: two transfers, each with one account locked and waiting for the other. A time-out detects it. Cured, both
-//! take the locks in the same order, and both are done.
+//! Look for: two transfers, each of which has locked one account and waits for the other. A timeout
+//! detects it. The cure: both take the locks in the same order, and both finish.
 //!
-//! In Python: two `threading.Thread`s with two `threading.Lock`s, taken crosswise, and a program that never ends. Rust
-//! prevents data races, not deadlocks; but a future that waits can be dropped, and then gives back what it holds.
+//! In Python: two `threading.Thread`s take two `threading.Lock`s in opposite order, and the program
+//! never ends. Rust prevents data races, but not deadlocks. A future that waits can be dropped,
+//! though, and that releases its locks.
 
 mod pace;
 
@@ -17,13 +18,13 @@ use std::time::Duration;
 use tokio::sync::{Barrier, Mutex};
 use tokio::time::timeout;
 
-/// An account: its number decides which of two is locked first.
+/// An account. The account with the lower number is locked first.
 struct Account {
     number: u32,
     balance: Mutex<i64>,
 }
 
-/// Locks `from`, then `to`. Two of these, crosswise, wait for each other for ever.
+/// Locks `from`, then `to`. Two calls in opposite directions wait for each other for ever.
 async fn transfer_crosswise(from: &Account, to: &Account, amount: i64, both_hold_one: &Barrier) {
     let mut from_balance = from.balance.lock().await;
     println!("transfer {} -> {}: holds {}, waits for {}", from.number, to.number, from.number, to.number);
@@ -33,7 +34,7 @@ async fn transfer_crosswise(from: &Account, to: &Account, amount: i64, both_hold
     *to_balance += amount;
 }
 
-/// Locks the account with the lower number first, whichever way the money goes. A circle can no longer close.
+/// Locks the account with the lower number first, whatever the direction. So no cycle can form.
 async fn transfer_in_order(from: &Account, to: &Account, amount: i64) {
     let (low, high) = if from.number < to.number { (from, to) } else { (to, from) };
     let mut low_balance = low.balance.lock().await;
@@ -52,7 +53,8 @@ async fn main() {
     let (a, b) = (account(1), account(2));
 
     let both_hold_one = Barrier::new(2);
-    // `join!` runs both at once, in this task. When the time-out drops it, both futures and their locks go with it.
+    // `join!` runs both at once, in this task. When the timeout drops it, it drops both futures and
+    // releases their locks.
     let crosswise = async {
         tokio::join!(transfer_crosswise(&a, &b, 30, &both_hold_one), transfer_crosswise(&b, &a, 10, &both_hold_one))
     };

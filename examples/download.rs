@@ -1,11 +1,14 @@
-//! To copy: many URLs to files, with bars and retries. A file has its name only when it is whole.
+//! To copy: many URLs to files, with progress bars and retries. A file gets its name only when it
+//! is complete.
 //!
 //! ```sh
 //! cargo run --example download -- FOLDER URL URL …
-//! cargo run --example download        # from raudal's own origin, to a folder that goes with the program
+//! cargo run --example download        # from raudal's own origin, to a temporary folder
 //! ```
 //!
-//! Look for: each file and its size; the URL that leads to no file is tried again, then named, and the others are kept.
+//! Look for: each file and its size. The URL without a file is retried, then reported, and the
+//! other files are kept.
+//!
 //! In Python: `requests.get` in a `ThreadPoolExecutor`, `tqdm`, and `urllib3.Retry`.
 
 use raudal::fetch::{Client, Expect, Options};
@@ -22,7 +25,7 @@ async fn download(client: &Client, context: &Attempt, location: &Location, folde
     let body = client.fetch(location, Expect::Table, context).await?; // `Expect::Any` to allow web pages
     let (length, path) = (body.len(), folder.join(location.file_name()));
     let (target, folder) = (path.clone(), folder.to_owned());
-    // Writing blocks, so it has a thread for it. The name comes last.
+    // Writing blocks, so it runs on a blocking thread. The file gets its name last.
     let write = move || {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         std::io::copy(&mut body.into_reader(), &mut file)?;

@@ -4,10 +4,12 @@
 //! cargo run --example event
 //! ```
 //!
-//! Look for: nobody enters before `set`; after it all five do, and one that comes late does not wait at all.
+//! Look for: no task enters before `set`. Then all five enter, and one that arrives late does not
+//! wait at all.
 //!
-//! In Python: `threading.Event`, `wait()`, `set()`. In tokio a `watch` channel of a `bool` is one: it keeps its value,
-//! so it does not matter who comes first. (To tell tasks to stop, `CancellationToken` is the same with that name.)
+//! In Python: `threading.Event`, `wait()`, `set()`. In tokio it is a `watch` channel of a `bool`:
+//! it keeps its value, so the order of arrival does not matter. (To tell tasks to stop, use
+//! `CancellationToken`, which works the same way.)
 
 mod pace;
 

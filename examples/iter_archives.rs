@@ -4,10 +4,11 @@
 //! cargo run --example iter_archives
 //! ```
 //!
-//! Look for: 32 rows each way, and the same ones, to the byte; and both times.
+//! Look for: the same 32 rows each way, byte for byte, and both times.
 //!
-//! In Python: `pandas.read_csv(url)` in a loop, then in `multiprocessing.Pool(10).map`, and `DataFrame.query("MUN == 0 and
-//! LOC == 0")`. The archives are made here, small, and served behind a latency; `raudal iter` fetches the real ones.
+//! In Python: `pandas.read_csv(url)` in a loop, then in `multiprocessing.Pool(10).map`, and
+//! `DataFrame.query("MUN == 0 and LOC == 0")`. The archives are small synthetic ones, served with a
+//! latency; `raudal iter` fetches the real ones.
 
 mod pace;
 
@@ -32,7 +33,7 @@ async fn main() -> raudal::Result<()> {
 
     let mut options = pipeline::Options::default();
     options.query.filter = Some(Filter::parse("MUN == 0 and LOC == 0")?);
-    // A workload does the same work at any level of concurrency: one code path, of which only the limit changes.
+    // A workload runs the same code at any level of concurrency; only the limit changes.
     let iter = Iter::new(archives, fetch::Options::default(), options);
     let mut digests = Vec::new();
     for jobs in [1, 10] {

@@ -4,11 +4,12 @@
 //! cargo run --example lock
 //! ```
 //!
-//! Look for: `main` counts from 10 to 19 first. The worker was started before that, but counts from 0 to 9 only once
-//! the lock is released.
+//! Look for: `main` counts from 10 to 19 first. The worker was started before that, but it counts
+//! from 0 to 9 only after the lock is released.
 //!
-//! In Python: `threading.Lock`, `acquire()`, `release()`. In Rust the lock *contains* what it protects (here the list
-//! of what was counted), so nobody can forget to take it; and it is released when its guard goes out of scope.
+//! In Python: `threading.Lock`, `acquire()`, `release()`. In Rust the lock *contains* what it
+//! protects (here the list of numbers), so nobody can forget to take it. It is released when its
+//! guard goes out of scope.
 
 mod pace;
 
@@ -18,7 +19,8 @@ use tokio::sync::Mutex;
 
 async fn count(who: &str, numbers: std::ops::Range<u32>, seen: &mut Vec<u32>) {
     for n in numbers {
-        // Sleeping with the lock held would be a mistake elsewhere. Here it gives the other every chance to cut in.
+        // Sleeping while holding a lock is usually a mistake. Here it gives the other task every
+        // chance to interfere.
         tokio::time::sleep(Duration::from_millis(100)).await;
         println!("{who}: {n}");
         seen.push(n);

@@ -4,11 +4,13 @@
 //! cargo run --example lost_update
 //! ```
 //!
-//! Look for: two tasks add 1 each. With read, sleep, write the counter ends at 1; with a lock around the three, at 2.
+//! Look for: two tasks add 1 each. With read, sleep, write, the counter ends at 1. With a lock
+//! around the three steps, it ends at 2.
 //!
-//! In Python: two `threading.Thread`s with `value = counter; time.sleep(…); counter = value + 1`, then with a
-//! `threading.Lock`. Rust refuses a plain shared variable altogether, so each single access here is sound (an atomic)
-//! and the update is lost all the same: no compiler can know that three steps were meant to be one.
+//! In Python: two `threading.Thread`s with `value = counter; time.sleep(…); counter = value + 1`,
+//! then with a `threading.Lock`. Rust refuses a plain shared variable, so each single access here
+//! is safe (an atomic). The update is still lost: no compiler can know that three steps belong
+//! together.
 
 mod pace;
 
@@ -21,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 async fn add_one(counter: Arc<AtomicU32>) {
     let value = counter.load(SeqCst);
-    // The sleep arranges the bad case: the other task reads the same value meanwhile.
+    // The sleep forces the bad case: the other task reads the same value meanwhile.
     tokio::time::sleep(PAUSE).await;
     counter.store(value + 1, SeqCst);
 }

@@ -4,12 +4,13 @@
 //! cargo run --example lost_update_processes
 //! ```
 //!
-//! Look for: two processes add 1 a hundred times each to one shared value: fewer than 200 without a lock, exactly 200
-//! with one.
+//! Look for: two processes each add 1 a hundred times to one shared value. The result is below 200
+//! without a lock, and exactly 200 with one.
 //!
-//! In Python: `multiprocessing.Value` with and without `get_lock()`. Processes share no memory unless they ask for it,
-//! so the value is in a file, read and written in place; the lock is the file's own. (A file can also be mapped into
-//! memory, as Python does. That needs `unsafe`, and Rust is right: nothing stops a third process from changing it.)
+//! In Python: `multiprocessing.Value` with and without `get_lock()`. Processes share no memory
+//! unless they ask for it, so the value is in a file, read and written in place, with the file's
+//! own lock. (A file can also be mapped into memory, as Python does. That needs `unsafe`, for a
+//! good reason: nothing stops a third process from changing it.)
 
 mod child;
 
@@ -34,7 +35,8 @@ fn write(mut file: &File, value: u64) -> Result<()> {
     Ok(file.write_all(&value.to_le_bytes())?)
 }
 
-/// A child: adds 1 a hundred times. It has nothing else to do, so it may block, and needs no runtime.
+/// Runs in a child: adds 1 a hundred times. It does nothing else, so it may block and needs no
+/// runtime.
 fn add(path: &str, lock: bool) -> Result<()> {
     let file = File::options().read(true).write(true).open(path)?;
     let mut parent = std::io::stdin().lock().lines();
@@ -45,7 +47,8 @@ fn add(path: &str, lock: bool) -> Result<()> {
             file.unlock()?;
         } else {
             let value = read(&file)?;
-            // This arranges the bad case: both have read before either writes. The parent lets them go on together.
+            // This forces the bad case: both have read before either writes. The parent lets them
+            // go on together.
             println!("read");
             parent.next().ok_or("the parent is gone")??;
             write(&file, value + 1)?;
@@ -54,7 +57,7 @@ fn add(path: &str, lock: bool) -> Result<()> {
     Ok(())
 }
 
-/// Runs both children on a fresh value, and returns what they leave.
+/// Runs both children on a fresh value, and returns the final value.
 async fn two_processes(mode: &str) -> Result<u64> {
     let shared = tempfile::NamedTempFile::new()?;
     write(shared.as_file(), 0)?;
@@ -68,7 +71,8 @@ async fn two_processes(mode: &str) -> Result<u64> {
         let (go, said) = (child.stdin.take().ok_or("no pipe")?, child.stdout.take().ok_or("no pipe")?);
         pipes.push((go, BufReader::new(said).lines()));
     }
-    // A barrier for processes: a line from each, then a line to each. With a lock they say nothing and just end.
+    // A barrier for processes: one line from each, then one line to each. With a lock the children
+    // print nothing and just end.
     'rounds: loop {
         for (_, said) in &mut pipes {
             if said.next_line().await?.is_none() {

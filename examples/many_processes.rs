@@ -6,8 +6,9 @@
 //!
 //! Look for: a greeting from each with its pid, all pids different, and all of them reaped.
 //!
-//! In Python: `multiprocessing.Process(name=…)` in a loop, `current_process().name`, `join()`. A child that has ended
-//! stays in the system's table, a zombie, until its parent asks how it ended: that is what reaping is.
+//! In Python: `multiprocessing.Process(name=…)` in a loop, `current_process().name`, `join()`. A
+//! child that has ended stays in the system's table as a zombie until its parent asks for its exit
+//! status. That is called reaping.
 
 mod child;
 
@@ -21,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("hello from {name}, pid {}", std::process::id());
         return Ok(());
     }
-    // Those without a name get one of their number, as in Python.
+    // The others get a name from their number, as in Python.
     let named = ["Ana", "Beto", "Citlali"].map(str::to_owned).into_iter();
     let anonymous = (4..=8).map(|n| format!("Process-{n}"));
 
@@ -30,7 +31,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in named.chain(anonymous) {
         let mut child = child::again(&["greet", &name])?.spawn()?;
         started += 1;
-        // Each child has a task that waits for it, so that they are reaped as they end, in any order.
+        // Each child has a task that waits for it, so that children are reaped in the order in
+        // which they end.
         children.spawn(async move { (name, child.wait().await) });
     }
     let mut reaped = 0;

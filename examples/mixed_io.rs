@@ -4,11 +4,12 @@
 //! cargo run --example mixed_io
 //! ```
 //!
-//! Look for: each one's own time; one after the other the total is their sum, all at once it is about the longest.
+//! Look for: each operation's own time. One after the other, the total is their sum; all at once,
+//! it is about the longest.
 //!
-//! In Python: four functions, called in turn and then from `concurrent.futures.ThreadPoolExecutor`. `asyncio` would need
-//! an async library for each. Here too: what can only block (the database) goes to a blocking thread, and the rest of
-//! the code does not see the difference.
+//! In Python: four functions, called in turn and then from `concurrent.futures.ThreadPoolExecutor`.
+//! `asyncio` would need an async library for each. Here too, work that can only block (the
+//! database) goes to a blocking thread, and the rest of the code does not see the difference.
 
 mod pace;
 
@@ -24,7 +25,7 @@ use tokio::sync::Barrier;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// What the four need. Servers and disks that are as slow as the original's are arranged: each waits as long as it did.
+/// What the four operations need. Delays make the servers and disks as slow as in the original.
 struct World {
     folder: tempfile::TempDir,
     client: Client,
@@ -60,10 +61,10 @@ fn query_database() -> rusqlite::Result<String> {
     Ok(format!("the sum is {sum}"))
 }
 
-/// Runs all four, at most so many at once.
+/// Runs all four, with at most `jobs` at once.
 async fn all(world: &Arc<World>, jobs: usize) -> Result<()> {
     let pool = Pool::new(jobs);
-    // As many as may be at once begin together, so that "at once" is so on a busy machine, too.
+    // The first `jobs` operations start together, so that they overlap on a busy machine too.
     let together = Arc::new(Barrier::new(jobs));
     let start = Instant::now();
     let world = Arc::clone(world);

@@ -4,8 +4,8 @@
 //! cargo run --example numbers_letters
 //! ```
 //!
-//! Look for: first the two tasks at once, a number, a letter, a number …; then the same two one after the other, each
-//! joined before the next is started.
+//! Look for: first the two tasks at once: a number, a letter, a number …. Then the same two one
+//! after the other, each joined before the next is started.
 //!
 //! In Python: two `threading.Thread`s with `time.sleep`; `start(); start(); join(); join()` against
 //! `start(); join(); start(); join()`.
@@ -22,7 +22,7 @@ async fn numbers() {
 }
 
 async fn letters() {
-    // Half a second later than the numbers, so that the two alternate each time.
+    // Half a second after the numbers, so that the two always alternate.
     tokio::time::sleep(Duration::from_millis(500)).await;
     for letter in 'a'..='e' {
         println!("{letter}");

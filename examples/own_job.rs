@@ -1,17 +1,19 @@
-//! To copy: any async job of your own through the pool: bounded, retried, timed, watched.
+//! To copy: run any async job in the pool: limited, retried, with a timeout, observed.
 //!
 //! ```sh
 //! cargo run --example own_job
 //! ```
 //!
-//! Look for: a job that fails at first and is tried again, one that is too slow, one that panics; the others do not
-//! notice, and each has its result. In Python: `asyncio.gather` with a `Semaphore`, `tenacity` and `asyncio.timeout`.
+//! Look for: a job that fails at first and is retried, one that is too slow, and one that panics.
+//! The others are not affected, and each has its result.
+//!
+//! In Python: `asyncio.gather` with a `Semaphore`, `tenacity` and `asyncio.timeout`.
 
 use raudal::pool::{Backoff, Context, JobError, Pool, Retry};
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Your job: a query, a request, a file. It may fail in ways of its own.
+/// Your job: a query, a request, a file. It may fail with its own errors.
 async fn job(context: Context<&'static str>, city: &'static str) -> Result<usize, String> {
     sleep(Duration::from_millis(20)).await; // what it waits for
     match (city, context.attempt()) {
@@ -22,10 +24,10 @@ async fn job(context: Context<&'static str>, city: &'static str) -> Result<usize
     }
 }
 
-// A paused clock, so that the example is over at once. Yours would be `#[tokio::main]`.
+// A paused clock, so that the example ends at once. Yours would be `#[tokio::main]`.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() -> raudal::Result<()> {
-    // A panic is reported by its job: the default message on stderr would say it twice.
+    // The pool reports the panic, so the default message on stderr would repeat it.
     std::panic::set_hook(Box::new(|_| {}));
     let pool = Pool::new(3);
     let mut run = pool

@@ -1,11 +1,13 @@
-//! To copy: compare work of your own, sequential against concurrent, as `raudal compare` does.
+//! To copy: compare your own work, sequential against concurrent, as `raudal compare` does.
 //!
 //! ```sh
 //! cargo run --example own_workload
 //! ```
 //!
-//! Look for: a line for each level of concurrency with its times and their spread, and a verdict. The results of all runs
-//! are proved equal before any is called faster. In Python: `timeit` around each version, and trust that they agree.
+//! Look for: a line for each level of concurrency with its times and their spread, and a verdict.
+//! The results of all runs must be equal before any level is called faster.
+//!
+//! In Python: `timeit` around each version, without a check that the results agree.
 
 use futures::future::BoxFuture;
 use raudal::compare::{Plan, compare, render_text};
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Looks up so many names in a directory that takes its time.
+/// Looks up this many names in a slow directory.
 struct LookUps(u64);
 
 impl LookUps {
@@ -36,14 +38,15 @@ impl LookUps {
             .start();
         let mut numbers = Vec::new();
         while let Some(done) = run.next().await {
-            // Failed jobs are data in the report, and the comparison refuses a run that has any.
+            // Failed jobs are data in the report. The comparison refuses a run with failures.
             numbers.extend(done.result);
         }
         let report: RunReport = run.join().await;
         if cancel.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, "cancelled"));
         }
-        // The digest stands for the result: equal results have equal ones. Here the result is short enough to be its own.
+        // Equal results must have equal digests. Here the result is short enough to be its own
+        // digest.
         Ok(Run::new(report, format!("{numbers:?}")).rows(numbers.len() as u64))
     }
 }

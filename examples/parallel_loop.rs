@@ -4,11 +4,12 @@
 //! cargo run --example parallel_loop -- --verbose
 //! ```
 //!
-//! Look for: results in the order of the loop; with `--verbose`, a line of progress for each turn that is done, on
-//! stderr, so that it does not get between the results.
+//! Look for: results in the order of the loop. With `--verbose`, a line on stderr for each finished
+//! turn, so that progress does not mix with the results.
 //!
-//! In Python: `joblib.Parallel(n_jobs=3, verbose=10)(delayed(f)(i) for i in range(10))`. Here progress is an observer
-//! that the pool tells of what happens: an object with one method. `raudal::progress` has one that draws bars.
+//! In Python: `joblib.Parallel(n_jobs=3, verbose=10)(delayed(f)(i) for i in range(10))`. Here the
+//! pool reports progress to an observer, an object with one method. `raudal::progress` has one that
+//! draws bars.
 
 mod pace;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Counts what is done, and says so.
+/// Counts the finished turns, and prints a line for each.
 struct Verbose {
     total: u64,
     done: AtomicU64,
@@ -38,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     pace::virtual_time();
     let turns = 10_u64;
     let mut run = Pool::new(3).map(0..turns, |_context, i| async move {
-        // Odd turns take longer, so the order of completion is another.
+        // Odd turns take longer, so they finish in a different order.
         tokio::time::sleep(Duration::from_millis(200 + 450 * (i % 2))).await;
         Ok::<_, Infallible>(i * i)
     });

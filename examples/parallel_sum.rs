@@ -4,12 +4,14 @@
 //! cargo run --release --example parallel_sum
 //! ```
 //!
-//! Look for: the same sum each way, and the time and memory of each. 4 async tasks on one thread gain nothing, for
-//! adding never waits: there is nothing to do meanwhile. Async is for waiting. For the processor one needs threads:
-//! `rayon`, or `spawn_blocking`. They gain what idle cores and the memory allow: a sum is hardly more than reading.
+//! Look for: the same sum each way, and the time and memory of each. Four async tasks on one thread
+//! gain nothing, because adding never waits. Async is for waiting. Work for the processor needs
+//! threads: `rayon`, or `spawn_blocking`. The gain depends on idle cores and on the memory, because
+//! a sum does little more than read.
 //!
-//! In Python: `sum(range(…))` against `multiprocessing.Pool(4)`; with threads, the interpreter's lock lets one add at a
-//! time. Rust has no such lock, so threads will do, and nothing has to be copied to another process.
+//! In Python: `sum(range(…))` against `multiprocessing.Pool(4)`. With threads, the interpreter's
+//! lock lets only one add at a time. Rust has no such lock, so threads are enough, and nothing is
+//! copied to another process.
 
 mod child;
 mod measure;
@@ -28,7 +30,8 @@ fn sequential(numbers: &[u64]) -> u64 {
     numbers.iter().sum()
 }
 
-/// Four async tasks on one thread: each runs to its end before the next begins, as none of them ever waits.
+/// Four async tasks on one thread. Each runs to its end before the next begins, because none of
+/// them waits.
 fn async_tasks(numbers: Vec<u64>) -> Result<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let numbers = Arc::new(numbers);
@@ -47,7 +50,7 @@ fn async_tasks(numbers: Vec<u64>) -> Result<u64> {
     })
 }
 
-/// The numbers of one of the four.
+/// Returns the range of one of the four parts.
 fn share(part: u64) -> Range<usize> {
     let at = |part| (NUMBERS * part / WORKERS) as usize;
     at(part)..at(part + 1)
@@ -75,7 +78,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// Each way in a process of its own, so that peaks of memory do not mix.
+/// Runs each way in its own process, so that each has its own memory peak.
 #[tokio::main(flavor = "current_thread")]
 async fn each_way() -> Result<()> {
     println!("1 + 2 + … + {NUMBERS}, on {} cores", std::thread::available_parallelism()?);

@@ -4,10 +4,12 @@
 //! cargo run --example pipe
 //! ```
 //!
-//! Look for: four messages and an end marker; the receiver ends by the marker, while the pipe is still open.
+//! Look for: four messages and an end marker. The receiver stops at the marker, while the pipe is
+//! still open.
 //!
-//! In Python: `multiprocessing.Pipe()`, `send()`, `recv()`. This is the system's own pipe: one end becomes the sender's
-//! standard output, the other the receiver's standard input, and the bytes never pass through the parent.
+//! In Python: `multiprocessing.Pipe()`, `send()`, `recv()`. This is the system's own pipe: one end
+//! becomes the sender's standard output, the other the receiver's standard input. The bytes never
+//! pass through the parent.
 
 mod child;
 mod pace;
@@ -23,12 +25,14 @@ fn sender() {
         std::thread::sleep(pace::seconds(0.5));
         println!("{message}");
     }
-    // The pipe is open until this process ends, so only the marker can have told the receiver.
+    // The pipe stays open until this process ends, so only the marker can have stopped the
+    // receiver.
     std::thread::sleep(pace::seconds(1.0));
 }
 
 fn receiver() -> Result<()> {
-    // stdout is the user's; the pipe is stdin. A pipe carries bytes: that a message is a line is our own agreement.
+    // stdin is the pipe, and stdout goes to the user. A pipe carries bytes; here each line is a
+    // message by convention.
     for message in std::io::stdin().lock().lines() {
         let message = message?;
         if message == END {
@@ -52,7 +56,8 @@ async fn main() -> Result<()> {
     }
     let pace = if pace::slow() { "1" } else { "0" };
     let (read_end, write_end) = std::io::pipe()?;
-    // Each command owns its end and closes the parent's copy when it is dropped, at the end of its statement.
+    // Each command owns its end of the pipe. At the end of the statement it is dropped, which
+    // closes the parent's copy.
     let mut sender = child::again(&["sender"])?.env("RAUDAL_SLOW", pace).stdout(write_end).spawn()?;
     let mut receiver = child::again(&["receiver"])?.stdin(read_end).spawn()?;
     println!("receiver ended: {}", receiver.wait().await?);

@@ -4,11 +4,12 @@
 //! cargo run --example pool
 //! ```
 //!
-//! Look for: the squares from 0 to 81 in order; the same in the order in which they are done; one result that is asked
-//! for with a time-out of 1 s and is not there in time; and the pool, as usable as before.
+//! Look for: the squares from 0 to 81 in order; the same in order of completion; a wait for one
+//! result that times out after 1 s; and the pool, which still works afterwards.
 //!
-//! In Python: `multiprocessing.Pool(4)`, `map`, `imap_unordered`, `apply_async(…).get(timeout=1)`. raudal's pool runs
-//! async jobs, so 4 is not a number of processes but of jobs in flight: it may as well be 400.
+//! In Python: `multiprocessing.Pool(4)`, `map`, `imap_unordered`, `apply_async(…).get(timeout=1)`.
+//! raudal's pool runs async jobs, so 4 is the number of jobs in flight, not of processes. It could
+//! also be 400.
 
 mod pace;
 
@@ -17,9 +18,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// A job: it gets a context (its number, its cancellation, …) and its input, and returns a `Result`.
+/// A job. It gets a context (its number, its cancellation, …) and its input, and returns a
+/// `Result`.
 async fn square(_context: Context<u64>, n: u64) -> Result<u64, Infallible> {
-    // The first jobs take longest, so that order of completion and order of input differ.
+    // The first jobs take longest, so that the order of completion differs from the order of the
+    // input.
     sleep(Duration::from_millis(1000 - 90 * n)).await;
     Ok(n * n)
 }
@@ -46,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok::<_, Infallible>(n * n)
         })
         .start();
-    // Only the waiting is given up. The job goes on, and its result can be had later.
+    // Only the wait ends. The job continues, and its result can be read later.
     // (`Builder::attempt_timeout` would end the job itself.)
     match timeout(Duration::from_secs(1), run.next()).await {
         Err(_) => println!("with a time-out: not there after 1 s"),

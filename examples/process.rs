@@ -4,10 +4,12 @@
 //! cargo run --example process
 //! ```
 //!
-//! Look for: the parent's pid, the child's, which differs and knows its parent's, and the time until the child ended.
+//! Look for: the parent's pid; the child's pid, which differs, and its parent's; and the time until
+//! the child ended.
 //!
-//! In Python: `multiprocessing.Process(target=…)`, `os.getpid()`, `join()`, `time.time()` before and after. A Rust
-//! program cannot fork a function safely, so it starts itself again, and an argument says which part to play.
+//! In Python: `multiprocessing.Process(target=…)`, `os.getpid()`, `join()`, `time.time()` before
+//! and after. A Rust program cannot safely fork a function. So it starts itself again, with an
+//! argument that selects the role.
 
 mod child;
 mod pace;
@@ -30,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if pace::slow() {
         command.env("RAUDAL_SLOW", "1");
     }
-    // `status` starts the child and waits for it: it is reaped, and how it ended is known.
+    // `status` starts the child and waits for it. This reaps the child and returns its exit status.
     let status = command.status().await?;
     println!("parent: the child ended with {status} after {:.3} s", start.elapsed().as_secs_f64());
     Ok(())

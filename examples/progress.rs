@@ -5,10 +5,12 @@
 //! cargo run --example progress 2>&1 | cat
 //! ```
 //!
-//! Look for: bars on a terminal; plain lines elsewhere, in a file or a pipe, where a bar would be litter.
+//! Look for: bars on a terminal. In a file or a pipe, plain lines, because a bar would only clutter
+//! it.
 //!
-//! In Python: `for x in tqdm(items)`, and `tqdm(pool.imap(f, items), total=…)`. Here a plain loop is a pool of 1: there
-//! is one way to watch, whatever the concurrency is. Results go to stdout, progress to stderr.
+//! In Python: `for x in tqdm(items)`, and `tqdm(pool.imap(f, items), total=…)`. Here a plain loop
+//! is a pool of 1, so progress works the same way at any concurrency. Results go to stdout,
+//! progress to stderr.
 
 mod pace;
 
@@ -20,7 +22,8 @@ use tokio::time::{Instant, sleep};
 
 const ITEMS: u64 = 24;
 
-/// Bars where stderr is a terminal. Elsewhere a line every two seconds, by a clock that jumps unless `--slow`.
+/// Shows bars if stderr is a terminal. Elsewhere prints a line every two seconds, by a clock that
+/// jumps unless `--slow`.
 fn watch() -> Progress {
     let progress = Progress::new(Style::Auto, Verbosity::Normal);
     if progress.is_terminal() || pace::slow() {
@@ -31,12 +34,12 @@ fn watch() -> Progress {
     Progress::with_writer(Style::Plain, Verbosity::Normal, Box::new(std::io::stderr()), clock)
 }
 
-/// A loop over all items, at most so many turns at once.
+/// Runs a loop over all items, with at most `jobs` turns at once.
 async fn turns(name: &str, jobs: usize) -> Result<(), Box<dyn std::error::Error>> {
     let progress = watch();
     progress.note(name);
     let pool = Pool::new(jobs);
-    // On a terminal the clock is real, and the pace is quick all the same.
+    // On a terminal the clock is real, so the turns are short.
     let turn = if progress.is_terminal() { pace::seconds(10.0) } else { std::time::Duration::from_secs(1) };
     let mut run = pool
         .run(0..ITEMS, move |context, item| async move {

@@ -4,11 +4,13 @@
 //! cargo run --example queue
 //! ```
 //!
-//! Look for: `Dato 1` to `Dato 5`, put by one process and received in order by another, then the end.
+//! Look for: `Dato 1` to `Dato 5`, put by one process and received in order by another, then the
+//! end.
 //!
-//! In Python: `multiprocessing.Queue`, `put()`, `get()`, and `None` for the end. That queue is pipes with a thread that
-//! feeds them; here it is in plain sight: pipes, a bounded channel in the parent, and a task that feeds each side. The
-//! end needs no marker: a side that is finished closes its pipe.
+//! In Python: `multiprocessing.Queue`, `put()`, `get()`, and `None` for the end. That queue
+//! consists of pipes and a thread that feeds them. Here the parts are visible: pipes, a bounded
+//! channel in the parent, and a task that feeds each side. The end needs no marker: a side that is
+//! finished closes its pipe.
 
 mod child;
 mod pace;
@@ -49,7 +51,7 @@ async fn main() -> Result<()> {
     let mut consumer = child::again(&["consumer"])?.stdin(Stdio::piped()).spawn()?;
     println!("producer: pid {:?}, consumer: pid {:?}", producer.id(), consumer.id());
 
-    // Room for two: a producer that runs ahead has to wait. Python's `Queue(2)`.
+    // A capacity of two: a producer that is ahead has to wait, as with Python's `Queue(2)`.
     let (put, mut get) = mpsc::channel::<String>(2);
     let mut lines = BufReader::new(producer.stdout.take().ok_or("no pipe")?).lines();
     let feeder = tokio::spawn(async move {

@@ -1,15 +1,16 @@
-//! Lesson 22, first part: a race: a signal that comes between looking and waiting is lost.
+//! Lesson 22, first part: a race: a signal that comes between checking and waiting is lost.
 //!
 //! ```sh
 //! cargo run --example race
 //! ```
 //!
-//! Look for: the waiter looks, sees nothing, and is about to wait; just then the signal is given, to nobody. The waiter
-//! waits for ever, which a time-out detects. Cured, it asks to be told *before* it looks.
+//! Look for: the waiter checks, sees nothing, and is about to wait. Just then the signal is given,
+//! and nobody receives it. The waiter waits for ever, which a timeout detects. The cure: it
+//! registers for the signal *before* it checks.
 //!
-//! In Python: `if not ready: event.wait()` with a `Condition` that is notified in between. (Lesson 11 has the other
-//! famous race, the lost update.) Rust rules out data races, two threads at one piece of memory; it cannot rule out a
-//! wrong order.
+//! In Python: `if not ready: event.wait()` with a `Condition` that is notified in between. (Lesson
+//! 11 shows the other well-known race, the lost update.) Rust prevents data races, where two
+//! threads access the same memory. It cannot prevent a wrong order.
 
 mod pace;
 
@@ -22,12 +23,12 @@ use tokio::time::{sleep, timeout};
 #[derive(Default)]
 struct Signal {
     ready: AtomicBool,
-    /// `notify_waiters` wakes those who wait at that moment, and remembers nothing for those who come later.
+    /// `notify_waiters` wakes the tasks that wait at that moment. It stores nothing for later ones.
     given: Notify,
 }
 
 impl Signal {
-    /// Wrong: the signal may be given between the look and the wait.
+    /// Wrong: the signal may come between the check and the wait.
     async fn look_then_wait(&self) {
         if !self.ready.load(SeqCst) {
             sleep(Duration::from_millis(20)).await; // this arranges the bad case: the signal comes now
@@ -35,7 +36,7 @@ impl Signal {
         }
     }
 
-    /// Right: whoever asks first is told, however long the look takes.
+    /// Right: the task registers first, so it gets the signal however long the check takes.
     async fn ask_then_look(&self) {
         let told = self.given.notified(); // from here on, no signal is missed
         if !self.ready.load(SeqCst) {
@@ -45,7 +46,7 @@ impl Signal {
     }
 }
 
-/// Gives the signal after 10 ms: after the look, before the wait.
+/// Gives the signal after 10 ms: after the check, before the wait.
 fn give(signal: &Arc<Signal>) {
     let signal = Arc::clone(signal);
     tokio::spawn(async move {

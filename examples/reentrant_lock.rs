@@ -1,14 +1,16 @@
-//! Lesson 4: a re-entrant lock: its owner may take it again, and must release it as often.
+//! Lesson 4: a re-entrant lock: its owner may take it several times, and must release it as often.
 //!
 //! ```sh
 //! cargo run --example reentrant_lock
 //! ```
 //!
-//! Look for: `owner` takes the lock 11 times; `other` gets it only after 11 releases, and not after 10.
+//! Look for: `owner` takes the lock 11 times; `other` gets it only after 11 releases, and not after
+//! 10.
 //!
-//! In Python: `threading.RLock`. Neither std nor tokio has one: a guard gives `&mut` to what it protects, and two of
-//! them at once would break that. Usually the answer is to take the lock once and pass `&mut` on to the functions that
-//! need it. Where the lock protects no value but a *place*, counting is easy: a semaphore of 1, its owner, its depth.
+//! In Python: `threading.RLock`. Neither std nor tokio has one: a guard gives `&mut` to what it
+//! protects, and two guards at once would break that. Usually the answer is to take the lock once
+//! and pass `&mut` to the functions that need it. If the lock protects no value but a section of
+//! code, a counter is enough: a semaphore of 1, its owner and its depth.
 
 mod pace;
 
@@ -20,7 +22,7 @@ use tokio::task::Id;
 /// A lock that its owner, a task, may take again.
 struct ReentrantLock {
     free: Semaphore,
-    /// Who holds it, and how many times. Held for no `.await`, so a lock of std will do.
+    /// The holder and its depth. Not held across an `.await`, so a lock of std is enough.
     holder: Mutex<Option<(Id, u32)>>,
 }
 
@@ -29,12 +31,12 @@ impl ReentrantLock {
         Self { free: Semaphore::new(1), holder: Mutex::new(None) }
     }
 
-    /// Runs `change` on the holder.
+    /// Calls `change` with the holder.
     fn holder<R>(&self, change: impl FnOnce(&mut Option<(Id, u32)>) -> R) -> R {
         change(&mut self.holder.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the lock, or takes it again, and returns how many times it is held now.
+    /// Takes the lock, or takes it again. Returns how many times it is held now.
     async fn take(&self) -> u32 {
         let me = tokio::task::id();
         let again = self.holder(|holder| match holder {
@@ -47,7 +49,8 @@ impl ReentrantLock {
         if let Some(depth) = again {
             return depth;
         }
-        // Nobody closes this semaphore, so the permit always comes. It is given back by the last release.
+        // Nobody closes this semaphore, so `acquire` cannot fail. The last release returns the
+        // permit.
         if let Ok(permit) = self.free.acquire().await {
             permit.forget();
         }
@@ -55,7 +58,8 @@ impl ReentrantLock {
         1
     }
 
-    /// Gives back one take, and returns how many are left. The last one lets the next task in.
+    /// Releases it once, and returns how many times it is still held. The last release lets the
+    /// next task in.
     fn release(&self) -> u32 {
         self.holder(|holder| match holder {
             Some((owner, depth)) if *owner == tokio::task::id() => {
@@ -67,7 +71,8 @@ impl ReentrantLock {
                 }
                 left
             }
-            // A fault in the program, not in its input: so a panic, as in Python a RuntimeError.
+            // This is a bug in the program, not bad input, so it panics. Python raises a
+            // RuntimeError.
             _ => panic!("the lock is released by a task that does not hold it"),
         })
     }
@@ -84,7 +89,7 @@ async fn main() -> Result<(), tokio::task::JoinError> {
                 println!("owner: taken {} times", lock.take().await);
             }
             for _ in 0..11 {
-                // The other is given its chance at every depth.
+                // The other task gets its chance at every depth.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 println!("owner: released, {} left", lock.release());
             }

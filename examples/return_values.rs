@@ -4,10 +4,10 @@
 //! cargo run --example return_values
 //! ```
 //!
-//! Look for: the workers finish last to first, and the values still come in order: 200, 220, 240, 260.
+//! Look for: the workers finish in reverse order, but the values come in order: 200, 220, 240, 260.
 //!
-//! In Python: a `Thread` returns nothing, so one uses `multiprocessing.Queue`, `Pool.apply_async` or
-//! `concurrent.futures`. Here the handle of a task *is* the future of its value.
+//! In Python: a `Thread` returns nothing, so one uses `multiprocessing.Queue`, `Pool.apply_async`
+//! or `concurrent.futures`. Here the handle of a task *is* the future of its value.
 
 mod pace;
 
@@ -23,7 +23,8 @@ async fn work(n: u64) -> u64 {
 async fn main() -> Result<(), tokio::task::JoinError> {
     pace::virtual_time();
     let workers: Vec<_> = (10..14).map(|n| tokio::spawn(work(n))).collect();
-    // Awaiting a handle that is done already returns at once; the order is that of the list, not of the clock.
+    // Awaiting the handle of a finished task returns at once. The order is that of the list, not of
+    // completion.
     for worker in workers {
         println!("{}", worker.await?);
     }

@@ -1,14 +1,17 @@
-//! Lesson 30: scraping: an index page lists team pages, each holds a table; they become one, with a column TEAM.
+//! Lesson 30: scraping: an index page lists team pages, and each holds a table. They are joined
+//! into one, with a column TEAM.
 //!
 //! ```sh
 //! cargo run --example scrape > players.csv
 //! ```
 //!
-//! Look for: the same table one page after the other and 8 at once, with bars on a terminal; and both times. The page of
-//! one team does not exist: it is named on stderr, and the others are kept.
+//! Look for: the same table one page after the other and 8 at once, with bars on a terminal, and
+//! both times. The page of one team does not exist: it is reported on stderr, and the others are
+//! kept.
 //!
-//! In Python: `requests` and `BeautifulSoup` (or `pandas.read_html`) in a loop, then in a `ThreadPoolExecutor`. The pages
-//! are served by raudal's own origin, with a latency; the teams are invented.
+//! In Python: `requests` and `BeautifulSoup` (or `pandas.read_html`) in a loop, then in a
+//! `ThreadPoolExecutor`. raudal's own origin serves the pages, with a latency; the teams are
+//! invented.
 
 mod pace;
 
@@ -24,14 +27,14 @@ use std::time::Instant;
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 type Row = Vec<String>;
 
-/// A team, as the index has it: its name, and the address of its page.
+/// A team of the index: its name and the address of its page.
 type Team = (String, Location);
 
 fn selector(css: &str) -> Result<Selector> {
     Selector::parse(css).map_err(|error| format!("{css}: {error}").into())
 }
 
-/// What a reader sees of an element: its text, the text of links included, with single blanks.
+/// Returns the visible text of an element, including the text of links, with single spaces.
 fn text(element: ElementRef<'_>) -> String {
     element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -43,7 +46,7 @@ async fn page(client: &Client, location: &Location) -> Result<String> {
     Ok(html)
 }
 
-/// The teams that the index lists. Its links are relative to its own address.
+/// Returns the teams of the index. Its links are relative to its own address.
 fn teams(html: &str, index: &str) -> Result<Vec<Team>> {
     let links = selector("ul.equipos a[href]")?;
     let html = Html::parse_document(html);
@@ -55,7 +58,8 @@ fn teams(html: &str, index: &str) -> Result<Vec<Team>> {
         .collect()
 }
 
-/// The header and the rows of a team's table. An empty cell stays one: the columns would shift otherwise.
+/// Returns the header and the rows of a team's table. Empty cells are kept, or the columns would
+/// shift.
 fn table(html: &str) -> Result<Vec<Row>> {
     let (rows, cells) = (selector("table.plantilla tr")?, selector("th, td")?);
     let html = Html::parse_document(html);
@@ -63,7 +67,8 @@ fn table(html: &str) -> Result<Vec<Row>> {
     if table.len() < 2 { Err("the page has no table of players".into()) } else { Ok(table) }
 }
 
-/// All pages, at most so many at once, as one table. A page that fails is named.
+/// Fetches all pages, at most `jobs` at once, and joins them into one table. A page that fails is
+/// reported.
 async fn scrape(client: &Client, teams: &[Team], jobs: usize) -> Result<Vec<Row>> {
     let progress = Progress::new(Style::Auto, Verbosity::Normal);
     let pool = Pool::new(jobs);

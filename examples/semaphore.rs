@@ -4,10 +4,12 @@
 //! cargo run --example semaphore
 //! ```
 //!
-//! Look for: the number inside with each line. It is counted by the tasks themselves, and never above 5.
+//! Look for: the number of tasks inside, on each line. The tasks count it themselves, and it is
+//! never above 5.
 //!
-//! In Python: `threading.Semaphore(5)` or `asyncio.Semaphore(5)`. Here a permit is a value: the task that owns it is
-//! inside, and it is given back when it goes out of scope, by whatever road.
+//! In Python: `threading.Semaphore(5)` or `asyncio.Semaphore(5)`. Here a permit is a value: the
+//! task that owns it is inside. The permit returns when it goes out of scope, however the task
+//! ends.
 
 mod pace;
 

@@ -4,10 +4,11 @@
 //! cargo run --example shared_value
 //! ```
 //!
-//! Look for: 2 tasks x 100,000 = 200,000 and 6 x 100,000 = 600,000, to the last one, on all cores.
+//! Look for: 2 tasks x 100,000 = 200,000 and 6 x 100,000 = 600,000, exactly, on all cores.
 //!
-//! In Python: a global, or a `multiprocessing.Value`, and a `Lock` beside it that everyone has to remember. Here the
-//! value is inside the lock. Try to write `*value += 1` without it: the program does not compile.
+//! In Python: a global, or a `multiprocessing.Value`, and a separate `Lock` that everyone must
+//! remember. Here the value is inside the lock. Try to write `*value += 1` without it: the program
+//! does not compile.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::{JoinError, JoinSet};
@@ -21,7 +22,8 @@ async fn count(tasks: u64) -> Result<u64, JoinError> {
         let value = Arc::clone(&value);
         running.spawn(async move {
             for _ in 0..INCREMENTS {
-                // A lock is "poisoned" when its holder panicked. An addition leaves nothing half-done: go on.
+                // A lock is "poisoned" if its holder panicked. An addition leaves nothing
+                // half-done, so continue.
                 *value.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             }
         });

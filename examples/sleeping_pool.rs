@@ -4,10 +4,11 @@
 //! cargo run --example sleeping_pool
 //! ```
 //!
-//! Look for: each job returns the seconds it slept; all three together take as long as the longest, not as their sum.
+//! Look for: each job returns the seconds it slept. All three together take as long as the longest,
+//! not as their sum.
 //!
-//! In Python: `multiprocessing.Pool(3).map(…)` over `time.sleep`. A sleeping job needs no processor, and so no process
-//! either: here one thread carries all three. That is what async is for.
+//! In Python: `multiprocessing.Pool(3).map(…)` over `time.sleep`. A sleeping job needs no
+//! processor, and so no process: here one thread runs all three. That is what async is for.
 
 mod pace;
 

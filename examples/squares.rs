@@ -1,14 +1,15 @@
-//! Lesson 20: squares, over a pool the size of the machine.
+//! Lesson 20: squares, with a pool of one job per core.
 //!
 //! ```sh
 //! cargo run --example squares
 //! ```
 //!
-//! Look for: 0, 1, 4, 9, …, in order, whichever worker was first.
+//! Look for: 0, 1, 4, 9, …, in order, whichever worker finished first.
 //!
-//! In Python: `multiprocessing.Pool(os.cpu_count()).map(square, range(20))`. Squaring keeps a processor busy and never
-//! waits, so async alone would do one after the other. `blocking` hands it to a thread; more jobs at once than there are
-//! cores would only take turns. (For arithmetic alone `rayon` is the better tool: lessons 26 and 28.)
+//! In Python: `multiprocessing.Pool(os.cpu_count()).map(square, range(20))`. Squaring keeps a
+//! processor busy and never waits, so async alone would run one after the other. `blocking` runs it
+//! on a thread; more jobs than cores would only take turns. (For arithmetic alone `rayon` is the
+//! better tool: lessons 26 and 28.)
 
 use raudal::pool::Pool;
 use std::convert::Infallible;

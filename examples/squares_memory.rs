@@ -1,16 +1,18 @@
-//! Lesson 28: the squares of very many numbers: time and memory of each way, and what a chunk size buys.
+//! Lesson 28: the squares of very many numbers: the time and memory of each way, and the effect of
+//! the chunk size.
 //!
 //! ```sh
 //! cargo run --release --example squares_memory              # 2,000,000 numbers
-//! cargo run --release --example squares_memory -- --slow    # 100,000,000 as in the original, with 1 GiB of memory
+//! cargo run --release --example squares_memory -- --slow    # the original 100,000,000, in 1 GiB
 //! ```
 //!
-//! Look for: the same sum each way. `list` and `map` hold every square at once. In chunks, as they come, only those in
-//! flight are held: memory grows with the chunk. A chunk that is too small costs time, as handing over a job has a
-//! price; one that is too large leaves cores idle at the end.
+//! Look for: the same sum each way. `list` and `map` hold every square at once. With chunks, only
+//! those in flight are held, so memory grows with the chunk. A chunk that is too small costs time,
+//! because each job has a price. One that is too large leaves cores idle at the end.
 //!
-//! In Python: `[n * n for n in range(N)]`, `Pool.map`, `Pool.imap_unordered(…, chunksize=…)`. Async alone does not help
-//! here, as nothing waits: `map` uses the threads of rayon, and a chunk goes to a blocking thread.
+//! In Python: `[n * n for n in range(N)]`, `Pool.map`, `Pool.imap_unordered(…, chunksize=…)`. Async
+//! alone does not help here, because nothing waits: `map` uses the threads of rayon, and each chunk
+//! goes to a blocking thread.
 
 mod child;
 mod measure;
@@ -25,7 +27,7 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 const CHUNKS: [u64; 3] = [100, 10_000, 1_000_000];
 
-/// Squares of 100,000,000 numbers do not add up in 64 bits.
+/// The sum of 100,000,000 squares does not fit in 64 bits.
 fn sum(squares: &[u64]) -> u128 {
     squares.iter().map(|square| u128::from(*square)).sum()
 }
@@ -34,13 +36,13 @@ fn squares(numbers: std::ops::Range<u64>) -> Vec<u64> {
     numbers.map(|n| n * n).collect()
 }
 
-/// All squares at once, from the threads of rayon, in order.
+/// Computes all squares at once on the threads of rayon, in order.
 fn map(count: u64) -> u128 {
     let squares: Vec<u64> = (0..count).into_par_iter().map(|n| n * n).collect();
     sum(&squares)
 }
 
-/// A chunk a job, in the order of completion, each added up and dropped.
+/// One job per chunk, in order of completion. Each chunk is added up and dropped.
 #[tokio::main]
 async fn chunks(count: u64, chunk: u64) -> Result<u128> {
     let pool = Pool::new(std::thread::available_parallelism()?.get());
@@ -77,7 +79,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// Each way in a process of its own, so that peaks of memory do not mix.
+/// Runs each way in its own process, so that each has its own memory peak.
 #[tokio::main(flavor = "current_thread")]
 async fn each_way() -> Result<()> {
     let count = if pace::slow() { 100_000_000 } else { 2_000_000 };

@@ -4,11 +4,11 @@
 //! cargo run --example starvation
 //! ```
 //!
-//! Look for: a greedy task releases its lock and takes it again at once. With a lock that goes to whoever asks at the
-//! right moment, the modest task gets nothing for 1 s, and a time-out says so. With a fair one it gets its turn.
+//! Look for: a greedy task releases its lock and takes it again at once. With an unfair lock, the
+//! modest task gets nothing for 1 s, and a timeout reports it. With a fair lock it gets its turn.
 //!
-//! In Python: `threading.Lock` makes no promise of order. Neither does `std::sync::Mutex`. `tokio::sync::Mutex` keeps a
-//! queue: a lock that is released belongs to the task that has waited longest.
+//! In Python: `threading.Lock` guarantees no order. Neither does `std::sync::Mutex`.
+//! `tokio::sync::Mutex` keeps a queue: a released lock goes to the task that has waited longest.
 
 mod pace;
 
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 const TURN: Duration = Duration::from_millis(10);
 
-/// An unfair lock: those who wait look in every 3 ms, and whoever finds it free has it.
+/// An unfair lock: waiting tasks check every 3 ms, and the first to find it free takes it.
 #[derive(Default)]
 struct Unfair(AtomicBool);
 
@@ -36,7 +36,7 @@ impl Unfair {
     }
 }
 
-/// Waits for the modest task's turn, and reports.
+/// Waits for the modest task's turn, and prints the result.
 async fn report(lock: &str, turn: impl Future<Output = ()>) {
     let start = Instant::now();
     match timeout(Duration::from_secs(1), turn).await {

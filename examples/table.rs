@@ -5,8 +5,10 @@
 //! cargo run --example table        # an archive that is made for the purpose
 //! ```
 //!
-//! Look for: the rows of the CSV inside the archive that the filter lets through, written only once its checksum was
-//! found right. In Python: `pandas.read_csv("data.zip").query("POBTOT > 1000")`.
+//! Look for: the rows of the CSV in the archive that match the filter. They are written only after
+//! the checksum has been verified.
+//!
+//! In Python: `pandas.read_csv("data.zip").query("POBTOT > 1000")`.
 
 use raudal::table::{self, Filter, Query, Sink, SinkOptions, Target};
 use raudal::{Error, Result};
@@ -20,7 +22,7 @@ fn main() -> Result<()> {
     };
     let filter = arguments.next().unwrap_or_else(|| "MUN == 0 and LOC == 0".to_owned());
 
-    // The ten lines. Any reader that can seek will do: a `File` keeps a large archive out of memory.
+    // The ten lines. Any reader that can seek works: a `File` keeps a large archive out of memory.
     let mut query = Query::new();
     query.filter = Some(Filter::parse(&filter)?);
     let rows = table::read(Cursor::new(archive), &name, &query, &())?;
@@ -31,7 +33,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A small synthetic archive of one entity of the census.
+/// Returns a small synthetic archive of one entity of the census.
 fn sample() -> Result<(Vec<u8>, String)> {
     use raudal::source::{Catalogue, Edition};
     let colima = &Catalogue::iter_2020().entities()[5];

@@ -4,10 +4,11 @@
 //! cargo run --example task
 //! ```
 //!
-//! Look for: `pasando`, then `pasando ahora`, and the end of the program only after both.
+//! Look for: `pasando`, then `pasando ahora`. The program ends only after both.
 //!
-//! In Python: `threading.Thread(target=…, args=…)`, `start()`, `join()`. There the interpreter waits for threads that
-//! nobody joined. A tokio runtime does not: when `main` ends, tasks are dropped where they stand. So `main` awaits them.
+//! In Python: `threading.Thread(target=…, args=…)`, `start()`, `join()`. There the interpreter
+//! waits for threads that nobody joined. A tokio runtime does not: when `main` ends, unfinished
+//! tasks are dropped. So `main` awaits them.
 
 mod pace;
 

@@ -1,13 +1,15 @@
-//! Lesson 8: one task a core, and one process a core, all with the same function.
+//! Lesson 8: one task per core, and one process per core, all with the same function.
 //!
 //! ```sh
 //! cargo run --example tasks_and_processes
 //! ```
 //!
-//! Look for: the steps interleave; tasks share one pid, each process has its own; joining returns control to `main`.
+//! Look for: the steps interleave; tasks share one pid, each process has its own; joining returns
+//! control to `main`.
 //!
-//! In Python: a list of `threading.Thread`s and one of `multiprocessing.Process`es with the same target. A task costs
-//! microseconds and shares memory; a process costs milliseconds and shares nothing, not even its faults.
+//! In Python: a list of `threading.Thread`s and one of `multiprocessing.Process`es with the same
+//! target. A task costs microseconds and shares memory. A process costs milliseconds and shares
+//! nothing, so its crash does not affect others.
 
 mod child;
 
@@ -27,7 +29,7 @@ fn step(worker: &str, step: u32) -> String {
     format!("{worker}, pid {}, step {step}", std::process::id())
 }
 
-/// A process: makes a step each time its parent sends a line.
+/// Runs in a process: makes a step each time the parent sends a line.
 fn process(worker: &str) -> Result<()> {
     for (line, n) in std::io::stdin().lock().lines().zip(1..) {
         line?;
@@ -60,7 +62,8 @@ async fn main() -> Result<()> {
     }
     let cores = std::thread::available_parallelism()?.get().max(2); // one alone could not interleave
     println!("main, pid {}: {cores} tasks", std::process::id());
-    // All make step 1 before any makes step 2: without the barrier, a quick one could be through before the next begins.
+    // The barrier lets all tasks make step 1 before any makes step 2. Without it, a quick one could
+    // finish before the next begins.
     let barrier = Arc::new(Barrier::new(cores));
     let tasks: Vec<_> = (1..=cores)
         .map(|n| {

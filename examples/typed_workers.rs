@@ -4,10 +4,12 @@
 //! cargo run --example typed_workers        # Ctrl-C stops it
 //! ```
 //!
-//! Look for: lines of the seven workers, interleaved. After Ctrl-C all seven stop, in order, and every line is whole.
+//! Look for: interleaved lines of the seven workers. After Ctrl-C all seven stop, in order, and
+//! every line is complete.
 //!
-//! In Python: `while True` in seven `threading.Thread`s with `daemon=True`, which Ctrl-C kills wherever they are. Here
-//! nothing is killed: Ctrl-C cancels a token, each worker looks at it between two lines, and `main` awaits each.
+//! In Python: `while True` in seven `threading.Thread`s with `daemon=True`, which Ctrl-C kills at
+//! any point. Here nothing is killed: Ctrl-C cancels a token, each worker checks it between two
+//! lines, and `main` awaits each.
 
 mod pace;
 
@@ -18,15 +20,16 @@ use tokio_util::sync::CancellationToken;
 /// How many workers there are of each kind of task.
 const WORKERS: [(&str, u32); 3] = [("task1", 2), ("task2", 3), ("task3", 2)];
 
-/// Works until it is told to stop, and returns how many lines it has written.
+/// Works until it is told to stop, and returns the number of lines it has written.
 async fn work(task: &'static str, worker: u32, stop: CancellationToken) -> io::Result<u32> {
     for line in 1.. {
-        // Whichever comes first: the pause is over, or the token is cancelled. This is the one place to stop at.
+        // Continues when the pause is over or the token is cancelled. This is the only place where
+        // it stops.
         let pause = pace::seconds(0.5 + 2.0 * fastrand::f64());
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return Ok(line - 1);
         }
-        // The lock keeps the two halves of a line together. It is held for no `.await`.
+        // The lock keeps the two halves of a line together. It is not held across an `.await`.
         let mut out = io::stdout().lock();
         write!(out, "{task} worker {worker} ")?;
         out.flush()?;

@@ -1,7 +1,8 @@
 //! raudal: run I/O-bound jobs concurrently on tokio, and see what concurrency bought.
 //!
-//! This package is the command, and a library that gives the crates of the workspace one name each. A program that
-//! needs only one of them depends on that one. In the order in which a reader needs them:
+//! This package is the command, and a library that re-exports each crate of the workspace under one
+//! name. A program that needs only one crate should depend on that crate alone. The modules, in the
+//! order in which a reader needs them:
 //!
 //! | module | crate | what it does |
 //! |---|---|---|
@@ -15,8 +16,9 @@
 //! | [`progress`] | `raudal-progress` | observers of a run: bars, plain lines, JSON, a recorder |
 //! | [`error`], [`units`] | `raudal-common` | what all of them share |
 //!
-//! A crate sees only what stands above it in this table, and `raudal-common`; none but `raudal-pipeline` and
-//! `raudal-compare` puts the others together. The command line uses what every other program can use.
+//! A crate depends only on crates above it in this table and on `raudal-common`. Only
+//! `raudal-pipeline` and `raudal-compare` combine the others. The command line uses only what any
+//! other program can use.
 
 pub use raudal_common::{Error, Kind, Result, error, units};
 pub use raudal_compare as compare;

@@ -1,4 +1,4 @@
-//! The command line of raudal: arguments in, exit code out.
+//! The `raudal` command: reads the arguments, runs the command and returns its exit code.
 
 mod cli;
 

@@ -1,5 +1,5 @@
-//! Memory stays flat: 32 bodies of 4 MB, 122 MiB together, take about half of that at most. Alone in its file, as
-//! the peak is the whole process's.
+//! Memory stays flat: 32 bodies of 4 MB, 122 MiB together, take at most about half of that. This
+//! test has a file of its own, because the peak is that of the whole process.
 
 #![cfg(target_os = "linux")]
 
@@ -10,7 +10,7 @@ use futures::future::join_all;
 use raudal::fetch::{Client, Expect, Options};
 use raudal::source::Location;
 
-/// The most memory this process ever had, in MiB.
+/// Returns the peak memory of this process in MiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
@@ -37,7 +37,8 @@ async fn thirty_two_bodies_at_once_stay_under_64_mib() {
     let bodies: Vec<_> = join_all(fetches).await.into_iter().map(|body| body.expect("no panic")).collect();
     assert!(bodies.iter().all(|body| body.as_ref().is_ok_and(|body| body.len() == 4_000_000)));
     assert_eq!(server.peak(), 32);
-    // 8 MB of it are the server's. On a quiet machine the peak is 40 to 44 MiB, on a busy one 52 to 58: with one arena for
-    // the allocator it was 44 to 47 there too, so most of the difference is what its arenas keep.
+    // 8 MB of it belong to the server. The peak is 40 to 44 MiB on a quiet machine and 52 to 58 on
+    // a busy one. With a single allocator arena it was 44 to 47 there too, so most of the
+    // difference is memory that the arenas keep.
     assert!(peak() < 64, "the peak was {} MiB", peak());
 }

@@ -1,8 +1,9 @@
-//! Runs over a network of which every fifth answer is bad: each run ends, each archive that is to be had is in the table,
-//! whole, and nothing else is. Once with 32 small archives, and once with four over slow connections, so that further
-//! connections help.
+//! Runs over a network where every fifth response is bad. Each run must end, and its table must
+//! hold every archive that can be fetched, whole, and nothing else. One test has 32 small archives;
+//! the other has four over slow connections, so that transfers are split over more connections.
 //!
-//! A few runs here; as many as one likes by `RAUDAL_SOAK_RUNS=1000 cargo test --test soak -- --nocapture`.
+//! It makes a few runs by default. For more:
+//! `RAUDAL_SOAK_RUNS=1000 cargo test --test soak -- --nocapture`.
 
 mod common;
 
@@ -22,11 +23,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const RUNS: u64 = 20;
-/// Runs at one time: most of their time is spent waiting for what stalls.
+/// How many runs overlap. They spend most of their time waiting for stalled responses.
 const AT_ONCE: usize = 8;
 const FAULTY: f64 = 0.2;
 
-/// What another try cures, or what harms nobody.
+/// Faults that a retry cures, or that do no harm.
 const CURABLE: [&str; 22] = [
     "refuse",
     "stall",
@@ -51,12 +52,12 @@ const CURABLE: [&str; 22] = [
     "chunked",
     "slow-head:rate=20kB",
 ];
-/// What costs the archive that meets it.
+/// Faults that lose the archive.
 const FATAL: [&str; 4] = ["loop", "gzip", "big-head", "404"];
-/// The columns that all archives have.
+/// The columns that all archives share.
 const COLUMNS: [&str; 4] = ["ENTIDAD", "MUN", "LOC", "POBTOT"];
 
-/// What was seen in all runs.
+/// The counts over all runs.
 #[derive(Debug, Default)]
 struct Totals {
     runs: u64,
@@ -97,7 +98,7 @@ impl Observer for Cured {
     }
 }
 
-/// A writer whose bytes can be looked at afterwards.
+/// A writer whose bytes can be read afterwards.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
@@ -112,12 +113,12 @@ impl Write for Shared {
     }
 }
 
-/// What is fetched, and how.
+/// The inputs, and how they are fetched.
 #[derive(Clone, Copy)]
 enum Scene {
     /// 28 tiny archives, and four that come in several pieces.
     Small,
-    /// Three that are long at the rate of a connection, and a tiny one.
+    /// Three archives that take long on one connection, and a tiny one.
     Helped,
 }
 
@@ -148,7 +149,7 @@ impl Scene {
         }
     }
 
-    /// Longer than a further connection waits, where there are some.
+    /// Longer than a further connection waits, where there are any.
     fn read_timeout(self) -> Duration {
         match self {
             Self::Small => Duration::from_millis(250),
@@ -157,17 +158,18 @@ impl Scene {
     }
 }
 
-/// Faults of these kinds, so that a fifth of all requests is struck: each is looked at if those before it did not strike.
+/// Returns faults of these kinds that together strike a fifth of all requests. Each is tried only
+/// if those before it did not strike.
 fn faults(seed: u64) -> Vec<origin::Fault> {
     let with_fatal = seed % 4 == 3;
     let kinds: Vec<&str> = CURABLE.into_iter().chain(FATAL.into_iter().filter(|_| with_fatal)).collect();
-    // The two of ranges seldom have a chance to strike.
+    // The two range faults seldom have a chance to strike.
     let each = 1.0 - (1.0 - FAULTY).powf(1.0 / (kinds.len() - 2) as f64);
     let spec = |kind: &str| format!("{kind}{}p={each}", if kind.contains(':') { ',' } else { ':' });
     kinds.into_iter().map(|kind| spec(kind).parse().expect("a fault")).collect()
 }
 
-/// What came of one run: its table has the name of its archive before each row.
+/// The outcome of one run. Each row of the table begins with the name of its archive.
 struct Done {
     summary: Summary,
     table: String,
@@ -177,7 +179,7 @@ struct Done {
 async fn run(scene: Scene, origin: &Origin, seed: u64, observer: Arc<dyn Observer>) -> Done {
     let mut fetching = fetch::Options::default();
     fetching.read_timeout = scene.read_timeout();
-    // Some in memory, some in files.
+    // Some bodies go to memory, some to files.
     fetching.memory = [0, 10_000, 1 << 20][seed as usize % 3];
     let client = Client::new(&fetching).expect("a client");
     let mut options = Options::default();
@@ -198,7 +200,7 @@ async fn run(scene: Scene, origin: &Origin, seed: u64, observer: Arc<dyn Observe
     Done { summary, table: String::from_utf8(table).expect("UTF-8"), helped: client.segments() }
 }
 
-/// One seed: the faultless run, the faulty one, and that they agree.
+/// Makes a run without faults and one with faults for this seed, and compares them.
 async fn soak(scene: Scene, seed: u64) -> Totals {
     let clean = scene.origin(seed, Vec::new()).await;
     let Done { summary, table: expected, .. } = run(scene, &clean, 0, Arc::new(NoObserver)).await;
@@ -218,7 +220,7 @@ async fn soak(scene: Scene, seed: u64) -> Totals {
     assert!(table == good, "seed {seed}: the table is not that of the good archives; failed: {failed:#?}");
     let rows = table.lines().count() as u64 - 1;
     assert_eq!((summary.succeeded + failed.len() as u64, summary.rows_kept), (all, rows), "seed {seed}");
-    // What fails for good has met what cannot be cured, and nothing else.
+    // Only a fault that cannot be cured may make an input fail.
     let fatal = ["redirects", "compressed for the transfer", "head of the answer is too large", "404"];
     for (name, error) in &failed {
         assert!(seed % 4 == 3 && fatal.iter().any(|text| error.contains(text)), "seed {seed}: {name}: {error}");
@@ -239,11 +241,11 @@ async fn soak(scene: Scene, seed: u64) -> Totals {
     totals
 }
 
-/// As many runs as there are to be, and what was seen in all of them.
+/// Makes all runs, and returns their counts.
 async fn all(scene: Scene, runs: u64) -> Totals {
     let runs = std::env::var("RAUDAL_SOAK_RUNS").map_or(runs, |runs| runs.parse().expect("a number of runs"));
     let (mut totals, mut bad) = (Totals::default(), Vec::new());
-    // Each in a task of its own, so that a panic is of its run.
+    // Each run has its own task, so that a panic fails only that run.
     let mut all = futures::stream::iter(0..runs).map(|seed| tokio::spawn(soak(scene, seed))).buffer_unordered(AT_ONCE);
     while let Some(run) = all.next().await {
         match run {

@@ -1,18 +1,18 @@
-//! What the benches of the table and of the transfer share: the rows that are meant, by raudal and by hand.
+//! What both benches share: the matching rows, computed by raudal and by hand.
 
 use raudal::table::{Filter, Query, Sink, SinkOptions, Target};
 use std::io::{Cursor, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The total rows of each entity, as in the main job.
+/// The filter of the main job: the total row of each entity.
 pub(crate) const TOTALS: &str = "MUN == 0 and LOC == 0";
 
-/// Bytes that are written through a sink and can be had back.
+/// Keeps the bytes that a sink writes, so that they can be read afterwards.
 #[derive(Clone, Default)]
 pub(crate) struct Shared(Arc<Mutex<Vec<u8>>>);
 
 impl Shared {
-    /// A sink that writes CSV here.
+    /// Returns a sink that writes CSV here.
     pub(crate) fn sink(&self) -> Sink {
         let target = Target::Writer(Box::new(self.clone()));
         Sink::create(target, SinkOptions::default()).expect("nothing has to be opened")
@@ -33,14 +33,14 @@ impl Write for Shared {
     }
 }
 
-/// The query of the main job.
+/// Returns the query of the main job.
 pub(crate) fn totals() -> Query {
     let mut query = Query::new();
     query.filter = Some(Filter::parse(TOTALS).expect("a good filter"));
     query
 }
 
-/// The same rows as a table of CSV by the `csv` crate, with the filter as an `if`.
+/// Returns the same rows as CSV with the `csv` crate, with the filter as an `if`.
 pub(crate) fn by_csv(text: impl Read) -> Vec<u8> {
     let mut reader = csv::Reader::from_reader(text);
     let header = reader.byte_headers().expect("a header").clone();
@@ -56,13 +56,13 @@ pub(crate) fn by_csv(text: impl Read) -> Vec<u8> {
     table.into_inner().expect("in memory")
 }
 
-/// The same of a zip archive with one member: `zip` and `csv`.
+/// Returns the same rows from a zip archive with one member, with `zip` and `csv`.
 pub(crate) fn by_zip_and_csv(archive: &[u8]) -> Vec<u8> {
     let mut archive = zip::ZipArchive::new(Cursor::new(archive)).expect("an archive");
     by_csv(archive.by_index(0).expect("a member"))
 }
 
-/// Where the columns of the filter stand.
+/// Returns the positions of the filter's columns.
 pub(crate) fn places<'a>(header: impl IntoIterator<Item = &'a [u8]>) -> [usize; 2] {
     let header: Vec<&[u8]> = header.into_iter().collect();
     ["MUN", "LOC"].map(|name| header.iter().position(|&have| have == name.as_bytes()).expect("a column of ITER"))

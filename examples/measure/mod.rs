@@ -1,10 +1,10 @@
-//! How long a piece of work took, and how much memory its process had at the most.
+//! Measures the time of a piece of work, and the peak memory of its process.
 
 use std::fmt::Display;
 use std::time::Instant;
 
-/// Runs the work, and prints its result, its time and the peak of this process. Each way to do a thing is measured in a
-/// process of its own: a peak never comes down again, so a second way would be shown the peak of the first.
+/// Runs the work, and prints its result, its time and the peak memory of this process. Each way
+/// needs its own process: a peak never falls, so a second way would show the peak of the first.
 pub(crate) fn measured<R: Display, E>(name: &str, work: impl FnOnce() -> Result<R, E>) -> Result<(), E> {
     let start = Instant::now();
     let result = work()?;
@@ -12,7 +12,7 @@ pub(crate) fn measured<R: Display, E>(name: &str, work: impl FnOnce() -> Result<
     Ok(())
 }
 
-/// The most memory that this process has had: what Linux calls its high water mark.
+/// Returns the peak memory of this process, which Linux calls its high water mark.
 fn peak() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

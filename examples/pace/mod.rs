@@ -1,22 +1,25 @@
-//! The pace of the lessons: quick, or with `--slow` (or `RAUDAL_SLOW=1`) that of the original programs.
+//! The pace of the lessons: quick, or with `--slow` (or `RAUDAL_SLOW=1`) that of the original
+//! programs.
 
-// Each lesson includes this file, and none uses all of it.
+// Each lesson includes this file, but none uses all of it.
 #![allow(dead_code)]
 
 use std::time::Duration;
 
-/// Whether the original pace was asked for. An example that starts itself again hands the variable down.
+/// Whether the original pace was requested. An example that starts itself again passes the variable
+/// on.
 pub(crate) fn slow() -> bool {
     std::env::args().any(|argument| argument == "--slow") || std::env::var_os("RAUDAL_SLOW").is_some_and(|v| v == "1")
 }
 
-/// So many seconds of the original, on a real clock: a hundredth of them, unless slow.
+/// Converts seconds of the original to real time: a hundredth of them, unless slow.
 pub(crate) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(if slow() { seconds } else { seconds / 100.0 })
 }
 
-/// Lets the clock of tokio jump to whatever is due next, unless slow. A sleep of a minute is then over at once, and
-/// what is due first happens first, however busy the machine is. It needs `#[tokio::main(flavor = "current_thread")]`.
+/// Lets tokio's clock jump to the next timer, unless slow. A sleep of a minute is then over at
+/// once, and timers fire in order, however busy the machine is. It needs
+/// `#[tokio::main(flavor = "current_thread")]`.
 pub(crate) fn virtual_time() {
     if !slow() {
         tokio::time::pause();

@@ -1,4 +1,5 @@
-//! Any bytes as an input: rows or an error, and the same ones however the reader hands the bytes out.
+//! Reads any bytes as an input. The result is rows or an error, and is the same however the reader
+//! splits the bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +7,7 @@ use raudal::Kind;
 use raudal::table::{self, Query, Rows};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-/// Gives a few bytes at a time.
+/// Returns a few bytes at a time.
 struct Stingy<'a>(Cursor<&'a [u8]>);
 
 impl Read for Stingy<'_> {
@@ -22,7 +23,8 @@ impl Seek for Stingy<'_> {
     }
 }
 
-/// The table, or what it is refused for. Which of two damages is met first depends on the reads.
+/// Returns the table, or the kind of error. The size of the reads decides which of two damages is
+/// found first.
 fn table(rows: raudal::Result<Rows>) -> Result<Vec<u8>, Kind> {
     rows.map(raudal_fuzz::csv).map_err(|error| match error.kind() {
         Kind::Internal | Kind::Io => panic!("{error:?}"),

@@ -1,4 +1,4 @@
-//! Any text as a table: what is read is what the csv crate reads, field by field.
+//! Reads any text as a table. The result must match the csv crate's, field by field.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,19 +13,20 @@ fn records(text: &[u8], delimiter: u8) -> Vec<csv::ByteRecord> {
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, text)) = bytes.split_first() else { return };
     let delimiter = [b',', b';', b'\t', b'|'][usize::from(first) % 4];
-    // UTF-16 and archives are other targets' work.
+    // Other targets cover UTF-16 and archives.
     if text.starts_with(b"\xff\xfe")
         || text.starts_with(b"\xfe\xff")
         || text.starts_with(b"PK")
         || text.starts_with(b"\x1f\x8b")
-        // The csv crate takes a mark away from whatever it reads: of a name that begins with one too.
+        // The csv crate removes a byte order mark from every text, so it would also remove one that
+        // begins a column name.
         || text.starts_with(b"\xef\xbb\xbf\xef\xbb\xbf")
     {
         return;
     }
     let mut query = Query::new();
     query.delimiter = Some(delimiter);
-    // Rows that go to a file are the same rows.
+    // Rows that are spilled to a file must be the same.
     query.memory = usize::from(first);
     let Ok(rows) = table::read(Cursor::new(text), "a.csv", &query, &()) else { return };
     let count = rows.rows_read();

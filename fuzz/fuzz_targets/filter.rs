@@ -1,5 +1,5 @@
-//! Any text as a filter, the lines after the first as the cells of a row: it is refused, or it decides, and what it shows
-//! of itself decides the same.
+//! Reads the first line as a filter and the others as the cells of a row. The filter is refused, or
+//! it decides; its `Display` text must decide the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

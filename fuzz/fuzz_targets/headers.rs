@@ -1,4 +1,5 @@
-//! Any header lines as those of an answer to a range: no part is taken that is not the very rest.
+//! Reads any lines as the headers of a response to a range. Only a part that is exactly the missing
+//! rest may be accepted.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any text as a source, and as a list of sources: it is refused, or it makes as many inputs as it says.
+//! Reads any text as a source, and as a list of sources. It is refused, or gives as many inputs as
+//! it announces.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +13,7 @@ fuzz_target!(|text: &str| {
             assert!((1..=MAX_INPUTS).contains(&count));
             for (index, input) in expansion.take(500).enumerate() {
                 assert!((index as u64) < count);
-                // The line stands for the same input, but for its credentials.
+                // The line gives the same input, except for its credentials.
                 let line = input.to_line();
                 if matches!(input.location, Location::Url(_)) {
                     let list = read_list(line.as_bytes(), "list").expect("its own line");

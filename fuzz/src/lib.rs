@@ -18,7 +18,7 @@ impl Write for Shared {
     }
 }
 
-/// The rows as CSV, with their header.
+/// Returns the rows as CSV, with their header.
 pub fn csv(rows: Rows) -> Vec<u8> {
     let out = Shared::default();
     let mut sink = Sink::create(Target::Writer(Box::new(out.clone())), SinkOptions::new(Format::Csv)).expect("a sink");

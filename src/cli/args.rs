@@ -1,6 +1,6 @@
 //! The command line: every option, its environment variable and its help.
 
-// The comments are what a user reads on a terminal: no backticks there.
+// Users read these doc comments on a terminal, so they have no backticks.
 #![allow(clippy::doc_markdown)]
 
 mod compare;
@@ -137,7 +137,7 @@ pub(crate) struct IterArgs {
     pub(crate) http: HttpArgs,
 }
 
-/// What `iter` and `compare iter` keep: the total row of each entity.
+/// The default filter of `iter` and `compare iter`: the total row of each entity.
 pub(crate) const ITER_WHERE: &str = "MUN == 0 and LOC == 0";
 
 #[derive(Debug, Args)]
@@ -263,7 +263,7 @@ impl From<EditionArg> for Edition {
     }
 }
 
-/// What clap shows of an error is its message alone: the cure comes along.
+/// Adds the hint to the message, since clap shows only the message.
 fn with_hint(error: &raudal::Error) -> String {
     error.hint_text().map_or(error.to_string(), |hint| format!("{error}; {hint}"))
 }

@@ -1,4 +1,4 @@
-//! The cache: where it is, what a run does with it, and `raudal cache`.
+//! The cache: its folder, its mode in a run, and `raudal cache`.
 
 use super::args::{CacheArgs, CacheCommand, KeepArgs};
 use super::print;
@@ -8,7 +8,7 @@ use raudal::{Error, Result, units};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The cache of a run, if it is to have one.
+/// Returns the cache of a run, if it uses one.
 pub(crate) fn of_run(args: &KeepArgs) -> Result<Option<Cache>> {
     let is_wanted = args.cache || args.refresh || args.offline || given(args.cache_dir.clone()).is_some();
     if args.no_cache || !is_wanted {
@@ -41,7 +41,8 @@ pub(crate) fn cache(args: &CacheArgs) -> Result<u8> {
     }
 }
 
-/// The folder that was named, or the user's own. A relative `XDG_CACHE_HOME` is to be ignored, as its specification says.
+/// Returns the given folder, or the user's default. A relative `XDG_CACHE_HOME` is ignored, as its
+/// specification requires.
 fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let variable = || std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || given(std::env::home_dir()).map(|home| home.join(".cache"));
@@ -51,7 +52,7 @@ fn folder(named: Option<&Path>) -> Result<PathBuf> {
         .ok_or_else(|| Error::usage("there is no home for a cache").hint("name a folder with --cache-dir"))
 }
 
-/// An empty variable is no path.
+/// Treats an empty variable as not set.
 fn given(path: Option<PathBuf>) -> Option<PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }

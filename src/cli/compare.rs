@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Opens a workload, compares its levels, closes it, and shows what came out.
+/// Opens a workload, compares its levels, closes it, and shows the result.
 pub(super) async fn measure<W: Workload>(
     levels: &[Jobs],
     args: &LevelArgs,
@@ -46,7 +46,7 @@ pub(super) async fn measure<W: Workload>(
     let done = tokio::select! {
         biased;
         done = work => done,
-        // The comparison itself stops in good order; this is for the opening of the workload.
+        // The comparison itself stops cleanly; this is for the opening of the workload.
         () = async { token.cancelled().await; tokio::time::sleep(Duration::from_millis(900)).await } => {
             Err(raudal::Error::new(Kind::Cancelled, "cancelled"))
         }
@@ -68,7 +68,7 @@ pub(super) async fn measure<W: Workload>(
     print(report.as_bytes())
 }
 
-/// Writes the files that were asked for.
+/// Writes the requested files.
 fn export(args: &LevelArgs, comparison: &Comparison) -> Result<()> {
     if let Some(path) = &args.export_json {
         compare::export(path, &compare::to_json(comparison)?)?;
@@ -88,7 +88,8 @@ fn export(args: &LevelArgs, comparison: &Comparison) -> Result<()> {
     Ok(())
 }
 
-/// Who ran when, for a terminal; a file or a pipe has the figures alone, and --timeline draws the rest.
+/// Draws when each job ran, for a terminal. A file or a pipe gets only the figures; --timeline
+/// draws the rest.
 fn timeline(comparison: &Comparison) -> String {
     match terminal_size::terminal_size_of(std::io::stdout()) {
         Some((width, _)) => format!("\n{}", compare::render_timeline(comparison, usize::from(width.0))),
@@ -96,7 +97,7 @@ fn timeline(comparison: &Comparison) -> String {
     }
 }
 
-/// Why the levels beyond what the workload itself allows gained nothing.
+/// Explains why levels above the workload's own limit gained nothing.
 fn explain(bound: &Bound, plan: &Plan) -> String {
     let mut text = String::new();
     if let Some(most) =
@@ -113,7 +114,7 @@ fn explain(bound: &Bound, plan: &Plan) -> String {
     text
 }
 
-/// Shows each run as it goes, and says what it took.
+/// Shows the progress of each run, and the time it took.
 struct Watch<'a>(&'a Session);
 
 impl compare::Watch for Watch<'_> {

@@ -1,4 +1,4 @@
-//! What became of a run, as far as every kind of run has it.
+//! The outcome of a run, in the parts that every kind of run has.
 
 use raudal::pipeline::{Failure, Summary, files};
 use raudal::pool::RunReport;

@@ -1,4 +1,4 @@
-//! Exit codes: what a script may rely on.
+//! The exit codes that a script may rely on.
 
 use super::ending::Ending;
 use raudal::error::Class;
@@ -40,7 +40,7 @@ const INTEGRITY: u8 = 6;
 const DATA: u8 = 7;
 const LOCAL: u8 = 8;
 
-/// The exit code of a run that came to its end, or was stopped.
+/// Returns the exit code of a run that has ended or was stopped.
 pub(crate) fn of_ending(ending: &Ending<'_>, stop: Option<Stop>) -> u8 {
     match stop {
         Some(stop) if ending.report.stopped => stop.code(),
@@ -51,7 +51,7 @@ pub(crate) fn of_ending(ending: &Ending<'_>, stop: Option<Stop>) -> u8 {
     }
 }
 
-/// The exit code of an error that ended everything.
+/// Returns the exit code of an error that ended the whole run.
 pub(crate) fn of_error(error: &Error) -> u8 {
     class(error)
 }
@@ -61,10 +61,10 @@ fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
     if failures.iter().any(|error| class(error) == FAULT) {
         FAULT
     } else if failures.iter().any(|error| error.kind() == Kind::Drift) {
-        // All or nothing was asked for.
+        // With `--locked` the run is all or nothing.
         INTEGRITY
     } else if failures.iter().any(|error| error.kind() == Kind::Headers) {
-        // Not one input is bad, but what was asked for: there is no one table of these inputs.
+        // No single input is bad, but their headers differ: they do not form one table.
         DATA
     } else if some_succeeded {
         PARTIAL
@@ -77,7 +77,7 @@ fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
     }
 }
 
-/// What the exit code would be if there were only this failure.
+/// Returns the exit code if this were the only failure.
 fn class(error: &Error) -> u8 {
     match error.kind().class() {
         Class::Fault => FAULT,

@@ -1,4 +1,4 @@
-//! `raudal get`: inputs → files of a folder.
+//! `raudal get`: fetches inputs into files of a folder.
 
 use super::args::GetCommand;
 use super::ending::Ending;
@@ -79,7 +79,7 @@ fn options(args: &GetCommand) -> Result<files::Options> {
     Ok(options)
 }
 
-/// The path of what was asked for.
+/// Returns the path to print: the file, or its folder with --extract.
 fn shown(saved: &Saved) -> String {
     saved.extracted.as_ref().unwrap_or(&saved.path).display().to_string()
 }

@@ -1,4 +1,4 @@
-//! What the arguments name, one input after the other, as often as it is asked for.
+//! The inputs that the arguments name, in order. Cloning the iterator starts a second pass.
 
 use raudal::source::{Expansion, Input, expand, read_list};
 use raudal::{Error, Result};
@@ -7,7 +7,8 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-/// All inputs of a run: lazy, so that a pattern may stand for millions, and of a known number.
+/// All inputs of a run. It is lazy, because a pattern may expand to millions, but its length is
+/// known.
 #[derive(Clone)]
 pub(crate) struct Inputs {
     patterns: Vec<Expansion>,
@@ -17,7 +18,7 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// The inputs that sources and a list name, in this order.
+    /// Parses the sources and the list. Their inputs come in this order.
     pub(crate) fn parse(sources: &[String], list: Option<&Path>) -> Result<Self> {
         let patterns = sources.iter().map(|source| expand(source)).collect::<Result<Vec<_>>>()?;
         let list = list.map(self::list).transpose()?.unwrap_or_default();
@@ -28,7 +29,7 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// How many are still to come.
+    /// How many inputs are left.
     pub(crate) fn len(&self) -> u64 {
         let patterns: u64 = self.patterns[self.pattern..].iter().map(Expansion::len).sum();
         patterns + (self.list.len() - self.listed) as u64

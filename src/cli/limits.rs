@@ -1,18 +1,19 @@
-//! How many files the machine lets us open, and how many transfers that is enough for.
+//! The limit on open files, and how many transfers it allows.
 
 use raudal::pipeline::Options;
 
-/// What is open whatever a run does: the standard streams, the runtime's own, signals, the result, a report.
+/// Files that are open in every run: the standard streams, the runtime's own, signals, the result,
+/// a report.
 const BASE: u64 = 16;
-/// What one transfer may have open at once: its connection (and the other end of it, if that is the embedded origin), the
-/// file in which it arrives with its sidecar and a reader, and what is looked at in passing.
+/// Files that one transfer may have open at once: its connection (and the other end, if that is the
+/// embedded origin), its partial file with its sidecar and a reader, and one that is opened briefly.
 const EACH: u64 = 6;
-/// What macOS gives at most to whoever asks for all there is.
+/// The highest limit that macOS accepts when the hard limit is unlimited.
 #[cfg(unix)]
 const WHERE_ENDLESS: u64 = 10_240;
 
-/// Lets the program open as many files as it may. The limit that most systems begin with is one for programs that know
-/// only 1,024.
+/// Raises the limit on open files as far as allowed. Most systems start with a low limit, for
+/// programs that can handle only 1,024.
 pub(crate) fn raise() {
     #[cfg(unix)]
     {
@@ -23,13 +24,13 @@ pub(crate) fn raise() {
         }
         let most = Rlimit { current: maximum, maximum };
         if setrlimit(Resource::Nofile, most).is_err() && current.is_some_and(|current| current < WHERE_ENDLESS) {
-            // What cannot be raised is lived with.
+            // If this fails too, the old limit stays.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(WHERE_ENDLESS), maximum });
         }
     }
 }
 
-/// How many files may be open; `None` where nobody counts.
+/// Returns the limit on open files; `None` if the system has none.
 fn open_files() -> Option<u64> {
     #[cfg(unix)]
     return rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -37,7 +38,7 @@ fn open_files() -> Option<u64> {
     None
 }
 
-/// Lowers the jobs of a run to what the limit on open files is enough for, and says so.
+/// Lowers the number of jobs to what the limit on open files allows. Returns a message if it did.
 pub(crate) fn lower(options: &mut Options) -> Option<String> {
     let limit = open_files()?;
     let most = jobs(limit);

@@ -1,4 +1,5 @@
-//! `--lock` and `--locked`: the file, and a table that is held back until all of it is known to be right.
+//! `--lock` and `--locked`: the lock file, and a table that is held back until all of it is
+//! verified.
 
 use super::args::KeepArgs;
 use super::ending::Ending;
@@ -12,7 +13,8 @@ use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::sync::Arc;
 
-/// The lock of a run, if it has one. With `--locked`, the inputs are those that it knows.
+/// Returns the lock of a run, if it has one. With `--locked`, it is read from the file and the
+/// inputs must be in it.
 pub(crate) fn of_run(args: &KeepArgs, inputs: &Inputs) -> Result<Option<Arc<Lock>>> {
     let Some(path) = &args.lock else { return Ok(None) };
     if !args.locked {
@@ -28,7 +30,8 @@ pub(crate) fn of_run(args: &KeepArgs, inputs: &Inputs) -> Result<Option<Arc<Lock
     Ok(Some(Arc::new(lock)))
 }
 
-/// Writes the file, once every input is done: half a lock would refuse the other half.
+/// Writes the lock file only if every input succeeded: an incomplete lock would refuse the missing
+/// inputs.
 pub(crate) fn write(args: &KeepArgs, lock: Option<&Lock>, ending: &Ending<'_>, session: &Session) -> Result<()> {
     let (Some(path), Some(lock)) = (&args.lock, lock.filter(|lock| !lock.is_closed())) else { return Ok(()) };
     if ending.report.stopped || !ending.failures.is_empty() || !ending.unfinished.is_empty() {
@@ -40,7 +43,8 @@ pub(crate) fn write(args: &KeepArgs, lock: Option<&Lock>, ending: &Ending<'_>, s
     export(path, &lock.text())
 }
 
-/// What would go to standard output, held back. It has no name, and is gone with the program.
+/// Holds back what would go to standard output, in a file without a name that disappears with the
+/// program.
 pub(crate) struct HeldBack(File);
 
 impl HeldBack {
@@ -48,12 +52,12 @@ impl HeldBack {
         tempfile::tempfile().map(Self).map_err(failed)
     }
 
-    /// A writer to it.
+    /// Returns a writer to it.
     pub(crate) fn writer(&self) -> Result<Box<dyn Write + Send>> {
         Ok(Box::new(io::BufWriter::new(self.0.try_clone().map_err(failed)?)))
     }
 
-    /// All of it is right: it goes to standard output.
+    /// Copies it to standard output, once all of it is verified.
     pub(crate) fn release(mut self) -> Result<()> {
         self.0.rewind().map_err(failed)?;
         let mut stdout = io::stdout().lock();

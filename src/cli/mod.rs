@@ -1,4 +1,4 @@
-//! The binary's own: arguments → the library → an exit code.
+//! The command line: turns arguments into calls of the library, and the outcome into an exit code.
 
 mod args;
 mod cache;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// Runs the command that the arguments ask for.
 pub(crate) fn main() -> ExitCode {
-    // Ends here with exit code 2 on a usage error, and with 0 on --help.
+    // Exits here with code 2 on a usage error, and with 0 on --help.
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -40,13 +40,14 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(run(cli.command));
-    // A thread that is stuck in a write to a pipe that nobody reads must not keep the program alive.
+    // A thread that is blocked in a write to a pipe that nobody reads must not keep the program
+    // alive.
     runtime.shutdown_timeout(Duration::from_millis(200));
     ExitCode::from(code)
 }
 
-/// The command line. The variables follow one rule, so the help says the rule and not each of them; it would also show
-/// what they are set to, which may be secret.
+/// Builds the command line. The help states the one rule for environment variables and hides the
+/// single ones: clap would also show their values, which may be secret.
 fn command() -> clap::Command {
     fn hide(command: clap::Command) -> clap::Command {
         command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(hide)
@@ -77,7 +78,7 @@ async fn run(given: Command) -> u8 {
     };
     match done {
         Ok(code) => code,
-        // Whoever reads our output has seen enough: `| head -1` is no failure.
+        // The reader of our output has closed the pipe: `| head -1` is not a failure.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
             Session::say_error(&Progress::new(Style::None, Verbosity::Quiet), &error);
@@ -96,7 +97,7 @@ async fn serve(args: &ServeArgs) -> Result<u8, Error> {
     Ok(signals.stop().map_or(0, exit::Stop::code))
 }
 
-/// Writes to stdout and flushes it: an error shows here, not after the exit code was chosen.
+/// Writes to stdout and flushes it, so that an error shows before the exit code is chosen.
 fn print(bytes: &[u8]) -> Result<u8, Error> {
     let mut stdout = std::io::stdout().lock();
     stdout

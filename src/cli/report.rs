@@ -1,4 +1,4 @@
-//! What a run leaves behind on request: `--report` and `--failed-to`.
+//! Files that a run writes on request: `--report` and `--failed-to`.
 
 use super::ending::Ending;
 use super::inputs::Inputs;
@@ -169,7 +169,8 @@ fn written_path(path: &Path, stopped: bool) -> String {
     path.display().to_string()
 }
 
-/// Writes what is not done, as a list that `--input` reads: what failed, what was stopped, what was not begun.
+/// Writes the inputs that are not done, as a list that `--input` reads: the failed, the stopped and
+/// those that never began.
 pub(crate) fn write_failed(path: &Path, ending: &Ending<'_>, inputs: Inputs) -> Result<()> {
     let mut lines: String = ending.failures.iter().map(|failure| failure.input.to_line() + "\n").collect();
     for input in ending.unfinished.iter().cloned().chain(inputs.skip(ending.pulled as usize)) {

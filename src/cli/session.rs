@@ -1,4 +1,4 @@
-//! One command's surroundings: what is shown, what stops it, what is written at its end.
+//! What surrounds one command: its progress display, its signals, and its messages at the end.
 
 use super::args::{HttpArgs, OutputArgs, ShowArgs};
 use super::ending::Ending;
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many failures are named at the end; the report and --failed-to have them all.
+/// How many failures are printed at the end. The report and --failed-to list all of them.
 const NAMED_FAILURES: usize = 20;
 
 pub(crate) struct Session {
@@ -34,7 +34,7 @@ impl Session {
         }
     }
 
-    /// Everyone who watches the run.
+    /// Returns the observers of the run, as one.
     pub(crate) fn observer(&self) -> Arc<dyn Observer> {
         let mut observers = vec![self.progress.observer()];
         if let Some(recorder) = &self.recorder {
@@ -43,14 +43,14 @@ impl Session {
         Arc::new(observers)
     }
 
-    /// Says what a user who wants no noise still has to know.
+    /// Prints warnings that --quiet does not silence.
     pub(crate) fn warn_of(&self, http: &HttpArgs) {
         if http.insecure {
             self.progress.error("warning: certificates are not checked (--insecure)");
         }
     }
 
-    /// An error and its hint.
+    /// Prints an error and its hint.
     pub(crate) fn say_error(progress: &Progress, error: &Error) {
         progress.error(&format!("error: {}", error.report()));
         if let Some(hint) = error.hint_text() {
@@ -58,7 +58,7 @@ impl Session {
         }
     }
 
-    /// What became of the run: each failure with its reason.
+    /// Prints the outcome of the run: each failure with its reason.
     pub(crate) fn conclude(&self, ending: &Ending<'_>, total: u64) {
         let (progress, report) = (&self.progress, ending.report);
         progress.finish();
@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Where the table is, and its figures.
+    /// Prints where the table is, and its figures.
     pub(crate) fn say_table(&self, summary: &Summary, inputs: &str, output: Option<&Path>, partials: Option<&Path>) {
         match (output, &summary.written) {
             (Some(path), Some(_)) if summary.report.stopped => {
@@ -113,7 +113,7 @@ impl Session {
         self.progress.note(&times(&summary.report));
     }
 
-    /// How often the cache helped, and whether something could not be kept.
+    /// Prints how many inputs came from the cache, and whether something could not be stored.
     pub(crate) fn say_cache(&self, cache: Option<&Cache>) {
         let Some(cache) = cache else { return };
         if cache.hits() > 0 {
@@ -129,7 +129,7 @@ impl Session {
             .note(&format!("what has arrived is kept, and the same command goes on with it: {}", folder.display()));
     }
 
-    /// How many files there are, and their figures.
+    /// Prints how many files there are, and their figures.
     pub(crate) fn say_files(&self, summary: &files::Summary, resumes: bool) {
         let skipped = summary.saved.iter().filter(|saved| saved.skipped).count() as u64;
         let there = if skipped > 0 { format!(", {} of them there already", thousands(skipped)) } else { String::new() };
@@ -142,7 +142,7 @@ impl Session {
     }
 }
 
-/// The times of a run, for people.
+/// The times of a run, as text.
 fn times(report: &RunReport) -> String {
     let overlap = report.overlap().map_or(String::new(), |n| format!(", {n:.1} at once on average"));
     let retries = match report.retries {
@@ -184,13 +184,14 @@ fn verbosity(show: &ShowArgs) -> Verbosity {
     }
 }
 
-/// A hint under its error; those with several lines show a place in an expression and keep their shape.
+/// Formats a hint for the line below its error. A hint of several lines marks a position in an
+/// expression, so its lines stay aligned.
 fn hint_line(hint: &str) -> String {
     format!("  hint: {}", options(hint).replace('\n', "\n        "))
 }
 
-/// Where the table goes, opened before anything is fetched, so that a folder that is not there is said at once.
-/// With a `writer`, that stands for standard output.
+/// Opens the output of the table before anything is fetched, so that a missing folder is reported
+/// at once. `writer` replaces standard output.
 pub(crate) fn sink(
     args: &OutputArgs,
     source_column: Option<String>,
@@ -217,7 +218,7 @@ pub(crate) fn sink(
     Sink::create(target, options)
 }
 
-/// A terminal that shows bars as well: they step aside while rows are written.
+/// Writes to a terminal that shows bars too: they are hidden while rows are written.
 pub(crate) struct BesideBars {
     progress: Progress,
     out: io::Stdout,
@@ -240,7 +241,8 @@ impl Write for BesideBars {
     }
 }
 
-/// Refuses a file that could not be written at the end, before the work is done.
+/// Refuses a missing folder before the work is done, since the file could not be written at the
+/// end.
 pub(crate) fn check_folder(path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

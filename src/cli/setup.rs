@@ -1,4 +1,4 @@
-//! Arguments → the library's options.
+//! Turns arguments into the library's options.
 
 use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
 use raudal::fetch::Netrc;
@@ -20,13 +20,14 @@ pub(crate) fn origin_options(args: &OriginArgs) -> Result<origin::Options> {
     options.bandwidth = args.bandwidth;
     options.scale = args.scale.unwrap_or(options.scale);
     options.seed = args.seed.unwrap_or(options.seed);
-    // An empty variable is no fault.
+    // An empty variable names no fault.
     let faults = args.faults.iter().filter(|text| !text.is_empty());
     options.faults = faults.map(|text| text.parse()).collect::<Result<_>>()?;
     Ok(options)
 }
 
-/// The mirror that was named. What shapes the embedded origin says nothing to another server: it is refused there.
+/// Returns the mirror. The options of the embedded origin mean nothing to another server, so they
+/// are refused there.
 pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
     if name == Some("embedded") {
         return Ok(Mirror::Embedded(origin_options(args)?));
@@ -49,7 +50,7 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
 pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     let mut query = Query::new();
     query.filter = self::filter(filter)?;
-    // An empty list, as from an empty variable, is no list.
+    // An empty list, as from an empty variable, selects all columns.
     query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
     query.member.clone_from(&args.member);
     query.encoding = Encoding::parse(&args.encoding)?;
@@ -61,7 +62,7 @@ pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     Ok(query)
 }
 
-/// What an archive may cost at most.
+/// Returns the limits for an archive.
 pub(crate) fn bounds(args: &BoundArgs) -> Limits {
     let mut limits = Limits::default();
     limits.members = args.members.unwrap_or(limits.members);
@@ -70,7 +71,7 @@ pub(crate) fn bounds(args: &BoundArgs) -> Limits {
     limits
 }
 
-/// The list that inputs are verified against.
+/// Reads the checksums that inputs are verified against.
 pub(crate) fn checksums(args: &VerifyArgs) -> Result<Option<Arc<Checksums>>> {
     let Some(path) = &args.checksums else { return Ok(None) };
     let name = path.display().to_string();
@@ -102,9 +103,9 @@ pub(crate) fn fetch_options(args: &HttpArgs) -> Result<fetch::Options> {
     Ok(options)
 }
 
-/// The list of logins that was named, or the user's own where there is one.
+/// Reads the netrc file: the given one, or the user's own if there is one.
 fn netrc(args: &HttpArgs) -> Result<Netrc> {
-    // An empty variable is no path.
+    // Treats an empty variable as not set.
     let given = |path: PathBuf| Some(path).filter(|path| !path.as_os_str().is_empty());
     let named = args.netrc_file.clone().and_then(given).or_else(|| given(std::env::var_os("NETRC")?.into()));
     match (args.no_netrc, named) {
@@ -125,7 +126,7 @@ pub(crate) fn pipeline_options(args: &RunArgs, query: Query) -> pipeline::Option
     options
 }
 
-/// The options that are the same at every level of concurrency.
+/// Returns the options that are the same at every level of concurrency.
 pub(crate) fn limits(args: &LimitArgs, query: Query) -> pipeline::Options {
     let mut options = pipeline::Options::default();
     options.backoff = Backoff::default().retries(args.retries).first(args.retry_delay);

@@ -1,4 +1,5 @@
-//! Interruption from outside: Ctrl-C, SIGTERM and the deadline. The first one stops the run, a second one the program.
+//! Stops a run on Ctrl-C, SIGTERM or the deadline. The first one stops the run; a second signal
+//! ends the program.
 
 use super::exit::Stop;
 use std::sync::{Arc, OnceLock};
@@ -6,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Watches for a reason to stop, for as long as it lives.
+/// Watches for a reason to stop, until it is dropped.
 pub(crate) struct Signals {
     token: CancellationToken,
     stop: Arc<OnceLock<Stop>>,
@@ -14,7 +15,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Begins to watch. Must be called within the runtime.
+    /// Starts to watch. Must be called within the runtime.
     pub(crate) fn watch(deadline: Option<Duration>) -> Self {
         let (token, stop) = (CancellationToken::new(), Arc::new(OnceLock::new()));
         let (cancel, reason) = (token.clone(), Arc::clone(&stop));
@@ -25,7 +26,7 @@ impl Signals {
             };
             let _ = reason.set(first);
             cancel.cancel();
-            // Whoever asks twice wants it now, and means it.
+            // A second signal means: stop now.
             let second = signal().await;
             std::process::exit(i32::from(second.code()));
         });
@@ -37,7 +38,7 @@ impl Signals {
         &self.token
     }
 
-    /// Why to stop, if there is a reason.
+    /// Why the run was stopped, if it was.
     pub(crate) fn stop(&self) -> Option<Stop> {
         self.stop.get().copied()
     }
@@ -59,7 +60,7 @@ async fn after(deadline: Option<Duration>) {
 #[cfg(unix)]
 async fn signal() -> Stop {
     use tokio::signal::unix::{SignalKind, signal};
-    // Without handlers the default action stands: the program ends at once.
+    // Without handlers the default action applies: the program ends at once.
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;

@@ -1,4 +1,4 @@
-//! `raudal iter` and `raudal table`: inputs → one table.
+//! `raudal iter` and `raudal table`: read inputs into one table.
 
 use super::args::{HttpArgs, IterArgs, KeepArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
 use super::ending::Ending;
@@ -13,12 +13,12 @@ use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// What the two commands have in common.
+/// What the two commands share.
 struct Job<'a> {
     command: &'static str,
-    /// What one input is called.
+    /// What an input is called in messages.
     input: &'static str,
-    /// Whether a later run could go on with what this one leaves.
+    /// Whether a later run could resume what this one leaves.
     keeps: bool,
     filter: &'a str,
     table: &'a TableArgs,
@@ -58,7 +58,7 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
     let job = Job {
         command: "iter",
         input: "archive",
-        // The embedded origin has another address each time, and is gone with the run.
+        // The embedded origin has a new address in each run, and ends with the run.
         keeps: !matches!(mirror, Mirror::Embedded(_)),
         filter: &args.filter,
         table: &args.table,
@@ -89,7 +89,7 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
     done
 }
 
-/// The entities of a list, or all of them.
+/// Returns the entities of a list, or all of them.
 pub(crate) fn entities(list: Option<&str>) -> Result<Vec<&'static Entity>> {
     match list {
         Some(list) => select_entities(list),
@@ -97,7 +97,7 @@ pub(crate) fn entities(list: Option<&str>) -> Result<Vec<&'static Entity>> {
     }
 }
 
-/// What would be fetched. The embedded origin has no address before it runs.
+/// Returns the inputs that would be fetched. The embedded origin has no address before it runs.
 fn planned(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Vec<raudal::source::Input>> {
     let base = match mirror {
         Mirror::Url(url) => Some(url.as_str()),
@@ -119,7 +119,8 @@ pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
     print(lines.as_bytes())
 }
 
-/// Where the inputs of a table arrive: beside it. What is no file, such as a pipe, has nothing beside it.
+/// Returns the folder for partial files: beside the output. An output that is not a file, such as a
+/// pipe, has none.
 fn partials(output: &Path) -> Option<PathBuf> {
     if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
         return None;
@@ -129,17 +130,17 @@ fn partials(output: &Path) -> Option<PathBuf> {
     Some(name.into())
 }
 
-/// What was checked before anything is fetched.
+/// The parts of a run that are checked before anything is fetched.
 struct Prepared {
     client: Client,
     options: pipeline::Options,
     cache: Option<Cache>,
-    /// What is said of jobs that the machine has no room for.
+    /// A message, if the jobs were lowered to what the machine allows.
     lowered: Option<String>,
 }
 
 impl Job<'_> {
-    /// Checks all that can be checked without the network.
+    /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
         let query = setup::query(self.table, self.filter)?;
         let mut options = setup::pipeline_options(self.run, query);
@@ -200,7 +201,7 @@ impl Job<'_> {
         Ok(code)
     }
 
-    /// An error of the sink says where it was writing to.
+    /// Adds the path of the output to an error of the sink.
     fn name_output(&self, error: Error) -> Error {
         match (&self.output.output, error.kind()) {
             (Some(path), Kind::Io) => error.input(path.display().to_string()),

@@ -1,8 +1,9 @@
-//! How the command line words what the library says.
+//! Rewords messages of the library for the command line.
 
-/// A text of the library, with the names of its settings as options: `` [`max_members`] `` becomes `--max-members`.
+/// Replaces the names of settings by options: `` [`max_members`] `` becomes `--max-members`.
 ///
-/// The library knows settings, and no command line. Its hints name them in the form of a link in Rust's documentation.
+/// The library has settings, but no command line. Its hints name a setting like a link in Rust's
+/// documentation.
 pub(super) fn options(text: &str) -> String {
     let mut worded = String::with_capacity(text.len());
     let mut rest = text;

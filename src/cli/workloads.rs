@@ -1,4 +1,4 @@
-//! Arguments → the workloads of `raudal compare`, and a line that says what is about to be run.
+//! Turns arguments into the workloads of `raudal compare`, and describes each in one line.
 
 use super::args::{CompareArgs, DatabaseWork, FilesWork, IterWork, MixedWork, RequestsWork, SleepWork, WorkloadArgs};
 use super::compare::measure;
@@ -14,13 +14,12 @@ use raudal::workload::{
 use raudal::{Result, origin};
 use std::time::Duration;
 
-/// What the embedded origin is like in a comparison, unless it is said: a server some way off, that gives each
-/// connection its share. On the loopback interface as it is, there would be nothing to wait for, and so nothing that
-/// concurrency could buy.
+/// The embedded origin's defaults in a comparison: a distant server that limits each connection.
+/// The plain loopback interface has nothing to wait for, so concurrency could gain nothing there.
 const LATENCY: Duration = Duration::from_millis(80);
 const BANDWIDTH_PER_CONNECTION: u64 = 8 << 20;
 
-/// `raudal compare WORKLOAD`.
+/// Runs `raudal compare WORKLOAD`.
 pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
     match args.workload {
         WorkloadArgs::Iter(args) => iter(args).await,
@@ -132,7 +131,7 @@ pub(super) async fn sleep(args: SleepWork) -> Result<u8> {
     measure(&args.jobs.levels, &args.levels, None, &about, async { Sleep::new(sleeps, latency, seed) }, dropped).await
 }
 
-/// A workload whose end needs no waiting: what it holds goes with it.
+/// Closes a workload that needs no waiting: dropping it is enough.
 async fn dropped<W>(_: W) {}
 
 /// `40 queries of SQLite, 50.0 ms each: 2.00 s one after the other, 50.0 ms the longest`.
@@ -140,7 +139,7 @@ fn about(jobs: usize, what: &str, latency: Latency, seed: u64, of: &str) -> Stri
     format!("{} {what}{of}, {latency}: {}", session::thousands(jobs as u64), ideal(&latency.draws(jobs, seed)))
 }
 
-/// The two ends between which the measured times lie, but for the cost of everything else.
+/// The two limits that the measured times lie between, apart from overhead.
 fn ideal(times: &[Duration]) -> String {
     let sum = times.iter().fold(Duration::ZERO, |sum, time| sum.saturating_add(*time));
     let longest = times.iter().copied().max().unwrap_or_default();

@@ -1,11 +1,11 @@
-//! What a scripted server answers: pieces of bytes, gates between them, and an end.
+//! The responses of a scripted server: pieces of bytes, gates between them, and an end.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-/// One answer to one request.
+/// One response to one request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub(super) status: String,
@@ -13,50 +13,50 @@ pub struct Answer {
     pub(super) body: Vec<Step>,
     pub(super) framing: Framing,
     pub(super) end: End,
-    /// Whether a range of it can be had, and how much of what is asked for is sent.
+    /// The file, if ranges of it can be requested, and how much of a range is sent.
     pub(super) ranged: Option<Ranged>,
 }
 
-/// A file that is served in parts.
+/// A file that is served in ranges.
 #[derive(Clone, Debug)]
 pub(super) struct Ranged {
     file: Bytes,
-    /// So many bytes of each answer's body, no more.
+    /// The most bytes that the body of a response has.
     most: usize,
 }
 
 /// How the client is told where the body ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// By its length, or by a length that is not so.
+    /// By its length, which may be false.
     Length(usize),
     Chunked,
     /// By the end of the connection, as in HTTP/1.0.
     Close,
-    /// The steps are all there is: no head is written.
+    /// The steps are the whole response: no head is written.
     Raw,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Shared, not copied: a test of memory counts the client's alone.
+    /// Shared, not copied, so that a memory test counts only the client's bytes.
     Send(Bytes),
-    /// The head goes out, then the gate is waited for.
+    /// Sends the head, then waits for the gate.
     Wait(Gate),
-    /// The gate is waited for, head and all.
+    /// Waits for the gate before sending the head.
     Hold(Gate),
 }
 
 /// What happens to the connection after the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// It waits for the next request.
+    /// It stays open for the next request.
     Keep,
-    /// It is closed in good order.
+    /// It is closed normally.
     Close,
     /// It is reset: a real RST.
     Reset,
-    /// Nothing more comes until the client hangs up or the server is dropped.
+    /// It stays open and silent until the client hangs up or the server is dropped.
     Stall,
 }
 
@@ -66,7 +66,7 @@ impl Answer {
         Self::status(200, body)
     }
 
-    /// Any status with this body. The reason phrase is not looked at by anyone.
+    /// Any status with this body. The reason phrase does not matter.
     pub fn status(code: u16, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
         Self {
@@ -79,14 +79,15 @@ impl Answer {
         }
     }
 
-    /// 200 with this body, or 206 with the part of it that a `Range: bytes=N-` or `bytes=N-M` asks for if its `If-Range` names the
-    /// answer's own `ETag` or `Last-Modified`, or 416 if it begins behind the end.
+    /// 200 with this body. A `Range: bytes=N-` or `bytes=N-M` gets a 206 with that part if
+    /// `If-Range` names this response's `ETag` or `Last-Modified`, or a 416 if the range begins
+    /// after the end.
     pub fn ranged(file: impl AsRef<[u8]>) -> Self {
         let file = Bytes::copy_from_slice(file.as_ref());
         Self { ranged: Some(Ranged { file, most: usize::MAX }), ..Self::ok("") }
     }
 
-    /// The same answer, but its body breaks off after so many bytes, and the connection with it.
+    /// The same response, but the body and the connection break off after this many bytes.
     pub fn cut_after(mut self, bytes: usize) -> Self {
         if let Some(ranged) = &mut self.ranged {
             ranged.most = bytes;
@@ -99,13 +100,13 @@ impl Answer {
         Self::status(302, "moved").header("Location", to)
     }
 
-    /// 200 with an HTML page, as INEGI answers a missing file.
+    /// 200 with an HTML page, as INEGI's server sends for a missing file.
     pub fn page(title: &str) -> Self {
         Self::ok(format!("<!DOCTYPE html>\r\n<html><head><title>{title}</title></head><body>...</body></html>"))
             .header("Content-Type", "text/html; charset=utf-8")
     }
 
-    /// 200 with nothing in it.
+    /// 200 with an empty body.
     pub fn empty() -> Self {
         Self::ok("")
     }
@@ -120,27 +121,27 @@ impl Answer {
         Self { end: End::Reset, ..Self::short(body, length) }
     }
 
-    /// 200 that announces `length` bytes, sends this body and then nothing.
+    /// 200 that announces `length` bytes, sends this body and then stays silent.
     pub fn stall_after(body: impl AsRef<[u8]>, length: usize) -> Self {
         Self { end: End::Stall, ..Self::short(body, length) }
     }
 
-    /// No answer: the connection is reset once the request is read.
+    /// No response: the connection is reset once the request is read.
     pub fn reset() -> Self {
         Self { end: End::Reset, ..Self::raw("") }
     }
 
-    /// No answer: the connection is closed once the request is read.
+    /// No response: the connection is closed once the request is read.
     pub fn close() -> Self {
         Self::raw("")
     }
 
-    /// No answer, not even an end.
+    /// No response, and the connection stays open.
     pub fn stall() -> Self {
         Self { end: End::Stall, ..Self::raw("") }
     }
 
-    /// These bytes in place of an answer, head and all; then the connection is closed.
+    /// Sends these bytes as the whole response, including the head, and closes the connection.
     pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
         Self { framing: Framing::Raw, end: End::Close, ..Self::ok(bytes) }
     }
@@ -156,7 +157,7 @@ impl Answer {
         Self { framing: Framing::Close, end: End::Close, ..Self::ok(body) }
     }
 
-    /// 200 in pieces of this size, each of which waits for the gate to let it through.
+    /// 200 in pieces of this size; each piece waits for the gate.
     pub fn drip(body: impl AsRef<[u8]>, size: usize, gate: &Gate) -> Self {
         let body = body.as_ref();
         let pieces = body
@@ -166,43 +167,44 @@ impl Answer {
         Self { framing: Framing::Length(body.len()), body: pieces, ..Self::ok("") }
     }
 
-    /// The same answer, head and all, once the gate lets it through.
+    /// The same response, which waits for the gate before its head.
     pub fn behind(mut self, gate: &Gate) -> Self {
         self.body.insert(0, Step::Hold(gate.clone()));
         self
     }
 
-    /// The same answer under another status.
+    /// The same response with another status.
     pub fn with_status(mut self, code: u16) -> Self {
         self.status = format!("{code} Said So");
         self
     }
 
-    /// The same answer with one header more.
+    /// The same response with one more header.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// The same answer, but the connection closes in good order after it: a chunked body loses its last chunk.
+    /// The same response, but the connection closes normally after it. A chunked body loses its
+    /// last chunk.
     pub fn then_close(mut self) -> Self {
         self.end = End::Close;
         self
     }
 
-    /// The same answer, but the connection is reset after it.
+    /// The same response, but the connection is reset after it.
     pub fn then_reset(mut self) -> Self {
         self.end = End::Reset;
         self
     }
 
-    /// The same answer, but after it nothing more comes, not even an end.
+    /// The same response, but the connection then stays open and silent.
     pub fn then_stall(mut self) -> Self {
         self.end = End::Stall;
         self
     }
 
-    /// What a request with these headers gets: of a file that can be had in parts, the right one.
+    /// Returns the response to a request with these headers. A ranged file gives the right part.
     pub(super) fn to(mut self, range: Option<&str>, if_range: Option<&str>) -> Self {
         let Some(Ranged { file, most }) = self.ranged.take() else { return self };
         let own = |name: &str| self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
@@ -231,13 +233,13 @@ impl Answer {
         self
     }
 
-    /// The same answer, but its length is not announced.
+    /// The same response without an announced length.
     pub fn without_length(mut self) -> Self {
         self.framing = Framing::Chunked;
         self
     }
 
-    /// The head, as it goes over the wire.
+    /// Returns the head as it is sent.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut lines = match self.framing {
             Framing::Raw => return Vec::new(),
@@ -256,24 +258,24 @@ impl Answer {
     }
 }
 
-/// Holds answers back until the test lets them through. Clones are the same gate.
+/// Holds responses back until the test lets them through. Clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Semaphore>);
 
 impl Gate {
-    /// A gate that is shut.
+    /// Returns a closed gate.
     pub fn new() -> Self {
         Self(Arc::new(Semaphore::new(0)))
     }
 
-    /// Lets so many answers, or pieces of them, through.
+    /// Lets this many responses, or pieces of them, through.
     pub fn let_through(&self, count: usize) {
         self.0.add_permits(count);
     }
 
     /// Lets everything through from now on.
     pub fn open(&self) {
-        // A closed semaphore holds nobody.
+        // Waiting on a closed semaphore returns at once.
         self.0.close();
     }
 

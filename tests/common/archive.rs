@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// A zip with these members, deflated.
+/// Returns a zip with these members, deflated.
 pub fn zip<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in members {
@@ -15,7 +15,7 @@ pub fn zip<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8
     zip.finish().expect("memory does not fail").into_inner()
 }
 
-/// The bytes, gzipped.
+/// Returns the bytes, gzipped.
 pub fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(bytes.as_ref()).expect("memory does not fail");

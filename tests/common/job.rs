@@ -7,12 +7,12 @@ use raudal::source::Location;
 use raudal::{Error, Result};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Bytes that look like nothing in particular and repeat late.
+/// Returns bytes that look random and repeat only after a long period.
 pub fn noise(length: usize) -> Vec<u8> {
     (0..length as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
-/// Says when the first bytes of a transfer have come.
+/// Notifies when the first bytes of a transfer have arrived.
 #[derive(Default)]
 pub struct Arrived(pub tokio::sync::Notify);
 
@@ -38,7 +38,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job that has not been attempted.
+    /// Returns a job without attempts so far.
     pub fn new(options: &Options, url: &str) -> Self {
         let client = Client::new(options).expect("a client");
         Self { client, location: Location::parse(url).expect("a URL"), kept: None }
@@ -57,17 +57,17 @@ impl Job {
         Ok(read(fetched.continue_value().expect("nobody declines it")))
     }
 
-    /// One attempt.
+    /// Makes one attempt.
     pub async fn attempt(&mut self) -> Result<Vec<u8>> {
         self.attempt_watched(&()).await
     }
 
-    /// One attempt that must fail.
+    /// Makes one attempt, which must fail.
     pub async fn fails(&mut self) -> Error {
         self.attempt().await.expect_err("a bad answer")
     }
 
-    /// Attempts until one succeeds: its bytes, and how many failed before it.
+    /// Makes attempts until one succeeds. Returns its bytes and the number of failed attempts.
     pub async fn attempts(&mut self, most: usize) -> (Vec<u8>, usize) {
         for failed in 0..most {
             match self.attempt().await {
@@ -78,7 +78,7 @@ impl Job {
         panic!("no success in {most} attempts");
     }
 
-    /// How much is kept for the next attempt.
+    /// How many bytes are kept for the next attempt.
     pub fn received(&self) -> Option<u64> {
         self.kept.as_ref().map(Partial::received)
     }

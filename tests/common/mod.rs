@@ -1,16 +1,17 @@
-//! What the tests share: a server that misbehaves on purpose, archives made in memory, and the program itself.
+//! What the tests share: a server that misbehaves on purpose, archives made in memory, and the
+//! program itself.
 //!
-//! - [`Server`] answers each path with a script, on a port of its own choosing and a thread of its own, so that tests
-//!   with and without a runtime can use it; it remembers what it was asked.
-//! - [`SecureServer`] does as much over TLS as certificates need to be tried.
-//! - [`Gate`] holds an answer back until the test says so: nothing here sleeps.
-//! - [`Proxy`] stands before any other server and breaks its answers off where the test says, or does something once a
-//!   number of bytes was sent.
+//! - [`Server`] answers each path from a script. It chooses its own port and runs on its own
+//!   thread, so tests with and without a runtime can use it. It records the requests.
+//! - [`SecureServer`] speaks enough TLS to test certificates.
+//! - [`Gate`] holds a response back until the test lets it through: nothing here sleeps.
+//! - [`Proxy`] stands in front of any other server. It breaks responses off at chosen places, or
+//!   runs a function after a number of bytes.
 //! - [`Job`] is one input over several attempts.
 //! - [`zip`] and [`gzip`] make archives.
-//! - [`raudal`] runs the program in a clean environment and waits for it, but not for ever.
+//! - [`raudal`] runs the program in a clean environment and waits for it, with a limit.
 
-// Every test file includes this module, and none uses all of it.
+// Every test file includes this module, but none uses all of it.
 #![allow(dead_code, unused_imports, unreachable_pub, missing_docs)]
 
 mod answer;
@@ -31,5 +32,5 @@ pub use server::{Request, Server};
 
 use std::time::Duration;
 
-/// How long anything that should happen is waited for before the test is given up: long, as machines may be busy.
+/// How long a test waits for an event before it fails. It is long because machines may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use super::PATIENCE;
 
-/// What a program of any kind needs from the environment. Proxies and `RAUDAL_…` are not among it, nor is a home: there
-/// may be logins in it.
+/// The variables that any program needs. Proxies and `RAUDAL_…` are left out. So is the home, which
+/// may hold logins.
 const KEPT: [&str; 6] = ["PATH", "TMPDIR", "SystemRoot", "TEMP", "TMP", "LLVM_PROFILE_FILE"];
 
-/// The program with these arguments.
+/// Returns the program with these arguments.
 pub fn raudal<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_raudal"));
     command.env_clear().args(arguments.into_iter().map(Into::into));
@@ -22,24 +22,24 @@ pub fn raudal<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Prog
     Program { command, input: Vec::new() }
 }
 
-/// A run that has not begun.
+/// A program that has not started.
 #[derive(Debug)]
 pub struct Program {
     command: Command,
     input: Vec<u8>,
 }
 
-/// A run that has ended.
+/// A program that has ended.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// The exit code; `None` where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: String,
 }
 
 impl Finished {
-    /// What went to stdout, as text.
+    /// Standard output as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.stdout).expect("UTF-8 on stdout")
     }
@@ -71,7 +71,8 @@ impl Program {
         self
     }
 
-    /// Runs it to its end. One that has no end is killed, and the test fails with what it said so far.
+    /// Runs it to its end. If it does not end, it is killed, and the test fails with its output so
+    /// far.
     pub fn run(mut self) -> Finished {
         let mut child = self
             .command
@@ -81,7 +82,7 @@ impl Program {
             .spawn()
             .expect("the program starts");
         let mut stdin = child.stdin.take().expect("a pipe");
-        // A program that does not read its input closes the pipe: no matter.
+        // A program that does not read its input closes the pipe, which is fine.
         let feeding = std::thread::spawn(move || drop(stdin.write_all(&self.input)));
         let (said, listen) = mpsc::channel();
         let pipes: [Box<dyn Read + Send>; 2] =

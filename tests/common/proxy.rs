@@ -1,5 +1,5 @@
-//! Stands before a server that always behaves, and breaks its answers off, or does something once a number of bytes was
-//! sent: byte by byte what it sends, but not all.
+//! A proxy in front of a correct server. It breaks responses off, or runs a function after a number
+//! of bytes. What it passes on is unchanged.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 type Deed = Box<dyn FnOnce() + Send>;
 
-/// How many bytes are still to go, and what is done then.
+/// How many bytes are left until the function runs, and the function.
 #[derive(Default)]
 struct Trigger(Mutex<Option<(u64, Deed)>>);
 
@@ -33,7 +33,7 @@ impl Trigger {
     }
 }
 
-/// Passes connections on to another server, in pieces. It ends when it is dropped.
+/// Passes connections on to another server, in pieces. It stops when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
     trigger: Arc<Trigger>,
@@ -42,13 +42,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Passes on nothing in pieces larger than this.
+    /// Passes everything on, in pieces of at most this size.
     pub fn before(server: SocketAddr, piece: usize) -> Self {
         Self::breaking(server, [], piece)
     }
 
-    /// The connection number *n* is closed once *n*th of these many bytes have been passed to the client, heads
-    /// included; those after the last are left alone. Nothing is passed on in pieces larger than `piece`.
+    /// Closes connection *n* once the *n*th number of bytes has been passed to the client, heads
+    /// included. Later connections are not closed. Pieces have at most `piece` bytes.
     pub fn breaking(server: SocketAddr, breaks: impl IntoIterator<Item = usize>, piece: usize) -> Self {
         let breaks: Vec<usize> = breaks.into_iter().collect();
         let (stop, stopped) = watch::channel(false);
@@ -67,17 +67,18 @@ impl Proxy {
         Self { address, trigger, stop, thread: Some(thread) }
     }
 
-    /// The URL of a path, which begins with a slash.
+    /// Returns the URL of a path, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Does this once so many bytes more were sent to clients; what was to be done before is forgotten.
+    /// Runs this function once that many more bytes have been sent to clients. It replaces an
+    /// earlier one.
     pub fn after(&self, bytes: u64, deed: impl FnOnce() + Send + 'static) {
         self.trigger.set(Some((bytes.max(1), Box::new(deed))));
     }
 
-    /// Forgets what was to be done.
+    /// Removes the function.
     pub fn forget(&self) {
         self.trigger.set(None);
     }
@@ -105,7 +106,7 @@ async fn serve(
             _ = stopped.changed() => return,
             Ok((client, _)) = listener.accept() => {
                 let (most, trigger) = (breaks.next().unwrap_or(usize::MAX), Arc::clone(&trigger));
-                // Whoever goes away ends the connection: nothing to report.
+                // A client that goes away ends its connection: nothing to report.
                 connections.spawn(async move { drop(pass(client, server, most, piece, &trigger).await) });
             }
             Some(_) = connections.join_next() => {}
@@ -113,7 +114,7 @@ async fn serve(
     }
 }
 
-/// Passes bytes both ways, until one side is done or the client has had its share.
+/// Passes bytes both ways, until one side closes or the client has received its share.
 async fn pass(
     mut client: TcpStream,
     server: SocketAddr,
@@ -137,7 +138,7 @@ async fn pass(
                     client.write_all(&answered[..read]).await?;
                     left -= read;
                     trigger.sent(read as u64);
-                    // Others have their turn after each piece.
+                    // Lets other tasks run after each piece.
                     tokio::task::yield_now().await;
                 }
             },

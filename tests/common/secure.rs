@@ -1,8 +1,8 @@
-//! A server that speaks TLS, with a certificate of an authority that nobody else believes.
+//! A server that speaks TLS. Its certificate comes from an authority that no system trusts.
 //!
-//! The files in `tls/` were made once, for these tests alone, with openssl, and end in 2126: an authority, and a key
-//! with its certificate for `localhost` and `127.0.0.1`; another authority, and a client's certificate with its key. The
-//! keys are no secret.
+//! The files in `tls/` were made once with openssl, for these tests alone, and expire in 2126: an
+//! authority, and a key with its certificate for `localhost` and `127.0.0.1`; another authority,
+//! and a client's certificate with its key. The keys are not secret.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,17 +17,17 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-/// The file of the authority that signed the server's certificate.
+/// The certificate of the authority that signed the server's certificate.
 pub fn authority() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls/ca.pem")
 }
 
-/// The file of a client's certificate and its key.
+/// A client's certificate and its key.
 pub fn client() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls/client.pem")
 }
 
-/// A server that gives one answer to every request, one connection after the other.
+/// A server that sends one response to every request, on one connection after the other.
 #[derive(Debug)]
 pub struct SecureServer {
     address: SocketAddr,
@@ -36,7 +36,7 @@ pub struct SecureServer {
 }
 
 impl SecureServer {
-    /// Answers every request with these bytes, head and all, and closes the connection.
+    /// Answers every request with these bytes, including the head, and closes the connection.
     pub fn start(answer: impl Into<Vec<u8>>) -> Self {
         Self::serve(answer.into(), config(false))
     }
@@ -56,14 +56,14 @@ impl SecureServer {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                // A client that does not believe the certificate hangs up: that is what is tried.
+                // A client that does not trust the certificate hangs up. The tests expect that.
                 drop(socket.and_then(|socket| converse(socket, &config, &answer)));
             }
         });
         Self { address, stop, thread: Some(thread) }
     }
 
-    /// The URL of a path, which begins with a slash.
+    /// Returns the URL of a path, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.address.port())
     }
@@ -72,7 +72,7 @@ impl SecureServer {
 impl Drop for SecureServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // The thread waits for a client: be one.
+        // The thread waits for a client, so connect to it.
         drop(TcpStream::connect(self.address));
         drop(self.thread.take().map(JoinHandle::join));
     }
@@ -99,7 +99,7 @@ fn config(asks: bool) -> Arc<ServerConfig> {
 }
 
 fn converse(socket: TcpStream, config: &Arc<ServerConfig>, answer: &[u8]) -> io::Result<()> {
-    // A client that neither speaks nor goes must not keep the thread.
+    // A silent client that stays connected must not block the thread.
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
     let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
     let mut stream = StreamOwned::new(connection, socket);

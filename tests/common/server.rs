@@ -1,4 +1,5 @@
-//! A tiny HTTP server on a raw socket, that does what it is told: also what no library would let it do.
+//! A small HTTP server on a raw socket. It follows a script, and can break rules that an HTTP
+//! library would enforce.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,11 +16,11 @@ use tokio::task::JoinSet;
 use super::PATIENCE;
 use super::answer::{Answer, End, Framing, Step};
 
-/// A request, as it was read.
+/// A request as it was received.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
-    /// The path with its query; behind a proxy, the whole URL.
+    /// The path with its query; for a proxy, the whole URL.
     pub path: String,
     /// The headers in their order, names in lower case.
     pub headers: Vec<(String, String)>,
@@ -28,13 +29,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// The first header of this name, which is given in lower case.
+    /// Returns the first header of this name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// What happened so far.
+/// What has happened so far.
 #[derive(Debug, Default)]
 struct Seen {
     requests: Vec<Request>,
@@ -63,7 +64,7 @@ impl Shared {
     }
 }
 
-/// A scripted server. It ends when it is dropped, and with it every answer that stalls.
+/// A scripted server. Dropping it ends it and all its stalled responses.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -73,7 +74,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves each path with its answers, one a request; the last is repeated. Other paths are answered 404.
+    /// Answers each path with its responses, one per request; the last is repeated. Other paths get
+    /// a 404.
     pub fn start<'a>(routes: impl IntoIterator<Item = (&'a str, Vec<Answer>)>) -> Self {
         let scripts = routes.into_iter().map(|(path, answers)| (path.to_owned(), answers)).collect();
         let shared = Arc::new(Shared { scripts, seen: Mutex::default(), changed: Condvar::new() });
@@ -92,12 +94,12 @@ impl Server {
         Self { address, shared, stop, thread: Some(thread) }
     }
 
-    /// A server with one path.
+    /// Starts a server with one path.
     pub fn with(path: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
         Self::start([(path, answers.into_iter().collect())])
     }
 
-    /// The URL of a path, which begins with a slash.
+    /// Returns the URL of a path, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -116,27 +118,27 @@ impl Server {
         self.requests().into_iter().map(|request| request.path).collect()
     }
 
-    /// The most requests that were being answered at one time.
+    /// The most requests that were in flight at the same time.
     pub fn peak(&self) -> usize {
         self.shared.seen().peak
     }
 
-    /// How many connections were made.
+    /// How many connections were accepted.
     pub fn connections(&self) -> usize {
         self.shared.seen().connections
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until that many requests have arrived.
     pub fn wait_for_requests(&self, count: usize) {
         self.wait(|seen| seen.requests.len() >= count);
     }
 
-    /// Waits until so many requests are being answered at this moment.
+    /// Waits until exactly that many requests are in flight.
     pub fn wait_for_in_flight(&self, count: usize) {
         self.wait(|seen| seen.in_flight == count);
     }
 
-    /// Waits until so many clients have gone before they had their answer.
+    /// Waits until that many clients have hung up before they had their response.
     pub fn wait_for_hung_up(&self, count: usize) {
         self.wait(|seen| seen.hung_up >= count);
     }
@@ -164,7 +166,7 @@ impl Drop for Server {
     }
 }
 
-/// Accepts until it is told to stop; then every connection is dropped.
+/// Accepts connections until it is stopped; then every connection is dropped.
 async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
@@ -181,7 +183,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::R
     }
 }
 
-/// Answers requests on one connection, until an answer or the client ends it.
+/// Answers requests on one connection, until a response or the client ends it.
 async fn converse(mut socket: TcpStream, shared: &Shared, connection: usize) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let mut rest = Vec::new();
@@ -216,7 +218,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Writes an answer, step by step.
+/// Sends a response, step by step.
 async fn perform(socket: &mut TcpStream, answer: &Answer, head_only: bool, shared: &Shared) -> io::Result<()> {
     let mut head = Some(answer.head());
     for step in &answer.body {
@@ -261,7 +263,8 @@ async fn send(socket: &mut TcpStream, head: &[u8], bytes: &[u8], framing: &Frami
     socket.write_all(b"\r\n").await
 }
 
-/// Ends when the client has gone. What it sends in the meantime is thrown away: nobody pipelines here.
+/// Returns when the client has gone. What it sends meanwhile is discarded: no client here
+/// pipelines.
 async fn gone(socket: &mut TcpStream) {
     let mut buffer = [0; 1024];
     while matches!(socket.read(&mut buffer).await, Ok(1..)) {}
@@ -272,7 +275,7 @@ fn hung_up(shared: &Shared) -> io::Result<()> {
     Err(io::ErrorKind::BrokenPipe.into())
 }
 
-/// Reads the head of a request; `None` where the client is done. Bodies are not expected.
+/// Reads the head of a request; `None` if the client is done. Requests have no body here.
 async fn read_request(socket: &mut TcpStream, rest: &mut Vec<u8>, connection: usize) -> io::Result<Option<Request>> {
     let end = loop {
         if let Some(end) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -281,7 +284,8 @@ async fn read_request(socket: &mut TcpStream, rest: &mut Vec<u8>, connection: us
         if socket.read_buf(rest).await? == 0 {
             return Ok(None);
         }
-        // A client that speaks TLS to a server that does not: as others do, say so in plain HTTP.
+        // A client that speaks TLS to a plain server gets an error in plain HTTP, as other servers
+        // do it.
         if rest[0] == 0x16 {
             socket.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await?;
             return Ok(None);

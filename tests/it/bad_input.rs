@@ -1,4 +1,4 @@
-//! Each bad input has its message and its exit code, and costs no good one.
+//! Each bad input has its own message and exit code, and does not affect the good ones.
 
 use crate::common::{Answer, Finished, Program, Server, gzip, raudal, zip};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ fn table<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Program {
     raudal(["table", "--retry-delay", "1ms", "--progress", "none"]).args(arguments)
 }
 
-/// A file in a folder that goes away with the test.
+/// Writes a file in a temporary folder.
 fn file(folder: &tempfile::TempDir, name: &str, bytes: impl AsRef<[u8]>) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("a file in a temporary folder");
@@ -29,7 +29,8 @@ fn refused(finished: &Finished, code: i32, says: &[&str]) {
     assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
 }
 
-/// Runs `table` over one answer of a server, and looks at what it says of it and how often it asked.
+/// Runs `table` over one response, and checks the exit code, the message and the number of
+/// requests.
 #[track_caller]
 fn answered(answer: Answer, arguments: &[&str], code: i32, tries: usize, says: &[&str]) {
     let server = Server::with("/a.zip", [answer]);
@@ -92,7 +93,7 @@ fn an_option_of_the_embedded_origin_is_refused_for_another_server() {
 
 #[test]
 fn a_refused_connection_may_be_tried_again() {
-    // A port that was free a moment ago.
+    // This port was free a moment ago.
     let port =
         std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port();
     let url = format!("http://127.0.0.1:{port}/a.zip");
@@ -176,7 +177,7 @@ fn a_zip_cut_at_any_offset_is_refused() {
 #[test]
 fn a_flipped_byte_never_gives_rows() {
     let folder = folder();
-    // Stored, so that a flipped byte of the data is still text: only the CRC can tell.
+    // Stored, not deflated: a flipped byte is still text, so only the CRC can detect it.
     let mut archive = zip([("a.csv", TABLE.as_bytes())]);
     let at = archive.windows(5).position(|window| window == b"a.csv").expect("the name") + 5 + 20;
     archive[at] ^= 1;
@@ -194,7 +195,8 @@ fn a_flipped_byte_never_gives_rows() {
 fn an_encrypted_member_is_named() {
     let folder = folder();
     let mut archive = zip([("a.csv", TABLE.as_bytes())]);
-    // The general purpose flag's lowest bit, in the local header and in the directory (APPNOTE 4.4.4).
+    // The lowest bit of the general purpose flag, in the local header and in the directory (APPNOTE
+    // 4.4.4).
     let directory = archive.windows(4).position(|window| window == b"PK\x01\x02").expect("a directory");
     archive[6] |= 1;
     archive[directory + 8] |= 1;
@@ -326,7 +328,7 @@ fn one_bad_archive_among_thirty_two_costs_only_itself() {
         assert_eq!(report["failed"][0]["kind"], "impostor");
         assert_eq!(report["jobs"].as_array().map(Vec::len), Some(32));
     }
-    // What failed is itself valid input.
+    // The list of failed inputs is valid input.
     let again = raudal(["table", "--retries", "0", "--progress", "none", "-i"]).args([failed.as_os_str()]).run();
     refused(&again, 4, &["ITER_17.zip", "1 of 1 input failed"]);
 }

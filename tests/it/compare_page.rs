@@ -1,4 +1,4 @@
-//! A real comparison, of the main job against the embedded origin, in every form that it can be shown in.
+//! A real comparison of the main job on the embedded origin, in every output format.
 
 use raudal::compare::{self, Jobs, Plan, render_timeline, to_csv, to_html, to_json, to_trace};
 use raudal::source::{Edition, select_entities};
@@ -21,7 +21,7 @@ async fn a_real_comparison_is_shown_in_every_form() {
     let comparison = compare::compare(&workload, &plan, &(), CancellationToken::new()).await.unwrap();
     workload.close().await;
 
-    // The reports of the jobs came from the observer: the workload itself keeps none.
+    // The job reports come from the observer, because the workload itself keeps none.
     for level in &comparison.levels {
         assert!(level.runs.iter().all(|run| run.jobs.len() == 12), "{} jobs", level.jobs);
         assert_eq!(comparison.ideal(level).is_some_and(|ideal| ideal.longest.is_some()), level.jobs != Jobs::Auto);
@@ -46,7 +46,7 @@ async fn a_real_comparison_is_shown_in_every_form() {
     let json: serde_json::Value = serde_json::from_str(&to_json(&comparison).unwrap()).unwrap();
     assert!(json["levels"][2]["ideal_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
 
-    // Left where they can be looked at.
+    // The results are kept, so that people can look at them.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     compare::export(&folder.join("compare.html"), &html).unwrap();
     compare::export(&folder.join("compare.trace.json"), &trace.to_string()).unwrap();

@@ -1,15 +1,17 @@
-//! The commands that the READMEs and the book give do run, their links lead somewhere, and the lists of lessons are whole.
+//! The commands in the READMEs and the book work, their links have targets, and the lists of
+//! lessons are complete.
 //!
-//! Every line of a block that is fenced as `sh` is a command; a backslash at its end continues it. `raudal …` and
-//! `cargo run … -- …` are run with the built program, `cargo run --example …` with the built example, in a folder that holds
-//! the files that the READMEs speak of. What would need a network is run with `--dry-run` where the command has it; where
-//! it has none (`compare`), it is sent to the embedded origin, and run once at each level. Archives are small. A block fenced as `text` is not run.
+//! Every line of a block fenced as `sh` is a command; a backslash at its end continues it.
+//! `raudal …` and `cargo run … -- …` run the built program, and `cargo run --example …` runs the
+//! built example, in a folder with the files that the READMEs mention. Commands that need a network
+//! run with `--dry-run` where it exists; `compare` has no such option, so it uses the embedded
+//! origin, with one run per level and small archives. A block fenced as `text` is not run.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The documents that give commands: the READMEs and the pages of the book.
+/// Returns the documents that contain commands: the READMEs and the pages of the book.
 fn documents() -> Vec<String> {
     let pages = fs::read_dir(root().join("docs")).expect("the book").map(|page| page.expect("a page").file_name());
     let mut all: Vec<String> = pages.map(|page| format!("docs/{}", page.to_string_lossy())).collect();
@@ -26,7 +28,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
-/// The commands of the blocks that are fenced as `sh`, each on one line.
+/// Returns the commands in the blocks fenced as `sh`, each on one line.
 fn commands(text: &str) -> Vec<String> {
     let mut commands = Vec::new();
     for block in text.split("```sh\n").skip(1) {
@@ -37,7 +39,8 @@ fn commands(text: &str) -> Vec<String> {
     commands
 }
 
-/// Splits a command as a shell does, as far as the READMEs go: quotes, and a comment behind a blank.
+/// Splits a command like a shell, as far as the READMEs need it: quotes, and a comment after a
+/// space.
 fn words(command: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in command.chars() {
@@ -54,7 +57,7 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// A folder with the files that the READMEs speak of.
+/// Returns a folder with the files that the READMEs mention.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("a file");
@@ -67,7 +70,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Gives an option this value, whether it is there or not.
+/// Sets an option to this value, or adds it.
 fn set(arguments: &mut Vec<String>, option: &str, value: &str) {
     match arguments.iter().position(|argument| argument == option) {
         Some(at) => value.clone_into(&mut arguments[at + 1]),
@@ -75,15 +78,16 @@ fn set(arguments: &mut Vec<String>, option: &str, value: &str) {
     }
 }
 
-/// How a command of `raudal` is run here.
+/// Changes the arguments of `raudal` so that the command needs no network.
 fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
     let embedded = arguments.iter().any(|a| a == "embedded");
     let local = arguments[0] == "table" && !arguments.iter().any(|a| a.contains("://") || a == "-i");
     match &arguments[0][..] {
         "help" | "completions" | "man" | "cache" => {}
-        // It serves until it is stopped, on a port that may be taken: what is checked is that its arguments are.
+        // It would serve until it is stopped, on a port that may be taken. So only its arguments
+        // are checked.
         "serve" => arguments.push("--help".to_owned()),
-        // One run of each level: that the command works is seen by it, and what it measures is not looked at.
+        // One run per level shows that the command works. The measured times are not checked.
         "compare" => {
             for (option, value) in [("-r", "1"), ("-w", "0")] {
                 set(&mut arguments, option, value);
@@ -115,7 +119,8 @@ fn every_command_of_the_readmes_runs() {
                 ["cargo", "test" | "install" | "build" | "doc", ..] => continue,
                 ["cargo", "run", "--example", name, rest @ ..]
                 | ["cargo", "run", "--release", "--example", name, rest @ ..] => {
-                    // The pace of the original is for people; that the option is known is seen by the quick run.
+                    // The original pace is for people. The quick run shows that the option is
+                    // known.
                     assert!(rest.iter().all(|word| ["--", "--slow", "--verbose"].contains(word)), "{command}");
                     crate::harness::run(name);
                     ran += 1;
@@ -133,14 +138,14 @@ fn every_command_of_the_readmes_runs() {
     assert!(ran > 15, "the test has found the commands: {ran}");
 }
 
-/// The targets of the links in a text, outside of its code.
+/// Returns the targets of the links in a text, outside of code blocks.
 fn links(text: &str) -> Vec<String> {
     let prose: String = text.split("```").step_by(2).collect();
     let after = prose.split("](").skip(1);
     after.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
 }
 
-/// The anchor that a heading has on a page.
+/// Returns the anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase().replace(' ', "-");
     kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
@@ -182,7 +187,7 @@ fn the_readme_stays_short() {
     assert!(words <= 1_000, "{words} words");
 }
 
-/// The names of the examples that are there.
+/// Returns the names of the existing examples.
 fn examples() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let entries = fs::read_dir(folder).expect("the examples").map(|entry| entry.expect("an entry").path());

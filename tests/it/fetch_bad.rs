@@ -1,4 +1,5 @@
-//! A bad answer ends in an error that says what it was, whether another try may help, and no secrets.
+//! A bad response gives an error that says what happened and whether a retry may help, and shows no
+//! secrets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ async fn fetch(options: &Options, url: &str) -> Result<Body> {
     Client::new(options)?.fetch(&Location::parse(url)?, Expect::Table, &()).await
 }
 
-/// The error that this answer ends in; its message names the input exactly once.
+/// Returns the error for this response. Its message must name the input exactly once.
 async fn error(answer: Answer) -> Error {
     let server = Server::with("/a.zip", [answer]);
     let error = fetch(&options(), &server.url("/a.zip")).await.expect_err("a bad answer");
@@ -53,11 +54,12 @@ async fn a_page_is_no_archive_and_is_quoted() {
     assert_eq!(page.kind(), Kind::Impostor);
     assert_eq!(page.message(), "an HTML page stands where the data should be: Página no encontrada");
     assert!(page.is_transient(), "INEGI's server has been seen to do so for a while");
-    // Without the header, and without an end: the first bytes are enough.
+    // Without the header and without an end: the first bytes are enough.
     let html = "<!doctype html><title>Login</title>";
     let page = error(Answer::stall_after(html, 1_000_000)).await;
     assert_eq!(page.message(), "an HTML page stands where the data should be: Login");
-    // Cut off within its title: that it is a page says more than that it is cut.
+    // It breaks off inside the title. The error says that it is a page, which matters more than the
+    // break.
     assert_eq!(error(Answer::short("<html><title>Log", 1_000)).await.kind(), Kind::Impostor);
 }
 
@@ -114,7 +116,7 @@ async fn a_server_that_stands_still_is_given_up_on() {
         server
     });
     let server = server.await.expect("both stand still");
-    // From here on the clock leaps to whatever is waited for: the time-outs.
+    // From here on the clock jumps to the next timer: the timeouts.
     tokio::time::pause();
     let head = head.await.expect("no panic").expect_err("no answer");
     assert_eq!((head.kind(), head.message()), (Kind::Timeout, "no answer came within 20s"));
@@ -125,7 +127,7 @@ async fn a_server_that_stands_still_is_given_up_on() {
 
 #[tokio::test]
 async fn a_slow_body_that_goes_on_is_left_to_go_on() {
-    // Each piece comes well within the time-out; all together may take longer than it.
+    // Each piece arrives well within the timeout; all pieces together may take longer.
     let gate = crate::common::Gate::new();
     let server = Server::with("/a", [Answer::drip("0123456789", 1, &gate)]);
     gate.open();
@@ -157,7 +159,7 @@ async fn a_connection_that_fails_is_told_from_one_that_breaks() {
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_called_so() {
     let error = fetch(&options(), "http://nowhere.invalid/a.zip").await.expect_err("no such name");
-    // Where a resolver answers every name, the connection fails instead.
+    // Some resolvers answer every name; then the connection fails instead.
     assert!(matches!(error.kind(), Kind::Name | Kind::Connect | Kind::Timeout), "{}", error.report());
     assert!(error.to_string().starts_with("http://nowhere.invalid/a.zip: "));
     assert!(error.is_transient());

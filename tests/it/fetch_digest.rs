@@ -1,4 +1,4 @@
-//! Bytes that a server's digest does not promise are refused, and none of them kept.
+//! Bytes that do not match the server's digest are refused, and none of them is kept.
 
 use crate::common::{Answer, Job, Server, noise};
 use raudal::Kind;
@@ -62,7 +62,7 @@ async fn the_digest_of_the_whole_is_taken_over_all_attempts() {
         "/a",
         [
             file(&data, &right).cut_after(400),
-            // The server vouches for the version, but the bytes are wrong: all of them go.
+            // The server confirms the version, but the bytes are wrong: all of them are discarded.
             Answer::ranged(&flipped).header("ETag", TAG),
             file(&data, &right).cut_after(500),
             file(&data, &right),
@@ -86,7 +86,7 @@ async fn a_part_is_held_to_its_own_digest_and_must_be_of_the_same_whole() {
     let server = Server::start([
         ("/right", vec![whole().cut_after(400), part()]),
         ("/wrong", vec![whole().cut_after(400), part().header("Content-Digest", sha256(&data)), whole()]),
-        // Said before a byte of it is read, so that the whole is asked for at once.
+        // The digest is known before the body is read, so the whole file is requested at once.
         ("/other", vec![whole().cut_after(400), part().header("Repr-Digest", sha256(b"other")), whole()]),
     ]);
     let mut job = Job::new(&Options::default(), &server.url("/right"));

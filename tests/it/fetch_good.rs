@@ -1,4 +1,5 @@
-//! A good input arrives whole, whatever way it is sent, and no more of it is held than was promised.
+//! A good input arrives whole, however it is sent, and the client never holds more of it than
+//! promised.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use raudal::fetch::{Body, Client, Expect, Options, TransferProgress};
 use raudal::source::Location;
 use raudal::{Kind, Result};
 
-/// Options with which a failing test fails soon, and which no environment changes.
+/// Options with a timeout that lets a bad test fail soon, independent of the environment.
 fn options() -> Options {
     let mut options = Options::default();
     options.read_timeout = Duration::from_secs(20);
@@ -205,7 +206,7 @@ async fn whoever_watches_is_told_of_every_byte() {
     }
 }
 
-/// The largest piece that was told, and all of them together.
+/// The largest reported piece, and the sum of all pieces.
 #[derive(Default)]
 struct Pieces(AtomicU64, AtomicU64);
 
@@ -304,7 +305,7 @@ async fn a_pipe_is_read_once_and_kept() {
     let body = fetch(&client, path.to_str().expect("text")).await.expect("a body");
     writer.join().expect("no panic").expect("all was read");
     assert!(bytes(body) == data);
-    // Nobody ever opens the other end: dropping the fetch is enough.
+    // No writer ever opens this pipe: dropping the fetch must be enough.
     let waiting = fetch(&client, path.to_str().expect("text"));
     assert!(futures::poll!(std::pin::pin!(waiting)).is_pending());
 }

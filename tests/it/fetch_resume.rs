@@ -1,5 +1,5 @@
-//! A body that breaks off goes on where it stopped, if the server vouches for it; else it begins again. Whatever
-//! happens on the way, the bytes are right.
+//! A body that breaks off is resumed if the server confirms its version; else it starts again.
+//! Whatever happens on the way, the bytes are right.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn options() -> Options {
     options
 }
 
-/// What was asked of the server, by the headers of a range.
+/// Returns the range headers of all requests.
 fn asked(server: &Server) -> Vec<(Option<String>, Option<String>)> {
     let header = |request: &Request, name| request.header(name).map(str::to_owned);
     server.requests().iter().map(|request| (header(request, "range"), header(request, "if-range"))).collect()
@@ -55,7 +55,7 @@ async fn a_reset_keeps_what_came_before_it() {
     let mut job = Job::new(&options(), &server.url("/a"));
     job.fails().await;
     assert_eq!(job.fails().await.kind(), Kind::Reset);
-    // A reset may overtake the bytes before it: what is kept is what was read.
+    // A reset may discard bytes that were sent before it. The client keeps what it has read.
     let received = job.received().expect("at least what was there before");
     assert!((300..=500).contains(&received), "{received}");
     assert!(job.attempt().await.expect("the rest") == data);
@@ -71,7 +71,7 @@ async fn a_stall_keeps_what_came_before_it() {
     let attempt = job.attempt_watched(&arrived);
     let leap = async {
         arrived.0.notified().await;
-        // From here on the clock leaps to whatever is waited for: the time-out.
+        // From here on the clock jumps to the next timer: the timeout.
         tokio::time::pause();
     };
     let (result, ()) = tokio::join!(attempt, leap);
@@ -125,7 +125,7 @@ async fn a_file_that_has_changed_comes_whole() {
     );
     let mut job = Job::new(&options(), &server.url("/a"));
     job.fails().await;
-    // A 200: the new one, from its beginning.
+    // A 200: the new version, from its beginning.
     job.fails().await;
     assert!(job.attempt().await.expect("the rest of the new one") == new);
     assert_eq!(asked(&server)[1..], [some("bytes=400-", TAG), some("bytes=500-", "\"v2\"")]);
@@ -194,7 +194,8 @@ async fn a_part_of_the_rest_is_taken_and_the_rest_of_it_asked_for_next() {
 #[tokio::test]
 async fn everything_received_and_nothing_left_is_done() {
     let data = noise(1000);
-    // No length, and all bytes, but not the end: only another request can tell that they were all.
+    // All bytes arrive, but neither a length nor an end. Only another request can tell that the
+    // body is complete.
     let file = || Answer::ranged(&data).header("ETag", TAG);
     let server = Server::with("/a", [file().without_length().then_close(), file()]);
     let mut job = Job::new(&options(), &server.url("/a"));
@@ -243,7 +244,7 @@ async fn a_page_that_breaks_off_within_its_first_tag_is_found_when_it_goes_on() 
 async fn the_rest_is_asked_for_only_where_the_bytes_came_from() {
     let data = noise(1000);
     let file = || Answer::ranged(&data).header("ETag", TAG);
-    // Another mirror each time, and each with a tag of its own that happens to be the same.
+    // A different mirror each time. Their tags are equal by chance.
     let server = Server::start([
         ("/a", vec![Answer::redirect("/one"), Answer::redirect("/two"), Answer::redirect("/two?signature=2")]),
         ("/one", vec![file().cut_after(400)]),
@@ -270,7 +271,7 @@ async fn what_is_kept_of_another_input_is_not_used() {
     assert_eq!(asked(&server)[1], (None, None));
 }
 
-/// Everything that was told, in its order: what was expected, or `Err` of what arrived.
+/// Everything that was reported, in order: the expected length or the arrived bytes.
 #[derive(Default)]
 struct Told(Mutex<Vec<(&'static str, u64)>>);
 
@@ -292,7 +293,7 @@ async fn the_attempt_that_succeeds_counts_every_byte_once() {
         (vec![file().cut_after(400), file()], 400),
         (vec![file().without_length().cut_after(400), file()], 400),
         (vec![file().without_length().then_close(), file()], 1000),
-        // From the beginning: nothing that was kept is counted.
+        // A restart from zero: kept bytes are not counted.
         (vec![file().cut_after(400), bad(), file()], 1000),
         (vec![file().cut_after(400), Answer::ok(&data)], 1000),
     ] {
@@ -343,7 +344,7 @@ async fn the_embedded_origin_goes_on_as_well() {
     let path = "/ITER_06_2020_csv.zip";
     let direct = format!("{}{}", origin.url().trim_end_matches('/'), path);
     let whole = Job::new(&self::options(), &direct).attempt().await.expect("the whole");
-    // Twice in the body, once in a head, once more in the body.
+    // It breaks twice in the body, once in a head, and once more in the body.
     let proxy = Proxy::breaking(origin.address(), [1000, whole.len() / 3, 20, whole.len() / 3], 1 << 16);
     let before = origin.stats();
     let mut job = Job::new(&self::options(), &proxy.url(path));
@@ -357,7 +358,8 @@ async fn the_embedded_origin_goes_on_as_well() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// However a body is cut into pieces and wherever it breaks off, in heads or in the body, the same bytes arrive.
+    /// However a body is cut into pieces, and wherever it breaks off, in heads or in the body, the
+    /// same bytes arrive.
     #[test]
     fn any_pieces_and_any_breaks_give_the_same_bytes(
         length in 1_usize..60_000,

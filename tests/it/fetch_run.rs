@@ -1,4 +1,5 @@
-//! A whole run over a bad network: what is kept between the attempts of a job serves that job, and is counted once.
+//! A whole run over a bad network: bytes kept between attempts are used by the next attempt, and
+//! are counted once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use raudal::table::{Sink, SinkOptions, Target};
 
 const TAG: &str = "\"v1\"";
 
-/// The bytes of a run, as a bar counts them.
+/// Counts the bytes of a run as a progress bar does.
 #[derive(Debug, Default)]
 struct Bytes(AtomicU64);
 
@@ -26,7 +27,8 @@ impl Observer for Bytes {
     }
 }
 
-/// What a run over these answers ends in: its summary, its table, and the bytes that a bar would show.
+/// Runs over these responses. Returns the summary, the table, and the bytes that a progress bar
+/// would show.
 async fn run(server: &Server, paths: &[&str]) -> (Summary, String, u64) {
     run_with(server, paths, Options::default()).await
 }
@@ -72,7 +74,7 @@ async fn each_job_goes_on_with_its_own_bytes_and_the_bar_ends_at_the_whole() {
 async fn an_archive_that_proves_damaged_is_fetched_from_its_beginning() {
     let good = crate::common::zip([("a.csv", &b"a,b\n1,2\n"[..])]);
     let mut bad = good.clone();
-    // Within the member's bytes: the length is right, the checksum is not.
+    // Inside the member's data: the length is right, the checksum is not.
     bad[40] ^= 0xff;
     let file = |zip: &Vec<u8>| Answer::ranged(zip).header("ETag", TAG);
     let server = Server::with("/a.zip", [file(&bad).cut_after(60), file(&bad), file(&good)]);

@@ -48,7 +48,7 @@ async fn use_idle_slots(client: &Client, slots: usize) {
     }
 }
 
-/// Counts what it is told.
+/// Counts the reported bytes.
 #[derive(Default)]
 struct Counted(Mutex<u64>);
 
@@ -59,14 +59,14 @@ impl TransferProgress for Counted {
     }
 }
 
-/// One attempt at `/a`, whose first answer stands still after a few pieces until a second request has been answered;
-/// then it goes on. What became of it, and how many bytes were told.
+/// Makes one attempt at `/a`. The first response stalls after a few pieces until there is a second
+/// request, then it goes on. Returns the result and the number of bytes reported.
 fn attempt(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
     gate.let_through(4);
     go_on(server, gate, job)
 }
 
-/// The same, after as many pieces as were let through.
+/// The same, after the pieces that the gate has already let through.
 fn go_on(server: &Server, gate: &Gate, job: &mut Job) -> (raudal::Result<Vec<u8>>, u64) {
     let (client, counted) = (job.client.clone(), Counted::default());
     let waiting = std::thread::scope(|scope| {
@@ -113,7 +113,7 @@ async fn the_rest_of_a_transfer_that_stands_still_shortly_before_its_end_comes_o
     let mut job = Job::new(&Options::default(), &server.url("/a"));
     let (client, counted) = (job.client.clone(), Counted::default());
     gate.let_through(LENGTH / PIECE - 1);
-    // The first answer never goes on.
+    // The first response never goes on.
     let bytes = tokio::select! {
         result = job.attempt_watched(&counted) => result.expect("a body"),
         () = use_idle_slot(&client) => unreachable!("it never ends"),
@@ -178,7 +178,8 @@ async fn a_part_that_is_not_of_the_same_bytes_is_not_taken_and_none_is_asked_for
         Answer::ok("x").with_status(206).header("ETag", TAG).header("Content-Range", "nonsense"),
     ] {
         let gate = Gate::new();
-        // A transfer that was at its cut before the answer came asks for the rest itself.
+        // A transfer that reaches the end of its part before the other response comes requests the
+        // rest itself.
         let rest = Answer::ranged(&data).header("ETag", TAG);
         let server = Server::with("/a", [slow(&data, &gate), bad.clone(), rest]);
         let mut job = Job::new(&Options::default(), &server.url("/a"));
@@ -199,7 +200,7 @@ async fn what_a_second_connection_has_brought_before_it_broke_is_kept_for_the_ne
         let mut job = Job::new(&Options::default(), &server.url("/a"));
         let (result, _) = attempt(&server, &gate, &mut job);
         let bytes = match result {
-            // The piece was at its end before anything broke, or the third answer helped.
+            // The part ended before the break, or the third response brought the rest.
             Ok(bytes) => bytes,
             Err(error) => {
                 assert!(error.is_transient(), "{}", error.report());

@@ -1,4 +1,5 @@
-//! A long body is read while it arrives, and what was read ahead counts only if all of it comes, and is what it seemed.
+//! A long body is read while it arrives. What was read counts only if the rest arrives and the
+//! bytes are confirmed.
 #![cfg(unix)]
 
 use std::io::{Read, Seek, SeekFrom};
@@ -25,7 +26,7 @@ fn part(data: &[u8]) -> Answer {
     Answer::ranged(data).header("ETag", TAG).header("Accept-Ranges", "bytes")
 }
 
-/// What was read along, and whether that was confirmed.
+/// The bytes that were read, and whether they were confirmed.
 type Along = (std::io::Result<Vec<u8>>, bool);
 
 /// Reads along on a thread of its own, what is sent first. The gate is opened once the first megabyte was read.
@@ -129,7 +130,7 @@ async fn the_last_bytes_are_fetched_ahead_and_held_against_those_that_come() {
     }
 }
 
-/// A table that hardly can be compressed, of which every thousandth row is wanted.
+/// A table that hardly compresses, with one wanted row in a thousand.
 fn csv() -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);
     let mut text = b"n,noise\n".to_vec();

@@ -1,4 +1,4 @@
-//! A certificate is believed if somebody vouches for it: the system, `--cacert`, or the user with `-k`.
+//! A certificate is trusted if the system, `--cacert` or the user with `-k` says so.
 
 use crate::common::{Answer, SecureServer, Server};
 use raudal::fetch::{Body, Client, Expect, Options};
@@ -29,9 +29,9 @@ async fn a_stranger_is_not_believed_and_trying_again_does_not_help() {
 async fn an_authority_that_is_named_is_believed() {
     let server = SecureServer::start(GOOD);
     assert_eq!(fetch(&believing(), &server.url("/a")).await.expect("a body").len(), 2);
-    // For the names that the certificate is for, and no other.
+    // Only for the names in the certificate.
     let error = fetch(&believing(), &server.url("/a").replace("localhost", "other.localhost")).await;
-    // Not every machine resolves the names below localhost.
+    // Not every machine resolves names below localhost.
     assert!(matches!(error.expect_err("another name").kind(), Kind::Tls | Kind::Name | Kind::Connect));
 }
 

@@ -1,11 +1,11 @@
-//! Runs an example as a user would, and hands back what it printed.
+//! Runs an example as a user would, and returns its output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::time::SystemTime;
 
-/// What an example printed.
+/// The output of an example.
 #[derive(Clone, Debug)]
 pub struct Said {
     pub out: String,
@@ -17,17 +17,17 @@ impl Said {
         self.out.lines().collect()
     }
 
-    /// Where this very line stands; a failure shows all that was printed.
+    /// Returns the position of this exact line. A failure shows the whole output.
     pub fn place(&self, line: &str) -> usize {
         self.lines().iter().position(|l| *l == line).unwrap_or_else(|| panic!("no line {line:?} in:\n{}", self.out))
     }
 
-    /// The lines that begin so, without that beginning, in order.
+    /// Returns the rest of each line with this prefix, in order.
     pub fn after(&self, prefix: &str) -> Vec<&str> {
         self.out.lines().filter_map(|line| line.strip_prefix(prefix)).collect()
     }
 
-    /// The number behind the only line that begins so.
+    /// Returns the number after this prefix, which must occur on one line only.
     pub fn number(&self, prefix: &str) -> u64 {
         let found = self.after(prefix);
         let [rest] = found[..] else { panic!("not one line {prefix:?} but {}:\n{}", found.len(), self.out) };
@@ -36,8 +36,9 @@ impl Said {
     }
 }
 
-/// The built example. `cargo test` builds examples before it runs a test; `cargo test --test it` does not, so
-/// what is missing or older than its source is built here.
+/// Returns the path of the built example. `cargo test` builds the examples before it runs a test,
+/// but `cargo test --test it` does not. So an example that is missing or older than its source is
+/// built here.
 pub fn binary(name: &str) -> PathBuf {
     static BUILD: Once = Once::new();
     let test = std::env::current_exe().expect("the test's own path");
@@ -47,8 +48,8 @@ pub fn binary(name: &str) -> PathBuf {
         BUILD.call_once(|| {
             let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
             cargo.args(["build", "--examples", "--quiet"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-            // What cargo tells a test of its package would look to build scripts like a change, and half of the tree
-            // would be built anew.
+            // Cargo sets these variables for the tests of a package. Build scripts would see them
+            // as a change, and half of the tree would be rebuilt.
             for (name, _) in std::env::vars_os() {
                 let shown = name.to_string_lossy();
                 if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|of_test| shown.starts_with(of_test)) {
@@ -72,7 +73,7 @@ fn is_stale(binary: &Path, name: &str) -> bool {
     changed(binary).is_none_or(|built| built < source)
 }
 
-/// The example, in an environment that asks for nothing.
+/// Returns the command of the example, without variables that change its behaviour.
 pub fn example(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary(name));
     command.args(arguments).stdin(Stdio::null());
@@ -85,7 +86,7 @@ pub fn example(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs an example to its end, which must be a good one.
+/// Runs an example to its end, which must be a success.
 pub fn run(name: &str) -> Said {
     run_with(name, &[])
 }
@@ -99,7 +100,7 @@ pub fn run_with(name: &str, arguments: &[&str]) -> Said {
     said
 }
 
-/// Numbers from text.
+/// Parses numbers.
 pub fn numbers(lines: &[&str]) -> Vec<u64> {
     lines.iter().map(|line| line.parse().unwrap_or_else(|_| panic!("not a number: {line:?}"))).collect()
 }

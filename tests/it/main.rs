@@ -1,7 +1,7 @@
-//! The promises of the program and of the crates together, over real servers and a real program.
+//! Tests of the program and of the crates together, with real servers and a real program.
 //!
-//! One binary, so that the tree is linked once. What needs a process to itself stands beside it: `fetch_memory.rs`
-//! measures a peak, `soak.rs` runs long.
+//! They are one binary, so that everything is linked once. Tests that need their own process are
+//! separate: `fetch_memory.rs` measures a peak, and `soak.rs` runs long.
 #![allow(missing_docs, unreachable_pub)]
 
 #[path = "../common/mod.rs"]

@@ -1,4 +1,5 @@
-//! The main job from end to end: archives of the embedded origin → one table, by the program as it is installed.
+//! The main job from end to end: the installed program reads archives of the embedded origin into
+//! one table.
 
 use crate::common::{Answer, Gate, Server, raudal, zip};
 use raudal::origin::{self, Origin};
@@ -6,10 +7,10 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-/// The archives are made small: what is tested is the way through the house, not the size.
+/// The archives are small, because the tests check the path through all crates, not the size.
 const SCALE: f64 = 0.02;
 
-/// An origin that runs beside the test, in a runtime of its own.
+/// An origin with its own runtime, beside the test.
 struct Beside {
     runtime: tokio::runtime::Runtime,
     origin: Option<Origin>,
@@ -77,7 +78,7 @@ fn the_table_is_the_same_byte_for_byte_whatever_the_number_of_jobs() {
 
 #[test]
 fn the_origin_never_sees_more_requests_in_flight_than_were_allowed() {
-    // With a latency, requests overlap for long enough that a limit which does not hold would show.
+    // The latency makes requests overlap long enough to expose a limit that does not hold.
     let beside = Beside::start(Duration::from_millis(20));
     let url = beside.origin().url();
     for (arguments, allowed) in
@@ -114,7 +115,7 @@ fn a_dry_run_says_what_it_would_fetch_and_fetches_nothing() {
     let base = "https://www.inegi.org.mx/contenidos/programas/ccpv/2020/microdatos/iter";
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     assert_eq!(finished.text(), format!("{base}/ITER_01_2020_csv.zip\n{base}/ITER_02_2020_csv.zip\n"));
-    // What it says is input for another run.
+    // The output is valid input for another run.
     let server = Server::with("/a.csv", [Answer::ok("x\n1\n")]);
     let planned = raudal(["table", "--dry-run", &server.url("/a.csv")]).run();
     assert!(server.paths().is_empty());
@@ -163,7 +164,7 @@ fn progress_as_json_is_an_object_a_line_on_stderr() {
 fn whoever_has_read_enough_of_the_table_is_no_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("a.csv");
-    // More than any pipe holds.
+    // More than any pipe buffer holds.
     std::fs::write(&path, format!("x\n{}", "1234567\n".repeat(1 << 19))).expect("a file");
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_raudal"))
         .args(["table", "--progress", "none"])
@@ -257,7 +258,8 @@ mod signals {
                 .stderr(Stdio::piped())
                 .spawn()
                 .expect("the program starts");
-            // Two are done and the third waits behind the gate: only then is it the middle.
+            // Two jobs are done and the third waits behind the gate: only now is the run in its
+            // middle.
             let mut stderr = BufReader::new(child.stderr.take().expect("a pipe")).lines();
             for _ in 0..2 {
                 let ended = stderr.find(|line| line.as_ref().is_ok_and(|line| line.contains("job_finished")));

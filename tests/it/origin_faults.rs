@@ -1,4 +1,4 @@
-//! Every fault of the embedded origin: that it is committed on the wire, and what the program makes of it.
+//! Every fault of the embedded origin: how it looks on the wire, and how the program handles it.
 
 use crate::common::{Finished, PATIENCE, raudal};
 use raudal::origin::{Options, Origin};
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 const PATH: &str = "/tiny_7.zip";
 
-/// An origin on a thread of its own, so that a test may wait for a program.
+/// An origin on its own thread, so that a test may wait for a program.
 struct Served {
     origin: Origin,
     stalls: bool,
@@ -31,7 +31,8 @@ impl Served {
         format!("{}{}", self.origin.url().trim_end_matches('/'), PATH)
     }
 
-    /// What a plain client sees that says it will hang up, and waits no longer than this for a byte.
+    /// Returns what a plain client receives. It sends `Connection: close`, and waits at most
+    /// `patience` for a byte.
     fn ask(&self, headers: &str, patience: Duration) -> Seen {
         let mut socket = TcpStream::connect(self.origin.address()).expect("a connection");
         socket.set_read_timeout(Some(patience)).expect("a time-out");
@@ -57,9 +58,10 @@ impl Served {
         self.ask("", PATIENCE)
     }
 
-    /// The program over the one archive.
+    /// Runs the program over the one archive.
     fn run(&self, retries: &str) -> Finished {
-        // Only what stalls is not waited for long: a busy machine is no fault.
+        // The timeout is short only for faults that stall, so that a busy machine causes no
+        // failure.
         let patience = if self.stalls { "500ms" } else { "30s" };
         let options = ["--retries", retries, "--retry-delay", "1ms", "--read-timeout", patience, "--progress", "none"];
         raudal(["table", &self.url()]).args(options).run()
@@ -126,7 +128,7 @@ fn a_connection_ends_where_it_should_not() {
         ("changed@25%", Some(all / 4), End::Fin),
     ] {
         let served = Served::with(&[fault]);
-        // What stands still does so however long it is waited for.
+        // A stalled response stays stalled however long the client waits.
         let seen = served.ask("", if end == End::None { Duration::from_millis(100) } else { PATIENCE });
         assert_eq!(seen.end, end, "{fault}: {seen:?}");
         match sent {
@@ -247,7 +249,7 @@ fn a_client_that_hangs_up_on_a_stall_is_noticed() {
     }
 }
 
-/// What a fault costs that does not go away: the exit code, and what is said.
+/// A permanent fault gives this exit code and this message.
 #[test]
 fn a_fault_that_stays_is_refused_with_the_right_code() {
     for (fault, code, says) in [
@@ -277,7 +279,7 @@ fn a_fault_that_stays_is_refused_with_the_right_code() {
     }
 }
 
-/// What a fault costs that goes away: nothing but requests.
+/// A fault that passes costs nothing but requests.
 #[test]
 fn a_fault_that_passes_is_cured() {
     let expected = Served::with(&[]).run("0");
@@ -290,7 +292,8 @@ fn a_fault_that_passes_is_cured() {
         (&["reset:n=1"], 2),
         (&["reset:n=1,2,3"], 4),
         (&["cut:n=1"], 2),
-        // The rest of a file that has another length than was said is not taken: the whole is asked for, at once.
+        // The announced length was wrong, so the rest is not accepted. The whole file is requested
+        // at once.
         (&["length:n=1"], 3),
         (&["length@50%:n=1"], 2),
         (&["cut:n=1", "content-range:n=2"], 3),
@@ -311,7 +314,8 @@ fn a_fault_that_passes_is_cured() {
         let finished = served.run("3");
         assert_eq!(finished.code, Some(0), "{faults:?}: {}", finished.stderr);
         assert_eq!(finished.text(), expected.text(), "{faults:?}");
-        // A reset may take with it what was sent before: then there is nothing to go on from, but no request more.
+        // A reset may discard all bytes before it. Then there is nothing to resume, but the number
+        // of requests is the same.
         assert_eq!(served.origin.stats().requests, requests, "{faults:?}: {}", finished.stderr);
     }
 }

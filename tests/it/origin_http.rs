@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Nothing here takes a hundredth of it; a test that hangs should say so.
+/// Nothing here takes a hundredth of this, so only a test that hangs reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const SCALE: f64 = 0.02;
@@ -28,7 +28,7 @@ async fn start(options: Options) -> Origin {
     Origin::start(options).await.expect("an origin")
 }
 
-/// An HTTP/1.1 client of a few lines, so that no client's cleverness hides what the server does.
+/// A minimal HTTP/1.1 client, so that no client feature hides what the server does.
 struct Client(TcpStream);
 
 struct Reply {
@@ -80,7 +80,7 @@ impl Client {
     }
 }
 
-/// Waits until the counts are such, without sleeping.
+/// Waits until the counts satisfy `holds`, without sleeping.
 async fn until(origin: &Origin, holds: impl Fn(Stats) -> bool) {
     let waiting = async {
         while !holds(origin.stats()) {
@@ -134,7 +134,7 @@ async fn a_head_tells_the_length_and_sends_nothing() {
     let mut client = Client::to(&origin).await;
     let head = client.ask("HEAD", "/ITER_06_2020_csv.zip", "").await;
     assert_eq!(origin.stats().bytes, 0);
-    // The connection is in step: a body sent by mistake would be taken for the next response.
+    // The connection is in sync: a body sent by mistake would be read as the next response.
     let get = client.ask("GET", "/ITER_06_2020_csv.zip", "").await;
     assert_eq!(head.header("content-length"), get.body.len().to_string());
     assert_eq!(origin.stats().bytes, get.body.len() as u64);
@@ -161,7 +161,7 @@ async fn a_download_that_broke_off_goes_on_where_it_stopped() {
     assert!(beyond.body.is_empty());
     let same = client.ask("GET", path, &format!("If-None-Match: {tag}\r\n")).await;
     assert_eq!((same.status, same.header("etag")), (304, &*tag));
-    // Nothing of a 304 is left on the connection.
+    // No byte of a 304 is left on the connection.
     assert_eq!(client.ask("GET", path, "").await.body.len(), len);
 }
 
@@ -188,7 +188,7 @@ async fn any_number_has_a_tiny_archive() {
 #[tokio::test]
 async fn what_is_in_flight_is_counted_and_a_client_that_left_is_not() {
     let mut options = small();
-    // The bodies do not end while the test looks.
+    // The bodies do not end during the test.
     options.bandwidth_per_connection = Some(1);
     let origin = start(options).await;
     let mut clients = Vec::new();
@@ -261,7 +261,8 @@ async fn the_latency_comes_before_each_response() {
 async fn what_is_prepared_is_there_and_the_rest_can_be_given_up() {
     let origin = start(small()).await;
     origin.prepare(Edition::Microdatos, &[6, 9]).await.expect("two archives");
-    // Polled once and dropped: what has begun is finished, and the shutdown waits for it.
+    // Polled once and dropped: archives already begun are finished, and the shutdown waits for
+    // them.
     let all: Vec<u8> = (1..=32).collect();
     let mut rest = Box::pin(origin.prepare(Edition::DatosAbiertos, &all));
     assert!(futures::poll!(&mut rest).is_pending());

@@ -1,5 +1,5 @@
-//! The main job on archives as INEGI publishes them, where they are at hand: in `../shared/iter` beside the project, or
-//! in the folder that `RAUDAL_REAL_ARCHIVES` names. Where they are not, the tests say that they were skipped.
+//! The main job on INEGI's real archives: in `../shared/iter` beside the project, or in the folder
+//! that `RAUDAL_REAL_ARCHIVES` names. Without them, the tests say that they were skipped.
 
 use crate::common::raudal;
 use std::io::{Read, Write};
@@ -15,12 +15,13 @@ fn real(name: &str) -> Option<String> {
     if path.is_file() {
         return path.to_str().map(str::to_owned);
     }
-    // Past the capture of the test's output: whoever reads the log must see it.
+    // Written past the capture of the test's output, so that the log shows it.
     let _ = writeln!(std::io::stderr(), "SKIPPED: real archives: no such file: {}", path.display());
     None
 }
 
-/// The rows of a table, without its header, split at commas: only for columns whose cells have none.
+/// Returns the rows of a table without its header, split at commas. Only for columns whose cells
+/// have no commas.
 fn rows(arguments: &[&str]) -> Vec<Vec<String>> {
     let finished = raudal(["table", "-q"]).args(arguments).run();
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);

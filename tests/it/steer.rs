@@ -1,4 +1,5 @@
-//! How many transfers of a host are in flight follows what the host can take; the table is the same whatever happens.
+//! Adaptive concurrency: the number of transfers per host follows what the host can take, and the
+//! table is always the same.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use raudal::pool::{Backoff, Event, EventKind, Observer};
 use raudal::source::{Input, Location};
 use raudal::table::{Sink, SinkOptions, Target};
 
-/// The limits that were set, in their order.
+/// The limits that were set, in order.
 #[derive(Default)]
 struct Limits(Mutex<Vec<usize>>);
 
@@ -23,7 +24,7 @@ impl Observer for Limits {
     }
 }
 
-/// Runs over these URLs: the summary, the table and the limits that were set.
+/// Runs over these URLs. Returns the summary, the table and the limits that were set.
 async fn run(urls: &[String], mut options: Options, read_timeout: Duration) -> (Summary, String, Vec<usize>) {
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("out.csv");
@@ -65,7 +66,7 @@ async fn a_limit_that_finds_itself_grows_where_answers_take_long_and_gives_the_s
 async fn a_host_that_refuses_is_asked_for_less_and_everything_comes() {
     let file = |n: usize| Answer::ok(format!("n\n{n}\n"));
     let paths: Vec<_> = (0..30).map(|n| format!("/{n}.csv")).collect();
-    // Every third refuses at first.
+    // Every third one refuses the first request.
     let answers =
         |n: usize| if n.is_multiple_of(3) { vec![Answer::status(503, "busy"), file(n)] } else { vec![file(n)] };
     let server = Server::start(paths.iter().enumerate().map(|(n, path)| (path.as_str(), answers(n))));

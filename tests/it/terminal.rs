@@ -1,4 +1,5 @@
-//! What a user sees on a real terminal: a pseudo-terminal with the program in it, and a terminal emulator to read it.
+//! What a user sees on a real terminal: the program in a pseudo-terminal, read by a terminal
+//! emulator.
 #![cfg(unix)]
 
 use crate::common::{Answer, Gate, Server, zip};
@@ -8,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::Read;
 use std::num::NonZeroU16;
 
-/// A program in a terminal of so many rows and columns.
+/// A program in a terminal of this size.
 struct Terminal {
     pty: Pty,
     child: std::process::Child,
@@ -30,7 +31,7 @@ impl Terminal {
         Self { pty, child, screen: vt100::Parser::new(size(rows), size(columns), 1000), ended: false }
     }
 
-    /// Reads what the program writes until the screen shows what is looked for, or the program has ended.
+    /// Reads the program's output until `shows` accepts the screen, or the program has ended.
     fn read_until(&mut self, shows: impl Fn(&str) -> bool) {
         let mut bytes = [0; 4096];
         while !self.ended && !shows(&self.screen.screen().contents()) {
@@ -42,7 +43,7 @@ impl Terminal {
         }
     }
 
-    /// The exit code and the last screen.
+    /// Returns the exit code and the last screen.
     fn end(mut self) -> (Option<i32>, String) {
         self.read_until(|_| false);
         let code = self.child.wait().expect("it ends").code();

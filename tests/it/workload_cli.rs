@@ -1,9 +1,9 @@
-//! The workloads of `raudal compare` as a user meets them: what they say, and how they fail.
+//! The workloads of `raudal compare` as a user meets them: what they print, and how they fail.
 
 use crate::common::{Answer, Finished, Server, raudal, zip};
 use std::path::Path;
 
-/// A quick comparison of a workload with these options.
+/// Runs a quick comparison of a workload with these options.
 fn compare(arguments: &[&str]) -> Finished {
     raudal(["compare"]).args(arguments).args(["-j", "1,4", "-r", "2", "-w", "0", "--progress", "plain"]).run()
 }
@@ -203,13 +203,14 @@ fn a_temporary_folder_that_is_none_is_named() {
     }
 }
 
-/// No test can fill a disk, but any process may be forbidden to write large files: that fails at the same places.
+/// A test cannot fill a disk, but it can forbid a process to write large files: that fails at the
+/// same places.
 #[test]
 #[cfg(unix)]
 fn a_temporary_folder_that_is_full_is_an_error_with_a_cure_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for workload in ["database", "files", "mixed"] {
-        // SIGXFSZ would end the program; when it is ignored, writing fails instead.
+        // SIGXFSZ would end the program. If it is ignored, writing fails instead.
         let output = std::process::Command::new("sh")
             .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_raudal")])
             .args(["compare", workload, "-r", "1", "-w", "0", "--progress", "none", "--temp-dir"])

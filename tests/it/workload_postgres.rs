@@ -1,4 +1,4 @@
-//! The database workload on a real PostgreSQL server, which the tests start by themselves.
+//! The database workload on a real PostgreSQL server, which the tests start themselves.
 #![cfg(all(unix, feature = "postgres"))]
 
 use crate::common::{PATIENCE, raudal};
@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 const USER: &str = "rosario";
 const PASSWORD: &str = "castellanos/1925";
 
-/// A server in a temporary folder, on a port of its own. It ends with its owner, before its folder goes.
+/// A server in a temporary folder, on its own port. Dropping it ends the server before its folder
+/// is removed.
 struct Server {
     process: Process,
     port: u16,
@@ -45,7 +46,7 @@ impl Drop for Process {
     }
 }
 
-/// Where the programs of a server are: on the path, or where Debian and others put them.
+/// Returns the folder of the server's programs: on the path, or where Debian and others put them.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -55,7 +56,8 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file()))
 }
 
-/// Who runs the server if we are root, whom PostgreSQL refuses: user and group.
+/// Returns the user and group that run the server if we are root, because PostgreSQL refuses to run
+/// as root.
 fn unprivileged() -> Option<(u32, u32)> {
     if !geteuid().is_root() {
         return None;
@@ -78,10 +80,10 @@ fn command(program: PathBuf, user: Option<(u32, u32)>) -> Command {
 }
 
 impl Server {
-    /// Starts one; `None`, and a line on stderr, where there is none to start.
+    /// Starts a server; `None`, and a line on stderr, if it is not installed.
     async fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            // Past the capturing of the test harness, for whoever reads the log.
+            // Written past the capture of the test's output, so that the log shows it.
             let _ = writeln!(
                 std::io::stderr(),
                 "SKIPPED: PostgreSQL: no initdb and postgres on the path or in /usr/lib/postgresql/*/bin"
@@ -103,7 +105,7 @@ impl Server {
             .output()
             .expect("initdb starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        // Between our look at a port and the server's, another program may take it: then there are others.
+        // Another program may take the port before the server does: then try another one.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
             let process = command(programs.join("postgres"), user)
@@ -123,14 +125,14 @@ impl Server {
         panic!("the server does not start: {}", data.display());
     }
 
-    /// Waits until it answers; false if it has ended before.
+    /// Waits until it answers; `false` if it ends before that.
     async fn is_ready(&mut self) -> bool {
         let give_up = Instant::now() + PATIENCE;
         while Instant::now() < give_up && self.process.0.try_wait().expect("its state").is_none() {
             if Database::open(self.options(1)).await.is_ok() {
                 return true;
             }
-            // A process of somebody else's: there is nothing to be notified by.
+            // The process cannot notify us, so poll.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         false
@@ -184,7 +186,8 @@ async fn queries_of_a_real_server_give_the_same_at_every_level() {
 #[tokio::test]
 async fn what_a_real_server_refuses_is_named_with_its_cure_and_without_credentials() {
     let Some(server) = Server::start().await else { return };
-    // First, while the server has connections to spare: those of the last case below end when it gets to it.
+    // This case comes first, while the server has connections to spare: those of the last case end
+    // only when the server notices.
     let finished = raudal(["compare", "database", "--connections", "1"])
         .env("RAUDAL_DATABASE", server.url("nonsense", "postgres"))
         .run();
@@ -220,7 +223,7 @@ async fn a_query_that_is_too_slow_is_named_and_the_pool_goes_on() {
     let Some(server) = Server::start().await else { return };
     let mut options = server.options(2);
     options.latency = Duration::from_secs(3600).into();
-    // Long enough for the small statements before the query, on a busy machine too.
+    // Long enough for the small statements before the query, even on a busy machine.
     options.timeout = Duration::from_secs(2);
     let database = Database::open(options).await.expect("a database");
     for _ in 0..2 {
@@ -230,7 +233,7 @@ async fn a_query_that_is_too_slow_is_named_and_the_pool_goes_on() {
     }
 }
 
-/// Tells when a query is on its way.
+/// Notifies when a query has been sent.
 #[derive(Default)]
 struct Asked(Notify);
 

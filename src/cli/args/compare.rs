@@ -1,4 +1,4 @@
-//! `raudal compare`: its workloads, each with the options that belong to it.
+//! `raudal compare`: its workloads, each with its own options.
 
 use super::{
     EditionArg, FalseyValueParser, HttpArgs, ITER_WHERE, LimitArgs, OUTPUT, OriginArgs, ShowArgs, at_least_one, jobs,
@@ -20,7 +20,7 @@ pub(crate) struct CompareArgs {
     pub(crate) workload: WorkloadArgs,
 }
 
-// Made once in the life of the program: its size does not matter.
+// It is built once in a run, so its size does not matter.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 #[command(subcommand_value_name = "WORKLOAD", subcommand_help_heading = "Workloads", disable_help_subcommand = true)]
@@ -276,7 +276,7 @@ pub(crate) struct PlaceArgs {
     pub(crate) temp_dir: Option<PathBuf>,
 }
 
-/// A level of a workload in which there is nothing that `auto` could go by.
+/// Parses a level of a workload that offers nothing for `auto` to measure.
 fn fixed(text: &str) -> Result<Jobs, String> {
     match text {
         "auto" => {

@@ -1,4 +1,4 @@
-//! The options of every request.
+//! The options for all HTTP requests.
 
 use super::HTTP;
 use clap::builder::FalseyValueParser;

@@ -1,4 +1,4 @@
-//! The options for what is kept from one run to the next: the cache, and the lock.
+//! The options for what is kept between runs: the cache and the lock.
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand, ValueHint};

@@ -1,4 +1,4 @@
-//! `raudal serve`, and what shapes the origin wherever it is embedded.
+//! `raudal serve`, and the options of the origin wherever it is embedded.
 
 use clap::Args;
 use raudal::units::{parse_bytes, parse_duration};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const ORIGIN: &str = "Embedded origin";
 
-/// What `raudal serve --help` ends with.
+/// The end of `raudal serve --help`.
 pub(crate) const HELP: &str = "\
 Examples:
   raudal serve                                   on a free port, which is printed

@@ -1,4 +1,4 @@
-//! The options that several commands have in common: what goes in, what is verified, what is said.
+//! The options that several commands share: inputs, verification and messages.
 
 use super::{ARCHIVES, OUTPUT, RUN};
 use clap::builder::FalseyValueParser;

@@ -1,4 +1,4 @@
-//! What goes wrong, and its cures: lessons 15, 21, 22, 25.
+//! Hazards and their cures: lessons 15, 21, 22, 25.
 
 use crate::harness::run;
 

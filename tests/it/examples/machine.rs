@@ -1,15 +1,15 @@
-//! Work for the processor, and waits that are real: lessons 16, 20, 26 to 28.
+//! Work for the processor, and real waits: lessons 16, 20, 26 to 28.
 
 use crate::harness::{Said, numbers, run};
 
-/// The seconds behind the line that begins so.
+/// Returns the seconds in the line with this prefix.
 fn seconds(lines: &[&str], prefix: &str) -> f64 {
     let rest = lines.iter().find_map(|line| line.trim_start().strip_prefix(prefix)).expect("the line");
     let number = rest.split(' ').next().unwrap_or_default();
     number.parse().unwrap_or_else(|_| panic!("not seconds: {rest:?}"))
 }
 
-/// The result, the time and the peak of memory of one way.
+/// Returns the result and the peak memory of one way.
 fn measured<'a>(said: &'a Said, way: &str) -> (&'a str, &'a str) {
     let line = said.after(&format!("{way}: "))[0];
     let (result, rest) = line.split_once(" in ").expect("a time");
@@ -17,7 +17,7 @@ fn measured<'a>(said: &'a Said, way: &str) -> (&'a str, &'a str) {
     (result, peak)
 }
 
-/// The peak in MiB, where it is known.
+/// Returns the peak in MiB, where it is known.
 fn mebibytes(peak: &str) -> Option<f64> {
     if !cfg!(target_os = "linux") {
         return None;
@@ -44,7 +44,7 @@ fn lesson_16_four_at_once_take_as_long_as_they_overlap() {
         let longest = own.iter().copied().fold(0.0, f64::max);
         assert!((seconds(part, "the longest: ") - longest).abs() < rounding, "{}", said.out);
         let total = seconds(part, "the total: ");
-        // That the total is no more than the longest is a matter of load. That all four were under way at once is not.
+        // The total may exceed the longest on a busy machine. But all four must have run at once.
         assert!(total + rounding > if at_once == 1 { own.iter().sum() } else { longest }, "{}", said.out);
         let last = part.iter().find(|line| line.contains("the total: ")).expect("a total");
         assert!(last.ends_with(&format!("at most {at_once} at once")), "{last}");
@@ -63,7 +63,7 @@ fn lesson_26_the_same_sum_each_way_with_time_and_memory() {
     for way in ["sequential", "4 async tasks on one thread", "4 threads"] {
         let (sum, peak) = measured(&said, way);
         assert_eq!(sum, "50000005000000", "{way}");
-        // Ten million integers of eight bytes.
+        // Ten million integers of eight bytes each.
         assert!(mebibytes(peak).is_none_or(|peak| peak > 76.0), "{way}: {peak}");
     }
 }
@@ -93,7 +93,7 @@ fn lesson_28_a_chunk_size_buys_memory() {
         })
         .collect();
     if let (Some(list), Some(small), Some(large)) = (peaks[0], peaks[2], peaks[4]) {
-        // All squares are 15.3 MiB.
+        // All squares together take 15.3 MiB.
         assert!(small + 5.0 < list && small < large, "{}", said.out);
     }
 }

@@ -1,6 +1,6 @@
-//! Every example runs, and what it is there to show is seen. The numbers are those of the lessons, in
-//! `examples/README.md`. Nothing here looks at a clock: order is checked where it is promised, a set where it is not,
-//! a count where a bound is promised.
+//! Every example runs and shows what its lesson promises. The numbers are those of the lessons in
+//! `examples/README.md`. Nothing here looks at a clock. Tests check the order where it is promised,
+//! a set where it is not, and a count where a limit is promised.
 
 mod hazards;
 mod machine;

@@ -1,4 +1,4 @@
-//! Pages and bars (lessons 30 and 31), and the short programs to copy.
+//! Web pages and progress bars (lessons 30 and 31), and the short programs to copy.
 
 use crate::harness::{run, run_with};
 
@@ -16,7 +16,7 @@ fn lesson_30_one_table_with_a_team_column_and_the_missing_page_named() {
     assert_eq!((teams[1], teams[3]), ("Ñandúes del Sur", "Linces & Zorros"));
     assert_eq!(&rows[0][2], "José Núñez", "the text of the link");
     assert!(rows.iter().all(|row| (&row[3] == "Portero") == row[5].is_empty()), "empty cells stay in their column");
-    // One table per way; both name the page that is not there, and keep the others.
+    // One table per way. Both name the missing page and keep the others.
     let named = said.err.lines().filter(|line| *line == "Fantasmas del Llano: the page has no table of players");
     assert_eq!(named.count(), 2, "{}", said.err);
     for jobs in ["1", "8"] {
@@ -71,7 +71,7 @@ fn download_keeps_the_good_and_names_the_bad_after_its_retries() {
     assert!(said.err.contains("(4 attempts)"), "{}", said.err);
     assert_eq!(said.lines().last(), Some(&"6 downloaded, 1 failed, 3 retries"));
 
-    // A file of this machine is a source as good as another, and the copy stands under its name.
+    // A local file is a valid source too, and the copy has its name.
     let source = folder.path().join("a.csv");
     std::fs::write(&source, "n\n1\n").expect("a file");
     let target = folder.path().join("copies");

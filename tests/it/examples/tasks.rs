@@ -1,4 +1,4 @@
-//! Tasks, and what keeps them apart: lessons 1 to 7, 9 to 11, 14.
+//! Tasks and their synchronisation: lessons 1 to 7, 9 to 11, 14.
 
 use crate::harness::{Said, numbers, run};
 
@@ -30,7 +30,7 @@ fn lesson_02_ctrl_c_stops_all_seven_in_order_and_no_line_is_cut() {
             seen.insert(worker.to_owned());
         }
         lines.push(line);
-        // Each of the seven has written: now interrupt them, wherever they are.
+        // Each of the seven has written a line: now interrupt them.
         if seen.len() == 7 && !stopping {
             stopping = true;
             kill_process(Pid::from_child(&child), Signal::INT).expect("a signal");
@@ -41,7 +41,7 @@ fn lesson_02_ctrl_c_stops_all_seven_in_order_and_no_line_is_cut() {
     let order = ["task1 worker 1", "task1 worker 2", "task2 worker 1", "task2 worker 2", "task2 worker 3"];
     let order: Vec<_> = order.into_iter().chain(["task3 worker 1", "task3 worker 2"]).collect();
     assert_eq!(lines.pop().as_deref(), Some("All 7 have stopped."));
-    // One that stops later may still write its line after an earlier one has stopped.
+    // A worker that stops later may still write a line after an earlier one has stopped.
     let (end, work): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.contains(" stopped after "));
     let stopped: Vec<_> = end.iter().filter_map(|line| line.split_once(" stopped after ")).collect();
     assert_eq!(stopped.iter().map(|s| s.0).collect::<Vec<_>>(), order, "{end:#?}");

@@ -1,4 +1,5 @@
-//! What one run leaves for the next: partial files with a sidecar, believed only as far as they can be checked.
+//! What one run leaves for the next: partial files with a sidecar, which are used only if they can
+//! be verified.
 
 use super::{ALONE, get, names, read, sha256};
 use crate::common::{Answer, Server, noise, raudal};
@@ -18,7 +19,7 @@ fn ranged(file: &[u8]) -> Answer {
     Answer::ranged(file).header("ETag", "\"v1\"")
 }
 
-/// The partial file in a folder, and its sidecar.
+/// Returns the partial file in a folder, and its sidecar.
 fn partial(folder: &Path) -> (PathBuf, PathBuf) {
     let names = names(folder);
     let [part, sidecar] = names.as_slice() else { panic!("a partial file and its sidecar: {names:?}") };
@@ -26,8 +27,9 @@ fn partial(folder: &Path) -> (PathBuf, PathBuf) {
     (folder.join(part), folder.join(sidecar))
 }
 
-/// A first run whose only attempt breaks off after [`KEPT`] bytes, and the second one with these answers: what the
-/// server was asked for, after `between` had its way with the partial file.
+/// Makes a first run whose only attempt breaks off after [`KEPT`] bytes, and a second run with
+/// these responses. `between` may change the partial file. Returns the range headers of the second
+/// run.
 fn broken_off(between: impl FnOnce(&Path, &Path), second: Vec<Answer>) -> Vec<Option<String>> {
     let answers = [ranged(&file()).cut_after(KEPT)].into_iter().chain(second);
     let server = Server::with("/a.zip", answers);
@@ -110,9 +112,9 @@ fn what_the_server_answers_decides_whether_the_bytes_are_still_the_files() {
     let wrong = |range: &str| {
         Answer::ok(&file()[KEPT..]).with_status(206).header("ETag", "\"v1\"").header("Content-Range", range)
     };
-    // Another version: the whole comes at once.
+    // Another version: the 200 brings the whole file at once.
     assert_eq!(broken_off(|_, _| (), vec![changed()]), [Some(rest.clone())]);
-    // Parts that are not the one that was asked for are asked for again, whole.
+    // A part that is not the requested one is refused, and the whole file is requested.
     for range in [
         format!("bytes {}-{}/{LENGTH}", KEPT - 1, LENGTH - 2),
         format!("bytes {KEPT}-{}/{}", LENGTH - 1, LENGTH + 1),
@@ -200,7 +202,7 @@ fn two_runs_into_one_folder_do_not_write_to_one_file() {
     assert!(read(folder.path().join("a.zip")) == file() && names(folder.path()).len() == 1);
 }
 
-/// A CSV that is larger than a block, and no archive: what is there is seen.
+/// A CSV that is larger than a block and not an archive.
 fn table_file() -> String {
     let rows: Vec<String> = (0..40_000).map(|i| format!("{i},{}", i * 7)).collect();
     format!("x,y\n{}\n", rows.join("\n"))
@@ -244,7 +246,7 @@ fn a_table_is_made_also_where_nothing_can_be_kept_beside_it() {
     let csv = table_file();
     let server = Server::start([("/a.csv", vec![ranged(csv.as_bytes())])]);
     let folder = tempfile::tempdir().expect("a folder");
-    // A file stands where the folder should be.
+    // A file has the name that the folder needs.
     fs::write(folder.path().join("out.csv.partials"), "mine").expect("a file");
     let finished = raudal(["table", &server.url("/a.csv"), "-q", "--where", "x == 7", "-o", "out.csv"])
         .in_folder(folder.path())
@@ -295,8 +297,8 @@ fn a_run_that_is_interrupted_keeps_what_has_arrived_if_it_is_to_be_gone_on_with(
     assert_eq!((asked, left), (None, Vec::new()));
 }
 
-/// Interrupts a run when [`KEPT`] bytes have arrived, and lets another one follow: what that asked for, and what was
-/// there before it.
+/// Interrupts a run when [`KEPT`] bytes have arrived, then starts another one. Returns the range
+/// header of the second run, and the files that the first one left.
 #[cfg(unix)]
 fn interrupted(option: &str) -> (Option<String>, Vec<String>) {
     use rustix::process::{Pid, Signal, kill_process};
@@ -314,7 +316,7 @@ fn interrupted(option: &str) -> (Option<String>, Vec<String>) {
         .spawn()
         .expect("the program starts");
     gate.let_through(1);
-    // The progress says when the bytes are there.
+    // The progress events say when the bytes have arrived.
     let mut lines = std::io::BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let mut arrived = 0;
     while arrived < KEPT as u64 {

@@ -1,4 +1,5 @@
-//! `--extract`: members as files of a new folder, all or none, and nothing outside of it.
+//! `--extract`: the members become files in a new folder, all or none, and nothing is written
+//! outside it.
 
 use super::{get, names, read};
 use crate::common::{Answer, Server, zip};
@@ -7,7 +8,7 @@ use std::io::{Cursor, Write as _};
 use std::path::Path;
 use zip::write::SimpleFileOptions;
 
-/// Runs `get --extract` on one archive, in a folder of its own.
+/// Runs `get --extract` on one archive, in its own folder.
 fn extract(archive: Vec<u8>, option: &str, before: impl Fn(&Path)) -> (crate::common::Finished, tempfile::TempDir) {
     let server = Server::with("/a.zip", [Answer::ok(archive)]);
     let folder = tempfile::tempdir().expect("a folder");
@@ -50,8 +51,8 @@ fn members_become_files_of_a_folder_that_has_the_archives_name() {
     assert!(finished.code == Some(2) && finished.stderr.contains("--extract: [a"), "{}", finished.stderr);
 }
 
-/// An archive whose member has this name and mode, whatever is wrong with them. The library that writes archives would
-/// mend some of it, so a name of the same length is put in afterwards.
+/// Returns an archive whose member has this name and mode, however malformed. The library that
+/// writes archives would correct some names, so the name is replaced afterwards.
 fn hostile(name: &[u8], mode: u32) -> Vec<u8> {
     let stand_in = "q".repeat(name.len());
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -64,7 +65,7 @@ fn hostile(name: &[u8], mode: u32) -> Vec<u8> {
     for at in places {
         archive[at..at + name.len()].copy_from_slice(name);
     }
-    // The mode is the upper half of the external attributes, 38 bytes into the directory's entry.
+    // The mode is the upper half of the external attributes, 38 bytes into the directory entry.
     let entry = archive.windows(4).position(|w| w == b"PK\x01\x02").expect("a directory");
     archive[entry + 40..entry + 42].copy_from_slice(&u16::try_from(mode).expect("16 bits").to_le_bytes());
     archive
@@ -92,7 +93,7 @@ fn an_archive_that_would_write_anywhere_else_is_refused_as_a_whole() {
         let shown = String::from_utf8_lossy(name).into_owned();
         let left: Vec<_> = names(&folder.path().join("files"));
         if says == "evil" {
-            // The name ends before the NUL, or the archive is refused: either is safe.
+            // The name ends before the NUL, or the archive is refused: both are safe.
             assert!(left.is_empty() || left == ["a", "a.zip"], "{shown}: {left:?}");
             continue;
         }
@@ -129,7 +130,7 @@ fn nothing_that_is_there_is_overwritten_and_what_is_missing_is_extracted_from_it
     let files = folder.path().join("files");
     assert_eq!((finished.code, names(&files)), (Some(8), vec!["a".to_owned()]), "{}", finished.stderr);
     assert!(finished.stderr.contains("there is something of this name already"), "{}", finished.stderr);
-    // A run that was killed between the two renamings, and one before them.
+    // The states after a kill between the two renamings, and before them.
     let there = archive.clone();
     let (finished, folder) =
         extract(archive.clone(), "--extract", move |files| fs::write(files.join("a.zip"), &there).expect("a file"));

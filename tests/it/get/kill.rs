@@ -1,9 +1,10 @@
-//! SIGKILL at any moment, then the same command again, until it is done: the same bytes as of a run that was left alone,
-//! no half file under a final name on the way, nothing left over at the end.
+//! Kills a command with SIGKILL at random moments and repeats it until it is done. The files must
+//! be the same as after an undisturbed run. A file under its final name must be complete at all
+//! times, and nothing else may be left at the end.
 //!
-//! The moments are drawn from a seed: after so many bytes that the server has sent, or at such a line of the progress.
-//! `RAUDAL_KILLS=200 cargo test --test it get::kill -- --nocapture` makes 200 kills of each command in place of 15, and says
-//! what it saw.
+//! A seed chooses the moments: after a number of bytes that the server has sent, or at a line of
+//! the progress. `RAUDAL_KILLS=200 cargo test --test it get::kill -- --nocapture` makes 200 kills
+//! of each command instead of 15, and prints what it saw.
 
 use super::sha256;
 use crate::common::{Answer, PATIENCE, Proxy, Server, noise, zip};
@@ -27,7 +28,7 @@ fn archives() -> Vec<Vec<u8>> {
     (0..INPUTS)
         .map(|n| {
             let rows: Vec<String> = noise((n + 1) * 40_000).iter().map(u8::to_string).collect();
-            // What does not compress.
+            // These bytes do not compress.
             let mut other = vec![0; 1 + n * 90_000];
             fastrand::Rng::with_seed(n as u64).fill(&mut other);
             zip([("a.csv", format!("n\n{n}\n{}\n", rows.join("\n")).as_bytes()), ("more/noise.bin", &other)])
@@ -39,7 +40,7 @@ struct Scene {
     server: Server,
     proxy: Proxy,
     random: fastrand::Rng,
-    /// All that the server would send if nobody were killed.
+    /// How many bytes the server would send without kills.
     bytes: u64,
 }
 
@@ -63,7 +64,8 @@ impl Scene {
         self.proxy.url(&format!("/[0-{}].zip", INPUTS - 1))
     }
 
-    /// Runs the command, and kills it at a moment that is drawn if `kill` is set. Whether it came to its end.
+    /// Runs the command. With `kill`, kills it at a random moment. Returns whether it ended by
+    /// itself, and the lines of progress.
     fn run(&mut self, arguments: &[String], folder: &Path, kill: bool, lines: usize) -> (bool, usize) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_raudal"))
             .args(arguments)
@@ -79,7 +81,8 @@ impl Scene {
         let mut at_line = usize::MAX;
         match (kill, self.random.bool()) {
             (false, _) => self.proxy.forget(),
-            // An early end is the harder one to go on after; with a third of the bytes each time, it comes to its end.
+            // An early end is harder to resume after. With at most a third of the bytes before each
+            // kill, the command still ends.
             (true, true) => {
                 let victim = Arc::clone(&child);
                 self.proxy.after(self.random.u64(0..self.bytes / 3), move || end(&victim));
@@ -107,14 +110,15 @@ impl Scene {
         }
         self.proxy.forget();
         let status = child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("it has ended");
-        // A signal leaves no code; where there are no signals, the code of one that was ended is 1.
+        // After a signal there is no code. On systems without signals, a killed process has the
+        // code 1.
         let killed = kill && status.code().is_none_or(|code| cfg!(windows) && code == 1);
         assert!(killed || status.success(), "{status}: {text}");
         (!killed, count)
     }
 }
 
-/// Every file below a folder, by its path, with its bytes.
+/// Returns every file below a folder, with its path and its bytes.
 fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -132,13 +136,13 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// Whether a name is one that only a run that has not ended may have left.
+/// Whether only an unfinished run may have left a file of this name.
 fn is_unfinished(name: &str) -> bool {
     name.split('/')
         .any(|part| part.contains(".part.") || matches!(part.rsplit_once('.'), Some((_, "part" | "partials"))))
 }
 
-/// Kills a command again and again, and holds what it leaves against an undisturbed run.
+/// Kills a command again and again, and compares the files with those of an undisturbed run.
 fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>, seed: u64) {
     let mut scene = Scene::new(seed);
     let arguments = arguments(&scene);
@@ -154,7 +158,7 @@ fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>
         loop {
             let (done, _) = scene.run(&arguments, folder.path(), killed < kills(), lines);
             let found = tree(folder.path());
-            // What has its final name is whole, at any moment.
+            // A file with its final name is complete at any moment.
             for (name, bytes) in found.iter().filter(|(name, _)| !is_unfinished(name)) {
                 assert!(expected.get(name).is_some_and(|whole| whole == bytes), "after {killed} kills: {name}");
             }

@@ -1,4 +1,4 @@
-//! What files are called, and that two never have one name.
+//! The names of files, and that no two files get the same one.
 
 use super::{get, names, read, sha256};
 use crate::common::{Answer, Gate, Server};
@@ -19,7 +19,7 @@ fn many_inputs_become_files_whose_paths_are_told_in_input_order() {
     fs::write(&local, "x\n1\n").expect("a file");
     let list = format!("{}\tnamed 3.bin\n{}\n", server.url("/moved"), local.display());
     let finished = std::thread::scope(|scope| {
-        // The first answer comes when all others are there.
+        // The first response comes only after all other requests have arrived.
         scope.spawn(|| {
             server.wait_for_requests(4);
             gate.open();
@@ -87,7 +87,7 @@ fn two_inputs_that_are_bound_to_have_one_name_are_refused_before_anything_is_fet
         assert!(says.iter().all(|part| finished.stderr.contains(part)), "{}", finished.stderr);
     }
     assert!(server.paths().is_empty() && names(folder.path()).is_empty());
-    // One input under two names is two files.
+    // One input with two names gives two files.
     let finished = get(folder.path(), ["-i", "-"]).stdin(format!("{a}\tx\n{a}\ty\n")).run();
     assert_eq!((finished.code, names(folder.path())), (Some(0), vec!["x".to_owned(), "y".to_owned()]));
 }

@@ -1,5 +1,5 @@
-//! The same promises over a server that others wrote: nginx, which the tests start by themselves in a folder of their
-//! own. Where there is none, a line on stderr says so.
+//! The same promises with a server that others wrote: nginx, which the tests start themselves in
+//! their own folder. If it is not installed, a line on stderr says so.
 
 use super::{ALONE, get, names, read, sha256};
 use crate::common::{Finished, PATIENCE, Proxy, authority, noise, raudal, zip};
@@ -14,7 +14,8 @@ use tempfile::TempDir;
 const LENGTH: usize = 600_000;
 const KEPT: usize = 300_000;
 
-/// A server of these files, on three ports of its own: plain, TLS, and TLS with HTTP/2. It ends with its owner.
+/// A server of these files, on three ports of its own: plain, TLS, and TLS with HTTP/2. Dropping it
+/// ends it.
 struct Nginx {
     process: Child,
     ports: [u16; 3],
@@ -23,7 +24,7 @@ struct Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // One process, without a master: nothing of it is left.
+        // A single process without a master: nothing of it remains.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -39,7 +40,7 @@ fn program() -> Option<PathBuf> {
 impl Nginx {
     fn start(files: &[(&str, &[u8])]) -> Option<Self> {
         let Some(program) = program() else {
-            // Past the capturing of the test harness, for whoever reads the log.
+            // Written past the capture of the test's output, so that the log shows it.
             let _ = writeln!(std::io::stderr(), "SKIPPED: nginx: not on the path, nor in /usr/sbin");
             return None;
         };
@@ -49,7 +50,7 @@ impl Nginx {
         for (name, bytes) in files {
             put(&at(name), bytes, 100_000);
         }
-        // Between our look at a port and the server's, another program may take it: then there are others.
+        // Another program may take a port before the server does: then try other ones.
         for _ in 0..5 {
             let ports = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
             let ports = ports.map(|free| free.local_addr().expect("an address").port());
@@ -82,7 +83,7 @@ impl Nginx {
         format!("http://{}{path}", self.address(0))
     }
 
-    /// What it was asked for and answered: protocol, status, range.
+    /// Returns the log of its responses: protocol, status, range.
     fn log(&self) -> Vec<String> {
         let log = String::from_utf8(read(self.folder.path().join("access.log"))).expect("text");
         log.lines().map(str::to_owned).collect()
@@ -119,20 +120,21 @@ http {{
     )
 }
 
-/// Waits until it listens; false if it has ended before.
+/// Waits until it listens; `false` if it ends before that.
 fn is_ready(process: &mut Child, port: u16) -> bool {
     let give_up = std::time::Instant::now() + PATIENCE;
     while std::time::Instant::now() < give_up && process.try_wait().expect("its state").is_none() {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return true;
         }
-        // A process of somebody else's: there is nothing to be notified by.
+        // The process cannot notify us, so poll.
         std::thread::sleep(Duration::from_millis(10));
     }
     false
 }
 
-/// Writes a file that is so many seconds old: a date counts as a strong validator only after a while.
+/// Writes a file with a modification time this many seconds ago. A date counts as a strong
+/// validator only after a while.
 fn put(path: &Path, bytes: &[u8], seconds: u64) {
     fs::write(path, bytes).expect("a file");
     let file = File::options().write(true).open(path).expect("a file");
@@ -179,7 +181,7 @@ fn a_file_that_changed_in_between_is_fetched_anew_and_one_that_is_whole_is_asked
         let proxy = Proxy::breaking(nginx.address(0), [KEPT], 10_000);
         let run = || get(folder.path(), [proxy.url(path).as_str(), "-c", "--retries", "0"]).args(ALONE).run();
         done(&run(), 6);
-        // The same length, at another time.
+        // The same length, but another time.
         put(&nginx.file("a.bin"), &new, 50_000);
         done(&run(), 0);
         assert!(read(folder.path().join("a.bin")) == new, "{path}: not a byte of the old one");
@@ -216,7 +218,7 @@ fn over_tls_it_is_the_same_also_where_the_server_would_rather_speak_http_2() {
         let answers: Vec<&str> = log.iter().filter_map(|line| line.split(" bytes=").next()).collect();
         assert_eq!(answers, ["HTTP/1.1 200 -", "HTTP/1.1 206"]);
     }
-    // Where it is asked for, and offered, it is spoken.
+    // HTTP/2 is used if it is requested and the server offers it.
     for (port, protocol) in [(1, "HTTP/1.1"), (2, "HTTP/2.0")] {
         let folder = tempfile::tempdir().expect("a folder");
         let (proxy, before) = (Proxy::breaking(nginx.address(port), [KEPT], 10_000), nginx.log().len());
@@ -231,14 +233,14 @@ fn over_tls_it_is_the_same_also_where_the_server_would_rather_speak_http_2() {
 
 #[test]
 fn a_server_that_lets_few_in_and_is_slow_is_waited_for() {
-    // What does not compress: a transfer takes its time.
+    // Data that does not compress makes the transfer slow.
     let mut file = vec![0; LENGTH];
     fastrand::Rng::with_seed(1).fill(&mut file);
     let archive = |n: u8| zip([("a.csv", format!("n\n{n}\n").as_bytes()), ("noise", &file[usize::from(n)..])]);
     let archives: Vec<(String, Vec<u8>)> = (0..6).map(|n| (format!("{n}.zip"), archive(n))).collect();
     let files: Vec<(&str, &[u8])> = archives.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let Some(nginx) = Nginx::start(&files) else { return };
-    // More come at once than it takes: it answers 503 to the others.
+    // More requests arrive at once than it accepts: it answers the others with 503.
     let patient = ["--retries", "1000", "-j", "6"];
     let folder = tempfile::tempdir().expect("a folder");
     done(&get(folder.path(), [nginx.url("/few/[0-5].zip")]).args(patient).run(), 0);

@@ -1,4 +1,4 @@
-//! `--checksums`: what is not in the list, or not in accord with it, is refused.
+//! `--checksums`: an input that is not in the list, or does not match it, is refused.
 
 use super::{get, names, read, sha256};
 use crate::common::{Answer, Server, raudal};
@@ -64,7 +64,7 @@ fn a_table_is_made_of_verified_inputs_alone() {
     let all = line("a.csv", CSV) + &line("data/b.csv", "x\n2\n") + &line("c.csv", "x\n3\n");
     let finished = table(all.clone(), &[a.clone(), b.clone(), c.clone()]);
     assert_eq!((finished.code, finished.text()), (Some(0), "x\n1\n2\n3\n"), "{}", finished.stderr);
-    // Also where inputs arrive in files.
+    // The same when inputs arrive in files.
     let output = folder.path().join("out.csv");
     let finished = table(all, &[a.clone(), b.clone(), c, format!("--output={}", output.display())]);
     assert_eq!((finished.code, read(&output)), (Some(0), b"x\n1\n2\n3\n".to_vec()), "{}", finished.stderr);

@@ -1,4 +1,5 @@
-//! A cache: what has not changed is not fetched, what is damaged is not used, what is private is not kept.
+//! The cache: unchanged bodies are not fetched, damaged ones are not used, private ones are not
+//! stored.
 
 use super::{ended, folder, table, write};
 use crate::common::{Answer, Finished, Gate, Request, Server, raudal, zip};
@@ -20,7 +21,7 @@ fn cached<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Fi
     table(arguments).arg("--cache-dir").arg(folder).run()
 }
 
-/// The files of a cache but its tag.
+/// Returns the files of a cache, except its tag.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let paths = entries.map(|entry| entry.expect("an entry").path());

@@ -1,4 +1,4 @@
-//! Logins, certificates and names: shown to the host they are for, and to nobody else.
+//! Logins, certificates and names are sent to their own host, and to no other.
 
 use super::{ended, folder, read, table, write};
 use crate::common::{Answer, SecureServer, Server, authority, client};

@@ -1,4 +1,4 @@
-//! A lock: what the inputs were is written down, and a run that is held to it takes nothing else.
+//! The lock file records the inputs, and a run with `--locked` accepts no others.
 
 use super::{ended, folder, read, table, write};
 use crate::common::{Answer, Server, raudal, zip};

@@ -1,10 +1,11 @@
-//! A machine that has little to give, or takes it away: said, and nothing half-done.
+//! A machine whose limits or permissions are tight: the program says so and leaves nothing
+//! unfinished.
 
 use super::{ended, folder, table, write};
 use crate::common::{Answer, Finished, Gate, Server, noise, raudal};
 use std::process::Command;
 
-/// The program, after a shell has set limits.
+/// Runs the program with limits that a shell has set.
 #[cfg(unix)]
 fn limited<A: AsRef<std::ffi::OsStr>>(limits: &str, arguments: impl IntoIterator<Item = A>) -> Finished {
     let output = Command::new("sh")
@@ -39,7 +40,7 @@ fn where_few_files_may_be_open_fewer_transfers_run_and_it_is_said() {
     let to = dir.to_str().expect("UTF-8");
     ended(&limited("ulimit -n 24", ["get", url.as_str(), "-j", "32", "--no-netrc", "-d", to]), 0, &[says]);
     assert_eq!(std::fs::read_dir(&dir).expect("a folder").count(), 32);
-    // A soft limit alone is raised.
+    // If only the soft limit is low, the program raises it.
     let finished = limited("ulimit -S -n 24", ["table", url.as_str(), "-j", "32", "--no-netrc"]);
     ended(&finished, 0, &[]);
     assert_eq!(finished.text(), expected);
@@ -56,7 +57,7 @@ fn a_disk_that_fills_up_under_a_transfer_is_named_and_nothing_is_left() {
     let folder = folder();
     let big = format!("n\n{}", "12345678\n".repeat(100_000));
     let server = Server::start([("/a.csv", vec![Answer::ok(&big)]), ("/a.bin", vec![Answer::ok(noise(2_000_000))])]);
-    // SIGXFSZ would end the program; when it is ignored, writing fails as on a full disk.
+    // SIGXFSZ would end the program. If it is ignored, writing fails as on a full disk.
     let full = "trap '' XFSZ; ulimit -f 64";
     let to = folder.path().join("files");
     let dir = to.to_str().expect("UTF-8");
@@ -111,7 +112,7 @@ fn a_result_that_cannot_take_its_name_is_an_error_and_the_next_run_puts_it_right
     }
 }
 
-/// The program without the right to write where it may not, which root has.
+/// Returns the program without root's right to write everywhere. `None` if that is not possible.
 #[cfg(target_os = "linux")]
 fn unprivileged(folder: &std::path::Path) -> Option<Command> {
     if std::fs::write(folder.join("probe"), "").is_err() {
@@ -147,7 +148,7 @@ fn a_folder_without_permission_is_named_and_stays_as_it_was() {
         (vec!["table", &missing, "--failed-to", list], 8, list),
         (vec!["table", &url, "--report", list], 8, list),
         (vec!["table", &url, "--lock", list], 8, list),
-        // A cache is a help, and no more: that nothing can be kept in it is said.
+        // The cache is optional: if nothing can be stored, the program says so and goes on.
         (vec!["table", &url, "--cache", "--cache-dir", dir], 0, dir),
     ] {
         let Some(mut command) = unprivileged(&closed) else {

@@ -1,5 +1,5 @@
-//! Who is let in, and what is kept: credentials that go to one host alone, a cache that never serves what is not asked
-//! for, a lock that refuses what has changed, a machine that has little to give.
+//! Credentials that go to one host only, a cache that never serves the wrong bytes, a lock that
+//! refuses changed inputs, and a machine with tight limits.
 
 mod cache;
 mod credentials;
@@ -9,7 +9,7 @@ mod machine;
 use crate::common::{Finished, Program, raudal};
 use std::path::{Path, PathBuf};
 
-/// `raudal table`, without a pause before another try.
+/// `raudal table`, without a wait before a retry.
 fn table<A: Into<std::ffi::OsString>>(arguments: impl IntoIterator<Item = A>) -> Program {
     raudal(["table", "--progress", "none", "--retry-delay", "1ms"]).args(arguments.into_iter().map(Into::into))
 }

@@ -1,4 +1,4 @@
-//! A body on its way to a file that outlives the run.
+//! Writes a body to a file that outlives the run.
 
 use std::fs::File;
 
@@ -8,14 +8,15 @@ use crate::body::partial_file::{PartialFile, Sidecar};
 use raudal_common::Result;
 use raudal_common::atomic_file::hex;
 
-/// How much is collected for one write. 128 KiB: the trip to a blocking thread is then lost in the write itself.
+/// Size of one write. At 128 KiB the switch to a blocking thread costs little compared with the
+/// write.
 pub(crate) const BLOCK: usize = 128 * 1024;
 
-/// A body on its way to a place, in blocks.
+/// Writes a body to a partial file, in blocks.
 #[derive(Debug)]
 pub(crate) struct FileWriter {
     place: PartialFile,
-    /// What is recorded with each block; `None` if no other run could go on anyway.
+    /// The sidecar, updated after each block. `None` if no later run could resume anyway.
     sidecar: Option<Sidecar>,
     block: Vec<u8>,
     written: u64,
@@ -28,18 +29,18 @@ impl FileWriter {
         Self { place: place.clone(), sidecar, block: Vec::with_capacity(BLOCK), written: 0, hasher: Sha256::new() }
     }
 
-    /// Goes on behind what an earlier run has left. `hasher` has seen all of it.
+    /// Continues a file that an earlier run has left. `hasher` has seen all of its bytes.
     pub(crate) fn resumed(place: &PartialFile, sidecar: Sidecar, hasher: Sha256) -> Self {
         let written = sidecar.received;
         Self { place: place.clone(), written, sidecar: Some(sidecar), block: Vec::new(), hasher }
     }
 
-    /// How many bytes are written.
+    /// How many bytes have been written.
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
-    /// Takes what fits into the block, and gives back the rest.
+    /// Takes as much data as the block has room for, and returns the rest.
     pub(crate) fn take<'a>(&mut self, data: &'a [u8]) -> &'a [u8] {
         let (now, later) = data.split_at(data.len().min(BLOCK.saturating_sub(self.block.len())));
         self.block.extend_from_slice(now);
@@ -50,7 +51,7 @@ impl FileWriter {
         self.block.len() >= BLOCK
     }
 
-    /// Writes the block, and says so in the sidecar. It blocks.
+    /// Writes the block and updates the sidecar. It blocks.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.place.write(self.written, &self.block)?;
         self.hasher.update(&self.block);
@@ -63,12 +64,12 @@ impl FileWriter {
         Ok(())
     }
 
-    /// The file, for whoever reads along.
+    /// Returns a second handle of the file, for streaming readers.
     pub(crate) fn reader(&self) -> Option<File> {
         self.place.reader().ok()
     }
 
-    /// All of it is there: a reader over it, and the SHA-256 of what is in it.
+    /// Writes the last block. Returns a reader over the whole file, and the SHA-256 of its bytes.
     pub(crate) fn finish(mut self) -> Result<(File, String)> {
         if self.written == 0 || !self.block.is_empty() {
             self.flush()?;
@@ -76,7 +77,7 @@ impl FileWriter {
         Ok((self.place.reader()?, hex(&self.hasher.clone().finalize())))
     }
 
-    /// The bytes are bad: neither those that wait nor those that were written are kept.
+    /// Discards the bytes because they are bad: both the current block and what was written.
     pub(crate) fn abandon(&mut self) {
         self.block.clear();
         self.sidecar = None;
@@ -86,7 +87,8 @@ impl FileWriter {
     }
 }
 
-/// Whoever drops it half-way, by Ctrl-C or a time-out, loses nothing that has arrived. A block is little to wait for.
+/// If it is dropped early, by Ctrl-C or a timeout, the current block is still written, so no byte
+/// is lost. Writing one block takes little time.
 impl Drop for FileWriter {
     fn drop(&mut self) {
         if self.sidecar.is_some() && !self.block.is_empty() {

@@ -1,4 +1,4 @@
-//! Where bytes rest, and how they are read.
+//! Where the bytes of a body are stored, and how they are read.
 
 pub(crate) mod file_writer;
 pub(crate) mod partial;

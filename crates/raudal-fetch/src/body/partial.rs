@@ -1,4 +1,4 @@
-//! What has arrived of a body that broke off, kept from one attempt to the next.
+//! A body that broke off, kept from one attempt to the next.
 
 use std::fmt;
 
@@ -13,27 +13,28 @@ use crate::http::range::{self, Kept, Next, Validator};
 use crate::http::response::Head;
 use crate::http::source::Source;
 
-/// A body that has not arrived whole, with what a server must confirm before it may go on.
+/// A body that has not arrived whole, with the validator that a server must confirm before it is
+/// resumed.
 ///
-/// It is filled by [`Client::resume`](crate::Client::resume), and of use to nobody else. Its memory or its temporary
-/// file is given back when it is dropped.
+/// [`Client::resume`](crate::Client::resume) fills and uses it. Dropping it releases its memory or
+/// its temporary file.
 pub struct Partial {
-    /// What was asked for, and why: another wish needs another body.
+    /// The request: its URL and its purpose. A different request needs a different body.
     pub(crate) asked: Url,
     pub(crate) expect: Expect,
-    /// Where the bytes came from, after all redirects.
+    /// The URL that the bytes came from, after all redirects.
     pub(crate) here: Url,
-    /// The head of the answer that brought the first byte.
+    /// The head of the response that brought the first byte.
     pub(crate) head: Head,
-    /// Without one, only the attempt that began it can end it.
+    /// Without a validator, only the attempt that began the body can finish it.
     pub(crate) validator: Option<Validator>,
     pub(crate) total: Option<u64>,
     pub(crate) spool: Spool,
-    /// What the first answer promised of the whole.
+    /// The digests in the first response, for the whole body.
     pub(crate) digests: Digests,
-    /// The first bytes, as long as they may still turn out to be a page.
+    /// The first bytes, until they are known not to be an HTML page.
     pub(crate) look: Option<Look>,
-    /// Whether whoever watches this attempt was told of what is here.
+    /// Whether the observer of this attempt has been told how many bytes are already here.
     pub(crate) told: bool,
     /// Whether a segment broke off, and not the transfer itself.
     pub(crate) segment_failed: bool,
@@ -50,12 +51,13 @@ impl Partial {
         self.total
     }
 
-    /// Whether another attempt can go on from here.
+    /// Whether another attempt can resume this body.
     pub(crate) fn can_go_on(&self) -> bool {
         self.validator.is_some() && self.received() > 0
     }
 
-    /// Whose bytes these are, if others may bring a part of them: the server must know ranges, as it has said or shown.
+    /// Identifies the file, if other connections may fetch parts of it. The server must support
+    /// ranges: it has sent a part, or says so in `Accept-Ranges`.
     pub(crate) fn source(&self, is_part: bool, answer: &HeaderMap) -> Option<Source> {
         let says = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"bytes");
         let knows_ranges = is_part || answer.get(header::ACCEPT_RANGES).is_some_and(says);
@@ -63,12 +65,13 @@ impl Partial {
         knows_ranges.then(|| Source { asked: self.asked.clone(), here: self.here.clone(), validator, total })
     }
 
-    /// Whether it is of this input.
+    /// Whether it belongs to this request.
     pub(crate) fn is_of(&self, asked: &Url, expect: Expect) -> bool {
         self.asked == *asked && self.expect == expect
     }
 
-    /// The headers that ask this address for the rest, if it can be expected to know the same bytes.
+    /// Adds the headers that request the rest from this address. Returns `false` if the validator
+    /// may not apply to that address.
     pub(crate) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
         let Some(validator) = self.validator.as_ref().filter(|validator| is_same_place(&self.here, here, validator))
         else {
@@ -80,7 +83,7 @@ impl Partial {
         true
     }
 
-    /// What an answer to such a request brings.
+    /// Judges the response to such a request.
     pub(crate) fn judge(&self, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
         let Some(validator) = &self.validator else { return Ok(Next::Whole) };
         let kept = Kept { received: self.received(), total: self.total, validator, path: self.here.path() };
@@ -102,9 +105,10 @@ impl fmt::Debug for Partial {
     }
 }
 
-/// Whether a validator of one address means the same at the other: validators are of one resource, and another may
-/// have the like by chance, a date sooner than a tag. A redirect to a storage often leads to one path with a new
-/// signature in its query each time: there a tag is enough.
+/// Whether a validator from one address is valid for the other. A validator belongs to one
+/// resource; another resource may have the same one by chance, and the same date more easily than
+/// the same tag. Storage services often redirect to the same path with a new signature in the query
+/// each time: there a tag is enough.
 fn is_same_place(one: &Url, other: &Url, validator: &Validator) -> bool {
     one.origin() == other.origin()
         && one.path() == other.path()

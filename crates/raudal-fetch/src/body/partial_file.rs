@@ -1,9 +1,9 @@
-//! A place for one body that outlives the run: the file in which it arrives, and beside it a sidecar that says what
-//! has arrived.
+//! A partial file that outlives the run. It holds the bytes of one body; a sidecar beside it
+//! records what has arrived.
 //!
-//! The file is locked while it is in use. The sidecar is one JSON object, written anew after each block by a single
-//! write: a kill leaves the one before it or the one after it. Whatever else may be found there (a power cut, an
-//! editor, another program) is found out by hashing the bytes before they are used.
+//! The file is locked while it is in use. The sidecar is one JSON object. A single write replaces
+//! it after each block, so a kill leaves either the old one or the new one. Other damage (a power
+//! cut, an editor, another program) is detected because the bytes are hashed before they are used.
 
 use raudal_common::lock;
 use std::fs::{self, File, OpenOptions};
@@ -20,15 +20,16 @@ use raudal_common::{Error, Kind, Result};
 
 /// How much is read at a time when stored bytes are hashed.
 const BUFFER: usize = 128 * 1024;
-/// A sidecar that is larger is not ours: headers have this much room, several times over.
+/// A larger sidecar was not written by this program: this is several times what the headers can
+/// need.
 const LARGEST_SIDECAR: u64 = 1 << 20;
-/// The form of a sidecar. One of another form is not read.
+/// The format version of a sidecar. Other versions are ignored.
 const FORM: u32 = 1;
 
-/// The file in which one body arrives, and its sidecar. Clones are the same place.
+/// A partial file for one body, and its sidecar. Clones refer to the same file.
 ///
-/// It is locked until the last clone is dropped. Then what can be gone on with is left for the next run, if the place
-/// is one that keeps; all else is removed.
+/// It is locked until the last clone is dropped. Then a resumable body is kept for the next run, if
+/// the file was opened to be kept; anything else is removed.
 ///
 /// ```no_run
 /// use raudal_fetch::{Client, Expect, Options, PartialFile, Request};
@@ -58,31 +59,31 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// `None` once it was published or removed.
+    /// `None` after it was published or removed.
     unfinished: Option<AtomicFile>,
     sidecar: Option<File>,
-    /// The length of the sidecar: a shorter text is filled up, so that one write replaces all of it.
+    /// The length of the sidecar. A shorter text is padded, so that one write replaces all of it.
     length: usize,
-    /// Whether what is here was looked at, or written, by this run.
+    /// Whether this run has read or written the file.
     known: bool,
-    /// Whether the sidecar stands for what is in the file.
+    /// Whether the sidecar matches the bytes in the file.
     good: bool,
 }
 
-/// What a sidecar says.
+/// The contents of a sidecar.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(crate) struct Sidecar {
     pub(crate) form: u32,
-    /// What was asked for, and where it came from; without credentials.
+    /// The requested URL and the final one, without credentials.
     pub(crate) url: String,
     pub(crate) final_url: String,
     pub(crate) validator: Mark,
     pub(crate) total: Option<u64>,
-    /// So many bytes are in the file, and this is their SHA-256.
+    /// How many bytes the file holds, and their SHA-256.
     pub(crate) received: u64,
     pub(crate) sha256: String,
     pub(crate) head: Head,
-    /// The digests that were promised of the whole, header by header.
+    /// The headers with digests of the whole body.
     pub(crate) digests: Vec<(String, String)>,
 }
 
@@ -101,15 +102,15 @@ impl Sidecar {
     }
 }
 
-/// What was found in a place, and is what its sidecar says.
+/// A partial file whose bytes match its sidecar.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) sidecar: Sidecar,
-    /// Of all that is stored.
+    /// Has hashed all stored bytes.
     pub(crate) hasher: Sha256,
 }
 
-/// The sidecar of a partial file: `.json` is added to its name.
+/// Returns the path of the sidecar: `.json` is added to the name.
 fn sidecar_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".json");
@@ -117,33 +118,36 @@ fn sidecar_path(path: &Path) -> PathBuf {
 }
 
 impl PartialFile {
-    /// Opens a place, which need not be there, for this run alone. One that keeps leaves what has arrived for the
-    /// next run, if the server has given it a strong validator; any other begins at zero and leaves nothing.
+    /// Opens a partial file for this run alone, and creates it if it does not exist. With `keeps`,
+    /// what has arrived stays for the next run, if the server has sent a strong validator. Without
+    /// it, the file starts empty and is removed at the end.
     ///
-    /// It reads and writes files: call it where that is allowed.
+    /// It reads and writes files: call it where blocking is allowed.
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](Kind::Io): another run has it, or there is no such folder, or no permission.
+    /// Returns an error of the kind [`Io`](Kind::Io) if another run is using it, or if the folder
+    /// or the permission is missing.
     pub fn open(path: &Path, keeps: bool) -> Result<Self> {
         let unfinished = AtomicFile::open(path).map_err(|error| cannot(path, error))?;
         let state = State { unfinished: Some(unfinished), sidecar: None, length: 0, known: !keeps, good: false };
         Ok(Self(Arc::new(Shared { path: path.to_owned(), keeps, state: Mutex::new(state) })))
     }
 
-    /// Gives the file its final name, once its bytes last. A file of that name is replaced, or is an error.
+    /// Syncs the file to disk, then gives it its final name. A file of that name is replaced, or is
+    /// an error.
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](Kind::Io).
+    /// Returns an error of the kind [`Io`](Kind::Io).
     pub fn publish(&self, to: &Path, replace: bool) -> Result<()> {
         let mut state = self.state();
         let Some(mut unfinished) = state.unfinished.take() else {
             return Err(Error::new(Kind::Internal, "a file is published twice"));
         };
         let synced = unfinished.sync();
-        // After the wait for the disk: a run that is killed in it finds all that has arrived. Before the renaming: a
-        // sidecar without its file would be taken for that of the next one.
+        // After the sync: a run that is killed during it keeps all that has arrived. Before the
+        // renaming: a leftover sidecar would be taken for that of the next file.
         state.forget_sidecar(&self.0.path);
         synced.and_then(|()| unfinished.rename(to, replace)).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => already_there(to),
@@ -151,14 +155,14 @@ impl PartialFile {
         })
     }
 
-    /// Removes the file and its sidecar: nothing in them is of use.
+    /// Removes the file and its sidecar, because neither is of use.
     pub fn remove(&self) {
         let mut state = self.state();
         state.forget_sidecar(&self.0.path);
         drop(state.unfinished.take());
     }
 
-    /// Forgets what has arrived: it turned out to be bad. The place stays.
+    /// Empties the file, because its bytes are bad. The file itself stays.
     pub fn clear(&self) {
         let mut state = self.state();
         state.known = true;
@@ -168,7 +172,7 @@ impl PartialFile {
         }
     }
 
-    /// The path of the file, as it can be shown.
+    /// The path of the file, for messages.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -177,8 +181,9 @@ impl PartialFile {
         self.0.keeps
     }
 
-    /// What an earlier run has left, if it fits and its bytes are those that its sidecar names. Each piece of them is
-    /// shown to `each`. The first call alone finds anything; what does not fit is thrown away.
+    /// Returns what an earlier run has left, if the URL fits and the bytes match the sidecar.
+    /// Passes the bytes to `each`, piece by piece. Only the first call finds anything; what does
+    /// not fit is deleted.
     pub(crate) fn look(&self, url: &str, each: impl FnMut(&[u8])) -> Option<Found> {
         let mut state = self.state();
         if std::mem::replace(&mut state.known, true) {
@@ -192,7 +197,7 @@ impl PartialFile {
         found
     }
 
-    /// Writes bytes behind those that are there; at 0, in place of all that is.
+    /// Appends bytes; `at` is the end of the file. At 0 they replace everything.
     pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
         if at == 0 {
@@ -213,7 +218,8 @@ impl PartialFile {
         written.map_err(|error| failed("cannot write", &self.0.path, error))
     }
 
-    /// Says what is there now. Without a sidecar the bytes are lost with the run, never wrong: no error.
+    /// Writes the sidecar. A failure is not an error: without a sidecar this run's bytes cannot be
+    /// resumed, but they are never wrong.
     pub(crate) fn record(&self, sidecar: &Sidecar) {
         let Ok(json) = serde_json::to_string(sidecar) else { return };
         let mut state = self.state();
@@ -224,7 +230,7 @@ impl PartialFile {
         state.good = written.is_ok();
     }
 
-    /// A reader over all of it, at its beginning.
+    /// Returns a reader over the whole file, at its beginning.
     pub(crate) fn reader(&self) -> Result<File> {
         let state = self.state();
         let open = || {
@@ -242,7 +248,7 @@ impl PartialFile {
 }
 
 impl State {
-    /// Reads the sidecar, and hashes what it stands for.
+    /// Reads the sidecar, and hashes the bytes that it describes.
     fn read(&mut self, path: &Path, url: &str, mut each: impl FnMut(&[u8])) -> Option<Found> {
         let mut text = String::new();
         File::open(sidecar_path(path)).ok()?.take(LARGEST_SIDECAR).read_to_string(&mut text).ok()?;
@@ -273,7 +279,7 @@ impl State {
         if hex(&hasher.clone().finalize()) != sidecar.sha256 {
             return None;
         }
-        // What came after the last sidecar was not hashed by anyone.
+        // No hash covers the bytes that were written after the last sidecar.
         self.unfinished.as_ref()?.file().set_len(sidecar.received).ok()?;
         self.good = true;
         Some(Found { sidecar, hasher })
@@ -304,7 +310,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let Some(mut unfinished) = state.unfinished.take() else { return };
-        // What was never looked at may be of use to a run that looks.
+        // A file that this run never looked at may still be resumed by another run.
         if self.keeps && (state.good || (!state.known && sidecar_path(&self.path).exists())) {
             unfinished.keep();
         } else {
@@ -313,7 +319,7 @@ impl Drop for Shared {
     }
 }
 
-/// The error for a final name that is taken.
+/// Returns the error for a final name that is taken.
 pub fn already_there(path: &Path) -> Error {
     Error::new(Kind::Io, format!("there is a file of this name already: {}", path.display()))
         .hint("[`skip_existing`] leaves it as it is, [`overwrite`] replaces it")

@@ -1,4 +1,4 @@
-//! A body that has arrived whole: what is known of it, and a reader for it.
+//! A body that has arrived whole: its facts, and a reader for it.
 
 use std::fmt;
 use std::fs::File;
@@ -8,10 +8,11 @@ use crate::body::spool::{Held, Stored};
 use crate::http::response::Head;
 use raudal_source::Location;
 
-/// How much of a file is read at a time, for readers that take it by the byte. An archive's directory is a few KiB.
+/// Buffer size, for readers that read byte by byte. An archive's directory is a few KiB.
 const BUFFER: usize = 16 * 1024;
 
-/// The verified bytes of one input. Its memory, or its temporary file, lives as long as it or its reader does.
+/// The verified bytes of one input. Its memory or temporary file is released when it and its reader
+/// are dropped.
 pub struct Body {
     pub(crate) location: Location,
     pub(crate) length: u64,
@@ -20,7 +21,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// Where the bytes came from at last, after all redirects.
+    /// The final address of the bytes, after all redirects.
     pub fn location(&self) -> &Location {
         &self.location
     }
@@ -31,32 +32,35 @@ impl Body {
         self.length
     }
 
-    /// What the server calls it, in lower case and without parameters: `application/zip`.
+    /// The media type that the server sent, in lower case and without parameters:
+    /// `application/zip`.
     pub fn media_type(&self) -> Option<&str> {
         self.head.media_type.as_deref()
     }
 
-    /// The server's mark for this version of the bytes, with its quotes.
+    /// The server's `ETag` for this version of the bytes, with its quotes.
     pub fn etag(&self) -> Option<&str> {
         self.head.etag.as_deref()
     }
 
-    /// When the server says that the bytes last changed, as it writes it.
+    /// The header `Last-Modified`, as the server sent it.
     pub fn last_modified(&self) -> Option<&str> {
         self.head.last_modified.as_deref()
     }
 
-    /// Whether it came over a network: then a damage may be gone when it is fetched again.
+    /// Whether it came over the network. Then fetching it again may cure a damage.
     pub fn is_remote(&self) -> bool {
         self.location.is_remote()
     }
 
-    /// The header `Content-Disposition`, as the server writes it: [`file_name`](crate::file_name) reads it.
+    /// The header `Content-Disposition`, as the server sent it. [`file_name`](crate::file_name)
+    /// parses it.
     pub fn disposition(&self) -> Option<&str> {
         self.head.disposition.as_deref()
     }
 
-    /// The SHA-256 of the bytes in hexadecimal, where they were hashed as they arrived: in a [`PartialFile`](crate::PartialFile).
+    /// The SHA-256 of the bytes in hexadecimal. Only bytes that go to a
+    /// [`PartialFile`](crate::PartialFile) are hashed as they arrive.
     pub fn sha256(&self) -> Option<&str> {
         match &self.stored {
             Stored::Kept(_, sha256) => Some(sha256),
@@ -64,7 +68,7 @@ impl Body {
         }
     }
 
-    /// A reader over all the bytes, at their beginning.
+    /// Returns a reader over all the bytes, at their beginning.
     pub fn into_reader(self) -> BodyReader {
         BodyReader(match self.stored {
             Stored::Memory(held) => Inner::Memory(Cursor::new(held)),
@@ -83,7 +87,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// Reads a [`Body`], from memory or from its file. Reading blocks: do it where that is allowed.
+/// Reads a [`Body`] from memory or from its file. Reading blocks: do it where blocking is allowed.
 #[derive(Debug)]
 pub struct BodyReader(Inner);
 
@@ -106,7 +110,7 @@ impl Seek for BodyReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match (&mut self.0, to) {
             (Inner::Memory(cursor), to) => cursor.seek(to),
-            // A short step within the buffer keeps what was read.
+            // A short step within the buffer keeps the buffer.
             (Inner::File(file), SeekFrom::Current(step)) => {
                 file.seek_relative(step)?;
                 file.stream_position()

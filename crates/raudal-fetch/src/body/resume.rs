@@ -1,4 +1,4 @@
-//! What an earlier run has left of a body: its sidecar is written and read here.
+//! Reads and writes the sidecar of a body that an earlier run has left.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::http::html::Look;
 use crate::http::range::Validator;
 use raudal_common::error::redact;
 
-/// The sidecar of a body, if it has a validator by which a later run can go on.
+/// Returns the sidecar of a body, if it has a validator that lets a later run resume it.
 pub(crate) fn sidecar(partial: &Partial, headers: &HeaderMap) -> Option<Sidecar> {
     let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
     let mark = match partial.validator.as_ref()? {
@@ -31,10 +31,12 @@ pub(crate) fn sidecar(partial: &Partial, headers: &HeaderMap) -> Option<Sidecar>
     Some(sidecar)
 }
 
-/// What an earlier run has left in a place, ready to go on. It blocks, for as long as the bytes take to be hashed.
+/// Restores what an earlier run has left in a partial file, ready to be resumed. It blocks while it
+/// hashes the bytes.
 pub(crate) fn restore(place: &PartialFile, budget: &Arc<Budget>, url: &Url, expect: Expect) -> Option<Partial> {
     let mut first = Vec::new();
-    // The digests are known only once the sidecar was read: their turn is a second reading, if there are any.
+    // The sidecar names the digests, so they can be checked only in a second pass, if there are
+    // any.
     let found = place.look(&redact(url.as_str()), |bytes| {
         let room = crate::http::html::LOOK.saturating_sub(first.len());
         first.extend_from_slice(&bytes[..bytes.len().min(room)]);

@@ -1,7 +1,7 @@
-//! Where a body goes as it arrives: memory while there is room, else a temporary file.
+//! Stores a body as it arrives: in memory while the budget allows, else in a temporary file.
 //!
-//! The file has no name (on Unix it never had one), so that nothing is left behind even by a kill. It is written on
-//! blocking threads, in blocks: the runtime never waits for a disk, and a slow disk slows the sender down.
+//! The file has no name (on Unix), so even a kill leaves nothing behind. It is written in blocks on
+//! blocking threads: the runtime never waits for a disk, and a slow disk slows the sender down.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -14,10 +14,10 @@ use crate::body::file_writer::{BLOCK, FileWriter};
 use crate::body::streaming::Feed;
 use raudal_common::{Error, Kind, Result};
 
-/// The first allocation of a body whose length is not known.
+/// The first allocation for a body of unknown length.
 const FIRST: usize = 16 * 1024;
 
-/// What all bodies of a client share: the budget, and the choice of folder.
+/// What all bodies of a client share: the memory budget and the temporary folder.
 #[derive(Debug)]
 pub(crate) struct Budget {
     left: AtomicUsize,
@@ -34,7 +34,7 @@ impl Budget {
         })
     }
 
-    /// How much memory is not in use.
+    /// How much memory is left.
     #[cfg(test)]
     pub(crate) fn left(&self) -> usize {
         self.left.load(Ordering::Relaxed)
@@ -46,7 +46,7 @@ impl Budget {
     }
 }
 
-/// A part of the budget. It returns by itself.
+/// A share of the budget. Dropping it gives the share back.
 #[derive(Debug)]
 struct Lease {
     budget: Arc<Budget>,
@@ -54,10 +54,11 @@ struct Lease {
 }
 
 impl Lease {
-    /// Takes as much more as is needed for `size`, or nothing.
+    /// Grows the share to `size`, or leaves it as it is and returns `false`.
     fn grow(&mut self, size: usize) -> bool {
         let more = size.saturating_sub(self.size);
-        // Only the number is shared, no memory is published by it: relaxed is enough.
+        // Only the number is shared, and it publishes no other memory, so relaxed ordering is
+        // enough.
         let taken = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(more));
         if taken.is_ok() {
             self.size += more;
@@ -72,7 +73,7 @@ impl Drop for Lease {
     }
 }
 
-/// Bytes in memory, and the part of the budget they take.
+/// Bytes in memory, and their share of the budget.
 #[derive(Debug)]
 pub(crate) struct Held {
     bytes: Vec<u8>,
@@ -89,9 +90,9 @@ impl AsRef<[u8]> for Held {
 #[derive(Debug)]
 pub(crate) enum Stored {
     Memory(Held),
-    /// A file that stands at its beginning.
+    /// A file, positioned at its beginning.
     File(File),
-    /// A file that outlives the run, and the SHA-256 of what is in it.
+    /// A file that outlives the run, and the SHA-256 of its bytes.
     Kept(File, String),
 }
 
@@ -101,7 +102,7 @@ pub(crate) struct Spool {
     budget: Arc<Budget>,
     storage: Storage,
     length: u64,
-    /// Who reads along is told through this.
+    /// Tells streaming readers how far the writing has come.
     feed: Option<Feed>,
 }
 
@@ -111,18 +112,19 @@ enum Storage {
         bytes: Vec<u8>,
         lease: Lease,
     },
-    /// Bytes that wait for their block to be full, and the file once there is one.
+    /// The bytes of the current block, and the file once there is one.
     Temporary {
         block: Vec<u8>,
         file: Option<File>,
         written: u64,
     },
-    /// A file that outlives the run; empty while a block is being written.
+    /// A file that outlives the run; `None` while a block is being written.
     Kept(Option<Box<FileWriter>>),
 }
 
 impl Spool {
-    /// Storage for a body; if its length is known, it is the right kind from the start.
+    /// Creates storage for a body. If the length is known, the storage is of the right kind from
+    /// the start.
     pub(crate) fn new(budget: &Arc<Budget>, expected: Option<u64>) -> Self {
         let mut lease = Lease { budget: Arc::clone(budget), size: 0 };
         let wanted = expected.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
@@ -134,21 +136,21 @@ impl Spool {
         Self { budget: Arc::clone(budget), storage, length: 0, feed: None }
     }
 
-    /// A body that goes to a file that outlives the run, where some of it may be already.
+    /// Stores a body in a file that outlives the run. The file may already hold a part of it.
     pub(crate) fn kept(budget: &Arc<Budget>, writer: FileWriter) -> Self {
         let length = writer.written();
         Self { budget: Arc::clone(budget), storage: Storage::Kept(Some(Box::new(writer))), length, feed: None }
     }
 
-    /// The bytes are bad: nothing of them is to be found by a later run.
+    /// Discards the bytes because they are bad, so that no later run finds them.
     pub(crate) fn abandon(&mut self) {
         if let Storage::Kept(Some(writer)) = &mut self.storage {
             writer.abandon();
         }
     }
 
-    /// Lets others read along what goes to a file, until the body has ended or [breaks off](Self::break_off). `None`: it goes
-    /// to memory.
+    /// Lets streaming readers read along, until the body ends or [breaks off](Self::break_off).
+    /// `None` if the body goes to memory.
     pub(crate) fn follow(&mut self) -> Option<&Feed> {
         let feed = Feed::new();
         match &self.storage {
@@ -159,7 +161,7 @@ impl Spool {
         Some(self.feed.insert(feed))
     }
 
-    /// Nothing more comes in this attempt: who reads along need not wait.
+    /// Ends the streaming in this attempt, so that streaming readers stop waiting.
     pub(crate) fn break_off(&mut self) {
         self.feed = None;
     }
@@ -179,7 +181,8 @@ impl Spool {
                 bytes.extend_from_slice(data);
                 return Ok(());
             }
-            // What is in memory becomes the first block, however long it is; its part of the budget returns.
+            // The bytes in memory become the first block, whatever their length. Their share of the
+            // budget is given back.
             self.storage = Storage::Temporary { block: std::mem::take(bytes), file: None, written: 0 };
         }
         while !data.is_empty() {
@@ -196,7 +199,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The whole body, ready to be read from its beginning.
+    /// Returns the whole body, ready to be read from its beginning.
     pub(crate) async fn finish(mut self) -> Result<Stored> {
         if let Storage::Temporary { .. } = self.storage {
             self.flush().await?;
@@ -221,7 +224,7 @@ impl Spool {
         Ok(stored)
     }
 
-    /// Writes the block that waits, into a file that is made when it is first needed.
+    /// Writes the current block. The file is created on the first call.
     async fn flush(&mut self) -> Result<()> {
         let Storage::Temporary { block, file, written } = &mut self.storage else { return Ok(()) };
         let more = block.len() as u64;
@@ -234,7 +237,7 @@ impl Spool {
             };
             file.write_all(&bytes).map_err(|error| budget.failed(error))?;
             bytes.clear();
-            // What came over from memory may be longer than a block needs to be.
+            // The block that came from memory may be larger than needed.
             bytes.shrink_to(BLOCK);
             Ok::<_, Error>((bytes, file))
         });
@@ -248,7 +251,8 @@ impl Spool {
     }
 }
 
-/// Fills blocks, and has each written that is full. If the caller goes away meanwhile, the writing is still ended.
+/// Fills blocks and writes each full one. If the caller is cancelled meanwhile, the write still
+/// finishes.
 async fn write_named(place: &mut Option<Box<FileWriter>>, mut data: &[u8], feed: Option<&Feed>) -> Result<()> {
     while !data.is_empty() {
         let mut writer = place.take().ok_or_else(lost)?;
@@ -276,13 +280,13 @@ fn lost() -> Error {
     Error::new(Kind::Internal, "a body was lost while it was written")
 }
 
-/// Makes room in memory for so many bytes more, if both bounds allow it.
+/// Makes room in memory for `more` bytes, if both limits allow it.
 fn make_room(bytes: &mut Vec<u8>, lease: &mut Lease, more: usize, per_body: usize) -> bool {
     let needed = bytes.len() + more;
     if needed <= bytes.capacity() {
         return true;
     }
-    // Doubling, as `Vec` does it, but no further than the bound; and counted before it is done.
+    // Doubles like `Vec`, but not beyond the limit. The budget is charged before the allocation.
     let wanted = needed.max(bytes.capacity() * 2).max(FIRST).min(per_body);
     if needed > per_body || !lease.grow(wanted) {
         return false;
@@ -291,7 +295,8 @@ fn make_room(bytes: &mut Vec<u8>, lease: &mut Lease, more: usize, per_body: usiz
     true
 }
 
-/// Runs work that blocks where it may. A panic in it is a fault of the program; without a runtime it is cancelled.
+/// Runs blocking work on a blocking thread. A panic in it is an internal error; without a runtime
+/// it is cancelled.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         if error.is_panic() {

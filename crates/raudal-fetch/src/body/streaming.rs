@@ -1,4 +1,4 @@
-//! A long body that is read while it arrives: what is written is there to be read, and what is not is waited for.
+//! Reads a long body while it arrives. A reader waits for bytes that are not written yet.
 
 use raudal_common::lock;
 use std::fmt;
@@ -8,13 +8,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::http::source::Source;
 
-/// A shorter body is read once it is there: its decoding takes no time that matters.
+/// A shorter body is read only once it is complete: decoding it takes too little time to matter.
 pub(crate) const SHORTEST: u64 = 8 << 20;
-/// So much of a body's end is fetched ahead of it. A zip's directory takes about a hundred bytes for each member, and the
-/// comment after it up to 64 KiB. One that is longer is waited for like any other bytes.
+/// How many bytes of a body's end are fetched ahead. A zip's directory takes about a hundred bytes
+/// per member, and the comment after it up to 64 KiB. If the directory is longer, the reader waits
+/// for its bytes as for any others.
 pub(crate) const TAIL: u64 = 128 << 10;
 
-/// What is known of a body's arrival.
+/// How much of a body has arrived.
 #[derive(Debug, Default)]
 struct Flow {
     state: Mutex<State>,
@@ -23,11 +24,11 @@ struct Flow {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Once there is one.
+    /// `None` until the file exists.
     file: Option<Arc<File>>,
-    /// So many bytes from the start can be read in it.
+    /// How many bytes, from the start, can be read from the file.
     written: u64,
-    /// Whether the body has come to a good end; `None` as long as it has not ended.
+    /// Whether the body ended well; `None` until it ends.
     end: Option<bool>,
 }
 
@@ -41,7 +42,7 @@ impl Flow {
     }
 }
 
-/// Says how far the writing has come. Dropping it says that nothing more comes.
+/// Publishes how far the writing has come. Dropping it says that nothing more comes.
 #[derive(Debug)]
 pub(crate) struct Feed(Arc<Flow>);
 
@@ -50,7 +51,8 @@ impl Feed {
         Self(Arc::default())
     }
 
-    /// So many bytes are in the file now. If it cannot be opened again, followers wait for the end.
+    /// Publishes that this many bytes are in the file. If it cannot be opened again, readers wait
+    /// for the end.
     pub(crate) fn written(&self, written: u64, open: impl FnOnce() -> Option<File>) {
         let mut state = self.0.lock();
         if state.file.is_none() {
@@ -60,7 +62,7 @@ impl Feed {
         self.0.changed.notify_all();
     }
 
-    /// All of it is there, and was found right.
+    /// Publishes that the body is complete and verified.
     pub(crate) fn complete(&self) {
         self.0.lock().end = Some(true);
         self.0.changed.notify_all();
@@ -78,16 +80,16 @@ impl Drop for Feed {
     }
 }
 
-/// A long body that has begun to arrive, for whoever wants to read it before it is whole:
+/// A long body that has begun to arrive, to be read before it is complete.
 /// [`Transfer::arriving`](crate::Transfer::arriving) hands it over.
 ///
-/// What is read of it is provisional. Only when the transfer has ended well, and [`confirms`](Self::confirms) what was read
-/// ahead, have the bytes been those of the body.
+/// What is read from it is provisional. The bytes are right only if the transfer has ended well and
+/// [`confirms`](Self::confirms) returns `true`.
 #[derive(Clone)]
 pub struct Arriving {
     flow: Arc<Flow>,
     length: u64,
-    /// Where its last bytes can be had before their turn.
+    /// Where its last bytes can be fetched ahead.
     pub(crate) source: Option<Arc<Source>>,
 }
 
@@ -98,22 +100,23 @@ impl Arriving {
         self.length
     }
 
-    /// Whether its last bytes can be fetched ahead ([`Client::tail`](crate::Client::tail)): the server says that it knows
-    /// ranges, and gives a strong validator.
+    /// Whether its last bytes can be fetched ahead ([`Client::tail`](crate::Client::tail)): the
+    /// server supports ranges and sends a strong validator.
     pub fn has_tail(&self) -> bool {
         self.source.is_some()
     }
 
-    /// A reader over the body, at its beginning. Reading waits for what is not there yet, on the thread that reads; the last
-    /// bytes are taken from `tail`, if there is any. `wait` is called before each wait and after it, with `true` and
-    /// `false`.
+    /// Returns a reader over the body, at its beginning. Reading blocks the thread until the bytes
+    /// have arrived. The last bytes come from `tail`, if there is any. `wait` is called with `true`
+    /// before each wait and with `false` after it.
     ///
-    /// When the transfer breaks off, so does the reading.
+    /// If the transfer breaks off, reading fails.
     pub fn reader(&self, tail: Tail, wait: impl FnMut(bool) + Send + 'static) -> StreamingReader {
         StreamingReader { arriving: self.clone(), tail, at: 0, wait: Box::new(wait) }
     }
 
-    /// Waits until the transfer has ended: whether it has ended well, and the body ends in what was fetched ahead.
+    /// Waits until the transfer ends. Returns whether it ended well and the body ends in the bytes
+    /// of `tail`.
     pub fn confirms(&self, tail: &Tail) -> bool {
         let state = self.flow.wait_until(|state| state.end.is_some());
         let (Some(true), Some(file)) = (state.end, state.file.clone()) else { return false };
@@ -136,7 +139,7 @@ impl fmt::Debug for Arriving {
     }
 }
 
-/// The last bytes of a body, fetched ahead of it. The default has none.
+/// The last bytes of a body, fetched ahead. The default is empty.
 #[derive(Clone, Debug)]
 pub struct Tail(pub(crate) Arc<[u8]>);
 
@@ -146,7 +149,7 @@ impl Default for Tail {
     }
 }
 
-/// Reads a body while it arrives. It waits on the thread that reads: do it where that is allowed.
+/// Reads a body while it arrives. Reading blocks: do it where blocking is allowed.
 pub struct StreamingReader {
     arriving: Arriving,
     tail: Tail,
@@ -155,7 +158,7 @@ pub struct StreamingReader {
 }
 
 impl StreamingReader {
-    /// So many bytes from here are in the file, once there are any.
+    /// Waits until there are bytes at this position. Returns the file and the number of bytes.
     fn available(&mut self) -> io::Result<(Arc<File>, u64)> {
         let at = self.at;
         let ready = move |state: &State| (state.file.is_some() && state.written > at) || state.end.is_some();
@@ -195,7 +198,7 @@ impl Read for StreamingReader {
         let most = usize::try_from(available.min(ahead - self.at)).unwrap_or(usize::MAX).min(buffer.len());
         let read = read_at(&file, &mut buffer[..most], self.at)?;
         if read == 0 {
-            // Another run of the same transfer begins at zero.
+            // The file was truncated: another attempt of this transfer has begun at zero.
             return Err(gone());
         }
         self.at += read as u64;
@@ -224,19 +227,19 @@ impl fmt::Debug for StreamingReader {
     }
 }
 
-/// Reads at a place without moving the one where the writer is.
+/// Reads at an offset without moving the writer's position.
 #[cfg(unix)]
 fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, at)
 }
 
-/// Elsewhere reading would move the writer's place: nothing is followed there.
+/// On other systems reading would move the writer's position, so streaming is not offered.
 #[cfg(not(unix))]
 fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether a body of this length is worth it, and can be followed at all.
+/// Whether streaming pays off for a body of this length, and works on this system.
 pub(crate) fn is_worth(length: u64) -> bool {
     cfg!(unix) && length >= SHORTEST
 }

@@ -1,4 +1,4 @@
-//! A URL with a cache before it: what is there is used if it may be, and what comes is kept.
+//! Fetches a URL with a cache: uses a stored body if it is allowed, and stores new ones.
 
 use std::fs::File;
 use std::io::Seek;
@@ -146,7 +146,7 @@ async fn serve(cache: &Cache, entry: Entry, file: File, ask: Ask<'_>) -> Result<
     Ok(Continue(body))
 }
 
-/// Keeps what has come, if it may be kept. That it cannot be is no fault of the body.
+/// Stores a body, if it may be stored. A failure to store is not a failure of the fetch.
 async fn keep(cache: &Cache, key: String, url: &Url, body: Body) -> Result<Body> {
     let (cache, url) = (cache.clone(), url.clone());
     blocking(move || {

@@ -1,4 +1,4 @@
-//! The folder of a cache: made, listed, cleaned. Only what is named as entries are is ever touched.
+//! Creates, lists and empties a cache folder. Only files with the name of an entry are touched.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,14 +8,14 @@ use super::{Cache, CacheMode, Cached};
 use raudal_common::atomic_file::AtomicFile;
 use raudal_common::{Error, Result};
 
-/// By which backup programs know what they need not keep (<https://bford.info/cachedir/>).
+/// Backup programs recognise caches by this file (<https://bford.info/cachedir/>).
 const TAG: (&str, &str) = (
     "CACHEDIR.TAG",
     "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of raudal: `raudal cache clean` empties it.\n",
 );
 
 impl Cache {
-    /// Makes the folder, for the user's eyes alone: what was fetched may be nobody else's business.
+    /// Creates the folder with access for this user only, since what was fetched may be private.
     pub(super) fn make(&self) -> io::Result<()> {
         let folder = &self.0.folder;
         if folder.is_dir() {
@@ -29,11 +29,11 @@ impl Cache {
         fs::write(folder.join(TAG.0), TAG.1)
     }
 
-    /// The entries of a folder, by their URLs. A folder that is not there has none.
+    /// Lists the entries of a folder, sorted by URL. A missing folder has none.
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](raudal_common::Kind::Io).
+    /// Returns an error of the kind [`Io`](raudal_common::Kind::Io).
     pub fn list(folder: &Path) -> Result<Vec<Cached>> {
         let cache = Self::new(folder, CacheMode::Offline);
         let mut entries: Vec<Cached> = names(folder)?
@@ -45,19 +45,20 @@ impl Cache {
         Ok(entries)
     }
 
-    /// Removes all entries of a folder, and what killed runs have left of theirs: how many bytes that were. What another
-    /// run is writing at this moment stays, as does whatever else is there.
+    /// Removes all entries of a folder, and the unfinished files of killed runs. Returns the number
+    /// of bytes removed. Files that another run is writing stay, and so do files that are not the
+    /// cache's.
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](raudal_common::Kind::Io).
+    /// Returns an error of the kind [`Io`](raudal_common::Kind::Io).
     pub fn clean(folder: &Path) -> Result<u64> {
         let mut bytes = 0;
         for name in names(folder)? {
             let path = folder.join(&name);
             let size = fs::symlink_metadata(&path).map_or(0, |there| there.len());
             let removed = if name.strip_suffix(".part").is_some() {
-                // Opening it takes its lock, and dropping it removes it.
+                // Opening it takes its lock; dropping it removes it.
                 match AtomicFile::open(&path) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                     opened => opened.map(drop),
@@ -76,7 +77,8 @@ impl Cache {
     }
 }
 
-/// The names of a folder that are a cache's: what names entries comes first, so that nobody is led to bytes that are gone.
+/// Lists the cache's files in a folder, entries before bodies. Removed in this order, no entry
+/// points to a missing body.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let cannot = |error| Error::io(format!("cannot read the cache: {}", folder.display()), error);
     let entries = match fs::read_dir(folder) {

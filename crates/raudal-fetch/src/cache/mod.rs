@@ -1,8 +1,10 @@
-//! What earlier runs have fetched, so that a server need only say that it is still so.
+//! Bodies that earlier runs have fetched. A server then only needs to confirm that they have not
+//! changed.
 //!
-//! An entry is two files of one folder: `KEY.json` says what it is, `KEY.SHA256.body` is its bytes. Both are written under other names
-//! and renamed, the body first, under a lock; whoever finds an entry finds a whole one, and hashes its bytes before they
-//! are used. Whatever is fetched with credentials, or that a server wants stored by nobody, is not kept here.
+//! An entry is two files in one folder: `KEY.json` describes it, and `KEY.SHA256.body` holds its
+//! bytes. Both are written under other names and renamed, the body first, under a lock. So an entry
+//! is always complete, and its bytes are hashed before they are used. Responses that were fetched
+//! with credentials, or that a server forbids to store, are not cached.
 
 pub(crate) mod ask;
 mod folder;
@@ -18,23 +20,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::response::Head;
 
-/// The form of an entry. One of another form is not read.
+/// The format version of an entry. Other versions are ignored.
 const FORM: u32 = 1;
 
 /// How a cache is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheMode {
-    /// What is there is used if the server says that it has not changed. It is asked each time: nothing is ever stale.
+    /// Uses a cached body if the server says that it has not changed. The server is asked every
+    /// time, so nothing is stale.
     #[default]
     Revalidate,
-    /// All is fetched anew, and replaces what is there.
+    /// Fetches everything again, and replaces what is cached.
     Refresh,
-    /// Nothing is asked of any server: what is not there fails.
+    /// Sends no request at all. What is not cached fails.
     Offline,
 }
 
-/// A folder with what earlier runs have fetched. Clones are the same cache; runs may share a folder.
+/// A folder with the bodies that earlier runs have fetched. Clones refer to the same cache; several
+/// runs may share a folder.
 ///
 /// ```no_run
 /// use raudal_fetch::{Cache, CacheMode, Client, Options};
@@ -59,7 +63,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Cached {
-    /// What was asked for, without credentials.
+    /// The requested URL, without credentials.
     pub url: String,
     /// How many bytes there are.
     pub bytes: u64,
@@ -69,7 +73,7 @@ pub struct Cached {
     pub stored: SystemTime,
 }
 
-/// What an entry's JSON says.
+/// The contents of an entry's JSON file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
     form: u32,
@@ -83,23 +87,24 @@ struct Entry {
 }
 
 impl Cache {
-    /// A cache in this folder, which is made when there is something to keep.
+    /// Returns a cache in this folder. The folder is created when the first body is stored.
     pub fn new(folder: impl Into<PathBuf>, mode: CacheMode) -> Self {
         let (folder, hits, problem) = (folder.into(), AtomicU64::new(0), Mutex::default());
         Self(Arc::new(Shared { folder, mode, hits, problem }))
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn folder(&self) -> &Path {
         &self.0.folder
     }
 
-    /// How often bytes came from here.
+    /// How many bodies came from the cache.
     pub fn hits(&self) -> u64 {
         self.0.hits.load(Ordering::Relaxed)
     }
 
-    /// The first reason why something could not be kept, if that happened. It costs no input: it is fetched all the same.
+    /// The first reason why a body could not be stored, if there was one. The fetch succeeds all
+    /// the same.
     pub fn problem(&self) -> Option<String> {
         lock(&self.0.problem).clone()
     }

@@ -1,4 +1,4 @@
-//! Entries on their way to the disk and back.
+//! Reads, writes and removes cache entries.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -17,10 +17,11 @@ use crate::http::html::{LOOK, Look};
 use raudal_common::atomic_file::{AtomicFile, hex};
 use raudal_common::error::redact;
 
-/// An entry that says more is not ours: headers have this much room, several times over.
+/// A larger entry was not written by this program: this is several times what the headers can need.
 const LARGEST_ENTRY: u64 = 1 << 20;
 
-/// What an entry is called: by its URL, and the headers that may choose among several things of one URL.
+/// Returns the key of an entry, a hash. It covers the URL and the headers that may select among
+/// several versions of it.
 pub(super) fn key(url: &Url, headers: &HeaderMap) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
@@ -45,14 +46,15 @@ impl Cache {
         self.0.folder.join(format!("{key}.{sha256}.body"))
     }
 
-    /// What is said of an entry, if there is one.
+    /// Reads the JSON file of an entry, if there is one.
     pub(super) fn entry(&self, key: &str) -> Option<Entry> {
         let mut text = String::new();
         File::open(self.meta(key)).ok()?.take(LARGEST_ENTRY).read_to_string(&mut text).ok()?;
         serde_json::from_str(&text).ok().filter(Entry::is_sound)
     }
 
-    /// The bytes of an entry, at their beginning, if they are those that it names; and what makes them no table.
+    /// Opens the bytes of an entry, at their beginning, if their hash is right. The inner result
+    /// says whether they may be a table.
     pub(super) fn open(&self, key: &str, entry: &Entry) -> Option<(File, Result<(), String>)> {
         let mut file = File::open(self.body(key, &entry.sha256)).ok()?;
         let mut look = Look::new(entry.head.is_page());
@@ -74,7 +76,7 @@ impl Cache {
         is_it.then(|| (file, look.more(&first).and_then(|()| look.end())))
     }
 
-    /// Keeps a body. Where another run keeps one of the same URL at this moment, that one is kept.
+    /// Stores a body. If another run is storing the same URL right now, this one is dropped.
     pub(super) fn store(&self, key: &str, url: &Url, final_url: &str, body: &Body) -> io::Result<()> {
         self.make()?;
         let mut meta = match AtomicFile::of(&self.meta(key)) {
@@ -124,10 +126,10 @@ impl Cache {
         Ok(())
     }
 
-    /// What is there turned out to be bad, or is to be stored no more.
+    /// Removes an entry that is bad, or that may not be stored any more.
     pub(super) fn remove(&self, key: &str) {
         let Some(entry) = self.entry(key) else { return };
-        // First what names it: nobody is led to what is gone.
+        // The JSON file goes first, so that no entry points to a missing body.
         let _ = fs::remove_file(self.meta(key));
         let _ = fs::remove_file(self.body(key, &entry.sha256));
     }

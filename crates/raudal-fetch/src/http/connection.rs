@@ -1,7 +1,8 @@
-//! Tells a new connection from one that is used again, so that a timeline can show what connecting costs.
+//! Tells a new connection from a reused one, so that a timeline can show what connecting costs.
 //!
-//! The HTTP library connects somewhere within a request. A layer around its connector notes when that begins and ends,
-//! in a value of the request's own task, and the request looks at it each time that it was polled.
+//! The HTTP library connects somewhere inside a request. A layer around its connector records when
+//! connecting begins and ends, in a value that belongs to the request's own task. The request reads
+//! that value each time it is polled.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ const CONNECTING: u8 = 1;
 const CONNECTED: u8 = 2;
 
 tokio::task_local! {
-    /// What the request that is being polled knows of its connection.
+    /// The connection state of the request that is being polled.
     static CONNECTION: Arc<AtomicU8>;
 }
 
@@ -77,7 +78,8 @@ where
     }
 }
 
-/// A connection that is made for nobody in particular, after its request got another one, is not noted.
+/// Records the state. A connection that finishes after its request took another one has no request,
+/// so it is not recorded.
 fn note(state: u8) {
     let _ = CONNECTION.try_with(|connection| connection.store(state, Relaxed));
 }
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// Connects once it was polled twice.
+    /// Connects on the second poll.
     struct Slow;
 
     impl Service<()> for Slow {

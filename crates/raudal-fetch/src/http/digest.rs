@@ -1,8 +1,9 @@
-//! Digests that a server sends with its bytes (RFC 9530): `Repr-Digest` is of the whole, whatever part of it comes;
-//! `Content-Digest` is of what comes. Headers and bytes in, a verdict out.
+//! Digests that a server sends with its bytes (RFC 9530). `Repr-Digest` covers the whole file, even
+//! when only a part is sent; `Content-Digest` covers the bytes that are sent. Takes headers and
+//! bytes, returns a verdict.
 //!
-//! A field that cannot be read is ignored, as RFC 9651, section 4.2, has it, and so is an algorithm that is unknown
-//! or broken: a client may ignore any digest. One that can be read must be right.
+//! A malformed field is ignored, as RFC 9651, section 4.2, requires. An unknown or broken algorithm
+//! is ignored too: a client may ignore any digest. A digest that can be read must match.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -15,10 +16,10 @@ use raudal_common::{Error, Kind, Result};
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-/// The fields that are looked at.
+/// The headers that hold digests.
 pub(crate) const FIELDS: [HeaderName; 2] = [REPR_DIGEST, CONTENT_DIGEST];
 
-/// A missing padding is no fault (RFC 9651, section 4.2.7).
+/// Missing padding is accepted (RFC 9651, section 4.2.7).
 const BASE64: GeneralPurpose =
     GeneralPurpose::new(&base64::alphabet::STANDARD, PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
@@ -28,7 +29,7 @@ enum Hasher {
     Sha512(Box<Sha512>),
 }
 
-/// Bytes that are hashed as they come, and what they must hash to.
+/// Hashes bytes as they arrive, and holds the expected hash.
 #[derive(Clone, Debug)]
 struct Check {
     field: &'static str,
@@ -36,23 +37,23 @@ struct Check {
     hasher: Hasher,
 }
 
-/// What was promised of some bytes.
+/// The digests that a server sent for some bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Digests(Vec<Check>);
 
 impl Digests {
-    /// What a 200 promises of its body, which is the whole: both fields mean the same bytes.
+    /// Reads the digests of a 200. Its body is the whole file, so both fields cover the same bytes.
     pub(crate) fn of_whole(headers: &HeaderMap) -> Self {
         let repr = promised(headers, &REPR_DIGEST, "Repr-Digest");
         Self(repr.into_iter().chain(promised(headers, &CONTENT_DIGEST, "Content-Digest")).collect())
     }
 
-    /// What a 206 promises of its part.
+    /// Reads the digests of the part in a 206.
     pub(crate) fn of_part(headers: &HeaderMap) -> Self {
         Self(promised(headers, &CONTENT_DIGEST, "Content-Digest").into_iter().collect())
     }
 
-    /// Whether a part says of the whole that it is another one than this.
+    /// Whether the `Repr-Digest` of a part differs from the one of this file.
     pub(crate) fn contradict(&self, part: &HeaderMap) -> bool {
         promised(part, &REPR_DIGEST, "Repr-Digest").is_some_and(|other| {
             let is_other = |own: &Check| own.promised.len() == other.promised.len() && own.promised != other.promised;
@@ -60,7 +61,7 @@ impl Digests {
         })
     }
 
-    /// Whether nothing was promised that can be checked.
+    /// Whether there is no digest that can be checked.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -74,7 +75,7 @@ impl Digests {
         }
     }
 
-    /// All bytes have come: are they those that were promised?
+    /// Compares the hashes of all bytes with the digests.
     pub(crate) fn verify(self) -> Result<()> {
         for Check { field, promised, hasher } in self.0 {
             let (name, found) = match hasher {
@@ -83,7 +84,7 @@ impl Digests {
             };
             if found != promised {
                 let message = format!("the bytes are not those that the server's digest promises: {field} {name}");
-                // The network may have done it; what has come is of no use either way.
+                // The network may have damaged them. Either way the bytes cannot be used.
                 return Err(Error::new(Kind::Checksum, message)
                     .transient(true)
                     .hint("they were damaged on the way, or the server's digest is of an older version"));
@@ -93,11 +94,11 @@ impl Digests {
     }
 }
 
-/// The strongest digest of a field that we can check.
+/// Returns the strongest digest of a field that can be checked.
 fn promised(headers: &HeaderMap, name: &HeaderName, field: &'static str) -> Option<Check> {
     let lines: Option<Vec<&str>> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
     let members = Parser(lines.filter(|lines| !lines.is_empty())?.join(", ").as_bytes()).dictionary()?;
-    // The last of one name counts; of a wrong length it is the digest of nothing.
+    // The last member of a name counts. One of the wrong length is not a digest.
     let find = |name: &str, length: usize| {
         let value = members.iter().rfind(|(key, _)| key == name)?.1.clone()?;
         (value.len() == length).then_some(value)
@@ -108,14 +109,14 @@ fn promised(headers: &HeaderMap, name: &HeaderName, field: &'static str) -> Opti
     Some(Check { field, promised, hasher })
 }
 
-/// A name, and its value if that is bytes.
+/// A name, and its value if it is a byte sequence.
 type Member = (String, Option<Vec<u8>>);
 
-/// Reads a dictionary of structured fields (RFC 9651, section 4.2.2), as much of it as digests need.
+/// Parses a dictionary of structured fields (RFC 9651, section 4.2.2), only as far as digests need.
 struct Parser<'a>(&'a [u8]);
 
 impl Parser<'_> {
-    /// `None` for what is no dictionary: then all of it is void.
+    /// `None` if the text is not a dictionary: then the whole field is ignored.
     fn dictionary(mut self) -> Option<Vec<Member>> {
         let mut members = Vec::new();
         self.0 = self.0.trim_ascii();
@@ -145,7 +146,7 @@ impl Parser<'_> {
         rest.is_some()
     }
 
-    /// Takes bytes for as long as they are of this sort.
+    /// Takes bytes while they satisfy `is`.
     fn take(&mut self, is: impl Fn(u8) -> bool) -> &[u8] {
         let end = self.0.iter().position(|b| !is(*b)).unwrap_or(self.0.len());
         let (taken, rest) = self.0.split_at(end);
@@ -159,7 +160,7 @@ impl Parser<'_> {
         Some(String::from_utf8_lossy(key).into_owned())
     }
 
-    /// An item or an inner list: `Some(None)` where it is not bytes.
+    /// Parses an item or an inner list. `Some(None)` if it is not a byte sequence.
     #[expect(clippy::option_option, reason = "a fault, a value of no use, and bytes are three things")]
     fn value(&mut self) -> Option<Option<Vec<u8>>> {
         if !self.eat(b'(') {
@@ -187,11 +188,11 @@ impl Parser<'_> {
                 if self.eat(b'"') {
                     return Some(None);
                 }
-                // A backslash and what it stands before; or no end at all.
+                // Skip the backslash and the escaped character; fail at the end of the text.
                 self.0 = self.0.get(2..)?;
             }
         }
-        // Numbers, tokens, booleans, dates: what they say does not matter here.
+        // Numbers, tokens, booleans and dates are skipped.
         (!self.take(|b| b.is_ascii_graphic() && !b",;()\"=".contains(&b)).is_empty()).then_some(None)
     }
 
@@ -211,7 +212,7 @@ impl Parser<'_> {
 mod tests {
     use super::*;
 
-    /// Of the text `hello`.
+    /// The digest of the text `hello`.
     const SHA256: &str = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:";
     const SHA512: &str =
         "sha-512=:m3HSJL1i83hdltRq0+o9czGb+8KJDKra4t/3JRlnPKcjI8PZm6XBHXx6zG4UuMXaDEZjR1wuXDre9G9zvN7AQw==:";

@@ -1,9 +1,11 @@
-//! The name that a server gives a file: `Content-Disposition` (RFC 6266; RFC 8187 for other than ASCII). Pure.
+//! Reads the file name that a server sends: `Content-Disposition` (RFC 6266; RFC 8187 for non-ASCII
+//! names). Pure.
 
-/// The file name of a `Content-Disposition`, as the server means it. `filename*` counts for more than `filename`.
+/// Returns the file name of a `Content-Disposition` header. `filename*` takes precedence over
+/// `filename`.
 ///
-/// What comes out is a text from outside, no more: it may be a path, or hold anything at all. Without a name, or with
-/// one that is malformed, it is `None`.
+/// The name is untrusted text: it may be a path, or hold anything at all. Returns `None` if there
+/// is no name or if the header is malformed.
 ///
 /// ```
 /// use raudal_fetch::file_name;
@@ -17,7 +19,8 @@
 /// ```
 pub fn file_name(header: &str) -> Option<String> {
     let (mut plain, mut extended) = (None, None);
-    // What stands before the first semicolon says what to do with the file: save it, show it. Here it is saved.
+    // The word before the first semicolon says whether to save or to show the file. This program
+    // always saves it.
     let mut rest = &header[header.find(';')?..];
     while let Some(parameter) = rest.trim_start().strip_prefix(';') {
         let parameter = parameter.trim_start();
@@ -28,7 +31,7 @@ pub fn file_name(header: &str) -> Option<String> {
         };
         let (value, after) = value_of(value.trim_start())?;
         rest = after;
-        // Of two that have the same name neither can be believed more: the first counts.
+        // If a name occurs twice, the first one counts.
         match name.trim_end().to_ascii_lowercase().as_str() {
             "filename" if plain.is_none() => plain = Some(value),
             "filename*" if extended.is_none() => extended = decode(&value),
@@ -38,7 +41,8 @@ pub fn file_name(header: &str) -> Option<String> {
     extended.or(plain).filter(|name| !name.is_empty())
 }
 
-/// A token or a quoted string, and what comes after it. `None` where the quotes do not end.
+/// Splits a token or a quoted string from the rest of the text. `None` if the closing quote is
+/// missing.
 fn value_of(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());
@@ -59,7 +63,8 @@ fn value_of(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// `UTF-8'es'a%20b`: a charset, a language that does not matter, and bytes (RFC 8187, section 3.2).
+/// Decodes `UTF-8'es'a%20b`: a charset, a language (ignored) and percent-encoded bytes (RFC 8187,
+/// section 3.2).
 fn decode(value: &str) -> Option<String> {
     let (charset, rest) = value.split_once('\'')?;
     let (_, text) = rest.split_once('\'')?;
@@ -76,7 +81,7 @@ fn decode(value: &str) -> Option<String> {
     }
     match charset.to_ascii_lowercase().as_str() {
         "utf-8" | "us-ascii" => String::from_utf8(bytes).ok(),
-        // Each byte is the character of this number.
+        // Each byte is the code point of a character.
         "iso-8859-1" => Some(bytes.into_iter().map(char::from).collect()),
         _ => None,
     }
@@ -99,7 +104,7 @@ mod tests {
             ("attachment; x; filename=a", Some("a")),
             ("attachment;filename=a;filename=b", Some("a")),
             ("attachment; filename=a b.zip ; x=y", Some("a b.zip")),
-            // An extended value that cannot be read leaves the plain one.
+            // If the extended value is malformed, the plain one counts.
             ("attachment; filename*=UTF-8''%ff; filename=a", Some("a")),
             ("attachment; filename*=utf-16''%00a; filename=a", Some("a")),
             ("attachment; filename*=UTF-8''%4; filename=a", Some("a")),

@@ -1,4 +1,5 @@
-//! What a failed transfer is called: the causes that a library nests are told apart and said once.
+//! Classifies failed transfers: finds the cause that a library nests in its errors, and reports it
+//! once.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use crate::Options;
 use raudal_common::{Error, Kind};
 
-/// The error for a request that brought no answer.
+/// Returns the error for a request that got no response.
 pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {
     if let Some(tls) = find::<rustls::Error>(error) {
         return tls_fault(tls);
@@ -38,7 +39,7 @@ pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
     Error::new(kind, message).because(root(error))
 }
 
-/// The error for a body that did not arrive whole.
+/// Returns the error for a body that did not arrive whole.
 pub(crate) fn in_body(error: &reqwest::Error, received: u64, length: Option<u64>, options: &Options) -> Error {
     if error.is_timeout() {
         return timeout(
@@ -56,7 +57,7 @@ pub(crate) fn in_body(error: &reqwest::Error, received: u64, length: Option<u64>
     }
 }
 
-/// The error for a body whose length is not the one that was announced.
+/// Returns the error for a body whose length is not the announced one.
 pub(crate) fn too_short(received: u64, length: Option<u64>) -> Error {
     Error::new(Kind::Length, format!("the body ended early: {}", progress(received, length)))
 }
@@ -73,7 +74,7 @@ fn timeout(what: &str, limit: Duration) -> Error {
 }
 
 fn tls_fault(error: &rustls::Error) -> Error {
-    // Only the server, or whoever poses as it, can mend a certificate: trying again will not.
+    // Only the server can fix its certificate, so a retry does not help.
     match error {
         rustls::Error::InvalidCertificate(_) => Error::new(Kind::Tls, "the server's certificate is not believed")
             .hint("if it is signed by an authority of your own, name that one's file with [`cacert`]"),
@@ -82,7 +83,8 @@ fn tls_fault(error: &rustls::Error) -> Error {
     .because(error.clone())
 }
 
-/// The first error of this type among the causes; also inside an `io::Error`, which does not name what it wraps.
+/// Finds the first error of this type among the causes. Looks inside `io::Error` too, whose
+/// `source` skips the error that it wraps.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -97,7 +99,8 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// What the innermost cause says. The layers around it only say that something failed, and one of them, the URL.
+/// Returns the message of the innermost cause. The outer errors only say that something failed, and
+/// one of them repeats the URL.
 fn root(error: &(dyn StdError + 'static)) -> String {
     let mut innermost = error;
     while let Some(cause) = innermost.source() {
@@ -105,7 +108,7 @@ fn root(error: &(dyn StdError + 'static)) -> String {
     }
     match innermost.downcast_ref::<reqwest::Error>() {
         Some(error) => match error.url() {
-            // Nothing but a URL to say: it is said already.
+            // This error holds only a URL, which the message already has.
             Some(_) => "the request failed".into(),
             None => error.to_string(),
         },

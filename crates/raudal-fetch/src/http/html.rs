@@ -1,13 +1,13 @@
-//! How an HTML page is told from data, by its first bytes. Pure.
+//! Tells an HTML page from data by the first bytes. Pure.
 //!
-//! INEGI's server, and many others, answer a missing file with 200 and a page. A page in place of an archive must
-//! not be reported as a damaged archive.
+//! INEGI's server, like many others, answers a request for a missing file with 200 and a page. Such
+//! a page must not be reported as a damaged archive.
 
 use raudal_common::error::printable;
 
-/// How many bytes are looked at: a title stands near the top of a page.
+/// How many bytes are examined. The title is near the top of a page.
 pub(crate) const LOOK: usize = 4 * 1024;
-/// How much of a page's title a message quotes.
+/// How many characters of a page's title a message quotes.
 const TITLE: usize = 80;
 
 /// What the first bytes are.
@@ -23,7 +23,7 @@ pub(crate) enum Verdict {
 #[derive(Debug, Default)]
 pub(crate) struct Look {
     first: Vec<u8>,
-    /// The server calls the body a page.
+    /// The `Content-Type` says that the body is an HTML page.
     called_page: bool,
     done: bool,
 }
@@ -33,7 +33,8 @@ impl Look {
         Self { called_page, ..Self::default() }
     }
 
-    /// Takes more bytes. Once it is sure of a page, and has its title or has seen enough, it returns a message.
+    /// Takes more bytes. Returns an error with a message once it is sure of a page, and has found
+    /// its title or has seen enough bytes.
     pub(crate) fn more(&mut self, bytes: &[u8]) -> Result<(), String> {
         if self.done {
             return Ok(());
@@ -47,18 +48,18 @@ impl Look {
                 self.first = Vec::new();
                 Ok(())
             }
-            // Wait for the title, but not for long.
+            // Wait for the title, but only within the first bytes.
             Verdict::Page if self.first.len() < LOOK && title(&self.first).is_none() => Ok(()),
             Verdict::Page => Err(message(&self.first)),
         }
     }
 
-    /// Whether it is sure of data.
+    /// Whether the body is known to be data.
     pub(crate) fn is_done(&self) -> bool {
         self.done
     }
 
-    /// The body has ended.
+    /// Decides when the body has ended.
     pub(crate) fn end(&self) -> Result<(), String> {
         if !self.done && !self.first.is_empty() && (self.called_page || self.verdict() == Verdict::Page) {
             return Err(message(&self.first));
@@ -68,7 +69,7 @@ impl Look {
 
     fn verdict(&self) -> Verdict {
         match sniff(&self.first) {
-            // A server that calls everything a page is overruled by an archive's signature, and by nothing else.
+            // If the server says that this is a page, only an archive's signature overrules it.
             Verdict::Data if self.called_page && !is_archive(&self.first) => {
                 if self.first.len() < 4 {
                     Verdict::Unknown
@@ -89,12 +90,13 @@ fn message(first: &[u8]) -> String {
     }
 }
 
-/// The signatures of a zip (also an empty one) and of gzip.
+/// Whether the bytes begin with the signature of a zip (also an empty one) or of gzip.
 fn is_archive(first: &[u8]) -> bool {
     first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") || first.starts_with(b"\x1f\x8b")
 }
 
-/// Whether the bytes begin as HTML does, after a byte order mark and white space (WHATWG MIME Sniffing, section 7.1).
+/// Whether the bytes begin like HTML, after a byte order mark and white space (WHATWG MIME
+/// Sniffing, section 7.1).
 pub(crate) fn sniff(first: &[u8]) -> Verdict {
     const BOM: &[u8] = b"\xef\xbb\xbf";
     if first.len() < BOM.len() && BOM.starts_with(first) {
@@ -105,7 +107,7 @@ pub(crate) fn sniff(first: &[u8]) -> Verdict {
         return if first.len() < LOOK { Verdict::Unknown } else { Verdict::Data };
     }
     if begins(text, b"<?xml") == Verdict::Page {
-        // XHTML: the declaration comes first. Other XML is not for us to judge.
+        // XHTML begins with an XML declaration. Other XML counts as data.
         let lower = text.to_ascii_lowercase();
         return match [&b"<!doctype html"[..], b"<html"].iter().any(|tag| find(&lower, tag).is_some()) {
             true => Verdict::Page,
@@ -118,7 +120,7 @@ pub(crate) fn sniff(first: &[u8]) -> Verdict {
     [Verdict::Page, Verdict::Unknown].into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::Data)
 }
 
-/// Whether the text begins with the tag, in any case, and with something that ends its name.
+/// Whether the text begins with the tag, in any case, followed by a byte that ends its name.
 fn begins(text: &[u8], tag: &[u8]) -> Verdict {
     let length = text.len().min(tag.len());
     if !text[..length].eq_ignore_ascii_case(&tag[..length]) {
@@ -131,7 +133,8 @@ fn begins(text: &[u8], tag: &[u8]) -> Verdict {
     }
 }
 
-/// The page's title: white space joined, control characters escaped, cut to a length that fits a message.
+/// Returns the page's title: joins white space, escapes control characters, and cuts it to a length
+/// that fits a message.
 fn title(page: &[u8]) -> Option<String> {
     let lower = page.to_ascii_lowercase();
     let open = find(&lower, b"<title")?;

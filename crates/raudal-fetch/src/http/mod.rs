@@ -1,4 +1,4 @@
-//! Pure decisions on what HTTP says; TLS and connections.
+//! Decides what HTTP messages mean, with pure functions; sets up TLS; watches connections.
 
 pub(crate) mod conditional;
 pub(crate) mod connection;

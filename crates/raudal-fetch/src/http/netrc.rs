@@ -1,7 +1,8 @@
-//! Logins by host, as a `.netrc` file lists them. Pure, but for the reading of the file.
+//! Logins by host, as a `.netrc` file lists them. Pure, except for reading the file.
 //!
-//! The form is that of ftp(1), with curl's quotes: words, apart by white space, that say `machine NAME`, `default`,
-//! `login`, `password`, `account` and `macdef`. What it holds is secret: neither an error nor `Debug` shows it.
+//! The format is that of ftp(1), with curl's quotes: words separated by white space, with the
+//! keywords `machine NAME`, `default`, `login`, `password`, `account` and `macdef`. The contents
+//! are secret: neither errors nor `Debug` show them.
 
 use std::fmt;
 use std::path::Path;
@@ -13,11 +14,11 @@ use url::Url;
 
 use raudal_common::{Error, Result};
 
-/// A larger file is not one that people write.
+/// A file larger than this was not written by a person.
 const LARGEST: u64 = 1 << 20;
 
-/// The logins of a `.netrc` file. A client that has them sends a login to the host that it is for, and to no other: it
-/// does not go along with a redirect to another host or port.
+/// The logins of a `.netrc` file. A client sends each login only to its own host. A redirect to
+/// another host or port does not get it, except from http to https on the same host.
 ///
 /// ```
 /// use raudal_fetch::{Client, Netrc, Options};
@@ -45,8 +46,9 @@ impl Netrc {
     ///
     /// # Errors
     ///
-    /// Of the kind [`Io`](raudal_common::Kind::Io) for a file that cannot be read, [`Usage`](raudal_common::Kind::Usage) for one that is
-    /// no list of logins: the line is named, and nothing of what stands there.
+    /// Returns an error of the kind [`Io`](raudal_common::Kind::Io) if the file cannot be read, and
+    /// of the kind [`Usage`](raudal_common::Kind::Usage) if it is not a list of logins. The message
+    /// names the line, but quotes nothing of it.
     pub fn read(path: &Path) -> Result<Self> {
         let named = |error: Error| error.input(path.display().to_string());
         let cannot = |error| named(Error::io("cannot read the logins", error).hint("[`no_netrc`] goes without"));
@@ -58,15 +60,15 @@ impl Netrc {
         Self::parse(&text).map_err(named)
     }
 
-    /// Reads a text of that form.
+    /// Parses a text in this format.
     ///
     /// # Errors
     ///
-    /// Of the kind [`Usage`](raudal_common::Kind::Usage).
+    /// Returns an error of the kind [`Usage`](raudal_common::Kind::Usage) if the text is malformed.
     pub fn parse(text: &str) -> Result<Self> {
         let mut words = Words { rest: text, line: 1 };
         let mut found = Self::default();
-        // What `login` and `password` belong to: nothing before the first machine.
+        // The entry that `login` and `password` belong to. There is none before the first machine.
         let mut current: Option<(Option<String>, Login)> = None;
         while let Some((word, is_quoted)) = words.next()? {
             let line = words.line;
@@ -87,7 +89,8 @@ impl Netrc {
                         return Err(bad("a login that is of no machine"));
                     };
                     match word.as_str() {
-                        // What separates it from the password, once they are sent: RFC 7617, section 2.
+                        // A colon separates the login from the password when they are sent (RFC
+                        // 7617, section 2).
                         "login" if value.contains(':') => return Err(bad("a login with a colon")),
                         "login" => login.name = value,
                         "password" => login.password = value,
@@ -111,7 +114,8 @@ impl Netrc {
         }
     }
 
-    /// What is sent to the host of a URL. The first machine of its name counts, else the default.
+    /// Returns the `Authorization` value for the host of a URL. The first machine of that name
+    /// counts, else the default.
     pub(crate) fn authorization(&self, url: &Url) -> Option<HeaderValue> {
         let host = url.host_str()?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -126,7 +130,7 @@ impl Netrc {
     }
 }
 
-/// Neither logins nor passwords are written.
+/// Shows neither logins nor passwords.
 impl fmt::Debug for Netrc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Netrc")
@@ -136,14 +140,14 @@ impl fmt::Debug for Netrc {
     }
 }
 
-/// The words of a text, and the line of the last one.
+/// Splits a text into words. `line` is the line of the last word.
 struct Words<'a> {
     rest: &'a str,
     line: u64,
 }
 
 impl Words<'_> {
-    /// Goes on behind so many bytes.
+    /// Moves forward by this number of bytes.
     fn pass(&mut self, bytes: usize) {
         let (passed, rest) = self.rest.split_at(bytes);
         self.line += passed.bytes().filter(|byte| *byte == b'\n').count() as u64;
@@ -154,7 +158,7 @@ impl Words<'_> {
         self.pass(self.rest.find('\n').unwrap_or(self.rest.len()));
     }
 
-    /// A macro ends with an empty line.
+    /// Skips a macro, which ends with an empty line.
     fn skip_macro(&mut self) {
         while !self.rest.is_empty() {
             self.skip_line();
@@ -166,7 +170,7 @@ impl Words<'_> {
         }
     }
 
-    /// The next word, and whether it was quoted.
+    /// Returns the next word, and whether it was quoted.
     fn next(&mut self) -> Result<Option<(String, bool)>> {
         self.pass(self.rest.len() - self.rest.trim_start().len());
         if self.rest.is_empty() {
@@ -181,7 +185,8 @@ impl Words<'_> {
         Ok(Some((word, false)))
     }
 
-    /// A text in quotes, in which a backslash says that the next character is meant as it is, or a line end and the like.
+    /// Parses a quoted text. A backslash escapes the next character; `\n`, `\r` and `\t` have their
+    /// usual meaning.
     fn quoted(&mut self) -> Result<String> {
         let mut word = String::new();
         let mut characters = self.rest.char_indices().skip(1);
@@ -205,7 +210,7 @@ impl Words<'_> {
         Err(Error::usage("a quote that does not close on its line").line(self.line).hint("[`no_netrc`] goes without"))
     }
 
-    /// What a word such as `login` is followed by.
+    /// Returns the word that follows a keyword such as `login`.
     fn value(&mut self, of: &str) -> Result<String> {
         let line = self.line;
         self.next()?.map(|(word, _)| word).ok_or_else(|| {

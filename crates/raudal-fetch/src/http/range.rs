@@ -1,8 +1,9 @@
-//! Whether a body that broke off can go on, and what an answer to a `Range` is worth (RFC 9110, sections 8.8, 13.1.5
-//! and 14). Pure: headers in, a decision out.
+//! Decides whether a body that broke off can be resumed, and whether the response to a `Range` can
+//! be used (RFC 9110, sections 8.8, 13.1.5 and 14). Pure: takes headers, returns a decision.
 //!
-//! Parts are joined only where the server itself says, by a strong validator, that they are of the same bytes
-//! (section 15.3.7.3). Whatever else comes, the whole is asked for again: slower, never wrong.
+//! Parts are joined only if the server says, by a strong validator, that they are parts of the same
+//! bytes (section 15.3.7.3). In all other cases the whole file is requested again: slower, but
+//! never wrong.
 
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::response;
 
-/// How much older than the answer a `Last-Modified` must be to count as strong. A file may change twice within the
-/// second that a date can tell, and the clocks of the date and of the file may be two: section 8.8.2.2 asks for a
-/// difference that makes this unlikely, and RFC 7232 called it a minute.
+/// How much older than the response a `Last-Modified` must be to count as strong. A file may change
+/// twice within one second, which a date cannot tell apart. The `Date` and the `Last-Modified` may
+/// also come from two different clocks. Section 8.8.2.2 asks for a difference that makes an error
+/// unlikely; RFC 7232 set it to a minute.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
-/// A validator that stands for the very same bytes, as the server wrote it: `If-Range` returns it unchanged.
+/// A validator that identifies exactly these bytes, as the server wrote it. `If-Range` returns it
+/// unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Validator {
     Tag(HeaderValue),
@@ -23,9 +26,10 @@ pub(crate) enum Validator {
 }
 
 impl Validator {
-    /// The strong validator of an answer, if it has one.
+    /// Returns the strong validator of a response, if it has one.
     ///
-    /// A date never stands in for a weak tag: who has any tag must not send a date (section 13.1.5).
+    /// A date never replaces a weak tag: a client that has any tag must not send a date (section
+    /// 13.1.5).
     pub(crate) fn strong(headers: &HeaderMap) -> Option<Self> {
         if headers.contains_key(header::ETAG) {
             let tag = only(headers, &header::ETAG)?;
@@ -44,8 +48,8 @@ impl Validator {
         }
     }
 
-    /// Whether a part is of the same bytes. A 206 must repeat the tag, but may leave out the date, which the request
-    /// has named (section 15.3.7).
+    /// Whether a part belongs to the same bytes. A 206 must repeat the tag. It may leave out the
+    /// date, because the request has named it (section 15.3.7).
     fn is_kept_by(&self, part: &HeaderMap) -> bool {
         match self {
             Self::Tag(tag) => only(part, &header::ETAG) == Some(tag),
@@ -56,13 +60,15 @@ impl Validator {
     }
 }
 
-/// The header's value, if there is exactly one: of two that differ neither can be believed.
+/// Returns the header's value if there is exactly one. Two values may contradict each other, so
+/// neither counts.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
 }
 
-/// `"…"` with printable characters in it; a weak one begins with `W/` (section 8.8.3).
+/// Whether this is a strong tag: `"…"` with printable characters. A weak tag begins with `W/`
+/// (section 8.8.3).
 fn is_strong_tag(tag: &[u8]) -> bool {
     tag.len() >= 2
         && tag.starts_with(b"\"")
@@ -70,33 +76,35 @@ fn is_strong_tag(tag: &[u8]) -> bool {
         && tag[1..tag.len() - 1].iter().all(|b| matches!(b, 0x21 | 0x23..=0x7e | 0x80..))
 }
 
-/// What has arrived so far, as far as a decision needs to know it.
+/// The state of an unfinished body, as far as the decision needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept<'a> {
     pub(crate) received: u64,
     pub(crate) total: Option<u64>,
     pub(crate) validator: &'a Validator,
-    /// The path of the URL: it tells whether a content coding is the file's own.
+    /// The path of the URL. It tells whether a content coding belongs to the file itself.
     pub(crate) path: &'a str,
 }
 
-/// What an answer to a `Range` brings.
+/// What the response to a `Range` contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// The bytes that come next: so many, of so many in all.
+    /// The next bytes: `part` bytes of `total` in all.
     Rest { part: u64, total: u64 },
     /// Nothing is missing.
     Done,
-    /// No part: an answer like any other, whose body, if it is good, is the whole.
+    /// Not a part. The response is judged like any other; if it is good, its body is the whole
+    /// file.
     Whole,
 }
 
-/// Judges an answer to `Range: bytes=N-`. The error says why it is of no use: then the whole must be asked for.
+/// Judges the response to `Range: bytes=N-`. The error says why it cannot be used: then the whole
+/// file must be requested.
 pub(crate) fn judge(kept: Kept<'_>, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
     match status {
         206 => rest(kept, headers),
         416 => nothing_left(kept, headers),
-        // No answers to a plain GET: it is the range, or the condition, that is not taken.
+        // A plain GET does not get these statuses: the server rejects the range or the condition.
         400 | 412 | 501 => Err("the server takes no range"),
         _ => Ok(Next::Whole),
     }
@@ -119,7 +127,8 @@ fn rest(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
     if first != kept.received {
         return Err("another part than was asked for");
     }
-    // Who does not know the length, and ends short of ours, may have another.
+    // If the server does not know the length, and the part ends before our total, the total may
+    // differ.
     let total =
         complete.or(kept.total.filter(|total| last.checked_add(1) == Some(*total))).ok_or("a part of how much")?;
     if kept.total.is_some_and(|known| known != total) {
@@ -132,7 +141,8 @@ fn rest(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
     Ok(Next::Rest { part, total })
 }
 
-/// A 416 says that nothing comes after what we have; that this is the end is said by the length it names.
+/// A 416 says that nothing follows the bytes we have. The body is complete only if the length in it
+/// agrees.
 fn nothing_left(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
     let is_other_version = match kept.validator {
         Validator::Tag(tag) => headers.contains_key(header::ETAG) && only(headers, &header::ETAG) != Some(tag),
@@ -151,7 +161,7 @@ fn nothing_left(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static st
     }
 }
 
-/// The length that is announced, where one is.
+/// Returns the announced length, if there is one.
 fn announced(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
     match headers.get(header::CONTENT_LENGTH).filter(|_| !headers.contains_key(header::TRANSFER_ENCODING)) {
         None => Ok(None),
@@ -174,7 +184,7 @@ fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
     parse_content_range(only(headers, &header::CONTENT_RANGE)?.to_str().ok()?)
 }
 
-/// Reads a `Content-Range` (section 14.4). One that contradicts itself is none.
+/// Parses a `Content-Range` (section 14.4). `None` if it contradicts itself.
 fn parse_content_range(value: &str) -> Option<ContentRange> {
     let (unit, range) = value.trim().split_once(' ')?;
     let (range, complete) = range.trim().split_once('/')?;
@@ -190,12 +200,12 @@ fn parse_content_range(value: &str) -> Option<ContentRange> {
     }
     let (first, last) = range.split_once('-')?;
     let (first, last) = (number(first)?, number(last)?);
-    // The last possible byte would make the lengths overflow, and no file has it.
+    // If `last` were the largest possible number, the lengths would overflow. No file is that long.
     let is_sound = first <= last && last < u64::MAX && complete.is_none_or(|complete| last < complete);
     is_sound.then_some(ContentRange::Part { first, last, complete })
 }
 
-/// Digits and nothing else: `parse` alone would take a sign.
+/// Accepts only digits: `parse` alone would accept a sign.
 fn number(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -207,7 +217,7 @@ fn number(digits: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// `name: value` lines.
+    /// Parses `name: value` lines.
     fn headers(lines: &[&str]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for line in lines {
@@ -225,7 +235,7 @@ mod tests {
             (&[r#"etag: """#], Some(r#""""#)),
             (&[r#"etag: "a""#, "last-modified: Sun, 06 Nov 1994 08:49:37 GMT", DATE], Some(r#""a""#)),
             (&["last-modified: Sun, 06 Nov 1994 08:49:37 GMT", DATE], Some("Sun, 06 Nov 1994 08:49:37 GMT")),
-            // A weak tag, and so also no date.
+            // A weak tag excludes the date too.
             (&[r#"etag: W/"a""#], None),
             (&[r#"etag: W/"a""#, "last-modified: Sun, 06 Nov 1994 08:49:37 GMT", DATE], None),
             // Not a tag at all, or two of them.
@@ -234,7 +244,7 @@ mod tests {
             (&[r#"etag: "a"b""#], None),
             (&[r#"etag: "a b""#], None),
             (&[r#"etag: "a""#, r#"etag: "b""#], None),
-            // Too young, from the future, without a clock to compare with, not a date.
+            // Too young, from the future, without a `Date`, not a date.
             (&["last-modified: Sun, 06 Nov 1994 08:49:38 GMT", DATE], None),
             (&["last-modified: Sun, 06 Nov 1994 09:00:00 GMT", DATE], None),
             (&["last-modified: Sun, 06 Nov 1994 08:49:37 GMT"], None),
@@ -272,7 +282,7 @@ mod tests {
         }
     }
 
-    /// What an answer is worth to someone who has 40 bytes, of this total, under the tag `"a"`.
+    /// Judges a response for a client that has 40 bytes, of this total, with the tag `"a"`.
     fn worth(total: Option<u64>, status: u16, lines: &[&str]) -> Result<Next, &'static str> {
         let validator = Validator::Tag(HeaderValue::from_static("\"a\""));
         judge(Kept { received: 40, total, validator: &validator, path: "/a.zip" }, status, &headers(lines))
@@ -288,10 +298,10 @@ mod tests {
             (Some(100), &[TAG, RANGE][..], REST),
             (Some(100), &[TAG, RANGE, "content-length: 60"], REST),
             (Some(100), &[TAG, RANGE, "transfer-encoding: chunked"], REST),
-            // A length that was not known is learned; one that is known need not be repeated.
+            // An unknown length is learned; a known length need not be repeated.
             (None, &[TAG, RANGE], REST),
             (Some(100), &[TAG, "content-range: bytes 40-99/*"], REST),
-            // Less than was asked for is allowed (section 15.3.7).
+            // The server may send less than requested (section 15.3.7).
             (Some(100), &[TAG, "content-range: bytes 40-49/100"], Ok(Next::Rest { part: 10, total: 100 })),
             (None, &[TAG, "content-range: bytes 40-99/*"], Err("a part of how much")),
             (Some(100), &[TAG, "content-range: bytes 40-49/*"], Err("a part of how much")),

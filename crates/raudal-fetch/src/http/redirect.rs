@@ -1,6 +1,7 @@
-//! Where a redirect may lead, and what goes along. Pure: addresses and headers in, addresses and headers out.
+//! Decides where a redirect may lead, and which credentials it may take. Pure: takes addresses and
+//! headers, returns addresses and headers.
 //!
-//! Redirects are followed here and not by the client library, so that credentials are decided on by one rule:
+//! This module follows redirects, not the client library, so that one rule decides on credentials:
 //! what was given for one origin is sent to that origin alone.
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -15,7 +16,7 @@ pub(crate) const fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// The address that an answer from `here` sends us to.
+/// Returns the address that a response from `here` redirects to.
 pub(crate) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Result<Url> {
     let refused = |message: String| Error::new(Kind::Redirect, message);
     let location = location.ok_or_else(|| refused("a redirect that does not say where to".into()))?;
@@ -33,13 +34,14 @@ pub(crate) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Res
         _ => return Err(refused(format!("a redirect out of the web is not followed: {}", redact(next.as_str())))),
     }
     next.set_fragment(None);
-    // Credentials are the user's to give. `join` keeps the user's own on a relative redirect: `dress` adds them again.
+    // A server may not set credentials. `join` keeps the user's own on a relative redirect; `dress`
+    // adds them again.
     without_credentials(&mut next);
     Ok(next)
 }
 
-/// The address and the headers for a request to `here`, when the user asked for `start` with `headers`, and has `logins`
-/// for hosts that neither the URL nor a header has one for.
+/// Returns the address and the headers for a request to `here`. The user asked for `start` with
+/// `headers`; `logins` are for hosts without credentials in the URL or the headers.
 pub(crate) fn dress(start: &Url, here: &Url, headers: &HeaderMap, logins: &Netrc) -> (Url, HeaderMap) {
     let mut here = here.clone();
     if is_home(start, &here) {
@@ -57,14 +59,15 @@ pub(crate) fn dress(start: &Url, here: &Url, headers: &HeaderMap, logins: &Netrc
     (here, harmless.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-/// The login of a list that is sent to where the user asked for `start`.
+/// Returns the login from the list for the host of `start`, unless the URL or a header already has
+/// one.
 fn login(start: &Url, headers: &HeaderMap, logins: &Netrc) -> Option<HeaderValue> {
     let is_given = headers.contains_key(header::AUTHORIZATION) || has_credentials(start);
     (!is_given).then(|| logins.authorization(start)).flatten()
 }
 
-/// Whether a request for `start` says who asks: what it brings may be for nobody else. Any header that is not known to
-/// tell nothing counts.
+/// Whether a request for `start` identifies the user. The response may then be private. Any header
+/// that is not known to be neutral counts.
 pub(crate) fn is_personal(start: &Url, headers: &HeaderMap, logins: &Netrc) -> bool {
     has_credentials(start) || headers.keys().any(|name| !tells_nothing(name)) || login(start, headers, logins).is_some()
 }
@@ -78,7 +81,8 @@ fn without_credentials(url: &mut Url) {
     let _ = url.set_password(None);
 }
 
-/// Whether `here` is the origin that the user's credentials were given for; or the same host, secured.
+/// Whether `here` is the origin that the user's credentials were given for, or the same host
+/// upgraded to https.
 pub(crate) fn is_home(start: &Url, here: &Url) -> bool {
     let upgraded =
         start.scheme() == "http" && start.port().is_none() && here.scheme() == "https" && here.port().is_none();
@@ -87,7 +91,8 @@ pub(crate) fn is_home(start: &Url, here: &Url) -> bool {
             || (start.scheme() == here.scheme() && start.port_or_known_default() == here.port_or_known_default()))
 }
 
-/// Headers that may go to any host. Others may be keys under a name that nobody can know (`X-Api-Key`).
+/// Whether a header may go to any host. Other headers may be keys, under a name that cannot be
+/// known in advance (`X-Api-Key`).
 fn tells_nothing(name: &HeaderName) -> bool {
     [
         header::ACCEPT,
@@ -170,7 +175,8 @@ mod tests {
         for elsewhere in ["http://other/", "http://h:8080/", "http://sub.h/"] {
             assert_eq!(sent("http://h/a", elsewhere, None), None, "{elsewhere}");
         }
-        // Not even the login of the host that is led to: whoever leads there would choose where it is used.
+        // The login of the redirect's target is not sent either: else any server could choose where
+        // it is used.
         assert_eq!(sent("http://other/", "http://h/", None), None);
         assert_eq!(sent("http://h/a", "http://h/a", Some("Bearer x")).as_deref(), Some("Bearer x"));
         assert_eq!(sent("http://you@h/a", "http://h/a", None), None, "the URL's own is sent by the library");

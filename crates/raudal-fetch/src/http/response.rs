@@ -1,4 +1,5 @@
-//! What the head of a response says about its body: good to read, or what is wrong. Pure, the clock is handed in.
+//! Judges the head of a response: its body can be read, or what is wrong. Pure; the clock is an
+//! argument.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,22 +10,22 @@ use serde::{Deserialize, Serialize};
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
-/// What is worth knowing of a head whose body is to be read.
+/// The parts of a good response's head that are used later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub(crate) length: Option<u64>,
     pub(crate) media_type: Option<String>,
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<String>,
-    /// The name that the server gives the file, as it is written.
+    /// The header `Content-Disposition`, as the server sent it.
     pub(crate) disposition: Option<String>,
-    /// The server wants it to be stored nowhere, or gives no two requests the same.
+    /// The server forbids storing the response, or varies it with every request.
     #[serde(default)]
     pub(crate) no_store: bool,
 }
 
 impl Head {
-    /// Judges the head of an answer to a plain GET. `path` is the path of the URL that answered.
+    /// Judges the head of the response to a plain GET. `path` is the path of the URL that answered.
     pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, path: &str, now: SystemTime) -> Result<Self> {
         if status != StatusCode::OK {
             return Err(refusal(status, headers, now));
@@ -39,7 +40,7 @@ impl Head {
             );
         }
         Ok(Self {
-            // The HTTP library has refused lengths that are malformed or that contradict each other.
+            // The HTTP library has already refused malformed and contradictory lengths.
             length: text(headers, &header::CONTENT_LENGTH)
                 .filter(|_| !headers.contains_key(header::TRANSFER_ENCODING))
                 .and_then(|length| length.trim().parse().ok()),
@@ -52,18 +53,19 @@ impl Head {
         })
     }
 
-    /// Whether the server itself calls the body a page.
+    /// Whether the `Content-Type` says that the body is an HTML page.
     pub(crate) fn is_page(&self) -> bool {
         matches!(self.media_type.as_deref(), Some("text/html" | "application/xhtml+xml"))
     }
 }
 
-/// The content coding that makes other bytes of the file at this path, if the answer has one.
+/// Returns the content coding if it changes the bytes of the file at this path.
 pub(crate) fn compressed(headers: &HeaderMap, path: &str) -> Option<String> {
     text(headers, &header::CONTENT_ENCODING).filter(|encoding| !is_harmless_encoding(encoding, path))
 }
 
-/// Servers call a `.gz` file gzip-encoded as often as they call it `application/gzip`: its bytes are the file.
+/// Whether the coding leaves the file's bytes as they are. Servers often send a `.gz` file with
+/// `Content-Encoding: gzip` instead of `application/gzip`; its bytes are still the file.
 fn is_harmless_encoding(encoding: &str, path: &str) -> bool {
     let encoding = encoding.trim().to_ascii_lowercase();
     let extension = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -74,7 +76,7 @@ fn is_harmless_encoding(encoding: &str, path: &str) -> bool {
     }
 }
 
-/// The error for a status that is not 200.
+/// Returns the error for a status that is not 200.
 fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
     let code = status.as_u16();
     let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
@@ -91,9 +93,10 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
     }
 }
 
-/// How long a `Retry-After` header asks to wait: seconds, or a date that is compared with `now`.
+/// Returns how long a `Retry-After` header asks to wait: seconds, or a date that is compared with
+/// `now`.
 ///
-/// A date that has passed asks for no wait. How much of it is honoured is the caller's choice.
+/// A date in the past asks for no wait. The caller decides how much of the wait it honours.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -107,14 +110,14 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
 pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // So many digits that they do not fit: long, then. The caller has a cap.
+        // The number overflows, so the wait is long. The caller has a cap.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Whether one of a header's words is this one.
+/// Whether a header's comma-separated values include this word.
 fn says(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let words = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     words.map(<[u8]>::trim_ascii).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
@@ -168,7 +171,7 @@ mod tests {
         assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        // A server whose clock is wrong, or ours: the caller's cap decides.
+        // The server's clock or ours is wrong: the caller's cap decides.
         assert_eq!(wait("Fri, 31 Dec 9999 23:59:59 GMT").map(|wait| wait.as_secs() / 86_400 / 365), Some(8010));
         assert_eq!(wait("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
         for nothing in ["-1", "+1", "1.5", "", " ", "Sun, 06 Nov 1994", "Sun, 99 Nov 1994 08:49:37 GMT"] {

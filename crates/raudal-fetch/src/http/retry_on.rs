@@ -1,10 +1,10 @@
-//! Which failures are worth another try, as a user writes it: `429,5xx,!501,timeout`. Pure.
+//! Which failures are retried, as a user writes it: `429,5xx,!501,timeout`. Pure.
 
 use std::str::FromStr;
 
 use raudal_common::{Error, Kind};
 
-/// The failures of a transfer that have a name.
+/// The kinds of failure that a user can name.
 const KINDS: [Kind; 13] = [
     Kind::Name,
     Kind::Connect,
@@ -20,16 +20,16 @@ const KINDS: [Kind; 13] = [
     Kind::NotAnArchive,
     Kind::Io,
 ];
-/// What people call them, besides.
+/// Other common names for them.
 const ALSO: [(&str, Kind); 4] =
     [("connection", Kind::Connect), ("cut", Kind::Length), ("stall", Kind::Timeout), ("digest", Kind::Checksum)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
-    /// What is tried again if nothing is chosen.
+    /// The failures that are retried by default.
     Default,
     Status(u16),
-    /// `5xx`, by its first digit.
+    /// All statuses with this first digit: `5xx`.
     Statuses(u16),
     Kind(Kind),
 }
@@ -61,9 +61,9 @@ impl Class {
     }
 }
 
-/// Which failures are tried again: statuses (`429`), classes of them (`5xx`), kinds (`timeout`), and `default` for
-/// what is tried again anyway. What stands behind a `!` is not, whatever else is said; a list of nothing but these
-/// takes them away from the default.
+/// Which failures are retried: statuses (`429`), classes of statuses (`5xx`), kinds (`timeout`),
+/// and `default` for those that are retried by default. A `!` excludes a failure, whatever the rest
+/// of the list says. If every entry has a `!`, they are excluded from the default.
 ///
 /// ```
 /// use raudal_fetch::RetryOn;
@@ -77,13 +77,13 @@ impl Class {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetryOn {
-    /// Empty for the default.
+    /// Empty means the default.
     on: Vec<Class>,
     not_on: Vec<Class>,
 }
 
 impl RetryOn {
-    /// Whether this failure is tried again.
+    /// Whether this failure is retried.
     pub fn matches(&self, error: &Error) -> bool {
         let on = if self.on.is_empty() { error.is_transient() } else { self.on.iter().any(|class| class.holds(error)) };
         on && !self.not_on.iter().any(|class| class.holds(error))

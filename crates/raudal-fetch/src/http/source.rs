@@ -1,22 +1,23 @@
-//! What the bytes of a body are of.
+//! Identifies the file that the bytes of a body belong to.
 
 use crate::http::range::Validator;
 use raudal_source::Location;
 use url::Url;
 
-/// What the bytes of a body are of: a part that is fetched later must be of the same.
+/// Identifies the file that the bytes of a body belong to. A part that is fetched later must belong
+/// to the same file.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// What was asked for: it says which credentials may go along.
+    /// The requested URL. It decides which credentials may be sent.
     pub(crate) asked: Url,
-    /// Where the bytes come from.
+    /// The URL that the bytes come from.
     pub(crate) here: Url,
     pub(crate) validator: Validator,
     pub(crate) total: u64,
 }
 
 impl Source {
-    /// What its server's limits are counted by.
+    /// Returns the key that the server's limits are counted by.
     pub(crate) fn key(&self) -> Option<String> {
         Location::Url(self.asked.clone()).key()
     }

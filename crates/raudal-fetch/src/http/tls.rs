@@ -1,4 +1,5 @@
-//! Which certificates are believed: the system's, or those of `SSL_CERT_FILE`, and those of an option.
+//! Which certificates are trusted: the system's, or those of `SSL_CERT_FILE`, plus those of an
+//! option.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,19 +9,20 @@ use reqwest::{Certificate, ClientBuilder, Identity};
 use crate::Options;
 use raudal_common::{Error, Kind, Result};
 
-/// Builds a client whose TLS is rustls on ring.
+/// Builds a client that uses rustls with ring.
 ///
-/// A machine may have no certificate authorities at all: a bare container. What needs none must work there, so the
-/// client is built all the same, and believes nobody. The second value says so.
+/// A machine may have no certificate authorities at all, such as a bare container. Plain http must
+/// still work there, so a client is built that trusts no certificate. The second value is then
+/// `false`.
 ///
-/// With `named`, servers that ask who we are get the options' certificate.
+/// With `named`, the client shows the options' certificate to servers that ask for one.
 pub(crate) fn build(
     builder: impl Fn() -> ClientBuilder,
     options: &Options,
     named: bool,
 ) -> Result<(reqwest::Client, bool)> {
-    // Without aws-lc, reqwest takes what the process has installed, and panics if that is nothing. An embedding
-    // program that has installed its own is welcome to it.
+    // Without aws-lc, reqwest uses the provider that the process has installed, and panics if there
+    // is none. A provider that an embedding program has installed is kept.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = options.ca_cert.as_deref().map(read).transpose()?.unwrap_or_default();
     let no_extra = extra.is_empty();
@@ -32,7 +34,8 @@ pub(crate) fn build(
     }
     match believing.build() {
         Ok(client) => Ok((client, true)),
-        // The verifier's complaint about an empty system; the client has no other use for rustls so early.
+        // The verifier failed because the system has no certificates. Nothing else can fail in
+        // rustls this early.
         Err(error) if no_extra && !has_identity && !options.insecure => {
             let config = believe_nobody().map_err(|tls| Error::new(Kind::Internal, "no TLS").because(tls))?;
             let client = builder().tls_backend_preconfigured(config).build();
@@ -45,7 +48,7 @@ pub(crate) fn build(
     }
 }
 
-/// Our own certificate and its key.
+/// Reads the client's own certificate and its key.
 fn identity(options: &Options) -> Result<Option<Identity>> {
     let Some(cert) = &options.cert else {
         return match &options.key {
@@ -62,7 +65,7 @@ fn identity(options: &Options) -> Result<Option<Identity>> {
         pem.push(b'\n');
         pem.extend(read(key)?);
     }
-    // What the library says of it could show what is in it.
+    // The library's error message could show the contents of the file.
     Identity::from_pem(&pem).map(Some).map_err(|_| {
         named(cert, Error::usage("a file without a certificate and its key in it")).hint(
             "[`cert`] takes a PEM file with both, or [`key`] names the key's; a key that a password guards cannot be used",
@@ -70,7 +73,7 @@ fn identity(options: &Options) -> Result<Option<Identity>> {
     })
 }
 
-/// The error for an https URL on a machine without certificate authorities.
+/// Returns the error for an https URL on a machine without certificate authorities.
 pub(crate) fn no_authorities() -> Error {
     Error::new(Kind::Tls, "this machine has no certificate authorities to check the server against")
         .hint("install the package ca-certificates, or name a file with [`cacert`] or SSL_CERT_FILE")
