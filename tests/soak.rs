@@ -183,11 +183,10 @@ async fn run(scene: Scene, origin: &Origin, seed: u64, observer: Arc<dyn Observe
     fetching.memory = [0, 10_000, 1 << 20][seed as usize % 3];
     let client = Client::new(&fetching).expect("a client");
     let mut options = Options::default();
-    options.jobs = scene.jobs(seed);
-    options.per_host = options.jobs;
-    options.backoff = Backoff::default().first(Duration::ZERO).retries(30);
+    options.run.concurrency = scene.jobs(seed).into();
+    options.run.backoff = Backoff::default().first(Duration::ZERO).retries(30);
     options.query.select = COLUMNS.map(str::to_owned).to_vec();
-    options.observer = observer;
+    options.run.observer = observer;
     let location = |name| Location::parse(&format!("{}{name}", origin.url())).expect("a URL");
     let inputs: Vec<Input> = scene.names().into_iter().map(|name| Input::new(location(name))).collect();
     let table = Shared::default();

@@ -21,9 +21,9 @@ pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use raudal::catalogue::{Edition, iter_2020};
 use raudal::fetch::RetryOn;
 use raudal::pipeline::Jobs;
-use raudal::source::Edition;
 use raudal::table::Format;
 use raudal::units::{parse_bytes, parse_duration, parse_rate};
 use std::path::PathBuf;
@@ -257,8 +257,8 @@ pub(crate) enum EditionArg {
 impl From<EditionArg> for Edition {
     fn from(edition: EditionArg) -> Self {
         match edition {
-            EditionArg::Microdatos => Self::Microdatos,
-            EditionArg::Datosabiertos => Self::DatosAbiertos,
+            EditionArg::Microdatos => iter_2020::MICRODATOS,
+            EditionArg::Datosabiertos => iter_2020::DATOS_ABIERTOS,
         }
     }
 }

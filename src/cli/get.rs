@@ -7,7 +7,7 @@ use super::session::{BesideBars, Session, check_folder};
 use super::{cache, exit, limits, lock, report, setup, table};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
-use raudal::table::{Query, check_glob};
+use raudal::table::check_glob;
 use raudal::{Error, Result};
 use std::io::Write as _;
 
@@ -58,9 +58,8 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
 
 fn options(args: &GetCommand) -> Result<files::Options> {
     let mut options = files::Options::new(&args.dir);
-    let mut query = Query::new();
-    query.limits = setup::bounds(&args.bounds);
-    options.run = setup::pipeline_options(&args.run, query);
+    options.limits = setup::bounds(&args.bounds);
+    options.run = setup::run_options(&args.run);
     options.run.checksums = setup::checksums(&args.verify)?;
     options.resume = args.resume;
     options.existing = match (args.skip_existing || args.resume, args.overwrite) {

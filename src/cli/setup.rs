@@ -2,12 +2,12 @@
 
 use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
 use raudal::fetch::Netrc;
-use raudal::pipeline::Jobs;
+use raudal::pipeline::{Concurrency, Jobs, RunOptions};
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
 use raudal::table::{Encoding, Filter, Limits, Query};
 use raudal::workload::Mirror;
-use raudal::{Error, Result, fetch, origin, pipeline};
+use raudal::{Error, Result, fetch, origin};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -118,21 +118,23 @@ fn netrc(args: &HttpArgs) -> Result<Netrc> {
     }
 }
 
-pub(crate) fn pipeline_options(args: &RunArgs, query: Query) -> pipeline::Options {
-    let mut options = limits(&args.limits, query);
-    options.set_jobs(if args.sequential { Jobs::Most(1) } else { args.jobs });
-    options.per_host = args.limits.per_host.unwrap_or(options.jobs);
+/// The limits and policies of a run.
+pub(crate) fn run_options(args: &RunArgs) -> RunOptions {
+    let mut options = limits(&args.limits);
+    options.concurrency = Concurrency::new(if args.sequential { Jobs::Most(1) } else { args.jobs });
+    if let Some(most) = args.limits.per_host {
+        options.concurrency = options.concurrency.per_host(most);
+    }
     options.stop_after = if args.fail_fast { Some(1) } else { args.max_failures.map(|n| n as u64) };
     options
 }
 
-/// Returns the options that are the same at every level of concurrency.
-pub(crate) fn limits(args: &LimitArgs, query: Query) -> pipeline::Options {
-    let mut options = pipeline::Options::default();
+/// The options that are the same at every level of concurrency.
+pub(crate) fn limits(args: &LimitArgs) -> RunOptions {
+    let mut options = RunOptions::default();
     options.backoff = Backoff::default().retries(args.retries).first(args.retry_delay);
     options.retry_max_time = args.retry_max_time;
     options.retry_on = args.retry_on.clone().unwrap_or_default();
     options.rate = args.rate;
-    options.query = query;
     options
 }

@@ -6,8 +6,8 @@ use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::session::{Session, check_folder, sink};
 use super::{cache, exit, limits, lock, print, report, setup};
+use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
-use raudal::source::{Catalogue, Edition, Entity, select_entities};
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
@@ -90,21 +90,21 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
 }
 
 /// Returns the entities of a list, or all of them.
-pub(crate) fn entities(list: Option<&str>) -> Result<Vec<&'static Entity>> {
+pub(crate) fn entities(list: Option<&str>) -> Result<Vec<&'static Entry>> {
     match list {
-        Some(list) => select_entities(list),
-        None => Ok(Catalogue::iter_2020().entities().iter().collect()),
+        Some(list) => iter_2020::catalogue().select(list),
+        None => Ok(iter_2020::catalogue().entries().iter().collect()),
     }
 }
 
 /// Returns the inputs that would be fetched. The embedded origin has no address before it runs.
-fn planned(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Vec<raudal::source::Input>> {
+fn planned(mirror: &Mirror, entities: &[&Entry], edition: Edition) -> Result<Vec<raudal::source::Input>> {
     let base = match mirror {
         Mirror::Url(url) => Some(url.as_str()),
         Mirror::Embedded(_) => Some("http://embedded.invalid/"),
         _ => None,
     };
-    raudal::source::iter_inputs(entities, edition, base)
+    iter_2020::catalogue().inputs(entities, edition, base)
 }
 
 pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
@@ -143,9 +143,10 @@ impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
         let query = setup::query(self.table, self.filter)?;
-        let mut options = setup::pipeline_options(self.run, query);
-        let lowered = limits::lower(&mut options);
-        options.checksums = setup::checksums(self.verify)?;
+        let mut options = pipeline::Options::default();
+        (options.run, options.query) = (setup::run_options(self.run), query);
+        let lowered = limits::lower(&mut options.run);
+        options.run.checksums = setup::checksums(self.verify)?;
         options.partials = self.output.output.as_deref().filter(|_| self.keeps).and_then(partials);
         let mut of_client = setup::fetch_options(self.http)?;
         of_client.cache = if self.keeps { cache::of_run(self.keep)? } else { None };
@@ -165,10 +166,10 @@ impl Job<'_> {
     async fn run(&self, prepared: Prepared, inputs: Inputs, session: &Session) -> Result<u8> {
         let Prepared { client, mut options, cache, lowered } = prepared;
         let lock = lock::of_run(self.keep, &inputs).inspect_err(|_| session.progress.finish())?;
-        options.lock.clone_from(&lock);
+        options.run.lock.clone_from(&lock);
         let partials = options.partials.clone();
-        options.observer = session.observer();
-        options.cancel = session.signals.token().clone();
+        options.run.observer = session.observer();
+        options.run.cancel = session.signals.token().clone();
         let held = (self.keep.locked && self.output.output.is_none()).then(HeldBack::new).transpose()?;
         let writer = held.as_ref().map(HeldBack::writer).transpose()?;
         let sink = sink(self.output, self.table.source_column.clone(), writer, &session.progress)?;

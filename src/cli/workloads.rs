@@ -4,14 +4,13 @@ use super::args::{CompareArgs, DatabaseWork, FilesWork, IterWork, MixedWork, Req
 use super::compare::measure;
 use super::table::entities;
 use super::{session, setup};
-use raudal::source::Edition;
-use raudal::table::Query;
+use raudal::catalogue::Edition;
 use raudal::units;
 use raudal::workload::{
     Archives, Database, DatabaseOptions, Files, FilesOptions, Iter, Latency, Mirror, Mixed, MixedOptions, Requests,
     RequestsOptions, Sleep,
 };
-use raudal::{Result, origin};
+use raudal::{Result, origin, pipeline};
 use std::time::Duration;
 
 /// The embedded origin's defaults in a comparison: a distant server that limits each connection.
@@ -33,9 +32,9 @@ pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
 
 pub(super) async fn iter(args: IterWork) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;
-    let mut query = Query::new();
-    query.filter = setup::filter(&args.filter)?;
-    let options = setup::limits(&args.limits, query);
+    let mut options = pipeline::Options::default();
+    options.run = setup::limits(&args.limits);
+    options.query.filter = setup::filter(&args.filter)?;
     let mut mirror = setup::mirror(Some(&args.mirror), &args.origin)?;
     let mut place = args.mirror.clone();
     if let Mirror::Embedded(origin) = &mut mirror {

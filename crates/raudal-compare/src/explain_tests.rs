@@ -1,4 +1,4 @@
-//! What bounds a level, from runs that are made up: each rule once, and the sentences that come of it.
+//! Tests each rule for what bounds a level, and its sentence, with invented runs.
 
 use super::fixture::{comparison, even, job, level, limit, ms, run, staged};
 use super::*;
@@ -13,7 +13,7 @@ fn sentence(comparison: &Comparison, jobs: usize) -> String {
     comparison.finding(comparison.level(jobs).unwrap()).unwrap().to_string()
 }
 
-/// `count` jobs, `jobs` at a time, each with these stages, given by their lengths.
+/// `count` jobs, `jobs` at a time, each with stages of these lengths.
 fn stages(jobs: usize, count: u64, lengths: &[(&'static str, u64)]) -> Level {
     let time: u64 = lengths.iter().map(|stage| stage.1).sum();
     let make = |number: u64| -> JobReport {
@@ -68,7 +68,7 @@ fn one_at_a_time_waits_and_full_slots_want_more() {
 fn all_jobs_in_flight_at_once_wait_for_one_answer() {
     let comparison = comparison(vec![even(1, 8, &[100]), even(16, 8, &[100])]);
     assert_eq!(bound(&comparison, 16), Some(Bound::Latency));
-    // The share of each slot would be less than the longest job: that one is the ideal.
+    // The share of each slot is less than the longest job, so the longest job is the ideal.
     assert_eq!(comparison.ideal(&comparison.levels[1]).unwrap().time, ms(100));
 }
 
@@ -130,7 +130,7 @@ fn one_long_job_is_named() {
 
 #[test]
 fn times_that_follow_the_bytes_are_what_one_connection_carries() {
-    // 10 ms, and a millisecond for each kilobyte.
+    // A job takes its latency, and a millisecond for each kilobyte.
     let jobs = |latency: u64| {
         let mut at = 0;
         let one = |number: u64| {
@@ -165,7 +165,8 @@ fn slots_that_stand_empty_show_another_limit() {
 
 #[test]
 fn slots_that_stand_empty_only_at_the_end_show_jobs_of_unlike_length() {
-    // Five short jobs on two slots, then a long one: it is most of the run, but not nearly all.
+    // Five short jobs on two slots, then a long one, which takes most of the run, but not nearly
+    // all.
     let lengths = [100, 100, 100, 100, 100, 600];
     let starts = |jobs: usize| if jobs == 1 { [0, 100, 200, 300, 400, 500] } else { [0, 0, 100, 100, 200, 200] };
     let of = |jobs: usize| {
@@ -243,7 +244,7 @@ fn a_drift_that_all_levels_share_is_warned_of_and_chance_is_not() {
     };
     assert_eq!(words(&[100, 103, 106, 109, 112, 115], &[100, 104, 105, 110, 112, 116]), ["drift"]);
     assert_eq!(words(&[115, 112, 109, 106, 103, 100], &[116, 112, 110, 105, 104, 100]), ["drift"]);
-    // One level alone; too little; no order; too few rounds.
+    // Only one level drifts; the drift is too small; there is no order; there are too few rounds.
     assert!(words(&[100, 106, 112, 118, 124, 130], &[101, 100, 101, 100, 101, 100]).is_empty());
     assert!(words(&[1000, 1001, 1002, 1003, 1004, 1005], &[1000, 1001, 1002, 1003, 1004, 1005]).is_empty());
     assert!(words(&[100, 120, 100, 120, 100, 120], &[100, 120, 100, 120, 100, 120]).is_empty());

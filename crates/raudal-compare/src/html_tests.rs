@@ -1,4 +1,5 @@
-//! The page, from comparisons that are made up: its structure, what it escapes, and that it needs nothing else.
+//! Tests the page with invented comparisons: its structure, its escaping, and that it loads
+//! nothing.
 
 use super::fixture::{comparison, even, level, limit, ms, run, staged};
 use super::*;
@@ -29,7 +30,7 @@ fn count(html: &str, selector: &str) -> usize {
     Html::parse_document(html).select(&Selector::parse(selector).unwrap()).count()
 }
 
-/// Whether each tag that is opened is closed, in order: what an XML parser would ask for.
+/// Returns the first tag that is not balanced, as an XML parser would find it.
 fn unbalanced(html: &str) -> Option<String> {
     let mut open: Vec<&str> = Vec::new();
     let body = html.strip_prefix("<!DOCTYPE html>\n")?;
@@ -59,7 +60,7 @@ fn the_page_is_well_formed_and_holds_every_job_of_every_level() {
     assert_eq!(count(&html, ".chart[role=img][aria-label]"), 2);
     assert_eq!(count(&html, "g.job > title"), 8);
     assert_eq!(count(&html, "details tr"), 2 + 8);
-    // Three stages each, and one more with the pause before it.
+    // Three stages for each job, and one more for one job, with the pause before it.
     assert_eq!(count(&html, "g.job > rect"), 8 * 3 + 2);
     assert_eq!(count(&html, "ul.legend > li"), 4);
     assert!(html.contains("in <code>fetch</code>"), "stages are told apart from words");

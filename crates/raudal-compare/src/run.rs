@@ -1,4 +1,4 @@
-//! The runs themselves: warm-up, then the levels in turn, each result proved equal to the first.
+//! Runs the plan: warm-up first, then the levels alternate. Each result must equal the first.
 
 use super::comparison::{Comparison, Level, Measured};
 use super::observe::{Keeper, cpu_time};
@@ -13,16 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs a workload at the levels of a plan, and measures it.
 ///
-/// It is fair as far as it can be: the same code at each level, warm-up runs that are not counted, levels that take
-/// turns run by run, and a result that is proved to be the same every time, warm-up included.
+/// To be fair, it uses the same code at each level, does not count the warm-up runs, alternates the
+/// levels run by run, and checks that every run, warm-up included, gives the same result.
 ///
 /// # Errors
 ///
-/// - [`Kind::Checksum`] if a run gave another result than the first, or a job of it failed: times of unlike work are
-///   not compared. The message names the level, the run, and the first part that differs where the workload tells.
+/// - [`Kind::Checksum`] if a run gave a different result from the first, or if one of its jobs
+///   failed: unequal work is not compared. The message names the level and the run. It also names
+///   the first part that differs, if the workload reports parts.
 /// - [`Kind::Cancelled`] if `cancel` was cancelled. The run in flight is awaited first.
-/// - [`Kind::Usage`] if `auto` is among the levels of a workload that has no such level, before anything is run.
-/// - What the workload itself returns.
+/// - [`Kind::Usage`] if `auto` is among the levels and the workload does not support it. Nothing is
+///   run then.
+/// - Any error that the workload itself returns.
 ///
 /// ```
 /// # use futures::future::BoxFuture;
@@ -61,7 +63,8 @@ pub async fn compare(
     let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
     let mut first: Option<(Turn, Run)> = None;
     for number in 1.. {
-        // A round that was begun is ended: with a run more of one level than of another, drift would not hit them alike.
+        // A round is always finished. If one level had a run more than another, drift would not
+        // affect them alike.
         if (number - 1) % plan.levels().len() as u64 == 0 && !plan.wants_more(&levels) {
             break;
         }
@@ -80,7 +83,7 @@ pub async fn compare(
         let result = running.await;
         let wall = begin.elapsed();
         let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
-        // What a cancelled run returns, or how far it came, says nothing about the workload.
+        // The result of a cancelled run says nothing about the workload.
         if cancel.is_cancelled() {
             return Err(cancelled());
         }
@@ -122,7 +125,7 @@ fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "the comparison was cancelled; nothing is concluded from a part of it")
 }
 
-/// A run that left out some of the work is not faster.
+/// Refuses a run that left out some of the work: it is not faster.
 fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
     let report = &run.report;
     if report.failed == 0 && report.cancelled == 0 {
@@ -144,7 +147,7 @@ fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
     .hint("run the workload by itself until it works, or with fewer jobs if the other side refuses so many"))
 }
 
-/// Whether two runs gave the same.
+/// Checks that two runs gave the same result.
 fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result<()> {
     let same_parts = first.parts == run.parts;
     if first.digest == run.digest && first.rows == run.rows && same_parts {

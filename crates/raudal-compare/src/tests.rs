@@ -1,4 +1,4 @@
-//! Comparisons of a workload that is made up, on a clock that is made up: every figure is known beforehand.
+//! Compares an invented workload on a simulated clock: every figure is known in advance.
 
 use super::*;
 use crate::workload::{Run, Unit, Workload};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Takes `time(run, jobs)` for its run, counted from 0 over all runs, and returns `result(run, jobs)`.
+/// Takes `time(run, jobs)` and returns `result(run, jobs)`; `run` counts all runs from 0.
 struct Fake {
     calls: Mutex<Vec<usize>>,
     prepared: AtomicUsize,
@@ -75,7 +75,7 @@ async fn measure(fake: &Fake, runs: u32) -> Result<Comparison> {
     compare(fake, &plan, &(), CancellationToken::new()).await
 }
 
-/// Writes down what it is told, and cancels when a run begins.
+/// Records what it is told, and cancels when a given run begins.
 #[derive(Default)]
 struct Told {
     lines: Mutex<Vec<String>>,
@@ -110,7 +110,7 @@ impl Watch for Told {
 #[tokio::test(start_paused = true)]
 async fn a_comparison_is_shown_as_a_table_with_spread_and_uncertainty() {
     let mut comparison = measure(&Fake::new(), 3).await.unwrap();
-    // The clock is made up, but the processor time is not.
+    // The clock is simulated, but the CPU time is real.
     comparison.levels.iter_mut().flat_map(|level| &mut level.runs).for_each(|run| run.cpu = None);
     assert_eq!(
         render_text(&comparison),
@@ -191,7 +191,8 @@ async fn parts_with_other_names_or_too_many_are_named_and_steer_no_terminal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_with_at_least_so_many_runs_goes_on_while_the_means_are_unsure() {
-    // Steady from the third run on: the error of the mean falls below 2 % only after some more.
+    // The times are steady from the third run of each level on. The error of the mean falls below 2
+    // % only some runs later.
     let mut fake = Fake::new();
     fake.time = |run, jobs| Duration::from_millis(if run < 4 { 1200 } else { 1000 }) / jobs as u32;
     let plan = Plan::new([1, 10]).unwrap().min_runs(3).unwrap().warmup(1);
@@ -203,14 +204,14 @@ async fn a_plan_with_at_least_so_many_runs_goes_on_while_the_means_are_unsure() 
         assert!(level.summary().unwrap().relative_error().unwrap() <= Plan::SURE);
     }
 
-    // What never settles ends with the budget: after 5.5 s a fourth round does not fit into 6 s.
+    // Unsteady times end with the budget: after 5.5 s, a fourth round does not fit into 6 s.
     fake = Fake::new();
     fake.time = |run, jobs| Duration::from_millis(if run / 2 % 2 == 0 { 3000 } else { 1000 }) / jobs as u32;
     let plan = plan.budget(Duration::from_secs(6));
     let comparison = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap();
     assert_eq!(comparison.levels[0].runs.len(), 3);
 
-    // What settles at once is not run more often than asked for.
+    // Steady times need no more runs than asked for.
     fake = Fake::new();
     fake.time = |_, jobs| Duration::from_secs(1) / jobs as u32;
     let comparison = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap();
@@ -288,7 +289,8 @@ async fn a_workload_without_a_level_of_its_own_refuses_auto_before_anything_is_r
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_comparison_concludes_nothing() {
-    // Before anything begins; while a run is in flight that stops; and while one is that ends well all the same.
+    // Cancelled before anything begins, during a run that stops, and during a run that still
+    // succeeds.
     for (turn, stops, begun) in [(0, false, 0), (4, true, 4), (4, false, 4)] {
         let mut fake = Fake::new();
         fake.cancel_at = stops.then_some(3);

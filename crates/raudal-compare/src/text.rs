@@ -10,13 +10,14 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) const HEADINGS: [&str; 8] =
     ["jobs", "mean ± σ", "min … max", "speed-up", "efficiency", "overlap", "peak", "throughput"];
-/// Sentences are broken before this column; the table may be a little wider.
+/// Sentences wrap before this column; the table may be a little wider.
 const WIDTH: usize = 96;
 
-/// The comparison as an aligned table, with what bounds each level and the warnings below.
+/// Returns the comparison as an aligned table, with what bounds each level and the warnings below.
 ///
-/// The level `auto` is shown with the highest limit that it set. `efficiency` is the speed-up over the ratio of the jobs, `overlap` how many jobs ran at once on average, `peak` how
-/// many at most. What is undefined is a dash.
+/// The level `auto` is shown with the highest limit that it set. `efficiency` is the speed-up over
+/// the ratio of the jobs, `overlap` the mean number of jobs in flight, `peak` the highest number. A
+/// dash stands for an undefined value.
 #[must_use]
 pub fn render_text(comparison: &Comparison) -> String {
     let rows = table(comparison);
@@ -25,7 +26,7 @@ pub fn render_text(comparison: &Comparison) -> String {
         .map(|i| rows.iter().map(|row| row[i].width()).chain([HEADINGS[i].width()]).max().unwrap_or(0))
         .collect();
     for row in std::iter::once(&HEADINGS.map(str::to_owned)).chain(&rows) {
-        // Padded by hand: `{:>width$}` counts characters and not columns.
+        // Padded by hand: `{:>width$}` counts characters, not columns.
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| " ".repeat(width - cell.width()) + cell).collect();
         out += "  ";
@@ -46,7 +47,8 @@ pub fn render_text(comparison: &Comparison) -> String {
     out
 }
 
-/// For each level its name (`10 jobs`) and a sentence: how near it came to the ideal, and what looks to bound it.
+/// Returns, for each level, its name (`10 jobs`) and a sentence: how close it came to the ideal,
+/// and what seems to bound it.
 #[must_use]
 pub fn explanations(comparison: &Comparison) -> Vec<(String, String)> {
     comparison.levels.iter().map(|level| (jobs(level.jobs), explanation(comparison, level))).collect()
@@ -81,7 +83,7 @@ fn slots(n: usize) -> String {
     if n == 1 { "1 slot".to_owned() } else { format!("{n} slots") }
 }
 
-/// Writes a sentence after its head, broken between words; lines after the first are indented below it.
+/// Writes a sentence after its head, wrapped between words; lines after the first are indented.
 fn wrap(out: &mut String, head: &str, sentence: &str) {
     out.push_str(head);
     let indent = head.width().min(12);
@@ -124,7 +126,7 @@ pub fn to_markdown(comparison: &Comparison) -> String {
     out
 }
 
-/// Names of jobs come from outside, and may hold what Markdown takes for markup.
+/// Escapes Markdown markup, because names of jobs come from outside.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -152,7 +154,7 @@ pub(super) fn heading(comparison: &Comparison) -> String {
 }
 
 pub(super) fn table(comparison: &Comparison) -> Vec<[String; 8]> {
-    // One unit for all, so that columns can be compared at a glance: that of the shortest mean.
+    // All rows use one unit, that of the shortest mean, so that columns are easy to compare.
     let shortest = comparison.levels.iter().filter_map(Level::summary).map(|summary| summary.mean).min();
     let unit = Unit::of(shortest.unwrap_or_default());
     comparison.levels.iter().map(|level| row(comparison, level, unit)).collect()
@@ -218,9 +220,9 @@ impl Unit {
     }
 }
 
-/// The one sentence that a comparison comes to, for the end of a report: each level against the baseline.
+/// Returns the conclusion, for the end of a report: a line for each level against the baseline.
 ///
-/// Empty if there is but one level. A speed-up that is not established is not called one.
+/// Empty if there is only one level. A difference within the uncertainty is not called a speed-up.
 #[must_use]
 pub fn conclusion(comparison: &Comparison) -> String {
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! Every line that people read: pure values in, text out.
+//! Writes every line for people: pure values in, text out.
 
 use super::model::{Job, Model};
 use super::style::Verbosity;
@@ -8,9 +8,10 @@ use raudal_pool::{Event, EventKind, Outcome};
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// More job bars than this are not read but only flicker.
+/// The most job bars; more would only flicker.
 pub(super) const MOST_ROWS: usize = 8;
-/// A label is cut to this before anything else has to give way, and columns are dropped before it is cut further.
+/// A label has at most `LABEL` columns. Other columns are dropped before it is cut below
+/// `LABEL_LEAST`.
 const LABEL: usize = 36;
 const LABEL_LEAST: usize = 12;
 
@@ -43,13 +44,13 @@ impl Level {
     }
 }
 
-/// The line that an event leaves behind, if it leaves any.
+/// Returns the line that an event writes, if it writes one.
 pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
     match &event.kind {
         EventKind::JobFinished { report } if report.outcome == Outcome::Failed => {
             let reason = report.error.as_deref().or(report.kind).unwrap_or("failed");
             let tries = if report.attempts > 1 { format!(" ({} tries)", report.attempts) } else { String::new() };
-            // The summary at the end names every failure: said here as well, each would be said twice.
+            // The summary at the end names every failure, so this line is only a detail.
             Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
         EventKind::AttemptFailed { label, attempt, error, kind: "status", retry_in: Some(wait), .. } => {
@@ -66,16 +67,17 @@ pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
     }
 }
 
-/// `label: reason`, without saying the label twice when the reason begins with it. Both come from outside.
+/// Joins `label: reason`, or returns the reason alone if it begins with the label. Both come from
+/// outside.
 fn about(label: &str, reason: &str) -> String {
     let (label, reason) = (printable(label), printable(reason));
     if reason.starts_with(&label) { reason } else { format!("{label}: {reason}") }
 }
 
-/// A part of the status line, and how much it matters: 0 is never left out.
+/// A part of the status line and its rank: 0 is never left out, the highest rank goes first.
 struct Part(u8, String);
 
-/// Where the run stands: `12/32 done, 1 failed, 3 in flight, 14.2 MB, 7.1 MB/s, 4 s left`.
+/// Returns the state of the run: `12/32 done, 1 failed, 3 in flight, 14.2 MB, 7.1 MB/s, 4 s left`.
 pub(super) fn status(model: &Model, now: Duration) -> String {
     join(&parts(model, now))
 }
@@ -96,7 +98,7 @@ fn parts(model: &Model, now: Duration) -> Vec<Part> {
     if model.failed > 0 {
         parts.push(Part(1, format!("{} failed", model.failed)));
     }
-    // On a terminal the rows say as much.
+    // On a terminal, the rows show this too.
     let in_flight = model.in_flight();
     parts.push(Part(6, format!("{in_flight} in flight")));
     let waiting = model.jobs.len() - in_flight;
@@ -114,7 +116,7 @@ fn parts(model: &Model, now: Duration) -> Vec<Part> {
     parts
 }
 
-/// The parts that fit into a width: the ones that matter least go first.
+/// Joins the parts that fit into a width; the least important ones are dropped first.
 fn status_within(mut parts: Vec<Part>, width: usize) -> String {
     while join(&parts).width() > width {
         let least = parts.iter().enumerate().max_by_key(|(_, part)| part.0).filter(|(_, part)| part.0 > 0);
@@ -132,9 +134,11 @@ fn amount(bytes: u64, items: u64) -> Option<String> {
     }
 }
 
-/// What stands on the screen now: a row for each of the jobs in flight the longest, and the whole as the last line.
+/// Returns the lines to draw: a row for each of the oldest jobs, and the whole run on the last
+/// line.
 ///
-/// No line is wider than `width` columns and there are at most `height` of them, whatever the labels are.
+/// No line is wider than `width` columns and there are at most `height` of them, whatever the
+/// labels are.
 pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, colours: bool) -> Vec<String> {
     // A full last column would leave the cursor of some terminals on the next line.
     let width = width.saturating_sub(1);
@@ -146,7 +150,7 @@ pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, c
     let text_width = if bar_width == 0 { width } else { width - bar_width - 1 };
     let mut jobs: Vec<&Job> = model.jobs.values().collect();
     jobs.sort_by_key(|job| job.since);
-    // One line for the total, one for the note of how many more there are.
+    // One line is for the total, one for the number of hidden jobs.
     let room = MOST_ROWS.min(height.saturating_sub(2));
     let hidden = jobs.len().saturating_sub(room);
     jobs.truncate(room);
@@ -167,7 +171,8 @@ pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, c
     lines
 }
 
-/// The texts of a job's row. The first is the label, the rest are dropped from the right when space runs out.
+/// The texts of a job's row: label, amount, speed, stage. The label stays; the others are dropped
+/// when space runs out.
 struct Row([String; 4]);
 
 impl Row {
@@ -190,7 +195,8 @@ impl Row {
     }
 }
 
-/// The rows as aligned columns within a width: the speed goes first, then the stage, then the amount.
+/// Aligns the rows in columns within a width. The speed is dropped first, then the stage, then the
+/// amount.
 fn columns(rows: &[Row], width: usize) -> Vec<String> {
     let widths: [usize; 4] = std::array::from_fn(|i| rows.iter().map(|row| row.0[i].width()).max().unwrap_or(0));
     let mut shown = [true; 4];
@@ -218,13 +224,13 @@ fn with_bar(width: usize, runs: bool, share: Option<f64>, now: Duration, text: &
     if width == 0 {
         return text.to_owned();
     }
-    // Both characters are in code page 437 and its heirs, so that every console has them.
+    // Both characters are in code page 437 and its successors, so every console has them.
     let bar: String = match share {
         Some(share) => {
             let full = ((share * width as f64) as usize).min(width);
             "█".repeat(full) + &"░".repeat(width - full)
         }
-        // Of unknown length: a block that goes to and fro.
+        // The length is unknown: a block moves back and forth.
         None if runs => {
             let (block, step) = (3.min(width), (now.as_millis() / 120) as usize);
             let turn = (width - block).max(1);
@@ -238,11 +244,11 @@ fn with_bar(width: usize, runs: bool, share: Option<f64>, now: Duration, text: &
 }
 
 fn pad(text: &str, width: usize) -> String {
-    // `{:width$}` counts characters, and some of them are two columns wide.
+    // `{:width$}` counts characters, but some characters are two columns wide.
     text.to_owned() + &" ".repeat(width.saturating_sub(text.width()))
 }
 
-/// The text in at most so many columns, cut in the middle: the begin and the end of a name tell names apart.
+/// Shortens a text to at most this many columns by cutting its middle: names differ at both ends.
 pub(super) fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

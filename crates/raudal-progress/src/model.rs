@@ -1,31 +1,32 @@
-//! What is known of a run at a moment: events and the time in, numbers out. Nothing here reads a clock or writes.
+//! The state of a run at one moment: events and the time in, numbers out. Nothing here reads a
+//! clock or writes.
 
 use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Speeds are means over this long: shorter ones flicker, longer ones lag behind a stall.
+/// Speeds are means over this time. A shorter time flickers, a longer one lags behind a stall.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Samples of a meter lie at least this far apart, so a window holds 20 at most.
+/// Samples of a meter are at least this far apart, so a window holds at most 20.
 const SAMPLE: Duration = Duration::from_millis(250);
 
-/// A run, as far as it has come; or several at a time, added up.
+/// The progress of a run, or of several runs together.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     /// When the first of the runs began; `None` while nothing runs.
     pub(super) started: Option<Duration>,
-    /// How many runs there are now.
+    /// The number of runs that go on.
     runs: usize,
     pub(super) total: Option<u64>,
     pub(super) succeeded: u64,
     pub(super) failed: u64,
     pub(super) cancelled: u64,
-    /// Bytes that count: those of failed attempts are taken back.
+    /// The bytes moved, without those of failed attempts.
     pub(super) bytes: u64,
     pub(super) items: u64,
-    /// Jobs that have begun and are not over, by the numbers of their run and their own.
+    /// Jobs that have begun and are not over, by run number and job number.
     pub(super) jobs: BTreeMap<(u64, u64), Job>,
-    /// Keys that are held back, and until when.
+    /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
     meter: Meter,
 }
@@ -54,7 +55,7 @@ pub(super) struct Waiting {
 }
 
 impl Model {
-    /// Takes notice of one event.
+    /// Applies one event.
     pub(super) fn apply(&mut self, event: &Event<'_>, now: Duration) {
         let run = event.run;
         match &event.kind {
@@ -84,7 +85,7 @@ impl Model {
                 });
             }
             EventKind::AttemptFailed { job, error, retry_in, bytes, items, .. } => {
-                // The meter keeps them: they did cross the wire, and a speed is never negative.
+                // The meter keeps them: they did cross the network, and a speed is never negative.
                 self.bytes = self.bytes.saturating_sub(*bytes);
                 self.items = self.items.saturating_sub(*items);
                 self.with((run, *job), |job| {
@@ -118,7 +119,7 @@ impl Model {
         }
     }
 
-    /// Time passes although nothing happens: a stall must bring the speed down.
+    /// Lets time pass without an event: a stall must lower the speed.
     pub(super) fn pass(&mut self, now: Duration) {
         self.meter.sample(now);
         for job in self.jobs.values_mut() {
@@ -143,22 +144,24 @@ impl Model {
         self.jobs.values().filter(|job| job.waiting.is_none()).count()
     }
 
-    /// Bytes per second of late.
+    /// Returns the bytes per second over the last seconds.
     pub(super) fn speed(&self, now: Duration) -> Option<f64> {
         self.meter.per_second(now)
     }
 
-    /// How much of the run is done, from 0 to 1: whole jobs, and of those in flight what share is known.
+    /// Returns how much of the run is done, from 0 to 1: the finished jobs, plus the known shares
+    /// of those in flight.
     pub(super) fn share(&self) -> Option<f64> {
         let total = self.total.filter(|total| *total > 0)?;
         let parts: f64 = self.jobs.values().filter_map(Job::share).sum();
         Some(((self.done() as f64 + parts) / total as f64).clamp(0.0, 1.0))
     }
 
-    /// How long the rest will take, as far as anyone can tell.
+    /// Estimates how long the rest will take.
     ///
-    /// From bytes where they are known: what the jobs in flight still lack, and for each job to come the mean size of
-    /// those seen, at the speed of late. Otherwise from jobs: as long for each as it took so far.
+    /// If sizes are known, it uses bytes: what the jobs in flight still need, plus the mean known
+    /// size for each other job, at the current speed. Otherwise it uses jobs: each remaining job
+    /// takes the mean time so far.
     pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
         let total = self.total?;
         let begun = self.done() + self.jobs.len() as u64;
@@ -174,7 +177,7 @@ impl Model {
                 let unsized_jobs = self.jobs.len() as u64 - count + to_come;
                 (expected.saturating_sub(moved) as f64 + mean * unsized_jobs as f64) / speed
             }
-            // Bytes are moved, only not now: there is no telling.
+            // Bytes were moved, but none now, or no job is done yet: there is no estimate.
             _ if self.bytes > 0 || self.done() == 0 => return None,
             _ => {
                 let elapsed = now.saturating_sub(self.started?).as_secs_f64();
@@ -207,19 +210,19 @@ impl Job {
         self.meter = Meter::new(now);
     }
 
-    /// How much of it is done, from 0 to 1, if its length is known.
+    /// Returns how much of it is done, from 0 to 1, if its length is known.
     pub(super) fn share(&self) -> Option<f64> {
         let expected = self.expected.filter(|expected| *expected > 0)?;
         Some((self.bytes as f64 / expected as f64).clamp(0.0, 1.0))
     }
 
-    /// Bytes per second of late.
+    /// Returns the bytes per second over the last seconds.
     pub(super) fn speed(&self, now: Duration) -> Option<f64> {
         self.meter.per_second(now)
     }
 }
 
-/// How fast bytes came of late. It only counts up.
+/// Measures the recent speed. It only counts up.
 #[derive(Debug, Default)]
 struct Meter {
     moved: u64,
@@ -240,13 +243,14 @@ impl Meter {
         if self.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= SAMPLE) {
             self.samples.push_back((now, self.moved));
         }
-        // The oldest that is kept is the last one from before the window, so that the window is always full.
+        // The oldest sample kept is the last one from before the window, so that the samples cover
+        // all of it.
         while self.samples.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= WINDOW) {
             self.samples.pop_front();
         }
     }
 
-    /// `None` until there is a quarter of a second to divide by.
+    /// `None` until a quarter of a second has passed.
     fn per_second(&self, now: Duration) -> Option<f64> {
         let (at, moved) = self.samples.front()?;
         let span = now.saturating_sub(*at);
@@ -338,7 +342,8 @@ mod tests {
             model.apply(&Event::new(1, EventKind::Expected { job, bytes: 1000 }), at(0));
             model.apply(&Event::new(1, EventKind::Advanced { job, bytes: 500, items: 0 }), at(1000));
         }
-        // 1000 bytes are lacking in flight, two jobs of 1000 are to come, at 1000 bytes a second.
+        // 1000 bytes are missing in flight, and two jobs of 1000 are to come, at 1000 bytes a
+        // second.
         assert_eq!(model.remaining(at(1000)), Some(at(3000)));
         assert_eq!(model.share(), Some(0.25));
 

@@ -1,4 +1,5 @@
-//! What a terminal, a log file and a program see of a run. Time is handed in: nothing here sleeps.
+//! Tests what a terminal, a log file and a program see of a run. Time is passed in: nothing here
+//! sleeps.
 
 use super::handle::Clock;
 use super::painter::Painter;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A clock that stands still until it is told to go on.
+/// A clock that moves only when a test moves it.
 #[derive(Clone, Default)]
 struct Hand(Arc<AtomicU64>);
 
@@ -58,7 +59,7 @@ impl Write for Closed {
     }
 }
 
-/// A run of which a test tells what happens.
+/// A run whose events a test reports.
 struct Show {
     progress: Progress,
     observer: Arc<dyn Observer>,
@@ -126,7 +127,7 @@ impl Show {
         self.tell(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }))
     }
 
-    /// Lets time pass, and looks.
+    /// Lets time pass, and returns the text on the screen.
     fn after(&self, milliseconds: u64) -> String {
         self.hand.pass(milliseconds);
         self.progress.tick();

@@ -1,11 +1,11 @@
-//! A temporary folder of one's own, which goes when its owner goes.
+//! A private temporary folder, which is removed with its owner.
 
 use raudal_common::{Error, Result};
 use std::io;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A new folder in `parent`, or else where the system keeps temporary files.
+/// Creates a folder in `parent`, or else in the system's temporary folder.
 pub(super) fn folder(parent: Option<&Path>) -> Result<TempDir> {
     let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
     tempfile::Builder::new()
@@ -14,7 +14,7 @@ pub(super) fn folder(parent: Option<&Path>) -> Result<TempDir> {
         .map_err(|error| failed("cannot make a temporary folder in", &parent, error))
 }
 
-/// An error of the local disk, with what may cure it.
+/// Returns an error of the local disk, with a hint where one may help.
 pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind::{FileTooLarge, NotADirectory, NotFound, PermissionDenied, QuotaExceeded, StorageFull};
     let hint = match error.kind() {

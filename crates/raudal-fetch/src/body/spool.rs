@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::Options;
 use crate::body::file_writer::{BLOCK, FileWriter};
 use crate::body::streaming::Feed;
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 
 /// The first allocation for a body of unknown length.
@@ -293,18 +294,6 @@ fn make_room(bytes: &mut Vec<u8>, lease: &mut Lease, more: usize, per_body: usiz
     }
     bytes.reserve_exact(wanted - bytes.len());
     true
-}
-
-/// Runs blocking work on a blocking thread. A panic in it is an internal error; without a runtime
-/// it is cancelled.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        if error.is_panic() {
-            Error::new(Kind::Internal, "a panic while a file was read or written")
-        } else {
-            Error::new(Kind::Cancelled, "the program is ending")
-        }
-    })
 }
 
 #[cfg(test)]

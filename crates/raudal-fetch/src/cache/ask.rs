@@ -9,7 +9,7 @@ use url::Url;
 
 use super::store::key;
 use super::{Cache, CacheMode, Entry};
-use crate::body::spool::{Stored, blocking};
+use crate::body::spool::Stored;
 use crate::http::conditional::Known;
 use crate::http::response::Head;
 use crate::request::{Expect, ResponseHead};
@@ -17,6 +17,7 @@ use crate::transfer::attempt::{self, Ask, Loaded};
 use crate::transfer::local;
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial};
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::body::file_writer::FileWriter;
 use crate::body::resume;
-use crate::body::spool::{Spool, blocking};
+use crate::body::spool::Spool;
 use crate::body::streaming;
 use crate::http::conditional::Known;
 use crate::http::connection;
@@ -27,6 +27,7 @@ use crate::transfer::hedge::{self, Intake};
 use crate::transfer::segments::{ASKS, Entry};
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial, PartialFile};
+use raudal_common::blocking;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;

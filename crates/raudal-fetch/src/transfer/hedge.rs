@@ -11,7 +11,7 @@ use reqwest::header::{self, HeaderValue};
 use tokio::time::Instant;
 
 use crate::body::file_writer::BLOCK;
-use crate::body::spool::{Spool, Stored, blocking};
+use crate::body::spool::{Spool, Stored};
 use crate::body::streaming::{TAIL, Tail};
 use crate::http::digest::Digests;
 use crate::http::failure;
@@ -20,6 +20,7 @@ use crate::http::source::Source;
 use crate::progress::TransferProgress;
 use crate::transfer::segments::{Cut, Entry, Wanted};
 use crate::transfer::transport::Transport;
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 
 /// What takes bytes in, in their order.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::body::file_writer::FileWriter;
-use crate::body::spool::{Budget, Spool, Stored, blocking};
+use crate::body::spool::{Budget, Spool, Stored};
 use crate::http::html::{LOOK, Look};
 use crate::http::response::Head;
 use crate::progress::TransferProgress;
 use crate::request::Expect;
 use crate::{Body, PartialFile};
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 

@@ -1,4 +1,5 @@
-//! What becomes of an answer that is struck. Pure: an answer in, an answer and what its connection does out.
+//! Applies a fault to a response, without I/O: a response in, a response and what its connection
+//! does out.
 
 use super::draw::{Faults, Struck};
 use super::spec::{RetryAfter, What};
@@ -15,7 +16,7 @@ use raudal_common::{Error, Kind, Result};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// What an answer has to know of its request.
+/// What a response needs to know about its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     uri: Uri,
@@ -34,22 +35,22 @@ impl Asked {
     }
 }
 
-/// The answer of an address that leads to itself.
+/// Returns the response of a path that redirects to itself.
 pub(crate) fn circle(path: &str) -> Result<Answer> {
     redirect(path)
 }
 
 impl Struck {
-    /// What a fault does before the request is looked at.
+    /// Applies the fault to the request, before the request is handled.
     pub(crate) fn to_request(self, headers: &mut HeaderMap) {
         if self.what == What::NoRange {
             headers.remove(header::RANGE);
         }
     }
 
-    /// What it makes of the answer, and of the connection.
+    /// Applies the fault to the response. Returns what the connection does, if anything.
     pub(crate) fn to_answer(self, mut answer: Answer, asked: &Asked, faults: &Faults) -> Result<(Answer, Option<Act>)> {
-        // What a HEAD leaves out cannot break off.
+        // A response to HEAD has no body, so it cannot break off inside one.
         let length = if asked.is_head { 0 } else { answer.body.len() };
         let at_head = |end| Some(Act { stop: Some((At::Head, end)), head_rate: None });
         let in_body = |at: u64, end| {
@@ -76,7 +77,7 @@ impl Struck {
                 act = in_body(announced, End::Close(answer.body.slice(length.min(announced as usize)..)));
             }
             What::Chunked => answer.length = Length::Unknown,
-            // The request has done it.
+            // `to_request` has already applied it.
             What::NoRange => {}
             What::ContentRange => shift(&mut answer),
             What::Status(status, wait) => answer = refusal(status, wait)?,
@@ -95,7 +96,7 @@ impl Struck {
     }
 }
 
-/// Says that a part begins a byte later than it does.
+/// Makes a partial response say that it begins a byte later than it does.
 fn shift(answer: &mut Answer) {
     for (name, value) in &mut answer.headers {
         if *name == header::CONTENT_RANGE
@@ -132,7 +133,7 @@ fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<Answer> {
     let wait = wait.map(|wait| match wait {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(wait) => {
-            // Beyond the dates that HTTP knows, the last that can be told will do.
+            // If the date would be too late for the system's clock, it is now.
             #[expect(clippy::disallowed_methods, reason = "`Retry-After` is a date here")]
             let date = SystemTime::now().checked_add(wait).unwrap_or_else(SystemTime::now);
             HttpDate::from(date).to_string()
@@ -144,7 +145,7 @@ fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<Answer> {
     Ok(answer)
 }
 
-/// The same file, under the other name of this machine.
+/// Returns the URL of the same file under the other name of this machine.
 fn elsewhere(asked: &Asked) -> String {
     let host = asked.host.as_deref().unwrap_or_default();
     let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));

@@ -1,11 +1,12 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::claims::{Claims, known};
-use super::{Existing, Members, Options, Saved, name};
-use crate::jobs::{Kept, Partials, open_place};
-use crate::lock::Locked;
-use crate::verify;
-use crate::watch::JobWatch;
+use super::reserved::{Reserved, known};
+use super::{Existing, Members, Options, Saved};
+use crate::run::lock::Locked;
+use crate::run::name;
+use crate::run::partials::{Kept, Partials, open_place};
+use crate::run::verify;
+use crate::run::watch::JobWatch;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Client, Expect, Partial, PartialFile, Request, ResponseHead, already_there};
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) options: Options,
-    pub(super) claims: Claims,
+    pub(super) reserved: Reserved,
     pub(super) partials: Arc<Partials>,
 }
 
@@ -125,10 +126,10 @@ impl Job<'_> {
 
     /// Decides what is done under this name.
     fn decide(&self, name: &str) -> Result<Decision> {
-        let Shared { options, claims, .. } = self.shared;
+        let Shared { options, reserved, .. } = self.shared;
         let members = options.extract.as_ref().map(|_| name::folder(name));
         let names: Vec<&str> = [name].into_iter().chain(members.as_deref()).collect();
-        claims.take(&names, self.context.job(), &self.input.location.to_string())?;
+        reserved.take(&names, self.context.job(), &self.input.location.to_string())?;
         let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, name)).transpose()?;
         let path = options.folder.join(name);
         // A dangling link exists too: it takes the name.
@@ -270,7 +271,7 @@ impl Job<'_> {
         Extraction {
             unfinished: unfinished.into(),
             members: self.shared.options.extract.clone(),
-            limits: self.shared.options.run.query.limits.clone(),
+            limits: self.shared.options.limits.clone(),
             place: self.input.location.to_string(),
             watch: JobWatch::new(self.context.clone()),
         }

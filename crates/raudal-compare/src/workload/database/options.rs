@@ -1,4 +1,4 @@
-//! What can be chosen about the queries, and what makes no sense.
+//! The options of the queries, and the check that they make sense.
 
 use crate::workload::Latency;
 use raudal_common::{Error, Result};
@@ -10,21 +10,24 @@ use std::time::Duration;
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DatabaseOptions {
-    /// So many queries. Default: 40.
+    /// The number of queries. Default: 40.
     pub queries: usize,
     /// How long each takes. Default: 50 ms each.
     pub latency: Latency,
-    /// Decides the latencies.
+    /// The seed of the latencies.
     pub seed: u64,
     /// Connections in the pool. Default: 5, as many pools have.
     pub connections: usize,
-    /// Write instead of reading: for SQLite alone.
+    /// Write instead of reading; for SQLite only.
     pub write: bool,
-    /// The URL of a PostgreSQL server; `None` for the embedded SQLite. It may hold a password and is never shown.
+    /// The URL of a PostgreSQL server; `None` for the embedded SQLite. It may hold a password and
+    /// is never shown.
     pub url: Option<String>,
-    /// Where the temporary folder of the embedded database is made; `None` for the system's place.
+    /// Where the temporary folder of the embedded database is made; `None` for the system's
+    /// temporary folder.
     pub folder: Option<PathBuf>,
-    /// How long one query may take, waiting for a connection or for the writer included. Default: 30 s.
+    /// The time limit for one query, including the wait for a connection or for the writer.
+    /// Default: 30 s.
     pub timeout: Duration,
 }
 
@@ -59,7 +62,7 @@ impl fmt::Debug for DatabaseOptions {
 }
 
 impl DatabaseOptions {
-    /// Refuses what makes no sense, before anything is opened.
+    /// Refuses options that make no sense, before anything is opened.
     pub(super) fn check(&self) -> Result<()> {
         if self.queries == 0 {
             return Err(Error::usage("there is nothing to compare in so many queries: 0").hint("ask for 1 at least"));
@@ -68,7 +71,7 @@ impl DatabaseOptions {
             return Err(Error::usage("no query can run over so many connections: 0").hint("ask for 1 at least"));
         }
         let Some(url) = &self.url else { return Ok(()) };
-        // What is no URL may be a password that was put in the wrong place: it is not shown.
+        // A text that is not a URL may be a misplaced password, so it is not shown.
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(Error::usage("the database is not named by a URL").hint(HOW));
         };
@@ -79,7 +82,8 @@ impl DatabaseOptions {
             ))
             .hint("write postgres://…, or leave [`database`] out for the embedded SQLite"));
         }
-        // Then the password ends where nobody meant it to, and its rest would be taken for a name that may be shown.
+        // Here an unescaped character ends the password too early. The rest of it would be taken
+        // for a name that may be shown.
         if rest.split_once(['/', '?', '#']).is_some_and(|(_, behind)| behind.contains('@')) {
             return Err(Error::usage("the URL of the database has an @ behind its host")
                 .hint("write / ? # and @ in a password as %2F %3F %23 and %40"));
@@ -104,7 +108,7 @@ pub(super) fn no_postgres() -> Error {
         .hint("build it with: cargo install --path . --features postgres; or leave [`database`] out for SQLite")
 }
 
-/// Why more jobs than connections gain nothing.
+/// Explains why more jobs than connections gain nothing.
 pub(super) fn semaphore(connections: usize) -> String {
     let are = if connections == 1 { "is 1 connection".to_owned() } else { format!("are {connections} connections") };
     format!(

@@ -4,19 +4,19 @@ use raudal_pool::Attempt;
 use raudal_table::Watch;
 
 /// Watches the decoding of a job's input.
-pub(super) struct JobWatch {
+pub(crate) struct JobWatch {
     attempt: Attempt,
     counts: bool,
 }
 
 impl JobWatch {
     /// Rows count as soon as they are read.
-    pub(super) fn new(attempt: Attempt) -> Self {
+    pub(crate) fn new(attempt: Attempt) -> Self {
         Self { attempt, counts: true }
     }
 
     /// Rows are not counted: if the transfer breaks off, they have never been.
-    pub(super) fn provisional(attempt: Attempt) -> Self {
+    pub(crate) fn provisional(attempt: Attempt) -> Self {
         Self { attempt, counts: false }
     }
 }

@@ -9,16 +9,16 @@ use tokio::time::{Instant, sleep_until};
 
 /// Fetches segments for the transfers of a run, in a task of its own: whatever the consumer of the run is doing.
 /// Dropping this ends it.
-pub(super) struct Segments(JoinHandle<Infallible>);
+pub(crate) struct Segments(JoinHandle<Infallible>);
 
 impl Segments {
-    pub(super) fn start(client: &Client, permits: Permits) -> Self {
+    pub(crate) fn start(client: &Client, permits: Permits) -> Self {
         let work = Work { begun: client.transfers(), client: client.clone(), permits, tasks: JoinSet::new() };
         Self(tokio::spawn(work.run()))
     }
 
     /// Ends it, and waits for that.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.0.abort();
         // It was aborted, or it panicked: then the transfers go on without it.
         let _ = (&mut self.0).await;

@@ -1,6 +1,7 @@
 //! The maximum number of jobs in flight: a number or `auto`.
 
 use raudal_common::Error;
+use raudal_pool::Limit;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -72,6 +73,78 @@ impl Serialize for Jobs {
             Self::Most(jobs) => serializer.serialize_u64(*jobs as u64),
             Self::Auto => serializer.serialize_str("auto"),
         }
+    }
+}
+
+/// How many inputs may be in flight: of all hosts together, and of each.
+///
+/// ```
+/// use raudal_pipeline::{Concurrency, Jobs};
+///
+/// let fixed = Concurrency::new(32).per_host(4);
+/// assert_eq!((fixed.total(), fixed.of_each_host()), (32, 4));
+/// let auto = Concurrency::new(Jobs::Auto);
+/// assert_eq!(auto.total(), Jobs::AUTO_MOST);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    is_auto: bool,
+    total: usize,
+    per_host: usize,
+}
+
+impl Concurrency {
+    /// As many inputs of one host as of all together. With [`Jobs::Auto`] each host begins with a few, and what they
+    /// bring decides how many more.
+    pub fn new(jobs: impl Into<Jobs>) -> Self {
+        let jobs = jobs.into();
+        let total = jobs.number().unwrap_or(Jobs::AUTO_MOST);
+        Self { is_auto: jobs == Jobs::Auto, total, per_host: total }
+    }
+
+    /// At most this many inputs of one host.
+    #[must_use]
+    pub fn per_host(self, most: usize) -> Self {
+        Self { per_host: most, ..self }
+    }
+
+    /// At most this many inputs, of all hosts and of each.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> Self {
+        Self { total: self.total.min(most), per_host: self.per_host.min(most), ..self }
+    }
+
+    /// The most inputs in flight.
+    pub fn total(self) -> usize {
+        self.total
+    }
+
+    /// The most inputs in flight of one host.
+    pub fn of_each_host(self) -> usize {
+        self.per_host
+    }
+
+    /// The limit of each host.
+    pub(crate) fn host_limit(self) -> Limit {
+        if self.is_auto { Limit::auto(self.per_host) } else { self.per_host.into() }
+    }
+
+    /// How many inputs of one host are begun before anything is known of it.
+    pub(crate) fn at_first(self) -> usize {
+        self.total.min(if self.is_auto { Limit::auto(self.per_host).first() } else { self.per_host })
+    }
+}
+
+/// Eight, of all hosts and of each.
+impl Default for Concurrency {
+    fn default() -> Self {
+        Self::new(8)
+    }
+}
+
+impl<J: Into<Jobs>> From<J> for Concurrency {
+    fn from(jobs: J) -> Self {
+        Self::new(jobs)
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Read};
 const BUFFER: usize = 128 * 1024;
 
 /// Returns the digest that a file must have.
-pub(super) fn promised(sums: &Checksums, name: &str) -> Result<String> {
+pub(crate) fn promised(sums: &Checksums, name: &str) -> Result<String> {
     sums.find(name).map(str::to_owned).ok_or_else(|| {
         Error::new(Kind::Checksum, format!("not in the list of checksums: {}", raudal_common::error::printable(name)))
             .hint("what is not in the list cannot be verified, and is refused")
@@ -20,14 +20,14 @@ pub(super) fn promised(sums: &Checksums, name: &str) -> Result<String> {
 
 /// Returns the digest that an input of a table must have. Looks it up by path or URL, then by name,
 /// then by file name.
-pub(super) fn promised_of(sums: &Checksums, input: &Input) -> Result<String> {
+pub(crate) fn promised_of(sums: &Checksums, input: &Input) -> Result<String> {
     let (place, file) = (input.location.to_string(), input.location.file_name());
     let known = [place.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name));
     known.map_or_else(|| promised(sums, &file), |digest| Ok(digest.to_owned()))
 }
 
 /// Compares the digest found with the expected one.
-pub(super) fn compare(found: &str, promised: &str) -> Result<()> {
+pub(crate) fn compare(found: &str, promised: &str) -> Result<()> {
     if found == promised {
         return Ok(());
     }
@@ -36,7 +36,7 @@ pub(super) fn compare(found: &str, promised: &str) -> Result<()> {
 }
 
 /// Returns the SHA-256 of all bytes of a reader.
-pub(super) fn digest(mut reader: impl Read) -> Result<String> {
+pub(crate) fn digest(mut reader: impl Read) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; BUFFER];
     loop {

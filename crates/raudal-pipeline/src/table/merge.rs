@@ -2,16 +2,18 @@
 
 use super::decoders::Decoders;
 use super::job::attempt;
-use super::jobs::{Partials, blocking, policies, pool};
 use super::options::Options;
-use super::order::{Turns, plan};
-use super::segments::Segments;
+use super::reorder::{ReorderBuffer, plan};
 use super::shared::Shared;
-use super::slowed::Slowed;
-use super::summary::{Failure, Summary, failure};
-use raudal_common::{Error, Kind, Result};
+use super::summary::Summary;
+use crate::run::failure::{Failure, failure};
+use crate::run::partials::Partials;
+use crate::run::policies::{self, policies};
+use crate::run::segments::Segments;
+use crate::run::slowed::Slowed;
+use raudal_common::{Error, Kind, Result, blocking};
 use raudal_fetch::Client;
-use raudal_pool::{Context, JobError, Limit, RunReport};
+use raudal_pool::{Context, JobError, RunReport};
 use raudal_source::Input;
 use raudal_table::{Rows, Sink};
 use std::path::{Path, PathBuf};
@@ -64,11 +66,12 @@ where
 {
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let decoders = Decoders::new(options.decoders);
-    let pool = pool(&options, Some(&decoders))?;
-    let (planning, lock) = (client.clone(), options.lock.clone());
+    let busy = Arc::clone(&decoders);
+    // While decoding is behind, more transfers would only fill the memory.
+    let pool = policies::build(policies::pool(&options.run).hold_growth_while(move || busy.are_busy()))?;
+    let (planning, lock) = (client.clone(), options.run.lock.clone());
     let begun = Box::new(inputs.into_iter());
-    let per_host = if options.auto { Limit::auto(options.per_host).first() } else { options.per_host };
-    let at_first = options.jobs.min(per_host);
+    let at_first = options.run.concurrency.at_first();
     let (inputs, plan) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
     let shared = Arc::new(Shared {
         client: client.clone(),
@@ -76,23 +79,23 @@ where
         decoders,
         partials: Arc::clone(&partials),
         folder: options.partials.clone(),
-        checksums: options.checksums.clone(),
-        lock: options.lock.clone(),
+        checksums: options.run.checksums.clone(),
+        lock: options.run.lock.clone(),
         kept: AtomicU64::new(0),
         full: AtomicBool::new(false),
         ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
     });
     let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
-    let run = policies(pool.run(inputs, job), &options, partials, Arc::clone(&slowed));
+    let run = policies(pool.run(inputs, job), &options.run, partials, Arc::clone(&slowed));
     let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
     let segments = Segments::start(client, run.permits());
-    let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
+    let closed = options.run.lock.as_ref().is_some_and(|lock| lock.is_closed());
     let mut merge = Merge::new(sink, options.partials, closed);
-    let mut turns = Turns::new(plan);
+    let mut reorder = ReorderBuffer::new(plan);
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };
         let (job, attempts) = (done.job, done.report.attempts);
-        for done in turns.put(job, Done { input, result: done.result, attempts }) {
+        for done in reorder.put(job, Done { input, result: done.result, attempts }) {
             if let Err(error) = merge.take(done).await {
                 // The output cannot be written: stop, and leave nothing running.
                 run.shutdown().await;
@@ -100,7 +103,7 @@ where
             }
         }
     }
-    for done in turns.rest() {
+    for done in reorder.rest() {
         match done {
             Ok(done) => merge.take(done).await?,
             Err(input) => merge.skip(*input),

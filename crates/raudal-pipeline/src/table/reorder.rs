@@ -1,7 +1,7 @@
 //! The order in which inputs start: the biggest first, if sizes are known, so that none of them is
 //! left for the end. The output stays in input order.
 
-use super::lock::Lock;
+use crate::run::lock::Lock;
 use raudal_fetch::Client;
 use raudal_source::Input;
 use std::cmp::Reverse;
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 const FEW: usize = 64;
 
 /// Inputs in the order in which they start.
-pub(super) type Begun = Box<dyn Iterator<Item = Input> + Send>;
+pub(crate) type Begun = Box<dyn Iterator<Item = Input> + Send>;
 
 /// Puts inputs in order if they are few, but more than start `at_first`. Then the number of waiting
 /// results is as limited as in a run in input order. May read files.
-pub(super) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Option<&Lock>) -> (Begun, Option<Plan>) {
+pub(crate) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Option<&Lock>) -> (Begun, Option<Plan>) {
     let most = at_first.saturating_mul(4).max(FEW);
     if at_first < 2 || inputs.size_hint().0 > most {
         return (inputs, None);
@@ -36,7 +36,7 @@ pub(super) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Op
 }
 
 /// The order in which inputs start.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// The inputs in input order.
     inputs: Vec<Input>,
     /// The index in `inputs` of each job.
@@ -44,19 +44,19 @@ pub(super) struct Plan {
 }
 
 /// A reorder buffer: holds results back until their turn. Without a plan, returns them at once.
-pub(super) struct Turns<T> {
+pub(crate) struct ReorderBuffer<T> {
     plan: Option<Plan>,
     next: usize,
     waiting: BTreeMap<usize, T>,
 }
 
-impl<T> Turns<T> {
-    pub(super) fn new(plan: Option<Plan>) -> Self {
+impl<T> ReorderBuffer<T> {
+    pub(crate) fn new(plan: Option<Plan>) -> Self {
         Self { plan, next: 0, waiting: BTreeMap::new() }
     }
 
     /// Takes the result of a job. Returns the results whose turn has come.
-    pub(super) fn put(&mut self, job: u64, result: T) -> Vec<T> {
+    pub(crate) fn put(&mut self, job: u64, result: T) -> Vec<T> {
         let Some(plan) = &self.plan else { return vec![result] };
         let place = usize::try_from(job).ok().and_then(|job| plan.places.get(job).copied());
         self.waiting.insert(place.unwrap_or(plan.places.len()), result);
@@ -70,7 +70,7 @@ impl<T> Turns<T> {
 
     /// Returns, after the run, the waiting results and the inputs that never started, in input
     /// order.
-    pub(super) fn rest(mut self) -> Vec<Result<T, Box<Input>>> {
+    pub(crate) fn rest(mut self) -> Vec<Result<T, Box<Input>>> {
         let inputs = self.plan.take().map(|plan| plan.inputs).unwrap_or_default();
         let rest = inputs.into_iter().enumerate().skip(self.next);
         rest.map(|(place, input)| self.waiting.remove(&place).ok_or_else(|| Box::new(input))).collect()
@@ -119,13 +119,13 @@ mod tests {
     fn results_come_in_their_places_and_after_a_stop_so_does_what_was_never_begun() {
         let inputs = inputs(&[None; 6]);
         let plan = |places: &[usize]| Some(Plan { inputs: inputs.clone(), places: places.to_vec() });
-        let mut turns = Turns::new(plan(&[1, 0, 4, 3, 2, 5]));
-        assert!(turns.put(0, 'b').is_empty());
-        assert_eq!(turns.put(1, 'a'), ['a', 'b']);
-        assert!(turns.put(2, 'e').is_empty());
-        let rest = turns.rest();
+        let mut buffer = ReorderBuffer::new(plan(&[1, 0, 4, 3, 2, 5]));
+        assert!(buffer.put(0, 'b').is_empty());
+        assert_eq!(buffer.put(1, 'a'), ['a', 'b']);
+        assert!(buffer.put(2, 'e').is_empty());
+        let rest = buffer.rest();
         let never = |place: usize| Err(Box::new(inputs[place].clone()));
         assert_eq!(rest, [never(2), never(3), Ok('e'), never(5)]);
-        assert_eq!(Turns::new(None).put(7, 'x'), ['x'], "without a plan there is nothing to wait for");
+        assert_eq!(ReorderBuffer::new(None).put(7, 'x'), ['x'], "without a plan there is nothing to wait for");
     }
 }

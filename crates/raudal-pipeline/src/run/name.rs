@@ -76,7 +76,7 @@ pub(crate) fn partial(input: &Input) -> String {
 }
 
 /// Returns the folder that an archive is extracted to: its name without `.zip`.
-pub(super) fn folder(archive: &str) -> String {
+pub(crate) fn folder(archive: &str) -> String {
     match archive.len().checked_sub(4).and_then(|at| archive.split_at_checked(at)) {
         Some((stem, end)) if end.eq_ignore_ascii_case(".zip") && !stem.is_empty() => stem.to_owned(),
         _ => format!("{archive}.unzipped"),

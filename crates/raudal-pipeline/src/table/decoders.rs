@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// A limited number of permits to decode.
-pub(super) struct Decoders(Mutex<State>);
+pub(crate) struct Decoders(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -45,10 +45,10 @@ impl Ord for Waiting {
 }
 
 /// A permit to decode. Dropping it passes it to the next waiter.
-pub(super) struct Permit(Option<Arc<Decoders>>);
+pub(crate) struct Permit(Option<Arc<Decoders>>);
 
 impl Decoders {
-    pub(super) fn new(count: usize) -> Arc<Self> {
+    pub(crate) fn new(count: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State { free: count.max(1), ..State::default() })))
     }
 
@@ -57,7 +57,7 @@ impl Decoders {
     }
 
     /// Waits for a permit to decode something of this size. A dropped waiter delays nobody.
-    pub(super) async fn acquire(self: &Arc<Self>, size: u64) -> Permit {
+    pub(crate) async fn acquire(self: &Arc<Self>, size: u64) -> Permit {
         let waited = {
             let mut state = self.lock();
             if state.free > 0 {
@@ -78,7 +78,7 @@ impl Decoders {
     }
 
     /// Returns whether a new caller has to wait.
-    pub(super) fn are_busy(&self) -> bool {
+    pub(crate) fn are_busy(&self) -> bool {
         self.lock().free == 0
     }
 }

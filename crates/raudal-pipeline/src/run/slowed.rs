@@ -7,11 +7,11 @@ use std::sync::Mutex;
 
 /// Keeps the last limit of each host that was lowered because of repeated time-outs.
 #[derive(Debug, Default)]
-pub(super) struct Slowed(Mutex<BTreeMap<String, usize>>);
+pub(crate) struct Slowed(Mutex<BTreeMap<String, usize>>);
 
 impl Slowed {
     /// Returns the warnings for the user.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         let hosts = lock(&self.0);
         let warning = |(host, limit): (&String, &usize)| {
             let transfers = if *limit == 1 { "transfer" } else { "transfers" };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::{Answer, Server};
 use raudal::fetch::{self, Client};
 use raudal::origin::{self, Origin};
-use raudal::pipeline::{self, Options, Summary};
+use raudal::pipeline::{self, Concurrency, Jobs, Options, Summary};
 use raudal::pool::{Backoff, Event, EventKind, Observer};
 use raudal::source::{Input, Location};
 use raudal::table::{Sink, SinkOptions, Target};
@@ -29,8 +29,8 @@ async fn run(urls: &[String], mut options: Options, read_timeout: Duration) -> (
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("out.csv");
     let limits = Arc::new(Limits::default());
-    options.observer = Arc::clone(&limits) as _;
-    options.backoff = Backoff::default().first(Duration::from_millis(1)).retries(8);
+    options.run.observer = Arc::clone(&limits) as _;
+    options.run.backoff = Backoff::default().first(Duration::from_millis(1)).retries(8);
     let mut fetching = fetch::Options::default();
     fetching.read_timeout = read_timeout;
     let client = Client::new(&fetching).expect("a client");
@@ -43,7 +43,8 @@ async fn run(urls: &[String], mut options: Options, read_timeout: Duration) -> (
 
 fn options(jobs: usize, auto: bool) -> Options {
     let mut options = Options::default();
-    (options.jobs, options.per_host, options.auto) = (jobs, jobs, auto);
+    let concurrency = Concurrency::new(if auto { Jobs::Auto } else { Jobs::Most(jobs) });
+    options.run.concurrency = concurrency.at_most(jobs);
     options
 }
 

@@ -1,21 +1,9 @@
 //! The result of a run, input by input.
 
-use raudal_common::{Error, Kind};
-use raudal_pool::{JobError, RunReport};
+use crate::run::failure::Failure;
+use raudal_pool::RunReport;
 use raudal_source::Input;
 use raudal_table::Written;
-
-/// An input that is not in the table, and why.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Failure {
-    /// The input.
-    pub input: Input,
-    /// The error of its last attempt.
-    pub error: Error,
-    /// Number of attempts.
-    pub attempts: u32,
-}
 
 /// The result of a run.
 #[derive(Debug)]
@@ -49,15 +37,4 @@ impl Summary {
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty() && self.unfinished.is_empty()
     }
-}
-
-/// Returns the error of a failed job, with its input; `None` if it was cancelled.
-pub(super) fn failure(error: JobError<Error>, input: &Input) -> Option<Error> {
-    let error = match error {
-        JobError::Cancelled { .. } => return None,
-        JobError::Failed(error) => error,
-        error if error.is_timeout() => Error::new(Kind::Timeout, error.to_string()),
-        error => Error::new(Kind::Internal, error.to_string()).hint("this is a fault of raudal: please report it"),
-    };
-    Some(error.input(input.location.to_string()))
 }

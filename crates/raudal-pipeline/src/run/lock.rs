@@ -61,7 +61,7 @@ pub struct Lock {
 
 impl Locked {
     /// Returns what is known of a body, with the SHA-256 of its bytes.
-    pub(super) fn of(input: &Input, body: &Body, sha256: String) -> Self {
+    pub(crate) fn of(input: &Input, body: &Body, sha256: String) -> Self {
         let from = Some(body.location()).filter(|location| location.is_remote()).map(Location::to_string);
         Self {
             final_url: from,
@@ -72,13 +72,13 @@ impl Locked {
     }
 
     /// Returns what is known of a file that already existed.
-    pub(super) fn of_file(input: &Input, size: u64, sha256: String) -> Self {
+    pub(crate) fn of_file(input: &Input, size: u64, sha256: String) -> Self {
         let (url, name) = (input.location.to_string(), input.name.clone());
         Self { url, name, size, sha256, final_url: None, etag: None, last_modified: None, members: None, rows: None }
     }
 
     /// Adds what was read from the input.
-    pub(super) fn read(mut self, rows: &Rows) -> Self {
+    pub(crate) fn read(mut self, rows: &Rows) -> Self {
         (self.members, self.rows) = (Some(rows.members().to_vec()), Some(rows.rows_read()));
         self
     }
@@ -153,7 +153,7 @@ impl Lock {
 
     /// Refuses any difference. The error is transient if the network may have damaged the bytes:
     /// the server says that they are unchanged.
-    pub(super) fn compare(&self, found: &Locked) -> Result<()> {
+    pub(crate) fn compare(&self, found: &Locked) -> Result<()> {
         let Some(expected) = &self.expected else { return Ok(()) };
         let Some(expected) = expected.get(&(found.url.clone(), found.name.clone())) else {
             return Err(Error::new(Kind::Drift, "not in the lock file").hint(HINT));
@@ -176,12 +176,12 @@ impl Lock {
     }
 
     /// Returns the size that an input had.
-    pub(super) fn size(&self, input: &Input) -> Option<u64> {
+    pub(crate) fn size(&self, input: &Input) -> Option<u64> {
         Some(self.expected.as_ref()?.get(&(input.location.to_string(), input.name.clone()))?.size)
     }
 
     /// Records what the input of a job was, if it matches.
-    pub(super) fn hold(&self, job: u64, found: Locked) -> Result<()> {
+    pub(crate) fn hold(&self, job: u64, found: Locked) -> Result<()> {
         self.compare(&found)?;
         self.found().insert(job, found);
         Ok(())

@@ -1,11 +1,11 @@
 //! One attempt at one input: fetch, verify, decode, filter.
 
 use super::ahead::Ahead;
-use super::jobs::{Kept, open_place};
-use super::lock::Locked;
 use super::shared::Shared;
-use super::verify;
-use super::watch::JobWatch;
+use crate::run::lock::Locked;
+use crate::run::partials::{Kept, open_place};
+use crate::run::verify;
+use crate::run::watch::JobWatch;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Arriving, Body, PartialFile, Request};
 use raudal_pool::Attempt;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Rows> {
+pub(crate) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Rows> {
     // The name sets the delimiter and appears in errors, so use the whole location.
     let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();

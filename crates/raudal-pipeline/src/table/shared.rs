@@ -1,8 +1,8 @@
 //! What all jobs of a run share when it makes a table.
 
 use super::decoders::Decoders;
-use super::jobs::Partials;
-use super::lock::Lock;
+use crate::run::lock::Lock;
+use crate::run::partials::Partials;
 use raudal_fetch::{Client, PartialFile};
 use raudal_source::{Checksums, Input};
 use raudal_table::Query;
@@ -17,27 +17,27 @@ use tokio::sync::Semaphore;
 const KEPT: u64 = 128 << 20;
 
 /// What all jobs of a run share.
-pub(super) struct Shared {
-    pub(super) client: Client,
-    pub(super) query: Query,
+pub(crate) struct Shared {
+    pub(crate) client: Client,
+    pub(crate) query: Query,
     /// Decoding is limited by the processor, not by the network, so it has its own limit.
-    pub(super) decoders: Arc<Decoders>,
-    pub(super) partials: Arc<Partials>,
+    pub(crate) decoders: Arc<Decoders>,
+    pub(crate) partials: Arc<Partials>,
     /// The folder for partial files that outlive the run.
-    pub(super) folder: Option<PathBuf>,
-    pub(super) checksums: Option<Arc<Checksums>>,
-    pub(super) lock: Option<Arc<Lock>>,
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) checksums: Option<Arc<Checksums>>,
+    pub(crate) lock: Option<Arc<Lock>>,
     /// Bytes of finished inputs in `folder`.
-    pub(super) kept: AtomicU64,
+    pub(crate) kept: AtomicU64,
     /// Whether `folder` is full.
-    pub(super) full: AtomicBool,
+    pub(crate) full: AtomicBool,
     /// Limits how many inputs are decoded while they arrive.
-    pub(super) ahead: Arc<Semaphore>,
+    pub(crate) ahead: Arc<Semaphore>,
 }
 
 impl Shared {
     /// Returns the query for this input.
-    pub(super) fn query_for(&self, input: &Input) -> Query {
+    pub(crate) fn query_for(&self, input: &Input) -> Query {
         let mut query = self.query.clone();
         if input.member.is_some() {
             query.member.clone_from(&input.member);
@@ -47,7 +47,7 @@ impl Shared {
 
     /// Handles the file of a finished input: keeps it for a while if it was good and there is
     /// space. A good file that did not fit this query may fit the next one.
-    pub(super) fn settle(&self, place: &PartialFile, length: u64, good: bool) {
+    pub(crate) fn settle(&self, place: &PartialFile, length: u64, good: bool) {
         if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
             place.remove();
         }

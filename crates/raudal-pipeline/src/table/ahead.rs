@@ -2,7 +2,7 @@
 
 use super::decoders::Permit;
 use super::shared::Shared;
-use super::watch::JobWatch;
+use crate::run::watch::JobWatch;
 use raudal_fetch::{Arriving, Tail};
 use raudal_pool::Attempt;
 use raudal_source::Input;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 ///
 /// It gives nothing if it could not begin or went wrong. Then the whole input is decoded once it is there, and that
 /// says why.
-pub(super) struct Ahead(JoinHandle<Option<Provisional>>);
+pub(crate) struct Ahead(JoinHandle<Option<Provisional>>);
 
 /// Rows of an input that had not arrived whole when they were read.
 struct Provisional {
@@ -29,7 +29,7 @@ struct Provisional {
 impl Ahead {
     /// Begins to decode the body that arrives. If the transfer starts again, so does the decoding. Ends with the
     /// transfer.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         shared: &Arc<Shared>,
         context: &Attempt,
         input: &Input,
@@ -43,7 +43,7 @@ impl Ahead {
     }
 
     /// The rows, if the body has arrived well and its last bytes are those that were relied on.
-    pub(super) async fn rows(self, context: &Attempt) -> Option<Rows> {
+    pub(crate) async fn rows(self, context: &Attempt) -> Option<Rows> {
         let Provisional { rows, arriving, tail } = self.0.await.ok()??;
         let rows = context.blocking(move || arriving.confirms(&tail).then_some(rows)).await?;
         context.advance(0, rows.rows_read());
@@ -101,8 +101,8 @@ impl Decoder {
 #[cfg(all(test, unix))]
 mod tests {
     use super::super::decoders::Decoders;
-    use super::super::jobs::Partials;
     use super::*;
+    use crate::run::partials::Partials;
     use raudal_fetch::{Client, Options, Request};
     use raudal_pool::{Context, Pool};
     use raudal_source::Location;

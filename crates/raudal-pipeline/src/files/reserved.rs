@@ -8,15 +8,15 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
-use super::name;
+use crate::run::name;
 
 const HINT: &str = "give them names of their own: a line of a list (-i) may have a TAB and a name after the URL";
 
 /// The reserved names, each with its job and its location.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Mutex<HashMap<String, (u64, String)>>);
+pub(super) struct Reserved(Mutex<HashMap<String, (u64, String)>>);
 
-impl Claims {
+impl Reserved {
     /// Reserves these names for a job, or none of them if another job has one.
     pub(super) fn take(&self, names: &[&str], job: u64, place: &str) -> Result<()> {
         let mut taken = lock(&self.0);
