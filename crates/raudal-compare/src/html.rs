@@ -9,7 +9,7 @@ use super::comparison::Comparison;
 use super::draw::fit;
 use super::plan::jobs;
 use super::text::{HEADINGS, explanations, heading, table};
-use super::timeline::{Bar, Chart, Kind, NONE, Piece, Track, kinds, limit_change, name};
+use super::timeline::{Bar, Chart, Kind, NONE, StagePiece, Track, kinds, limit_change, name};
 use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -277,7 +277,7 @@ fn tooltip(chart: &Chart<'_>, bar: &Bar<'_>) -> String {
     text
 }
 
-fn stage_time(chart: &Chart<'_>, piece: &Piece) -> String {
+fn stage_time(chart: &Chart<'_>, piece: &StagePiece) -> String {
     format!("{}: {}", name(piece.kind, &chart.stages), units::duration(piece.end.saturating_sub(piece.start)))
 }
 

@@ -156,11 +156,11 @@ pub(super) fn heading(comparison: &Comparison) -> String {
 pub(super) fn table(comparison: &Comparison) -> Vec<[String; 8]> {
     // All rows use one unit, that of the shortest mean, so that columns are easy to compare.
     let shortest = comparison.levels.iter().filter_map(Level::summary).map(|summary| summary.mean).min();
-    let unit = Unit::of(shortest.unwrap_or_default());
+    let unit = UnitWord::of(shortest.unwrap_or_default());
     comparison.levels.iter().map(|level| row(comparison, level, unit)).collect()
 }
 
-fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 8] {
+fn row(comparison: &Comparison, level: &Level, unit: UnitWord) -> [String; 8] {
     let dash = || "–".to_owned();
     let summary = level.summary();
     let mean = summary.map_or_else(dash, |summary| match summary.stddev {
@@ -195,12 +195,12 @@ fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 8] {
 
 /// The unit of the times in a table.
 #[derive(Clone, Copy)]
-enum Unit {
+enum UnitWord {
     Seconds,
     Milliseconds,
 }
 
-impl Unit {
+impl UnitWord {
     fn of(shortest: Duration) -> Self {
         if shortest >= Duration::from_secs(1) { Self::Seconds } else { Self::Milliseconds }
     }

@@ -41,12 +41,12 @@ pub(super) struct Bar<'a> {
     /// The lane, from 0: the first one that was free when the job began, like a slot.
     pub(super) lane: usize,
     /// The pieces from when the job was ready until its end, without gaps.
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Vec<StagePiece>,
 }
 
 /// A stretch of a job's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct StagePiece {
     pub(super) kind: Kind,
     pub(super) start: Duration,
     pub(super) end: Duration,
@@ -171,7 +171,7 @@ impl<'a> Bar<'a> {
         let mut pieces = Vec::new();
         let mut add = |kind, start: Duration, end: Duration| {
             if end > start {
-                pieces.push(Piece { kind, start, end });
+                pieces.push(StagePiece { kind, start, end });
             }
         };
         add(Kind::Queued, job.started.saturating_sub(job.queued), job.started);

@@ -88,7 +88,7 @@ fn limits(run: &Measured, pid: usize) -> impl Iterator<Item = Value> {
 fn stages(chart: &Chart<'_>, bar: &Bar<'_>, pid: usize) -> Vec<Value> {
     // A job holds no slot while it is queued, so that time is left out.
     let inside = bar.pieces.iter().filter(|piece| matches!(piece.kind, Kind::Stage(_) | Kind::Pause));
-    let event = |piece: &super::timeline::Piece| {
+    let event = |piece: &super::timeline::StagePiece| {
         let stage = name(piece.kind, &chart.stages);
         complete(&stage, "stage", pid, bar.lane + 1, (piece.start, piece.end), json!({ "job": bar.job.job }))
     };

@@ -14,7 +14,7 @@ use crate::cache::ask;
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request};
 use crate::transfer::attempt::Ask;
-use crate::transfer::segments::Found;
+use crate::transfer::segments::CutSearch;
 use crate::transfer::transport::Transport;
 use crate::transfer::{hedge, local};
 use crate::{Body, Options, Partial};
@@ -179,15 +179,15 @@ impl Client {
         slot: impl FnMut(Option<&str>) -> Option<S>,
     ) -> Segment<S> {
         match self.0.transfers.cut(Instant::now(), spare, slot) {
-            Found::Cut(cut, slot) => {
+            CutSearch::Cut(cut, slot) => {
                 let transport = Arc::clone(&self.0);
                 Segment::Cut(Box::pin(async move {
                     hedge::fetch_segment(&transport, cut).await;
                     slot
                 }))
             }
-            Found::Later(after) => Segment::Later(after),
-            Found::Nothing => Segment::Nothing,
+            CutSearch::Later(after) => Segment::Later(after),
+            CutSearch::Nothing => Segment::Nothing,
         }
     }
 

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::digest::Digests;
-use crate::http::range::{self, Kept, Next, Validator};
+use crate::http::range::{self, RangeReply, ResumePoint, Validator};
 use crate::http::response::Head;
 
 /// Lines of `name: value`; what is none is left out.
@@ -25,9 +25,9 @@ fn headers(text: &str) -> HeaderMap {
 /// What is made of the part, if it is taken: its length, and that of the whole.
 pub fn rest(received: u64, total: Option<u64>, status: u16, first: &str, answer: &str) -> Option<(u64, u64)> {
     let validator = Validator::strong(&headers(first))?;
-    let kept = Kept { received, total, validator: &validator, path: "/a.zip" };
+    let kept = ResumePoint { received, total, validator: &validator, path: "/a.zip" };
     match range::judge(kept, status, &headers(answer)) {
-        Ok(Next::Rest { part, total }) => Some((part, total)),
+        Ok(RangeReply::Rest { part, total }) => Some((part, total)),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::archives::Archive;
 use super::body::PacedBody;
 use super::pace::Pacer;
-use super::respond::{self, Plan, Resource};
+use super::respond::{self, Resource, ResponsePlan};
 use super::stats::InFlight;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// A response before it is sent.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct OriginResponse {
     pub(super) status: StatusCode,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
@@ -31,7 +31,7 @@ pub(super) enum Length {
     Unknown,
 }
 
-impl Answer {
+impl OriginResponse {
     fn new(status: StatusCode, media_type: &'static str, body: Bytes) -> Self {
         let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(media_type))];
         Self { status, headers, body, length: Length::True, rate: None }
@@ -53,7 +53,7 @@ impl Answer {
     pub(super) fn archive<B>(request: &Request<B>, archive: &Archive) -> Self {
         let resource =
             Resource { len: archive.bytes.len() as u64, etag: &archive.etag, modified: archive.modified.into() };
-        let Plan { status, body, content_range } = respond::plan(request.method(), request.headers(), resource);
+        let ResponsePlan { status, body, content_range } = respond::plan(request.method(), request.headers(), resource);
         let mut headers = vec![
             (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
             (header::ETAG, value(&archive.etag)),

@@ -52,7 +52,7 @@ use httpdate::HttpDate;
 use pace::Bucket;
 use raudal_catalogue::Edition;
 use raudal_common::{Error, Kind, Result};
-use server::Shared;
+use server::ServerState;
 pub use stats::Stats;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -144,7 +144,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Origin {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     stop: CancellationToken,
     server: AbortOnDropHandle<()>,
 }
@@ -178,7 +178,7 @@ impl Origin {
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let bandwidth = options.bandwidth.map(|rate| Arc::new(Mutex::new(Bucket::new(rate, Instant::now()))));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerState {
             archives: Archives::new(options.scale, options.seed),
             counters: Arc::default(),
             latency: options.latency,

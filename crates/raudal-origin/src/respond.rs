@@ -21,13 +21,13 @@ pub(super) struct Resource<'a> {
 
 /// The response: its status, and which bytes of the resource are its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct ResponsePlan {
     pub(super) status: StatusCode,
     pub(super) body: Range<u64>,
     pub(super) content_range: Option<String>,
 }
 
-impl Plan {
+impl ResponsePlan {
     fn whole(len: u64) -> Self {
         Self { status: StatusCode::OK, body: 0..len, content_range: None }
     }
@@ -38,21 +38,21 @@ impl Plan {
 }
 
 /// Decides on the response to a GET or HEAD of this resource.
-pub(super) fn plan(method: &Method, headers: &HeaderMap, resource: Resource<'_>) -> Plan {
+pub(super) fn plan(method: &Method, headers: &HeaderMap, resource: Resource<'_>) -> ResponsePlan {
     if let Some(status) = precondition(headers, resource) {
-        return Plan::empty(status);
+        return ResponsePlan::empty(status);
     }
     // Range is defined only for GET (section 14.2).
     if method != Method::GET || !if_range(headers, resource) {
-        return Plan::whole(resource.len);
+        return ResponsePlan::whole(resource.len);
     }
     match text(headers, &header::RANGE).map(|range| parse_range(range, resource.len)) {
-        None | Some(Asked::Whole) => Plan::whole(resource.len),
-        Some(Asked::Unsatisfiable) => Plan {
+        None | Some(Asked::Whole) => ResponsePlan::whole(resource.len),
+        Some(Asked::Unsatisfiable) => ResponsePlan {
             content_range: Some(format!("bytes */{}", resource.len)),
-            ..Plan::empty(StatusCode::RANGE_NOT_SATISFIABLE)
+            ..ResponsePlan::empty(StatusCode::RANGE_NOT_SATISFIABLE)
         },
-        Some(Asked::Part(body)) => Plan {
+        Some(Asked::Part(body)) => ResponsePlan {
             status: StatusCode::PARTIAL_CONTENT,
             content_range: Some(format!("bytes {}-{}/{}", body.start, body.end - 1, resource.len)),
             body,

@@ -3,7 +3,7 @@
 //! A fault is applied between [`answer`] and the connection. There, a response is a plain value,
 //! and nothing of it has been sent yet. Faults of the connection itself go to its [`Wire`].
 
-use super::answer::Answer;
+use super::answer::OriginResponse;
 use super::api::Call;
 use super::archives::{Archive, Archives};
 use super::body::PacedBody;
@@ -44,7 +44,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What all connections share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ServerState {
     pub(super) archives: Archives,
     pub(super) counters: Arc<Counters>,
     pub(super) latency: Duration,
@@ -56,7 +56,7 @@ pub(super) struct Shared {
 
 /// Serves until `stop`, then ends every connection and waits for it. Dropping the future ends them,
 /// too.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl Future<Output = ()>) {
+pub(super) async fn serve(listener: TcpListener, shared: Arc<ServerState>, stop: impl Future<Output = ()>) {
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -77,7 +77,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl
 }
 
 /// Serves one connection, request after request.
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn connection(stream: TcpStream, shared: Arc<ServerState>) {
     let _open = shared.counters.connection();
     // Small writes are on purpose: they make the pace.
     let _ = stream.set_nodelay(true);
@@ -102,7 +102,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 
 /// Handles one request: returns the response after the latency of the link.
 async fn handle(
-    shared: &Shared,
+    shared: &ServerState,
     pacer: &Pacer,
     script: Option<&Script>,
     mut request: Request<Incoming>,
@@ -121,18 +121,19 @@ async fn handle(
     };
     let (answer, ()) = tokio::join!(answer(shared, &request), latency);
     let answer = answer.and_then(|answer| strike(shared, script, struck, &request, answer));
-    let answer = answer.unwrap_or_else(|error| Answer::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
+    let answer =
+        answer.unwrap_or_else(|error| OriginResponse::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
     answer.into_response(request.method(), pacer, in_flight)
 }
 
 /// Applies the fault, if there is one, to the response.
 fn strike(
-    shared: &Shared,
+    shared: &ServerState,
     script: Option<&Script>,
     struck: Option<Struck>,
     request: &Request<Incoming>,
-    answer: Answer,
-) -> Result<Answer> {
+    answer: OriginResponse,
+) -> Result<OriginResponse> {
     let (answer, act) = match struck {
         Some(struck) => {
             shared.counters.fault();
@@ -147,9 +148,10 @@ fn strike(
 }
 
 /// Finds what is asked for, and decides on the response.
-async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> {
+async fn answer(shared: &ServerState, request: &Request<Incoming>) -> Result<OriginResponse> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refused = Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are allowed\n".to_owned());
+        let mut refused =
+            OriginResponse::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are allowed\n".to_owned());
         refused.headers.push((header::ALLOW, HeaderValue::from_static("GET, HEAD")));
         return Ok(refused);
     }
@@ -158,22 +160,22 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> 
         return fault::circle(path);
     }
     if let Some(call) = Call::of(request.uri()) {
-        return Ok(Answer::json(call.answer(shared.archives.seed())));
+        return Ok(OriginResponse::json(call.answer(shared.archives.seed())));
     }
     Ok(match route(path) {
-        Route::Index => Answer::page(pages::index()),
+        Route::Index => OriginResponse::page(pages::index()),
         Route::Archive(entity, edition) => {
             let archive = shared.archives.get(entity, edition).await?;
-            Answer::archive(request, &shared.faults.version(path, archive).await?)
+            OriginResponse::archive(request, &shared.faults.version(path, archive).await?)
         }
         Route::Tiny(number) => {
             // This takes a few microseconds, less than a blocking thread would cost.
             let archive = Archive::new(synth::tiny(number, shared.archives.seed())?);
-            Answer::archive(request, &shared.faults.version(path, archive).await?)
+            OriginResponse::archive(request, &shared.faults.version(path, archive).await?)
         }
-        Route::Teams => Answer::page(teams::index()),
-        Route::Team(team) => Answer::page(teams::page(team)),
-        Route::Missing => Answer::page(pages::missing()),
+        Route::Teams => OriginResponse::page(teams::index()),
+        Route::Team(team) => OriginResponse::page(teams::page(team)),
+        Route::Missing => OriginResponse::page(pages::missing()),
     })
 }
 

@@ -55,7 +55,7 @@ pub struct Progress {
     guard: Arc<Guard>,
 }
 
-struct Guard(Arc<Inner>);
+struct Guard(Arc<ProgressInner>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -63,7 +63,7 @@ impl Drop for Guard {
     }
 }
 
-struct Inner {
+struct ProgressInner {
     style: Style,
     verbosity: Verbosity,
     colours: bool,
@@ -127,7 +127,7 @@ impl Progress {
         clock: Clock,
         by_hand: bool,
     ) -> Self {
-        let inner = Inner {
+        let inner = ProgressInner {
             style,
             verbosity,
             colours,
@@ -140,7 +140,7 @@ impl Progress {
         Self { guard: Arc::new(Guard(Arc::new(inner))) }
     }
 
-    fn inner(&self) -> &Arc<Inner> {
+    fn inner(&self) -> &Arc<ProgressInner> {
         &self.guard.0
     }
 
@@ -176,7 +176,7 @@ impl Progress {
 
     /// Removes the bars while `f` writes to the terminal. Messages wait until `f` is done.
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Resume<'a>(&'a Inner);
+        struct Resume<'a>(&'a ProgressInner);
         impl Drop for Resume<'_> {
             fn drop(&mut self) {
                 self.0.resume();
@@ -207,7 +207,7 @@ impl std::fmt::Debug for Progress {
 }
 
 /// The observer of a run. It is not a handle, because it may outlive all handles.
-struct Eye(Arc<Inner>);
+struct Eye(Arc<ProgressInner>);
 
 impl Observer for Eye {
     fn observe(&self, event: &Event<'_>) {
@@ -225,7 +225,7 @@ impl Observer for Eye {
     }
 }
 
-impl Inner {
+impl ProgressInner {
     fn take(&self, event: &Event<'_>) {
         let now = (self.clock)();
         if self.style == Style::Json {

@@ -1,6 +1,6 @@
 //! Writes every line for people: pure values in, text out.
 
-use super::model::{Job, Model};
+use super::model::{JobView, Model};
 use super::style::Verbosity;
 use raudal_common::error::printable;
 use raudal_common::units;
@@ -75,20 +75,20 @@ fn about(label: &str, reason: &str) -> String {
 }
 
 /// A part of the status line and its rank: 0 is never left out, the highest rank goes first.
-struct Part(u8, String);
+struct StatusPart(u8, String);
 
 /// Returns the state of the run: `12/32 done, 1 failed, 3 in flight, 14.2 MB, 7.1 MB/s, 4 s left`.
 pub(super) fn status(model: &Model, now: Duration) -> String {
     join(&parts(model, now))
 }
 
-fn join(parts: &[Part]) -> String {
+fn join(parts: &[StatusPart]) -> String {
     parts.iter().map(|part| part.1.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn parts(model: &Model, now: Duration) -> Vec<Part> {
+fn parts(model: &Model, now: Duration) -> Vec<StatusPart> {
     let done = model.done();
-    let mut parts = vec![Part(
+    let mut parts = vec![StatusPart(
         0,
         match model.total {
             Some(total) => format!("{done}/{total} done"),
@@ -96,28 +96,28 @@ fn parts(model: &Model, now: Duration) -> Vec<Part> {
         },
     )];
     if model.failed > 0 {
-        parts.push(Part(1, format!("{} failed", model.failed)));
+        parts.push(StatusPart(1, format!("{} failed", model.failed)));
     }
     // On a terminal, the rows show this too.
     let in_flight = model.in_flight();
-    parts.push(Part(6, format!("{in_flight} in flight")));
+    parts.push(StatusPart(6, format!("{in_flight} in flight")));
     let waiting = model.jobs.len() - in_flight;
     if waiting > 0 {
-        parts.push(Part(5, format!("{waiting} waiting")));
+        parts.push(StatusPart(5, format!("{waiting} waiting")));
     }
-    parts.extend(amount(model.bytes, model.items).map(|amount| Part(3, amount)));
-    parts.extend(model.speed(now).filter(|_| model.bytes > 0).map(|speed| Part(4, units::rate(speed))));
-    parts.extend(model.remaining(now).map(|time| Part(2, format!("{} left", units::countdown(time)))));
+    parts.extend(amount(model.bytes, model.items).map(|amount| StatusPart(3, amount)));
+    parts.extend(model.speed(now).filter(|_| model.bytes > 0).map(|speed| StatusPart(4, units::rate(speed))));
+    parts.extend(model.remaining(now).map(|time| StatusPart(2, format!("{} left", units::countdown(time)))));
     let latest = model.pauses.iter().filter(|(_, until)| **until > now).max_by_key(|(_, until)| **until);
     parts.extend(latest.map(|(key, until)| {
         let left = units::countdown(until.saturating_sub(now));
-        Part(7, format!("{} held back for {left}", printable(key)))
+        StatusPart(7, format!("{} held back for {left}", printable(key)))
     }));
     parts
 }
 
 /// Joins the parts that fit into a width; the least important ones are dropped first.
-fn status_within(mut parts: Vec<Part>, width: usize) -> String {
+fn status_within(mut parts: Vec<StatusPart>, width: usize) -> String {
     while join(&parts).width() > width {
         let least = parts.iter().enumerate().max_by_key(|(_, part)| part.0).filter(|(_, part)| part.0 > 0);
         let Some((least, _)) = least else { break };
@@ -148,7 +148,7 @@ pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, c
         _ => 20,
     };
     let text_width = if bar_width == 0 { width } else { width - bar_width - 1 };
-    let mut jobs: Vec<&Job> = model.jobs.values().collect();
+    let mut jobs: Vec<&JobView> = model.jobs.values().collect();
     jobs.sort_by_key(|job| job.since);
     // One line is for the total, one for the number of hidden jobs.
     let room = MOST_ROWS.min(height.saturating_sub(2));
@@ -176,7 +176,7 @@ pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, c
 struct Row([String; 4]);
 
 impl Row {
-    fn of(job: &Job, now: Duration) -> Self {
+    fn of(job: &JobView, now: Duration) -> Self {
         if let Some(waiting) = &job.waiting {
             let left = units::countdown(waiting.until.saturating_sub(now));
             let reason = fit(&printable(&waiting.reason), 40);

@@ -25,15 +25,15 @@ pub(super) struct Model {
     pub(super) bytes: u64,
     pub(super) items: u64,
     /// Jobs that have begun and are not over, by run number and job number.
-    pub(super) jobs: BTreeMap<(u64, u64), Job>,
+    pub(super) jobs: BTreeMap<(u64, u64), JobView>,
     /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
-    meter: Meter,
+    meter: RateMeter,
 }
 
 /// A job that has begun and is not over.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct JobView {
     pub(super) label: String,
     pub(super) attempt: u32,
     pub(super) stage: Option<&'static str>,
@@ -43,13 +43,13 @@ pub(super) struct Job {
     /// When its first attempt began.
     pub(super) since: Duration,
     /// Set while it waits for its next attempt.
-    pub(super) waiting: Option<Waiting>,
-    meter: Meter,
+    pub(super) waiting: Option<WaitingView>,
+    meter: RateMeter,
 }
 
 /// Why a job waits, and until when.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingView {
     pub(super) reason: String,
     pub(super) until: Duration,
 }
@@ -60,7 +60,7 @@ impl Model {
         let run = event.run;
         match &event.kind {
             EventKind::RunStarted { total, .. } if self.runs == 0 => {
-                let meter = Meter::new(now);
+                let meter = RateMeter::new(now);
                 *self = Self { started: Some(now), runs: 1, total: *total, meter, ..Self::default() };
             }
             EventKind::RunStarted { total, .. } => {
@@ -69,7 +69,7 @@ impl Model {
             }
             EventKind::Spawned { .. } => self.total = self.total.map(|total| total + 1),
             EventKind::AttemptStarted { job, label, attempt } => {
-                let job = self.jobs.entry((run, *job)).or_insert_with(|| Job::new(label, now));
+                let job = self.jobs.entry((run, *job)).or_insert_with(|| JobView::new(label, now));
                 job.begin(*attempt, now);
             }
             EventKind::Stage { job, stage } => self.with((run, *job), |job| job.stage = Some(stage)),
@@ -93,8 +93,8 @@ impl Model {
                     job.items = job.items.saturating_sub(*items);
                     job.expected = None;
                     job.stage = None;
-                    job.waiting =
-                        retry_in.map(|wait| Waiting { reason: (*error).to_owned(), until: now.saturating_add(wait) });
+                    job.waiting = retry_in
+                        .map(|wait| WaitingView { reason: (*error).to_owned(), until: now.saturating_add(wait) });
                 });
             }
             EventKind::KeyPaused { key, pause } => {
@@ -128,7 +128,7 @@ impl Model {
         self.pauses.retain(|_, until| *until > now);
     }
 
-    fn with(&mut self, job: (u64, u64), change: impl FnOnce(&mut Job)) {
+    fn with(&mut self, job: (u64, u64), change: impl FnOnce(&mut JobView)) {
         if let Some(job) = self.jobs.get_mut(&job) {
             change(job);
         }
@@ -153,7 +153,7 @@ impl Model {
     /// of those in flight.
     pub(super) fn share(&self) -> Option<f64> {
         let total = self.total.filter(|total| *total > 0)?;
-        let parts: f64 = self.jobs.values().filter_map(Job::share).sum();
+        let parts: f64 = self.jobs.values().filter_map(JobView::share).sum();
         Some(((self.done() as f64 + parts) / total as f64).clamp(0.0, 1.0))
     }
 
@@ -188,7 +188,7 @@ impl Model {
     }
 }
 
-impl Job {
+impl JobView {
     fn new(label: &str, now: Duration) -> Self {
         Self {
             label: raudal_common::error::printable(label),
@@ -199,7 +199,7 @@ impl Job {
             items: 0,
             since: now,
             waiting: None,
-            meter: Meter::new(now),
+            meter: RateMeter::new(now),
         }
     }
 
@@ -207,7 +207,7 @@ impl Job {
         self.attempt = attempt;
         self.waiting = None;
         self.stage = None;
-        self.meter = Meter::new(now);
+        self.meter = RateMeter::new(now);
     }
 
     /// Returns how much of it is done, from 0 to 1, if its length is known.
@@ -224,12 +224,12 @@ impl Job {
 
 /// Measures the recent speed. It only counts up.
 #[derive(Debug, Default)]
-struct Meter {
+struct RateMeter {
     moved: u64,
     samples: VecDeque<(Duration, u64)>,
 }
 
-impl Meter {
+impl RateMeter {
     fn new(now: Duration) -> Self {
         Self { moved: 0, samples: VecDeque::from([(now, 0)]) }
     }

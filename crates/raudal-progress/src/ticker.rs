@@ -15,12 +15,12 @@ pub(super) struct Ticker {
 
 #[derive(Debug, Default)]
 struct Signal {
-    state: Mutex<State>,
+    state: Mutex<TickerState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TickerState {
     running: bool,
     stop: bool,
 }
@@ -62,7 +62,7 @@ impl Ticker {
 }
 
 impl Signal {
-    fn set(&self, change: impl FnOnce(&mut State)) {
+    fn set(&self, change: impl FnOnce(&mut TickerState)) {
         change(&mut lock(&self.state));
         self.changed.notify_all();
     }

@@ -1,6 +1,6 @@
 //! Writes, syncs, reads back and checks files: what concurrency gains on a disk.
 
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Activity, Run, Stage, Unit, Workload, scratch};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
@@ -114,7 +114,7 @@ impl Workload for Files {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let FilesOptions { files, size, sync, seed, .. } = self.options;
         let folder: Arc<Path> = self.folder.path().into();
         Box::pin(work.run(

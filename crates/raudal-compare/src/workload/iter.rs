@@ -1,6 +1,6 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
-use super::work::Kept;
+use super::work::JobKeeper;
 use super::{Activity, Run, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
 use raudal_catalogue::{Edition, Entry, iter_2020};
@@ -156,7 +156,7 @@ impl Iter {
         if let Some(most) = self.per_host {
             options.run.concurrency = options.run.concurrency.per_host(most);
         }
-        let (kept, observer) = Kept::beside(observer);
+        let (kept, observer) = JobKeeper::beside(observer);
         options.run.observer = observer;
         options.run.cancel = cancel.clone();
         let shares = Shares::default();

@@ -3,7 +3,7 @@
 use super::database::Sqlite;
 use super::files::{Content, SyncMode, round_trip};
 use super::requests::{answer, call};
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Activity, Bound, Run, Stage, Unit, Workload, scratch, stage};
 use futures::future::BoxFuture;
 use raudal_catalogue::iter_2020;
@@ -105,13 +105,13 @@ impl MixedOptions {
 /// One after the other, they take the sum; all at once, they take the longest time.
 #[derive(Debug)]
 pub struct Mixed {
-    shared: Arc<Shared>,
+    shared: Arc<MixedShared>,
     origin: Origin,
     times: [Duration; 4],
 }
 
 #[derive(Debug)]
-struct Shared {
+struct MixedShared {
     client: Client,
     sqlite: Sqlite,
     folder: TempDir,
@@ -158,7 +158,7 @@ impl Mixed {
         // The time-out must be longer than the longest silence that was asked for.
         of_client.read_timeout = of_client.read_timeout.saturating_add(api.max(zip));
         let base = origin.url();
-        let shared = Shared {
+        let shared = MixedShared {
             client: Client::new(&of_client)?,
             sqlite,
             folder,
@@ -194,7 +194,7 @@ async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String)> {
     Ok((origin, entity.file(iter_2020::MICRODATOS).to_owned()))
 }
 
-impl Shared {
+impl MixedShared {
     async fn run(&self, cx: &Attempt, operation: Operation, time: Duration) -> Result<String> {
         let begin = Instant::now();
         let share = match operation {
@@ -257,7 +257,7 @@ impl Workload for Mixed {
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
         // No operation is cut short, because its time was asked for.
-        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let operations = [Operation::File, Operation::Api, Operation::Query, Operation::Zip];
         let shared = Arc::clone(&self.shared);
         Box::pin(work.run(

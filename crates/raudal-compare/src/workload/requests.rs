@@ -1,6 +1,6 @@
 //! Makes many small API calls: each waits for its response, and moves hardly any data.
 
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Latency, Run, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
@@ -84,7 +84,7 @@ impl Requests {
     }
 
     async fn run_once(&self, at_once: AtOnce, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
-        let work = Work { at_once, observer, cancel, timeout: Some(self.timeout) };
+        let work = WorkRun { at_once, observer, cancel, timeout: Some(self.timeout) };
         let client = self.client.clone();
         let call = move |cx: Attempt, (_, location): (usize, Location)| {
             let client = client.clone();

@@ -1,6 +1,6 @@
 //! Only sleeps: the ideal, which shows what the toolkit itself costs.
 
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Activity, Latency, Run, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
@@ -61,7 +61,7 @@ impl Workload for Sleep {
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
         // No sleep is cut short, because its length was asked for.
-        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let sleeps: Vec<(usize, Duration)> = self.draws.iter().copied().enumerate().collect();
         Box::pin(work.run(
             sleeps,

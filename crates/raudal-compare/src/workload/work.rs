@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Keeps the report of each job, for [`Run::jobs`]. Its memory grows with the number of jobs.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<Vec<JobReport>>);
+pub(super) struct JobKeeper(Mutex<Vec<JobReport>>);
 
-impl Kept {
+impl JobKeeper {
     /// Returns a new one, and an observer that forwards to both `observer` and it.
     pub(super) fn beside(observer: Arc<dyn Observer>) -> (Arc<Self>, Arc<dyn Observer>) {
         let kept = Arc::new(Self::default());
@@ -33,7 +33,7 @@ impl Kept {
     }
 }
 
-impl Observer for Kept {
+impl Observer for JobKeeper {
     fn observe(&self, event: &Event<'_>) {
         if let EventKind::JobFinished { report } = &event.kind {
             lock(&self.0).push((*report).clone());
@@ -51,7 +51,7 @@ pub(super) enum AtOnce {
 }
 
 /// The settings of one run.
-pub(super) struct Work {
+pub(super) struct WorkRun {
     pub(super) at_once: AtOnce,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancellationToken,
@@ -59,7 +59,7 @@ pub(super) struct Work {
     pub(super) timeout: Option<Duration>,
 }
 
-impl Work {
+impl WorkRun {
     /// Runs all jobs, and combines their shares into a [`Run`]. A share is a digest of the result
     /// of one job.
     ///
@@ -70,7 +70,7 @@ impl Work {
         F: Fn(Attempt, I) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String>> + Send + 'static,
     {
-        let (kept, observer) = Kept::beside(self.observer);
+        let (kept, observer) = JobKeeper::beside(self.observer);
         let (pool, host) = match self.at_once {
             AtOnce::Most(jobs) => (Pool::builder().jobs(jobs), None),
             AtOnce::Auto { host } => {
@@ -159,9 +159,9 @@ pub(super) mod tests {
         run.jobs.iter().map(|job| job.stages.iter().map(|span| span.stage).collect()).collect()
     }
 
-    fn work(jobs: usize) -> Work {
+    fn work(jobs: usize) -> WorkRun {
         let (observer, cancel) = (Arc::new(NoObserver), CancellationToken::new());
-        Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None }
+        WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None }
     }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "a pool's labels are made of references")]
@@ -189,7 +189,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_job_that_is_too_slow_is_named_with_the_limit_and_a_cure() {
-        let slow = Work { timeout: Some(Duration::from_millis(2)), ..work(2) };
+        let slow = WorkRun { timeout: Some(Duration::from_millis(2)), ..work(2) };
         let error = slow.run(vec![0], label, |_, _| std::future::pending()).await.unwrap_err();
         assert_eq!((error.kind(), error.hint_text().is_some()), (Kind::Timeout, true));
         assert_eq!(error.to_string(), "job 0: not done within the time-out: 2.00 ms");

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use url::Url;
 
 use super::store::key;
-use super::{Cache, CacheMode, Entry};
+use super::{Cache, CacheEntry, CacheMode};
 use crate::body::spool::Stored;
 use crate::http::conditional::Known;
 use crate::http::response::Head;
@@ -26,9 +26,9 @@ type Fetched = ControlFlow<(), Body>;
 
 /// An entry of the cache, and what it is called there.
 #[derive(Clone, Debug)]
-struct Found {
+struct FoundEntry {
     key: String,
-    entry: Entry,
+    entry: CacheEntry,
 }
 
 /// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
@@ -50,7 +50,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
     if cache.0.mode == CacheMode::Revalidate && kept.is_none() {
         let (looked, own) = (cache.clone(), key.clone());
         if let Some(entry) = blocking(move || looked.entry(&own)).await? {
-            let found = Found { key: key.clone(), entry };
+            let found = FoundEntry { key: key.clone(), entry };
             match attempt::load(transport, ask, kept, Some(&found.known())).await? {
                 Loaded::Body(body) => return keep(cache, key, ask.url, body).await.map(Continue),
                 Loaded::Declined => return Ok(Break(())),
@@ -84,7 +84,7 @@ async fn stored(cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Fetched> {
     let Some(entry) = blocking(move || looked.entry(&own)).await? else {
         return Err(missing("not in the cache"));
     };
-    let found = Found { key: key.to_owned(), entry };
+    let found = FoundEntry { key: key.to_owned(), entry };
     match found.open(cache, ask.request.expect).await? {
         Some((file, Ok(()))) => serve(cache, found.entry, file, ask).await,
         Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
@@ -113,7 +113,7 @@ pub(crate) fn forget(transport: &Transport, url: &Url) {
     }
 }
 
-impl Found {
+impl FoundEntry {
     /// What a server is asked about.
     fn known(&self) -> Known {
         let Head { etag, last_modified, .. } = &self.entry.head;
@@ -129,7 +129,7 @@ impl Found {
 }
 
 /// A body from the cache.
-async fn serve(cache: &Cache, entry: Entry, file: File, ask: Ask<'_>) -> Result<Fetched> {
+async fn serve(cache: &Cache, entry: CacheEntry, file: File, ask: Ask<'_>) -> Result<Fetched> {
     let request = ask.request;
     let here = Url::parse(&entry.final_url).map_err(|_| missing("what the cache has of it is damaged"))?;
     let (length, disposition) = (Some(entry.size), entry.head.disposition.as_deref());

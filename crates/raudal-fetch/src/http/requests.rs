@@ -7,7 +7,7 @@ use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
 use url::{Host, Url};
 
 use crate::Options;
-use crate::http::connection::Watch;
+use crate::http::connection::ConnectLayer;
 use crate::http::redirect;
 use crate::http::tls;
 use raudal_common::error::redact;
@@ -18,7 +18,7 @@ const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
 
 /// What all requests of a client share.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub(crate) struct HttpRequests {
     options: Options,
     /// The user's headers, and our own.
     headers: HeaderMap,
@@ -30,7 +30,7 @@ pub(crate) struct Requests {
     believes: bool,
 }
 
-impl Requests {
+impl HttpRequests {
     pub(crate) fn new(options: &Options) -> Result<Self> {
         let headers = headers(options)?;
         let proxy = proxy(options)?;
@@ -104,7 +104,7 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(options.connect_timeout)
-        .connector_layer(Watch)
+        .connector_layer(ConnectLayer)
         .read_timeout(options.read_timeout);
     match proxy {
         Some(proxy) => builder.proxy(proxy),

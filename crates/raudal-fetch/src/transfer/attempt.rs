@@ -18,13 +18,13 @@ use crate::http::connection;
 use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::html::Look;
-use crate::http::range::{Next, Validator};
+use crate::http::range::{RangeReply, Validator};
 use crate::http::redirect;
 use crate::http::response::Head;
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
-use crate::transfer::segments::{ASKS, Entry};
+use crate::transfer::segments::{ASKS, PieceHandle};
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial, PartialFile};
 use raudal_common::blocking;
@@ -33,7 +33,7 @@ use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
 /// An answer that is not a redirect.
-struct Answer {
+struct FinalResponse {
     response: Response,
     /// The address it came from.
     here: Url,
@@ -46,7 +46,7 @@ struct Answer {
 }
 
 /// A body that is about to arrive.
-struct Arriving {
+struct IncomingBody {
     response: Response,
     took: Duration,
     /// How many bytes there are of it, if it is the rest and not the whole.
@@ -108,14 +108,14 @@ async fn load_once(
         && let Some(partial) = kept.as_ref()
     {
         match partial.judge(answer.response.status().as_u16(), answer.response.headers()) {
-            Ok(Next::Rest { part, total }) => {
+            Ok(RangeReply::Rest { part, total }) => {
                 if let Some(mut partial) = kept.take() {
                     (partial.here, partial.total) = (answer.here, Some(total));
-                    let arriving = Arriving { response: answer.response, took: answer.took, part: Some(part) };
+                    let arriving = IncomingBody { response: answer.response, took: answer.took, part: Some(part) };
                     return arrive(transport, arriving, partial, request, kept).await;
                 }
             }
-            Ok(Next::Done) => {
+            Ok(RangeReply::Done) => {
                 if let Some(mut partial) = kept.take() {
                     partial.total = Some(partial.received());
                     if announce(&mut partial, request).is_break() {
@@ -124,7 +124,7 @@ async fn load_once(
                     return whole(partial).await.map(Loaded::Body);
                 }
             }
-            Ok(Next::Whole) => {}
+            Ok(RangeReply::Whole) => {}
             // Not worth an attempt, nor a wait: the server is there. What it offered is not even looked at.
             Err(_) => {
                 *kept = None;
@@ -133,7 +133,7 @@ async fn load_once(
             }
         }
     }
-    let Answer { response, here, took, is_conditional, .. } = answer;
+    let FinalResponse { response, here, took, is_conditional, .. } = answer;
     if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
         return Ok(Loaded::NotModified);
     }
@@ -156,7 +156,7 @@ async fn load_once(
         let sidecar = resume::sidecar(&partial, response.headers());
         partial.spool = Spool::kept(&transport.budget, FileWriter::new(place, sidecar));
     }
-    arrive(transport, Arriving { response, took, part: None }, partial, request, kept).await
+    arrive(transport, IncomingBody { response, took, part: None }, partial, request, kept).await
 }
 
 /// What an earlier run has left in a place. Hashing it takes time, and blocks.
@@ -172,7 +172,7 @@ async fn respond(
     kept: Option<&Partial>,
     known: Option<&Known>,
     progress: &dyn TransferProgress,
-) -> Result<Answer> {
+) -> Result<FinalResponse> {
     let mut here = start.clone();
     for _ in 0..=transport.options().max_redirects {
         let (mut is_to_range, mut is_conditional) = (false, false);
@@ -188,7 +188,7 @@ async fn respond(
         })?;
         if !redirect::is_redirect(response.status().as_u16()) {
             here.set_fragment(None);
-            return Ok(Answer { response, here, is_to_range, is_conditional, took: begin.elapsed() });
+            return Ok(FinalResponse { response, here, is_to_range, is_conditional, took: begin.elapsed() });
         }
         let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
         here = redirect::next(&here, target, transport.options().allow_http)?;
@@ -200,7 +200,7 @@ async fn respond(
 /// Takes the body in, down to its last byte. If it breaks off, what has arrived is left in `kept`.
 async fn arrive(
     transport: &Transport,
-    arriving: Arriving,
+    arriving: IncomingBody,
     mut partial: Partial,
     request: &Request<'_>,
     kept: &mut Option<Partial>,
@@ -230,7 +230,7 @@ async fn arrive(
 
 async fn read(
     transport: &Transport,
-    Arriving { mut response, took, part }: Arriving,
+    IncomingBody { mut response, took, part }: IncomingBody,
     partial: &mut Partial,
     request: &Request<'_>,
     kept: &mut Option<Partial>,
@@ -283,7 +283,7 @@ async fn read(
     // Its connection brings nothing more that is wanted.
     drop(response);
     if ended.is_ok()
-        && let Some(piece) = piece.filter(Entry::is_cut_here)
+        && let Some(piece) = piece.filter(PieceHandle::is_cut_here)
     {
         let appended = hedge::append(&piece, Some(progress), &mut taking).await;
         taking.partial.segment_failed = appended.is_err();

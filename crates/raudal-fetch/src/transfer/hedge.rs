@@ -15,10 +15,10 @@ use crate::body::spool::{Spool, Stored};
 use crate::body::streaming::{TAIL, Tail};
 use crate::http::digest::Digests;
 use crate::http::failure;
-use crate::http::range::{self, Kept, Next};
-use crate::http::source::Source;
+use crate::http::range::{self, RangeReply, ResumePoint};
+use crate::http::source::BodySource;
 use crate::progress::TransferProgress;
-use crate::transfer::segments::{Cut, Entry, Wanted};
+use crate::transfer::segments::{Cut, PieceHandle, Wanted};
 use crate::transfer::transport::Transport;
 use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
@@ -55,9 +55,9 @@ pub(crate) async fn fetch_segment(transport: &Transport, mut cut: Cut) {
     }
 }
 
-async fn bring(transport: &Transport, cut: &Wanted, answered: Result<Piece>, spool: &mut Spool) -> Result<()> {
+async fn bring(transport: &Transport, cut: &Wanted, answered: Result<PartResponse>, spool: &mut Spool) -> Result<()> {
     let source = &cut.source;
-    let Piece { mut response, part, took } = answered?;
+    let PartResponse { mut response, part, took } = answered?;
     let mut digests = Digests::of_part(response.headers());
     let end = cut.end.min(cut.first.saturating_add(part));
     let progress = &cut.progress;
@@ -76,7 +76,7 @@ async fn bring(transport: &Transport, cut: &Wanted, answered: Result<Piece>, spo
     }
     drop(response);
     if piece.is_cut_here() {
-        append(&piece, None, &mut Part { spool, digests: &mut digests }).await?;
+        append(&piece, None, &mut SegmentIntake { spool, digests: &mut digests }).await?;
     }
     let brought = spool.len();
     if brought == part {
@@ -89,7 +89,7 @@ async fn bring(transport: &Transport, cut: &Wanted, answered: Result<Piece>, spo
 }
 
 /// Asks for a part of a body, down to the byte before `end`.
-async fn part(transport: &Transport, source: &Source, first: u64, end: u64) -> Result<Piece> {
+async fn part(transport: &Transport, source: &BodySource, first: u64, end: u64) -> Result<PartResponse> {
     let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
     let wanted = wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
     let request = transport.requests.get(&source.asked, &source.here, |headers| {
@@ -99,23 +99,23 @@ async fn part(transport: &Transport, source: &Source, first: u64, end: u64) -> R
     let begin = Instant::now();
     let response = request.send().await.map_err(|error| failure::before_answer(&error, transport.options()))?;
     let path = source.here.path();
-    let kept = Kept { received: first, total: Some(source.total), validator: &source.validator, path };
+    let kept = ResumePoint { received: first, total: Some(source.total), validator: &source.validator, path };
     let judged = range::judge(kept, response.status().as_u16(), response.headers());
-    let Ok(Next::Rest { part, .. }) = judged else {
+    let Ok(RangeReply::Rest { part, .. }) = judged else {
         // It has no ranges, or other bytes by now, or wants to be left alone.
         transport.transfers.refuse(source);
         return Err(broken("the server gives no parts"));
     };
-    Ok(Piece { response, part, took: begin.elapsed() })
+    Ok(PartResponse { response, part, took: begin.elapsed() })
 }
 
 /// The last bytes of a body that is arriving.
-pub(crate) async fn tail(transport: &Transport, source: &Source) -> Result<Tail> {
+pub(crate) async fn tail(transport: &Transport, source: &BodySource) -> Result<Tail> {
     if transport.transfers.is_refused(source) {
         return Err(broken("the server gives no parts"));
     }
     let first = source.total.saturating_sub(TAIL);
-    let Piece { mut response, part, .. } = part(transport, source, first, source.total).await?;
+    let PartResponse { mut response, part, .. } = part(transport, source, first, source.total).await?;
     let mut digests = Digests::of_part(response.headers());
     let mut tail = Vec::with_capacity((source.total - first) as usize);
     loop {
@@ -155,7 +155,7 @@ async fn pass(
 /// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the segments
 /// bring, as it comes.
 pub(crate) async fn append(
-    piece: &Entry,
+    piece: &PieceHandle,
     progress: Option<&dyn TransferProgress>,
     intake: &mut impl Intake,
 ) -> Result<()> {
@@ -185,7 +185,7 @@ pub(crate) async fn append(
 }
 
 /// The next bytes of an answer. None at its end, and once another connection brings all that is missing.
-pub(crate) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqwest::Result<Option<Bytes>> {
+pub(crate) async fn next(response: &mut Response, piece: Option<&PieceHandle>) -> reqwest::Result<Option<Bytes>> {
     let Some(piece) = piece else { return response.chunk().await };
     piece.wait(Instant::now());
     tokio::select! {
@@ -196,7 +196,7 @@ pub(crate) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqw
 }
 
 /// The answer to a request for a part.
-struct Piece {
+struct PartResponse {
     response: Response,
     /// How many bytes it has.
     part: u64,
@@ -223,12 +223,12 @@ fn broken(message: &str) -> Error {
 }
 
 /// A part that is being brought, and takes in parts of its own.
-struct Part<'a> {
+struct SegmentIntake<'a> {
     spool: &'a mut Spool,
     digests: &'a mut Digests,
 }
 
-impl Intake for Part<'_> {
+impl Intake for SegmentIntake<'_> {
     async fn take(&mut self, bytes: &[u8]) -> Result<()> {
         self.digests.update(bytes);
         self.spool.write(bytes).await

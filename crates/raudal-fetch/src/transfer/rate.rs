@@ -44,12 +44,12 @@ impl Bucket {
 
 /// The limit that connections share.
 #[derive(Debug)]
-pub(crate) struct Limit {
+pub(crate) struct RateLimit {
     bucket: Mutex<Bucket>,
     piece: usize,
 }
 
-impl Limit {
+impl RateLimit {
     /// So many bytes a second.
     pub(crate) fn new(rate: NonZeroU64) -> Self {
         let piece = (rate.get() / PIECES).clamp(1, LARGEST) as usize;
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn pieces_are_small_enough_to_be_smooth_and_never_nothing() {
-        let pieces = [1, 31, 32, 3200, 1 << 30].map(|bytes| Limit::new(rate(bytes)).piece());
+        let pieces = [1, 31, 32, 3200, 1 << 30].map(|bytes| RateLimit::new(rate(bytes)).piece());
         assert_eq!(pieces, [1, 1, 1, 100, 16 * 1024]);
     }
 
@@ -106,7 +106,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn connections_share_the_rate_evenly_whatever_their_number() {
         for connections in [1, 3, 10] {
-            let limit = Arc::new(Limit::new(rate(100_000)));
+            let limit = Arc::new(RateLimit::new(rate(100_000)));
             let passed: Arc<Vec<AtomicUsize>> = Arc::new((0..connections).map(|_| AtomicUsize::new(0)).collect());
             let start = Instant::now();
             let tasks: Vec<_> = (0..connections)

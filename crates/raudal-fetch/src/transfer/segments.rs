@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use self::pick::{Host, Seen};
 use crate::body::spool::Stored;
-use crate::http::source::Source;
+use crate::http::source::BodySource;
 use raudal_common::Result;
 
 /// Nothing shorter is cut off: on any network, a request for it costs as much as the bytes.
@@ -43,12 +43,12 @@ pub(crate) const ASKS: u8 = 3;
 
 /// How many bytes the segments of one body have brought, for whoever watches the body.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct SegmentProgress {
     bytes: AtomicU64,
     more: Notify,
 }
 
-impl Progress {
+impl SegmentProgress {
     pub(crate) fn add(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
         self.more.notify_one();
@@ -71,17 +71,17 @@ pub(crate) type Brought = (Stored, Result<()>);
 /// A transfer under way, from where it is to its end.
 #[derive(Debug)]
 struct Piece {
-    source: Arc<Source>,
+    source: Arc<BodySource>,
     /// How long its answer took to come.
     setup: Duration,
-    progress: Arc<Progress>,
-    state: Mutex<State>,
+    progress: Arc<SegmentProgress>,
+    state: Mutex<PieceState>,
     /// Told when another connection brings all that is missing.
     taken_over: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct PieceState {
     at: u64,
     end: u64,
     /// When and where its first bytes came.
@@ -98,7 +98,7 @@ struct State {
 }
 
 impl Piece {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PieceState> {
         lock(&self.state)
     }
 
@@ -140,7 +140,7 @@ impl Piece {
     }
 }
 
-impl State {
+impl PieceState {
     /// How many bytes are still to come: none, should the server send more than it has announced.
     fn missing(&self) -> u64 {
         self.end.saturating_sub(self.at)
@@ -156,7 +156,7 @@ impl State {
 
 /// What becomes of a look for a piece to cut.
 #[derive(Debug)]
-pub(crate) enum Found<S> {
+pub(crate) enum CutSearch<S> {
     Cut(Cut, S),
     /// None now. Looking again after a while may find one.
     Later(Duration),
@@ -189,14 +189,22 @@ impl Transfers {
     /// A transfer begins; it is under way until the entry is dropped.
     pub(crate) fn enter(
         &self,
-        source: Arc<Source>,
+        source: Arc<BodySource>,
         (at, end): (u64, u64),
         setup: Duration,
-        progress: Arc<Progress>,
+        progress: Arc<SegmentProgress>,
         asks: u8,
-    ) -> Entry {
-        let state =
-            State { at, end, began: None, waits: None, asked_again: None, asks, tails: Vec::new(), is_over: false };
+    ) -> PieceHandle {
+        let state = PieceState {
+            at,
+            end,
+            began: None,
+            waits: None,
+            asked_again: None,
+            asks,
+            tails: Vec::new(),
+            is_over: false,
+        };
         let piece = Piece { source, setup, progress, state: Mutex::new(state), taken_over: Notify::new() };
         let piece = Arc::new(piece);
         // What was asked for once more may stand still again, however short it is.
@@ -207,7 +215,7 @@ impl Transfers {
             drop(pieces);
             self.changed.send_replace(());
         }
-        Entry(piece)
+        PieceHandle(piece)
     }
 
     /// Is told when a transfer begins that may be worth a cut.
@@ -221,11 +229,11 @@ impl Transfers {
     }
 
     /// This server is to be asked for no parts any more.
-    pub(crate) fn refuse(&self, source: &Source) {
+    pub(crate) fn refuse(&self, source: &BodySource) {
         lock(&self.refused).extend(source.key());
     }
 
-    pub(crate) fn is_refused(&self, source: &Source) -> bool {
+    pub(crate) fn is_refused(&self, source: &BodySource) -> bool {
         let refused = lock(&self.refused);
         source.key().is_some_and(|key| refused.contains(&key))
     }
@@ -237,7 +245,7 @@ impl Transfers {
         now: Instant,
         mut spare: impl FnMut(Option<&str>) -> usize,
         mut slot: impl FnMut(Option<&str>) -> Option<S>,
-    ) -> Found<S> {
+    ) -> CutSearch<S> {
         let hosts = self.hosts(now);
         let may_be_later = !hosts.is_empty();
         let mut picked = Vec::new();
@@ -252,10 +260,10 @@ impl Transfers {
             // It may have gone on meanwhile.
             if let Some(cut) = pick.cut() {
                 self.cuts.fetch_add(1, Relaxed);
-                return Found::Cut(cut, slot);
+                return CutSearch::Cut(cut, slot);
             }
         }
-        if may_be_later { Found::Later(LOOK) } else { Found::Nothing }
+        if may_be_later { CutSearch::Later(LOOK) } else { CutSearch::Nothing }
     }
 
     /// The pieces that may be cut, now or later, by their host.
@@ -280,9 +288,9 @@ impl Transfers {
 
 /// A transfer's own view of its piece.
 #[derive(Debug)]
-pub(crate) struct Entry(Arc<Piece>);
+pub(crate) struct PieceHandle(Arc<Piece>);
 
-impl Entry {
+impl PieceHandle {
     /// It waits for bytes.
     pub(crate) fn wait(&self, now: Instant) {
         self.0.lock().waits = Some(now);
@@ -320,7 +328,7 @@ impl Entry {
     }
 
     /// What its segments have brought.
-    pub(crate) fn progress(&self) -> &Arc<Progress> {
+    pub(crate) fn progress(&self) -> &Arc<SegmentProgress> {
         &self.0.progress
     }
 }
@@ -328,10 +336,10 @@ impl Entry {
 /// What another connection is to bring.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    pub(crate) source: Arc<Source>,
+    pub(crate) source: Arc<BodySource>,
     pub(crate) first: u64,
     pub(crate) end: u64,
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) progress: Arc<SegmentProgress>,
     /// How often it may be asked for once more.
     pub(crate) asks: u8,
 }

@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use crate::Options;
 use crate::body::spool::Budget;
-use crate::http::requests::Requests;
-use crate::transfer::rate::Limit;
+use crate::http::requests::HttpRequests;
+use crate::transfer::rate::RateLimit;
 use crate::transfer::segments::Transfers;
 use raudal_common::{Error, Result};
 
 /// What all transfers of a client share.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    pub(crate) requests: Requests,
+    pub(crate) requests: HttpRequests,
     pub(crate) budget: Arc<Budget>,
     pub(crate) transfers: Transfers,
-    limit: Option<Limit>,
+    limit: Option<RateLimit>,
 }
 
 impl Transport {
     pub(crate) fn new(options: &Options) -> Result<Self> {
-        let (requests, budget) = (Requests::new(options)?, Budget::new(options));
+        let (requests, budget) = (HttpRequests::new(options)?, Budget::new(options));
         Ok(Self { requests, budget, transfers: Transfers::default(), limit: limit(options)? })
     }
 
@@ -31,7 +31,7 @@ impl Transport {
 
     /// The pieces in which bytes may pass, as fast as they may come.
     pub(crate) fn paced<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
-        bytes.chunks(self.limit.as_ref().map_or(usize::MAX, Limit::piece))
+        bytes.chunks(self.limit.as_ref().map_or(usize::MAX, RateLimit::piece))
     }
 
     /// Waits until a piece may pass.
@@ -42,7 +42,7 @@ impl Transport {
     }
 }
 
-fn limit(options: &Options) -> Result<Option<Limit>> {
+fn limit(options: &Options) -> Result<Option<RateLimit>> {
     let zero = || Error::usage("a rate at which nothing ever arrives: 0").hint("leave it out for no limit");
-    options.limit_rate.map(|rate| NonZeroU64::new(rate).map(Limit::new).ok_or_else(zero)).transpose()
+    options.limit_rate.map(|rate| NonZeroU64::new(rate).map(RateLimit::new).ok_or_else(zero)).transpose()
 }

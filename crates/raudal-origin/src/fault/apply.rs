@@ -4,7 +4,7 @@
 use super::draw::{Faults, Struck};
 use super::spec::{RetryAfter, What};
 use super::wire::{Act, At, End};
-use crate::answer::{Answer, Length};
+use crate::answer::{Length, OriginResponse};
 use crate::pages;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -36,7 +36,7 @@ impl Asked {
 }
 
 /// Returns the response of a path that redirects to itself.
-pub(crate) fn circle(path: &str) -> Result<Answer> {
+pub(crate) fn circle(path: &str) -> Result<OriginResponse> {
     redirect(path)
 }
 
@@ -49,7 +49,12 @@ impl Struck {
     }
 
     /// Applies the fault to the response. Returns what the connection does, if anything.
-    pub(crate) fn to_answer(self, mut answer: Answer, asked: &Asked, faults: &Faults) -> Result<(Answer, Option<Act>)> {
+    pub(crate) fn to_answer(
+        self,
+        mut answer: OriginResponse,
+        asked: &Asked,
+        faults: &Faults,
+    ) -> Result<(OriginResponse, Option<Act>)> {
         // A response to HEAD has no body, so it cannot break off inside one.
         let length = if asked.is_head { 0 } else { answer.body.len() };
         let at_head = |end| Some(Act { stop: Some((At::Head, end)), head_rate: None });
@@ -81,7 +86,7 @@ impl Struck {
             What::NoRange => {}
             What::ContentRange => shift(&mut answer),
             What::Status(status, wait) => answer = refusal(status, wait)?,
-            What::Page => answer = Answer::page(pages::missing()),
+            What::Page => answer = OriginResponse::page(pages::missing()),
             What::Empty => answer.body = Bytes::new(),
             What::Flip(place) => flip(&mut answer, place.map(|place| place.of(length)), self.draw),
             What::Gzip => compress(&mut answer)?,
@@ -97,7 +102,7 @@ impl Struck {
 }
 
 /// Makes a partial response say that it begins a byte later than it does.
-fn shift(answer: &mut Answer) {
+fn shift(answer: &mut OriginResponse) {
     for (name, value) in &mut answer.headers {
         if *name == header::CONTENT_RANGE
             && let Some(shifted) = value.to_str().ok().and_then(shifted)
@@ -112,7 +117,7 @@ fn shifted(range: &str) -> Option<HeaderValue> {
     format!("bytes {}-{rest}", first.parse::<u64>().ok()? + 1).parse().ok()
 }
 
-fn flip(answer: &mut Answer, at: Option<u64>, draw: u64) {
+fn flip(answer: &mut OriginResponse, at: Option<u64>, draw: u64) {
     let Some(last) = answer.body.len().checked_sub(1) else { return };
     let at = at.unwrap_or(draw % (last as u64 + 1)).min(last as u64) as usize;
     let mut body = answer.body.to_vec();
@@ -120,16 +125,16 @@ fn flip(answer: &mut Answer, at: Option<u64>, draw: u64) {
     answer.body = body.into();
 }
 
-fn compress(answer: &mut Answer) -> Result<()> {
+fn compress(answer: &mut OriginResponse) -> Result<()> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     answer.body = gzip.write_all(&answer.body).and_then(|()| gzip.finish()).map_err(internal)?.into();
     answer.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
     Ok(())
 }
 
-fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<Answer> {
+fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<OriginResponse> {
     let status = StatusCode::from_u16(status).map_err(internal)?;
-    let mut answer = Answer::plain(status, "a fault on purpose\n".to_owned());
+    let mut answer = OriginResponse::plain(status, "a fault on purpose\n".to_owned());
     let wait = wait.map(|wait| match wait {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(wait) => {
@@ -154,8 +159,8 @@ fn elsewhere(asked: &Asked) -> String {
     format!("http://{name}{port}{}", asked.path())
 }
 
-fn redirect(to: &str) -> Result<Answer> {
-    let mut answer = Answer::plain(StatusCode::FOUND, format!("{to}\n"));
+fn redirect(to: &str) -> Result<OriginResponse> {
+    let mut answer = OriginResponse::plain(StatusCode::FOUND, format!("{to}\n"));
     answer.headers.push((header::LOCATION, to.parse().map_err(internal)?));
     Ok(answer)
 }
@@ -192,11 +197,11 @@ mod tests {
     fn one_bit_is_flipped_where_it_was_asked_or_anywhere() {
         let body = Bytes::from_static(&[0; 10]);
         for (at, draw, expected) in [(Some(3), 0, Some(3)), (Some(99), u64::MAX, Some(9)), (None, 17, Some(7))] {
-            let mut answer = Answer::page(body.clone());
+            let mut answer = OriginResponse::page(body.clone());
             flip(&mut answer, at, draw);
             assert_eq!(answer.body.iter().position(|byte| byte.is_power_of_two()), expected);
         }
-        let mut empty = Answer::page(Bytes::new());
+        let mut empty = OriginResponse::page(Bytes::new());
         flip(&mut empty, None, 5);
         assert!(empty.body.is_empty());
     }

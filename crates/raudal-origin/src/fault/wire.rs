@@ -43,23 +43,23 @@ pub(super) enum End {
 
 /// What the connection's service tells the wire.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Script(Arc<Mutex<Option<Progress>>>);
+pub(crate) struct Script(Arc<Mutex<Option<WireProgress>>>);
 
 impl Script {
     /// Sets how the next response is sent. The one before it is complete, because its client has
     /// sent a new request.
     pub(crate) fn play(&self, act: Option<Act>) {
-        *self.lock() = act.map(|act| Progress { act, matched: 0, in_body: false, sent: 0 });
+        *self.lock() = act.map(|act| WireProgress { act, matched: 0, in_body: false, sent: 0 });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Progress>> {
+    fn lock(&self) -> MutexGuard<'_, Option<WireProgress>> {
         lock(&self.0)
     }
 }
 
 /// How much of a response has been sent.
 #[derive(Debug)]
-struct Progress {
+struct WireProgress {
     act: Act,
     /// How many bytes of the empty line that ends the head were sent last.
     matched: usize,
@@ -78,7 +78,7 @@ enum Next {
     End(End),
 }
 
-impl Progress {
+impl WireProgress {
     fn next(&self, buffer: &[u8]) -> Next {
         let stop = self.act.stop.as_ref();
         if self.in_body {
@@ -241,7 +241,7 @@ impl<T: AsyncWrite + Reset + Unpin> AsyncWrite for Wire<T> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
-        let end = this.script.as_ref().and_then(|script| script.lock().as_ref().and_then(Progress::at_rest));
+        let end = this.script.as_ref().and_then(|script| script.lock().as_ref().and_then(WireProgress::at_rest));
         match end {
             Some(end) => this.end(cx, end).map(Err),
             None => Poll::Ready(Ok(())),
@@ -262,7 +262,7 @@ mod tests {
     /// Returns how many bytes of a response are sent before its end, in buffers of this size.
     fn sent(stop: (At, End), size: usize) -> usize {
         let mut progress =
-            Progress { act: Act { stop: Some(stop), head_rate: None }, matched: 0, in_body: false, sent: 0 };
+            WireProgress { act: Act { stop: Some(stop), head_rate: None }, matched: 0, in_body: false, sent: 0 };
         let mut rest = RESPONSE;
         loop {
             let buffer = &rest[..size.min(rest.len())];
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn a_slow_head_takes_its_time_and_the_body_does_not() {
         let act = Act { stop: None, head_rate: Some(100) };
-        let mut progress = Progress { act, matched: 0, in_body: false, sent: 0 };
+        let mut progress = WireProgress { act, matched: 0, in_body: false, sent: 0 };
         assert_eq!(progress.next(RESPONSE), Next::Write(2, Duration::from_millis(20)));
         progress.wrote(&RESPONSE[..RESPONSE.len() - 4]);
         assert_eq!(progress.next(b"body"), Next::Write(4, Duration::ZERO));

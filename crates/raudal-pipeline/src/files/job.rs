@@ -4,7 +4,7 @@ use super::reserved::{Reserved, known};
 use super::{Existing, Members, Options, Saved};
 use crate::run::lock::Locked;
 use crate::run::name;
-use crate::run::partials::{Kept, Partials, open_place};
+use crate::run::partials::{KeptTransfer, Partials, open_place};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
 use raudal_common::lock;
@@ -19,28 +19,28 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// What all jobs of a run share.
-pub(super) struct Shared {
+pub(super) struct FilesRun {
     pub(super) client: Client,
     pub(super) options: Options,
     pub(super) reserved: Reserved,
     pub(super) partials: Arc<Partials>,
 }
 
-pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Saved> {
-    let Kept { mut partial, place } = shared.partials.take(context.job());
+pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Input) -> Result<Saved> {
+    let KeptTransfer { mut partial, place } = shared.partials.take(context.job());
     let place = match place {
         Some(place) => place,
         None => open_place(&context, &shared.options.folder, &input, shared.options.resume).await?,
     };
-    let job = Job { shared: &shared, context: &context, input: &input, place: &place };
+    let job = FileJob { shared: &shared, context: &context, input: &input, place: &place };
     let saved = job.run(&mut partial).await;
     // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
-    let goes_on = |failed: &Failed| {
+    let goes_on = |failed: &FileFailure| {
         let error = &failed.error;
         !failed.is_refused && (error.is_transient() || error.kind().spares_what_is_here())
     };
     if saved.as_ref().is_err_and(goes_on) {
-        shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
+        shared.partials.keep(context.job(), KeptTransfer { partial, place: Some(place.clone()) });
     } else {
         // The file was published, existed already, or will never come.
         place.remove();
@@ -49,13 +49,13 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
 }
 
 /// Why there is no file.
-struct Failed {
+struct FileFailure {
     error: Error,
     /// Whether the file was refused by its name, and not for want of bytes.
     is_refused: bool,
 }
 
-impl From<Error> for Failed {
+impl From<Error> for FileFailure {
     fn from(error: Error) -> Self {
         Self { error, is_refused: false }
     }
@@ -65,29 +65,29 @@ impl From<Error> for Failed {
 #[derive(Debug)]
 enum Decision {
     /// It is saved under this name.
-    Save(Target),
+    Save(SaveTarget),
     /// The file already exists.
-    Skip(Target),
+    Skip(SaveTarget),
 }
 
 #[derive(Debug)]
-struct Target {
+struct SaveTarget {
     path: PathBuf,
     digest: Option<String>,
     /// The folder for the members, and whether they still have to be extracted.
     folder: Option<(PathBuf, bool)>,
 }
 
-struct Job<'a> {
-    shared: &'a Shared,
+struct FileJob<'a> {
+    shared: &'a FilesRun,
     context: &'a Attempt,
     input: &'a Input,
     place: &'a PartialFile,
 }
 
-impl Job<'_> {
-    async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, Failed> {
-        let refused = |error| Failed { error, is_refused: true };
+impl FileJob<'_> {
+    async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, FileFailure> {
+        let refused = |error| FileFailure { error, is_refused: true };
         let named = match known(self.input) {
             Some(name) => Some(self.decide(&name).map_err(refused)?),
             None => None,
@@ -126,7 +126,7 @@ impl Job<'_> {
 
     /// Decides what is done under this name.
     fn decide(&self, name: &str) -> Result<Decision> {
-        let Shared { options, reserved, .. } = self.shared;
+        let FilesRun { options, reserved, .. } = self.shared;
         let members = options.extract.as_ref().map(|_| name::folder(name));
         let names: Vec<&str> = [name].into_iter().chain(members.as_deref()).collect();
         reserved.take(&names, self.context.job(), &self.input.location.to_string())?;
@@ -146,7 +146,7 @@ impl Job<'_> {
                 .hint("members are extracted to a new folder: move this one away"));
             }
         };
-        let target = Target { path, digest, folder };
+        let target = SaveTarget { path, digest, folder };
         match options.existing {
             _ if !is_there(&target.path) => Ok(Decision::Save(target)),
             Existing::Refuse => Err(already_there(&target.path)),
@@ -159,8 +159,8 @@ impl Job<'_> {
     }
 
     /// Handles a file that already exists.
-    async fn there(&self, target: Target) -> Result<Saved> {
-        let Target { path, digest, folder } = target;
+    async fn there(&self, target: SaveTarget) -> Result<Saved> {
+        let SaveTarget { path, digest, folder } = target;
         let (asked, extract) = (folder.clone(), self.extraction());
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
@@ -202,8 +202,8 @@ impl Job<'_> {
     }
 
     /// Verifies a body that has arrived, and publishes it.
-    async fn save(&self, target: Target, body: raudal_fetch::Body) -> Result<Saved> {
-        let Target { path, digest, folder } = target;
+    async fn save(&self, target: SaveTarget, body: raudal_fetch::Body) -> Result<Saved> {
+        let SaveTarget { path, digest, folder } = target;
         let sha256 = body.sha256().map(str::to_owned);
         if let (Some(found), Some(promised)) = (&sha256, &digest)
             && let Err(error) = verify::compare(found, promised)

@@ -1,6 +1,6 @@
 //! Runs the jobs and reports their files in input order.
 
-use super::job::{Shared, attempt};
+use super::job::{FilesRun, attempt};
 use super::reserved::{Reserved, check};
 use super::{Options, Saved, Summary};
 use crate::run::failure::{Failure, failure};
@@ -61,7 +61,7 @@ where
     let pool = policies::build(policies::pool(&options.run))?;
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
-    let shared = Arc::new(Shared { client: client.clone(), options, reserved: Reserved::default(), partials });
+    let shared = Arc::new(FilesRun { client: client.clone(), options, reserved: Reserved::default(), partials });
     let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
     let mut run = policies(pool.run(inputs, job), &run_options, keeps, Arc::clone(&slowed)).ordered().start();
     let segments = Segments::start(client, run.permits());

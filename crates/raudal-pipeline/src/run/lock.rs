@@ -38,7 +38,7 @@ pub struct Locked {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct LockFile {
     form: u32,
     inputs: Vec<Locked>,
 }
@@ -114,7 +114,7 @@ impl Lock {
     /// Of kind [`Usage`](Kind::Usage), if the text is not a lock file.
     pub fn parse(text: &str) -> Result<Self> {
         let hint = "it is written by [`lock`] without [`locked`]";
-        let written: Written =
+        let written: LockFile =
             serde_json::from_str(text).map_err(|error| Error::usage("not a lock file").because(error).hint(hint))?;
         if written.form != FORM {
             return Err(Error::usage(format!("a lock file of another form: {}", written.form)).hint(hint));
@@ -193,7 +193,7 @@ impl Lock {
         let mut inputs: Vec<Locked> = self.found().values().cloned().collect();
         inputs.sort();
         // A list of plain fields cannot fail to serialize.
-        serde_json::to_string_pretty(&Written { form: FORM, inputs }).unwrap_or_default() + "\n"
+        serde_json::to_string_pretty(&LockFile { form: FORM, inputs }).unwrap_or_default() + "\n"
     }
 
     fn found(&self) -> MutexGuard<'_, BTreeMap<u64, Locked>> {

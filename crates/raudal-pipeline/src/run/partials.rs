@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 /// What a job keeps for its next attempt.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct KeptTransfer {
     pub(crate) partial: Option<Partial>,
     /// The partial file of the body, if it outlives the run. It stays locked while it is here.
     pub(crate) place: Option<PartialFile>,
@@ -23,14 +23,14 @@ pub(crate) struct Kept {
 /// It observes the run and removes the entry of each finished job, however the job ended. The
 /// result may wait long for its turn, and the entry holds memory or an open file.
 #[derive(Debug, Default)]
-pub(crate) struct Partials(Mutex<HashMap<u64, Kept>>);
+pub(crate) struct Partials(Mutex<HashMap<u64, KeptTransfer>>);
 
 impl Partials {
-    pub(crate) fn take(&self, job: u64) -> Kept {
+    pub(crate) fn take(&self, job: u64) -> KeptTransfer {
         lock(&self.0).remove(&job).unwrap_or_default()
     }
 
-    pub(crate) fn keep(&self, job: u64, kept: Kept) {
+    pub(crate) fn keep(&self, job: u64, kept: KeptTransfer) {
         if kept.partial.is_some() || kept.place.is_some() {
             lock(&self.0).insert(job, kept);
         }

@@ -13,7 +13,7 @@ pub(crate) struct Segments(JoinHandle<Infallible>);
 
 impl Segments {
     pub(crate) fn start(client: &Client, permits: Permits) -> Self {
-        let work = Work { begun: client.transfers(), client: client.clone(), permits, tasks: JoinSet::new() };
+        let work = SegmentTask { begun: client.transfers(), client: client.clone(), permits, tasks: JoinSet::new() };
         Self(tokio::spawn(work.run()))
     }
 
@@ -31,14 +31,14 @@ impl Drop for Segments {
     }
 }
 
-struct Work {
+struct SegmentTask {
     client: Client,
     permits: Permits,
     begun: watch::Receiver<()>,
     tasks: JoinSet<raudal_pool::Permit>,
 }
 
-impl Work {
+impl SegmentTask {
     /// Uses slots as they become idle, for ever.
     async fn run(mut self) -> Infallible {
         loop {

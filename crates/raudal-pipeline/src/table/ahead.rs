@@ -1,7 +1,7 @@
 //! A long input is decoded while it arrives. Its rows count only once the input is whole, and was found right.
 
-use super::decoders::Permit;
-use super::shared::Shared;
+use super::decoders::DecodePermit;
+use super::shared::TableRun;
 use crate::run::watch::JobWatch;
 use raudal_fetch::{Arriving, Tail};
 use raudal_pool::Attempt;
@@ -30,7 +30,7 @@ impl Ahead {
     /// Begins to decode the body that arrives. If the transfer starts again, so does the decoding. Ends with the
     /// transfer.
     pub(crate) async fn begin(
-        shared: &Arc<Shared>,
+        shared: &Arc<TableRun>,
         context: &Attempt,
         input: &Input,
         mut bodies: UnboundedReceiver<Arriving>,
@@ -50,7 +50,7 @@ impl Ahead {
         Some(rows)
     }
 
-    fn decode(shared: &Arc<Shared>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
+    fn decode(shared: &Arc<TableRun>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
         // As many as may be decoded at once: each takes a thread that waits.
         let place = Arc::clone(&shared.ahead).try_acquire_owned().ok()?;
         let (shared, context, input) = (Arc::clone(shared), context.clone(), input.clone());
@@ -86,9 +86,9 @@ impl Ahead {
 
 /// The permit to decode. It is released while waiting for bytes.
 struct Decoder {
-    shared: Arc<Shared>,
+    shared: Arc<TableRun>,
     runtime: Handle,
-    permit: Option<Permit>,
+    permit: Option<DecodePermit>,
     size: u64,
 }
 
@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_long_table_was_decoded_by_the_time_it_is_there() {
         let client = Client::new(&Options::default()).expect("a client");
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(TableRun {
             client: client.clone(),
             query: Query::default(),
             decoders: Decoders::new(1),

@@ -8,66 +8,66 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// A limited number of permits to decode.
-pub(crate) struct Decoders(Mutex<State>);
+pub(crate) struct Decoders(Mutex<DecoderQueue>);
 
 #[derive(Default)]
-struct State {
+struct DecoderQueue {
     free: usize,
-    waiting: BinaryHeap<Waiting>,
+    waiting: BinaryHeap<QueuedDecode>,
     /// How many have waited so far.
     count: u64,
 }
 
 /// Ordered by size, then by arrival.
-struct Waiting {
+struct QueuedDecode {
     rank: (u64, Reverse<u64>),
-    turn: oneshot::Sender<Permit>,
+    turn: oneshot::Sender<DecodePermit>,
 }
 
-impl PartialEq for Waiting {
+impl PartialEq for QueuedDecode {
     fn eq(&self, other: &Self) -> bool {
         self.rank == other.rank
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for QueuedDecode {}
 
-impl PartialOrd for Waiting {
+impl PartialOrd for QueuedDecode {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
+impl Ord for QueuedDecode {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.rank.cmp(&other.rank)
     }
 }
 
 /// A permit to decode. Dropping it passes it to the next waiter.
-pub(crate) struct Permit(Option<Arc<Decoders>>);
+pub(crate) struct DecodePermit(Option<Arc<Decoders>>);
 
 impl Decoders {
     pub(crate) fn new(count: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { free: count.max(1), ..State::default() })))
+        Arc::new(Self(Mutex::new(DecoderQueue { free: count.max(1), ..DecoderQueue::default() })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DecoderQueue> {
         lock(&self.0)
     }
 
     /// Waits for a permit to decode something of this size. A dropped waiter delays nobody.
-    pub(crate) async fn acquire(self: &Arc<Self>, size: u64) -> Permit {
+    pub(crate) async fn acquire(self: &Arc<Self>, size: u64) -> DecodePermit {
         let waited = {
             let mut state = self.lock();
             if state.free > 0 {
                 state.free -= 1;
-                return Permit(Some(Arc::clone(self)));
+                return DecodePermit(Some(Arc::clone(self)));
             }
             let (turn, waited) = oneshot::channel();
             state.count += 1;
             let rank = (size, Reverse(state.count));
-            state.waiting.push(Waiting { rank, turn });
+            state.waiting.push(QueuedDecode { rank, turn });
             waited
         };
         match waited.await {
@@ -83,12 +83,12 @@ impl Decoders {
     }
 }
 
-impl Drop for Permit {
+impl Drop for DecodePermit {
     fn drop(&mut self) {
         let Some(decoders) = self.0.take() else { return };
         let mut state = decoders.lock();
         while let Some(next) = state.waiting.pop() {
-            match next.turn.send(Permit(Some(Arc::clone(&decoders)))) {
+            match next.turn.send(DecodePermit(Some(Arc::clone(&decoders)))) {
                 Ok(()) => return,
                 // This waiter is gone. Empty the permit, so that its drop does not lock again, and
                 // try the next.

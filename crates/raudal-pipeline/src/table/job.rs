@@ -1,9 +1,9 @@
 //! One attempt at one input: fetch, verify, decode, filter.
 
 use super::ahead::Ahead;
-use super::shared::Shared;
+use super::shared::TableRun;
 use crate::run::lock::Locked;
-use crate::run::partials::{Kept, open_place};
+use crate::run::partials::{KeptTransfer, open_place};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
 use raudal_common::{Error, Kind, Result};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-pub(crate) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Rows> {
+pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Input) -> Result<Rows> {
     // The name sets the delimiter and appears in errors, so use the whole location.
     let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
@@ -85,7 +85,7 @@ pub(crate) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
 
 /// Fetches the body of an input. Also returns its partial file, if that outlives the run.
 async fn fetch(
-    shared: &Shared,
+    shared: &TableRun,
     context: &Attempt,
     input: &Input,
     arriving: UnboundedSender<Arriving>,
@@ -93,7 +93,7 @@ async fn fetch(
     let location = &input.location;
     // A complete body leaves nothing to resume: if it cannot be decoded, the next attempt starts at
     // zero.
-    let Kept { mut partial, mut place } = shared.partials.take(context.job());
+    let KeptTransfer { mut partial, mut place } = shared.partials.take(context.job());
     let folder = shared.folder.as_ref().filter(|_| location.is_remote() && !shared.full.load(Ordering::Relaxed));
     if let (None, Some(folder)) = (&place, folder) {
         place = open_place(context, folder, input, true).await.ok();
@@ -115,7 +115,7 @@ async fn fetch(
         Ok(ControlFlow::Continue(body)) => Ok((body, place)),
         Ok(ControlFlow::Break(())) => Err(Error::new(Kind::Internal, "a body was declined that nobody judged")),
         Err(error) => {
-            shared.partials.keep(context.job(), Kept { partial, place });
+            shared.partials.keep(context.job(), KeptTransfer { partial, place });
             Err(error)
         }
     }

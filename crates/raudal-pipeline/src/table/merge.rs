@@ -4,7 +4,7 @@ use super::decoders::Decoders;
 use super::job::attempt;
 use super::options::Options;
 use super::reorder::{ReorderBuffer, plan};
-use super::shared::Shared;
+use super::shared::TableRun;
 use super::summary::Summary;
 use crate::run::failure::{Failure, failure};
 use crate::run::partials::Partials;
@@ -73,7 +73,7 @@ where
     let begun = Box::new(inputs.into_iter());
     let at_first = options.run.concurrency.at_first();
     let (inputs, plan) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(TableRun {
         client: client.clone(),
         query: options.query.clone(),
         decoders,

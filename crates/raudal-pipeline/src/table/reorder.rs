@@ -15,7 +15,12 @@ pub(crate) type Begun = Box<dyn Iterator<Item = Input> + Send>;
 
 /// Puts inputs in order if they are few, but more than start `at_first`. Then the number of waiting
 /// results is as limited as in a run in input order. May read files.
-pub(crate) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Option<&Lock>) -> (Begun, Option<Plan>) {
+pub(crate) fn plan(
+    mut inputs: Begun,
+    at_first: usize,
+    client: &Client,
+    lock: Option<&Lock>,
+) -> (Begun, Option<StartOrder>) {
     let most = at_first.saturating_mul(4).max(FEW);
     if at_first < 2 || inputs.size_hint().0 > most {
         return (inputs, None);
@@ -32,11 +37,11 @@ pub(crate) fn plan(mut inputs: Begun, at_first: usize, client: &Client, lock: Op
     let mut places: Vec<usize> = (0..first.len()).collect();
     places.sort_by_key(|&place| Reverse(sizes[place]));
     let begun: Vec<Input> = places.iter().map(|&place| first[place].clone()).collect();
-    (Box::new(begun.into_iter()), Some(Plan { inputs: first, places }))
+    (Box::new(begun.into_iter()), Some(StartOrder { inputs: first, places }))
 }
 
 /// The order in which inputs start.
-pub(crate) struct Plan {
+pub(crate) struct StartOrder {
     /// The inputs in input order.
     inputs: Vec<Input>,
     /// The index in `inputs` of each job.
@@ -45,13 +50,13 @@ pub(crate) struct Plan {
 
 /// A reorder buffer: holds results back until their turn. Without a plan, returns them at once.
 pub(crate) struct ReorderBuffer<T> {
-    plan: Option<Plan>,
+    plan: Option<StartOrder>,
     next: usize,
     waiting: BTreeMap<usize, T>,
 }
 
 impl<T> ReorderBuffer<T> {
-    pub(crate) fn new(plan: Option<Plan>) -> Self {
+    pub(crate) fn new(plan: Option<StartOrder>) -> Self {
         Self { plan, next: 0, waiting: BTreeMap::new() }
     }
 
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn results_come_in_their_places_and_after_a_stop_so_does_what_was_never_begun() {
         let inputs = inputs(&[None; 6]);
-        let plan = |places: &[usize]| Some(Plan { inputs: inputs.clone(), places: places.to_vec() });
+        let plan = |places: &[usize]| Some(StartOrder { inputs: inputs.clone(), places: places.to_vec() });
         let mut buffer = ReorderBuffer::new(plan(&[1, 0, 4, 3, 2, 5]));
         assert!(buffer.put(0, 'b').is_empty());
         assert_eq!(buffer.put(1, 'a'), ['a', 'b']);

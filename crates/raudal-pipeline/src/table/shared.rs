@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 const KEPT: u64 = 128 << 20;
 
 /// What all jobs of a run share.
-pub(crate) struct Shared {
+pub(crate) struct TableRun {
     pub(crate) client: Client,
     pub(crate) query: Query,
     /// Decoding is limited by the processor, not by the network, so it has its own limit.
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) ahead: Arc<Semaphore>,
 }
 
-impl Shared {
+impl TableRun {
     /// Returns the query for this input.
     pub(crate) fn query_for(&self, input: &Input) -> Query {
         let mut query = self.query.clone();

@@ -7,7 +7,7 @@ use crate::error::JobError;
 use crate::event::EventKind;
 use crate::inbox::Added;
 use crate::report::{JobReport, Outcome};
-use crate::scheduler::Entry;
+use crate::scheduler::RunEntry;
 use futures_core::Stream;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -38,11 +38,11 @@ pub(crate) struct Engine<'p, I, T, E, F, S> {
     pub(crate) core: Arc<Core<'p, I, T, E>>,
     pub(crate) job: F,
     pub(crate) reply: Reply<I, T, E>,
-    intake: Apart<Intake<S>>,
+    intake: Apart<SourceIntake<S>>,
 }
 
 /// What each worker changes when it pulls an input.
-struct Intake<S> {
+struct SourceIntake<S> {
     /// Locked with `try_lock` only: no thread waits while another one pulls.
     source: Mutex<Source<S>>,
     /// How many jobs have arrived.
@@ -52,7 +52,12 @@ struct Intake<S> {
 impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     pub(crate) fn new(core: Arc<Core<'p, I, T, E>>, job: F, inputs: S, reply: Reply<I, T, E>) -> Self {
         let source = Source { stream: Some(Box::pin(inputs)), waker: Waker::noop().clone() };
-        Self { core, job, reply, intake: Apart(Intake { source: Mutex::new(source), arrived: AtomicU64::new(0) }) }
+        Self {
+            core,
+            job,
+            reply,
+            intake: Apart(SourceIntake { source: Mutex::new(source), arrived: AtomicU64::new(0) }),
+        }
     }
 
     fn try_source(&self) -> Option<MutexGuard<'_, Source<S>>> {
@@ -243,7 +248,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             if let Some(kept) = kept.take() {
                 scheduler.ended(core.run, &kept.grant);
             }
-            scheduler.push(core.run, Entry { id, ..entry }, false);
+            scheduler.push(core.run, RunEntry { id, ..entry }, false);
             if to_come {
                 return None;
             }

@@ -14,7 +14,7 @@ mod sqlite;
 pub use options::DatabaseOptions;
 pub(super) use sqlite::Sqlite;
 
-use super::work::{AtOnce, Work};
+use super::work::{AtOnce, WorkRun};
 use super::{Activity, Bound, Run, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
@@ -90,7 +90,7 @@ impl Database {
         Ok(Self { options, queries, server })
     }
 
-    async fn run_once(&self, work: Work) -> Result<Run> {
+    async fn run_once(&self, work: WorkRun) -> Result<Run> {
         match &self.server {
             Server::Sqlite(sqlite) if self.options.write => self.write_all(work, sqlite).await,
             Server::Sqlite(sqlite) => {
@@ -113,7 +113,7 @@ impl Database {
         }
     }
 
-    async fn write_all(&self, work: Work, sqlite: &Arc<Sqlite>) -> Result<Run> {
+    async fn write_all(&self, work: WorkRun, sqlite: &Arc<Sqlite>) -> Result<Run> {
         sqlite.forget_writes().await?;
         let writer = Arc::clone(sqlite);
         let run = work
@@ -187,7 +187,7 @@ impl Workload for Database {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        Box::pin(self.run_once(Work {
+        Box::pin(self.run_once(WorkRun {
             at_once: AtOnce::Most(jobs),
             observer,
             cancel,

@@ -24,10 +24,10 @@ const SLICE: Duration = Duration::from_millis(20);
 /// A database in write-ahead mode, and its connections, which are all open from the start. In this
 /// mode, readers and the one writer do not block each other.
 #[derive(Debug)]
-pub(in crate::workload) struct Sqlite(Arc<Shared>);
+pub(in crate::workload) struct Sqlite(Arc<SqliteShared>);
 
 #[derive(Debug)]
-struct Shared {
+struct SqliteShared {
     /// Declared before the folder, so that connections close before their file is removed.
     idle: Mutex<Vec<Connection>>,
     /// One permit for each connection: this is what makes jobs wait.
@@ -38,7 +38,7 @@ struct Shared {
 /// A connection borrowed from the pool.
 struct Lease {
     connection: Option<Connection>,
-    shared: Arc<Shared>,
+    shared: Arc<SqliteShared>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -77,7 +77,7 @@ impl Sqlite {
                 })
                 .collect();
             let free = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-            Ok(Self(Arc::new(Shared { idle: Mutex::new(idle?), free, _folder: folder })))
+            Ok(Self(Arc::new(SqliteShared { idle: Mutex::new(idle?), free, _folder: folder })))
         });
         opening.await.map_err(|error| Error::new(Kind::Internal, "the database was not opened").because(error))?
     }
