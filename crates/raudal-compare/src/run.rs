@@ -6,8 +6,9 @@ use super::plan::{Plan, Turn, Watch, jobs};
 use crate::workload::{Run, Workload};
 use raudal_common::{Error, Kind, Result};
 use raudal_pipeline::Jobs;
-use raudal_pool::NoObserver;
+use raudal_pool::{LimitChange, NoObserver, Observer};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -72,25 +73,7 @@ pub async fn compare(
         if cancel.is_cancelled() {
             return Err(cancelled());
         }
-        let keeper = Arc::new(Keeper::new(watch.begin(&turn)));
-        let (begin, cpu_begin) = (Instant::now(), cpu_time());
-        let running = match turn.jobs {
-            Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
-            Jobs::Auto => {
-                workload.run_auto(Arc::clone(&keeper) as _, cancel.child_token()).ok_or_else(|| no_auto(workload))?
-            }
-        };
-        let result = running.await;
-        let wall = begin.elapsed();
-        let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
-        // The result of a cancelled run says nothing about the workload.
-        if cancel.is_cancelled() {
-            return Err(cancelled());
-        }
-        let mut run = result?;
-        if run.jobs.is_empty() {
-            run.jobs = keeper.take();
-        }
+        let TimedRun { run, wall, cpu, limits } = run_once(workload, &turn, watch.begin(&turn), &cancel).await?;
         check_jobs(&turn, &run)?;
         if let Some((first_turn, first_run)) = &first {
             check_equal(first_turn, first_run, &turn, &run)?;
@@ -99,7 +82,7 @@ pub async fn compare(
         let (report, jobs) = (run.report.clone(), run.jobs.clone());
         first.get_or_insert((turn, run));
         if let Some(level) = levels.iter_mut().find(|level| level.jobs == turn.jobs).filter(|_| !turn.warmup) {
-            level.runs.push(Measured { turn: turn.number, wall, cpu, report, limits: keeper.limits(), jobs });
+            level.runs.push(Measured { turn: turn.number, wall, cpu, report, limits, jobs });
         }
     }
     let (digest, rows) = first.map(|(_, run)| (run.digest, run.rows)).unwrap_or_default();
@@ -123,6 +106,42 @@ fn no_auto(workload: &dyn Workload) -> Error {
 
 fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "the comparison was cancelled; nothing is concluded from a part of it")
+}
+
+/// One run, and what was measured around it.
+struct TimedRun {
+    run: Run,
+    wall: Duration,
+    cpu: Option<Duration>,
+    limits: Vec<LimitChange>,
+}
+
+async fn run_once(
+    workload: &dyn Workload,
+    turn: &Turn,
+    observer: Arc<dyn Observer>,
+    cancel: &CancellationToken,
+) -> Result<TimedRun> {
+    let keeper = Arc::new(Keeper::new(observer));
+    let (begin, cpu_begin) = (Instant::now(), cpu_time());
+    let running = match turn.jobs {
+        Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
+        Jobs::Auto => {
+            workload.run_auto(Arc::clone(&keeper) as _, cancel.child_token()).ok_or_else(|| no_auto(workload))?
+        }
+    };
+    let result = running.await;
+    let wall = begin.elapsed();
+    let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
+    // The result of a cancelled run says nothing about the workload.
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    let mut run = result?;
+    if run.jobs.is_empty() {
+        run.jobs = keeper.take();
+    }
+    Ok(TimedRun { run, wall, cpu, limits: keeper.limits() })
 }
 
 /// Refuses a run that left out some of the work: it is not faster.

@@ -53,7 +53,7 @@ pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
             // The summary at the end names every failure, so this line is only a detail.
             Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
-        EventKind::AttemptFailed { label, attempt, error, kind: "status", retry_in: Some(wait), .. } => {
+        EventKind::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
             let again = format!("attempt {attempt} failed, again in {}: {error}", units::duration(*wait));
             Some((Level::Detail, about(label, &again)))
         }
@@ -71,7 +71,8 @@ pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
 /// outside.
 fn about(label: &str, reason: &str) -> String {
     let (label, reason) = (printable(label), printable(reason));
-    if reason.starts_with(&label) { reason } else { format!("{label}: {reason}") }
+    let is_named = reason.strip_prefix(&label).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    if is_named { reason } else { format!("{label}: {reason}") }
 }
 
 /// A part of the status line and its rank: 0 is never left out, the highest rank goes first.
@@ -354,6 +355,27 @@ mod tests {
         assert_eq!(fit("ITER_01_2020_csv.zip", 11), "ITER_…v.zip");
         assert_eq!(fit("人口普查.zip", 7), "人….zip");
         assert_eq!([0, 1, 2].map(|width| fit("abc", width)), ["", "…", "…"]);
+    }
+
+    #[test]
+    fn every_retry_is_a_detail_whatever_the_failure() {
+        for kind in ["status", "reset", "timeout", "panic"] {
+            let event = Event::new(
+                1,
+                EventKind::AttemptFailed {
+                    job: 0,
+                    label: "a",
+                    attempt: 2,
+                    error: "why",
+                    kind,
+                    retry_in: Some(at(500)),
+                    bytes: 0,
+                    items: 0,
+                },
+            );
+            let line = "a: attempt 2 failed, again in 500 ms: why".to_owned();
+            assert_eq!(message(&event), Some((Level::Detail, line)), "{kind}");
+        }
     }
 
     #[test]

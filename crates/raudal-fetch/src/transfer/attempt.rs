@@ -137,26 +137,33 @@ async fn load_once(
     if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
         return Ok(Loaded::NotModified);
     }
+    let partial = begin(transport, ask, &response, here)?;
+    arrive(transport, IncomingBody { response, took, part: None }, partial, request, kept).await
+}
+
+/// A body of which nothing has arrived yet, as the head of its response announces it.
+fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) -> Result<Partial> {
+    let (expect, file, headers) = (ask.request.expect, ask.request.file, response.headers());
     #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
-    let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
+    let head = Head::judge(response.status(), headers, here.path(), SystemTime::now())?;
     let mut partial = Partial {
-        asked: url.clone(),
+        asked: ask.url.clone(),
         expect,
         here,
-        validator: Validator::strong(response.headers()),
+        validator: Validator::strong(headers),
         total: head.length,
-        spool: Spool::new(&transport.budget, head.length.filter(|_| place.is_none())),
-        digests: Digests::of_whole(response.headers()),
+        spool: Spool::new(&transport.budget, head.length.filter(|_| file.is_none())),
+        digests: Digests::of_whole(headers),
         look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
         told: false,
         segment_failed: false,
         head,
     };
-    if let Some(place) = place {
-        let sidecar = resume::sidecar(&partial, response.headers());
-        partial.spool = Spool::kept(&transport.budget, FileWriter::new(place, sidecar));
+    if let Some(file) = file {
+        let sidecar = resume::sidecar(&partial, headers);
+        partial.spool = Spool::kept(&transport.budget, FileWriter::new(file, sidecar));
     }
-    arrive(transport, IncomingBody { response, took, part: None }, partial, request, kept).await
+    Ok(partial)
 }
 
 /// What an earlier run has left in a place. Hashing it takes time, and blocks.
@@ -251,35 +258,7 @@ async fn read(
         transport.transfers.enter(source, whole, took, Arc::default(), ASKS)
     });
     let mut taking = Taking { partial, of_part, kept };
-    let ended = loop {
-        match hedge::next(&mut response, piece.as_ref()).await {
-            Ok(Some(bytes)) => {
-                let own = piece.as_ref().map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
-                let received = taking.partial.received().saturating_add(own as u64);
-                if end.is_some_and(|end| received > end) {
-                    // Which of its bytes were meant nobody can tell.
-                    taking.partial.validator = None;
-                    return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
-                }
-                for bytes in transport.paced(&bytes[..own]) {
-                    transport.wait_for(bytes).await;
-                    taking.take(bytes).await?;
-                    progress.advanced(bytes.len() as u64);
-                }
-                if let Some(piece) = &piece {
-                    progress.advanced(piece.progress().take());
-                    if piece.is_cut_here() {
-                        break Ok(());
-                    }
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => {
-                let (received, total) = (taking.partial.received(), taking.partial.total);
-                break Err(failure::in_body(&error, received, total, transport.options()));
-            }
-        }
-    };
+    let ended = receive(transport, &mut response, piece.as_ref(), end, &mut taking, progress).await?;
     // Its connection brings nothing more that is wanted.
     drop(response);
     if ended.is_ok()
@@ -305,6 +284,46 @@ async fn read(
         return Err(Error::new(Kind::Empty, "the body is empty"));
     }
     Ok(())
+}
+
+/// Takes in what one response brings: to its end, or to where another connection goes on. The inner result says how the
+/// transfer ended; the outer one is an error of this side, or of a server that sends what nobody asked for.
+async fn receive(
+    transport: &Transport,
+    response: &mut Response,
+    piece: Option<&PieceHandle>,
+    end: Option<u64>,
+    taking: &mut Taking<'_>,
+    progress: &dyn TransferProgress,
+) -> Result<Result<()>> {
+    loop {
+        let bytes = match hedge::next(response, piece).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => {
+                let (received, total) = (taking.partial.received(), taking.partial.total);
+                return Ok(Err(failure::in_body(&error, received, total, transport.options())));
+            }
+        };
+        let own = piece.map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
+        let received = taking.partial.received().saturating_add(own as u64);
+        if end.is_some_and(|end| received > end) {
+            // Which of its bytes were meant nobody can tell.
+            taking.partial.validator = None;
+            return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
+        }
+        for bytes in transport.paced(&bytes[..own]) {
+            transport.wait_for(bytes).await;
+            taking.take(bytes).await?;
+            progress.advanced(bytes.len() as u64);
+        }
+        if let Some(piece) = piece {
+            progress.advanced(piece.progress().take());
+            if piece.is_cut_here() {
+                return Ok(Ok(()));
+            }
+        }
+    }
 }
 
 /// A body that takes its bytes in.

@@ -2,7 +2,7 @@
 
 use super::reserved::{Reserved, known};
 use super::{Existing, Members, Options, Saved};
-use crate::run::lock::Locked;
+use crate::run::lock::{Lock, Locked};
 use crate::run::name;
 use crate::run::partials::{KeptTransfer, Partials, open_place};
 use crate::run::verify;
@@ -205,26 +205,12 @@ impl FileJob<'_> {
     async fn save(&self, target: SaveTarget, body: raudal_fetch::Body) -> Result<Saved> {
         let SaveTarget { path, digest, folder } = target;
         let sha256 = body.sha256().map(str::to_owned);
-        if let (Some(found), Some(promised)) = (&sha256, &digest)
-            && let Err(error) = verify::compare(found, promised)
-        {
+        let locked = self.verified(&body, sha256.as_deref(), digest.as_deref()).map_err(|error| {
             self.place.clear();
             self.shared.client.forget(&self.input.location);
-            return Err(error.transient(self.input.location.is_remote()));
-        }
-        let locked = match (&self.shared.options.run.lock, &sha256) {
-            (Some(lock), Some(found)) => {
-                let locked = Locked::of(self.input, &body, found.clone());
-                if let Err(error) = lock.compare(&locked) {
-                    self.place.clear();
-                    self.shared.client.forget(&self.input.location);
-                    let again = error.is_transient() && self.input.location.is_remote();
-                    return Err(error.transient(again));
-                }
-                Some((Arc::clone(lock), locked))
-            }
-            _ => None,
-        };
+            let again = error.is_transient() && self.input.location.is_remote();
+            error.transient(again)
+        })?;
         let saved = Saved {
             url: self.input.location.to_string(),
             final_url: Some(body.location().to_string()),
@@ -263,6 +249,24 @@ impl FileJob<'_> {
             })
             .await?;
         Ok(saved)
+    }
+
+    /// Holds the digest of a body against the list of checksums and the lock file. Returns what the lock file is to say.
+    fn verified(
+        &self,
+        body: &raudal_fetch::Body,
+        found: Option<&str>,
+        promised: Option<&str>,
+    ) -> Result<Option<(Arc<Lock>, Locked)>> {
+        let Some(found) = found else { return Ok(None) };
+        if let Some(promised) = promised {
+            // It may be damage on the way.
+            verify::compare(found, promised).map_err(|error| error.transient(true))?;
+        }
+        let Some(lock) = &self.shared.options.run.lock else { return Ok(None) };
+        let locked = Locked::of(self.input, body, found.to_owned());
+        lock.compare(&locked)?;
+        Ok(Some((Arc::clone(lock), locked)))
     }
 
     fn extraction(&self) -> Extraction {

@@ -18,10 +18,8 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Input) -> Result<Rows> {
-    // The name sets the delimiter and appears in errors, so use the whole location.
-    let place_name = input.location.to_string();
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
-    let promised = promised.map_err(|error| error.input(&place_name))?;
+    let promised = promised.map_err(|error| error.input(input.location.to_string()))?;
     let (arriving, bodies) = mpsc::unbounded_channel();
     let fetching = fetch(&shared, &context, &input, arriving);
     let (fetched, ahead) = tokio::join!(fetching, Ahead::begin(&shared, &context, &input, bodies));
@@ -34,37 +32,13 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
     let decoder = shared.decoders.acquire(body.len()).await;
     context.stage("decode");
     let (remote, length) = (input.location.is_remote(), body.len());
+    let decode = Decode { shared: Arc::clone(&shared), job: context.job(), input: input.clone(), promised };
     let watch = JobWatch::new(context.clone());
-    let sharing = Arc::clone(&shared);
-    let (job, location) = (context.job(), input.location.clone());
+    let location = input.location.clone();
     let rows = context
         .blocking(move || {
             let _decoder = decoder;
-            let shared = sharing;
-            let query = shared.query_for(&input);
-            let known = body.sha256().map(str::to_owned);
-            let mut locked = shared.lock.as_ref().map(|_| Locked::of(&input, &body, String::new()));
-            let mut reader = body.into_reader();
-            if promised.is_some() || locked.is_some() {
-                let found = known.map_or_else(|| verify::digest(&mut reader), Ok);
-                let verified = found.and_then(|found| {
-                    promised.map_or(Ok(()), |promised| verify::compare(&found, &promised))?;
-                    if let (Some(lock), Some(locked)) = (&shared.lock, &mut locked) {
-                        locked.sha256 = found;
-                        lock.compare(locked)?;
-                    }
-                    reader.seek(SeekFrom::Start(0)).map_err(|error| Error::io("cannot read the input", error))
-                });
-                verified.map_err(|error| error.input(&place_name))?;
-            }
-            let rows = match ahead {
-                Some(rows) => raudal_table::confirm(reader, &place_name, &query).map(|()| rows)?,
-                None => raudal_table::read(reader, &place_name, &query, &watch)?,
-            };
-            if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
-                lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place_name))?;
-            }
-            Ok(rows)
+            decode.run(body, ahead, &watch)
         })
         .await
         .map_err(|error: Error| {
@@ -81,6 +55,46 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
         shared.settle(&place, length, !rows.as_ref().is_err_and(is_bad));
     }
     rows
+}
+
+/// What a body is held against, and decoded by.
+struct Decode {
+    shared: Arc<TableRun>,
+    job: u64,
+    input: Input,
+    promised: Option<String>,
+}
+
+impl Decode {
+    /// Verifies the body and reads its rows, unless they were read while it arrived. It blocks.
+    fn run(self, body: Body, ahead: Option<Rows>, watch: &JobWatch) -> Result<Rows> {
+        let Self { shared, job, input, promised } = self;
+        // The name sets the delimiter and appears in errors, so use the whole location.
+        let (query, place) = (shared.query_for(&input), input.location.to_string());
+        let known = body.sha256().map(str::to_owned);
+        let mut locked = shared.lock.as_ref().map(|_| Locked::of(&input, &body, String::new()));
+        let mut reader = body.into_reader();
+        if promised.is_some() || locked.is_some() {
+            let found = known.map_or_else(|| verify::digest(&mut reader), Ok);
+            let verified = found.and_then(|found| {
+                promised.map_or(Ok(()), |promised| verify::compare(&found, &promised))?;
+                if let (Some(lock), Some(locked)) = (&shared.lock, &mut locked) {
+                    locked.sha256 = found;
+                    lock.compare(locked)?;
+                }
+                reader.seek(SeekFrom::Start(0)).map_err(|error| Error::io("cannot read the input", error))
+            });
+            verified.map_err(|error| error.input(&place))?;
+        }
+        let rows = match ahead {
+            Some(rows) => raudal_table::confirm(reader, &place, &query).map(|()| rows)?,
+            None => raudal_table::read(reader, &place, &query, watch)?,
+        };
+        if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
+            lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place))?;
+        }
+        Ok(rows)
+    }
 }
 
 /// Fetches the body of an input. Also returns its partial file, if that outlives the run.
