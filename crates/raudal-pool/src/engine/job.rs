@@ -1,10 +1,10 @@
 //! A job, from its arrival to its result.
 
+use crate::completed::Completed;
 use crate::context::Attempt;
 use crate::error::JobError;
 use crate::report::JobReport;
 use crate::retry::Delays;
-use crate::run::Completed;
 use crate::scheduler::{Grant, KeyId, RunEntry};
 use crate::trace::Span;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
