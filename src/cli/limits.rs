@@ -47,7 +47,7 @@ pub(crate) fn lower(options: &mut RunOptions) -> Option<String> {
         return None;
     }
     options.concurrency = options.concurrency.at_most(most);
-    Some(format!("at most {most} at once in place of {asked}, as only {limit} files may be open (ulimit -n)"))
+    Some(format!("at most {most} at once instead of {asked}, because only {limit} files may be open (ulimit -n)"))
 }
 
 fn jobs(limit: u64) -> usize {

@@ -41,7 +41,7 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
         ("--fault", !args.faults.is_empty()),
     ];
     if let Some((option, _)) = shaped.iter().find(|(_, given)| *given) {
-        return Err(Error::usage(format!("only the embedded origin can be shaped: {option}"))
+        return Err(Error::usage(format!("only the embedded origin takes this option: {option}"))
             .hint("add --mirror embedded, or leave the option out"));
     }
     Ok(name.map_or(Mirror::Inegi, |url| Mirror::Url(url.to_owned())))

@@ -142,5 +142,5 @@ fn about(jobs: usize, what: &str, latency: Latency, seed: u64, of: &str) -> Stri
 fn ideal(times: &[Duration]) -> String {
     let sum = times.iter().fold(Duration::ZERO, |sum, time| sum.saturating_add(*time));
     let longest = times.iter().copied().max().unwrap_or_default();
-    format!("{} one after the other, {} the longest", units::duration(sum), units::duration(longest))
+    format!("{} in sequence, {} the longest", units::duration(sum), units::duration(longest))
 }

@@ -175,7 +175,10 @@ async fn more_than_the_announced_part_is_refused_and_nothing_of_it_kept() {
     let mut job = Job::new(&options(), &server.url("/a"));
     job.fails().await;
     let error = job.fails().await;
-    assert_eq!((error.kind(), error.message()), (Kind::Length, "the server sent more than the part it announced"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (Kind::Length, "the server sent more than the range that it announced")
+    );
     assert_eq!(job.received(), None);
     assert!(job.attempt().await.expect("the whole") == data);
 }

@@ -47,11 +47,11 @@ fn beside(base: &Location, file: &str) -> Result<Location> {
             if url.query().is_some() || url.fragment().is_some() {
                 return Err(Error::usage("a base URL with a query or a fragment")
                     .input(url)
-                    .hint("the file names are put after it: end it with the folder they are in"));
+                    .hint("file names are appended to it: give the URL of their folder"));
             }
             let mut url = url.clone();
             url.path_segments_mut()
-                .map_err(|()| Error::usage("not a base that file names can be put after").input(base.to_string()))?
+                .map_err(|()| Error::usage("file names cannot be appended to this base URL").input(base.to_string()))?
                 .pop_if_empty()
                 .push(file);
             Ok(Location::Url(url))

@@ -40,7 +40,7 @@ fn find(entities: &[Entry], word: &str) -> Result<std::ops::RangeInclusive<usize
         entities.iter().position(|entity| Some(entity.number()) == number).ok_or_else(|| unknown(entities, code))
     };
     if word.is_empty() {
-        return Err(Error::usage("an entity without code or name").hint("write codes and ranges: 01,09,14-16"));
+        return Err(Error::usage("an empty entity").hint("write codes and ranges: 01,09,14-16"));
     }
     if let Some((from, to)) = word.split_once('-')
         && is_number(from.trim())
@@ -69,12 +69,12 @@ fn find(entities: &[Entry], word: &str) -> Result<std::ops::RangeInclusive<usize
 }
 
 fn unknown(entities: &[Entry], word: &str) -> Error {
-    Error::usage(format!("unknown entity: {word}")).hint(format!("there are {}", listing(entities.iter())))
+    Error::usage(format!("unknown entity: {word}")).hint(format!("choose one of: {}", listing(entities.iter())))
 }
 
 fn ambiguous(entities: &[Entry], names: &[String], word: &str, wanted: &str) -> Error {
     let alike = entities.iter().zip(names).filter(|(_, name)| name.starts_with(wanted)).map(|(entity, _)| entity);
-    Error::usage(format!("more than one entity begins so: {word}")).hint(format!("there are {}", listing(alike)))
+    Error::usage(format!("more than one entity begins with: {word}")).hint(format!("choose one of: {}", listing(alike)))
 }
 
 fn listing<'a>(entities: impl Iterator<Item = &'a Entry>) -> String {
@@ -123,15 +123,15 @@ mod tests {
             ("1-99", "unknown entity: 99"),
             ("Texas", "unknown entity: Texas"),
             ("16-14", "a range of entities that runs backwards: 16-14"),
-            ("", "an entity without code or name"),
-            ("1,,2", "an entity without code or name"),
-            ("baja", "more than one entity begins so: baja"),
+            ("", "an empty entity"),
+            ("1,,2", "an empty entity"),
+            ("baja", "more than one entity begins with: baja"),
         ] {
             let error = iter_2020::catalogue().select(text).expect_err(text);
             assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, message));
         }
         let hint =
             iter_2020::catalogue().select("33").expect_err("unknown").hint_text().map(str::to_owned).expect("a hint");
-        assert!(hint.starts_with("there are 01 Aguascalientes, 02 Baja California,"), "{hint}");
+        assert!(hint.starts_with("choose one of: 01 Aguascalientes, 02 Baja California,"), "{hint}");
     }
 }

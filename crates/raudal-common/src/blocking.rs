@@ -20,9 +20,9 @@ use crate::{Error, Kind, Result};
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         if error.is_panic() {
-            Error::new(Kind::Internal, "a panic while a file was read or written").because(error)
+            Error::new(Kind::Internal, "a panic while reading or writing a file").because(error)
         } else {
-            Error::new(Kind::Cancelled, "the program is ending")
+            Error::new(Kind::Cancelled, "the program is shutting down")
         }
     })
 }

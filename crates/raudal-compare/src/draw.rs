@@ -36,7 +36,7 @@ pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
     let canvas = Canvas { chart: &chart, label, cells };
 
     let cell = units::duration(chart.end / cells as u32);
-    let mut out = format!("who ran when, in the median run of each level; a cell is {cell}\n");
+    let mut out = format!("which job ran when, in the median run of each level; a cell is {cell}\n");
     for kind in kinds(&chart) {
         let _ = write!(out, "  {} {}", canvas.shade(kind), name(kind, &chart.stages));
     }
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(
             render_timeline(&comparison, 54),
             "\
-who ran when, in the median run of each level; a cell is 20.0 ms
+which job ran when, in the median run of each level; a cell is 20.0 ms
   · queued  █ fetch  ▒ decode
 
 1 job: 800 ms (run 1)
@@ -265,6 +265,6 @@ who ran when, in the median run of each level; a cell is 20.0 ms
     #[test]
     fn without_job_reports_it_says_so() {
         let comparison = comparison(vec![level(1, vec![run(1, Vec::new())])]);
-        assert_eq!(render_timeline(&comparison, 80), "no timeline: the workload keeps no job reports\n");
+        assert_eq!(render_timeline(&comparison, 80), "no timeline: the workload records no job reports\n");
     }
 }

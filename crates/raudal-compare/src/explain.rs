@@ -89,15 +89,15 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Latency => "latency",
-            Self::Connection => "what one connection carries",
+            Self::Connection => "the throughput of one connection",
             Self::Bandwidth => "bandwidth",
-            Self::Shared => "something that jobs take turns at (one connection, lock or writer)",
+            Self::Shared => "a shared resource that jobs take turns to use (a connection, a lock or a writer)",
             Self::Disk => "the disk",
             Self::Slots => "the number of slots",
-            Self::Limit => "another limit than the number of jobs",
+            Self::Limit => "a limit other than the number of jobs",
             Self::Processor => "the processor",
             Self::LongestJob => "the longest job",
-            Self::Tail => "the jobs that end last",
+            Self::Tail => "the jobs that finish last",
         })
     }
 }
@@ -122,7 +122,7 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it looks bound by {}, because {}; {}", self.bound, self.because, self.advice)
+        write!(f, "it is probably bound by {}: {}; {}", self.bound, self.because, self.advice)
     }
 }
 
@@ -221,12 +221,12 @@ impl<'a> Facts<'a> {
             return None;
         }
         let advice = if usable < cores {
-            "more jobs could use the other cores"
+            "more jobs could use the remaining cores"
         } else {
-            "more jobs would only share the cores; less work for each byte would help, or more cores"
+            "more jobs would only share the cores; less work per byte or more cores would help"
         };
         let because = format!(
-            "this process kept {busy:.2} cores busy on average, of the {usable} that {} could use",
+            "this process kept {busy:.2} cores busy on average of the {usable} that {} could use",
             super::plan::jobs(self.level.jobs)
         );
         Some(Finding::new(Bound::Processor, because, advice))
@@ -242,7 +242,7 @@ impl<'a> Facts<'a> {
         let stage = stages::most_slowed(&base_run.jobs, &self.run.jobs);
         let mut because = format!("a job took {times:.1} times as long as with {}", super::plan::jobs(base.jobs));
         if let Some((stage, share)) = stage {
-            let _ = write!(because, ", {:.0} % of it lost in `{stage}`", share * 100.0);
+            let _ = write!(because, ", with {:.0} % of the extra time in `{stage}`", share * 100.0);
         }
         let activity = stage.and_then(|(stage, _)| stages::activity(&self.comparison.stages, stage));
         if let Some(Activity::Turn(what)) = activity {
@@ -252,13 +252,13 @@ impl<'a> Facts<'a> {
         if let Some((rate, below)) = flat {
             let _ = write!(
                 because,
-                ", and {} is no more than with {}",
+                ", and {} is no faster than with {}",
                 self.comparison.unit.rate(rate),
                 super::plan::jobs(below)
             );
         }
         let enough = (self.overlap / times).ceil().max(1.0);
-        let advice = format!("about {enough:.0} in flight would be as fast");
+        let advice = format!("about {enough:.0} jobs in flight would be as fast");
         let is_by_bytes = self.comparison.unit == Unit::Bytes && base_run.report.bytes > 0;
         let bound = match activity {
             Some(Activity::Compute) => Bound::Processor,
@@ -290,7 +290,7 @@ impl<'a> Facts<'a> {
         Some(Finding::new(
             Bound::LongestJob,
             because,
-            "more jobs at once cannot help; a shorter job, or parts of it, would",
+            "more jobs at once cannot help; make the job shorter, or split it",
         ))
     }
 
@@ -300,11 +300,11 @@ impl<'a> Facts<'a> {
             return None;
         }
         let because = format!(
-            "all {} jobs were in flight at once, and each took about as long as the whole: {}",
+            "all {} jobs were in flight at once, and each took about as long as the whole run: {}",
             self.count,
             units::duration(Duration::try_from_secs_f64(self.job).ok()?)
         );
-        Some(Finding::new(Bound::Latency, because, "more slots cannot help; a quicker answer would"))
+        Some(Finding::new(Bound::Latency, because, "more slots cannot help; a faster response would"))
     }
 
     /// Finds what a single job in flight waits for: the answer, or its bytes.
@@ -313,7 +313,7 @@ impl<'a> Facts<'a> {
             return None;
         }
         let idle = self.level.busy_cores().map(|busy| (1.0 - busy).max(0.0));
-        let mut because = "one job at a time was in flight, and waited".to_owned();
+        let mut because = "one job at a time was in flight, mostly waiting".to_owned();
         if let Some(idle) = idle {
             if idle < 0.5 {
                 return None;
@@ -324,18 +324,14 @@ impl<'a> Facts<'a> {
             let _ = write!(because, ", {:.0} % of its time in `{stage}`", share * 100.0);
         }
         if let Some((latency, rate, share)) = self.by_bytes() {
-            let _ = write!(
-                because,
-                "; job times follow their bytes: {} each, and the rest at {}",
-                units::duration(latency),
-                units::rate(rate)
-            );
+            let _ =
+                write!(because, "; a job takes {} plus its bytes at {}", units::duration(latency), units::rate(rate));
             if share > 0.5 {
-                let advice = "more connections would carry more, up to the bandwidth of all";
+                let advice = "more connections would raise the throughput, up to the total bandwidth";
                 return Some(Finding::new(Bound::Connection, because, advice));
             }
         }
-        Some(Finding::new(Bound::Latency, because, "jobs that wait at once wait together"))
+        Some(Finding::new(Bound::Latency, because, "concurrent jobs would overlap their waits"))
     }
 
     /// Fits the times of the jobs to `latency + bytes / rate` by least squares. Returns the
@@ -368,7 +364,7 @@ impl<'a> Facts<'a> {
                 super::plan::jobs(self.comparison.baseline)
             );
         }
-        Some(Finding::new(Bound::Slots, because, "more jobs at once look likely to help"))
+        Some(Finding::new(Bound::Slots, because, "more jobs at once would probably help"))
     }
 
     fn limit(&self) -> Option<Finding> {
@@ -376,8 +372,8 @@ impl<'a> Facts<'a> {
         if peak as f64 > NEARLY * self.most() || self.overlap < NEARLY * peak as f64 {
             return None;
         }
-        let because = format!("never more than {peak} were in flight, of {allowed} that were allowed");
-        Some(Finding::new(Bound::Limit, because, "see the limit for a host or key, or the rate"))
+        let because = format!("at most {peak} jobs were in flight, although {allowed} were allowed");
+        Some(Finding::new(Bound::Limit, because, "check the limit for each host or key, and the rate"))
     }
 
     /// Jobs of unequal length: some slots finish long before others.
@@ -394,16 +390,12 @@ impl<'a> Facts<'a> {
             return None;
         }
         let because = format!(
-            "the last job began after {} of {}, and from then on only {:.1} of {jobs} slots were busy on average",
+            "the last job began after {} of {}; from then on only {:.1} of {jobs} slots were busy on average",
             units::duration(last),
             units::duration(self.run.wall),
             after / rest,
         );
-        Some(Finding::new(
-            Bound::Tail,
-            because,
-            "long jobs would do better at the beginning, and more jobs at once help less",
-        ))
+        Some(Finding::new(Bound::Tail, because, "start long jobs first; more jobs at once help less"))
     }
 }
 

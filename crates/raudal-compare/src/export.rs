@@ -212,7 +212,7 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
             format!("cannot write the comparison to: {}", raudal_common::error::printable(&path.display().to_string())),
             e,
         )
-        .hint("name a file in a folder that exists and that you may write to")
+        .hint("give a file in an existing folder that you have permission to write to")
     })
 }
 

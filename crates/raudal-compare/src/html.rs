@@ -96,14 +96,15 @@ fn warnings(out: &mut String, comparison: &Comparison) {
 }
 
 fn timeline(out: &mut String, comparison: &Comparison) {
-    out.push_str("<h2>Who ran when</h2>\n");
+    out.push_str("<h2>Which job ran when</h2>\n");
     let Some(chart) = Chart::of(comparison) else {
         let _ = writeln!(out, "<p class=\"soft\">{NONE}</p>");
         return;
     };
     out.push_str(
-        "<p class=\"soft\">The median run of each level, all on one time axis. A dashed line is where a level ended. \
-         Point at a bar for its times, and at a mark for why a limit was set; the tables hold the same.</p>\n<ul class=\"legend\">\n",
+        "<p class=\"soft\">The median run of each level, all on one time axis. A dashed line shows \
+         where a level ended. Point at a bar to see its times, and at a mark to see why a limit was \
+         set. The tables show the same data.</p>\n<ul class=\"legend\">\n",
     );
     for kind in kinds(&chart) {
         let (class, height) = look(kind, &chart);
@@ -131,10 +132,8 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
     }
     let (bars, others) = track.telling(BARS);
     if others > 0 {
-        let _ = writeln!(
-            out,
-            "<p class=\"soft\">Shown are {BARS} jobs, the longest among them; {others} more are not.</p>"
-        );
+        let _ =
+            writeln!(out, "<p class=\"soft\">{BARS} jobs are shown, the longest included; {others} more are not.</p>");
     }
     let each = bars.len() <= ROWS;
     let rows = if each { bars.len() } else { track.lanes };
@@ -145,7 +144,7 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
     let _ = writeln!(
         out,
         "<div class=\"scroll\">\n<div class=\"chart\" role=\"img\" aria-label=\"Timeline of run {turn} with {name}: {} in \
-         {wall}, at most {most} in flight. The table below has each of them.\">",
+         {wall}, at most {most} in flight. The table below lists each job.\">",
         jobs(track.bars.len().into())
     );
 

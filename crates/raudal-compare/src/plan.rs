@@ -58,16 +58,16 @@ impl Plan {
     pub fn new(levels: impl IntoIterator<Item: Into<Jobs>>) -> Result<Self> {
         let levels: Vec<Jobs> = levels.into_iter().map(Into::into).collect();
         if levels.is_empty() {
-            return Err(Error::usage("there is no level to compare").hint("name some, such as 1,10"));
+            return Err(Error::usage("no level to compare").hint("give levels, such as 1,10"));
         }
         for (i, level) in levels.iter().enumerate() {
             if *level == Jobs::Most(0) {
-                return Err(Error::usage("a level has no job in flight and would never end: 0")
-                    .hint("levels are numbers from 1 on, such as 1,10"));
+                return Err(Error::usage("a level must allow at least one job in flight: 0")
+                    .hint("give numbers of at least 1, such as 1,10"));
             }
             if levels[..i].contains(level) {
-                return Err(Error::usage(format!("a level is named twice: {level}"))
-                    .hint("name each level once; -r says how often each is run"));
+                return Err(Error::usage(format!("a level is given twice: {level}"))
+                    .hint("give each level once; [`runs`] sets how often each is run"));
             }
         }
         Ok(Self { levels, runs: Self::RUNS, warmup: Self::WARMUP, more: None })
@@ -76,7 +76,7 @@ impl Plan {
     /// Sets the exact number of measured runs of each level.
     pub fn runs(mut self, runs: u32) -> Result<Self> {
         if runs == 0 {
-            return Err(Error::usage("nothing is measured in so many runs: 0").hint("ask for 1 run at least"));
+            return Err(Error::usage("the number of runs must be at least 1: 0").hint("give at least 1 run"));
         }
         (self.runs, self.more) = (runs, None);
         Ok(self)

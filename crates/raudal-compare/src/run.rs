@@ -100,12 +100,12 @@ pub async fn compare(
 }
 
 fn no_auto(workload: &dyn Workload) -> Error {
-    Error::usage(format!("this workload cannot find its level by itself: {}", workload.name()))
-        .hint("name levels that are numbers, such as 1,10")
+    Error::usage(format!("this workload does not support the level auto: {}", workload.name()))
+        .hint("give numbers as levels, such as 1,10")
 }
 
 fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "the comparison was cancelled; nothing is concluded from a part of it")
+    Error::new(Kind::Cancelled, "the comparison was cancelled; an incomplete comparison has no result")
 }
 
 /// One run, and what was measured around it.
@@ -156,14 +156,14 @@ fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
     Err(Error::new(
         Kind::Checksum,
         format!(
-            "{turn}: not every job succeeded, so there is nothing to compare: {} failed, {} cancelled, of {}{kinds}{}",
+            "{turn}: not every job succeeded, so the levels cannot be compared: {} failed, {} cancelled, of {}{kinds}{}",
             report.failed,
             report.cancelled,
             report.total(),
             raudal_common::error::printable(&first.unwrap_or_default()),
         ),
     )
-    .hint("run the workload by itself until it works, or with fewer jobs if the other side refuses so many"))
+    .hint("run the workload alone until it works, or use fewer jobs if the server refuses that many"))
 }
 
 /// Checks that two runs gave the same result.
@@ -177,7 +177,7 @@ fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result
     Err(Error::new(
         Kind::Checksum,
         format!(
-            "{turn}: the result differs from that of run {} ({}), so there is nothing to compare: {} rows, digest {}, \
+            "{turn}: the result differs from that of run {} ({}), so the levels cannot be compared: {} rows, digest {}, \
              instead of {} rows, digest {}{place}",
             first_turn.number,
             jobs(first_turn.jobs),

@@ -121,12 +121,13 @@ fake: 3 runs of each level after 1 warm-up run; the result was the same every ti
      1   10.433 ± 0.208 s   10.200 … 10.600 s             1            –      0.96      1    95.8 kB/s
     10    1.047 ± 0.021 s     1.030 … 1.070 s   9.97 ± 0.28        100 %      9.55     10     955 kB/s
 
-  1 job: the ideal is 10.0 s (all job times, shared by 1 slot), and it reached 96 % of that; it
-         looks bound by latency, because one job at a time was in flight, and waited; jobs that
-         wait at once wait together
-  10 jobs: the ideal is 1.00 s (all job times, shared by 10 slots), and it reached 96 % of that;
-           it looks bound by the number of slots, because 9.6 of 10 were busy on average and a
-           job took only 1.00 times as long as with 1 job; more jobs at once look likely to help
+  1 job: the ideal time is 10.0 s (all job times divided among 1 slot), and the level reached 96
+         % of that speed; it is probably bound by latency: one job at a time was in flight,
+         mostly waiting; concurrent jobs would overlap their waits
+  10 jobs: the ideal time is 1.00 s (all job times divided among 10 slots), and the level
+           reached 96 % of that speed; it is probably bound by the number of slots: 9.6 of 10
+           were busy on average and a job took only 1.00 times as long as with 1 job; more jobs
+           at once would probably help
 "
     );
 }
@@ -165,7 +166,7 @@ async fn unequal_results_are_an_error_that_names_the_level_the_run_and_the_part(
     assert_eq!(error.kind(), Kind::Checksum);
     assert_eq!(
         error.to_string(),
-        "run 4 of 8: 10 jobs: the result differs from that of run 1 (1 job), so there is nothing to compare: \
+        "run 4 of 8: 10 jobs: the result differs from that of run 1 (1 job), so the levels cannot be compared: \
          32 rows, digest d2, instead of 32 rows, digest d1; the first part that differs is number 2, 02: digest d2 instead of d1"
     );
 }
@@ -264,7 +265,7 @@ async fn a_run_in_which_a_job_failed_is_not_compared() {
     assert_eq!(error.kind(), Kind::Checksum);
     assert_eq!(
         error.to_string(),
-        "run 2 of 8: 10 jobs, warm-up: not every job succeeded, so there is nothing to compare: \
+        "run 2 of 8: 10 jobs, warm-up: not every job succeeded, so the levels cannot be compared: \
          1 failed, 0 cancelled, of 32 (status: 1)"
     );
 }
@@ -282,7 +283,7 @@ async fn a_workload_without_a_level_of_its_own_refuses_auto_before_anything_is_r
     let plan = Plan::new([Jobs::Most(1), Jobs::Auto]).unwrap();
     let error = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
-    assert_eq!(error.to_string(), "this workload cannot find its level by itself: fake");
+    assert_eq!(error.to_string(), "this workload does not support the level auto: fake");
     assert!(error.hint_text().is_some_and(|hint| hint.contains("1,10")));
     assert_eq!((fake.prepared.load(Ordering::Relaxed), fake.calls.lock().unwrap().len()), (0, 0));
 }
@@ -319,7 +320,7 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
     fake.time = |_, _| Duration::from_millis(2);
     let comparison = measure(&fake, 3).await.unwrap();
     assert_eq!(words(&comparison), ["short", "short", "not-established"]);
-    assert_eq!(conclusion(&comparison), "10 jobs: no difference to 1 job is established");
+    assert_eq!(conclusion(&comparison), "10 jobs: no clear difference from 1 job");
 
     // The first measured run of the level 1 takes ten times as long.
     fake = Fake::new();

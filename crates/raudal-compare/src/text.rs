@@ -59,10 +59,10 @@ fn explanation(comparison: &Comparison, level: &Level) -> String {
     if let Some(ideal) = comparison.ideal(level) {
         let bound = match ideal.longest {
             Some(longest) if longest >= ideal.share => "the longest job".to_owned(),
-            _ => format!("all job times, shared by {}", slots(ideal.slots)),
+            _ => format!("all job times divided among {}", slots(ideal.slots)),
         };
         sentences.push(format!(
-            "the ideal is {} ({bound}), and it reached {:.0} % of that",
+            "the ideal time is {} ({bound}), and the level reached {:.0} % of that speed",
             units::duration(ideal.time),
             ideal.reached * 100.0
         ));
@@ -70,11 +70,11 @@ fn explanation(comparison: &Comparison, level: &Level) -> String {
     let last = level.median_run().and_then(|run| run.limits.last());
     if let (Jobs::Auto, Some(highest), Some(last)) = (level.jobs, level.highest_limit(), last) {
         let (limit, why) = (last.limit, raudal_common::error::printable(&last.why));
-        sentences.push(format!("its limit for a host went up to {highest}, and was last set to {limit} ({why})"));
+        sentences.push(format!("the limit for a host rose to {highest}, and was last set to {limit} ({why})"));
     }
     sentences.push(match comparison.finding(level) {
         Some(finding) => finding.to_string(),
-        None => "what bounds it does not show in what was measured".to_owned(),
+        None => "the measurements do not show what bounds it".to_owned(),
     });
     sentences.join("; ")
 }
@@ -230,7 +230,7 @@ pub fn conclusion(comparison: &Comparison) -> String {
         let Some(speed_up) = comparison.speed_up(level) else { continue };
         let (level, baseline) = (jobs(level.jobs), jobs(comparison.baseline));
         let verdict = match speed_up.is_established() {
-            Some(false) => format!("{level}: no difference to {baseline} is established"),
+            Some(false) => format!("{level}: no clear difference from {baseline}"),
             _ if speed_up.ratio >= 1.0 => format!("{level}: {:.2} times as fast as {baseline}", speed_up.ratio),
             _ => format!("{level}: slower than {baseline}, {:.2} times as fast", speed_up.ratio),
         };

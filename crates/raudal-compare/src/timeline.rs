@@ -9,7 +9,7 @@ use raudal_pool::{JobReport, LimitChange};
 use std::time::Duration;
 
 /// The text that replaces a missing timeline.
-pub(super) const NONE: &str = "no timeline: the workload keeps no job reports";
+pub(super) const NONE: &str = "no timeline: the workload records no job reports";
 
 /// The median run of each level, on one time axis.
 pub(super) struct Chart<'a> {
@@ -195,7 +195,7 @@ impl<'a> Bar<'a> {
 /// Describes a change of a limit for people: the new limit, from when on, and why.
 pub(super) fn limit_change(change: &LimitChange) -> String {
     let (key, why) = (raudal_common::error::printable(&change.key), raudal_common::error::printable(&change.why));
-    format!("{key}: at most {} at a time from {} on: {why}", change.limit, units::duration(change.at))
+    format!("{key}: at most {} at a time from {}: {why}", change.limit, units::duration(change.at))
 }
 
 /// The name of a piece, for people.
@@ -204,7 +204,7 @@ pub(super) fn name(kind: Kind, stages: &[&'static str]) -> String {
         Kind::Queued => "queued".to_owned(),
         Kind::Running => "running".to_owned(),
         Kind::Stage(stage) => raudal_common::error::printable(stages.get(stage).copied().unwrap_or_default()),
-        Kind::Pause => "waiting to try again".to_owned(),
+        Kind::Pause => "waiting for a retry".to_owned(),
     }
 }
 

@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn each_change_of_a_limit_is_a_step_of_a_counter_and_an_event_with_its_reason() {
         let mut auto = run(1, vec![staged(0, 0, &[("fetch", 300)])]);
-        auto.limits = vec![limit(0, 4, "to begin with"), limit(20, 8, "no byte has come yet")];
+        auto.limits = vec![limit(0, 4, "to begin with"), limit(20, 8, "no data has arrived yet")];
         let events = events(&comparison(vec![level(Jobs::Auto, vec![auto])]));
         let of = |ph: &str| -> Vec<&Value> {
             let is_limit = |e: &&Value| e["ph"] == ph && (e["cat"] == "limit" || e["args"]["limit"].is_u64());
@@ -167,8 +167,11 @@ mod tests {
         assert_eq!(counter, [(json!(0), json!({ "limit": 4 })), (json!(20_000), json!({ "limit": 8 }))]);
         assert!(of("C").iter().all(|e| e["name"] == "limit https://a.example:443"));
         let last = of("i")[1];
-        assert_eq!((&last["name"], &last["ts"]), (&json!("no byte has come yet"), &json!(20_000)));
-        assert_eq!(last["args"], json!({ "host": "https://a.example:443", "limit": 8, "why": "no byte has come yet" }));
+        assert_eq!((&last["name"], &last["ts"]), (&json!("no data has arrived yet"), &json!(20_000)));
+        assert_eq!(
+            last["args"],
+            json!({ "host": "https://a.example:443", "limit": 8, "why": "no data has arrived yet" })
+        );
     }
 
     #[test]

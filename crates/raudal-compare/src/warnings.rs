@@ -113,24 +113,24 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SingleRun => {
-                f.write_str("each level was measured once, so nothing is known of the spread; measure more runs (-r 5)")
+                f.write_str("each level was measured once, so the spread is unknown; measure more runs (-r 5)")
             }
             Self::Short { jobs: n, min } => write!(
                 f,
-                "{}: a run of {} measures the starting of it as much as the work; give it more work",
+                "{}: a run of {} measures its start-up as much as the work; use a larger workload",
                 jobs(*n),
                 units::duration(*min)
             ),
             Self::SlowFirst { jobs: n, first, median } => write!(
                 f,
-                "{}: the first run took {}, the median is {}; something was cold, so warm up more (-w 3)",
+                "{}: the first run took {}, the median is {}; something was not warm yet, so warm up more (-w 3)",
                 jobs(*n),
                 units::duration(*first),
                 units::duration(*median)
             ),
             Self::Spread { jobs: n, strays: 0, relative, .. } => write!(
                 f,
-                "{}: the runs spread widely, by {:.0} % of their mean; measure more runs, on a quieter machine or network",
+                "{}: the runs spread widely, by {:.0} % of their mean; measure more runs, or use a quieter machine or network",
                 jobs(*n),
                 relative * 100.0
             ),
@@ -139,8 +139,8 @@ impl fmt::Display for Warning {
                     runs.iter().map(|(turn, wall)| format!("run {turn} ({})", units::duration(*wall))).collect();
                 write!(
                     f,
-                    "{}: far from the median of {}: {}; something else was going on, so measure again, on a quieter \
-                     machine or network",
+                    "{}: some runs are far from the median of {}: {}; something else was running, so measure again \
+                     on a quieter machine or network",
                     jobs(*n),
                     units::duration(*median),
                     runs.join(", ")
@@ -149,19 +149,19 @@ impl fmt::Display for Warning {
             Self::Drift { change } => write!(
                 f,
                 "every level became {} from round to round: the second half of the runs took {:.0} % {} than the first; \
-                 the levels took turns, so the speed-up hardly suffers, but the times do; {}",
+                 the levels took turns, so the times are affected, but the speed-up hardly is; {}",
                 if *change > 0.0 { "slower" } else { "quicker" },
                 change.abs() * 100.0,
                 if *change > 0.0 { "longer" } else { "less" },
                 if *change > 0.0 {
-                    "see what grows or fills up (a disk, a cache, the heat), and measure again"
+                    "check what grows or fills up (disk, cache, temperature), and measure again"
                 } else {
                     "something was still warming up, so warm up more (-w 5)"
                 },
             ),
             Self::NotEstablished { jobs: n, baseline, speed_up } => write!(
                 f,
-                "{} against {}: the difference is within the uncertainty, so no speed-up is established ({:.2} ± {:.2}); \
+                "{} against {}: the difference is within the uncertainty, so no speed-up is proved ({:.2} ± {:.2}); \
                  measure more runs",
                 jobs(*n),
                 jobs(*baseline),
@@ -170,7 +170,7 @@ impl fmt::Display for Warning {
             ),
             Self::Retried { jobs: n, retries } => write!(
                 f,
-                "{}: waits for retries count as time: {retries}; see why attempts fail (-v), or use fewer jobs",
+                "{}: waits for retries count as time: {retries}; find out why attempts fail (-v), or use fewer jobs",
                 jobs(*n)
             ),
         }

@@ -93,10 +93,9 @@ impl Archives {
         let mut wanted = codes
             .iter()
             .map(|&code| {
-                entities
-                    .iter()
-                    .find(|entity| entity.number() == code)
-                    .ok_or_else(|| Error::usage(format!("no such entity: {code}")).hint("the entities are 1 to 32"))
+                entities.iter().find(|entity| entity.number() == code).ok_or_else(|| {
+                    Error::usage(format!("no such entity: {code}")).hint("choose an entity from 1 to 32")
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         wanted.sort_by_key(|entity| std::cmp::Reverse(entity.rows));

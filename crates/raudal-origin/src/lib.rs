@@ -112,9 +112,7 @@ impl Options {
     fn check(&self) -> Result<()> {
         synth::check_scale(self.scale)?;
         if [self.bandwidth, self.bandwidth_per_connection].contains(&Some(0)) {
-            return Err(
-                Error::usage("a bandwidth is not at least 1 byte a second: 0").hint("leave it out for no limit")
-            );
+            return Err(Error::usage("a bandwidth of 0").hint("leave out the bandwidth for no limit"));
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
             Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
         EventKind::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
-            let again = format!("attempt {attempt} failed, again in {}: {error}", units::duration(*wait));
+            let again = format!("attempt {attempt} failed, retry in {}: {error}", units::duration(*wait));
             Some((Level::Detail, about(label, &again)))
         }
         EventKind::KeyPaused { key, pause } => {
@@ -181,7 +181,7 @@ impl Row {
         if let Some(waiting) = &job.waiting {
             let left = units::countdown(waiting.until.saturating_sub(now));
             let reason = fit(&printable(&waiting.reason), 40);
-            return Self([job.label.clone(), format!("again in {left}"), String::new(), reason]);
+            return Self([job.label.clone(), format!("retry in {left}"), String::new(), reason]);
         }
         let amount = match job.expected {
             Some(expected) if expected >= job.bytes => {
@@ -373,7 +373,7 @@ mod tests {
                     items: 0,
                 },
             );
-            let line = "a: attempt 2 failed, again in 500 ms: why".to_owned();
+            let line = "a: attempt 2 failed, retry in 500 ms: why".to_owned();
             assert_eq!(message(&event), Some((Level::Detail, line)), "{kind}");
         }
     }
@@ -395,6 +395,6 @@ mod tests {
         );
         let (level, line) = message(&event).unwrap();
         assert_eq!(level, Level::Detail);
-        assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, again in 500 ms: odd\\r\\nname");
+        assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, retry in 500 ms: odd\\r\\nname");
     }
 }

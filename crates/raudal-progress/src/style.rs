@@ -41,7 +41,7 @@ impl FromStr for Style {
             "none" => Self::None,
             _ => {
                 return Err(Error::usage(format!(
-                    "no such style of progress: {}",
+                    "unknown style of progress: {}",
                     raudal_common::error::printable(text)
                 ))
                 .hint("choose one of auto, bar, plain, json, none"));
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn an_unknown_style_is_told_the_known_ones() {
         let error = "bars\u{1b}".parse::<Style>().unwrap_err();
-        assert_eq!(error.to_string(), "no such style of progress: bars\\u{1b}");
+        assert_eq!(error.to_string(), "unknown style of progress: bars\\u{1b}");
         assert_eq!(error.hint_text(), Some("choose one of auto, bar, plain, json, none"));
     }
 }

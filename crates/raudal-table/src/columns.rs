@@ -80,7 +80,7 @@ pub(super) fn align(reference: &[String], header: &[String]) -> Result<Option<Ve
         differences.push(format!("without {}", list(missing.into_iter(), 5)));
     }
     if !extra.is_empty() {
-        differences.push(format!("with {} besides", list(extra.into_iter(), 5)));
+        differences.push(format!("with extra {}", list(extra.into_iter(), 5)));
     }
     if differences.is_empty()
         && let Some(name) = twice
@@ -88,7 +88,7 @@ pub(super) fn align(reference: &[String], header: &[String]) -> Result<Option<Ve
         differences.push(format!("in another order, with {} more than once", shown(name)));
     }
     if differences.is_empty() && header.len() != reference.len() {
-        differences.push(format!("{} columns in place of {}", header.len(), reference.len()));
+        differences.push(format!("{} columns instead of {}", header.len(), reference.len()));
     }
     if differences.is_empty() {
         return Ok(Some(reference.iter().filter_map(|name| places.get(name.as_str()).copied()).collect()));

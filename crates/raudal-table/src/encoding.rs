@@ -25,7 +25,7 @@ impl Encoding {
         // `replacement` is the standard's name for encodings that must not be decoded.
         match encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()) {
             Some(encoding) => Ok(Self(encoding)),
-            None => Err(Error::usage(format!("no such encoding: {label}"))
+            None => Err(Error::usage(format!("unknown encoding: {label}"))
                 .hint(format!("did you mean {}?", nearest(label, LABELS).join(" or ")))),
         }
     }

@@ -64,7 +64,7 @@ impl Query {
             check_glob("the member", glob)?;
         }
         if let Some(byte @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) = self.delimiter {
-            return Err(Error::usage(format!("this byte cannot stand between fields: {:?}", char::from(byte))));
+            return Err(Error::usage(format!("this character cannot separate fields: {:?}", char::from(byte))));
         }
         for (at, name) in self.select.iter().enumerate() {
             if self.select[..at].contains(name) {

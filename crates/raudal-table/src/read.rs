@@ -120,7 +120,7 @@ impl Reading<'_> {
                     let with_name = |error: Error| error.member(member.name.clone());
                     if member.climbs {
                         self.rows.warnings.push(format!(
-                            "the name of the member leads out of a folder; it was read, not written: {}",
+                            "the name of the member leads out of its folder; the member was only read: {}",
                             shown(&member.name)
                         ));
                     }
@@ -196,7 +196,7 @@ impl Reading<'_> {
 
     fn reference(&self, error: Error) -> Error {
         match self.rows.members.first() {
-            Some(member) => error.hint(format!("the reference is the first member: {}", shown(member))),
+            Some(member) => error.hint(format!("compared with the first member: {}", shown(member))),
             None => error,
         }
     }

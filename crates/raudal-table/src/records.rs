@@ -84,7 +84,7 @@ impl<B: Bytes> Records<B> {
     pub(super) fn header(&mut self) -> Result<Vec<String>> {
         let Some(record) = self.next()? else {
             // The bytes were verified, so a retry would bring the same empty text.
-            return Err(Error::new(Kind::Empty, "nothing in it, not even a header").transient(false));
+            return Err(Error::new(Kind::Empty, "the file is empty: it has no header").transient(false));
         };
         let bytes = self.bytes(&record);
         let mut from = Some(0);
@@ -131,7 +131,7 @@ impl<B: Bytes> Records<B> {
                     } else {
                         // Only a quoted field is still partial at the end.
                         return Err(self
-                            .locate_at(field, Error::new(Kind::Csv, "the quote that opens here never closes"))
+                            .locate_at(field, Error::new(Kind::Csv, "the quote that opens here is not closed"))
                             .hint("the file may be cut off, or a quote in a field is not doubled"));
                     }
                 }
@@ -149,7 +149,7 @@ impl<B: Bytes> Records<B> {
             let of = if fields == 1 { "1 field".to_owned() } else { format!("{fields} fields") };
             return Err(Error::new(Kind::Csv, format!("this record has {of}, the header has {}", self.header.len()))
                 .line(self.line)
-                .hint("if another byte stands between the fields, name it with [`delimiter`]"));
+                .hint("if another character separates the fields, give it with [`delimiter`]"));
         }
         self.unread.start += end;
         if self.unread.start < self.unread.end {
@@ -191,7 +191,7 @@ impl<B: Bytes> Records<B> {
         if self.unread.len() - field > self.limits.field_bytes {
             let error = self.locate_at(field, self.too_long("field", self.limits.field_bytes));
             return Err(if open {
-                error.hint("a quote that never closes swallows what follows; if the field is meant to be so long, lift the bound with [`max_field_size`]")
+                error.hint("a quote may be missing its end; if the field is really this long, raise the limit with [`max_field_size`]")
             } else {
                 error
             });
@@ -204,8 +204,8 @@ impl<B: Bytes> Records<B> {
 
     #[allow(clippy::unused_self)] // reads better at the call
     fn too_long(&self, what: &str, limit: usize) -> Error {
-        Error::new(Kind::Bounds, format!("a {what} is longer than the bound: {limit} bytes"))
-            .hint("lift the bound with [`max_field_size`] (a record may be sixteen times as long)")
+        Error::new(Kind::Bounds, format!("a {what} is longer than the limit: {limit} bytes"))
+            .hint("raise the limit with [`max_field_size`] (the limit of a record is sixteen times as high)")
     }
 
     /// Moves the unread text to the front and fills the buffer behind it.

@@ -124,7 +124,7 @@ impl Store {
 fn spilled(error: std::io::Error) -> Error {
     let folder = std::env::temp_dir();
     Error::io(format!("cannot hold rows in a temporary file in {}", folder.display()), error)
-        .hint("name a folder with more room with TMPDIR")
+        .hint("set TMPDIR to a folder with more space")
 }
 
 /// Appends a field, quoted only where necessary, as the `csv` crate's writer does (a test compares

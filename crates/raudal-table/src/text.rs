@@ -222,7 +222,7 @@ fn invalid(encoding: &str, bytes: &[u8]) -> Error {
     let shown: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let error = Error::new(Kind::Encoding, format!("these bytes are not {encoding}: {}", shown.join(" ")));
     match encoding {
-        "utf-8" => error.hint("name the encoding of the file, often: [`encoding`] windows-1252"),
-        _ => error.hint("another [`encoding`] may be meant"),
+        "utf-8" => error.hint("give the encoding of the file, often [`encoding`] windows-1252"),
+        _ => error.hint("try another [`encoding`]"),
     }
 }

@@ -93,7 +93,7 @@ impl Files {
     /// ```
     pub fn open(options: FilesOptions) -> Result<Self> {
         if options.files == 0 {
-            return Err(Error::usage("there is nothing to compare in so many files: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of files must be at least 1: 0").hint("give at least 1"));
         }
         let folder = scratch::folder(options.folder.as_deref())?;
         Ok(Self { options, folder })
@@ -168,7 +168,7 @@ pub(super) async fn round_trip(cx: Attempt, path: PathBuf, content: Content, syn
 fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
     let cannot = |error| scratch::failed("cannot read back", path, error);
     let differs = |what: String| {
-        Error::new(Kind::Checksum, format!("{what}: {}", path.display())).hint("the disk or its driver is at fault")
+        Error::new(Kind::Checksum, format!("{what}: {}", path.display())).hint("the disk or its driver may be faulty")
     };
     let mut file = File::open(path).map_err(cannot)?;
     let mut read = vec![0; PIECE];
@@ -177,7 +177,7 @@ fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
         stopped(cx)?;
         let read = &mut read[..piece.len()];
         file.read_exact(read).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => differs(format!("the file is shorter than what was written, {at} bytes")),
+            io::ErrorKind::UnexpectedEof => differs(format!("the file is shorter than what was written: {at} bytes")),
             _ => cannot(error),
         })?;
         if read != piece {
@@ -188,7 +188,7 @@ fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
         Ok(())
     })?;
     if file.read(&mut read[..1]).map_err(cannot)? > 0 {
-        return Err(differs(format!("the file is longer than what was written, {at} bytes")));
+        return Err(differs(format!("the file is longer than what was written: {at} bytes")));
     }
     Ok(digest(format!("{at} {:08x}", crc.finalize())))
 }

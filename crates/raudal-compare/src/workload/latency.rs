@@ -81,7 +81,7 @@ impl FromStr for Latency {
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
             Error::usage(format!("not a latency: {}", raudal_common::error::printable(text)))
-                .hint("write 50ms, uniform:10ms..90ms or lognormal:50ms,0.5 (the median, and the spread from 0 to 3)")
+                .hint("write 50ms, uniform:10ms..90ms or lognormal:50ms,0.5 (the median, then the spread from 0 to 3)")
         };
         let time = |text: &str| parse_duration(text).map_err(|_| bad());
         match text.split_once(':') {
@@ -91,7 +91,7 @@ impl FromStr for Latency {
                 let (from, to) = rest.split_once("..").ok_or_else(bad)?;
                 let (from, to) = (time(from)?, time(to)?);
                 if from > to {
-                    return Err(Error::usage(format!("a latency that ends before it begins: {text}"))
+                    return Err(Error::usage(format!("the range of a latency runs backwards: {text}"))
                         .hint("write the shorter time first, such as uniform:10ms..90ms"));
                 }
                 Ok(Self::Uniform(from, to))

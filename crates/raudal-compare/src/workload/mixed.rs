@@ -84,7 +84,7 @@ impl MixedOptions {
         let at_pace = |time: Duration| {
             let time = Duration::try_from_secs_f64(time.as_secs_f64() * self.pace).ok();
             time.filter(|time| self.pace > 0.0 && *time <= Duration::from_secs(24 * 3600)).ok_or_else(|| {
-                Error::usage(format!("a pace that makes no sense: {}", self.pace))
+                Error::usage(format!("not a valid pace: {}", self.pace))
                     .hint("write a number above 0, such as 0.1 for a tenth of the times")
             })
         };
@@ -248,7 +248,7 @@ impl Workload for Mixed {
     fn bound(&self) -> Option<Bound> {
         let [longest, sum] = [self.times.iter().copied().max().unwrap_or_default(), self.times.iter().sum()];
         let why = format!(
-            "there are four operations, which take {} one after the other and {}, the longest, all at once",
+            "the four operations take {} in sequence, and all at once {}, the time of the longest",
             units::duration(sum),
             units::duration(longest),
         );

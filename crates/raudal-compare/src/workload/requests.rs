@@ -67,7 +67,7 @@ impl Requests {
     /// ```
     pub async fn open(options: &RequestsOptions) -> Result<Self> {
         if options.requests == 0 {
-            return Err(Error::usage("there is nothing to compare in so many calls: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of calls must be at least 1: 0").hint("give at least 1"));
         }
         let mut of_origin = raudal_origin::Options::default();
         of_origin.seed = options.seed;

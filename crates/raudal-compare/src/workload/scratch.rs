@@ -11,7 +11,7 @@ pub(super) fn folder(parent: Option<&Path>) -> Result<TempDir> {
     tempfile::Builder::new()
         .prefix("raudal-")
         .tempdir_in(&parent)
-        .map_err(|error| failed("cannot make a temporary folder in", &parent, error))
+        .map_err(|error| failed("cannot create a temporary folder in", &parent, error))
 }
 
 /// Returns an error of the local disk, with a hint where one may help.
@@ -19,9 +19,11 @@ pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind::{FileTooLarge, NotADirectory, NotFound, PermissionDenied, QuotaExceeded, StorageFull};
     let hint = match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => {
-            Some("free some space, or name a folder that has more with [`temp_dir`]")
+            Some("free some space, or choose a folder that has more with [`temp_dir`]")
         }
-        NotADirectory | NotFound | PermissionDenied => Some("name a folder that you may write to with [`temp_dir`]"),
+        NotADirectory | NotFound | PermissionDenied => {
+            Some("choose a folder that you have permission to write to with [`temp_dir`]")
+        }
         _ => None,
     };
     let error = Error::io(format!("{what}: {}", raudal_common::error::printable(&path.display().to_string())), error);

@@ -40,7 +40,7 @@ impl Sleep {
     /// Fails for 0 sleeps, because there would be nothing to compare.
     pub fn new(sleeps: usize, latency: Latency, seed: u64) -> Result<Self> {
         if sleeps == 0 {
-            return Err(Error::usage("there is nothing to compare in so many sleeps: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of sleeps must be at least 1: 0").hint("give at least 1"));
         }
         Ok(Self { draws: latency.draws(sleeps, seed) })
     }

@@ -124,7 +124,7 @@ fn of_job(error: JobError<Error>, label: &str) -> Error {
     match error {
         JobError::Failed(error) => error,
         JobError::TimedOut { limit, .. } => {
-            Error::new(Kind::Timeout, format!("not done within the time-out: {}", units::duration(limit)))
+            Error::new(Kind::Timeout, format!("the job took longer than the time-out: {}", units::duration(limit)))
                 .hint("allow more with [`timeout`], or run fewer jobs at once")
         }
         error => Error::new(Kind::Internal, error.to_string()),
@@ -192,7 +192,7 @@ pub(super) mod tests {
         let slow = WorkRun { timeout: Some(Duration::from_millis(2)), ..work(2) };
         let error = slow.run(vec![0], label, |_, _| std::future::pending()).await.unwrap_err();
         assert_eq!((error.kind(), error.hint_text().is_some()), (Kind::Timeout, true));
-        assert_eq!(error.to_string(), "job 0: not done within the time-out: 2.00 ms");
+        assert_eq!(error.to_string(), "job 0: the job took longer than the time-out: 2.00 ms");
     }
 
     #[tokio::test]

@@ -89,7 +89,7 @@ impl Partial {
         let kept = ResumePoint { received: self.received(), total: self.total, validator, path: self.here.path() };
         match range::judge(kept, status, headers)? {
             RangeReply::Rest { .. } if self.digests.contradict(headers) => {
-                Err("a part of another whole, by its digest")
+                Err("the range is of another version, by its digest")
             }
             next => Ok(next),
         }

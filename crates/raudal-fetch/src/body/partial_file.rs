@@ -322,8 +322,8 @@ impl Drop for PartialFileInner {
 
 /// Returns the error for a final name that is taken.
 pub fn already_there(path: &Path) -> Error {
-    Error::new(Kind::Io, format!("there is a file of this name already: {}", path.display()))
-        .hint("[`skip_existing`] leaves it as it is, [`overwrite`] replaces it")
+    Error::new(Kind::Io, format!("the file already exists: {}", path.display()))
+        .hint("keep it with [`skip_existing`], or replace it with [`overwrite`]")
 }
 
 fn cannot(path: &Path, error: io::Error) -> Error {
@@ -336,8 +336,8 @@ fn cannot(path: &Path, error: io::Error) -> Error {
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     let hint = match error.kind() {
-        ErrorKind::PermissionDenied => Some("you may not write there"),
-        ErrorKind::NotFound => Some("there is no such folder"),
+        ErrorKind::PermissionDenied => Some("you have no permission to write there"),
+        ErrorKind::NotFound => Some("the folder does not exist"),
         _ => None,
     };
     let error = Error::io(format!("{what}: {}", path.display()), error);

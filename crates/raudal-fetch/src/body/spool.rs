@@ -43,7 +43,7 @@ impl Budget {
 
     fn failed(&self, error: io::Error) -> Error {
         Error::io(format!("cannot write to the temporary folder: {}", self.folder.display()), error)
-            .hint("make room there, or let TMPDIR name a folder that has it")
+            .hint("free some space there, or set TMPDIR to a folder that has more")
     }
 }
 
@@ -278,7 +278,7 @@ async fn write_named(place: &mut Option<Box<FileWriter>>, mut data: &[u8], feed:
 }
 
 fn lost() -> Error {
-    Error::new(Kind::Internal, "a body was lost while it was written")
+    Error::new(Kind::Internal, "the body was lost during a write")
 }
 
 /// Makes room in memory for `more` bytes, if both limits allow it.

@@ -81,7 +81,7 @@ impl Drop for Feed {
 }
 
 /// A long body that has begun to arrive, to be read before it is complete.
-/// [`Transfer::arriving`](crate::Transfer::arriving) hands it over.
+/// [`Request::arriving`](crate::Request::arriving) hands it over.
 ///
 /// What is read from it is provisional. The bytes are right only if the transfer has ended well and
 /// [`confirms`](Self::confirms) returns `true`.

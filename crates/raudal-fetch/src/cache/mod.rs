@@ -111,7 +111,7 @@ impl Cache {
 
     fn note_problem(&self, error: &std::io::Error) {
         let mut problem = lock(&self.0.problem);
-        problem.get_or_insert_with(|| format!("the cache cannot be written to: {}: {error}", self.0.folder.display()));
+        problem.get_or_insert_with(|| format!("cannot write to the cache: {}: {error}", self.0.folder.display()));
     }
 }
 

@@ -31,13 +31,9 @@ impl Head {
             return Err(refusal(status, headers, now));
         }
         if let Some(encoding) = compressed(headers, path) {
-            let message = format!(
-                "the body is compressed for the transfer, although that was declined: {}",
-                printable(&encoding)
-            );
-            return Err(
-                Error::new(Kind::Unsupported, message).hint("the server, or a proxy, must send the file as it is")
-            );
+            let message = format!("the body has a content encoding that was not requested: {}", printable(&encoding));
+            return Err(Error::new(Kind::Unsupported, message)
+                .hint("the server or proxy must send the file without a content encoding"));
         }
         Ok(Self {
             // The HTTP library has already refused malformed and contradictory lengths.
@@ -83,12 +79,12 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
     let wait = text(headers, &header::RETRY_AFTER).and_then(|value| parse_retry_after(&value, now));
     let error = Error::new(Kind::Status(code), format!("the server answered: {code}{reason}")).retry_after(wait);
     match code {
-        206 => error.hint("it sent a part although the whole was asked for: a cache on the way may be broken"),
-        401 => error.hint("it wants to know who asks: check the credentials"),
-        403 => error.hint("it refuses: credentials may be missing, or automated requests unwelcome"),
+        206 => error.hint("it sent a range although the whole file was requested: a proxy or cache may be broken"),
+        401 => error.hint("the server requires a login: check the credentials"),
+        403 => error.hint("the server refuses access: credentials may be missing, or it may block automated requests"),
         404 | 410 => error.hint("check the URL"),
-        407 => error.hint("the proxy wants to know who asks: put name and password into the proxy's URL"),
-        429 => error.hint("it asks to slow down: allow fewer jobs a host, or a lower rate"),
+        407 => error.hint("the proxy requires a login: put the name and password into its URL"),
+        429 => error.hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         _ => error,
     }
 }

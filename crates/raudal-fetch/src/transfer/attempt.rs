@@ -1,4 +1,5 @@
-//! One attempt: a request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
+//! One attempt: the request, redirects, the head and the body. It starts at the first byte, or resumes
+//! where an earlier attempt broke off.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -32,16 +33,16 @@ use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
-/// An answer that is not a redirect.
+/// A response that is not a redirect.
 struct FinalResponse {
     response: Response,
-    /// The address it came from.
+    /// The URL that it came from.
     here: Url,
-    /// Whether the rest was asked for, and not the whole.
+    /// Whether the request was for the rest, not for the whole body.
     is_to_range: bool,
-    /// Whether it was asked for only if it has changed.
+    /// Whether the request was for a body only if it has changed.
     is_conditional: bool,
-    /// How long it took to come.
+    /// The time from the request to the head of the response.
     took: Duration,
 }
 
@@ -49,29 +50,29 @@ struct FinalResponse {
 struct IncomingBody {
     response: Response,
     took: Duration,
-    /// How many bytes there are of it, if it is the rest and not the whole.
+    /// The length of the range in bytes, if it is the rest and not the whole body.
     part: Option<u64>,
 }
 
-/// A URL, and what is wanted of it.
+/// A URL and the request for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) url: &'a Url,
     pub(crate) request: &'a Request<'a>,
 }
 
-/// How an attempt ended well.
+/// The outcome of a successful attempt.
 #[expect(clippy::large_enum_variant, reason = "nearly always it is the large one, and it is moved on at once")]
 pub(crate) enum Loaded {
-    /// With a body.
+    /// A complete body.
     Body(Body),
-    /// The server says that what is known is still so.
+    /// The server says that the known body is still current.
     NotModified,
-    /// [`Request::accept`] did not want it.
+    /// [`Request::accept`] declined it.
     Declined,
 }
 
-/// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves.
+/// Fetches a URL. `kept` holds the bytes of an earlier attempt, and after a failure those of this one.
 pub(crate) async fn load(
     transport: &Transport,
     ask: Ask<'_>,
@@ -82,8 +83,8 @@ pub(crate) async fn load(
         partial.told = false;
     }
     let fetched = load_once(transport, ask, kept, known).await;
-    // Nothing has happened to the transfer itself: it goes on by itself where the segment broke off. Once: this is no
-    // second loop of retries.
+    // Only the segment failed, not the transfer itself. So resume once where the segment broke off,
+    // without spending an attempt.
     let segment_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.segment_failed));
     if fetched.is_err() && segment_failed {
         return load_once(transport, ask, kept, known).await;
@@ -125,7 +126,8 @@ async fn load_once(
                 }
             }
             Ok(RangeReply::Whole) => {}
-            // Not worth an attempt, nor a wait: the server is there. What it offered is not even looked at.
+            // The server is up, so request the whole body at once without spending an attempt. Do not
+            // read this response.
             Err(_) => {
                 *kept = None;
                 drop(answer.response);
@@ -166,13 +168,14 @@ fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) ->
     Ok(partial)
 }
 
-/// What an earlier run has left in a place. Hashing it takes time, and blocks.
+/// Returns the partial file of an earlier run. Hashes it on a blocking thread.
 async fn restore(transport: &Transport, place: &PartialFile, url: &Url, expect: Expect) -> Result<Option<Partial>> {
     let (place, budget, url) = (place.clone(), Arc::clone(&transport.budget), url.clone());
     blocking(move || resume::restore(&place, &budget, &url, expect)).await
 }
 
-/// The first answer that is not a redirect, to a request for the whole or for what is missing.
+/// Sends a request for the whole body or for the missing bytes. Follows redirects, and returns the
+/// first response that is not one.
 async fn respond(
     transport: &Transport,
     start: &Url,
@@ -190,7 +193,7 @@ async fn respond(
         let begin = Instant::now();
         let response = connection::watched(request.send(), progress).await.map_err(|error| {
             let fault = failure::before_answer(&error, transport.options());
-            // The input is named anyway: say which host failed only if it is another one.
+            // The error names the input anyway, so name the host only if it is another one.
             if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
         })?;
         if !redirect::is_redirect(response.status().as_u16()) {
@@ -204,7 +207,7 @@ async fn respond(
         .hint("the server may send requests in a circle: open the URL in a browser"))
 }
 
-/// Takes the body in, down to its last byte. If it breaks off, what has arrived is left in `kept`.
+/// Receives the body to its last byte. If it breaks off, leaves the received bytes in `kept`.
 async fn arrive(
     transport: &Transport,
     arriving: IncomingBody,
@@ -223,8 +226,9 @@ async fn arrive(
         }
         Err(error) => {
             partial.spool.break_off();
-            // Only a transfer that ended too soon leaves bytes that are good. A page in place of the data leaves
-            // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
+            // Only a transfer that ended too early leaves good bytes. A page in place of the data
+            // does not change `kept`: the bytes of an earlier attempt may be resumed once the page is
+            // gone.
             if error.kind().leaves_good_bytes() && partial.can_go_on() {
                 *kept = Some(partial);
             } else {
@@ -250,7 +254,7 @@ async fn read(
         && let Some(arriving) = &request.arriving
         && let Some(feed) = partial.spool.follow()
     {
-        // Whoever has closed the channel does not want to read ahead.
+        // A closed channel means that nobody reads the body while it arrives.
         let _ = arriving.send(feed.arriving(total, source.clone()));
     }
     let piece = source.map(|source| {
@@ -259,7 +263,7 @@ async fn read(
     });
     let mut taking = Taking { partial, of_part, kept };
     let ended = receive(transport, &mut response, piece.as_ref(), end, &mut taking, progress).await?;
-    // Its connection brings nothing more that is wanted.
+    // No more bytes are needed from this connection.
     drop(response);
     if ended.is_ok()
         && let Some(piece) = piece.filter(PieceHandle::is_cut_here)
@@ -269,7 +273,7 @@ async fn read(
         appended?;
     }
     let Taking { partial, of_part, .. } = taking;
-    // That it is a page says more than that it broke off.
+    // "It is a page" explains more than "it broke off", so check that first.
     if let Some(look) = &partial.look {
         look.end().map_err(impostor)?;
     }
@@ -286,8 +290,8 @@ async fn read(
     Ok(())
 }
 
-/// Takes in what one response brings: to its end, or to where another connection goes on. The inner result says how the
-/// transfer ended; the outer one is an error of this side, or of a server that sends what nobody asked for.
+/// Receives the body of one response, to its end or to where another connection continues. The inner result says how
+/// the transfer ended. The outer one is an error of this side, or of a server that sends too much.
 async fn receive(
     transport: &Transport,
     response: &mut Response,
@@ -308,9 +312,9 @@ async fn receive(
         let own = piece.map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
         let received = taking.partial.received().saturating_add(own as u64);
         if end.is_some_and(|end| received > end) {
-            // Which of its bytes were meant nobody can tell.
+            // It is unknown which of its bytes are the requested ones.
             taking.partial.validator = None;
-            return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
+            return Err(Error::new(Kind::Length, "the server sent more than the range that it announced"));
         }
         for bytes in transport.paced(&bytes[..own]) {
             transport.wait_for(bytes).await;
@@ -326,7 +330,7 @@ async fn receive(
     }
 }
 
-/// A body that takes its bytes in.
+/// A body that receives its bytes.
 struct Taking<'a> {
     partial: &'a mut Partial,
     of_part: Digests,
@@ -339,7 +343,7 @@ impl Intake for Taking<'_> {
             look.more(bytes).map_err(impostor)?;
         }
         if self.partial.look.as_ref().is_none_or(Look::is_done) {
-            // These bytes are what was wanted: the room for the earlier ones is free.
+            // These bytes are no HTML page, so the bytes of the earlier attempt can be dropped.
             *self.kept = None;
         }
         self.partial.digests.update(bytes);
@@ -349,11 +353,11 @@ impl Intake for Taking<'_> {
 }
 
 fn impostor(message: String) -> Error {
-    Error::new(Kind::Impostor, message).hint("many servers answer a missing file this way: check the URL")
+    Error::new(Kind::Impostor, message).hint("many servers answer this way when a file is missing: check the URL")
 }
 
-/// Tells how long the body will be, and what of it is there already: whoever counts has taken that back when the
-/// earlier attempt failed. Breaks if the body is not wanted at all.
+/// Reports the length of the body, and the bytes that are already there. The observer discarded its
+/// count of them when the earlier attempt failed. Breaks if the body is declined.
 fn announce(partial: &mut Partial, request: &Request<'_>) -> ControlFlow<()> {
     let head =
         ResponseHead { from: &partial.here, disposition: partial.head.disposition.as_deref(), length: partial.total };
@@ -369,7 +373,7 @@ fn announce(partial: &mut Partial, request: &Request<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// The body that is complete, if its bytes are those that were promised.
+/// Returns the complete body after verifying its digests.
 async fn whole(mut partial: Partial) -> Result<Body> {
     let length = partial.received();
     if let Err(error) = std::mem::take(&mut partial.digests).verify() {
@@ -380,7 +384,7 @@ async fn whole(mut partial: Partial) -> Result<Body> {
     Ok(Body { location: Location::Url(partial.here), length, head: partial.head, stored })
 }
 
-/// The same fault, with the host that it happened at.
+/// Returns the same error, with the URL of the host that failed.
 fn elsewhere(fault: &Error, here: &Url) -> Error {
     let message = format!("after a redirect to {}: {}", redact(here.as_str()), fault.report());
     let error = Error::new(fault.kind(), message).transient(fault.is_transient());

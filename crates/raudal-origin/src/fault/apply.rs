@@ -166,7 +166,7 @@ fn redirect(to: &str) -> Result<OriginResponse> {
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::Internal, "cannot commit a fault").because(error)
+    Error::new(Kind::Internal, "cannot inject a fault").because(error)
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ impl FromStr for Fault {
         let first = when.next().transpose()?;
         if let Some(second) = when.next() {
             second?;
-            return Err(parser.wrong("only one of p, n and every can say when", text));
+            return Err(parser.wrong("give only one of p, n and every", text));
         }
         let path = items.iter().find(|(name, _)| *name == "match").map(|(_, glob)| (*glob).to_owned());
         Ok(Self { text: text.to_owned(), what, when: first.unwrap_or(When::Always), path })
@@ -201,7 +201,7 @@ impl<'a> Parser<'a> {
                 return Err(self.wrong(&format!("no such item: {}", printable(name)), rest));
             }
             if items.iter().any(|(earlier, _)| *earlier == name) {
-                return Err(self.wrong(&format!("an item that stands twice: {name}"), rest));
+                return Err(self.wrong(&format!("an item twice: {name}"), rest));
             }
             items.push((name, &after[..end]));
             match after.get(end + 1..) {
@@ -252,7 +252,7 @@ impl<'a> Parser<'a> {
             // The limit for a head is 256 MiB, to bound the memory.
             (What::BigHead { bytes }, Place::Bytes(size @ 0..=0x1000_0000)) => *bytes = size,
             (What::BigHead { .. }, _) => return Err(self.wrong("not the size of a head, such as 1MiB", text)),
-            _ => return Err(self.wrong(&format!("there is no place in {kind}"), text)),
+            _ => return Err(self.wrong(&format!("{kind} takes no place"), text)),
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ impl<'a> Parser<'a> {
             }
             ("after", What::Status(_, wait @ None)) => *wait = Some(RetryAfter::Seconds(time()?.as_secs())),
             ("until", What::Status(_, wait @ None)) => *wait = Some(RetryAfter::Date(time()?)),
-            ("after" | "until", What::Status(..)) => return Err(self.wrong("only one of after and until", value)),
+            ("after" | "until", What::Status(..)) => return Err(self.wrong("give only one of after and until", value)),
             ("rate" | "after" | "until", _) => return Err(strange()),
             ("match", _) => {
                 fast_glob::validate(value).map_err(|error| self.wrong(&format!("a bad pattern: {error}"), value))?;
@@ -351,7 +351,7 @@ mod tests {
             ("0503", "no such fault: 0503"),
             ("reset@x", "not a place in a body, such as 50% or 4096, at character 7 of reset@x"),
             ("reset@-1%", "not a place"),
-            ("refuse@50%", "there is no place in refuse, at character 8"),
+            ("refuse@50%", "refuse takes no place, at character 8"),
             ("big-head@50%", "not the size of a head"),
             ("reset:", "an item without a value, at character 7"),
             ("reset:soon=1", "no such item: soon, at character 7"),
@@ -360,12 +360,12 @@ mod tests {
             ("reset:n=0", "not numbers of requests"),
             ("reset:n=1,,2", "an item without a value"),
             ("reset:every=0", "not a number of requests"),
-            ("reset:n=1,n=2", "an item that stands twice: n"),
+            ("reset:n=1,n=2", "an item twice: n"),
             ("reset:p=0.1,every=2", "only one of p, n and every"),
             ("reset:rate=5", "this kind takes no rate, at character 12"),
             ("drip:rate=0", "not a rate"),
             ("503:after=x", "not a time"),
-            ("503:after=1s,until=1s", "only one of after and until"),
+            ("503:after=1s,until=1s", "give only one of after and until"),
             ("page:match=[a", "a bad pattern"),
             ("page:\u{1b}=1", "no such item: \\u{1b}, at character 6 of page:\\u{1b}=1"),
         ] {

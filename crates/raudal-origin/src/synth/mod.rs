@@ -43,7 +43,7 @@ pub(super) fn check_scale(scale: f64) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(format!("the scale of the archives is not between 0 and {MAX_SCALE}: {scale}"))
-        .hint("1 is the size of the real files, 0.1 a tenth"))
+        .hint("1 is the size of the real files, 0.1 is a tenth of it"))
 }
 
 /// Returns the bytes of an entity's synthetic archive.

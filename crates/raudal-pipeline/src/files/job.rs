@@ -113,7 +113,7 @@ impl FileJob<'_> {
         match (fetched, decided) {
             (ControlFlow::Continue(body), Some(Decision::Save(target))) => Ok(self.save(target, body).await?),
             (_, Some(Decision::Skip(target))) => Ok(self.there(target).await?),
-            _ => Err(Error::new(Kind::Internal, "a file without a name").into()),
+            _ => Err(Error::new(Kind::Internal, "no name was chosen for the file").into()),
         }
     }
 
@@ -141,9 +141,9 @@ impl FileJob<'_> {
             Some(folder) => {
                 return Err(Error::new(
                     Kind::Io,
-                    format!("there is something of this name already: {}", folder.display()),
+                    format!("a file or folder with this name already exists: {}", folder.display()),
                 )
-                .hint("members are extracted to a new folder: move this one away"));
+                .hint("members are extracted to a new folder: move or remove this one"));
             }
         };
         let target = SaveTarget { path, digest, folder };
@@ -176,7 +176,7 @@ impl FileJob<'_> {
                 }
                 if let (Some(promised), Some(found)) = (&digest, &sha256) {
                     verify::compare(found, promised).map_err(|error| {
-                        error.hint(format!("[`overwrite`] fetches it anew: {}", looked.display())).transient(false)
+                        error.hint(format!("fetch it again with [`overwrite`]: {}", looked.display())).transient(false)
                     })?;
                 }
                 if let (Some(lock), Some(found)) = (lock, &sha256) {
@@ -309,7 +309,10 @@ impl Extraction {
         raudal_table::extract(archive, &self.place, &self.unfinished, glob, &self.limits, &self.watch)?;
         if fs::symlink_metadata(folder).is_ok() {
             let _ = fs::remove_dir_all(&self.unfinished);
-            return Err(Error::new(Kind::Io, format!("there is something of this name: {}", folder.display())));
+            return Err(Error::new(
+                Kind::Io,
+                format!("a file or folder with this name already exists: {}", folder.display()),
+            ));
         }
         Ok(())
     }
@@ -317,7 +320,7 @@ impl Extraction {
     fn publish(&self, folder: &Path) -> Result<()> {
         fs::rename(&self.unfinished, folder).map_err(|error| {
             let _ = fs::remove_dir_all(&self.unfinished);
-            Error::io(format!("cannot make the folder: {}", folder.display()), error)
+            Error::io(format!("cannot create the folder: {}", folder.display()), error)
         })?;
         raudal_common::atomic_file::sync_folder(folder);
         Ok(())

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use crate::run::name;
 
-const HINT: &str = "give them names of their own: a line of a list (-i) may have a TAB and a name after the URL";
+const HINT: &str = "give them different names: in a list of inputs, write a TAB and a name after the URL";
 
 /// The reserved names, each with its job and its location.
 #[derive(Debug, Default)]
@@ -70,9 +70,9 @@ pub fn check(inputs: impl Iterator<Item = Input>) -> Result<()> {
     for input in inputs {
         let place = input.location.to_string();
         if input.is_named && name::safe(&input.name).as_deref() != Some(input.name.as_str()) {
-            let error = Error::usage(format!("not a name for a file: {}", printable(&input.name))).input(&place);
+            let error = Error::usage(format!("not a valid file name: {}", printable(&input.name))).input(&place);
             return Err(match name::safe(&input.name) {
-                Some(name) => error.hint(format!("this would be one: {name}")),
+                Some(name) => error.hint(format!("a valid name would be: {name}")),
                 None => error,
             });
         }
@@ -86,7 +86,7 @@ pub fn check(inputs: impl Iterator<Item = Input>) -> Result<()> {
             let mut digest = [0; 16];
             digest.copy_from_slice(&Sha256::digest(&place)[..16]);
             if !unnamed.insert(digest) {
-                return Err(Error::usage(format!("an input that is there twice: {place}")).hint(HINT));
+                return Err(Error::usage(format!("the same input twice: {place}")).hint(HINT));
             }
         }
     }

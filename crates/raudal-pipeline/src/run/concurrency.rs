@@ -47,10 +47,10 @@ impl FromStr for Jobs {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let bad = |what: &str| Error::usage(format!("{what}: {text}")).hint("give a number from 1 on, or auto");
+        let bad = |what: &str| Error::usage(format!("{what}: {text}")).hint("give auto or a number of at least 1");
         match text.parse() {
             _ if text == "auto" => Ok(Self::Auto),
-            Ok(0) => Err(bad("it must be at least 1, or nothing could ever run")),
+            Ok(0) => Err(bad("it must be at least 1")),
             Ok(jobs) => Ok(Self::Most(jobs)),
             Err(_) => Err(bad("neither a whole number nor auto")),
         }

@@ -22,7 +22,7 @@ pub(crate) fn failure(error: JobError<Error>, input: &Input) -> Option<Error> {
         JobError::Cancelled { .. } => return None,
         JobError::Failed(error) => error,
         error if error.is_timeout() => Error::new(Kind::Timeout, error.to_string()),
-        error => Error::new(Kind::Internal, error.to_string()).hint("this is a fault of raudal: please report it"),
+        error => Error::new(Kind::Internal, error.to_string()).hint("this is a bug in raudal: please report it"),
     };
     Some(error.input(input.location.to_string()))
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard};
 
 /// The version of the lock file format. Any other version is refused.
 const FORM: u32 = 1;
-const HINT: &str = "if it is meant to be so, run without [`locked`] to write the lock file anew";
+const HINT: &str = "if the change is intended, run without [`locked`] to write a new lock file";
 
 /// One input in a lock file. A field that is `None` was unknown, and is not compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,11 +113,11 @@ impl Lock {
     ///
     /// Of kind [`Usage`](Kind::Usage), if the text is not a lock file.
     pub fn parse(text: &str) -> Result<Self> {
-        let hint = "it is written by [`lock`] without [`locked`]";
+        let hint = "write a lock file with [`lock`], without [`locked`]";
         let written: LockFile =
             serde_json::from_str(text).map_err(|error| Error::usage("not a lock file").because(error).hint(hint))?;
         if written.form != FORM {
-            return Err(Error::usage(format!("a lock file of another form: {}", written.form)).hint(hint));
+            return Err(Error::usage(format!("unsupported version of the lock file: {}", written.form)).hint(hint));
         }
         let entries = written.inputs.into_iter().map(|entry| ((entry.url.clone(), entry.name.clone()), entry));
         Ok(Self { expected: Some(entries.collect()), found: Mutex::default() })
@@ -168,7 +168,7 @@ impl Lock {
             .into_iter()
             .map(|(field, found, expected)| {
                 let [found, expected] = [found, expected].map(|text| raudal_common::error::printable(&text));
-                format!("{field}: {found} in place of {expected}")
+                format!("{field}: {found} instead of {expected}")
             })
             .collect();
         let message = format!("it differs from the lock file in {}", said.join("; "));

@@ -58,5 +58,5 @@ pub(crate) async fn open_place(context: &Attempt, folder: &Path, input: &Input, 
 /// Creates a folder and its parents.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)
-        .map_err(|error| Error::io(format!("cannot make the folder: {}", folder.display()), error))
+        .map_err(|error| Error::io(format!("cannot create the folder: {}", folder.display()), error))
 }

@@ -15,7 +15,7 @@ impl Slowed {
         let hosts = lock(&self.0);
         let warning = |(host, limit): (&String, &usize)| {
             let transfers = if *limit == 1 { "transfer" } else { "transfers" };
-            format!("{host}: after repeated time-outs it was asked for at most {limit} {transfers} at a time")
+            format!("{host}: limited to {limit} {transfers} at a time after repeated time-outs")
         };
         hosts.iter().map(warning).collect()
     }

@@ -13,7 +13,7 @@ const BUFFER: usize = 128 * 1024;
 pub(crate) fn promised(sums: &Checksums, name: &str) -> Result<String> {
     sums.find(name).map(str::to_owned).ok_or_else(|| {
         Error::new(Kind::Checksum, format!("not in the list of checksums: {}", raudal_common::error::printable(name)))
-            .hint("what is not in the list cannot be verified, and is refused")
+            .hint("add the file to the list: a file without a checksum is refused")
             .transient(false)
     })
 }
@@ -31,8 +31,11 @@ pub(crate) fn compare(found: &str, promised: &str) -> Result<()> {
     if found == promised {
         return Ok(());
     }
-    Err(Error::new(Kind::Checksum, format!("the SHA-256 differs from the list's: {found} in place of {promised}"))
-        .hint("the file was damaged, or it is not the one that the list was made from"))
+    Err(Error::new(
+        Kind::Checksum,
+        format!("the SHA-256 differs from the one in the list: {found} instead of {promised}"),
+    )
+    .hint("the file is damaged, or the list was made for another version of it"))
 }
 
 /// Returns the SHA-256 of all bytes of a reader.

@@ -127,7 +127,7 @@ async fn fetch(
     }
     match fetched {
         Ok(ControlFlow::Continue(body)) => Ok((body, place)),
-        Ok(ControlFlow::Break(())) => Err(Error::new(Kind::Internal, "a body was declined that nobody judged")),
+        Ok(ControlFlow::Break(())) => Err(Error::new(Kind::Internal, "a body was declined without a check")),
         Err(error) => {
             shared.partials.keep(context.job(), KeptTransfer { partial, place });
             Err(error)

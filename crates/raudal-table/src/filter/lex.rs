@@ -56,14 +56,14 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         let after_in = matches!(previous, Some(Token::Word(word)) if word.keyword == Keyword::IN);
         let token = match token {
             Token::Whitespace(space) if space.to_string().trim().is_empty() => continue,
-            Token::Whitespace(_) => return Err(refuse(text, span.start, "a filter has no comments")),
+            Token::Whitespace(_) => return Err(refuse(text, span.start, "comments are not supported")),
             Token::DoubleEq => Token::Eq,
             Token::Ampersand => word("AND", Keyword::AND),
             Token::Pipe => word("OR", Keyword::OR),
             Token::Tilde => {
                 let next = raw[at + 1..].iter().find(|next| !matches!(next.token, Token::Whitespace(_)));
                 if next.is_none_or(|next| next.token != Token::LParen) {
-                    return Err(refuse(text, span.start, "after ~ the condition stands in parentheses: ~(…)"));
+                    return Err(refuse(text, span.start, "put the condition after ~ in parentheses: ~(…)"));
                 }
                 word("NOT", Keyword::NOT)
             }
@@ -72,7 +72,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
                 Token::LParen
             }
             Token::LBracket => {
-                return Err(refuse(text, span.start, "a list in brackets stands after in: column in [1, 2]"));
+                return Err(refuse(text, span.start, "put in before a list in brackets: column in [1, 2]"));
             }
             Token::RBracket if lists.pop().is_some() => Token::RParen,
             Token::Word(quoted) if quoted.quote_style == Some('"') => Token::SingleQuotedString(quoted.value.clone()),
@@ -87,7 +87,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         levels += usize::from(!matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_)));
         if levels > MOST_TOKENS {
             return Err(Error::usage(format!("the filter is too long: more than {MOST_TOKENS} words and signs"))
-                .hint("the values of a list do not count: column in [1, 2, 3]"));
+                .hint("the values of a list are not counted: column in [1, 2, 3]"));
         }
         tokens.push(TokenWithSpan::new(token, *span));
     }

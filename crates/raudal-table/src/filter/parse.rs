@@ -32,9 +32,9 @@ pub(super) fn parse(text: &str) -> Result<(Vec<String>, Node)> {
 
 fn leftover(token: &Token) -> String {
     match token {
-        Token::Word(word) => format!("and, or, or the end expected before: {}", word.value),
-        Token::RParen | Token::RBracket => "this closes nothing".to_owned(),
-        _ => format!("and, or, or the end expected before: {token}"),
+        Token::Word(word) => format!("expected and, or, or the end before: {}", word.value),
+        Token::RParen | Token::RBracket => "a closing bracket without an opening one".to_owned(),
+        _ => format!("expected and, or, or the end before: {token}"),
     }
 }
 
@@ -42,7 +42,7 @@ fn leftover(token: &Token) -> String {
 fn syntax(text: &str, error: &ParserError) -> Error {
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
         return Error::usage(format!("bad filter: nested more than {DEPTH} deep"))
-            .hint("leave out what is not needed of parentheses and not");
+            .hint("remove parentheses and not where they are not needed");
     };
     let (what, place) = message.rsplit_once(" at Line: ").unwrap_or((message, ""));
     let place = place
@@ -98,9 +98,9 @@ impl Builder<'_> {
                 self.like(expr, pattern, true).map(|node| negate(node, *negated))
             }
             Expr::Identifier(name) => {
-                Err(self.fix(expr, "a column alone is no condition", &format!("{} == 1", spelled(&name.value))))
+                Err(self.fix(expr, "a column alone is not a condition", &format!("{} == 1", spelled(&name.value))))
             }
-            Expr::Value(_) => Err(self.refuse(expr, "a value alone is no condition")),
+            Expr::Value(_) => Err(self.refuse(expr, "a value alone is not a condition")),
             _ => Err(self.unsupported(expr)),
         }
     }
@@ -149,7 +149,7 @@ impl Builder<'_> {
             }
             (false, false) => match (self.literal(left), self.literal(right)) {
                 (Err(error), _) | (_, Err(error)) => Err(error),
-                _ => Err(self.refuse(whole, "a comparison needs a column; text stands in quotes, a column does not")),
+                _ => Err(self.refuse(whole, "a comparison needs a column; text is in quotes, a column is not")),
             },
         }
     }
@@ -181,9 +181,7 @@ impl Builder<'_> {
                     self.columns.len() - 1
                 }))
             }
-            Expr::Value(_) => {
-                Err(self.refuse(expr, "a column is expected here; text stands in quotes, a column does not"))
-            }
+            Expr::Value(_) => Err(self.refuse(expr, "a column is expected here; text is in quotes, a column is not")),
             other => Err(self.unsupported(other)),
         }
     }
@@ -204,10 +202,10 @@ impl Builder<'_> {
                 Value::Boolean(truth) => Err(self.fix(
                     expr,
                     "a cell is text or a number",
-                    &format!("'{truth}', spelled as the cells have it"),
+                    &format!("'{truth}', as it is spelled in the cells"),
                 )),
                 Value::Null => Err(self.fix(expr, "nothing equals null", "column is null")),
-                _ => Err(self.refuse(expr, "not a number, and not text in quotes")),
+                _ => Err(self.refuse(expr, "neither a number nor a text in quotes")),
             },
             Expr::Identifier(name) => {
                 Err(self.fix(expr, "a value is expected here, not a column", &format!("'{}'", name.value)))
@@ -220,13 +218,13 @@ impl Builder<'_> {
         match expr {
             Expr::CompoundIdentifier(names) => {
                 let name: Vec<&str> = names.iter().map(|name| name.value.as_str()).collect();
-                self.fix(expr, "a point in a column's name", &format!("`{}`", name.join(".")))
+                self.fix(expr, "a dot in the name of a column", &format!("`{}`", name.join(".")))
             }
             Expr::Function(_) => self.refuse(expr, "functions are not supported"),
             Expr::BinaryOp { op, .. }
                 if test(op).is_some() || matches!(op, BinaryOperator::And | BinaryOperator::Or) =>
             {
-                self.refuse(expr, "a condition stands where a column or a value is expected")
+                self.refuse(expr, "a condition in place of a column or a value")
             }
             Expr::BinaryOp { op, .. } => self.refuse(expr, &format!("arithmetic is not supported: {op}")),
             _ => self.refuse(

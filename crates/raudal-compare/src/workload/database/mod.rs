@@ -138,7 +138,7 @@ fn named_query((n, _): &(u32, Duration)) -> String {
 /// Checks that the database holds every write that the jobs committed, and nothing else.
 fn check_writes(run: &Run, found: &[(u32, String)]) -> Result<()> {
     let lost = |what: String| {
-        Error::new(Kind::Checksum, what).hint("the database or its disk is at fault: what was committed has to last")
+        Error::new(Kind::Checksum, what).hint("the database or its disk is faulty: committed data must not be lost")
     };
     for (i, (n, part)) in (0..).zip(&run.parts).enumerate() {
         match found.get(i) {
@@ -148,7 +148,7 @@ fn check_writes(run: &Run, found: &[(u32, String)]) -> Result<()> {
     }
     match found.get(run.parts.len()) {
         None => Ok(()),
-        Some((number, _)) => Err(lost(format!("a write that nobody made is in the database: {number}"))),
+        Some((number, _)) => Err(lost(format!("an unknown write is in the database: {number}"))),
     }
 }
 

@@ -65,36 +65,33 @@ impl DatabaseOptions {
     /// Refuses options that make no sense, before anything is opened.
     pub(super) fn check(&self) -> Result<()> {
         if self.queries == 0 {
-            return Err(Error::usage("there is nothing to compare in so many queries: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of queries must be at least 1: 0").hint("give at least 1"));
         }
         if self.connections == 0 {
-            return Err(Error::usage("no query can run over so many connections: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of connections must be at least 1: 0").hint("give at least 1"));
         }
         let Some(url) = &self.url else { return Ok(()) };
         // A text that is not a URL may be a misplaced password, so it is not shown.
         let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(Error::usage("the database is not named by a URL").hint(HOW));
+            return Err(Error::usage("the database is not given as a URL").hint(HOW));
         };
         if !["postgres", "postgresql"].contains(&scheme) {
-            return Err(Error::usage(format!(
-                "not a database that is known: {}",
-                raudal_common::error::printable(scheme)
-            ))
-            .hint("write postgres://…, or leave [`database`] out for the embedded SQLite"));
+            return Err(Error::usage(format!("unsupported database: {}", raudal_common::error::printable(scheme)))
+                .hint("write postgres://…, or leave out [`database`] for the embedded SQLite"));
         }
         // Here an unescaped character ends the password too early. The rest of it would be taken
         // for a name that may be shown.
         if rest.split_once(['/', '?', '#']).is_some_and(|(_, behind)| behind.contains('@')) {
-            return Err(Error::usage("the URL of the database has an @ behind its host")
+            return Err(Error::usage("the URL of the database has an @ after its host")
                 .hint("write / ? # and @ in a password as %2F %3F %23 and %40"));
         }
         if self.write {
-            return Err(Error::usage("writing is for SQLite: raudal makes no tables on a server that is yours")
-                .hint("leave [`write`] or [`database`] out"));
+            return Err(Error::usage("writing is only for SQLite: raudal creates no tables on your server")
+                .hint("leave out [`write`] or [`database`]"));
         }
         if self.folder.is_some() {
-            return Err(Error::usage("a temporary folder is for SQLite: a server has folders of its own")
-                .hint("leave [`temp_dir`] or [`database`] out"));
+            return Err(Error::usage("a temporary folder is only for SQLite: a server uses its own folders")
+                .hint("leave out [`temp_dir`] or [`database`]"));
         }
         Ok(())
     }
@@ -105,14 +102,14 @@ pub(super) const HOW: &str = "write postgres://user:password@host:5432/name";
 #[cfg(not(feature = "postgres"))]
 pub(super) fn no_postgres() -> Error {
     Error::usage("this build of raudal cannot reach a PostgreSQL server")
-        .hint("build it with: cargo install --path . --features postgres; or leave [`database`] out for SQLite")
+        .hint("build raudal with: cargo install --path . --features postgres; or leave out [`database`] to use SQLite")
 }
 
 /// Explains why more jobs than connections gain nothing.
 pub(super) fn semaphore(connections: usize) -> String {
     let are = if connections == 1 { "is 1 connection".to_owned() } else { format!("are {connections} connections") };
     format!(
-        "there {are}, and the pool of connections is a semaphore: further jobs wait for one of them. \
-         Ask for more [`connections`], as far as the database bears it"
+        "there {are}, and the pool of connections is a semaphore: further jobs wait for a free \
+         connection. Use more [`connections`] if the database allows it"
     )
 }

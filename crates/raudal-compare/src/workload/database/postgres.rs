@@ -90,8 +90,8 @@ impl Postgres {
     fn no_connection(&self, error: PoolError) -> Error {
         match error {
             PoolError::Backend(error) => self.fault(error, self.place.clone()),
-            PoolError::Timeout(_) => Error::new(Kind::Timeout, "the database does not answer")
-                .hint("check its host and its port, and that a PostgreSQL server listens there")
+            PoolError::Timeout(_) => Error::new(Kind::Timeout, "the database does not respond")
+                .hint("check the host and the port, and that a PostgreSQL server listens there")
                 .input(&self.place),
             error => Error::new(Kind::Internal, "the pool of connections failed").because(error).input(&self.place),
         }
@@ -142,46 +142,52 @@ fn of_state(state: &SqlState, timeout: Duration) -> Named {
     let named = |kind, what: &str, hint: &str| (kind, what.to_owned(), hint.to_owned());
     match state.code() {
         _ if is_about_the_user(state) => {
-            named(Kind::Connect, "the database refuses the user or the password", "check both in the URL")
+            named(Kind::Connect, "the database rejects the user or the password", "check both in the URL")
         }
-        "3D000" => named(Kind::Connect, "the database refuses the name behind the host", "check the end of the URL"),
-        "53300" => named(Kind::Connect, "the database has no connections left", "ask for fewer with [`connections`]"),
+        "3D000" => named(
+            Kind::Connect,
+            "the database with this name does not exist, or you may not use it",
+            "check the name at the end of the URL",
+        ),
+        "53300" => named(Kind::Connect, "the database has no connections left", "use fewer [`connections`]"),
         "57014" => (
             Kind::Timeout,
-            format!("not done within the time-out: {}", units::duration(timeout)),
+            format!("the job took longer than the time-out: {}", units::duration(timeout)),
             "allow more with [`timeout`], or run fewer jobs at once".to_owned(),
         ),
-        "57P01" | "57P02" => named(Kind::Reset, "the database went away", "see why in the server's log"),
+        "57P01" | "57P02" => {
+            named(Kind::Reset, "the connection to the database was lost", "check the log of the server")
+        }
         "57P03" => named(Kind::Connect, "the database is starting or stopping", "try again in a moment"),
         code if code.starts_with("53") => {
-            named(Kind::Io, "the database has run out of something", "see what in the server's log")
+            named(Kind::Io, "the database has run out of a resource", "check the log of the server")
         }
-        _ => named(Kind::Unsupported, "the database refuses the query", "raudal needs PostgreSQL 9.6 or later"),
+        _ => named(Kind::Unsupported, "the database rejects the query", "raudal needs PostgreSQL 9.6 or later"),
     }
 }
 
 /// Explains a failure of the connection, before or during its use.
 fn of_connection(error: &tokio_postgres::Error) -> Named {
     let named = |kind, what: &str, hint: &str| (kind, what.to_owned(), hint.to_owned());
-    let broken = "see why in the server's log";
+    let broken = "check the log of the server";
     let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match io {
-        _ if error.is_closed() => named(Kind::Reset, "the database went away", broken),
+        _ if error.is_closed() => named(Kind::Reset, "the connection to the database was lost", broken),
         Some(io::ErrorKind::TimedOut) => named(
             Kind::Timeout,
-            "the database does not answer",
-            "check its host and its port, and that a PostgreSQL server listens there",
+            "the database does not respond",
+            "check the host and the port, and that a PostgreSQL server listens there",
         ),
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
             named(Kind::Reset, "the connection to the database broke", broken)
         }
         _ if error.to_string().contains("TLS") => {
-            named(Kind::Tls, "raudal speaks no TLS with databases", "add ?sslmode=disable, or go through a tunnel")
+            named(Kind::Tls, "TLS connections to databases are not supported", "add ?sslmode=disable, or use a tunnel")
         }
         _ => named(
             Kind::Connect,
-            "no connection to the database",
-            "check its host and its port, and that a PostgreSQL server listens there",
+            "cannot connect to the database",
+            "check the host and the port, and that a PostgreSQL server listens there",
         ),
     }
 }

@@ -134,7 +134,7 @@ impl Sqlite {
     {
         let mut lease = self.lease().await?;
         let working = tokio::task::spawn_blocking(move || work(lease.connection()?).map_err(fault));
-        working.await.map_err(|error| Error::new(Kind::Internal, "the database was not asked").because(error))?
+        working.await.map_err(|error| Error::new(Kind::Internal, "the query was not run").because(error))?
     }
 }
 
@@ -225,21 +225,23 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 /// Turns a failure of the embedded database into an error with a hint.
 fn fault(error: rusqlite::Error) -> Error {
     let (kind, what, hint) = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
-            (Kind::Io, "no room for the database", "free some space, or name a folder that has more with [`temp_dir`]")
-        }
+        Some(ErrorCode::DiskFull) => (
+            Kind::Io,
+            "no space for the database",
+            "free some space, or choose a folder that has more with [`temp_dir`]",
+        ),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             (Kind::Timeout, "the database stays locked", "run fewer jobs at once")
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            (Kind::Corrupt, "the database is damaged", "the disk or its driver is at fault")
+            (Kind::Corrupt, "the database is damaged", "the disk or its driver may be faulty")
         }
         Some(ErrorCode::CannotOpen) => (
             Kind::Io,
             "cannot open the database",
-            "ask for fewer [`connections`], or name another folder with [`temp_dir`]",
+            "use fewer [`connections`], or choose another folder with [`temp_dir`]",
         ),
-        _ => (Kind::Io, "the database failed", "name another folder with [`temp_dir`]"),
+        _ => (Kind::Io, "the database failed", "choose another folder with [`temp_dir`]"),
     };
     Error::new(kind, what).hint(hint).because(error)
 }
@@ -254,7 +256,7 @@ mod tests {
         let mut connection = Connection::open(folder.path().join("small")).unwrap();
         connection.execute_batch("PRAGMA max_page_count = 2").unwrap();
         let error = fault(fill(&mut connection).unwrap_err());
-        assert_eq!((error.kind(), error.message()), (Kind::Io, "no room for the database"));
+        assert_eq!((error.kind(), error.message()), (Kind::Io, "no space for the database"));
         assert!(error.hint_text().unwrap().contains("[`temp_dir`]"));
     }
 

@@ -56,7 +56,7 @@ async fn a_comparison_says_that_the_pool_of_connections_is_the_bound() {
     let found = finding(options).await;
     assert_eq!(found.bound, crate::Bound::Shared, "{found}");
     assert!(found.because.contains("in `acquire` waiting for a connection of the pool"), "{found}");
-    assert!(found.because.contains(" queries/s is no more than with 2 jobs"), "{found}");
+    assert!(found.because.contains(" queries/s is no faster than with 2 jobs"), "{found}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ fn piece(transfers: &Transfers, host: &str, end: u64) -> PieceHandle {
     transfers.enter(source(host), (0, end), SETUP, Arc::default(), ASKS)
 }
 
-/// Its first bytes came at `start`, and so many more a second later.
+/// Records a first byte at `start`, and this many more a second later.
 fn run(entry: &PieceHandle, start: Instant, bytes: u64) {
     entry.take(1, start);
     entry.take(bytes as usize, start + Duration::from_secs(1));
@@ -36,8 +36,8 @@ fn the_piece_with_the_longest_way_to_go_is_cut_so_that_all_end_together() {
     run(&fast, start, 4 * MIB);
     run(&slow, start, MIB);
     let cut = cut(&transfers, start + Duration::from_secs(1)).expect("a piece worth it");
-    // 4 MiB at 1 MiB/s; the fast one is over after 1.25 s, and answers take 50 ms to come: all can end at t, where
-    // 4 - t = (t - 0.05) + (t - 1.30).
+    // 4 MiB are left at 1 MiB/s, the fast one finishes after 1.25 s, and a response takes 50 ms. So all
+    // can finish at t, where 4 - t = (t - 0.05) + (t - 1.30).
     let end = 5.35 / 3.0;
     let wanted = 5 * MIB - ((end - 0.05) * MIB as f64) as u64;
     assert!(cut.wanted.first.abs_diff(wanted) < MIB / 500 && cut.wanted.end == 5 * MIB, "{cut:?}");
@@ -116,7 +116,7 @@ fn a_piece_that_stands_still_is_asked_for_once_more_and_gives_way_only_if_it_sti
     assert_eq!((again.wanted.first, again.wanted.end), (MIB - 1000, MIB));
     assert!(cut(&transfers, late + Duration::from_secs(9)).is_none(), "once is enough");
 
-    // It goes on, and stands still elsewhere.
+    // It continues, and stalls again further on.
     assert_eq!(entry.take(400, late), 400);
     assert!(!again.begin() && again.undo() && !entry.is_cut_here());
     entry.wait(late);
@@ -152,7 +152,7 @@ fn a_server_that_drips_is_not_asked_for_ever() {
     }
     assert_eq!(asked, u32::from(ASKS));
 
-    // What was asked for once more may be so less often, also if no byte of it comes.
+    // A repeated request may be repeated fewer times, even if no byte of it arrives.
     let entry = piece(&transfers, "b", MIB);
     entry.wait(now);
     now += Duration::from_secs(1);
