@@ -3,25 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cut, Piece, SHORTEST};
+use super::piece::{Cut, Piece, SHORTEST, Seen};
 use crate::transfer::balance::Balance;
 
 /// A piece is stalled if it has waited for bytes for more than this time, and for more than twice the
 /// time that a response takes.
 const STILL: Duration = Duration::from_millis(250);
-
-/// The progress of a piece.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    /// The bytes that have not arrived yet.
-    pub(super) missing: u64,
-    /// In bytes per second, if it is known.
-    pub(super) speed: Option<f64>,
-    /// How long it has waited for bytes. Zero if it was requested again meanwhile.
-    pub(super) still: Duration,
-    /// The time from its request to the head of the response.
-    pub(super) setup: Duration,
-}
 
 /// The pieces of a host in flight.
 #[derive(Debug, Default)]
