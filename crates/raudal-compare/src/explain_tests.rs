@@ -252,7 +252,7 @@ fn a_drift_that_all_levels_share_is_warned_of_and_chance_is_not() {
     let slower = Warning::Drift { change: 0.12 }.to_string();
     assert!(slower.starts_with("every level became slower") && slower.contains("12 % longer"), "{slower}");
     let quicker = Warning::Drift { change: -0.12 }.to_string();
-    assert!(quicker.contains("12 % less") && quicker.contains("warm up more"), "{quicker}");
+    assert!(quicker.contains("12 % less") && quicker.contains("warm up with"), "{quicker}");
 }
 
 #[test]

@@ -328,7 +328,7 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
         |run, jobs| Duration::from_millis(if run == 2 { 100_000 } else { 10_000 + 50 * run as u64 } / jobs as u64);
     let comparison = measure(&fake, 5).await.unwrap();
     assert_eq!(words(&comparison)[0], "slow-first");
-    assert!(comparison.warnings()[0].to_string().contains("warm up more (-w 3)"));
+    assert!(comparison.warnings()[0].to_string().contains("warm up with at least 3 runs"));
 
     fake = Fake::new();
     fake.time = |run, jobs| Duration::from_millis(if run % 3 == 0 { 20_000 } else { 8000 } / jobs as u64);

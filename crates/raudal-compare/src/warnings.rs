@@ -113,7 +113,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SingleRun => {
-                f.write_str("each level was measured once, so the spread is unknown; measure more runs (-r 5)")
+                f.write_str("each level was measured once, so the spread is unknown; measure at least 5 runs")
             }
             Self::Short { jobs: n, min } => write!(
                 f,
@@ -123,7 +123,7 @@ impl fmt::Display for Warning {
             ),
             Self::SlowFirst { jobs: n, first, median } => write!(
                 f,
-                "{}: the first run took {}, the median is {}; something was not warm yet, so warm up more (-w 3)",
+                "{}: the first run took {}, the median is {}; something was not warm yet, so warm up with at least 3 runs",
                 jobs(*n),
                 units::duration(*first),
                 units::duration(*median)
@@ -156,7 +156,7 @@ impl fmt::Display for Warning {
                 if *change > 0.0 {
                     "check what grows or fills up (disk, cache, temperature), and measure again"
                 } else {
-                    "something was still warming up, so warm up more (-w 5)"
+                    "something was still warming up, so warm up with at least 5 runs"
                 },
             ),
             Self::NotEstablished { jobs: n, baseline, speed_up } => write!(
@@ -170,7 +170,7 @@ impl fmt::Display for Warning {
             ),
             Self::Retried { jobs: n, retries } => write!(
                 f,
-                "{}: waits for retries count as time: {retries}; find out why attempts fail (-v), or use fewer jobs",
+                "{}: waits for retries count as time: {retries}; find out why attempts fail, or use fewer jobs",
                 jobs(*n)
             ),
         }
