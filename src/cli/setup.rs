@@ -1,11 +1,12 @@
 //! Turns arguments into the library's options.
 
 use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use super::dialect;
 use raudal::fetch::Netrc;
 use raudal::pipeline::Jobs;
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
-use raudal::table::{Encoding, Filter, Limits, Query};
+use raudal::table::{Filter, Limits, Query};
 use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin, pipeline};
 use std::fs::File;
@@ -53,8 +54,8 @@ pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     // An empty list, as from an empty variable, selects all columns.
     query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
     query.member.clone_from(&args.member);
-    query.encoding = Encoding::parse(&args.encoding)?;
-    query.delimiter = args.delimiter;
+    (query.dialect, query.encodings) = dialect::read(&args.dialect)?;
+    query.nulls = args.dialect.nulls();
     query.limits = bounds(&args.bounds);
     let limits = &mut query.limits;
     limits.field_bytes = args.max_field_size.map_or(limits.field_bytes, |bytes| bytes as usize);

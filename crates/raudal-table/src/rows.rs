@@ -31,6 +31,7 @@ pub struct Rows {
     pub(super) bytes: u64,
     pub(super) members: Vec<String>,
     pub(super) warnings: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) store: Store,
 }
 
@@ -60,9 +61,16 @@ impl Rows {
         &self.members
     }
 
-    /// Harmless oddities in the input.
+    /// Oddities of the input: what was dropped, changed or guessed. A setting is named as in a
+    /// [hint](raudal_common::Error::hint).
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What was found in the input or left out as asked, for those who want to know: its encoding,
+    /// its comments.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 
