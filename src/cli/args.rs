@@ -14,7 +14,7 @@ mod shared;
 pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
-pub(crate) use dialect::DialectArgs;
+pub(crate) use dialect::{DialectArgs, RaggedArg, RepeatedHeaderArg};
 pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};

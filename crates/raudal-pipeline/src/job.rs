@@ -10,7 +10,7 @@ use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Arriving, Body, PartialFile, Request};
 use raudal_pool::Attempt;
 use raudal_source::Input;
-use raudal_table::Rows;
+use raudal_table::{Encoding, Rows, Served};
 use std::io::{Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -41,7 +41,10 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
         .blocking(move || {
             let _decoder = decoder;
             let shared = sharing;
-            let query = shared.query_for(&input);
+            let mut query = shared.query_for(&input);
+            query.served = served(&body);
+            // What is read while it arrives does not know it.
+            let ahead = ahead.filter(|_| !query.served.changes_reading());
             let known = body.sha256().map(str::to_owned);
             let mut locked = shared.lock.as_ref().map(|_| Locked::of(&input, &body, String::new()));
             let mut reader = body.into_reader();
@@ -81,6 +84,16 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
         shared.settle(&place, length, !rows.as_ref().is_err_and(is_bad));
     }
     rows
+}
+
+/// Returns what the server says about a body.
+fn served(body: &Body) -> Served {
+    let mut served = Served::default();
+    served.media_type = body.media_type().map(str::to_owned);
+    // A label that is not known says nothing.
+    served.charset = body.charset().and_then(|label| Encoding::parse(label).ok());
+    served.file_name = body.disposition().and_then(raudal_fetch::file_name);
+    served
 }
 
 /// Fetches the body of an input. Also returns its partial file, if that outlives the run.

@@ -137,7 +137,7 @@ fn fits(before: Option<char>, c: char, after: Option<char>) -> bool {
         let sinks = c.is_lowercase()
             && before.is_some_and(|c| c.is_ascii_uppercase())
             && after.is_some_and(|c| c.is_ascii_uppercase());
-        return !(beside && !is_latin) && !humps && !sinks;
+        return (is_latin || !beside) && !humps && !sinks;
     }
     let in_word = is_letter(before) && is_letter(after);
     match c {

@@ -12,6 +12,7 @@
 //! | [`dialect`](Dialect) | how a text is written: delimiter, quotes, header, what to drop |
 //! | [`numbers`](Numbers), [`nulls`](Nulls) | how cells write numbers and nulls |
 //! | `text` | decodes bytes into valid UTF-8 without a BOM |
+//! | `choice` | which delimiter and encoding to read a text with |
 //! | `survey`, `letters` | decide on an encoding, over the whole text |
 //! | `lines` | cuts off the lines above the header and below the rows |
 //! | `impostor` | refuses JSON, XML, HTML and messages in place of a table |
@@ -44,6 +45,7 @@
 //! ```
 
 mod archive;
+mod choice;
 mod columns;
 mod dialect;
 mod encoding;

@@ -166,10 +166,9 @@ fn last_lines(text: &[u8], most: u64) -> (usize, u64) {
 
 /// Returns where the line begins that ends before `end`, with its line end.
 fn line_start(text: &[u8], end: usize) -> usize {
-    let body = match &text[..end] {
-        [rest @ .., b'\r', b'\n'] | [rest @ .., b'\n' | b'\r'] => rest,
-        rest => rest,
-    };
+    let body = &text[..end];
+    let ended = body.strip_suffix(b"\r\n").or_else(|| body.strip_suffix(b"\n")).or_else(|| body.strip_suffix(b"\r"));
+    let body = ended.unwrap_or(body);
     memchr::memrchr2(b'\n', b'\r', body).map_or(0, |at| at + 1)
 }
 

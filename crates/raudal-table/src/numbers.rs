@@ -17,7 +17,7 @@ use raudal_common::{Error, Result};
 /// assert_eq!(numbers.plain("1.234,5").as_deref(), Some("1234.5"));
 /// assert_eq!(numbers.plain("12.5"), None); // no group of three digits
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Numbers {
     /// The decimal mark: a point by default.

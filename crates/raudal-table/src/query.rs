@@ -104,6 +104,21 @@ pub struct Served {
 }
 
 impl Served {
+    /// Whether the text may be read otherwise because of it, apart from its encoding.
+    ///
+    /// ```
+    /// use raudal_table::Served;
+    /// let mut served = Served::default();
+    /// served.media_type = Some("text/csv".into());
+    /// assert!(!served.changes_reading());
+    /// served.file_name = Some("a.tsv".into());
+    /// assert!(served.changes_reading());
+    /// ```
+    pub fn changes_reading(&self) -> bool {
+        let name = self.file_name.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.has_tabs() || self.is_document() || name.ends_with(".tsv") || name.ends_with(".tab")
+    }
+
     /// Whether the server calls it a table with tabs.
     pub(super) fn has_tabs(&self) -> bool {
         self.media_type.as_deref() == Some("text/tab-separated-values")

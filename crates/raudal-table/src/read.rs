@@ -7,8 +7,9 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::archive::{self, Input};
+use super::choice;
 use super::columns::{align, find, shown};
-use super::encoding::{Encoding, Encodings};
+use super::encoding::Encoding;
 use super::filter::Bound;
 use super::impostor;
 use super::query::Query;
@@ -108,7 +109,7 @@ fn read_arrived<R: Read + Seek>(
     };
     let mut reading = Reading::new(query, watch, Task::Read(Vec::new()));
     let read = query.check().and_then(|()| pass(&mut reading)).or_else(|error| {
-        if !reading.may_have_another_encoding(&error) {
+        if !choice::may_cure(query, &error) {
             return Err(error);
         }
         // The encoding is decided on the whole of each text, and only if it is in doubt.
@@ -116,7 +117,7 @@ fn read_arrived<R: Read + Seek>(
         let mut surveying = Reading::new(query, &quiet, Task::Survey(Vec::new()));
         pass(&mut surveying)?;
         let Task::Survey(found) = surveying.task else { return Err(error) };
-        if found.iter().all(|encoding| *encoding == reading.first_encoding()) {
+        if found.iter().all(|encoding| *encoding == choice::first(query)) {
             return Err(error);
         }
         reading = Reading::new(query, watch, Task::Read(found));
@@ -159,25 +160,6 @@ impl<'a> Reading<'a> {
         let rows = Rows { store: Store::new(query.memory), ..Rows::default() };
         Self { query, watch, task, texts: 0, rows, all: Vec::new() }
     }
-
-    /// The encoding that is tried first.
-    fn first_encoding(&self) -> Encoding {
-        match &self.query.encodings {
-            Encodings::List(list) => list.first().copied().unwrap_or_default(),
-            Encodings::Told | Encodings::Auto => Encoding::UTF_8,
-        }
-    }
-
-    /// Whether another encoding may cure the error.
-    fn may_have_another_encoding(&self, error: &Error) -> bool {
-        let has_others = match &self.query.encodings {
-            Encodings::List(list) => list.len() > 1,
-            Encodings::Told => self.query.served.charset.is_some_and(|told| told != Encoding::UTF_8),
-            Encodings::Auto => true,
-        };
-        // UTF-16 read as UTF-8 has NUL bytes, which are an error of CSV.
-        has_others && matches!(error.kind(), Kind::Encoding | Kind::Csv)
-    }
 }
 
 impl Reading<'_> {
@@ -202,7 +184,9 @@ impl Reading<'_> {
                     }
                     let (reader, promise, packed) = archive.member(&member).map_err(with_name)?;
                     let verified = Verify::new(reader, Some(promise), packed, limits);
+                    let said = (self.rows.warnings.len(), self.rows.notes.len());
                     self.text(verified, &member.name).map_err(with_name)?;
+                    self.rows.name_member(said, &member.name);
                     self.rows.members.push(member.name);
                 }
                 Ok(())
@@ -223,18 +207,14 @@ impl Reading<'_> {
         let encoding = match &mut self.task {
             Task::Read(decided) => decided.get(at).copied(),
             Task::Survey(found) => {
-                let told = [Encoding::UTF_8].into_iter().chain(self.query.served.charset).collect();
-                let encodings = match &self.query.encodings {
-                    Encodings::Told => &Encodings::List(told),
-                    named => named,
-                };
-                found.push(survey(&mut watched, encodings)?);
+                found.push(survey(&mut watched, &choice::encodings(self.query))?);
                 return Ok(());
             }
         };
-        let text = Text::new(watched, encoding.unwrap_or(self.first_encoding()));
+        let text = Text::new(watched, encoding.unwrap_or(choice::first(self.query)));
         let query = self.query;
-        let mut records = Records::new(text, &query.dialect, self.delimiter(name), &query.limits);
+        let delimiter = choice::delimiter(query, name, !self.rows.members.is_empty());
+        let mut records = Records::new(text, &query.dialect, delimiter, &query.limits);
         let header = records.header()?;
         if header.len() == 1 && query.served.is_document() {
             return Err(impostor::message(&header[0]));
@@ -261,51 +241,9 @@ impl Reading<'_> {
         self.rows.notes.append(&mut records.notes);
         self.rows.notes.extend(records.tally.notes());
         drop(records);
-        self.say_encoding(found, is_marked);
+        choice::say_encoding(query, found, is_marked, &mut self.rows);
         self.rows.bytes += bytes;
         Ok(())
-    }
-
-    /// The delimiter, if nothing in the text or the query says another.
-    fn delimiter(&self, name: &str) -> u8 {
-        let extension =
-            |name: &str| archive::file_name(name).rsplit_once('.').map(|(_, extension)| extension.to_owned());
-        let is_tabs = |extension: &str| matches!(extension, "tsv" | "tab");
-        let own = extension(name);
-        let served = &self.query.served;
-        let by_server = match served.file_name.as_deref().and_then(extension) {
-            Some(extension) if is_tabs(&extension) => true,
-            _ => served.has_tabs(),
-        };
-        match own.as_deref() {
-            Some(extension) if is_tabs(extension) => b'\t',
-            // What the server says is about the whole input, not about a member of it.
-            Some("csv") => b',',
-            _ if by_server && self.rows.members.is_empty() => b'\t',
-            _ => b',',
-        }
-    }
-
-    /// Says which encoding the text was read with, if that was not plain from the query.
-    fn say_encoding(&mut self, found: Encoding, is_marked: bool) {
-        let rows = &mut self.rows;
-        match &self.query.encodings {
-            Encodings::List(list) if is_marked && !list.contains(&found) => {
-                rows.notes.push(format!("its byte order mark says {found}, and wins over [`encoding`]"));
-            }
-            Encodings::List(list) if list.len() > 1 => rows.notes.push(format!("its encoding: {found}")),
-            Encodings::Auto if found == Encoding::UTF_8 || is_marked => {
-                rows.notes.push(format!("its encoding: {found}"));
-            }
-            Encodings::Auto => rows.warnings.push(format!("[`encoding`] auto found that it is {found}")),
-            Encodings::Told if is_marked && found != Encoding::UTF_8 => {
-                rows.notes.push(format!("its byte order mark says {found}"));
-            }
-            Encodings::Told if found != Encoding::UTF_8 => {
-                rows.notes.push(format!("its encoding, as the server says: {found}"));
-            }
-            _ => {}
-        }
     }
 
     /// Binds the query to a header. The first member's header determines the output columns; the

@@ -64,8 +64,8 @@ pub(super) struct Records<'a, B> {
     header_bytes: Vec<u8>,
     /// Fields of each record; 0 until the header was read.
     width: usize,
-    /// Whether the records have a delimiter more than the header, at their end.
-    trailing: bool,
+    /// Delimiters at the end of each record that the header lacks: 1 if the first record has one.
+    trailing: usize,
     /// The line of the first record after the header; 0 before that.
     first_row: u64,
     /// Where the text began in the buffer and on which line, until that is overwritten.
@@ -100,7 +100,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             header: Vec::new(),
             header_bytes: Vec::new(),
             width: 0,
-            trailing: false,
+            trailing: 0,
             first_row: 0,
             head: None,
             blanks: 0,
@@ -164,7 +164,8 @@ impl<'a, B: Bytes> Records<'a, B> {
                     let record = self.record(end, fields, quotes, lines)?;
                     let is_blank =
                         self.dialect.trim && fields == 1 && self.width != 1 && self.bytes(&record).is_empty();
-                    if !is_blank && !(end == 1 && self.is_end_mark(&record)?) {
+                    let is_none = is_blank || (end == 1 && self.is_end_mark(&record)?);
+                    if !is_none {
                         return Ok(Some(record));
                     }
                 }

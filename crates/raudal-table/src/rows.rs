@@ -10,6 +10,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use memchr::{memchr, memchr3};
 
+use raudal_common::error::printable;
 use raudal_common::{Error, Result};
 
 /// The verified rows of one input.
@@ -71,6 +72,17 @@ impl Rows {
     /// its comments.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+}
+
+impl Rows {
+    /// Puts the name of a member before what was said of it: the warnings and notes from these
+    /// places on.
+    pub(super) fn name_member(&mut self, (warnings, notes): (usize, usize), member: &str) {
+        let of_member = self.warnings.iter_mut().skip(warnings).chain(self.notes.iter_mut().skip(notes));
+        for said in of_member {
+            *said = format!("{}: {said}", printable(member));
+        }
     }
 }
 

@@ -27,14 +27,12 @@ pub(super) fn survey<B: Bytes>(bytes: &mut B, encodings: &Encodings) -> Result<E
             break;
         }
     }
-    match trials.iter().find(|trial| trial.is_valid) {
-        Some(trial) => Ok(trial.encoding),
-        None => {
-            let names: Vec<&str> = list.iter().map(|encoding| encoding.name()).collect();
-            Err(Error::new(Kind::Encoding, format!("the text is none of these: {}", names.join(", ")))
-                .hint("add another one to [`encoding`], or let it decide with [`encoding`] auto"))
-        }
+    if let Some(trial) = trials.iter().find(|trial| trial.is_valid) {
+        return Ok(trial.encoding);
     }
+    let names: Vec<&str> = list.iter().map(|encoding| encoding.name()).collect();
+    Err(Error::new(Kind::Encoding, format!("the text is none of these: {}", names.join(", ")))
+        .hint("add another one to [`encoding`], or let it decide with [`encoding`] auto"))
 }
 
 /// Decides between UTF-8, UTF-16 without a mark, and what turns the bytes into letters.

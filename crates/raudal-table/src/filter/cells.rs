@@ -22,11 +22,11 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn new(columns: usize, spelling: Numbers, nulls: &Nulls) -> Self {
+    pub(super) fn new(columns: usize, spelling: &Numbers, nulls: &Nulls) -> Self {
         Self {
             texts: vec![Vec::new(); columns],
             numbers: vec![String::new(); if spelling.is_plain() { 0 } else { columns }],
-            spelling,
+            spelling: spelling.clone(),
             nulls: nulls.clone(),
             odd: vec![Cell::new(false); columns],
             is_odd: Cell::new(false),

@@ -74,7 +74,7 @@ impl Filter {
         let places = self.columns.iter().map(|name| find(header, name)).collect::<Result<Vec<_>>>()?;
         Ok(Bound {
             node: self.node.clone(),
-            cells: Cells::new(places.len(), *numbers, nulls),
+            cells: Cells::new(places.len(), numbers, nulls),
             names: self.columns.clone(),
             places,
         })

@@ -120,8 +120,10 @@ impl<B: Bytes> Records<'_, B> {
             self.unread.end -= 1;
             self.tally.end_marks += 1;
         }
-        if self.text.dropped() > 0 {
-            self.notes.push(format!("{} lines at the end were left out", self.text.dropped()));
+        match self.text.dropped() {
+            0 => {}
+            1 => self.notes.push("1 line at the end was left out".to_owned()),
+            n => self.notes.push(format!("{n} lines at the end were left out")),
         }
     }
 }

@@ -36,8 +36,8 @@ impl<B: Bytes> Records<'_, B> {
         }
         self.rewriter.as_they_stand = 0;
         if record.fields == self.width + 1 && self.bytes(&record).last() == Some(&self.separator()) {
-            self.trailing |= is_first;
-            if self.trailing {
+            self.trailing |= usize::from(is_first);
+            if self.trailing > 0 {
                 self.tally.trailing.one(record.line, &self.buffer[record.place.clone()]);
                 self.shorten(&mut record);
             }

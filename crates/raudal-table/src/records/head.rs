@@ -5,6 +5,7 @@ use crate::dialect::{Delimiter, Header, spelled};
 use crate::impostor;
 use crate::scan::{field_end, unquote};
 use crate::sniff::{USUAL, sniff};
+use crate::tally::Count;
 use crate::text::Bytes;
 use memchr::memchr2;
 use raudal_common::{Error, Kind, Result};
@@ -28,7 +29,7 @@ impl<B: Bytes> Records<'_, B> {
             self.header = (1..=self.width).map(|at| format!("column_{at}")).collect();
             // The record is a row: read it again as one.
             (self.unread.start, self.line, self.after_cr) = (record.place.start, record.line, false);
-            self.tally.as_they_stand = Default::default();
+            self.tally.as_they_stand = Count::default();
         } else {
             self.header_bytes = self.bytes(&record).to_vec();
             self.header = names;
