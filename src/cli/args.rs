@@ -4,6 +4,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod compare;
+mod dialect;
 mod get;
 mod http;
 mod keep;
@@ -13,6 +14,7 @@ mod shared;
 pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
+pub(crate) use dialect::{DialectArgs, RaggedArg, RepeatedHeaderArg};
 pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
@@ -177,15 +179,11 @@ pub(crate) struct TableArgs {
     /// Read only the members of an archive that match this glob, such as '**/data/*.csv'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]
     pub(crate) member: Option<String>,
-    /// Read the inputs in this encoding, such as windows-1252
-    #[arg(long, value_name = "LABEL", default_value = "utf-8", env = "RAUDAL_ENCODING", help_heading = TABLE)]
-    pub(crate) encoding: String,
-    /// Split fields at this character, or at `tab` [default: tab for .tsv and .tab, else a comma]
-    #[arg(long, value_name = "CHAR", value_parser = delimiter, env = "RAUDAL_DELIMITER", help_heading = TABLE)]
-    pub(crate) delimiter: Option<u8>,
     /// Prepend a column with this name that holds the source of each row
     #[arg(long, value_name = "NAME", env = "RAUDAL_SOURCE_COLUMN", help_heading = TABLE)]
     pub(crate) source_column: Option<String>,
+    #[command(flatten)]
+    pub(crate) dialect: DialectArgs,
     #[command(flatten)]
     pub(crate) bounds: BoundArgs,
     /// Refuse fields that are longer than this
@@ -279,15 +277,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) => Err("it must be at least 1".to_owned()),
         Ok(n) => Ok(n),
         Err(_) => Err("not a whole number".to_owned()),
-    }
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        b"\"" | b"\r" | b"\n" => Err("a quote or a line end cannot separate fields".to_owned()),
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err("it must be one ASCII character, or `tab`".to_owned()),
     }
 }
 

@@ -14,6 +14,7 @@ use std::io::Write as _;
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
     let mut options = options(&args)?;
+    args.http.refuse_table_header()?;
     let mut of_client = setup::fetch_options(&args.http)?;
     of_client.cache = cache::of_run(&args.keep)?;
     let client = Client::new(&of_client)?;

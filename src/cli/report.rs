@@ -26,7 +26,7 @@ struct Report<'a> {
     output: Option<Output>,
     failed: Vec<Failed<'a>>,
     unfinished: Vec<String>,
-    warnings: &'a [String],
+    warnings: Vec<String>,
     limits: &'a [LimitChange],
     jobs: &'a [JobReport],
 }
@@ -76,7 +76,7 @@ pub(crate) fn write(
         }),
         failed: failed(&ending),
         unfinished: unfinished(&ending),
-        warnings: &summary.warnings,
+        warnings: worded(&summary.warnings),
         limits: &recording.limits,
         jobs: &recording.jobs,
     };
@@ -94,7 +94,7 @@ struct FilesReport<'a> {
     files: Vec<File<'a>>,
     failed: Vec<Failed<'a>>,
     unfinished: Vec<String>,
-    warnings: &'a [String],
+    warnings: Vec<String>,
     limits: &'a [LimitChange],
     jobs: &'a [JobReport],
 }
@@ -135,7 +135,7 @@ pub(crate) fn write_files(path: &Path, summary: &files::Summary, recording: &Rec
         files: summary.saved.iter().map(File::from).collect(),
         failed: failed(&ending),
         unfinished: unfinished(&ending),
-        warnings: &summary.warnings,
+        warnings: worded(&summary.warnings),
         limits: &recording.limits,
         jobs: &recording.jobs,
     };
@@ -152,6 +152,11 @@ fn failed<'a>(ending: &Ending<'a>) -> Vec<Failed<'a>> {
         attempts: failure.attempts,
     };
     ending.failures.iter().map(failed).collect()
+}
+
+/// Words the settings in warnings as options.
+fn worded(warnings: &[String]) -> Vec<String> {
+    warnings.iter().map(|warning| options(warning)).collect()
 }
 
 fn unfinished(ending: &Ending<'_>) -> Vec<String> {

@@ -1,11 +1,12 @@
 //! Turns arguments into the library's options.
 
 use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use super::dialect;
 use raudal::fetch::Netrc;
 use raudal::pipeline::{Concurrency, Jobs, RunOptions};
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
-use raudal::table::{Encoding, Filter, Limits, Query};
+use raudal::table::{Filter, Limits, Query};
 use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin};
 use std::fs::File;
@@ -47,14 +48,14 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
     Ok(name.map_or(Mirror::Inegi, |url| Mirror::Url(url.to_owned())))
 }
 
-pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
+pub(crate) fn query(args: &TableArgs, http: &HttpArgs, filter: &str) -> Result<Query> {
     let mut query = Query::new();
     query.filter = self::filter(filter)?;
     // An empty list, as from an empty variable, selects all columns.
     query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
     query.member.clone_from(&args.member);
-    query.encoding = Encoding::parse(&args.encoding)?;
-    query.delimiter = args.delimiter;
+    (query.dialect, query.encodings) = dialect::read(&args.dialect, http.table_header());
+    query.nulls = args.dialect.nulls();
     query.limits = bounds(&args.bounds);
     let limits = &mut query.limits;
     limits.field_bytes = args.max_field_size.map_or(limits.field_bytes, |bytes| bytes as usize);
@@ -89,7 +90,7 @@ pub(crate) fn fetch_options(args: &HttpArgs) -> Result<fetch::Options> {
     options.connect_timeout = args.connect_timeout;
     options.read_timeout = args.read_timeout;
     options.limit_rate = args.limit_rate;
-    options.headers.clone_from(&args.headers);
+    options.headers = args.http_headers();
     options.user_agent.clone_from(&args.user_agent);
     options.contact.clone_from(&args.contact);
     options.proxy.clone_from(&args.proxy);

@@ -5,7 +5,7 @@ use super::ending::Ending;
 use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::session::{Session, check_folder, sink};
-use super::{cache, exit, limits, lock, print, report, setup};
+use super::{cache, dialect, exit, limits, lock, print, report, setup};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
 use raudal::workload::{Archives, Mirror};
@@ -51,7 +51,8 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
     job.run(prepared, inputs, &session).await
 }
 
-pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
+pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
+    args.table.dialect.null.get_or_insert_with(|| dialect::ITER_NULLS.map(str::to_owned).to_vec());
     let entities = entities(args.entities.as_deref())?;
     let edition = Edition::from(args.edition);
     let mirror = setup::mirror(args.mirror.as_deref(), &args.origin)?;
@@ -142,7 +143,7 @@ struct Prepared {
 impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
-        let query = setup::query(self.table, self.filter)?;
+        let query = setup::query(self.table, self.http, self.filter)?;
         let mut options = pipeline::Options::default();
         (options.run, options.query) = (setup::run_options(self.run), query);
         let lowered = limits::lower(&mut options.run);

@@ -42,6 +42,7 @@ pub(super) async fn iter(args: IterWork) -> Result<u8> {
         origin.bandwidth_per_connection = args.origin.bandwidth_per_connection.or(Some(BANDWIDTH_PER_CONNECTION));
         place = describe(origin);
     }
+    args.http.refuse_table_header()?;
     let about = format!("{} archives from {place}", entities.len());
     let open = async {
         let archives = Archives::open(&mirror, &entities, Edition::from(args.edition)).await?;

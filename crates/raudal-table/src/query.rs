@@ -1,8 +1,10 @@
 //! The options for reading an input.
 
-use super::encoding::Encoding;
+use super::dialect::Dialect;
+use super::encoding::{Encoding, Encodings};
 use super::filter::Filter;
 use super::limits::Limits;
+use super::nulls::Nulls;
 use raudal_common::{Error, Result};
 
 const KIB: usize = 1 << 10;
@@ -27,10 +29,14 @@ pub struct Query {
     /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
     /// selects the only CSV member.
     pub member: Option<String>,
-    /// The encoding of the text; UTF-8 by default.
-    pub encoding: Encoding,
-    /// The byte between fields; by default a tab if the name ends in `.tsv` or `.tab`, else a comma.
-    pub delimiter: Option<u8>,
+    /// The encodings that the text may have.
+    pub encodings: Encodings,
+    /// How the text is written: its delimiter, quotes, header, numbers.
+    pub dialect: Dialect,
+    /// Which cells are null, for the filter; empty and blank ones by default.
+    pub nulls: Nulls,
+    /// What the server says about the input.
+    pub served: Served,
     /// Bounds on the cost of an input.
     pub limits: Limits,
     /// Bytes of kept rows held in memory before they move to a temporary file: 256 KiB. A run may
@@ -45,8 +51,10 @@ impl Query {
             filter: None,
             select: Vec::new(),
             member: None,
-            encoding: Encoding::default(),
-            delimiter: None,
+            encodings: Encodings::default(),
+            dialect: Dialect::default(),
+            nulls: Nulls::default(),
+            served: Served::default(),
             limits: Limits::default(),
             memory: 256 * KIB,
         }
@@ -63,15 +71,65 @@ impl Query {
         if let Some(glob) = &self.member {
             check_glob("the member", glob)?;
         }
-        if let Some(byte @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) = self.delimiter {
-            return Err(Error::usage(format!("this character cannot separate fields: {:?}", char::from(byte))));
-        }
+        self.dialect.check()?;
         for (at, name) in self.select.iter().enumerate() {
             if self.select[..at].contains(name) {
                 return Err(Error::usage(format!("a column is selected twice: {name}")));
             }
         }
         Ok(())
+    }
+}
+
+/// What a server says about an input. The bytes and the options win over it.
+///
+/// ```
+/// use raudal_table::{Query, read};
+///
+/// let mut query = Query::new();
+/// query.served.media_type = Some("text/tab-separated-values".into());
+/// let rows = read(std::io::Cursor::new("a\tb\n1\t2\n"), "https://example.org/export", &query, &())?;
+/// assert_eq!(rows.header(), ["a", "b"]);
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// The media type in lower case, without parameters.
+    pub media_type: Option<String>,
+    /// The encoding, used where the bytes are not UTF-8.
+    pub charset: Option<Encoding>,
+    /// The name of the file.
+    pub file_name: Option<String>,
+}
+
+impl Served {
+    /// Whether the text may be read otherwise because of it, apart from its encoding.
+    ///
+    /// ```
+    /// use raudal_table::Served;
+    /// let mut served = Served::default();
+    /// served.media_type = Some("text/csv".into());
+    /// assert!(!served.changes_reading());
+    /// served.file_name = Some("a.tsv".into());
+    /// assert!(served.changes_reading());
+    /// ```
+    pub fn changes_reading(&self) -> bool {
+        let name = self.file_name.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.has_tabs() || self.is_document() || [".tsv", ".tab"].iter().any(|ending| name.ends_with(ending))
+    }
+
+    /// Whether the server calls it a table with tabs.
+    pub(super) fn has_tabs(&self) -> bool {
+        self.media_type.as_deref() == Some("text/tab-separated-values")
+    }
+
+    /// Whether the server calls it JSON or XML.
+    pub(super) fn is_document(&self) -> bool {
+        self.media_type.as_deref().is_some_and(|media_type| {
+            let (_, kind) = media_type.split_once('/').unwrap_or_default();
+            matches!(kind, "json" | "xml") || kind.ends_with("+json") || kind.ends_with("+xml")
+        })
     }
 }
 

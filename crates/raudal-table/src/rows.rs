@@ -10,6 +10,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use memchr::{memchr, memchr3};
 
+use raudal_common::error::printable;
 use raudal_common::{Error, Result};
 
 /// The verified rows of one input.
@@ -31,6 +32,7 @@ pub struct Rows {
     pub(super) bytes: u64,
     pub(super) members: Vec<String>,
     pub(super) warnings: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) store: Store,
 }
 
@@ -60,9 +62,27 @@ impl Rows {
         &self.members
     }
 
-    /// Harmless oddities in the input.
+    /// Oddities of the input: what was dropped, changed or guessed. A setting is named as in a
+    /// [hint](raudal_common::Error::hint).
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What was found in the input or left out as asked, for those who want to know: its encoding,
+    /// its comments.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl Rows {
+    /// Puts the name of a member before what was said of it: the warnings and notes from these
+    /// places on.
+    pub(super) fn name_member(&mut self, (warnings, notes): (usize, usize), member: &str) {
+        let of_member = self.warnings.iter_mut().skip(warnings).chain(self.notes.iter_mut().skip(notes));
+        for said in of_member {
+            *said = format!("{}: {said}", printable(member));
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use super::HTTP;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
+use raudal::Error;
+use raudal::table::Header;
 use raudal::units::{parse_bytes, parse_duration};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,9 +21,9 @@ pub(crate) struct HttpArgs {
     /// Limit the total download rate to SIZE per second
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_LIMIT_RATE", help_heading = HTTP)]
     pub(crate) limit_rate: Option<u64>,
-    /// Send this header with every request: 'Name: value'
+    /// Send this header with every request: 'Name: value'. Without a colon: the line of the table's header, or none
     #[arg(short = 'H', long = "header", value_name = "LINE", value_parser = header, env = "RAUDAL_HEADER", help_heading = HTTP)]
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<HeaderArg>,
     /// Send this User-Agent [default: raudal and its version]
     #[arg(short = 'A', long, value_name = "NAME", env = "RAUDAL_USER_AGENT", help_heading = HTTP)]
     pub(crate) user_agent: Option<String>,
@@ -57,9 +59,50 @@ pub(crate) struct HttpArgs {
     pub(crate) no_netrc: bool,
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+/// A value of `--header`. curl has the option for HTTP, and tables need it for the line of their header. An HTTP header
+/// always has a colon, so one option serves both.
+#[derive(Clone, Debug)]
+pub(crate) enum HeaderArg {
+    Http(String, String),
+    Table(Header),
+}
+
+impl HttpArgs {
+    /// The headers of requests.
+    pub(crate) fn http_headers(&self) -> Vec<(String, String)> {
+        let http = |header: &HeaderArg| match header {
+            HeaderArg::Http(name, value) => Some((name.clone(), value.clone())),
+            HeaderArg::Table(_) => None,
+        };
+        self.headers.iter().filter_map(http).collect()
+    }
+
+    /// The line of the table's header, if it was given. The last one counts.
+    pub(crate) fn table_header(&self) -> Option<Header> {
+        self.headers.iter().rev().find_map(|header| match header {
+            HeaderArg::Table(line) => Some(*line),
+            HeaderArg::Http(..) => None,
+        })
+    }
+
+    /// Refuses the line of a table's header, for a command that reads no table.
+    pub(crate) fn refuse_table_header(&self) -> Result<(), Error> {
+        match self.table_header() {
+            None => Ok(()),
+            Some(_) => Err(Error::usage("--header with a line of a table: this command reads no table")
+                .hint("for an HTTP header, write --header 'Name: value'")),
+        }
+    }
+}
+
+fn header(text: &str) -> Result<HeaderArg, String> {
     match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("it must have the form 'Name: value'".to_owned()),
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok(HeaderArg::Http(name.trim().to_owned(), value.trim().to_owned()))
+        }
+        Some(_) => Err("it must have the form 'Name: value'".to_owned()),
+        None => text.parse().map(HeaderArg::Table).map_err(|_| {
+            "it must have the form 'Name: value'; for a table, the number of its header's line, or none".to_owned()
+        }),
     }
 }

@@ -15,6 +15,9 @@ use raudal_common::{Error, Kind, Result};
 pub(crate) struct Head {
     pub(crate) length: Option<u64>,
     pub(crate) media_type: Option<String>,
+    /// The parameter `charset` of the media type, as the server sent it.
+    #[serde(default)]
+    pub(crate) charset: Option<String>,
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<String>,
     /// The header `Content-Disposition`, as the server sent it.
@@ -42,6 +45,7 @@ impl Head {
                 .and_then(|length| length.trim().parse().ok()),
             media_type: text(headers, &header::CONTENT_TYPE)
                 .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+            charset: text(headers, &header::CONTENT_TYPE).and_then(|value| charset(&value)),
             etag: text(headers, &header::ETAG),
             last_modified: text(headers, &header::LAST_MODIFIED),
             disposition: text(headers, &header::CONTENT_DISPOSITION),
@@ -53,6 +57,14 @@ impl Head {
     pub(crate) fn is_page(&self) -> bool {
         matches!(self.media_type.as_deref(), Some("text/html" | "application/xhtml+xml"))
     }
+}
+
+/// Returns the charset of a media type (RFC 9110, section 8.3.2).
+fn charset(media_type: &str) -> Option<String> {
+    let parameters = media_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let (_, value) = charsets.next()?;
+    Some(value.trim().trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty())
 }
 
 /// Returns the content coding if it changes the bytes of the file at this path.
@@ -144,6 +156,19 @@ mod tests {
         assert_eq!((head.length, head.is_page(), head.etag.as_deref()), (Some(12), true, Some("\"a\"")));
         let head = judge(200, &[("content-length", "12"), ("transfer-encoding", "chunked")], "/").expect("a head");
         assert_eq!(head.length, None, "chunks decide, RFC 9112, section 6.3");
+    }
+
+    #[test]
+    fn the_charset_is_a_parameter_of_the_media_type() {
+        for (media_type, found) in [
+            ("text/csv; charset=ISO-8859-1", Some("ISO-8859-1")),
+            ("text/csv;header=present;Charset=\"utf-8\"", Some("utf-8")),
+            ("text/csv; charset=", None),
+            ("text/csv", None),
+            ("charset=x", None),
+        ] {
+            assert_eq!(charset(media_type).as_deref(), found, "{media_type}");
+        }
     }
 
     #[test]

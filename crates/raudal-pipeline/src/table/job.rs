@@ -10,7 +10,7 @@ use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Arriving, Body, PartialFile, Request};
 use raudal_pool::Attempt;
 use raudal_source::Input;
-use raudal_table::Rows;
+use raudal_table::{Encoding, Rows, Served};
 use std::io::{Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -70,7 +70,10 @@ impl Decode {
     fn run(self, body: Body, ahead: Option<Rows>, watch: &JobWatch) -> Result<Rows> {
         let Self { shared, job, input, promised } = self;
         // The name sets the delimiter and appears in errors, so use the whole location.
-        let (query, place) = (shared.query_for(&input), input.location.to_string());
+        let (mut query, place) = (shared.query_for(&input), input.location.to_string());
+        query.served = served(&body);
+        // What is read while it arrives does not know what the server says of it.
+        let ahead = ahead.filter(|_| !query.served.changes_reading());
         let known = body.sha256().map(str::to_owned);
         let mut locked = shared.lock.as_ref().map(|_| Locked::of(&input, &body, String::new()));
         let mut reader = body.into_reader();
@@ -97,6 +100,16 @@ impl Decode {
     }
 }
 
+/// Returns what the server says about a body.
+fn served(body: &Body) -> Served {
+    let mut served = Served::default();
+    served.media_type = body.media_type().map(str::to_owned);
+    // A label that is not known says nothing.
+    served.charset = body.charset().and_then(|label| Encoding::parse(label).ok());
+    served.file_name = body.disposition().and_then(raudal_fetch::file_name);
+    served
+}
+
 /// Fetches the body of an input. Also returns its partial file, if that outlives the run.
 async fn fetch(
     shared: &TableRun,
@@ -118,7 +131,7 @@ async fn fetch(
         None => request.clone(),
     };
     let mut fetched = shared.client.send(in_file, &mut partial).await;
-    // To be gone on with is worth something, but not an input: where there is no room for it, it is done without.
+    // Resuming is optional: if the disk is full, fetch without it.
     if let Some(unusable) = place.take_if(|_| fetched.as_ref().is_err_and(|error| error.kind() == Kind::Io)) {
         unusable.remove();
         shared.full.store(true, Ordering::Relaxed);

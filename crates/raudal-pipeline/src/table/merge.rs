@@ -144,6 +144,7 @@ impl Merge {
             rows_kept: 0,
             table_bytes: 0,
             warnings: Vec::new(),
+            notes: Vec::new(),
             written: None,
         };
         Self { sink: Some(sink), partials, closed, summary }
@@ -183,10 +184,12 @@ impl Merge {
     async fn append(&mut self, input: &Input, rows: Rows) -> Result<()> {
         let (read, kept, bytes) = (rows.rows_read(), rows.rows_kept(), rows.bytes());
         let place = input.location.to_string();
-        let warnings: Vec<String> = rows.warnings().iter().map(|warning| format!("{place}: {warning}")).collect();
+        let placed = |said: &[String]| said.iter().map(|line| format!("{place}: {line}")).collect::<Vec<_>>();
+        let (warnings, notes) = (placed(rows.warnings()), placed(rows.notes()));
         let name = input.name.clone();
         self.with_sink(move |sink| sink.append(&name, rows)).await?;
         self.summary.warnings.extend(warnings);
+        self.summary.notes.extend(notes);
         self.summary.succeeded += 1;
         self.summary.rows_read += read;
         self.summary.rows_kept += kept;

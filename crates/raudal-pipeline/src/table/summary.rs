@@ -28,6 +28,8 @@ pub struct Summary {
     pub table_bytes: u64,
     /// Warnings for the user, which are not errors.
     pub warnings: Vec<String>,
+    /// What was found in the inputs or left out as asked, such as encodings and comments.
+    pub notes: Vec<String>,
     /// What was written; `None` if no table was published.
     pub written: Option<Written>,
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::cells::Cells;
 use super::number::Number;
 
 /// An expression. A column is an index into the filter's list of columns.
@@ -68,29 +69,29 @@ impl Test {
 }
 
 impl Literal {
-    /// Compares the cell with the literal; `None` if the cell is null.
-    fn order(&self, cell: &[u8]) -> Option<Ordering> {
+    /// Compares the cell of a column with the literal; `None` if the cell is null.
+    fn order(&self, cells: &Cells, column: usize) -> Option<Ordering> {
         match self {
-            Self::Text(text) => Some(cell.cmp(text.as_bytes())),
-            Self::Number(number) => Some(Number::parse(cell)?.compare(&Number::parse(number.as_bytes())?)),
+            Self::Text(text) => Some(cells.text(column).cmp(text.as_bytes())),
+            Self::Number(number) => Some(cells.number(column)?.compare(&Number::parse(number.as_bytes())?)),
         }
     }
 }
 
 impl Node {
     /// Evaluates a row in Kleene's three-valued logic: null means unknown.
-    pub(super) fn eval(&self, cells: &[Vec<u8>]) -> Option<bool> {
+    pub(super) fn eval(&self, cells: &Cells) -> Option<bool> {
         match self {
             Self::All(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), false),
             Self::Any(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), true),
             Self::Not(node) => node.eval(cells).map(|truth| !truth),
-            Self::Compare { column, test, with } => with.order(&cells[*column]).map(|order| test.holds(order)),
+            Self::Compare { column, test, with } => with.order(cells, *column).map(|order| test.holds(order)),
             Self::In { column, list } => {
-                decide(list.iter().map(|literal| literal.order(&cells[*column]).map(Ordering::is_eq)), true)
+                decide(list.iter().map(|literal| literal.order(cells, *column).map(Ordering::is_eq)), true)
             }
-            Self::Null { column } => Some(cells[*column].trim_ascii().is_empty()),
+            Self::Null { column } => Some(cells.is_null(*column)),
             Self::Like { column, pattern, fold } => {
-                let cell = String::from_utf8_lossy(&cells[*column]);
+                let cell = String::from_utf8_lossy(cells.text(*column));
                 let cell: Vec<char> =
                     if *fold { cell.to_lowercase().chars().collect() } else { cell.chars().collect() };
                 Some(like(&cell, pattern))

@@ -4,6 +4,7 @@
 //! `parse` lets `sqlparser` build the tree and accepts only the listed parts of it. `eval` decides
 //! on a row. `number` compares numbers of any length exactly.
 
+mod cells;
 mod eval;
 mod lex;
 mod number;
@@ -12,9 +13,13 @@ mod parse;
 use std::fmt;
 use std::ops::Range;
 
+use cells::Cells;
 use eval::Node;
 
-use super::columns::find;
+use super::columns::{find, shown};
+use super::nulls::Nulls;
+use super::numbers::Numbers;
+use super::scan::unquote;
 use raudal_common::Result;
 
 /// Selects the rows to keep.
@@ -28,7 +33,7 @@ use raudal_common::Result;
 ///   compared exactly. A cell that is not a number (`*`, `N/D`, empty) is null: neither equal nor
 ///   unequal.
 /// - Against text, a cell is its bytes: `0000` equals `'0000'` only.
-/// - `is null` is true of a cell that is empty or blank.
+/// - `is null` is true of a cell that is empty, blank, or a token of [`Nulls`].
 /// - Logic has three values: a row is kept if the whole is true, not if it is null.
 ///
 /// ```
@@ -64,10 +69,15 @@ impl Filter {
         self.columns.iter().map(String::as_str).collect()
     }
 
-    /// Finds the filter's columns in a header.
-    pub(super) fn bind(&self, header: &[String]) -> Result<Bound> {
+    /// Finds the filter's columns in a header. `numbers` and `nulls` say how to read their cells.
+    pub(super) fn bind(&self, header: &[String], numbers: &Numbers, nulls: &Nulls) -> Result<Bound> {
         let places = self.columns.iter().map(|name| find(header, name)).collect::<Result<Vec<_>>>()?;
-        Ok(Bound { node: self.node.clone(), cells: vec![Vec::new(); places.len()], places })
+        Ok(Bound {
+            node: self.node.clone(),
+            cells: Cells::new(places.len(), numbers, nulls),
+            names: self.columns.clone(),
+            places,
+        })
     }
 }
 
@@ -82,8 +92,10 @@ pub(super) struct Bound {
     node: Node,
     /// The position in the header of each column of the filter.
     places: Vec<usize>,
-    /// The cells of the current row, unquoted.
-    cells: Vec<Vec<u8>>,
+    /// The names of these columns.
+    names: Vec<String>,
+    /// The cells of the current row.
+    cells: Cells,
 }
 
 impl Bound {
@@ -91,12 +103,28 @@ impl Bound {
         self.places.iter().copied()
     }
 
-    /// Returns whether to keep the record with these fields.
-    pub(super) fn keeps(&mut self, record: &[u8], fields: &[Range<usize>]) -> bool {
-        for (cell, &place) in self.cells.iter_mut().zip(&self.places) {
-            cell.clear();
-            super::records::unquote(&record[fields[place].clone()], cell);
-        }
-        self.node.eval(&self.cells) == Some(true)
+    /// Returns whether to keep the record with these fields, which begins on this line.
+    pub(super) fn keeps(&mut self, record: &[u8], fields: &[Range<usize>], line: u64) -> bool {
+        self.cells.take(|column, cell| {
+            unquote(&record[fields[self.places[column]].clone()], cell);
+        });
+        let keeps = self.node.eval(&self.cells) == Some(true);
+        self.cells.count(line);
+        keeps
+    }
+
+    /// Says how many cells were compared with a number and are none.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let counts = self.names.iter().zip(self.cells.counts()).filter(|(_, count)| count.times > 0);
+        let say = |(name, count): (&String, &super::tally::Count)| {
+            let cells = if count.times == 1 { "1 cell was" } else { &format!("{} cells were", count.times) };
+            format!(
+                "column {}: {cells} no number for the filter, and so null, {} ([`decimal`], [`thousands`] and [`null`] \
+                 say how numbers and nulls are written)",
+                shown(name),
+                count.place()
+            )
+        };
+        counts.map(say).collect()
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Hostile, read_all, read_query, refused, text};
-use crate::{Query, read};
+use crate::{Delimiter, Query, read};
 use raudal_common::Kind;
 
 /// Returns header and rows as the `csv` crate reads them; `None` if it refuses or finds no header.
@@ -25,17 +25,29 @@ fn reference(input: &[u8], delimiter: u8) -> Option<(Vec<String>, String)> {
 
 fn agree(input: &str, delimiter: u8) {
     let mut query = Query::new();
-    query.delimiter = Some(delimiter);
+    query.dialect.delimiter = Delimiter::Byte(delimiter);
     let ours = read_query(input.as_bytes(), "x.csv", &query);
     match (ours, reference(input.as_bytes(), delimiter)) {
+        // Different on purpose: text after a closing quote.
+        (Ok(rows), _) if rows.warnings().iter().any(|said| said.contains("closing quote")) => {}
         (Ok(rows), Some((header, expected))) => {
             assert_eq!(rows.header(), header, "{input:?}");
-            assert_eq!(text(rows), expected, "{input:?}");
+            let is_one_column = rows.header().len() == 1;
+            // Different on purpose: blank lines between the rows of one column.
+            let without_blank = |text: String| -> Vec<String> {
+                let is_row = |line: &&str| !(is_one_column && *line == "\"\"");
+                text.split('\n').filter(is_row).map(str::to_owned).collect()
+            };
+            let [ours, expected] = [text(rows), expected].map(without_blank);
+            assert_eq!(ours, expected, "{input:?}");
         }
+        // Different on purpose: a delimiter more at the end of each record.
+        (Ok(rows), None) if rows.warnings().iter().any(|said| said.contains("that the header lacks")) => {}
         (Ok(rows), None) => panic!("the csv crate refuses {input:?}, we read {rows:?}"),
         (Err(error), Some(_)) => {
-            // Stricter on purpose: an unclosed quote.
-            let intended = error.message().contains("is not closed");
+            // Stricter on purpose: an unclosed quote, the line of a message, rows within a field.
+            let intended =
+                ["never closes", "one line of text", "swallows"].iter().any(|why| error.message().contains(why));
             assert!(intended, "the csv crate reads {input:?}, we refuse: {error}");
         }
         (Err(_), None) => {}
@@ -105,7 +117,7 @@ proptest! {
 
     #[test]
     fn any_selection_finds_the_fields_that_the_csv_crate_finds(
-        cells in proptest::collection::vec(prop_oneof![Just("1"), Just(""), Just("\"x,\""), Just("\"\""), Just("a\"b"), Just("\"q\"\"\"z")], 2..12),
+        cells in proptest::collection::vec(prop_oneof![Just("1"), Just(""), Just("\"x,\""), Just("\"\""), Just("a\"b"), Just("\"q\"\"z\"")], 2..12),
         wanted in proptest::collection::vec(0usize..12, 1..4)) {
         let names: Vec<String> = (0..cells.len()).map(|at| format!("c{at}")).collect();
         let mut query = Query::new();
@@ -170,7 +182,7 @@ fn a_ragged_record_is_refused_with_its_line_and_its_counts() {
 #[test]
 fn a_quote_that_never_closes_is_refused_where_it_opens() {
     let error = refused(b"a,b\n1,2\n3,\"4\n5,6\n7,8\n", "x.csv");
-    assert_eq!(error.to_string(), "x.csv: line 3: column b: the quote that opens here is not closed");
+    assert_eq!(error.to_string(), "x.csv: line 3: column b: the quote that opens here never closes");
     let swallowed = format!("a,b\n1,\"{}", "2,3\n".repeat(1 << 20));
     let error = refused(swallowed.as_bytes(), "x.csv");
     assert_eq!(
