@@ -35,7 +35,11 @@ fn agree(input: &str, delimiter: u8) {
             let is_one_column = rows.header().len() == 1;
             // Different on purpose: blank lines between the rows of one column.
             let filled = |text: &str| {
-                if is_one_column { text.replace("\n\"\"\n", "\n").replace("\n\"\"\n", "\n") } else { text.to_owned() }
+                let mut text = text.to_owned();
+                while is_one_column && text.contains("\n\"\"\n") {
+                    text = text.replace("\n\"\"\n", "\n");
+                }
+                text
             };
             let [ours, expected] = [text(rows), expected].map(|text| filled(&format!("\n{text}")));
             assert_eq!(ours, expected, "{input:?}");
