@@ -53,7 +53,8 @@ fn command() -> clap::Command {
     fn hide(command: clap::Command) -> clap::Command {
         command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(hide)
     }
-    hide(Cli::command())
+    // Where no table is read, `--header` can only be curl's.
+    hide(Cli::command()).mut_subcommand("get", |get| get.mut_arg("headers", |arg| arg.visible_alias("header")))
 }
 
 async fn run(given: Command) -> u8 {

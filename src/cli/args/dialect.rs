@@ -28,7 +28,7 @@ pub(crate) struct DialectArgs {
     #[arg(long, value_name = "N", env = "RAUDAL_SKIP_ROWS", help_heading = DIALECT)]
     pub(crate) skip_rows: Option<u64>,
     /// The line of the header, counted from 1 after --skip-rows, or `none` [default: 1]
-    #[arg(long, value_name = "N|none", value_parser = parse::<Header>, env = "RAUDAL_HEADER", help_heading = DIALECT)]
+    #[arg(long, value_name = "N|none", value_parser = header, env = "RAUDAL_HEADER", help_heading = DIALECT)]
     pub(crate) header: Option<Header>,
     /// Name the columns so, in place of the header
     #[arg(long, value_name = "NAMES", value_delimiter = ',', env = "RAUDAL_COLUMNS", help_heading = DIALECT)]
@@ -81,6 +81,11 @@ pub(crate) enum RepeatedHeaderArg {
 
 fn parse<T: FromStr<Err = raudal::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error| with_hint(&error))
+}
+
+fn header(text: &str) -> Result<Header, String> {
+    let of_http = text.contains(':').then(|| "an HTTP header is given with -H or --http-header".to_owned());
+    text.parse().map_err(|error| of_http.unwrap_or_else(|| with_hint(&error)))
 }
 
 fn byte(text: &str) -> Result<u8, String> {

@@ -20,7 +20,7 @@ pub(crate) struct HttpArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_LIMIT_RATE", help_heading = HTTP)]
     pub(crate) limit_rate: Option<u64>,
     /// Send this header with each request: 'Name: value'
-    #[arg(short = 'H', long = "header", value_name = "LINE", value_parser = header, env = "RAUDAL_HEADER", help_heading = HTTP)]
+    #[arg(short = 'H', long = "http-header", value_name = "LINE", value_parser = header, env = "RAUDAL_HTTP_HEADER", help_heading = HTTP)]
     pub(crate) headers: Vec<(String, String)>,
     /// The User-Agent to send [default: raudal and its version]
     #[arg(short = 'A', long, value_name = "NAME", env = "RAUDAL_USER_AGENT", help_heading = HTTP)]

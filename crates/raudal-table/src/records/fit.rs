@@ -166,7 +166,12 @@ impl<B: Bytes> Records<'_, B> {
             return format!("if this line is a comment, [`comment`] '{}' leaves it out", char::from(*sign));
         }
         if let Some(hint) = self.other_layout() {
-            return hint;
+            return match self.header_bytes.first() {
+                Some(sign @ (b'#' | b'%')) if self.dialect.comment.is_none() => {
+                    format!("{hint}; if what is above it are comments, [`comment`] '{}'", char::from(*sign))
+                }
+                _ => hint,
+            };
         }
         if self.ended
             && self.fault.is_none()
