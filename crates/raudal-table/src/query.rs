@@ -115,8 +115,9 @@ impl Served {
     /// assert!(served.changes_reading());
     /// ```
     pub fn changes_reading(&self) -> bool {
-        let name = self.file_name.as_deref().unwrap_or_default().to_ascii_lowercase();
-        self.has_tabs() || self.is_document() || [".tsv", ".tab"].iter().any(|ending| name.ends_with(ending))
+        let extension = self.file_name.as_deref().and_then(|name| Some(name.rsplit_once('.')?.1));
+        let is_tabs = |extension: &str| ["tsv", "tab"].iter().any(|tabs| extension.eq_ignore_ascii_case(tabs));
+        self.has_tabs() || self.is_document() || extension.is_some_and(is_tabs)
     }
 
     /// Whether the server calls it a table with tabs.
