@@ -17,7 +17,7 @@ pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
 pub(crate) use serve::{OriginArgs, ServeArgs};
-pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
+pub(crate) use shared::{BoundArgs, EndArgs, NameArgs, ShowArgs, SourceArgs, VerifyArgs};
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -61,7 +61,7 @@ Examples:
 
 Keys are zero-padded text; a filter compares them as numbers, the output keeps them as they are.")]
     Iter(IterArgs),
-    /// Any zipped, gzipped or plain CSVs → one table
+    /// Any CSVs and Excel sheets, plain, compressed or in archives → one table
     #[command(after_help = "\
 Examples:
   raudal table 'https://example.org/ITER_[01-32]_2020_csv.zip' --where 'MUN != 0 and LOC == 0' \\
@@ -172,9 +172,14 @@ pub(crate) struct TableArgs {
     /// Only these columns, in this order
     #[arg(long, value_name = "COLS", value_delimiter = ',', env = "RAUDAL_SELECT", help_heading = TABLE)]
     pub(crate) select: Vec<String>,
-    /// Which members of an archive: a glob, such as '**/data/*.csv'
+    /// Which members of an archive: a glob, such as '**/data/*.csv'; in an archive within it: 'inner.zip!/**/*.csv'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]
     pub(crate) member: Option<String>,
+    /// Which sheet of an Excel workbook: its name, or its position from 1 [default: the only one with cells]
+    #[arg(long, value_name = "NAME", env = "RAUDAL_SHEET", help_heading = TABLE)]
+    pub(crate) sheet: Option<String>,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
     /// The encoding of the inputs, such as windows-1252
     #[arg(long, value_name = "LABEL", default_value = "utf-8", env = "RAUDAL_ENCODING", help_heading = TABLE)]
     pub(crate) encoding: String,

@@ -60,6 +60,7 @@ fn options(args: &GetCommand) -> Result<files::Options> {
     let mut options = files::Options::new(&args.dir);
     let mut query = Query::new();
     query.limits = setup::bounds(&args.bounds);
+    query.member_encoding = setup::member_encoding(&args.names)?;
     options.run = setup::pipeline_options(&args.run, query);
     options.run.checksums = setup::checksums(&args.verify)?;
     options.resume = args.resume;

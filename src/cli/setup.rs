@@ -1,11 +1,11 @@
 //! Turns arguments into the library's options.
 
-use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use super::args::{BoundArgs, HttpArgs, LimitArgs, NameArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
 use raudal::fetch::Netrc;
 use raudal::pipeline::Jobs;
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
-use raudal::table::{Encoding, Filter, Limits, Query};
+use raudal::table::{Encoding, Filter, Limits, MemberEncoding, Query};
 use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin, pipeline};
 use std::fs::File;
@@ -53,6 +53,9 @@ pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     // An empty list, as from an empty variable, selects all columns.
     query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
     query.member.clone_from(&args.member);
+    // An empty variable names no sheet.
+    query.sheet = args.sheet.clone().filter(|sheet| !sheet.is_empty());
+    query.member_encoding = member_encoding(&args.names)?;
     query.encoding = Encoding::parse(&args.encoding)?;
     query.delimiter = args.delimiter;
     query.limits = bounds(&args.bounds);
@@ -60,6 +63,12 @@ pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     limits.field_bytes = args.max_field_size.map_or(limits.field_bytes, |bytes| bytes as usize);
     query.check()?;
     Ok(query)
+}
+
+/// Returns the encoding of members' names, if one is given.
+pub(crate) fn member_encoding(args: &NameArgs) -> Result<Option<MemberEncoding>> {
+    let given = args.member_encoding.as_deref().filter(|label| !label.is_empty());
+    given.map(MemberEncoding::parse).transpose()
 }
 
 /// Returns the limits for an archive.

@@ -6,8 +6,14 @@
 //! |---|---|
 //! | [`query`](Query) | the options for each input: filter, columns, member, encoding, bounds |
 //! | `read` | [`read()`]: reads one input and returns its verified [`Rows`] |
-//! | `archive` | detects the kind of input; lists and selects the members of a zip |
-//! | `extract` | [`extract()`]: writes the members of a zip as files of a new folder |
+//! | `open` | finds the tables in an input: compressed, in archives, in workbooks, one in another |
+//! | `signature` | tells the kind of an input by its first bytes |
+//! | `unpack` | decompresses gzip, bzip2, xz, zstd and lz4, and the methods of zip |
+//! | `archive` | a zip archive: its directory, checked, and its members |
+//! | `tape` | a tar archive |
+//! | `workbook` | a sheet of an Excel workbook as CSV |
+//! | `members`, `names` | select members by their names, and decode those |
+//! | `extract` | [`extract()`]: writes the members of an archive as files of a new folder |
 //! | `verify` | checks the CRC, the length and the bounds of the bytes |
 //! | `text` | decodes bytes into valid UTF-8 without a BOM |
 //! | `records` | splits text into records with `memchr`; agrees with the `csv` crate |
@@ -40,21 +46,31 @@ mod encoding;
 mod extract;
 mod filter;
 mod limits;
+mod members;
+mod names;
+mod open;
 mod query;
 mod read;
 mod records;
 mod rows;
+mod signature;
 mod sink;
+#[cfg(feature = "tar")]
+mod tape;
 mod text;
+mod unpack;
 mod verify;
+#[cfg(feature = "xlsx")]
+mod workbook;
 
 #[cfg(test)]
 mod tests;
 
 pub use encoding::Encoding;
-pub use extract::{Extracted, extract};
+pub use extract::{ExtractOptions, Extracted, extract};
 pub use filter::Filter;
 pub use limits::Limits;
+pub use names::MemberEncoding;
 pub use query::{Query, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;

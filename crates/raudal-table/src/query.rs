@@ -3,6 +3,8 @@
 use super::encoding::Encoding;
 use super::filter::Filter;
 use super::limits::Limits;
+use super::members;
+use super::names::MemberEncoding;
 use raudal_common::{Error, Result};
 
 const KIB: usize = 1 << 10;
@@ -25,8 +27,15 @@ pub struct Query {
     /// Columns to keep, in this order; all when empty.
     pub select: Vec<String>,
     /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
-    /// selects the only CSV member.
+    /// selects the only CSV member. Members of an archive within the archive are named one level at
+    /// a time: `inner.zip!/**/*.csv`.
     pub member: Option<String>,
+    /// The encoding of members' names that are not UTF-8. By default code page 437, and 850 is
+    /// tried for [`member`](Self::member) too.
+    pub member_encoding: Option<MemberEncoding>,
+    /// The sheet of a workbook: its name, or its position from 1. `None` selects the only visible
+    /// one that has cells.
+    pub sheet: Option<String>,
     /// The encoding of the text; UTF-8 by default.
     pub encoding: Encoding,
     /// The byte between fields; by default a tab if the name ends in `.tsv` or `.tab`, else a comma.
@@ -45,6 +54,8 @@ impl Query {
             filter: None,
             select: Vec::new(),
             member: None,
+            member_encoding: None,
+            sheet: None,
             encoding: Encoding::default(),
             delimiter: None,
             limits: Limits::default(),
@@ -61,7 +72,9 @@ impl Query {
     /// ```
     pub fn check(&self) -> Result<()> {
         if let Some(glob) = &self.member {
-            check_glob("the member", glob)?;
+            for level in members::levels(glob) {
+                check_glob("the member", level)?;
+            }
         }
         if let Some(byte @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) = self.delimiter {
             return Err(Error::usage(format!("this byte cannot stand between fields: {:?}", char::from(byte))));

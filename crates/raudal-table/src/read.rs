@@ -1,18 +1,18 @@
 //! Reads one input into rows: open, verify, decode, split, filter, keep.
 
-use std::io::{BufReader, Read, Seek};
+use std::io::{Read, Seek};
 use std::ops::Range;
 
-use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr, memrchr_iter};
 
-use super::archive::{self, Input};
 use super::columns::{align, find, shown};
+use super::encoding::Encoding;
 use super::filter::Bound;
-use super::limits::Limits;
+use super::open::{self, Arrived, Bytes as Verified, Found, Visit};
 use super::query::Query;
 use super::records::{Record, Records, field_end, unquote};
 use super::rows::{Rows, Store, end_record, write_field};
+use super::signature;
 use super::text::{Bytes, Text};
 use super::verify::Verify;
 use raudal_common::{Error, Kind, Result};
@@ -35,7 +35,8 @@ pub trait Watch {
 
 impl Watch for () {}
 
-/// Reads one input (a zip, a gzip or plain text) and returns the rows that the query selects.
+/// Reads one input and returns the rows that the query selects: plain text, a compressed file, an
+/// archive, a workbook, and archives within archives.
 ///
 /// `name` is the input's URL or path. It appears in errors and sets the default delimiter. The kind
 /// of input is detected from its first bytes.
@@ -45,11 +46,13 @@ impl Watch for () {}
 /// Fails if anything in the input is wrong: its checksum, its encoding, the shape of a record. Then
 /// it returns no rows at all.
 pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
-    read_opened(archive::open, input, name, query, watch)
+    read_arrived(Arrived::Whole, input, name, query, watch)
 }
 
 /// Reads an input that is still arriving. Works like [`read`], but reads from first byte to last
-/// where possible. For a zip, the directory at its end must be there first.
+/// where possible. For a zip, the directory at its end must be there first. A tar archive, a
+/// workbook and an archive behind other bytes cannot be read so: that is an error, and [`read`]
+/// reads them once they are there.
 ///
 /// The rows are provisional. [`confirm`] makes the checks that need the whole archive: that no
 /// members overlap, and that every member has the same name before its data as in the directory.
@@ -69,7 +72,7 @@ pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Wat
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
-    read_opened(archive::open_ahead, input, name, query, watch)
+    read_arrived(Arrived::InPart, input, name, query, watch)
 }
 
 /// Makes the checks that [`read_ahead`] could not, once the input is complete.
@@ -78,11 +81,11 @@ pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &d
 ///
 /// The errors of [`read`] that concern an archive as a whole.
 pub fn confirm<R: Read + Seek>(input: R, name: &str, query: &Query) -> Result<()> {
-    archive::open(input, name, &query.limits).map(drop).map_err(|error| error.input(name))
+    open::confirm(input, &query.limits).map_err(|error| error.input(name))
 }
 
-fn read_opened<R: Read + Seek>(
-    open: fn(R, &str, &Limits) -> Result<Input<R>>,
+fn read_arrived<R: Read + Seek>(
+    arrived: Arrived,
     input: R,
     name: &str,
     query: &Query,
@@ -90,8 +93,7 @@ fn read_opened<R: Read + Seek>(
 ) -> Result<Rows> {
     let mut reading =
         Reading { query, watch, rows: Rows { store: Store::new(query.memory), ..Rows::default() }, all: Vec::new() };
-    let read =
-        query.check().and_then(|()| open(input, name, &query.limits)).and_then(|input| reading.input(input, name));
+    let read = query.check().and_then(|()| open::visit(input, name, query, arrived, &mut reading));
     read.map_err(|error| error.input(name))?;
     Ok(reading.rows)
 }
@@ -104,49 +106,38 @@ struct Reading<'a> {
     all: Vec<String>,
 }
 
+impl Visit for Reading<'_> {
+    fn table(&mut self, bytes: &mut Verified<'_>, found: &Found<'_>) -> Result<()> {
+        self.text(bytes, found)?;
+        self.rows.members.extend(found.member.map(str::to_owned));
+        Ok(())
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.rows.warnings.push(warning);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.watch.cancelled()
+    }
+}
+
 impl Reading<'_> {
-    fn input<R: Read + Seek>(&mut self, input: Input<R>, name: &str) -> Result<()> {
-        let limits = &self.query.limits;
-        match input {
-            Input::Plain(input) => self.text(Verify::new(input, None, 0, limits), name),
-            Input::Gzip(input, packed) => {
-                let inflated = MultiGzDecoder::new(BufReader::with_capacity(64 << 10, input));
-                let name = archive::file_name(name);
-                let name = name.trim_end_matches(".gz").trim_end_matches(".gzip");
-                self.text(Verify::new(inflated, None, packed, limits), name)
-            }
-            Input::Zip(mut archive) => {
-                for member in archive.choose(self.query)? {
-                    let with_name = |error: Error| error.member(member.name.clone());
-                    if member.climbs {
-                        self.rows.warnings.push(format!(
-                            "the name of the member leads out of a folder; it was read, not written: {}",
-                            shown(&member.name)
-                        ));
-                    }
-                    let (reader, promise, packed) = archive.member(&member).map_err(with_name)?;
-                    let verified = Verify::new(reader, Some(promise), packed, limits);
-                    self.text(verified, &member.name).map_err(with_name)?;
-                    self.rows.members.push(member.name);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn text<R: Read>(&mut self, mut verified: Verify<R>, name: &str) -> Result<()> {
+    fn text(&mut self, verified: &mut Verified<'_>, found: &Found<'_>) -> Result<()> {
         let watch = self.watch;
-        self.records(&mut verified, name).map_err(|error| verified.blame(error, || watch.cancelled()))
+        self.records(verified, found).map_err(|error| verified.blame(error, || watch.cancelled()))
     }
 
-    fn records<R: Read>(&mut self, verified: &mut Verify<R>, name: &str) -> Result<()> {
-        let delimiter = self.query.delimiter.unwrap_or_else(|| {
-            let name = archive::file_name(name);
+    fn records<R: Read>(&mut self, verified: &mut Verify<R>, found: &Found<'_>) -> Result<()> {
+        let delimiter = self.query.delimiter.filter(|_| !found.is_sheet).unwrap_or_else(|| {
+            let name = signature::file_name(found.name);
             if matches!(name.rsplit_once('.'), Some((_, "tsv" | "tab"))) { b'\t' } else { b',' }
         });
+        // A sheet is CSV of our own making.
+        let encoding = if found.is_sheet { Encoding::default() } else { self.query.encoding };
         let mut bytes = 0;
         let watched = Watched { verified, watch: self.watch, bytes: &mut bytes };
-        let mut records = Records::new(Text::new(watched, self.query.encoding), delimiter, &self.query.limits);
+        let mut records = Records::new(Text::new(watched, encoding), delimiter, &self.query.limits);
         let header = records.header()?;
         let mut plan = self.plan(header, delimiter)?;
         let mut reported = self.rows.rows_read;
@@ -175,9 +166,7 @@ impl Reading<'_> {
         let select = if self.query.select.is_empty() {
             if first { None } else { align(&self.all, &header).map_err(|error| self.reference(error))? }
         } else {
-            if !first {
-                align(&self.all, &header).map_err(|error| self.reference(error))?;
-            }
+            // The columns that are not selected may differ, as between inputs.
             Some(self.query.select.iter().map(|name| find(&header, name)).collect::<Result<Vec<_>>>()?)
         };
         if first {

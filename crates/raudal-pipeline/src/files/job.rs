@@ -164,7 +164,7 @@ impl Job<'_> {
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
         let looked = path.clone();
-        let (bytes, sha256) = self
+        let (bytes, sha256, warnings) = self
             .context
             .blocking(move || {
                 let open = || File::open(&looked).map_err(|error| cannot_read(&looked, error));
@@ -182,11 +182,12 @@ impl Job<'_> {
                     lock.hold(job, Locked::of_file(&input, bytes, found.clone()))
                         .map_err(|error| error.transient(false))?;
                 }
+                let mut warnings = Vec::new();
                 if let Some((folder, true)) = &folder {
-                    extract.run(BufReader::new(open()?), folder)?;
+                    warnings = extract.run(BufReader::new(open()?), folder)?;
                     extract.publish(folder)?;
                 }
-                Ok::<_, Error>((bytes, sha256))
+                Ok::<_, Error>((bytes, sha256, warnings))
             })
             .await?;
         Ok(Saved {
@@ -197,6 +198,7 @@ impl Job<'_> {
             sha256,
             skipped: true,
             extracted: asked.map(|(folder, _)| folder),
+            warnings,
         })
     }
 
@@ -224,7 +226,7 @@ impl Job<'_> {
             }
             _ => None,
         };
-        let saved = Saved {
+        let mut saved = Saved {
             url: self.input.location.to_string(),
             final_url: Some(body.location().to_string()),
             bytes: body.len(),
@@ -232,6 +234,7 @@ impl Job<'_> {
             skipped: false,
             extracted: folder.as_ref().map(|(folder, _)| folder.clone()),
             path: path.clone(),
+            warnings: Vec::new(),
         };
         let (extract, place) = (self.extraction(), self.place.clone());
         let replace = self.shared.options.existing == Existing::Replace;
@@ -239,11 +242,13 @@ impl Job<'_> {
         let (client, location, job) = (self.shared.client.clone(), self.input.location.clone(), self.context.job());
         self.context.stage(if folder.is_some() { "extract" } else { "publish" });
         // Must not stop half-way: cancellation waits for the end.
-        self.context
+        saved.warnings = self
+            .context
             .blocking(move || {
+                let mut warnings = Vec::new();
                 let members = folder.filter(|(_, missing)| *missing).map(|(folder, _)| folder);
                 if let Some(folder) = &members {
-                    extract.run(body.into_reader(), folder).map_err(|error| {
+                    warnings = extract.run(body.into_reader(), folder).map_err(|error| {
                         let again = remote && error.kind().may_be_damage_on_the_way();
                         if again {
                             place.clear();
@@ -258,7 +263,8 @@ impl Job<'_> {
                 if let Some((lock, locked)) = locked {
                     lock.hold(job, locked)?;
                 }
-                members.map_or(Ok(()), |folder| extract.publish(&folder))
+                members.map_or(Ok(()), |folder| extract.publish(&folder))?;
+                Ok(warnings)
             })
             .await?;
         Ok(saved)
@@ -270,7 +276,7 @@ impl Job<'_> {
         Extraction {
             unfinished: unfinished.into(),
             members: self.shared.options.extract.clone(),
-            limits: self.shared.options.run.query.limits.clone(),
+            query: self.shared.options.run.query.clone(),
             place: self.input.location.to_string(),
             watch: JobWatch::new(self.context.clone()),
         }
@@ -283,13 +289,14 @@ struct Extraction {
     /// it too.
     unfinished: PathBuf,
     members: Option<Members>,
-    limits: raudal_table::Limits,
+    query: raudal_table::Query,
     place: String,
     watch: JobWatch,
 }
 
 impl Extraction {
-    fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<()> {
+    /// Returns the warnings of the archive.
+    fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<Vec<String>> {
         // Left by a killed run. Its name shows that it is ours, and a link is not followed.
         match fs::remove_dir_all(&self.unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -297,16 +304,18 @@ impl Extraction {
             }
             _ => {}
         }
-        let glob = match &self.members {
-            Some(Members::Matching(glob)) => Some(glob.as_str()),
-            _ => None,
-        };
-        raudal_table::extract(archive, &self.place, &self.unfinished, glob, &self.limits, &self.watch)?;
+        let mut options = raudal_table::ExtractOptions::default();
+        options.limits = self.query.limits.clone();
+        options.member_encoding = self.query.member_encoding;
+        if let Some(Members::Matching(glob)) = &self.members {
+            options.members = Some(glob.clone());
+        }
+        let extracted = raudal_table::extract(archive, &self.place, &self.unfinished, &options, &self.watch)?;
         if fs::symlink_metadata(folder).is_ok() {
             let _ = fs::remove_dir_all(&self.unfinished);
             return Err(Error::new(Kind::Io, format!("there is something of this name: {}", folder.display())));
         }
-        Ok(())
+        Ok(extracted.warnings)
     }
 
     fn publish(&self, folder: &Path) -> Result<()> {

@@ -59,7 +59,7 @@ pub struct Options {
     pub existing: Existing,
     /// Resume partial files of an earlier run, and keep incomplete files for the next one.
     pub resume: bool,
-    /// Also extract zip archives: all members, or those that match a glob (`**` for all files).
+    /// Also extract archives, zip and tar: all members, or those that match a glob (`**` for all files).
     pub extract: Option<Members>,
 }
 
@@ -104,6 +104,8 @@ pub struct Saved {
     pub skipped: bool,
     /// The folder with its members, if they were extracted.
     pub extracted: Option<PathBuf>,
+    /// Harmless oddities in the archive that was extracted.
+    pub warnings: Vec<String>,
 }
 
 /// The result of a run.
