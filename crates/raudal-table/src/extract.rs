@@ -261,7 +261,7 @@ mod tape {
             let listing = list(&mut tape, limits, self.options.member_encoding)?;
             drop(tape);
             let trailing = notes.take();
-            trailing.into_iter().for_each(|warning| self.warn(warning));
+            self.extracted.warnings.extend(trailing);
             let mut tape = Flowing::new(tar_bytes(&mut input, packing, packed, limits, &Notes::default())?);
             self.tape(&listing, &mut tape, packed)
         }

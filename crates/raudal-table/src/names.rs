@@ -18,6 +18,9 @@ const SPECIFIED: u16 = 437;
 /// The code page of Windows in western Europe and Latin America.
 const WESTERN: u16 = 850;
 
+/// Common labels, to suggest the nearest ones for an unknown label.
+const LABELS: &[&str] = &["cp437", "cp850", "cp852", "cp866", "windows-1252", "shift_jis", "gbk", "utf-8"];
+
 /// The encoding of members' names that are not UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MemberEncoding(Table);
@@ -53,19 +56,16 @@ impl MemberEncoding {
         {
             return Ok(Self(Table::Oem(number)));
         }
-        match encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()) {
-            Some(encoding) => Ok(Self(Table::Web(encoding))),
-            None => {
-                let near =
-                    nearest(&lower, &["cp437", "cp850", "cp852", "cp866", "windows-1252", "shift_jis", "gbk", "utf-8"]);
-                let error = Error::usage(format!("no such encoding: {label}"));
-                Err(if near.is_empty() {
-                    error.hint("often it is cp850, cp437, windows-1252 or shift_jis")
-                } else {
-                    error.hint(format!("did you mean {}?", near.join(" or ")))
-                })
-            }
+        if let Some(encoding) = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()) {
+            return Ok(Self(Table::Web(encoding)));
         }
+        let near = nearest(&lower, LABELS);
+        let error = Error::usage(format!("no such encoding: {label}"));
+        Err(if near.is_empty() {
+            error.hint("often it is cp850, cp437, windows-1252 or shift_jis")
+        } else {
+            error.hint(format!("did you mean {}?", near.join(" or ")))
+        })
     }
 
     fn decode(self, raw: &[u8]) -> String {

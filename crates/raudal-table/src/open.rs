@@ -75,7 +75,9 @@ pub(super) fn visit<R: Read + Seek>(
     let mut walk = Walk { query, arrived, visitor, notes: Notes::default(), members: 0 };
     let walked = walk.input(input, &layer);
     let notes = std::mem::take(&mut *walk.notes.borrow_mut());
-    notes.into_iter().for_each(|note| walk.visitor.warn(note));
+    for note in notes {
+        walk.visitor.warn(note);
+    }
     walked
 }
 
@@ -370,7 +372,9 @@ impl Walk<'_> {
         let found = Found { name: &inner.name, member: Some(&path), is_sheet: true };
         self.visitor.table(&mut bytes, &found).map_err(with_name)?;
         drop(bytes);
-        faults.warnings().into_iter().for_each(|warning| self.visitor.warn(format!("{}: {warning}", shown(&path))));
+        for warning in faults.warnings() {
+            self.visitor.warn(format!("{}: {warning}", shown(&path)));
+        }
         Ok(())
     }
 }
@@ -518,8 +522,8 @@ fn begins_with_any(head: &[u8], marks: &[&[u8]]) -> bool {
 /// under the name of an archive is what a server says in its place.
 fn is_table(head: &[u8]) -> bool {
     let wide = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    let first = head.split(|&byte| byte == b'\n').next().unwrap_or(head);
-    let is_one_line = first.len() == head.len() && head.len() < HEAD;
+    let (first, rest) = head.split_at(head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len()));
+    let is_one_line = rest.trim_ascii().is_empty() && head.len() < HEAD;
     let has_fields = first.iter().any(|byte| b",;\t|".contains(byte));
     !begins_with_any(head, &[b"<", b"{", b"["]) && (wide || !head.contains(&0)) && has_fields && !is_one_line
 }

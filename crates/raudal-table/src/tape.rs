@@ -171,7 +171,7 @@ pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<Member
                 }
                 let is_sparse = kind.is_gnu_sparse() || next.is_sparse;
                 let name = next.name.take().unwrap_or_else(|| header.path_bytes().into_owned());
-                let entry = entry(kind, name, size, at, encoding);
+                let entry = entry(kind, &name, size, at, encoding);
                 if entry.what == What::File && size > limits.member_bytes {
                     return Err(too_large(limits.member_bytes).member(entry.name.text));
                 }
@@ -190,10 +190,10 @@ pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<Member
     Ok(Listing { entries: last_of_each(entries), trailing })
 }
 
-fn entry(kind: EntryType, name: Vec<u8>, size: u64, at: u64, encoding: Option<MemberEncoding>) -> Entry {
+fn entry(kind: EntryType, name: &[u8], size: u64, at: u64, encoding: Option<MemberEncoding>) -> Entry {
     // `tar -c .` begins every name so, and has the folder itself as a member.
-    let name = name.strip_prefix(b"./").map_or(name.clone(), <[u8]>::to_vec);
-    let name = if name == b"." { Vec::new() } else { name };
+    let name = name.strip_prefix(b"./").unwrap_or(name);
+    let name = if name == b"." { b"" } else { name };
     let what = match kind {
         // Before POSIX, a folder was a file whose name ends so.
         EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => What::Folder,
@@ -202,7 +202,7 @@ fn entry(kind: EntryType, name: Vec<u8>, size: u64, at: u64, encoding: Option<Me
         EntryType::Symlink | EntryType::Link => What::Link,
         _ => What::Other,
     };
-    Entry { name: Name::new(name, encoding), what, size, at }
+    Entry { name: Name::new(name.to_vec(), encoding), what, size, at }
 }
 
 /// A member that was appended again replaces the one before it, as `tar -x` has it.

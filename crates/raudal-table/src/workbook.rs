@@ -87,6 +87,7 @@ impl<R: Read + Seek> Workbook<R> {
             held: None,
             out: Vec::new(),
             taken: 0,
+            ended: false,
             faults: Rc::clone(&faults),
         };
         Ok((rows, faults))
@@ -180,6 +181,8 @@ pub(super) struct Rows<'a, R: Read + Seek> {
     held: Option<(u32, u32, Vec<u8>)>,
     out: Vec<u8>,
     taken: usize,
+    /// The cells have ended. Their reader must not be asked again.
+    ended: bool,
     faults: Rc<Faults>,
 }
 
@@ -193,7 +196,11 @@ impl<R: Read + Seek> Rows<'_, R> {
             self.of = row;
             self.put(column, value);
         }
-        while let Some(cell) = self.cells.next_cell().map_err(unreadable)? {
+        while !self.ended {
+            let Some(cell) = self.cells.next_cell().map_err(unreadable)? else {
+                self.ended = true;
+                break;
+            };
             if is_empty(cell.get_value()) {
                 continue;
             }

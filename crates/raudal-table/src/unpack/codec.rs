@@ -214,7 +214,10 @@ fn explain(fate: &Fate, error: io::Error) -> io::Error {
         return cut_off(Some(error));
     }
     let said = error.to_string().to_lowercase();
-    if error.kind() == io::ErrorKind::OutOfMemory || said.contains("window_size is too big") {
+    if error.kind() == io::ErrorKind::OutOfMemory
+        || said.contains("window_size is too big")
+        || said.contains("windowtoobig")
+    {
         return window_too_large();
     }
     if said.contains("specified dictionary id") || said.contains("dictionarynotsupported") {
