@@ -35,7 +35,7 @@ use std::time::Duration;
 #[command(after_help = "\
 Examples:
   raudal iter --mirror embedded                 the 32 ITER archives from the embedded origin: no network needed
-  raudal table a.csv.gz b.zip --where 'x > 3'   any zipped, gzipped or plain CSVs to one table
+  raudal table a.csv.gz b.zip --where 'x > 3'   any CSVs, plain or in archives, to one table
   raudal get -i urls.txt -d files -c            files, verified; gone on with after a break
   raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
 
@@ -68,6 +68,8 @@ Examples:
       --select ENTIDAD,MUN,NOM_MUN,POBTOT
   raudal table a.csv b.csv.gz c.zip --format jsonl
   raudal table -i urls.txt --source-column file -o all.csv
+  raudal table outer.zip --member '2020.zip!/**/*.csv'
+  raudal table report.xlsx --sheet 'Población 2020'
 
 A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.")]
     Table(TableCommand),

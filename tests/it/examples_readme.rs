@@ -66,6 +66,13 @@ fn folder() -> tempfile::TempDir {
     write("SHA256SUMS", b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  1.csv\n");
     write("b.csv.gz", &crate::common::gzip(table));
     write("c.zip", &crate::common::zip([("c.csv", table.as_slice())]));
+    let inner = crate::common::zip([("d/a.csv", table.as_slice())]);
+    write("outer.zip", &crate::common::zip([("2019.zip", inner.as_slice()), ("2020.zip", inner.as_slice())]));
+    let years: [(&str, &[u8]); 2] = [("2019.csv", b"id,pop\n1,10\n"), ("2020.csv", b"id,pop,area\n2,20,5\n")];
+    write("years.zip", &crate::common::zip(years));
+    let rows: &[&[&str]] = &[&["id"], &["1"]];
+    write("report.xlsx", &crate::common::workbook(&[("2010", rows), ("Población 2020", rows)]));
+    write("old.zip", &crate::common::zip_named(b"d/Educa\x87\xc6o.csv", table));
     write("urls.txt", b"https://example.org/1.csv\nhttps://example.org/2.csv\n");
     folder
 }

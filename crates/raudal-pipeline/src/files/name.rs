@@ -75,12 +75,17 @@ pub(crate) fn partial(input: &Input) -> String {
     format!("{name}.{}.part", hex(&digest[..8]))
 }
 
-/// Returns the folder that an archive is extracted to: its name without `.zip`.
+/// Endings of archives.
+const ENDINGS: &[&str] =
+    &[".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4", ".tgz", ".tbz2", ".txz", ".tzst", ".tar"];
+
+/// Returns the folder that an archive is extracted to: its name without `.zip` or `.tar.gz`.
 pub(super) fn folder(archive: &str) -> String {
-    match archive.len().checked_sub(4).and_then(|at| archive.split_at_checked(at)) {
-        Some((stem, end)) if end.eq_ignore_ascii_case(".zip") && !stem.is_empty() => stem.to_owned(),
-        _ => format!("{archive}.unzipped"),
-    }
+    let stem = ENDINGS.iter().find_map(|ending| {
+        let (stem, end) = archive.split_at_checked(archive.len().checked_sub(ending.len())?)?;
+        (end.eq_ignore_ascii_case(ending) && !stem.is_empty()).then_some(stem)
+    });
+    stem.map_or_else(|| format!("{archive}.unzipped"), str::to_owned)
 }
 
 #[cfg(test)]
