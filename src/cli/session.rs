@@ -63,7 +63,7 @@ impl Session {
         let (progress, report) = (&self.progress, ending.report);
         progress.finish();
         for warning in ending.warnings {
-            progress.error(&format!("warning: {warning}"));
+            progress.error(&format!("warning: {}", options(warning)));
         }
         for failure in ending.failures.iter().take(NAMED_FAILURES) {
             let tries = if failure.attempts == 1 { String::new() } else { format!(" ({} tries)", failure.attempts) };
