@@ -52,6 +52,7 @@ pub fn tar<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8
 }
 
 /// Returns an Excel workbook with these sheets, each with rows of texts (ECMA-376, part 1, 18).
+#[allow(clippy::format_push_string, clippy::format_collect)] // short texts, easier to read so
 pub fn workbook(sheets: &[(&str, &[&[&str]])]) -> Vec<u8> {
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";

@@ -303,6 +303,7 @@ mod tape {
 }
 
 #[cfg(not(feature = "tar"))]
+#[allow(clippy::unused_self)] // as the methods that they stand for
 impl Extraction<'_> {
     fn tar<R>(&mut self, _: R) -> Result<()> {
         Err(super::open::not_built_in("tar"))

@@ -55,8 +55,7 @@ fn tar_is_extracted_plain_and_in_every_packing() {
         let (extracted, found) = all(&bytes).unwrap();
         assert_eq!(found, ["c.txt=0", "d/a.csv=12", "d/e/b.bin=1500"]);
         assert_eq!((extracted.files, extracted.bytes, extracted.warnings.len()), (3, 1512, 0));
-        let mut options = ExtractOptions::default();
-        options.members = Some("**/*.CSV".into());
+        let mut options = ExtractOptions { members: Some("**/*.CSV".into()), ..ExtractOptions::default() };
         assert_eq!(run(&bytes, &options).unwrap().1, ["d/a.csv=12"]);
         options.members = Some("*.json".into());
         assert_eq!(run(&bytes, &options).unwrap_err().kind(), Kind::Member);
@@ -75,7 +74,7 @@ fn every_method_of_zip_and_an_archive_behind_a_program_are_extracted() {
         of(95, Packing::Xz),
         Entry { method: 9, ..deflated("a.csv", CSV) },
     ] {
-        let archive = zip(&[entry.clone()]);
+        let archive = zip(std::slice::from_ref(&entry));
         assert_eq!(all(&archive).unwrap().1, ["a.csv=12"], "method {}", entry.method);
         let (extracted, found) = all(&[b"MZ\x90\0program", &archive[..]].concat()).unwrap();
         assert_eq!(found, ["a.csv=12"]);
@@ -155,8 +154,8 @@ fn names_in_a_code_page_are_said_and_can_be_told() {
         extracted.warnings,
         ["the name of 1 member is not UTF-8; read as code page 437, which [`member_encoding`] changes"]
     );
-    let mut options = ExtractOptions::default();
-    options.member_encoding = Some(MemberEncoding::parse("cp850").unwrap());
+    let encoding = MemberEncoding::parse("cp850").unwrap();
+    let options = ExtractOptions { member_encoding: Some(encoding), ..ExtractOptions::default() };
     let (extracted, found) = run(&archive, &options).unwrap();
     assert_eq!((found, extracted.warnings.len()), (vec!["Educação.csv=12".to_owned()], 0));
 }

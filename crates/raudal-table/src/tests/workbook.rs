@@ -1,5 +1,7 @@
 //! Excel workbooks: which sheet, what cells become, and every way in which a workbook can be bad.
 
+#![allow(clippy::format_push_string, clippy::format_collect)] // short texts, easier to read so
+
 use std::io::Cursor;
 
 use super::containers::with_glob;

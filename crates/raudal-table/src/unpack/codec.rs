@@ -17,6 +17,7 @@ pub(super) struct Codec<R: Read> {
     fate: Rc<Fate>,
 }
 
+#[allow(clippy::large_enum_variant)] // each is in a box
 enum Decoder<R: Read> {
     Gzip(GzDecoder<R>),
     #[cfg(feature = "bzip2")]
@@ -150,6 +151,7 @@ impl<R: Read> Codec<R> {
     }
 
     /// Ends a stream that gave its last byte: checks what the decoder does not check by itself.
+    #[cfg_attr(not(any(feature = "zstd", feature = "lz4")), allow(clippy::unnecessary_wraps))]
     pub(super) fn end(self) -> io::Result<Source<R>> {
         match self.decoder {
             Decoder::Gzip(decoder) => Ok(decoder.into_inner()),

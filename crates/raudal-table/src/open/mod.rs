@@ -7,8 +7,19 @@
 //! together: the members of all archives are counted, and bytes are held against those that they
 //! were decompressed from in the outermost layer.
 
+#[cfg(not(all(feature = "tar", feature = "xlsx")))]
+mod absent;
+#[cfg(feature = "xlsx")]
+mod sheet;
+#[cfg(feature = "tar")]
+mod tar;
+
 use std::io::{Read, Seek, SeekFrom, Write};
 
+#[cfg(not(feature = "tar"))]
+pub(super) use absent::not_built_in;
+#[cfg(feature = "tar")]
+pub(super) use tar::tar_bytes;
 use tempfile::SpooledTempFile;
 
 use super::archive::{Archive, too_many};
@@ -347,147 +358,6 @@ impl Walk<'_> {
         }
         Ok(())
     }
-}
-
-#[cfg(feature = "xlsx")]
-impl Walk<'_> {
-    fn workbook<R: Read + Seek>(&mut self, mut archive: Archive<R>, layer: &Layer) -> Result<()> {
-        use super::workbook::{self, Workbook};
-        let visitor = &*self.visitor;
-        let limits = &self.query.limits;
-        let packed =
-            workbook::verify(&mut archive, limits, &|packed| layer.outermost(packed), &|| visitor.cancelled())?;
-        let mut workbook = Workbook::open(archive.into_inner(), self.query.sheet.as_deref())?;
-        let sheet = workbook.sheet().to_owned();
-        let inner = layer.deeper(&sheet, None)?;
-        let path = inner.member.clone().unwrap_or_default();
-        let with_name = |error: Error| error.member(path.clone());
-        if layer.is_member && layer.glob.is_some() {
-            return Err(
-                Error::new(Kind::Member, "a workbook has sheets, no members").hint("name its sheet with [`sheet`]")
-            );
-        }
-        let (rows, faults) = workbook.rows().map_err(with_name)?;
-        let mut bytes = Verify::new(Box::new(rows) as Box<dyn Read>, None, packed, limits);
-        let found = Found { name: &inner.name, member: Some(&path), is_sheet: true };
-        self.visitor.table(&mut bytes, &found).map_err(with_name)?;
-        drop(bytes);
-        for warning in faults.warnings() {
-            self.visitor.warn(format!("{}: {warning}", shown(&path)));
-        }
-        Ok(())
-    }
-}
-
-#[cfg(not(feature = "xlsx"))]
-impl Walk<'_> {
-    fn workbook<R>(&mut self, _: Archive<R>, _: &Layer) -> Result<()> {
-        Err(not_built_in("Excel workbooks"))
-    }
-}
-
-#[cfg(feature = "tar")]
-impl Walk<'_> {
-    fn tar<R: Read + Seek>(&mut self, input: R, layer: &Layer) -> Result<()> {
-        use super::tape::Seeking;
-        self.must_be_whole(layer)?;
-        let mut tape = Seeking::new(input)?;
-        let entries = self.list(&mut tape)?;
-        self.entries(&mut tape, &entries, layer, layer.packed)
-    }
-
-    /// Reads a compressed archive twice: for its names, and for the members that are meant.
-    fn compressed_tar<R: Read + Seek>(
-        &mut self,
-        mut input: R,
-        packing: Packing,
-        packed: u64,
-        layer: &Layer,
-    ) -> Result<()> {
-        use super::tape::Flowing;
-        self.must_be_whole(layer)?;
-        let mut listing = Flowing::new(tar_bytes(&mut input, packing, packed, &self.query.limits, &self.notes)?);
-        let entries = self.list(&mut listing)?;
-        drop(listing);
-        // It has been warned of what trails it.
-        let notes = Notes::default();
-        let mut tape = Flowing::new(tar_bytes(&mut input, packing, packed, &self.query.limits, &notes)?);
-        self.entries(&mut tape, &entries, layer, packed)
-    }
-
-    fn must_be_whole(&self, layer: &Layer) -> Result<()> {
-        if self.arrived == Arrived::InPart && !layer.is_member { Err(not_yet()) } else { Ok(()) }
-    }
-
-    fn list(&mut self, tape: &mut dyn super::tape::Tape) -> Result<Vec<super::tape::Entry>> {
-        let listing = super::tape::list(tape, &self.query.limits, self.query.member_encoding)?;
-        if listing.trailing > 0 {
-            let trailing = listing.trailing;
-            self.visitor.warn(format!(
-                "{trailing} bytes after the end of the tar archive are something else; they were left out"
-            ));
-        }
-        self.count(listing.entries.len() as u64)?;
-        Ok(listing.entries)
-    }
-
-    fn entries(
-        &mut self,
-        tape: &mut dyn super::tape::Tape,
-        entries: &[super::tape::Entry],
-        layer: &Layer,
-        packed: u64,
-    ) -> Result<()> {
-        let members: Vec<_> = entries.iter().map(super::tape::Entry::member).collect();
-        let chosen = choose(&members, layer.glob.as_deref())?;
-        for at in chosen.places {
-            let (Some(entry), Some(member)) = (entries.get(at), members.get(at)) else { continue };
-            let mut inner = layer.deeper(&entry.name.text, chosen.within.clone())?;
-            let path = inner.member.clone().unwrap_or_default();
-            let with_name = |error: Error| error.member(path.clone());
-            self.climbs(member, &path);
-            tape.forward(entry.at).map_err(|error| with_name(super::verify::broken(error)))?;
-            // The archive has no compressed size of a member: all of it stands for each.
-            inner.packed = if packed == 0 { entry.size } else { packed };
-            let promise = super::verify::Promise { size: entry.size, crc: None };
-            let reader = Box::new(Read::take(&mut *tape, entry.size)) as Box<dyn Read>;
-            let bytes = Verify::new(reader, Some(promise), inner.packed, &self.query.limits);
-            self.stream(bytes, &inner).map_err(with_name)?;
-        }
-        Ok(())
-    }
-}
-
-/// The decompressed bytes of a tar archive, from the first. The bound on a member does not hold for
-/// the archive as a whole.
-#[cfg(feature = "tar")]
-pub(super) fn tar_bytes<'a, R: Read + Seek>(
-    input: &'a mut R,
-    packing: Packing,
-    packed: u64,
-    limits: &Limits,
-    notes: &Notes,
-) -> Result<Below<Unpacked<&'a mut R>>> {
-    input.rewind().map_err(cannot_read)?;
-    let limits = Limits { member_bytes: u64::MAX, ..limits.clone() };
-    Ok(Below(Verify::new(Unpacked::new(packing, input, notes), None, packed, &limits)))
-}
-
-#[cfg(not(feature = "tar"))]
-impl Walk<'_> {
-    fn tar<R>(&mut self, _: R, _: &Layer) -> Result<()> {
-        Err(not_built_in("tar"))
-    }
-
-    fn compressed_tar<R>(&mut self, _: R, _: Packing, _: u64, _: &Layer) -> Result<()> {
-        Err(not_built_in("tar"))
-    }
-}
-
-#[cfg(not(all(feature = "tar", feature = "xlsx")))]
-pub(super) fn not_built_in(what: &str) -> Error {
-    Error::new(Kind::Unsupported, format!("this program was built without {what}"))
-        .hint("build it with the feature `formats`, or unpack the input first")
 }
 
 /// What an input that is still arriving cannot be read as. It is read again once it is there.
