@@ -77,6 +77,13 @@ fn folder() -> tempfile::TempDir {
     write("ragged.csv", b"id,name\n1\n2,b,c\n");
     write("german.csv", b"m;t\nA;1.234,5\nB;12,5\n");
     write("latin1.csv", b"MUN,POBTOT\nM\xe9xico,31\n");
+    let inner = crate::common::zip([("d/a.csv", table.as_slice())]);
+    write("outer.zip", &crate::common::zip([("2019.zip", inner.as_slice()), ("2020.zip", inner.as_slice())]));
+    let years: [(&str, &[u8]); 2] = [("2019.csv", b"id,pop\n1,10\n"), ("2020.csv", b"id,pop,area\n2,20,5\n")];
+    write("years.zip", &crate::common::zip(years));
+    let rows: &[&[&str]] = &[&["id"], &["1"]];
+    write("report.xlsx", &crate::common::workbook(&[("2010", rows), ("Población 2020", rows)]));
+    write("old.zip", &crate::common::zip_named(b"d/Educa\x87\xc6o.csv", table));
     write("urls.txt", b"https://example.org/1.csv\nhttps://example.org/2.csv\n");
     folder
 }

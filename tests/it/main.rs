@@ -11,6 +11,7 @@ mod harness;
 mod adaptive;
 mod bad_input;
 mod compare_page;
+mod containers;
 mod examples;
 mod examples_readme;
 mod fetch_bad;

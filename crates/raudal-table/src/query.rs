@@ -4,6 +4,8 @@ use super::dialect::Dialect;
 use super::encoding::{Encoding, Encodings};
 use super::filter::Filter;
 use super::limits::Limits;
+use super::members;
+use super::names::MemberEncoding;
 use super::nulls::Nulls;
 use raudal_common::{Error, Result};
 
@@ -27,8 +29,15 @@ pub struct Query {
     /// Columns to keep, in this order; all when empty.
     pub select: Vec<String>,
     /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
-    /// selects the only CSV member.
+    /// selects the only CSV member. Members of an archive within the archive are named one level at
+    /// a time: `inner.zip!/**/*.csv`.
     pub member: Option<String>,
+    /// The encoding of members' names that are not UTF-8. By default code page 437, and 850 is
+    /// tried for [`member`](Self::member) too.
+    pub member_encoding: Option<MemberEncoding>,
+    /// The sheet of a workbook: its name, or its position from 1. `None` selects the only visible
+    /// one that has cells.
+    pub sheet: Option<String>,
     /// The encodings that the text may have.
     pub encodings: Encodings,
     /// How the text is written: its delimiter, quotes, header, numbers.
@@ -51,6 +60,8 @@ impl Query {
             filter: None,
             select: Vec::new(),
             member: None,
+            member_encoding: None,
+            sheet: None,
             encodings: Encodings::default(),
             dialect: Dialect::default(),
             nulls: Nulls::default(),
@@ -69,7 +80,9 @@ impl Query {
     /// ```
     pub fn check(&self) -> Result<()> {
         if let Some(glob) = &self.member {
-            check_glob("the member", glob)?;
+            for level in members::levels(glob) {
+                check_glob("the member", level)?;
+            }
         }
         self.dialect.check()?;
         for (at, name) in self.select.iter().enumerate() {
