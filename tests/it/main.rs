@@ -10,6 +10,7 @@ mod harness;
 
 mod bad_input;
 mod compare_page;
+mod dialects;
 mod examples;
 mod examples_readme;
 mod fetch_bad;
