@@ -1,14 +1,13 @@
 //! Turns the options of a dialect into the library's.
 
 use super::args::{DialectArgs, RaggedArg, RepeatedHeaderArg};
-use raudal::Result;
 use raudal::table::{Dialect, Encodings, Ragged, RepeatedHeader};
 
 /// The cells of INEGI's tables that hold no value: withheld, not available, not applicable.
 pub(super) const ITER_NULLS: [&str; 3] = ["*", "N/D", "N/A"];
 
 /// Returns the dialect and the encodings.
-pub(super) fn read(args: &DialectArgs) -> Result<(Dialect, Encodings)> {
+pub(super) fn read(args: &DialectArgs) -> (Dialect, Encodings) {
     let mut dialect = Dialect::default();
     dialect.delimiter = args.delimiter.unwrap_or_default();
     dialect.quote = args.quote.unwrap_or_default();
@@ -31,5 +30,5 @@ pub(super) fn read(args: &DialectArgs) -> Result<(Dialect, Encodings)> {
     };
     dialect.numbers.decimal = args.decimal.unwrap_or(dialect.numbers.decimal);
     dialect.numbers.thousands = args.thousands;
-    Ok((dialect, args.encoding.clone().unwrap_or_default()))
+    (dialect, args.encoding.clone().unwrap_or_default())
 }

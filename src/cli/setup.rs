@@ -54,7 +54,7 @@ pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     // An empty list, as from an empty variable, selects all columns.
     query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
     query.member.clone_from(&args.member);
-    (query.dialect, query.encodings) = dialect::read(&args.dialect)?;
+    (query.dialect, query.encodings) = dialect::read(&args.dialect);
     query.nulls = args.dialect.nulls();
     query.limits = bounds(&args.bounds);
     let limits = &mut query.limits;
