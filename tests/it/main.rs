@@ -12,6 +12,7 @@ mod adaptive;
 mod bad_input;
 mod compare_page;
 mod containers;
+mod dialects;
 mod examples;
 mod examples_readme;
 mod fetch_bad;
