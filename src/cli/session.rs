@@ -1,6 +1,6 @@
 //! What surrounds one command: its progress display, its signals, and its messages at the end.
 
-use super::args::{HttpArgs, OutputArgs, ShowArgs};
+use super::args::{HttpArgs, ShowArgs};
 use super::ending::Ending;
 use super::signals::Signals;
 use super::wording::options;
@@ -8,10 +8,9 @@ use raudal::fetch::Cache;
 use raudal::pipeline::{Summary, files};
 use raudal::pool::{Observer, RunReport};
 use raudal::progress::{Progress, Recorder, Verbosity};
-use raudal::table::{Format, Sink, SinkOptions, Target};
 use raudal::units;
 use raudal::{Error, Kind, Result};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +102,9 @@ impl Session {
         if let Some(folder) = partials.filter(|folder| folder.is_dir()) {
             self.say_kept(folder);
         }
+        for note in summary.written.iter().flat_map(|written| &written.notes) {
+            self.progress.detail(note);
+        }
         self.progress.note(&format!(
             "{}, {}: {} read, {} kept",
             counted(summary.succeeded, inputs),
@@ -188,34 +190,6 @@ fn verbosity(show: &ShowArgs) -> Verbosity {
 /// expression, so its lines stay aligned.
 fn hint_line(hint: &str) -> String {
     format!("  hint: {}", options(hint).replace('\n', "\n        "))
-}
-
-/// Opens the output of the table before anything is fetched, so that a missing folder is reported
-/// at once. `writer` replaces standard output.
-pub(crate) fn sink(
-    args: &OutputArgs,
-    source_column: Option<String>,
-    writer: Option<Box<dyn Write + Send>>,
-    progress: &Progress,
-) -> Result<Sink> {
-    let terminal = args.output.is_none() && io::stdout().is_terminal();
-    let format = match (args.format, &args.output) {
-        (Some(format), _) => format,
-        (None, Some(path)) => Format::of_path(path),
-        (None, None) if terminal => Format::Table,
-        (None, None) => Format::Csv,
-    };
-    let mut options = SinkOptions::default();
-    options.format = format;
-    options.source_column = source_column;
-    options.width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let target = match (&args.output, writer) {
-        (Some(path), _) => Target::File(path.clone()),
-        (None, Some(writer)) => Target::Writer(writer),
-        (None, None) if terminal => Target::Writer(Box::new(BufWriter::new(BesideBars::new(progress)))),
-        (None, None) => Target::Stdout,
-    };
-    Sink::create(target, options)
 }
 
 /// Writes to a terminal that shows bars too: they are hidden while rows are written.

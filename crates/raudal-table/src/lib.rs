@@ -13,7 +13,7 @@
 //! | `records` | splits text into records with `memchr`; agrees with the `csv` crate |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
-//! | `sink` | [`Sink`]: writes many inputs as one CSV, TSV, JSON Lines or terminal table |
+//! | `sink` | [`Sink`]: writes many inputs as one table, a [`Format`] a file |
 //!
 //! ```
 //! use raudal_table::{Filter, Format, Query, Sink, SinkOptions, Target};
@@ -58,4 +58,7 @@ pub use limits::Limits;
 pub use query::{Query, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;
-pub use sink::{Format, Sink, SinkOptions, Target, Written, partial_path};
+pub use sink::{
+    Compression, Existing, FileType, Format, Sink, SinkOptions, Target, Type, Types, Written, check_target,
+    partial_path,
+};

@@ -5,6 +5,7 @@ mod archive;
 mod damage;
 mod filter;
 mod naive;
+mod out;
 mod records;
 mod sink;
 mod text;
