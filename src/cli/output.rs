@@ -3,6 +3,7 @@
 
 use super::args::{OutputArgs, TableArgs};
 use super::session::BesideBars;
+use raudal::error::redact;
 use raudal::progress::Progress;
 use raudal::table::{Existing, FileType, Format, Sink, SinkOptions, Target, check_target};
 use raudal::{Error, Result};
@@ -21,6 +22,8 @@ enum To {
         terminal: bool,
     },
     File(PathBuf),
+    /// The URL of a server, which may hold a password.
+    Database(String),
 }
 
 impl Output {
@@ -32,12 +35,20 @@ impl Output {
     /// I/O error for a file that is there already.
     pub(crate) fn plan(args: &OutputArgs, table: &TableArgs) -> Result<Self> {
         let to = match &args.output {
-            Some(path) if path.as_os_str() != "-" => To::File(path.clone()),
-            _ => To::Stdout { terminal: io::stdout().is_terminal() },
+            Some(path) if path.as_os_str() == "-" => To::stdout(),
+            Some(path) => database(path).map_or_else(|| To::File(path.clone()), To::Database),
+            None => To::stdout(),
         };
         let file_type = match &to {
             To::File(path) => of_file(path, args.format)?,
             To::Stdout { terminal } => of_stdout(*terminal, args.format)?,
+            To::Database(_) => match args.format {
+                None => FileType::new(Format::Postgres),
+                Some(chosen) => {
+                    return Err(Error::usage(format!("a database has a format of its own: {chosen}"))
+                        .hint("leave --format out, or name a file with --output"));
+                }
+            },
         };
         let mut options = SinkOptions::new(file_type.format);
         options.compression = file_type.compression;
@@ -57,9 +68,14 @@ impl Output {
         if let Some(name) = &args.table {
             options.table.clone_from(name);
         }
+        if let (Some(_), false) = (&args.table, matches!(file_type.format, Format::Sqlite | Format::Postgres)) {
+            return Err(Error::usage(format!("only a database has tables, not this format: {file_type}"))
+                .hint("leave --table out, or name a database with --output"));
+        }
         let target = match &to {
             To::File(path) => Target::File(path.clone()),
             To::Stdout { .. } => Target::Stdout,
+            To::Database(url) => Target::Database(url.clone()),
         };
         check_target(&target, &options)?;
         Ok(Self { to, options })
@@ -69,6 +85,19 @@ impl Output {
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.to {
             To::File(path) => Some(path),
+            To::Stdout { .. } | To::Database(_) => None,
+        }
+    }
+
+    /// Returns what messages and the report call it. A database is called by its URL without user
+    /// and password; standard output has no name.
+    pub(crate) fn name(&self) -> Option<String> {
+        match &self.to {
+            To::File(path) => Some(path.display().to_string()),
+            To::Database(url) => {
+                let place = redact(url);
+                Some(place.split_once('?').map_or(place.as_str(), |(place, _)| place).to_owned())
+            }
             To::Stdout { .. } => None,
         }
     }
@@ -82,6 +111,7 @@ impl Output {
     pub(crate) fn open(&self, writer: Option<Box<dyn Write + Send>>, progress: &Progress) -> Result<Sink> {
         let target = match (&self.to, writer) {
             (To::File(path), _) => Target::File(path.clone()),
+            (To::Database(url), _) => Target::Database(url.clone()),
             (To::Stdout { .. }, Some(writer)) => Target::Writer(writer),
             (To::Stdout { terminal: true }, None) => {
                 Target::Writer(Box::new(BufWriter::new(BesideBars::new(progress))))
@@ -90,6 +120,19 @@ impl Output {
         };
         Sink::create(target, self.options.clone())
     }
+}
+
+impl To {
+    fn stdout() -> Self {
+        Self::Stdout { terminal: io::stdout().is_terminal() }
+    }
+}
+
+/// Returns the URL, if the output is a database server.
+fn database(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    is_url.then(|| text.to_owned())
 }
 
 fn of_file(path: &Path, chosen: Option<FileType>) -> Result<FileType> {

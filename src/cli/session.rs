@@ -2,6 +2,7 @@
 
 use super::args::{HttpArgs, ShowArgs};
 use super::ending::Ending;
+use super::output::Output;
 use super::signals::Signals;
 use super::wording::options;
 use raudal::fetch::Cache;
@@ -90,13 +91,13 @@ impl Session {
     }
 
     /// Prints where the table is, and its figures.
-    pub(crate) fn say_table(&self, summary: &Summary, inputs: &str, output: Option<&Path>, partials: Option<&Path>) {
-        match (output, &summary.written) {
+    pub(crate) fn say_table(&self, summary: &Summary, inputs: &str, output: &Output, partials: Option<&Path>) {
+        match (output.name(), &summary.written) {
             (Some(path), Some(_)) if summary.report.stopped => {
-                let kept = raudal::table::partial_path(path);
+                let kept = raudal::table::partial_path(Path::new(&path));
                 self.progress.error(&format!("what is complete is kept in: {}", kept.display()));
             }
-            (Some(path), None) => self.progress.error(&format!("nothing was written to: {}", path.display())),
+            (Some(path), None) => self.progress.error(&format!("nothing was written to: {path}")),
             _ => {}
         }
         if let Some(folder) = partials.filter(|folder| folder.is_dir()) {

@@ -190,7 +190,7 @@ impl Job<'_> {
             held.release()?;
         }
         session.conclude(&ending, total);
-        session.say_table(&summary, self.input, output.path(), partials.as_deref());
+        session.say_table(&summary, self.input, &output, partials.as_deref());
         session.say_cache(cache.as_ref());
         lock::write(self.keep, lock.as_deref(), &ending, session)?;
         let code = exit::of_ending(&ending, session.signals.stop());
@@ -199,7 +199,7 @@ impl Job<'_> {
         }
         if let Some(path) = &self.output.end.report {
             let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
-            report::write(path, self.command, &summary, &recording, output.path(), code)?;
+            report::write(path, self.command, &summary, &recording, output.name(), code)?;
         }
         Ok(code)
     }
@@ -207,8 +207,8 @@ impl Job<'_> {
 
 /// Adds the path of the output to an error of the sink.
 fn name_output(output: &Output, error: Error) -> Error {
-    match (output.path(), error.kind()) {
-        (Some(path), Kind::Io) => error.input(path.display().to_string()),
+    match (output.name(), error.kind()) {
+        (Some(name), Kind::Io) => error.input(name),
         _ => error,
     }
 }

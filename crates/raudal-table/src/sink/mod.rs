@@ -14,12 +14,20 @@
 //! | `separated`, `json`, `terminal`, … | one file for each format |
 //! | `output` | bytes to a file, a stream, compressed or not |
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod format;
 mod infer;
 mod json;
 mod options;
 mod output;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod separated;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod terminal;
 mod types;
 mod writer;
@@ -85,7 +93,7 @@ impl Sink {
         options.check()?;
         let name = match &target {
             Target::File(path) => path.display().to_string(),
-            _ => "the existing table".to_owned(),
+            _ => format!("the table {}", options.table),
         };
         let writer = open(target, &options)?;
         let reference = match writer.existing() {
@@ -117,7 +125,7 @@ impl Sink {
     ///
     /// After [`Kind::Headers`], [`Kind::Column`] or [`Kind::Csv`] (a cell that is not of its
     /// column's type), nothing was written and another input may be appended.
-    pub fn append(&mut self, source: &str, rows: Rows) -> Result<()> {
+    pub fn append(&mut self, source: &str, mut rows: Rows) -> Result<()> {
         self.usable()?;
         let order = match &self.reference {
             None => None,
@@ -130,43 +138,56 @@ impl Sink {
                 error.input(source).hint(hint)
             })?,
         };
-        if self.schema.is_none() && self.undecided.is_none() {
-            self.begin(rows.header()).map_err(|error| error.input(source))?;
-            self.reference.get_or_insert_with(|| (rows.header.clone(), source.to_owned()));
-        }
         let source_cell = self.options.source_column.is_some().then(|| redact(source));
         let arranged = Arranged { order: order.as_deref(), source: source_cell.as_deref() };
         let kept = rows.rows_kept();
-        self.rows_of(source, rows, arranged)?;
+        if self.undecided.is_none() {
+            self.check_and_begin(source, &mut rows, arranged)?;
+        }
+        self.reference.get_or_insert_with(|| (rows.header.clone(), source.to_owned()));
+        // Any failure from here on leaves part of a table behind.
+        self.broken = true;
+        self.write(source, rows, arranged)?;
         self.rows += kept;
         self.writer.input_done()?;
         self.broken = false;
         Ok(())
     }
 
-    /// Writes the rows of an input, or puts them with those whose types are undecided.
-    fn rows_of(&mut self, source: &str, mut rows: Rows, arranged: Arranged<'_>) -> Result<()> {
-        let mut number = 0;
-        if let Some(undecided) = &mut self.undecided {
+    /// Checks the columns and the cells of an input, and begins the table with the first one.
+    fn check_and_begin(&mut self, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+        let first = self.schema.is_none();
+        let schema = match self.schema.take() {
+            Some(schema) => schema,
+            None => self.plan(rows.header()).map_err(|error| error.input(source))?,
+        };
+        if self.options.types == Types::Auto && self.options.format.has_types() && self.writer.existing().is_none() {
+            self.undecided = Some(Undecided::new(schema, self.options.source_column.is_some()));
+            return Ok(());
+        }
+        // Before anything is written, so that one bad cell refuses its input only.
+        let checked = check_cells(&schema, source, rows, arranged);
+        if first && checked.is_ok() {
             self.broken = true;
-            return each(rows.store.into_reader()?, arranged, |row| {
+            self.writer.begin(&schema)?;
+            self.broken = false;
+        }
+        if !first || checked.is_ok() {
+            self.schema = Some(schema);
+        }
+        checked
+    }
+
+    /// Writes the rows of an input, or puts them with those whose types are undecided.
+    fn write(&mut self, source: &str, rows: Rows, arranged: Arranged<'_>) -> Result<()> {
+        let mut records = rows.store.into_reader()?;
+        if let Some(undecided) = &mut self.undecided {
+            let mut number = 0;
+            each(records, arranged, |row| {
                 number += 1;
                 undecided.row(row, source, number)
-            });
-        }
-        let schema = self.schema.as_ref().ok_or_else(|| Error::new(Kind::Internal, "the table has no columns"))?;
-        if !schema.is_all_text() {
-            // Before anything is written, so that one bad cell refuses its input only.
-            each(rows.store.reader()?, arranged, |row| {
-                number += 1;
-                row.cells().enumerate().try_for_each(|(at, cell)| schema.value(at, cell).map(drop))
             })
-            .map_err(|error| error.member(format!("kept row {number}")).input(source))?;
-        }
-        // Any failure from here on leaves part of a table behind.
-        self.broken = true;
-        let mut records = rows.store.into_reader()?;
-        if self.writer.copies_records() && arranged.order.is_none() && arranged.source.is_none() {
+        } else if self.writer.copies_records() && arranged.order.is_none() && arranged.source.is_none() {
             self.writer.copy(&mut records)
         } else {
             each(records, arranged, |row| self.writer.row(row))
@@ -215,34 +236,22 @@ impl Sink {
         Ok(())
     }
 
-    /// Decides the columns from the header of the first input.
-    fn begin(&mut self, header: &[String]) -> Result<()> {
+    /// Decides the columns from the header of the first input. Those of an existing table have its
+    /// order.
+    fn plan(&self, header: &[String]) -> Result<Schema> {
         let source = self.options.source_column.as_deref();
-        // An existing table gives the order of its columns.
         let header = self.reference.as_ref().map_or(header, |(existing, _)| existing);
         check_header(self.options.format, source, header)?;
         let mut schema = Schema::text(source, header, &self.options.null);
-        match &self.options.types {
-            Types::Text => {}
-            Types::Named(named) => schema.name_types(named)?,
-            Types::Auto if self.options.format.has_types() && self.writer.existing().is_none() => {
-                self.undecided = Some(Undecided::new(schema, source.is_some()));
-                return Ok(());
-            }
-            Types::Auto => {}
+        if let Types::Named(named) = &self.options.types {
+            schema.name_types(named)?;
         }
-        if let Some(existing) = self.writer.existing() {
-            for (column, existing) in schema.columns.iter_mut().zip(existing) {
-                if existing.of_type != Type::Text {
-                    column.of_type = existing.of_type;
-                }
+        for (column, existing) in schema.columns.iter_mut().zip(self.writer.existing().unwrap_or_default()) {
+            if existing.of_type != Type::Text {
+                column.of_type = existing.of_type;
             }
         }
-        self.broken = true;
-        self.writer.begin(&schema)?;
-        self.broken = false;
-        self.schema = Some(schema);
-        Ok(())
+        Ok(schema)
     }
 }
 
@@ -288,23 +297,46 @@ fn open(target: Target, options: &SinkOptions) -> Result<Box<dyn Writer>> {
         Format::Jsonl => Box::new(json::Json::new(Output::open(target, options)?, false)?),
         Format::Json => Box::new(json::Json::new(Output::open(target, options)?, true)?),
         Format::Table => Box::new(terminal::Terminal::new(Output::open(target, options)?, options)),
-        Format::Parquet => return Err(not_built("parquet", "parquet")),
-        Format::Arrow => return Err(not_built("arrow", "arrow")),
-        Format::Sqlite => return Err(not_built("sqlite", "sqlite")),
-        Format::Postgres => return Err(not_built("PostgreSQL", "postgres")),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Box::new(parquet::Parquet::new(Output::open(target, options)?)),
+        #[cfg(feature = "arrow")]
+        Format::Arrow => Box::new(arrow::Arrow::new(Output::open(target, options)?)),
+        #[cfg(feature = "sqlite")]
+        Format::Sqlite => match target {
+            Target::File(path) => Box::new(sqlite::Sqlite::open(&path, options)?),
+            _ => return Err(Error::usage("SQLite needs a file")),
+        },
+        #[cfg(feature = "postgres")]
+        Format::Postgres => match target {
+            Target::Database(url) => Box::new(postgres::Postgres::open(&url, options)?),
+            _ => return Err(Error::usage("PostgreSQL needs the URL of a database")),
+        },
+        #[allow(unreachable_patterns)] // with all features
+        format => return Err(not_built(format)),
     })
 }
 
 /// Refuses what this build cannot write, before anything is fetched.
 fn check_built(options: &SinkOptions) -> Result<()> {
+    let built = match options.format {
+        Format::Parquet => cfg!(feature = "parquet"),
+        Format::Arrow => cfg!(feature = "arrow"),
+        Format::Sqlite => cfg!(feature = "sqlite"),
+        Format::Postgres => cfg!(feature = "postgres"),
+        _ => true,
+    };
+    if !built {
+        return Err(not_built(options.format));
+    }
     if options.compression == Compression::Zstd && !cfg!(feature = "zstd") {
-        return Err(not_built("zstd", "zstd"));
+        return Err(not_built("zstd"));
     }
     Ok(())
 }
 
-fn not_built(what: &str, feature: &str) -> Error {
-    Error::usage(format!("this build does not write {what}")).hint(format!("build it with the cargo feature {feature}"))
+/// `what` is the name of a cargo feature too.
+fn not_built(what: impl fmt::Display) -> Error {
+    Error::usage(format!("this build does not write {what}")).hint(format!("build it with the cargo feature {what}"))
 }
 
 /// Takes the place of a writer that has published.
@@ -322,6 +354,19 @@ impl Writer for Gone {
     fn finish(self: Box<Self>, _: Ending) -> Result<Option<writer::Bytes>> {
         Err(Error::new(Kind::Internal, "the table is published"))
     }
+}
+
+/// Checks that each cell is of its column's type.
+fn check_cells(schema: &Schema, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+    if schema.is_all_text() {
+        return Ok(());
+    }
+    let mut number = 0;
+    each(rows.store.reader()?, arranged, |row| {
+        number += 1;
+        row.cells().enumerate().try_for_each(|(at, cell)| schema.value(at, cell).map(drop))
+    })
+    .map_err(|error| error.member(format!("kept row {number}")).input(source))
 }
 
 /// What a record lacks to be a row of the output.

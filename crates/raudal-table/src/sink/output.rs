@@ -73,7 +73,7 @@ impl Output {
                 Encoder::Zstd(encoder)
             }
             #[cfg(not(feature = "zstd"))]
-            Compression::Zstd => return Err(super::not_built("zstd", "zstd")),
+            Compression::Zstd => return Err(super::not_built("zstd")),
         };
         Ok(Self { to, name, old, existing: options.existing })
     }
@@ -207,7 +207,7 @@ impl Old {
             #[cfg(feature = "zstd")]
             Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file).map_err(cannot)?),
             #[cfg(not(feature = "zstd"))]
-            Compression::Zstd => return Err(super::not_built("zstd", "zstd")),
+            Compression::Zstd => return Err(super::not_built("zstd")),
         })
     }
 
@@ -281,7 +281,7 @@ pub(super) fn unfinished(path: &Path) -> Result<(AtomicFile, PathBuf)> {
 }
 
 /// Gives a complete file its name.
-fn publish(mut unfinished: AtomicFile, path: &Path, ending: Ending, existing: Existing) -> Result<()> {
+pub(super) fn publish(mut unfinished: AtomicFile, path: &Path, ending: Ending, existing: Existing) -> Result<()> {
     let to = ending.name(path);
     let cannot = |error| failed(&to.display().to_string(), error);
     if let Ok(before) = fs::metadata(path) {

@@ -360,3 +360,13 @@ fn an_error_of_an_option_tells_its_kind() {
     let error: Error = "POBTOT:number".parse::<Types>().unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, "no such type: number"));
 }
+
+#[test]
+fn nothing_is_written_when_the_first_input_has_a_bad_cell() {
+    let (mut sink, shared) = to_shared(typed("a:int", Format::Csv));
+    assert_eq!(sink.append("a.csv", rows("a,b\nx,1\n")).unwrap_err().kind(), Kind::Csv);
+    assert_eq!(shared.text(), "");
+    // The next one gives the header.
+    sink.append("b.csv", rows("c,a\n1,2\n")).unwrap();
+    assert_eq!(shared.text(), "c,a\n1,2\n");
+}
