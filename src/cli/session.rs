@@ -101,7 +101,9 @@ impl Session {
             _ => {}
         }
         if let Some(folder) = partials.filter(|folder| folder.is_dir()) {
-            self.say_kept(folder);
+            // A table that lacks inputs has taken the name.
+            let taken = summary.written.is_some() && !summary.report.stopped;
+            self.say_kept(folder, if taken { "the same command with --overwrite" } else { "the same command" });
         }
         for note in summary.written.iter().flat_map(|written| &written.notes) {
             self.progress.detail(note);
@@ -127,9 +129,8 @@ impl Session {
         }
     }
 
-    fn say_kept(&self, folder: &Path) {
-        self.progress
-            .note(&format!("what has arrived is kept, and the same command goes on with it: {}", folder.display()));
+    fn say_kept(&self, folder: &Path, command: &str) {
+        self.progress.note(&format!("what has arrived is kept, and {command} goes on with it: {}", folder.display()));
     }
 
     /// Prints how many files there are, and their figures.

@@ -290,7 +290,7 @@ pub(super) fn publish(mut unfinished: AtomicFile, path: &Path, ending: Ending, e
     }
     let replace = ending == Ending::Stopped || existing != Existing::Refuse;
     match unfinished.publish(&to, replace) {
-        Err(error) if !replace && error.kind() == ErrorKind::AlreadyExists => {
+        Err(error) if !replace && error.kind() == ErrorKind::AlreadyExists && path.is_file() => {
             let kept = Ending::Stopped.name(path);
             unfinished.rename(&kept, true).map_err(cannot)?;
             Err(Error::new(

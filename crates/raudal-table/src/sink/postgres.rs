@@ -193,7 +193,13 @@ fn serve(
         .build()
         .map_err(|error| Error::io("cannot start a runtime for the database", error))?;
     runtime.block_on(async {
-        let (client, connection) = config.connect(NoTls).await.map_err(|error| table.failed(error))?;
+        let limit = *config.get_connect_timeout().unwrap_or(&CONNECT);
+        let connected = tokio::time::timeout(limit, config.connect(NoTls)).await.map_err(|_| {
+            Error::new(Kind::Timeout, "the database does not answer")
+                .hint("check its host and its port, and that a PostgreSQL server listens there")
+                .input(&table.place)
+        })?;
+        let (client, connection) = connected.map_err(|error| table.failed(error))?;
         // It ends with the client.
         let driver = tokio::spawn(connection);
         let done = table.write(&client, orders, ready).await;
@@ -289,10 +295,16 @@ impl Table {
             &SqlState::CHARACTER_NOT_IN_REPERTOIRE => Some("a text of PostgreSQL cannot hold a zero byte"),
             _ => None,
         };
-        // The words of a server are its own: they must not steer a terminal.
-        let words =
-            [Some(db.message()), db.detail(), db.where_()].into_iter().flatten().map(printable).collect::<Vec<_>>();
-        let error = Error::new(Kind::Io, format!("the database refused the table {}", printable(&self.name)))
+        // The words of a server are its own: they must not steer a terminal. About a login, they
+        // name the user.
+        let is_login =
+            matches!(db.code(), &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+        let words: Vec<String> = if is_login {
+            vec!["it refuses the user or the password".to_owned()]
+        } else {
+            [Some(db.message()), db.detail(), db.where_()].into_iter().flatten().map(printable).collect()
+        };
+        let error = Error::new(Kind::Io, format!("the database refuses the table {}", printable(&self.name)))
             .because(words.join(": "))
             .input(&self.place);
         match hint {

@@ -4,6 +4,7 @@
 mod archive;
 mod damage;
 mod filter;
+mod formats;
 mod naive;
 mod out;
 mod records;

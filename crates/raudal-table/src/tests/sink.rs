@@ -142,7 +142,7 @@ fn a_table_shows_the_columns_that_fit_and_counts_the_rest() {
          3 rows; 2 more columns not shown\n"
     );
     options.width = Some(3);
-    let (text, _) = written(options.clone(), &["abcdef,b\n1234,5\n"]);
+    let (text, _) = written(options.clone(), &["abcdef,bcde\n1234,5678\n"]);
     assert_eq!(text, "ab…\n───\n12…\n1 row; 1 more column not shown\n");
     options.width = None;
     let (text, _) = written(options.clone(), &[&format!("a\n{}\n", "x".repeat(100))]);
