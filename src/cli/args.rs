@@ -8,6 +8,7 @@ mod dialect;
 mod get;
 mod http;
 mod keep;
+mod output;
 mod serve;
 mod shared;
 
@@ -18,17 +19,16 @@ pub(crate) use dialect::{DialectArgs, RaggedArg, RepeatedHeaderArg};
 pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
+pub(crate) use output::OutputArgs;
 pub(crate) use serve::{OriginArgs, ServeArgs};
 pub(crate) use shared::{BoundArgs, EndArgs, NameArgs, ShowArgs, SourceArgs, VerifyArgs};
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use raudal::catalogue::{Edition, iter_2020};
 use raudal::fetch::RetryOn;
 use raudal::pipeline::Jobs;
-use raudal::table::Format;
 use raudal::units::{parse_bytes, parse_duration, parse_rate};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Runs I/O-bound jobs concurrently, and shows what concurrency bought.
@@ -196,18 +196,6 @@ pub(crate) struct TableArgs {
     /// Refuse fields that are longer than this
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_MAX_FIELD_SIZE", help_heading = TABLE, hide_short_help = true)]
     pub(crate) max_field_size: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OutputArgs {
-    /// Write the table to this file, which appears only when it is complete
-    #[arg(short, long, value_name = "FILE", env = "RAUDAL_OUTPUT", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
-    pub(crate) output: Option<PathBuf>,
-    /// Write csv, tsv, jsonl or table [default: by the file name; without a file, table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT", value_parser = str::parse::<Format>, env = "RAUDAL_FORMAT", help_heading = OUTPUT)]
-    pub(crate) format: Option<Format>,
-    #[command(flatten)]
-    pub(crate) end: EndArgs,
 }
 
 #[derive(Debug, Args)]

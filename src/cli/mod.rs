@@ -10,6 +10,7 @@ mod get;
 mod inputs;
 mod limits;
 mod lock;
+mod output;
 mod report;
 mod session;
 mod setup;

@@ -36,7 +36,8 @@ struct Output {
     path: Option<String>,
     rows: u64,
     bytes: u64,
-    sha256: String,
+    /// None of a table in a database.
+    sha256: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -54,7 +55,7 @@ pub(crate) fn write(
     command: &str,
     summary: &Summary,
     recording: &Recording,
-    output: Option<&Path>,
+    output: Option<String>,
     exit_code: u8,
 ) -> Result<()> {
     let ending = Ending::from(summary);
@@ -69,10 +70,10 @@ pub(crate) fn write(
         rows_kept: summary.rows_kept,
         table_bytes: summary.table_bytes,
         output: summary.written.as_ref().map(|written| Output {
-            path: output.map(|path| written_path(path, summary.report.stopped)),
+            path: output.map(|path| written_path(&path, summary.report.stopped)),
             rows: written.rows,
             bytes: written.bytes,
-            sha256: written.digest.clone(),
+            sha256: Some(&written.digest).filter(|digest| !digest.is_empty()).cloned(),
         }),
         failed: failed(&ending),
         unfinished: unfinished(&ending),
@@ -169,8 +170,8 @@ fn write_json(path: &Path, report: &impl Serialize) -> Result<()> {
     export(path, &(json + "\n"))
 }
 
-fn written_path(path: &Path, stopped: bool) -> String {
-    let path = if stopped { raudal::table::partial_path(path) } else { path.to_owned() };
+fn written_path(path: &str, stopped: bool) -> String {
+    let path = if stopped { raudal::table::partial_path(Path::new(path)) } else { path.into() };
     path.display().to_string()
 }
 

@@ -1,17 +1,17 @@
 //! What surrounds one command: its progress display, its signals, and its messages at the end.
 
-use super::args::{HttpArgs, OutputArgs, ShowArgs};
+use super::args::{HttpArgs, ShowArgs};
 use super::ending::Ending;
+use super::output::Output;
 use super::signals::Signals;
 use super::wording::options;
 use raudal::fetch::Cache;
 use raudal::pipeline::{Summary, files};
 use raudal::pool::{Observer, RunReport};
 use raudal::progress::{Progress, Recorder, Verbosity};
-use raudal::table::{Format, Sink, SinkOptions, Target};
 use raudal::units;
 use raudal::{Error, Kind, Result};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,17 +91,22 @@ impl Session {
     }
 
     /// Prints where the table is, and its figures.
-    pub(crate) fn say_table(&self, summary: &Summary, inputs: &str, output: Option<&Path>, partials: Option<&Path>) {
-        match (output, &summary.written) {
+    pub(crate) fn say_table(&self, summary: &Summary, inputs: &str, output: &Output, partials: Option<&Path>) {
+        match (output.name(), &summary.written) {
             (Some(path), Some(_)) if summary.report.stopped => {
-                let kept = raudal::table::partial_path(path);
+                let kept = raudal::table::partial_path(Path::new(&path));
                 self.progress.error(&format!("the complete part is kept in: {}", kept.display()));
             }
-            (Some(path), None) => self.progress.error(&format!("nothing was written to: {}", path.display())),
+            (Some(path), None) => self.progress.error(&format!("nothing was written to: {path}")),
             _ => {}
         }
         if let Some(folder) = partials.filter(|folder| folder.is_dir()) {
-            self.say_kept(folder);
+            // A table that lacks inputs has taken the name.
+            let taken = summary.written.is_some() && !summary.report.stopped;
+            self.say_kept(folder, if taken { "the same command with --overwrite" } else { "the same command" });
+        }
+        for note in summary.written.iter().flat_map(|written| &written.notes) {
+            self.progress.detail(note);
         }
         for note in &summary.notes {
             self.progress.detail(&options(note));
@@ -127,9 +132,8 @@ impl Session {
         }
     }
 
-    fn say_kept(&self, folder: &Path) {
-        self.progress
-            .note(&format!("partial data is kept; run the same command again to resume: {}", folder.display()));
+    fn say_kept(&self, folder: &Path, command: &str) {
+        self.progress.note(&format!("partial data is kept; {command} resumes it: {}", folder.display()));
     }
 
     /// Prints how many files there are, and their figures.
@@ -191,34 +195,6 @@ fn verbosity(show: &ShowArgs) -> Verbosity {
 /// expression, so its lines stay aligned.
 fn hint_line(hint: &str) -> String {
     format!("  hint: {}", options(hint).replace('\n', "\n        "))
-}
-
-/// Opens the output of the table before anything is fetched, so that a missing folder is reported
-/// at once. `writer` replaces standard output.
-pub(crate) fn sink(
-    args: &OutputArgs,
-    source_column: Option<String>,
-    writer: Option<Box<dyn Write + Send>>,
-    progress: &Progress,
-) -> Result<Sink> {
-    let terminal = args.output.is_none() && io::stdout().is_terminal();
-    let format = match (args.format, &args.output) {
-        (Some(format), _) => format,
-        (None, Some(path)) => Format::of_path(path),
-        (None, None) if terminal => Format::Table,
-        (None, None) => Format::Csv,
-    };
-    let mut options = SinkOptions::default();
-    options.format = format;
-    options.source_column = source_column;
-    options.width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let target = match (&args.output, writer) {
-        (Some(path), _) => Target::File(path.clone()),
-        (None, Some(writer)) => Target::Writer(writer),
-        (None, None) if terminal => Target::Writer(Box::new(BufWriter::new(BesideBars::new(progress)))),
-        (None, None) => Target::Stdout,
-    };
-    Sink::create(target, options)
 }
 
 /// Writes to a terminal that shows bars too: they are hidden while rows are written.

@@ -4,7 +4,8 @@ use super::args::{HttpArgs, IterArgs, KeepArgs, OutputArgs, RunArgs, TableArgs, 
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::lock::HeldBack;
-use super::session::{Session, check_folder, sink};
+use super::output::Output;
+use super::session::{Session, check_folder};
 use super::{cache, dialect, exit, limits, lock, print, report, setup};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
@@ -133,6 +134,7 @@ fn partials(output: &Path) -> Option<PathBuf> {
 
 /// The parts of a run that are checked before anything is fetched.
 struct Prepared {
+    output: Output,
     client: Client,
     options: pipeline::Options,
     cache: Option<Cache>,
@@ -144,18 +146,19 @@ impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
         let query = setup::query(self.table, self.http, self.filter)?;
+        let output = Output::plan(self.output, self.table)?;
         let mut options = pipeline::Options::default();
         (options.run, options.query) = (setup::run_options(self.run), query);
         let lowered = limits::lower(&mut options.run);
         options.run.checksums = setup::checksums(self.verify)?;
-        options.partials = self.output.output.as_deref().filter(|_| self.keeps).and_then(partials);
+        options.partials = output.path().filter(|_| self.keeps).and_then(partials);
         let mut of_client = setup::fetch_options(self.http)?;
         of_client.cache = if self.keeps { cache::of_run(self.keep)? } else { None };
         let client = Client::new(&of_client)?;
         for path in [&self.output.end.report, &self.output.end.failed_to] {
             check_folder(path.as_deref())?;
         }
-        Ok(Prepared { client, options, cache: of_client.cache, lowered })
+        Ok(Prepared { output, client, options, cache: of_client.cache, lowered })
     }
 
     fn session(&self) -> Session {
@@ -165,21 +168,21 @@ impl Job<'_> {
     }
 
     async fn run(&self, prepared: Prepared, inputs: Inputs, session: &Session) -> Result<u8> {
-        let Prepared { client, mut options, cache, lowered } = prepared;
+        let Prepared { output, client, mut options, cache, lowered } = prepared;
         let lock = lock::of_run(self.keep, &inputs).inspect_err(|_| session.progress.finish())?;
         options.run.lock.clone_from(&lock);
         let partials = options.partials.clone();
         options.run.observer = session.observer();
         options.run.cancel = session.signals.token().clone();
-        let held = (self.keep.locked && self.output.output.is_none()).then(HeldBack::new).transpose()?;
+        let held = (self.keep.locked && output.is_stdout()).then(HeldBack::new).transpose()?;
         let writer = held.as_ref().map(HeldBack::writer).transpose()?;
-        let sink = sink(self.output, self.table.source_column.clone(), writer, &session.progress)?;
+        let sink = output.open(writer, &session.progress)?;
         let total = inputs.len();
         let mut summary = match pipeline::run(inputs.clone(), &client, options, sink).await {
             Ok(summary) => summary,
             Err(error) => {
                 session.progress.finish();
-                return Err(self.name_output(error));
+                return Err(name_output(&output, error));
             }
         };
         summary.warnings.extend(lowered);
@@ -189,7 +192,7 @@ impl Job<'_> {
             held.release()?;
         }
         session.conclude(&ending, total);
-        session.say_table(&summary, self.input, self.output.output.as_deref(), partials.as_deref());
+        session.say_table(&summary, self.input, &output, partials.as_deref());
         session.say_cache(cache.as_ref());
         lock::write(self.keep, lock.as_deref(), &ending, session)?;
         let code = exit::of_ending(&ending, session.signals.stop());
@@ -198,16 +201,16 @@ impl Job<'_> {
         }
         if let Some(path) = &self.output.end.report {
             let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
-            report::write(path, self.command, &summary, &recording, self.output.output.as_deref(), code)?;
+            report::write(path, self.command, &summary, &recording, output.name(), code)?;
         }
         Ok(code)
     }
+}
 
-    /// Adds the path of the output to an error of the sink.
-    fn name_output(&self, error: Error) -> Error {
-        match (&self.output.output, error.kind()) {
-            (Some(path), Kind::Io) => error.input(path.display().to_string()),
-            _ => error,
-        }
+/// Adds the path of the output to an error of the sink.
+fn name_output(output: &Output, error: Error) -> Error {
+    match (output.name(), error.kind()) {
+        (Some(name), Kind::Io) => error.input(name),
+        _ => error,
     }
 }

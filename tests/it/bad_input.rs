@@ -356,7 +356,7 @@ fn nothing_is_written_when_nothing_succeeded() {
     let output = folder.path().join("out.csv");
     std::fs::write(&output, "from before").expect("a file");
     let bad = file(&folder, "bad.zip", "PK\x03\x04 and no more");
-    let finished = table([bad.as_str(), "-o"]).args([output.as_os_str()]).run();
+    let finished = table([bad.as_str(), "--overwrite", "-o"]).args([output.as_os_str()]).run();
     refused(&finished, 6, &["bad.zip", "nothing was written to"]);
     assert_eq!(std::fs::read_to_string(&output).expect("the old file"), "from before");
     assert_eq!(names(folder.path()), ["bad.zip", "out.csv"]);

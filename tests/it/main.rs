@@ -27,6 +27,8 @@ mod get;
 mod main_job;
 mod origin_faults;
 mod origin_http;
+mod out;
+mod out_postgres;
 mod real_archives;
 mod terminal;
 mod trust;

@@ -251,7 +251,7 @@ mod signals {
             let (output, report) = (folder.path().join("out.csv"), folder.path().join("report.json"));
             std::fs::write(&output, "from before").expect("a file");
             let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_raudal"))
-                .args(["table", &server.url("/[1-3].zip"), "--progress", "json", "-o"])
+                .args(["table", &server.url("/[1-3].zip"), "--progress", "json", "--overwrite", "-o"])
                 .args([&output])
                 .arg("--report")
                 .args([&report])

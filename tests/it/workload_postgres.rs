@@ -18,12 +18,12 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-const USER: &str = "rosario";
-const PASSWORD: &str = "castellanos/1925";
+pub(crate) const USER: &str = "rosario";
+pub(crate) const PASSWORD: &str = "castellanos/1925";
 
 /// A server in a temporary folder, on its own port. Dropping it ends the server before its folder
 /// is removed.
-struct Server {
+pub(crate) struct Server {
     process: Process,
     port: u16,
     folder: TempDir,
@@ -81,7 +81,7 @@ fn command(program: PathBuf, user: Option<(u32, u32)>) -> Command {
 
 impl Server {
     /// Starts a server; `None`, and a line on stderr, if it is not installed.
-    async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             // Written past the capture of the test's output, so that the log shows it.
             let _ = writeln!(
@@ -138,7 +138,7 @@ impl Server {
         false
     }
 
-    fn url(&self, password: &str, database: &str) -> String {
+    pub(crate) fn url(&self, password: &str, database: &str) -> String {
         format!("postgres://{USER}:{}@127.0.0.1:{}/{database}", password.replace('/', "%2F"), self.port)
     }
 

@@ -70,6 +70,11 @@ impl AtomicFile {
         &self.file
     }
 
+    /// Returns its temporary name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Keeps the file on drop.
     pub fn keep(&mut self) {
         self.owned = false;

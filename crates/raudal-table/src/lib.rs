@@ -29,7 +29,7 @@
 //! | `tally` | counts what was dropped, changed or guessed |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
-//! | `sink` | [`Sink`]: writes many inputs as one CSV, TSV, JSON Lines or terminal table |
+//! | `sink` | [`Sink`]: writes many inputs as one table, a [`Format`] a file |
 //!
 //! # Features
 //!
@@ -121,4 +121,7 @@ pub use numbers::Numbers;
 pub use query::{Query, Served, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;
-pub use sink::{Format, Sink, SinkOptions, Target, Written, partial_path};
+pub use sink::{
+    Compression, Existing, FileType, Format, Sink, SinkOptions, Target, Type, Types, Written, check_target,
+    partial_path,
+};

@@ -128,6 +128,17 @@ impl Store {
         Ok(())
     }
 
+    /// Returns a reader of all records from the first, for a pass before the last one.
+    pub(super) fn reader(&mut self) -> Result<Box<dyn Read + '_>> {
+        match &mut self.file {
+            None => Ok(Box::new(self.memory.as_slice())),
+            Some(file) => {
+                file.seek(SeekFrom::Start(0)).map_err(spilled)?;
+                Ok(Box::new(file.chain(self.memory.as_slice())))
+            }
+        }
+    }
+
     /// Returns a reader of all records from the first.
     pub(super) fn into_reader(mut self) -> Result<Box<dyn Read + Send>> {
         let rest = std::io::Cursor::new(self.memory);

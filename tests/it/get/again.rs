@@ -218,16 +218,22 @@ fn a_table_goes_on_with_inputs_that_an_earlier_run_has_left_beside_it() {
     ]);
     let folder = tempfile::tempdir().expect("a folder");
     let (output, kept) = (folder.path().join("out.csv"), folder.path().join("out.csv.partials"));
+    let overwrite = std::cell::Cell::new(false);
     let run = |where_: &str| {
         raudal(["table", &server.url("/{a,b,c}.csv"), "--progress", "none", "--retries", "0", "--where", where_, "-o"])
             .arg(&output)
             .args(ALONE)
+            .args(overwrite.get().then_some("--overwrite"))
             .run()
     };
     let finished = run("x == 7");
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     assert!(finished.stderr.contains("out.csv.partials"), "it is said: {}", finished.stderr);
     assert_eq!(names(&kept).len(), 4, "the one that broke off, and the one that can be had again for a question");
+    assert!(finished.stderr.contains("with --overwrite goes on with it"), "{}", finished.stderr);
+    assert_eq!(run("x == 7").code, Some(8), "the first table is there");
+    assert_eq!(server.requests().len(), 3, "nothing was asked for");
+    overwrite.set(true);
     let finished = run("x == 7");
     assert_eq!((finished.code, read(&output)), (Some(0), b"x,y\n7,49\n7,49\n".to_vec()), "{}", finished.stderr);
     let asked: Vec<_> = server.requests()[3..]

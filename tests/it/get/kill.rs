@@ -192,7 +192,7 @@ fn files_are_whole_however_often_a_run_is_killed() {
 #[test]
 fn a_table_is_whole_however_often_a_run_is_killed() {
     let table = |scene: &Scene| {
-        ["table", &scene.sources(), "--member", "a.csv", "--where", "n < 200", "-o", "out.csv"]
+        ["table", &scene.sources(), "--member", "a.csv", "--where", "n < 200", "-o", "out.csv", "--overwrite"]
             .map(str::to_owned)
             .to_vec()
     };

@@ -25,8 +25,8 @@ use tokio::sync::Semaphore;
 /// whatever the order of arrival.
 ///
 /// If the run is cancelled, or stops after too many failures, the complete rows are kept. Standard
-/// output has them already; a file gets `.partial` added to its name. If no input succeeds, nothing
-/// is published. With a [`Lock`](super::Lock) read from a file, nothing is published unless every
+/// output has them already; a file gets `.partial` added to its name; a table of a database stays as
+/// it was. If no input succeeds, nothing is published. With a [`Lock`](super::Lock) read from a file, nothing is published unless every
 /// input matches it. Rows already written to anything but a file cannot be taken back.
 ///
 /// # Errors
@@ -157,8 +157,11 @@ impl Merge {
         let (error, attempts) = match result {
             Ok(rows) => match self.append(&input, rows).await {
                 Ok(()) => return Ok(()),
-                // Only this input is at fault, so the table continues without it.
-                Err(error) if error.kind() == Kind::Headers => (error.input(input.location.to_string()), 1),
+                // Only this input is at fault, its columns or a cell that is not of its type, so the
+                // table continues without it.
+                Err(error) if matches!(error.kind(), Kind::Headers | Kind::Csv) => {
+                    (error.input(input.location.to_string()), 1)
+                }
                 Err(error) => return Err(error),
             },
             Err(error) => {
@@ -220,8 +223,8 @@ impl Merge {
             && self.summary.succeeded > 0
             && !(self.closed && !(complete && self.summary.is_complete()))
         {
-            let written = blocking(move || if complete { sink.finish() } else { sink.finish_partial() }).await??;
-            self.summary.written = Some(written);
+            let finish = move || if complete { sink.finish().map(Some) } else { sink.finish_partial() };
+            self.summary.written = blocking(finish).await??;
         }
         if let Some(folder) = self.partials.take() {
             // The next run would add nothing to the table, so it needs no partial files.

@@ -2,156 +2,52 @@
 //!
 //! The first input gives the header. The columns of the others are reordered to match it, or the
 //! input is refused and the sink stays unchanged. A file with the final name is always complete:
-//! the table is written under another name, synced, and renamed.
+//! the table is written under another name, synced, and renamed. A table of a database is written
+//! in one transaction.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `format` | [`Format`], [`FileType`]: what the name of a file says |
+//! | `options` | [`Target`], [`SinkOptions`], [`Existing`] |
+//! | `types`, `infer` | [`Types`]: text, numbers and days; `auto` decides on all rows |
+//! | `writer` | the trait that each format implements |
+//! | `separated`, `json`, `terminal`, … | one file for each format |
+//! | `output` | bytes to a file, a stream, compressed or not |
 
+#[cfg(feature = "arrow")]
+mod arrow;
+mod format;
+mod infer;
+mod json;
+mod options;
 mod output;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod separated;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod terminal;
+mod types;
+mod writer;
 
 use std::fmt;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::io::Read;
 
+pub use format::{Compression, FileType, Format};
+pub use options::{Existing, SinkOptions, Target, partial_path};
+pub use types::{Type, Types};
+
+use infer::Undecided;
 use output::Output;
-use terminal::Terminal;
+use types::Schema;
+use writer::{Ending, Row, Writer};
 
-use super::columns::{align, nearest, shown};
-use super::rows::{Rows, end_record, write_field};
+use super::columns::{align, shown};
+use super::rows::Rows;
+use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
-
-/// How the table is written.
-///
-/// ```
-/// use raudal_table::Format;
-/// assert_eq!("jsonl".parse::<Format>().unwrap(), Format::Jsonl);
-/// assert_eq!("cvs".parse::<Format>().unwrap_err().hint_text(), Some("did you mean csv?"));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// Commas, LF, quotes where needed.
-    Csv,
-    /// Tabs in place of commas.
-    Tsv,
-    /// One object per row. All values are text, and keys are in column order.
-    Jsonl,
-    /// For people: aligned, and cut to the width of a terminal.
-    Table,
-}
-
-impl Format {
-    /// Returns the format for a file's extension; CSV for an unknown one.
-    ///
-    /// ```
-    /// use raudal_table::Format;
-    /// use std::path::Path;
-    /// assert_eq!(Format::of_path(Path::new("all.ndjson")), Format::Jsonl);
-    /// assert_eq!(Format::of_path(Path::new("all.txt")), Format::Csv);
-    /// ```
-    pub fn of_path(path: &Path) -> Self {
-        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-        match extension.to_str() {
-            Some("tsv" | "tab") => Self::Tsv,
-            Some("jsonl" | "ndjson") => Self::Jsonl,
-            _ => Self::Csv,
-        }
-    }
-
-    const NAMES: [(&'static str, Self); 4] =
-        [("csv", Self::Csv), ("tsv", Self::Tsv), ("jsonl", Self::Jsonl), ("table", Self::Table)];
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if let Some((_, format)) = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
-            return Ok(*format);
-        }
-        let names = Self::NAMES.map(|(name, _)| name);
-        let near = nearest(text, &names);
-        let hint = if near.is_empty() {
-            format!("one of {}", names.join(", "))
-        } else {
-            format!("did you mean {}?", near.join(" or "))
-        };
-        Err(Error::usage(format!("unknown format: {}", shown(text))).hint(hint))
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES.iter().find(|(_, format)| format == self).map_or("", |(name, _)| name);
-        f.pad(name)
-    }
-}
-
-/// Where the table goes.
-#[non_exhaustive]
-pub enum Target {
-    /// Standard output, flushed after each input.
-    Stdout,
-    /// A file, which appears when the table is complete. Anything but a regular file (a pipe,
-    /// `/dev/null`) is written as the rows come.
-    File(PathBuf),
-    /// Anything else, flushed after each input.
-    Writer(Box<dyn Write + Send>),
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdout => f.write_str("Stdout"),
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            Self::Writer(_) => f.write_str("Writer"),
-        }
-    }
-}
-
-/// How a [`Sink`] writes.
-///
-/// ```
-/// use raudal_table::{Format, SinkOptions};
-/// let mut options = SinkOptions::new(Format::Table);
-/// options.width = Some(80);
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SinkOptions {
-    /// The format.
-    pub format: Format,
-    /// The name of a first column that holds the source of each row.
-    pub source_column: Option<String>,
-    /// The width of the terminal in columns, for [`Format::Table`]; unlimited when `None`.
-    pub width: Option<usize>,
-}
-
-impl SinkOptions {
-    /// Creates options for a format, with no source column and no width.
-    pub fn new(format: Format) -> Self {
-        Self { format, source_column: None, width: None }
-    }
-}
-
-impl Default for SinkOptions {
-    /// CSV.
-    fn default() -> Self {
-        Self::new(Format::Csv)
-    }
-}
-
-/// Returns the path for an incomplete table: adds `.partial` to the file's name.
-///
-/// ```
-/// use raudal_table::partial_path;
-/// use std::path::Path;
-/// assert_eq!(partial_path(Path::new("out/all.csv")), Path::new("out/all.csv.partial"));
-/// ```
-pub fn partial_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,109 +55,178 @@ pub fn partial_path(path: &Path) -> PathBuf {
 pub struct Written {
     /// Rows, without the header.
     pub rows: u64,
-    /// Bytes.
+    /// Bytes, with those of the existing file that rows were added to; 0 for a table of a database.
     pub bytes: u64,
     /// Columns.
     pub columns: usize,
-    /// SHA-256 of the bytes, in hexadecimal.
+    /// SHA-256 of the bytes, in hexadecimal; empty for a table of a database.
     pub digest: String,
+    /// With [`Types::Auto`]: why columns stay text although most of their cells look otherwise.
+    pub notes: Vec<String>,
 }
 
 /// Writes the rows of many inputs as one table.
 ///
 /// If dropped before [`Sink::finish`], it leaves no file behind.
 pub struct Sink {
-    output: Output,
+    writer: Box<dyn Writer>,
     options: SinkOptions,
-    shape: Shape,
-    /// The first input's columns, and its name.
+    /// The reference for the header, and who gave it: the first input, or the existing table.
     reference: Option<(Vec<String>, String)>,
+    /// The types of the columns, once the writer has begun.
+    schema: Option<Schema>,
+    /// The rows of all inputs while the types are undecided.
+    undecided: Option<Undecided>,
     rows: u64,
     /// Whether a write failed part-way: the output must not be published.
     broken: bool,
 }
 
-enum Shape {
-    Separated(u8),
-    /// The keys, each as JSON with its colon.
-    Json(Vec<String>),
-    Terminal(Box<Terminal>),
-}
-
 impl Sink {
     /// Opens the target. Does so early, to report a missing folder before anything is fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Usage`] for options that do not go together; [`Kind::Io`] if the output is there
+    /// already, or cannot be written.
     pub fn create(target: Target, options: SinkOptions) -> Result<Self> {
-        let shape = match options.format {
-            Format::Csv => Shape::Separated(b','),
-            Format::Tsv => Shape::Separated(b'\t'),
-            Format::Jsonl => Shape::Json(Vec::new()),
-            Format::Table => Shape::Terminal(Box::new(Terminal::new(options.width))),
+        options.check()?;
+        let name = match &target {
+            Target::File(path) => path.display().to_string(),
+            _ => format!("the table {}", options.table),
         };
-        Ok(Self { output: Output::open(target)?, options, shape, reference: None, rows: 0, broken: false })
+        let writer = open(target, &options)?;
+        let reference = match writer.existing() {
+            None => None,
+            Some(existing) => {
+                let mut header: Vec<String> = existing.iter().map(|column| column.name.clone()).collect();
+                if let Some(source) = &options.source_column {
+                    if header.first() != Some(source) {
+                        return Err(Error::new(
+                            Kind::Headers,
+                            format!(
+                                "the first column of the existing table is not the source column: {}",
+                                shown(source)
+                            ),
+                        )
+                        .input(&name));
+                    }
+                    header.remove(0);
+                }
+                Some((header, name))
+            }
+        };
+        Ok(Self { writer, options, reference, schema: None, undecided: None, rows: 0, broken: false })
     }
 
     /// Appends the rows of an input. `source` is its name in errors and in the source column.
     ///
     /// # Errors
     ///
-    /// After [`Kind::Headers`] or [`Kind::Column`], nothing was written and another input may be
-    /// appended.
-    pub fn append(&mut self, source: &str, rows: Rows) -> Result<()> {
+    /// After [`Kind::Headers`], [`Kind::Column`] or [`Kind::Csv`] (a cell that is not of its
+    /// column's type), nothing was written and another input may be appended.
+    pub fn append(&mut self, source: &str, mut rows: Rows) -> Result<()> {
         self.usable()?;
         let order = match &self.reference {
-            None => {
-                self.check_header(rows.header()).map_err(|error| error.input(source))?;
-                None
-            }
+            None => None,
             Some((header, first)) => align(header, rows.header()).map_err(|error| {
-                error
-                    .input(source)
-                    .hint(format!("compared with the first input: {}", raudal_common::error::redact(first)))
+                let first = redact(first);
+                let hint = match self.writer.existing() {
+                    Some(_) => format!("rows are appended only to the same columns: {first}"),
+                    None => format!("compared with the first input: {first}"),
+                };
+                error.input(source).hint(hint)
             })?,
         };
+        let source_cell = self.options.source_column.is_some().then(|| redact(source));
+        let arranged = Arranged { order: order.as_deref(), source: source_cell.as_deref() };
+        let kept = rows.rows_kept();
+        if self.undecided.is_none() {
+            self.check_and_begin(source, &mut rows, arranged)?;
+        }
+        self.reference.get_or_insert_with(|| (rows.header.clone(), source.to_owned()));
         // Any failure from here on leaves part of a table behind.
         self.broken = true;
-        if self.reference.is_none() {
-            self.write_header(rows.header())?;
-            self.reference = Some((rows.header().to_vec(), source.to_owned()));
-        }
-        let kept = rows.rows_kept();
-        let records = rows.store.into_reader()?;
-        let source_cell = self.options.source_column.is_some().then(|| raudal_common::error::redact(source));
-        match (&self.shape, &order, &source_cell) {
-            (Shape::Separated(b','), None, None) => self.output.copy(records)?,
-            _ => self.write_records(records, order.as_deref(), source_cell.as_deref())?,
-        }
+        self.write(source, rows, arranged)?;
         self.rows += kept;
-        self.output.input_done()?;
+        self.writer.input_done()?;
         self.broken = false;
         Ok(())
     }
 
+    /// Checks the columns and the cells of an input, and begins the table with the first one.
+    fn check_and_begin(&mut self, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+        let first = self.schema.is_none();
+        let schema = match self.schema.take() {
+            Some(schema) => schema,
+            None => self.plan(rows.header()).map_err(|error| error.input(source))?,
+        };
+        if self.options.types == Types::Auto && self.options.format.has_types() && self.writer.existing().is_none() {
+            self.undecided = Some(Undecided::new(schema, self.options.source_column.is_some()));
+            return Ok(());
+        }
+        // Before anything is written, so that one bad cell refuses its input only.
+        let checked = check_cells(&schema, source, rows, arranged);
+        if first && checked.is_ok() {
+            self.broken = true;
+            self.writer.begin(&schema)?;
+            self.broken = false;
+        }
+        if !first || checked.is_ok() {
+            self.schema = Some(schema);
+        }
+        checked
+    }
+
+    /// Writes the rows of an input, or puts them with those whose types are undecided.
+    fn write(&mut self, source: &str, rows: Rows, arranged: Arranged<'_>) -> Result<()> {
+        let mut records = rows.store.into_reader()?;
+        if let Some(undecided) = &mut self.undecided {
+            let mut number = 0;
+            each(records, arranged, |row| {
+                number += 1;
+                undecided.row(row, source, number)
+            })
+        } else if self.writer.copies_records() && arranged.order.is_none() && arranged.source.is_none() {
+            self.writer.copy(&mut records)
+        } else {
+            each(records, arranged, |row| self.writer.row(row))
+        }
+    }
+
     /// Publishes the table.
-    pub fn finish(self) -> Result<Written> {
-        self.publish(Path::to_path_buf)
+    pub fn finish(mut self) -> Result<Written> {
+        let written = self.publish(Ending::Complete)?;
+        written.ok_or_else(|| Error::new(Kind::Internal, "a complete table was not published"))
     }
 
     /// Publishes a table that lacks inputs because the run was stopped. A file is published under
     /// [`partial_path`]: finished inputs are kept, and the final name never holds an incomplete
-    /// table. Any other target works as with [`finish`](Self::finish).
-    pub fn finish_partial(self) -> Result<Written> {
-        self.publish(partial_path)
+    /// table. A stream has its rows already. Returns `None` if the target is a table in an existing
+    /// database: it stays as it was.
+    pub fn finish_partial(mut self) -> Result<Option<Written>> {
+        self.publish(Ending::Stopped)
     }
 
-    fn publish(mut self, name_of: impl FnOnce(&Path) -> PathBuf) -> Result<Written> {
+    fn publish(&mut self, ending: Ending) -> Result<Option<Written>> {
         self.usable()?;
-        if let Shape::Terminal(terminal) = &mut self.shape {
-            let end = terminal.finish();
-            self.output.write(end.as_bytes())?;
+        let mut notes = Vec::new();
+        if let Some(undecided) = self.undecided.take() {
+            let (schema, store, found) = undecided.decide();
+            notes = found;
+            self.writer.begin(&schema)?;
+            each(store.into_reader()?, Arranged::default(), |row| self.writer.row(row))?;
+            self.schema = Some(schema);
         }
-        let columns = self
-            .reference
-            .as_ref()
-            .map_or(0, |(header, _)| header.len() + usize::from(self.options.source_column.is_some()));
-        let (bytes, digest) = self.output.publish(name_of)?;
-        Ok(Written { rows: self.rows, bytes, columns, digest })
+        let writer = std::mem::replace(&mut self.writer, Box::new(Gone));
+        let columns = self.schema.as_ref().map_or(0, |schema| schema.columns.len());
+        Ok(writer.finish(ending)?.map(|bytes| Written {
+            rows: self.rows,
+            bytes: bytes.count,
+            columns,
+            digest: bytes.digest.unwrap_or_default(),
+            notes,
+        }))
     }
 
     fn usable(&self) -> Result<()> {
@@ -271,79 +236,22 @@ impl Sink {
         Ok(())
     }
 
-    fn check_header(&self, header: &[String]) -> Result<()> {
-        if let Some(name) = &self.options.source_column
-            && header.contains(name)
-        {
-            return Err(Error::new(
-                Kind::Column,
-                format!("the input already has a column with the name of the source column: {}", shown(name)),
-            )
-            .hint("choose another name for [`source_column`]"));
+    /// Decides the columns from the header of the first input. Those of an existing table have its
+    /// order.
+    fn plan(&self, header: &[String]) -> Result<Schema> {
+        let source = self.options.source_column.as_deref();
+        let header = self.reference.as_ref().map_or(header, |(existing, _)| existing);
+        check_header(self.options.format, source, header)?;
+        let mut schema = Schema::text(source, header, &self.options.null);
+        if let Types::Named(named) = &self.options.types {
+            schema.name_types(named)?;
         }
-        if let Shape::Json(_) = self.shape {
-            let mut names: Vec<&String> = header.iter().collect();
-            names.sort_unstable();
-            if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(Error::new(
-                    Kind::Column,
-                    format!("the header has a name twice, which a JSON object cannot have: {}", shown(twice[0])),
-                )
-                .hint("choose columns with [`select`], or another [`format`]"));
+        for (column, existing) in schema.columns.iter_mut().zip(self.writer.existing().unwrap_or_default()) {
+            if existing.of_type != Type::Text {
+                column.of_type = existing.of_type;
             }
         }
-        Ok(())
-    }
-
-    fn write_header(&mut self, header: &[String]) -> Result<()> {
-        let names: Vec<&str> = self.options.source_column.iter().chain(header).map(String::as_str).collect();
-        match &mut self.shape {
-            Shape::Separated(delimiter) => {
-                let mut line = Vec::new();
-                separated(names.iter().map(|name| name.as_bytes()), *delimiter, &mut line);
-                self.output.write(&line)
-            }
-            Shape::Json(keys) => {
-                *keys = names.iter().map(|name| format!("{}:", json(name))).collect();
-                Ok(())
-            }
-            Shape::Terminal(terminal) => {
-                terminal.header(&names);
-                Ok(())
-            }
-        }
-    }
-
-    fn write_records(&mut self, records: impl Read, order: Option<&[usize]>, source: Option<&str>) -> Result<()> {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(records);
-        let mut record = csv::ByteRecord::new();
-        let mut line = Vec::new();
-        while reader
-            .read_byte_record(&mut record)
-            .map_err(|error| Error::io("cannot read the rows from the temporary file", error.into()))?
-        {
-            let cell = |at: usize| record.get(order.map_or(at, |order| order[at])).unwrap_or_default();
-            let cells = source.map(str::as_bytes).into_iter().chain((0..record.len()).map(cell));
-            line.clear();
-            match &mut self.shape {
-                Shape::Separated(delimiter) => separated(cells, *delimiter, &mut line),
-                Shape::Json(keys) => {
-                    for (at, (key, cell)) in keys.iter().zip(cells).enumerate() {
-                        line.push(if at == 0 { b'{' } else { b',' });
-                        line.extend_from_slice(key.as_bytes());
-                        serde_json::to_writer(&mut line, &String::from_utf8_lossy(cell))
-                            .map_err(|error| Error::io("cannot write JSON", error.into()))?;
-                    }
-                    line.extend_from_slice(b"}\n");
-                }
-                Shape::Terminal(terminal) => {
-                    let row: Vec<String> = cells.map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-                    line.extend_from_slice(terminal.row(&row).as_bytes());
-                }
-            }
-            self.output.write(&line)?;
-        }
-        Ok(())
+        Ok(schema)
     }
 }
 
@@ -353,19 +261,159 @@ impl fmt::Debug for Sink {
     }
 }
 
-/// Appends a record with LF.
-fn separated<'a>(cells: impl Iterator<Item = &'a [u8]>, delimiter: u8, out: &mut Vec<u8>) {
-    let start = out.len();
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            out.push(delimiter);
+/// Checks where a table would go, before anything is fetched, and leaves no trace. [`Sink::create`]
+/// checks the same.
+///
+/// # Errors
+///
+/// [`Kind::Usage`] for options that do not go together; [`Kind::Io`] if the file is there already.
+///
+/// ```
+/// use raudal_table::{Format, SinkOptions, Target, check_target};
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("out.csv");
+/// std::fs::write(&path, "a\n").unwrap();
+/// let error = check_target(&Target::File(path), &SinkOptions::new(Format::Csv)).unwrap_err();
+/// assert!(error.hint_text().unwrap().contains("[`overwrite`]"));
+/// ```
+pub fn check_target(target: &Target, options: &SinkOptions) -> Result<()> {
+    options.check()?;
+    match (target, options.format) {
+        (Target::File(path), _) => output::check(path, options),
+        (Target::Stdout | Target::Writer(_), Format::Sqlite) => {
+            Err(Error::usage("a database cannot go to standard output").hint("name a file with [`output`]"))
         }
-        write_field(cell, delimiter, out);
+        _ => Ok(()),
     }
-    end_record(start, out);
 }
 
-/// Formats the text as a JSON string.
-fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// Opens the writer of a format.
+fn open(target: Target, options: &SinkOptions) -> Result<Box<dyn Writer>> {
+    check_target(&target, options)?;
+    Ok(match options.format {
+        Format::Csv => Box::new(separated::Separated::new(Output::open(target, options)?, b',', options)?),
+        Format::Tsv => Box::new(separated::Separated::new(Output::open(target, options)?, b'\t', options)?),
+        Format::Jsonl => Box::new(json::Json::new(Output::open(target, options)?, false)?),
+        Format::Json => Box::new(json::Json::new(Output::open(target, options)?, true)?),
+        Format::Table => Box::new(terminal::Terminal::new(Output::open(target, options)?, options)),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Box::new(parquet::Parquet::new(Output::open(target, options)?)),
+        #[cfg(feature = "arrow")]
+        Format::Arrow => Box::new(arrow::Arrow::new(Output::open(target, options)?)),
+        #[cfg(feature = "sqlite")]
+        Format::Sqlite => match target {
+            Target::File(path) => Box::new(sqlite::Sqlite::open(&path, options)?),
+            _ => return Err(Error::usage("SQLite needs a file")),
+        },
+        #[cfg(feature = "postgres")]
+        Format::Postgres => match target {
+            Target::Database(url) => Box::new(postgres::Postgres::open(&url, options)?),
+            _ => return Err(Error::usage("PostgreSQL needs the URL of a database")),
+        },
+        #[allow(unreachable_patterns)] // with all features
+        format => return Err(not_built(format)),
+    })
+}
+
+/// Refuses what this build cannot write, before anything is fetched.
+fn check_built(options: &SinkOptions) -> Result<()> {
+    let built = match options.format {
+        Format::Parquet => cfg!(feature = "parquet"),
+        Format::Arrow => cfg!(feature = "arrow"),
+        Format::Sqlite => cfg!(feature = "sqlite"),
+        Format::Postgres => cfg!(feature = "postgres"),
+        _ => true,
+    };
+    if !built {
+        return Err(not_built(options.format));
+    }
+    if options.compression == Compression::Zstd && !cfg!(feature = "zstd") {
+        return Err(not_built("zstd"));
+    }
+    Ok(())
+}
+
+/// `what` is the name of a cargo feature too.
+fn not_built(what: impl fmt::Display) -> Error {
+    Error::usage(format!("this build does not write {what}")).hint(format!("build it with the cargo feature {what}"))
+}
+
+/// Takes the place of a writer that has published.
+struct Gone;
+
+impl Writer for Gone {
+    fn begin(&mut self, _: &Schema) -> Result<()> {
+        Err(Error::new(Kind::Internal, "the table is published"))
+    }
+
+    fn row(&mut self, _: &Row<'_>) -> Result<()> {
+        Err(Error::new(Kind::Internal, "the table is published"))
+    }
+
+    fn finish(self: Box<Self>, _: Ending) -> Result<Option<writer::Bytes>> {
+        Err(Error::new(Kind::Internal, "the table is published"))
+    }
+}
+
+/// Checks that each cell is of its column's type.
+fn check_cells(schema: &Schema, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+    if schema.is_all_text() {
+        return Ok(());
+    }
+    let mut number = 0;
+    each(rows.store.reader()?, arranged, |row| {
+        number += 1;
+        row.cells().enumerate().try_for_each(|(at, cell)| schema.value(at, cell).map(drop))
+    })
+    .map_err(|error| error.member(format!("kept row {number}")).input(source))
+}
+
+/// What a record lacks to be a row of the output.
+#[derive(Clone, Copy, Default)]
+struct Arranged<'a> {
+    /// The position in the record of each column.
+    order: Option<&'a [usize]>,
+    /// The cell of the source column.
+    source: Option<&'a str>,
+}
+
+/// Calls `work` with each row.
+fn each(records: impl Read, arranged: Arranged<'_>, mut work: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(records);
+    let mut record = csv::ByteRecord::new();
+    while reader
+        .read_byte_record(&mut record)
+        .map_err(|error| Error::io("cannot read back the rows held aside", error.into()))?
+    {
+        work(&Row { record: &record, order: arranged.order, source: arranged.source })?;
+    }
+    Ok(())
+}
+
+fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Result<()> {
+    if let Some(name) = source
+        && header.iter().any(|column| column == name)
+    {
+        return Err(Error::new(
+            Kind::Column,
+            format!("the input has a column of the source column's name: {}", shown(name)),
+        )
+        .hint("choose another name for [`source_column`]"));
+    }
+    let what = match format {
+        Format::Csv | Format::Tsv | Format::Table => return Ok(()),
+        Format::Json | Format::Jsonl => "a JSON object has each name once",
+        Format::Parquet | Format::Arrow => "the readers of this format need each name once",
+        Format::Sqlite => "SQLite needs each name once, whatever its case",
+        Format::Postgres => "PostgreSQL needs each name once",
+    };
+    let fold = |name: &String| if format == Format::Sqlite { name.to_ascii_lowercase() } else { name.clone() };
+    let mut names: Vec<(String, &String)> = header.iter().map(|name| (fold(name), name)).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(Error::new(Kind::Column, format!("{what}, the header has one twice: {}", shown(twice[1].1)))
+            .hint("choose columns with [`select`], or another [`format`]"));
+    }
+    Ok(())
 }

@@ -10,7 +10,9 @@ mod encodings;
 #[cfg(feature = "formats")]
 mod extract;
 mod filter;
+mod formats;
 mod naive;
+mod out;
 #[cfg(feature = "formats")]
 mod packed;
 mod records;

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::{read_all, refused};
-use crate::{Format, Rows, Sink, SinkOptions, Target, Written};
+use crate::{Existing, Format, Rows, Sink, SinkOptions, Target, Written};
 use raudal_common::{Kind, Result};
 
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Shared(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -23,21 +23,21 @@ impl Write for Shared {
 }
 
 impl Shared {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-fn rows(csv: &str) -> Rows {
+pub(super) fn rows(csv: &str) -> Rows {
     read_all(csv.as_bytes(), "x.csv").unwrap()
 }
 
-fn to_shared(options: SinkOptions) -> (Sink, Shared) {
+pub(super) fn to_shared(options: SinkOptions) -> (Sink, Shared) {
     let shared = Shared::default();
     (Sink::create(Target::Writer(Box::new(shared.clone())), options).unwrap(), shared)
 }
 
-fn written(options: SinkOptions, inputs: &[&str]) -> (String, Written) {
+pub(super) fn written(options: SinkOptions, inputs: &[&str]) -> (String, Written) {
     let (mut sink, shared) = to_shared(options);
     for (at, input) in inputs.iter().enumerate() {
         sink.append(&format!("in{at}.csv"), rows(input)).unwrap();
@@ -48,7 +48,9 @@ fn written(options: SinkOptions, inputs: &[&str]) -> (String, Written) {
 }
 
 fn to_file(path: &Path) -> Result<Sink> {
-    Sink::create(Target::File(path.to_owned()), SinkOptions::new(Format::Csv))
+    let mut options = SinkOptions::new(Format::Csv);
+    options.existing = Existing::Replace;
+    Sink::create(Target::File(path.to_owned()), options)
 }
 
 const TRAPS: &str = "k,\"a\"\"b\"\n000,\"x,y\"\n,\"say \"\"hi\"\"\"\n1,\"two\r\nlines\"\n2,tab\there\n";
@@ -85,6 +87,7 @@ fn the_same_columns_in_another_order_are_aligned_in_every_format() {
         (Format::Csv, "a,b\n1,2\n3,4\n"),
         (Format::Tsv, "a\tb\n1\t2\n3\t4\n"),
         (Format::Jsonl, "{\"a\":\"1\",\"b\":\"2\"}\n{\"a\":\"3\",\"b\":\"4\"}\n"),
+        (Format::Json, "[\n{\"a\":\"1\",\"b\":\"2\"},\n{\"a\":\"3\",\"b\":\"4\"}\n]\n"),
         (Format::Table, "a  b\n─  ─\n1  2\n3  4\n2 rows\n"),
     ] {
         assert_eq!(written(SinkOptions::new(format), &["a,b\n1,2\n", "b,a\n4,3\n"]).0, expected);
@@ -131,15 +134,15 @@ fn a_table_shows_the_columns_that_fit_and_counts_the_rest() {
     let (text, _) = written(options.clone(), &[input]);
     assert_eq!(
         text,
-        "name          POBTOT\n\
-         ───────────  ───────\n\
-         San José     1425607\n\
-         日本         *\n\
-         a\\u{1b}[2Jb        5\n\
-         3 rows; 3 more columns not shown\n"
+        "name          POBTOT  more\n\
+         ───────────  ───────  ────\n\
+         San José     1425607  x\n\
+         日本         *        x\n\
+         a\\u{1b}[2Jb        5  x\n\
+         3 rows; 2 more columns not shown\n"
     );
     options.width = Some(3);
-    let (text, _) = written(options.clone(), &["abcdef,b\n1234,5\n"]);
+    let (text, _) = written(options.clone(), &["abcdef,bcde\n1234,5678\n"]);
     assert_eq!(text, "ab…\n───\n12…\n1 row; 1 more column not shown\n");
     options.width = None;
     let (text, _) = written(options.clone(), &[&format!("a\n{}\n", "x".repeat(100))]);
@@ -155,6 +158,7 @@ fn nothing_appended_is_an_empty_table() {
     for format in [Format::Csv, Format::Tsv, Format::Jsonl, Format::Table] {
         assert_eq!(written(SinkOptions::new(format), &[]).0, "");
     }
+    assert_eq!(written(SinkOptions::new(Format::Json), &[]).0, "[]\n");
     assert_eq!(written(SinkOptions::new(Format::Csv), &["a,b\n"]).0, "a,b\n");
 }
 

@@ -1,0 +1,151 @@
+//! Where a table goes, and how.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::format::{Compression, FileType, Format};
+use super::types::Types;
+use raudal_common::error::redact;
+use raudal_common::{Error, Result};
+
+/// Where the table goes.
+#[non_exhaustive]
+pub enum Target {
+    /// Standard output, flushed after each input.
+    Stdout,
+    /// A file, which appears when the table is complete. Anything but a regular file (a pipe,
+    /// `/dev/null`) is written as the rows come.
+    File(PathBuf),
+    /// Anything else, flushed after each input.
+    Writer(Box<dyn Write + Send>),
+    /// A table of a database server: its URL, which may hold a password.
+    Database(String),
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("Stdout"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Writer(_) => f.write_str("Writer"),
+            Self::Database(url) => {
+                let place = redact(url);
+                f.debug_tuple("Database").field(&place.split_once('?').map_or(place.as_str(), |(at, _)| at)).finish()
+            }
+        }
+    }
+}
+
+/// What to do when the output is there already. It is not about pipes and devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Existing {
+    /// Refuse, before anything is fetched.
+    #[default]
+    Refuse,
+    /// Replace it. Of a database, only the table.
+    Replace,
+    /// Add rows to it. It must have the same columns. Without it, a new one is made.
+    Append,
+}
+
+/// How a [`Sink`](super::Sink) writes.
+///
+/// ```
+/// use raudal_table::{Format, SinkOptions};
+/// let mut options = SinkOptions::new(Format::Table);
+/// options.width = Some(80);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // each is a choice of its own
+pub struct SinkOptions {
+    /// The format.
+    pub format: Format,
+    /// What is put around the format. Default: nothing.
+    pub compression: Compression,
+    /// What to do when the output is there already. Default: refuse.
+    pub existing: Existing,
+    /// The types of the columns. Default: all are text.
+    pub types: Types,
+    /// Cells that count as missing in columns that are not text, such as `*` or `N/D`. Empty cells
+    /// always do. Default: none.
+    pub null: Vec<String>,
+    /// The name of a first column that holds the source of each row.
+    pub source_column: Option<String>,
+    /// Begin CSV or TSV with a byte order mark: Excel reads UTF-8 only then. Default: no.
+    pub bom: bool,
+    /// The table of a database that is written. Default: `data`.
+    pub table: String,
+    /// The width of the terminal in columns, for [`Format::Table`]; unlimited when `None`.
+    pub width: Option<usize>,
+    /// Whether [`Format::Table`] cuts cells and leaves out columns that do not fit. Default: yes.
+    pub truncate: bool,
+    /// Whether the columns of [`Format::Table`] were chosen, so that the first ones matter most.
+    /// Default: no, so those are shown that tell rows apart, and the first numbers.
+    pub columns_chosen: bool,
+}
+
+impl SinkOptions {
+    /// Creates options for a format; all else has its default.
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            compression: Compression::None,
+            existing: Existing::default(),
+            types: Types::default(),
+            null: Vec::new(),
+            source_column: None,
+            bom: false,
+            table: "data".to_owned(),
+            width: None,
+            truncate: true,
+            columns_chosen: false,
+        }
+    }
+
+    /// Checks the options, before anything is fetched or opened.
+    ///
+    /// ```
+    /// use raudal_table::{Existing, Format, SinkOptions};
+    /// let mut options = SinkOptions::new(Format::Json);
+    /// options.existing = Existing::Append;
+    /// assert_eq!(options.check().unwrap_err().message(), "rows cannot be added to this format: json");
+    /// ```
+    pub fn check(&self) -> Result<()> {
+        FileType { format: self.format, compression: self.compression }.check()?;
+        if self.existing == Existing::Append && !self.format.appends() {
+            return Err(Error::usage(format!("rows cannot be added to this format: {}", self.format))
+                .hint("csv, tsv, jsonl, sqlite and PostgreSQL take more rows; or replace it with [`overwrite`]"));
+        }
+        if self.bom && !matches!(self.format, Format::Csv | Format::Tsv) {
+            return Err(Error::usage(format!("this format has no byte order mark: {}", self.format))
+                .hint("leave [`bom`] out: it is for csv and tsv, for Excel"));
+        }
+        if self.table.is_empty() || self.table.contains('\0') {
+            return Err(Error::usage("the table of the database needs a name").hint("name it with [`table`]"));
+        }
+        super::check_built(self)
+    }
+}
+
+impl Default for SinkOptions {
+    /// CSV.
+    fn default() -> Self {
+        Self::new(Format::Csv)
+    }
+}
+
+/// Returns the path for an incomplete table: adds `.partial` to the file's name.
+///
+/// ```
+/// use raudal_table::partial_path;
+/// use std::path::Path;
+/// assert_eq!(partial_path(Path::new("out/all.csv")), Path::new("out/all.csv.partial"));
+/// ```
+pub fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}

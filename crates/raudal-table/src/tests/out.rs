@@ -1,0 +1,369 @@
+//! What the name of the output says, what is there already, and the types of columns.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use super::sink::{rows, to_shared, written};
+use crate::{Compression, Existing, FileType, Format, Sink, SinkOptions, Target, Types, check_target};
+use raudal_common::{Error, Kind, Result};
+
+fn named(name: &str) -> Result<String> {
+    FileType::of_path(Path::new(name)).map(|of_name| of_name.to_string())
+}
+
+#[test]
+fn the_ending_of_a_name_decides_the_format() {
+    for (name, format) in [
+        ("a.csv", "csv"),
+        ("x/a.b.TSV", "tsv"),
+        ("a.tab", "tsv"),
+        ("a.ndjson", "jsonl"),
+        ("a.json", "json"),
+        ("a.csv.gz", "csv.gz"),
+        ("a.jsonl.ZST", "jsonl.zst"),
+        ("a.parquet", "parquet"),
+        ("a.arrow", "arrow"),
+        ("a.feather", "arrow"),
+        ("a.db", "sqlite"),
+        ("a.sqlite3", "sqlite"),
+    ] {
+        assert_eq!(named(name).unwrap(), format, "{name}");
+    }
+}
+
+#[test]
+fn an_ending_that_is_not_written_is_a_usage_error_with_a_cure() {
+    for (name, cure) in [
+        ("a", "[`format`]"),
+        (".csv", "[`format`]"),
+        ("a.txt", "[`format`]"),
+        ("a.gz", "[`format`]"),
+        ("a.cvs", "did you mean .csv?"),
+        ("a.parquet.gz", "leave the second ending out"),
+        ("a.sqlite.zst", "leave the second ending out"),
+        ("a.csv.xz", "ends in .gz or .zst"),
+        ("a.zip", "ends in .gz or .zst"),
+        ("a.xlsx", "[`bom`]"),
+        ("a.table", "[`format`]"),
+        ("a.postgres", "[`format`]"),
+    ] {
+        let error = named(name).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage, "{name}");
+        assert!(error.hint_text().unwrap().contains(cure), "{name}: {error:?}");
+    }
+    assert!("xlsx".parse::<Format>().unwrap_err().hint_text().unwrap().contains("[`bom`]"));
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused_before_anything_is_opened() {
+    let refused = |change: fn(&mut SinkOptions), format| {
+        let mut options = SinkOptions::new(format);
+        change(&mut options);
+        let folder = tempfile::tempdir().unwrap();
+        let error = Sink::create(Target::File(folder.path().join("out")), options).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.hint_text().is_some() && fs::read_dir(folder.path()).unwrap().next().is_none());
+    };
+    for format in [Format::Json, Format::Table, Format::Parquet, Format::Arrow] {
+        refused(|options| options.existing = Existing::Append, format);
+    }
+    refused(|options| options.bom = true, Format::Jsonl);
+    refused(|options| options.table = String::new(), Format::Csv);
+    refused(|options| options.compression = Compression::Gzip, Format::Table);
+    assert_eq!(check_target(&Target::Stdout, &SinkOptions::new(Format::Sqlite)).unwrap_err().kind(), Kind::Usage);
+}
+
+fn write(path: &Path, existing: Existing, inputs: &[&str]) -> Result<()> {
+    let of_name = FileType::of_path(path)?;
+    let mut options = SinkOptions::new(of_name.format);
+    (options.compression, options.existing) = (of_name.compression, existing);
+    let mut sink = Sink::create(Target::File(path.to_owned()), options)?;
+    for input in inputs {
+        sink.append("in.csv", rows(input))?;
+    }
+    let bytes = sink.finish()?.bytes;
+    assert_eq!(bytes, fs::metadata(path).unwrap().len());
+    Ok(())
+}
+
+fn read(path: &Path) -> String {
+    let mut text = String::new();
+    let bytes = fs::read(path).unwrap();
+    match FileType::of_path(path).unwrap().compression {
+        Compression::None => return String::from_utf8(bytes).unwrap(),
+        Compression::Gzip => flate2::bufread::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text),
+        Compression::Zstd => zstd::Decoder::new(bytes.as_slice()).unwrap().read_to_string(&mut text),
+    }
+    .unwrap();
+    text
+}
+
+#[test]
+fn compressed_tables_hold_the_same_bytes_and_are_the_same_file_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["csv", "tsv", "jsonl", "json"] {
+        let at = |ending: &str| folder.path().join(format!("a.{format}{ending}"));
+        for ending in ["", ".gz", ".zst"] {
+            write(&at(ending), Existing::Refuse, &["a,b\n1,\"x,y\"\n", "b,a\né,2\n"]).unwrap();
+            assert_eq!(read(&at(ending)), read(&at("")), "{format}{ending}");
+            let before = fs::read(at(ending)).unwrap();
+            write(&at(ending), Existing::Replace, &["a,b\n1,\"x,y\"\n", "b,a\né,2\n"]).unwrap();
+            assert_eq!(fs::read(at(ending)).unwrap(), before);
+        }
+    }
+}
+
+#[test]
+fn an_output_that_is_there_is_refused_and_the_hint_names_what_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.csv", "a.jsonl", "a.csv.gz", "a.json"] {
+        let path = folder.path().join(name);
+        fs::write(&path, "precious").unwrap();
+        let error = write(&path, Existing::Refuse, &["a\n1\n"]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Io);
+        let hint = error.hint_text().unwrap();
+        assert!(hint.contains("[`overwrite`]") && hint.contains("[`append`]"), "{hint}");
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        write(&path, Existing::Replace, &["a\n1\n"]).unwrap();
+        assert!(read(&path).contains('1'));
+    }
+}
+
+#[test]
+fn a_file_that_appears_during_the_run_is_not_replaced_and_the_table_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let mut sink = Sink::create(Target::File(path.clone()), SinkOptions::new(Format::Csv)).unwrap();
+    sink.append("x.csv", rows("a\n1\n")).unwrap();
+    fs::write(&path, "precious").unwrap();
+    let error = sink.finish().unwrap_err();
+    assert!(error.kind() == Kind::Io && error.hint_text().unwrap().ends_with("a.csv.partial"), "{error:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(folder.path().join("a.csv.partial")).unwrap(), "a\n1\n");
+}
+
+#[test]
+fn rows_are_added_to_a_table_of_the_same_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, whole) in [
+        ("a.csv", "a,b\n1,2\n3,4\n5,6\n"),
+        ("a.tsv", "a\tb\n1\t2\n3\t4\n5\t6\n"),
+        ("a.jsonl", "{\"a\":\"1\",\"b\":\"2\"}\n{\"a\":\"3\",\"b\":\"4\"}\n{\"a\":\"5\",\"b\":\"6\"}\n"),
+        ("a.csv.gz", "a,b\n1,2\n3,4\n5,6\n"),
+        ("a.csv.zst", "a,b\n1,2\n3,4\n5,6\n"),
+    ] {
+        let path = folder.path().join(name);
+        write(&path, Existing::Append, &["a,b\n1,2\n"]).unwrap();
+        write(&path, Existing::Append, &["b,a\n4,3\n", "a,b\n5,6\n"]).unwrap();
+        assert_eq!(read(&path), whole, "{name}");
+        let error = write(&path, Existing::Append, &["a,c\n1,2\n"]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Headers);
+        assert!(error.hint_text().unwrap().starts_with("rows are appended only to the same columns"), "{error:?}");
+        assert_eq!(read(&path), whole, "{name}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
+}
+
+#[test]
+fn what_others_wrote_is_added_to_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    // A byte order mark, CRLF, no line end at the end.
+    let path = at("a.csv", "\u{feff}\"a\",b\r\n1,2");
+    write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap();
+    assert_eq!(read(&path), "\u{feff}\"a\",b\r\n1,2\n3,4\n");
+    let path = at("empty.csv", "");
+    write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap();
+    assert_eq!(read(&path), "a,b\n3,4\n");
+    for text in ["[{\"a\":1}]", "nonsense", "1\n"] {
+        let path = at("b.jsonl", text);
+        assert_eq!(write(&path, Existing::Append, &["a\n1\n"]).unwrap_err().kind(), Kind::Csv, "{text}");
+        assert_eq!(read(&path), text);
+    }
+    let path = at("c.jsonl", "{\"b\": 1, \"a\": {\"x\": [2]}}");
+    write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap();
+    assert_eq!(read(&path), "{\"b\": 1, \"a\": {\"x\": [2]}}\n{\"b\":\"4\",\"a\":\"3\"}\n");
+}
+
+#[test]
+fn the_source_column_of_an_existing_table_must_be_its_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    fs::write(&path, "file,a\nold.csv,1\n").unwrap();
+    let with = |name: &str| {
+        let mut options = SinkOptions::new(Format::Csv);
+        (options.existing, options.source_column) = (Existing::Append, Some(name.to_owned()));
+        Sink::create(Target::File(path.clone()), options)
+    };
+    assert_eq!(with("origin").unwrap_err().kind(), Kind::Headers);
+    let mut sink = with("file").unwrap();
+    sink.append("new.csv", rows("a\n2\n")).unwrap();
+    assert_eq!(sink.finish().unwrap().columns, 2);
+    assert_eq!(read(&path), "file,a\nold.csv,1\nnew.csv,2\n");
+}
+
+#[test]
+fn a_byte_order_mark_comes_once_and_only_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    for _ in 0..2 {
+        let mut options = SinkOptions::new(Format::Csv);
+        (options.existing, options.bom) = (Existing::Append, true);
+        let mut sink = Sink::create(Target::File(path.clone()), options).unwrap();
+        sink.append("x.csv", rows("ñ\nó\n")).unwrap();
+        sink.finish().unwrap();
+    }
+    assert_eq!(read(&path), "\u{feff}ñ\nó\nó\n");
+}
+
+fn typed(types: &str, format: Format) -> SinkOptions {
+    let mut options = SinkOptions::new(format);
+    options.types = types.parse().unwrap();
+    options
+}
+
+#[test]
+fn named_types_are_numbers_in_json_and_a_bad_cell_refuses_its_input_only() {
+    let mut options = typed("pop:int, lat:float, day:date", Format::Jsonl);
+    options.null = vec!["*".to_owned()];
+    let (mut sink, shared) = to_shared(options);
+    sink.append("a.csv", rows("pop,lat,day,mun\n0031,19.50,2020-03-15,007\n*,,,\n")).unwrap();
+    let error = sink.append("b.csv", rows("pop,lat,day,mun\n1,2,,x\nN/D,2,,x\n")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Csv);
+    assert_eq!(error.to_string(), "b.csv: kept row 2: column pop: this cell is not of the type int: N/D");
+    assert!(error.hint_text().unwrap().contains("[`null`]"));
+    // In another order, the types go with their columns.
+    sink.append("c.csv", rows("mun,day,lat,pop\n9,,-1e3,5\n")).unwrap();
+    sink.finish().unwrap();
+    assert_eq!(
+        shared.text(),
+        "{\"pop\":31,\"lat\":19.5,\"day\":\"2020-03-15\",\"mun\":\"007\"}\n\
+         {\"pop\":null,\"lat\":null,\"day\":null,\"mun\":\"\"}\n\
+         {\"pop\":5,\"lat\":-1000.0,\"day\":null,\"mun\":\"9\"}\n"
+    );
+}
+
+#[test]
+fn a_type_for_a_column_that_is_not_there_names_the_nearest() {
+    let (mut sink, _) = to_shared(typed("POBTOTAL:int", Format::Csv));
+    let error = sink.append("a.csv", rows("POBTOT,b\n1,2\n")).unwrap_err();
+    assert_eq!((error.kind(), error.hint_text()), (Kind::Column, Some("did you mean POBTOT?")));
+}
+
+#[test]
+fn in_csv_a_type_checks_and_changes_nothing() {
+    let (mut sink, shared) = to_shared(typed("a:int", Format::Csv));
+    sink.append("a.csv", rows("a\n007\n")).unwrap();
+    assert_eq!(sink.append("b.csv", rows("a\nx\n")).unwrap_err().kind(), Kind::Csv);
+    sink.finish().unwrap();
+    assert_eq!(shared.text(), "a\n007\n");
+}
+
+#[test]
+fn auto_decides_on_all_rows_and_names_the_cell_that_keeps_a_column_text() {
+    let many = (0..40_000).fold(String::new(), |many, n| many + &format!("{n},{n}.5,0{n},{n},2020-03-15,t{n},\n"));
+    let first = format!("i,f,code,bad,day,text,none\n{many}");
+    let last = "i,f,code,bad,day,text,none\n,7,1,N/D,1999-12-31,x,\n";
+    let (text, written) = written(typed("auto", Format::Jsonl), &[&first, last]);
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        r#"{"i":0,"f":0.5,"code":"00","bad":"0","day":"2020-03-15","text":"t0","none":""}"#
+    );
+    assert_eq!(
+        lines.last().unwrap(),
+        r#"{"i":null,"f":7.0,"code":"1","bad":"N/D","day":"1999-12-31","text":"x","none":""}"#
+    );
+    assert_eq!((written.rows, written.columns), (40_001, 7));
+    assert_eq!(
+        written.notes,
+        ["column bad stays text: 1 cell is not among its numbers, the first: N/D (in1.csv, kept row 1)"]
+    );
+}
+
+#[test]
+fn auto_keeps_text_where_a_number_would_lose_a_digit() {
+    let (text, written) = written(
+        typed("auto", Format::Jsonl),
+        &["a,b,c\n9007199254740993,12345678901234567890,0.12345678901234567890\n0.5,1,1\n"],
+    );
+    assert!(text.starts_with(r#"{"a":"9007199254740993","b":"12345678901234567890","c":"0.12345678901234567890"}"#));
+    assert_eq!(written.notes.len(), 3, "{:?}", written.notes);
+    assert!(written.notes[0].contains("would round 9007199254740993 (in0.csv, kept row 1)"), "{:?}", written.notes);
+}
+
+#[test]
+fn auto_leaves_the_source_column_text() {
+    let mut options = typed("auto", Format::Jsonl);
+    options.source_column = Some("file".into());
+    let (mut sink, shared) = to_shared(options);
+    sink.append("7", rows("a,b\n1,2\n")).unwrap();
+    sink.append("8", rows("b,a\n4,3\n")).unwrap();
+    sink.finish().unwrap();
+    assert_eq!(shared.text(), "{\"file\":\"7\",\"a\":1,\"b\":2}\n{\"file\":\"8\",\"a\":3,\"b\":4}\n");
+}
+
+#[test]
+fn a_stopped_table_keeps_its_rows_under_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, types) in [("a.csv", Types::Text), ("a.jsonl.gz", Types::Auto)] {
+        let path = folder.path().join(name);
+        let of_name = FileType::of_path(&path).unwrap();
+        let mut options = SinkOptions::new(of_name.format);
+        (options.compression, options.types) = (of_name.compression, types);
+        let mut sink = Sink::create(Target::File(path.clone()), options).unwrap();
+        sink.append("x.csv", rows("a\n1\n")).unwrap();
+        assert_eq!(sink.finish_partial().unwrap().map(|written| written.rows), Some(1));
+        assert!(!path.exists());
+        let kept = folder.path().join(format!("{name}.partial"));
+        assert!(fs::metadata(kept).unwrap().len() > 0);
+    }
+}
+
+#[test]
+fn a_terminal_shows_the_columns_that_tell_rows_apart_and_the_first_numbers() {
+    let mut options = SinkOptions::new(Format::Table);
+    options.width = Some(50);
+    let header = "ENT,NOM_ENT,MUN,NOM_MUN,LON,POBTOT,POBFEM,POBMAS,LAST\n";
+    let input = format!(
+        "{header}01,Aguascalientes,000,Total de la entidad Aguascalientes,,1425607,728924,696683,x\n\
+         02,Baja California,000,Total de la entidad Baja California,,3769020,1868431,1900589,y\n"
+    );
+    let (text, _) = written(options.clone(), &[&input]);
+    assert_eq!(
+        text,
+        "ENT  NOM_ENT           POBTOT   POBFEM   POBMAS\n\
+         ───  ───────────────  ───────  ───────  ───────\n\
+         \x2001  Aguascalientes   1425607   728924   696683\n\
+         \x2002  Baja California  3769020  1868431  1900589\n\
+         2 rows; 4 more columns not shown\n"
+    );
+    // Chosen columns come as they were chosen.
+    options.columns_chosen = true;
+    let (text, _) = written(options.clone(), &[&input]);
+    assert!(text.starts_with("ENT  NOM_ENT          MUN\n"), "{text}");
+    options.truncate = false;
+    let (text, _) = written(options, &[&input]);
+    assert!(text.contains("Total de la entidad Aguascalientes  ") && text.ends_with("\n2 rows\n"), "{text}");
+}
+
+#[test]
+fn an_error_of_an_option_tells_its_kind() {
+    let error: Error = "POBTOT:number".parse::<Types>().unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, "no such type: number"));
+}
+
+#[test]
+fn nothing_is_written_when_the_first_input_has_a_bad_cell() {
+    let (mut sink, shared) = to_shared(typed("a:int", Format::Csv));
+    assert_eq!(sink.append("a.csv", rows("a,b\nx,1\n")).unwrap_err().kind(), Kind::Csv);
+    assert_eq!(shared.text(), "");
+    // The next one gives the header.
+    sink.append("b.csv", rows("c,a\n1,2\n")).unwrap();
+    assert_eq!(shared.text(), "c,a\n1,2\n");
+}
