@@ -15,6 +15,17 @@
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
 //! | `sink` | [`Sink`]: writes many inputs as one table, a [`Format`] a file |
 //!
+//! Some formats stand behind cargo features. Without one, its format is refused with the name of the
+//! feature, before anything is opened.
+//!
+//! | feature | writes | default |
+//! |---|---|---|
+//! | `arrow` | `.arrow` | yes |
+//! | `parquet` | `.parquet`; needs `arrow` | yes |
+//! | `sqlite` | `.sqlite`, with SQLite built in | yes |
+//! | `zstd` | `.csv.zst` and the like | yes |
+//! | `postgres` | a table of PostgreSQL, with `COPY` | no |
+//!
 //! ```
 //! use raudal_table::{Filter, Format, Query, Sink, SinkOptions, Target};
 //!
