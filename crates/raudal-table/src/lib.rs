@@ -34,7 +34,7 @@
 //! # Features
 //!
 //! Plain text, gzip and zip (stored, deflated) are always read. The other formats are features, all
-//! off by default; `formats` is all of them, and the program `raudal` has it on. All are pure Rust.
+//! off by default; `formats` is all readers, and the program `raudal` has it on. All readers are pure Rust.
 //! What each adds: crates to the 51 of the tree, seconds of a release build (of about 200, summed
 //! over two cores), and seconds to read 54 MB of CSV on one core (plain takes 0.16, gzip 0.28):
 //!
@@ -50,6 +50,17 @@
 //!
 //! The C library of zstd decompresses two to three times as fast as `ruzstd`, but takes a C compiler.
 //! `ruzstd` is as fast as the rest of the work, and faster than most networks.
+//!
+//! The formats that are written beside text and JSON are features as well, off by default. The program has all on but
+//! `postgres`. Without one, its format is refused with the name of the feature, before anything is opened.
+//!
+//! | feature | writes |
+//! |---|---|
+//! | `arrow` | `.arrow` |
+//! | `parquet` | `.parquet`; needs `arrow` |
+//! | `sqlite` | `.sqlite`, with SQLite built in: a C compiler |
+//! | `zstd` | `.csv.zst` and the like, with the C library of zstd |
+//! | `postgres` | a table of PostgreSQL, with `COPY` |
 //!
 //! # Example
 //!

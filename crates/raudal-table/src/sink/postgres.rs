@@ -290,6 +290,7 @@ impl Table {
             &SqlState::DUPLICATE_TABLE => {
                 Some("another program made the table meanwhile: [`overwrite`] replaces it, [`append`] adds rows to it")
             }
+            &SqlState::INVALID_CATALOG_NAME => Some("name a database of the server at the end of the URL"),
             &SqlState::INVALID_SCHEMA_NAME => Some("make the schema first"),
             &SqlState::INSUFFICIENT_PRIVILEGE => Some("the user may not write this table"),
             &SqlState::CHARACTER_NOT_IN_REPERTOIRE => Some("a text of PostgreSQL cannot hold a zero byte"),

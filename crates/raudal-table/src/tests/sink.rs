@@ -77,7 +77,7 @@ fn jsonl_keeps_text_and_the_order_of_columns() {
     assert_eq!(text, "{\"z\":\"000\",\"a\":\"x\\\"\\ny\\u001f\"}\n{\"z\":\"\",\"a\":\"é\"}\n");
     let (mut sink, _) = to_shared(SinkOptions::new(Format::Jsonl));
     let error = sink.append("x.csv", rows("a,b,a\n1,2,3\n")).unwrap_err();
-    assert_eq!(error.to_string(), "x.csv: the header has a name twice, which a JSON object cannot have: a");
+    assert_eq!(error.to_string(), "x.csv: a JSON object has each name once, the header has one twice: a");
     sink.append("y.csv", rows("a,b\n1,2\n")).unwrap();
 }
 
