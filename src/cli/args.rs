@@ -170,7 +170,7 @@ const HTTP: &str = "HTTP";
 #[derive(Debug, Args)]
 pub(crate) struct TableArgs {
     /// Only these columns, in this order
-    #[arg(long, value_name = "COLS", value_delimiter = ',', env = "RAUDAL_SELECT", help_heading = TABLE)]
+    #[arg(long, value_name = "COLS", env = "RAUDAL_SELECT", help_heading = TABLE)]
     pub(crate) select: Vec<String>,
     /// Which members of an archive: a glob, such as '**/data/*.csv'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]

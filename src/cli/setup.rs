@@ -5,7 +5,7 @@ use raudal::fetch::Netrc;
 use raudal::pipeline::Jobs;
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
-use raudal::table::{Encoding, Filter, Limits, Query};
+use raudal::table::{Encoding, Filter, Limits, Query, Select};
 use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin, pipeline};
 use std::fs::File;
@@ -51,7 +51,8 @@ pub(crate) fn query(args: &TableArgs, filter: &str) -> Result<Query> {
     let mut query = Query::new();
     query.filter = self::filter(filter)?;
     // An empty list, as from an empty variable, selects all columns.
-    query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
+    let select: Vec<&str> = args.select.iter().map(String::as_str).filter(|item| !item.trim().is_empty()).collect();
+    query.select = Select::parse(&select.join(","))?;
     query.member.clone_from(&args.member);
     query.encoding = Encoding::parse(&args.encoding)?;
     query.delimiter = args.delimiter;

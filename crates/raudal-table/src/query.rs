@@ -3,6 +3,10 @@
 use super::encoding::Encoding;
 use super::filter::Filter;
 use super::limits::Limits;
+use super::names::Names;
+use super::nulls::Nulls;
+use super::pick::{ColumnsMode, Pick};
+use super::select::Select;
 use raudal_common::{Error, Result};
 
 const KIB: usize = 1 << 10;
@@ -22,8 +26,16 @@ const KIB: usize = 1 << 10;
 pub struct Query {
     /// Rows to keep; all when `None`.
     pub filter: Option<Filter>,
-    /// Columns to keep, in this order; all when empty.
-    pub select: Vec<String>,
+    /// Columns to keep, in this order; all by default.
+    pub select: Select,
+    /// Which cells are null, for the filter; empty and blank ones by default.
+    pub nulls: Nulls,
+    /// How inputs whose columns differ become one table; strict by default.
+    pub columns: ColumnsMode,
+    /// Whether names of columns are the same if they differ by case or accents alone; no by default.
+    pub fold_names: bool,
+    /// Which of the kept rows of all inputs are written. [`Table`](crate::Table) does that.
+    pub pick: Pick,
     /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
     /// selects the only CSV member.
     pub member: Option<String>,
@@ -43,7 +55,11 @@ impl Query {
     pub fn new() -> Self {
         Self {
             filter: None,
-            select: Vec::new(),
+            select: Select::default(),
+            nulls: Nulls::default(),
+            columns: ColumnsMode::default(),
+            fold_names: false,
+            pick: Pick::default(),
             member: None,
             encoding: Encoding::default(),
             delimiter: None,
@@ -66,12 +82,13 @@ impl Query {
         if let Some(byte @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) = self.delimiter {
             return Err(Error::usage(format!("this byte cannot stand between fields: {:?}", char::from(byte))));
         }
-        for (at, name) in self.select.iter().enumerate() {
-            if self.select[..at].contains(name) {
-                return Err(Error::usage(format!("a column is selected twice: {name}")));
-            }
-        }
-        Ok(())
+        self.pick.check()?;
+        self.select.check()
+    }
+
+    /// Returns when two names of columns are the same.
+    pub(super) fn names(&self) -> Names {
+        Names { fold: self.fold_names }
     }
 }
 

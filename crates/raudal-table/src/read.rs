@@ -7,9 +7,12 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::archive::{self, Input};
-use super::columns::{align, find, shown};
+use super::columns::{padded, shown};
 use super::filter::Bound;
+use super::layout::Layout;
 use super::limits::Limits;
+use super::names::quoted;
+use super::pick::ColumnsMode;
 use super::query::Query;
 use super::records::{Record, Records, field_end, unquote};
 use super::rows::{Rows, Store, end_record, write_field};
@@ -88,20 +91,18 @@ fn read_opened<R: Read + Seek>(
     query: &Query,
     watch: &dyn Watch,
 ) -> Result<Rows> {
-    let mut reading =
-        Reading { query, watch, rows: Rows { store: Store::new(query.memory), ..Rows::default() }, all: Vec::new() };
+    let rows = Rows { store: Store::new(query.memory), ..Rows::default() };
+    let mut reading = Reading { query, watch, rows, layout: Layout::new(query) };
     let read =
         query.check().and_then(|()| open(input, name, &query.limits)).and_then(|input| reading.input(input, name));
-    read.map_err(|error| error.input(name))?;
-    Ok(reading.rows)
+    read.and_then(|()| reading.layout.finish(reading.rows, query.memory)).map_err(|error| error.input(name))
 }
 
 struct Reading<'a> {
     query: &'a Query,
     watch: &'a dyn Watch,
     rows: Rows,
-    /// The whole header of the first member. The headers of the others must match it.
-    all: Vec<String>,
+    layout: Layout,
 }
 
 impl Reading<'_> {
@@ -168,35 +169,61 @@ impl Reading<'_> {
     }
 
     /// Binds the query to a header. The first member's header determines the output columns; the
-    /// columns of the others are reordered to match.
+    /// columns of the others are put in their places.
     fn plan(&mut self, header: Vec<String>, delimiter: u8) -> Result<Plan> {
-        let filter = self.query.filter.as_ref().map(|filter| filter.bind(&header)).transpose()?;
+        let query = self.query;
+        let (names, lenient) = (query.names(), query.columns == ColumnsMode::Union);
+        let filter =
+            query.filter.as_ref().map(|filter| filter.bind(&header, names, &query.nulls, lenient)).transpose()?;
         let (first, width) = (self.rows.members.is_empty(), header.len());
-        let select = if self.query.select.is_empty() {
-            if first { None } else { align(&self.all, &header).map_err(|error| self.reference(error))? }
+        let mut warnings: Vec<String> = padded(&header).into_iter().collect();
+        let mut missing = filter.as_ref().map(|filter| filter.missing.clone()).unwrap_or_default();
+        let (select, header) = if query.select.is_all() {
+            (None, header)
         } else {
-            if !first {
-                align(&self.all, &header).map_err(|error| self.reference(error))?;
-            }
-            Some(self.query.select.iter().map(|name| find(&header, name)).collect::<Result<Vec<_>>>()?)
+            let chosen = query.select.bind(&header, names, lenient)?;
+            missing.extend(chosen.missing);
+            let (places, header): (Vec<_>, Vec<_>) = chosen.columns.into_iter().unzip();
+            (Some(places), header)
         };
-        if first {
-            self.rows.header = match &select {
-                Some(select) => select.iter().map(|&at| header[at].clone()).collect(),
-                None => header.clone(),
-            };
-            self.all = header;
+        warnings.extend(missing.iter().map(|name| format!("no such column, so its cells are null: {}", quoted(name))));
+        for warning in warnings {
+            if !self.rows.warnings.contains(&warning) {
+                self.rows.warnings.push(warning);
+            }
         }
+        let select = if first {
+            self.rows.header = header;
+            self.rows.missing = missing;
+            select
+        } else {
+            self.rows.missing.retain(|name| missing.contains(name));
+            let order = if query.pick.count {
+                None
+            } else {
+                self.layout.place(&mut self.rows.header, &header).map_err(|error| self.reference(error))?
+            };
+            match (order, select) {
+                (None, select) => select,
+                (order, None) => order,
+                (Some(order), Some(select)) => Some(order.into_iter().map(|at| select[at?]).collect()),
+            }
+        };
         let mut wanted: Vec<usize> =
-            filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied()).collect();
+            filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied().flatten()).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        Ok(Plan { filter, select, delimiter, wanted, fields: vec![0..0; width], scratch: Vec::new() })
+        let counts = query.pick.count;
+        Ok(Plan { filter, select, delimiter, wanted, counts, fields: vec![0..0; width], scratch: Vec::new() })
     }
 
     fn reference(&self, error: Error) -> Error {
+        let cure = error.hint_text().unwrap_or_default();
         match self.rows.members.first() {
-            Some(member) => error.hint(format!("the reference is the first member: {}", shown(member))),
+            Some(member) => {
+                let hint = format!("the reference is the first member: {}; {cure}", shown(member));
+                error.hint(hint)
+            }
             None => error,
         }
     }
@@ -205,11 +232,13 @@ impl Reading<'_> {
 /// How to process each record of one text.
 struct Plan {
     filter: Option<Bound>,
-    /// The output fields, in their order; all when `None`.
-    select: Option<Vec<usize>>,
+    /// The output fields, in their order; all when `None`. A field that is `None` is empty.
+    select: Option<Vec<Option<usize>>>,
     delimiter: u8,
     /// The fields that the filter and the output need, in ascending order.
     wanted: Vec<usize>,
+    /// Whether rows are only counted.
+    counts: bool,
     /// Where the wanted fields are. The other entries are meaningless.
     fields: Vec<Range<usize>>,
     scratch: Vec<u8>,
@@ -223,6 +252,9 @@ impl Plan {
             && !filter.keeps(bytes, &self.fields)
         {
             return false;
+        }
+        if self.counts {
+            return true;
         }
         let start = out.len();
         match &self.select {
@@ -245,7 +277,9 @@ impl Plan {
                     if at > 0 {
                         out.push(b',');
                     }
-                    canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
+                    if let Some(field) = field {
+                        canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
+                    }
                 }
             }
         }

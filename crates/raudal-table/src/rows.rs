@@ -31,6 +31,8 @@ pub struct Rows {
     pub(super) bytes: u64,
     pub(super) members: Vec<String>,
     pub(super) warnings: Vec<String>,
+    /// The columns that the query names and the input does not have.
+    pub(super) missing: Vec<String>,
     pub(super) store: Store,
 }
 
@@ -84,6 +86,8 @@ pub(super) struct Store {
     pub(super) memory: Vec<u8>,
     limit: usize,
     file: Option<File>,
+    /// Bytes in the file.
+    spilled: u64,
 }
 
 impl Store {
@@ -104,8 +108,14 @@ impl Store {
             }
         };
         file.write_all(&self.memory).map_err(spilled)?;
+        self.spilled += self.memory.len() as u64;
         self.memory.clear();
         Ok(())
+    }
+
+    /// Returns the bytes of all records.
+    pub(super) fn len(&self) -> u64 {
+        self.spilled + self.memory.len() as u64
     }
 
     /// Returns a reader of all records from the first.
@@ -121,7 +131,7 @@ impl Store {
     }
 }
 
-fn spilled(error: std::io::Error) -> Error {
+pub(super) fn spilled(error: std::io::Error) -> Error {
     let folder = std::env::temp_dir();
     Error::io(format!("cannot hold rows in a temporary file in {}", folder.display()), error)
         .hint("name a folder with more room with TMPDIR")

@@ -16,6 +16,7 @@ use output::Output;
 use terminal::Terminal;
 
 use super::columns::{align, nearest, shown};
+use super::names::{Names, quoted};
 use super::rows::{Rows, end_record, write_field};
 use raudal_common::{Error, Kind, Result};
 
@@ -213,7 +214,7 @@ impl Sink {
                 self.check_header(rows.header()).map_err(|error| error.input(source))?;
                 None
             }
-            Some((header, first)) => align(header, rows.header()).map_err(|error| {
+            Some((header, first)) => align(header, rows.header(), Names::default()).map_err(|error| {
                 error
                     .input(source)
                     .hint(format!("the reference is the first input: {}", raudal_common::error::redact(first)))
@@ -277,7 +278,7 @@ impl Sink {
         {
             return Err(Error::new(
                 Kind::Column,
-                format!("the input has a column of the source column's name: {}", shown(name)),
+                format!("the input has a column of the source column's name: {}", quoted(name)),
             )
             .hint("choose another name for [`source_column`]"));
         }
@@ -287,7 +288,7 @@ impl Sink {
             if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(Error::new(
                     Kind::Column,
-                    format!("a JSON object has each name once, the header has one twice: {}", shown(twice[0])),
+                    format!("a JSON object has each name once, the header has one twice: {}", quoted(twice[0])),
                 )
                 .hint("choose columns with [`select`], or another [`format`]"));
             }

@@ -6,7 +6,9 @@ mod damage;
 mod filter;
 mod naive;
 mod records;
+mod select;
 mod sink;
+mod table;
 mod text;
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
