@@ -3,6 +3,7 @@
 // Users read these doc comments on a terminal, so they have no backticks.
 #![allow(clippy::doc_markdown)]
 
+mod ask;
 mod compare;
 mod get;
 mod http;
@@ -10,6 +11,7 @@ mod keep;
 mod serve;
 mod shared;
 
+pub(crate) use ask::AskArgs;
 pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
@@ -69,7 +71,13 @@ Examples:
   raudal table a.csv b.csv.gz c.zip --format jsonl
   raudal table -i urls.txt --source-column file -o all.csv
 
-A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.")]
+A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.
+
+A --where knows ==, !=, <, and, or, not, in [..], between, like, ilike, starts with, ~ and !~ (regular
+expressions), is null, + - * /, lower(), unaccent() and date '2020-03-01'. A null cell is neither equal
+nor unequal to anything: != does not keep it, 'x != 5 or x is null' does.
+
+Grouping, joins and sorting are tasks for DuckDB and polars: docs/recipes.md shows how.")]
     Table(TableCommand),
     /// Any files → a folder, each verified before it has its name
     #[command(after_help = "\
@@ -140,6 +148,9 @@ pub(crate) struct IterArgs {
 /// The default filter of `iter` and `compare iter`: the total row of each entity.
 pub(crate) const ITER_WHERE: &str = "MUN == 0 and LOC == 0";
 
+/// The tokens for null of `iter`: a figure that is confidential, and one that is not there.
+pub(crate) const ITER_NULLS: &[&str] = &["*", "N/D", "N/A"];
+
 #[derive(Debug, Args)]
 pub(crate) struct TableCommand {
     #[command(flatten)]
@@ -147,6 +158,9 @@ pub(crate) struct TableCommand {
     /// Which rows: an expression over the columns, such as 'MUN == 0 and POBTOT > 1000'
     #[arg(long = "where", value_name = "EXPR", default_value = "", hide_default_value = true, env = "RAUDAL_WHERE", help_heading = TABLE)]
     pub(crate) filter: String,
+    /// The seed of --sample: the same seed gives the same rows [default: 0]
+    #[arg(long, value_name = "N", requires = "sample", env = "RAUDAL_SEED", help_heading = TABLE)]
+    pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) table: TableArgs,
     #[command(flatten)]
@@ -169,9 +183,11 @@ const HTTP: &str = "HTTP";
 
 #[derive(Debug, Args)]
 pub(crate) struct TableArgs {
-    /// Only these columns, in this order
+    /// Only these columns, in this order: names, VPH_*, ENTIDAD..LOC, !NOM_*, POBTOT as people, "a name, so"
     #[arg(long, value_name = "COLS", env = "RAUDAL_SELECT", help_heading = TABLE)]
     pub(crate) select: Vec<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
     /// Which members of an archive: a glob, such as '**/data/*.csv'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]
     pub(crate) member: Option<String>,

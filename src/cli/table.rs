@@ -1,6 +1,6 @@
 //! `raudal iter` and `raudal table`: read inputs into one table.
 
-use super::args::{HttpArgs, IterArgs, KeepArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
+use super::args::{HttpArgs, ITER_NULLS, IterArgs, KeepArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::lock::HeldBack;
@@ -21,6 +21,10 @@ struct Job<'a> {
     /// Whether a later run could resume what this one leaves.
     keeps: bool,
     filter: &'a str,
+    /// The tokens for null, if none are given.
+    nulls: &'static [&'static str],
+    /// The seed of a sample.
+    seed: Option<u64>,
     table: &'a TableArgs,
     output: &'a OutputArgs,
     verify: &'a VerifyArgs,
@@ -36,6 +40,8 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
         input: "input",
         keeps: true,
         filter: &args.filter,
+        nulls: &[],
+        seed: args.seed,
         table: &args.table,
         output: &args.output,
         verify: &args.verify,
@@ -54,13 +60,15 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
 pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;
     let edition = Edition::from(args.edition);
-    let mirror = setup::mirror(args.mirror.as_deref(), &args.origin)?;
+    let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
     let job = Job {
         command: "iter",
         input: "archive",
         // The embedded origin has a new address in each run, and ends with the run.
         keeps: !matches!(mirror, Mirror::Embedded(_)),
         filter: &args.filter,
+        nulls: ITER_NULLS,
+        seed: args.origin.seed,
         table: &args.table,
         output: &args.output,
         verify: &args.verify,
@@ -142,7 +150,7 @@ struct Prepared {
 impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
-        let query = setup::query(self.table, self.filter)?;
+        let query = setup::query(self.table, self.filter, self.nulls, self.seed)?;
         let mut options = setup::pipeline_options(self.run, query);
         let lowered = limits::lower(&mut options);
         options.checksums = setup::checksums(self.verify)?;
@@ -187,7 +195,9 @@ impl Job<'_> {
             held.release()?;
         }
         session.conclude(&ending, total);
-        session.say_table(&summary, self.input, self.output.output.as_deref(), partials.as_deref());
+        session.say_limit(&summary, total);
+        let counts = self.table.ask.count;
+        session.say_table(&summary, self.input, counts, self.output.output.as_deref(), partials.as_deref());
         session.say_cache(cache.as_ref());
         lock::write(self.keep, lock.as_deref(), &ending, session)?;
         let code = exit::of_ending(&ending, session.signals.stop());

@@ -36,7 +36,7 @@ pub(super) async fn iter(args: IterWork) -> Result<u8> {
     let mut query = Query::new();
     query.filter = setup::filter(&args.filter)?;
     let options = setup::limits(&args.limits, query);
-    let mut mirror = setup::mirror(Some(&args.mirror), &args.origin)?;
+    let mut mirror = setup::mirror(Some(&args.mirror), &args.origin, false)?;
     let mut place = args.mirror.clone();
     if let Mirror::Embedded(origin) = &mut mirror {
         origin.latency = args.origin.latency.unwrap_or(LATENCY);

@@ -13,7 +13,7 @@ use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
 use raudal_pool::{Context, JobError, Limit, RunReport};
 use raudal_source::Input;
-use raudal_table::{Rows, Sink};
+use raudal_table::{Rows, Sink, Table};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -27,10 +27,14 @@ use tokio::sync::Semaphore;
 /// is published. With a [`Lock`](super::Lock) read from a file, nothing is published unless every
 /// input matches it. Rows already written to anything but a file cannot be taken back.
 ///
+/// Once the table has all rows of the query's limit, the run ends, and is complete: see
+/// [`Summary::limited`].
+///
 /// # Errors
 ///
-/// Only what makes the result impossible: the sink cannot be written to, or a limit is 0. Failures
-/// of inputs are in the summary.
+/// Only what makes the result impossible: the sink cannot be written to, a limit is 0, a lock is to
+/// hold inputs that a limit on rows leaves out, or no input has a column of the query. Failures of
+/// inputs are in the summary.
 ///
 /// ```
 /// use raudal_fetch::{Client};
@@ -62,13 +66,19 @@ where
     In: IntoIterator<Item = Input>,
     In::IntoIter: Send + 'static,
 {
+    let limited = options.query.pick.limit.is_some();
+    if limited && options.lock.is_some() {
+        return Err(Error::usage("a lock is about all inputs, and a limit on rows leaves some of them out")
+            .hint("leave [`limit`] or [`lock`] out"));
+    }
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let decoders = Decoders::new(options.decoders);
     let pool = pool(&options, Some(&decoders))?;
     let (planning, lock) = (client.clone(), options.lock.clone());
     let begun = Box::new(inputs.into_iter());
     let per_host = if options.auto { Limit::auto(options.per_host).first() } else { options.per_host };
-    let at_first = options.jobs.min(per_host);
+    // The first inputs fill a limit, so they start first.
+    let at_first = if limited { 1 } else { options.jobs.min(per_host) };
     let (inputs, plan) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
     let shared = Arc::new(Shared {
         client: client.clone(),
@@ -87,7 +97,7 @@ where
     let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
     let segments = Segments::start(client, run.permits());
     let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
-    let mut merge = Merge::new(sink, options.partials, closed);
+    let mut merge = Merge::new(Table::new(sink, &options.query)?, options.partials, closed);
     let mut turns = Turns::new(plan);
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };
@@ -99,8 +109,12 @@ where
                 return Err(error);
             }
         }
+        if merge.is_full() {
+            run.cancel();
+            break;
+        }
     }
-    for done in turns.rest() {
+    for done in if merge.is_full() { Vec::new() } else { turns.rest() } {
         match done {
             Ok(done) => merge.take(done).await?,
             Err(input) => merge.skip(*input),
@@ -121,7 +135,7 @@ struct Done {
 
 /// The results merged so far.
 struct Merge {
-    sink: Option<Sink>,
+    table: Option<Table>,
     /// The folder of partial files, removed once the table is published.
     partials: Option<PathBuf>,
     /// Whether a lock read from a file applies: publish all inputs, or nothing.
@@ -130,7 +144,7 @@ struct Merge {
 }
 
 impl Merge {
-    fn new(sink: Sink, partials: Option<PathBuf>, closed: bool) -> Self {
+    fn new(table: Table, partials: Option<PathBuf>, closed: bool) -> Self {
         let summary = Summary {
             report: RunReport::default(),
             succeeded: 0,
@@ -140,10 +154,16 @@ impl Merge {
             rows_read: 0,
             rows_kept: 0,
             table_bytes: 0,
+            limited: false,
             warnings: Vec::new(),
             written: None,
         };
-        Self { sink: Some(sink), partials, closed, summary }
+        Self { table: Some(table), partials, closed, summary }
+    }
+
+    /// Whether no further input can add a row.
+    fn is_full(&self) -> bool {
+        self.table.as_ref().is_some_and(Table::is_full)
     }
 
     /// Merges the result of one input, in its turn.
@@ -182,7 +202,7 @@ impl Merge {
         let place = input.location.to_string();
         let warnings: Vec<String> = rows.warnings().iter().map(|warning| format!("{place}: {warning}")).collect();
         let name = input.name.clone();
-        self.with_sink(move |sink| sink.append(&name, rows)).await?;
+        self.with_table(move |table| table.append(&name, &place, rows)).await?;
         self.summary.warnings.extend(warnings);
         self.summary.succeeded += 1;
         self.summary.rows_read += read;
@@ -191,30 +211,37 @@ impl Merge {
         Ok(())
     }
 
-    async fn with_sink<R: Send + 'static>(
+    async fn with_table<R: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Sink) -> Result<R> + Send + 'static,
+        work: impl FnOnce(&mut Table) -> Result<R> + Send + 'static,
     ) -> Result<R> {
-        let Some(mut sink) = self.sink.take() else {
-            return Err(Error::new(Kind::Internal, "the sink is gone"));
+        let Some(mut table) = self.table.take() else {
+            return Err(Error::new(Kind::Internal, "the table is gone"));
         };
-        let (sink, result) = blocking(move || {
-            let result = work(&mut sink);
-            (sink, result)
+        let (table, result) = blocking(move || {
+            let result = work(&mut table);
+            (table, result)
         })
         .await?;
-        self.sink = Some(sink);
+        self.table = Some(table);
         result
     }
 
     async fn finish(mut self, report: RunReport) -> Result<Summary> {
         self.summary.report = report;
+        if self.is_full() {
+            // Nothing is missing from the table, whatever was left out.
+            self.summary.limited = self.summary.report.stopped;
+            self.summary.report.stopped = false;
+        }
         let complete = !self.summary.report.stopped;
-        if let Some(sink) = self.sink.take()
+        if let Some(table) = self.table.take()
             && self.summary.succeeded > 0
             && !(self.closed && !(complete && self.summary.is_complete()))
         {
-            let written = blocking(move || if complete { sink.finish() } else { sink.finish_partial() }).await??;
+            let publish = move || if complete { table.finish() } else { table.finish_partial() };
+            let (written, warnings) = blocking(publish).await??;
+            self.summary.warnings.extend(warnings);
             self.summary.written = Some(written);
         }
         if let Some(folder) = self.partials.take() {
