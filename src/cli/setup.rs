@@ -56,7 +56,7 @@ pub(crate) fn query(args: &TableArgs, filter: &str, nulls: &[&str], seed: Option
     query.select = Select::parse(&select.join(","))?;
     let ask = &args.ask;
     query.nulls = ask.null.as_ref().map_or_else(|| Nulls::new(nulls), Nulls::new);
-    query.columns = ask.columns_mode;
+    query.columns_mode = ask.columns_mode;
     query.fold_names = ask.fold_names;
     query.pick.distinct = ask.distinct;
     query.pick.limit = ask.limit;

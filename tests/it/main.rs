@@ -8,6 +8,7 @@
 mod common;
 mod harness;
 
+mod ask;
 mod bad_input;
 mod compare_page;
 mod examples;

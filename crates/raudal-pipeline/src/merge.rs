@@ -71,6 +71,7 @@ where
         return Err(Error::usage("a lock is about all inputs, and a limit on rows leaves some of them out")
             .hint("leave [`limit`] or [`lock`] out"));
     }
+    let table = Table::new(sink, &options.query)?;
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let decoders = Decoders::new(options.decoders);
     let pool = pool(&options, Some(&decoders))?;
@@ -97,7 +98,7 @@ where
     let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
     let segments = Segments::start(client, run.permits());
     let closed = options.lock.as_ref().is_some_and(|lock| lock.is_closed());
-    let mut merge = Merge::new(Table::new(sink, &options.query)?, options.partials, closed);
+    let mut merge = Merge::new(table, options.partials, closed);
     let mut turns = Turns::new(plan);
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };

@@ -30,7 +30,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(query: &Query) -> Self {
         Self {
-            mode: query.columns,
+            mode: query.columns_mode,
             names: query.names(),
             headers: 0,
             have: Vec::new(),

@@ -31,7 +31,7 @@ pub struct Query {
     /// Which cells are null, for the filter; empty and blank ones by default.
     pub nulls: Nulls,
     /// How inputs whose columns differ become one table; strict by default.
-    pub columns: ColumnsMode,
+    pub columns_mode: ColumnsMode,
     /// Whether names of columns are the same if they differ by case or accents alone; no by default.
     pub fold_names: bool,
     /// Which of the kept rows of all inputs are written. [`Table`](crate::Table) does that.
@@ -57,7 +57,7 @@ impl Query {
             filter: None,
             select: Select::default(),
             nulls: Nulls::default(),
-            columns: ColumnsMode::default(),
+            columns_mode: ColumnsMode::default(),
             fold_names: false,
             pick: Pick::default(),
             member: None,

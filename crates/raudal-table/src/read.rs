@@ -172,7 +172,7 @@ impl Reading<'_> {
     /// columns of the others are put in their places.
     fn plan(&mut self, header: Vec<String>, delimiter: u8) -> Result<Plan> {
         let query = self.query;
-        let (names, lenient) = (query.names(), query.columns == ColumnsMode::Union);
+        let (names, lenient) = (query.names(), query.columns_mode == ColumnsMode::Union);
         let filter =
             query.filter.as_ref().map(|filter| filter.bind(&header, names, &query.nulls, lenient)).transpose()?;
         let (first, width) = (self.rows.members.is_empty(), header.len());

@@ -27,7 +27,7 @@ use raudal_common::{Error, Kind, Result};
 /// Makes one table of the rows of many inputs, in the order in which they are appended.
 ///
 /// It does what a query asks of all inputs together: columns that differ
-/// ([`Query::columns`]), equal rows, a sample, a limit, a count ([`Query::pick`]). With the default
+/// ([`Query::columns_mode`]), equal rows, a sample, a limit, a count ([`Query::pick`]). With the default
 /// query, it only aligns the columns.
 ///
 /// Memory is bounded, whatever the inputs are: rows that wait do so in a temporary file. Two things
@@ -41,7 +41,7 @@ use raudal_common::{Error, Kind, Result};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("all.csv");
 /// let mut query = Query::new();
-/// query.columns = ColumnsMode::Union;
+/// query.columns_mode = ColumnsMode::Union;
 /// query.pick.limit = Some(2);
 /// let sink = Sink::create(Target::File(path.clone()), SinkOptions::default())?;
 /// let mut table = Table::new(sink, &query)?;
@@ -82,7 +82,7 @@ impl Table {
     /// A usage error for a query that asks for what excludes each other.
     pub fn new(sink: Sink, query: &Query) -> Result<Self> {
         query.check()?;
-        let strict = query.columns == ColumnsMode::Strict || query.pick.count;
+        let strict = query.columns_mode == ColumnsMode::Strict || query.pick.count;
         Ok(Self {
             sink,
             pick: query.pick.clone(),

@@ -159,7 +159,7 @@ fn what_cannot_be_selected_is_refused_with_a_cure() {
 
 #[test]
 fn in_a_union_a_selected_column_that_is_missing_is_empty() {
-    let union = |query: &mut Query| query.columns = ColumnsMode::Union;
+    let union = |query: &mut Query| query.columns_mode = ColumnsMode::Union;
     assert_eq!(selected("id,area,pop", "pop,id\n5,1\n", union).unwrap(), "id|area|pop\n1,,5\n");
     assert_eq!(selected("id,area as a", "pop,id\n5,1\n", union).unwrap(), "id|a\n1,\n");
     assert_eq!(selected("id,VPH_*", "pop,id\n5,1\n", union).unwrap(), "id\n1\n");

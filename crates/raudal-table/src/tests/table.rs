@@ -29,7 +29,7 @@ fn csv(query: &Query, inputs: &[Input<'_>]) -> String {
 
 fn mode(columns: ColumnsMode) -> Query {
     let mut query = Query::new();
-    query.columns = columns;
+    query.columns_mode = columns;
     query
 }
 
@@ -223,7 +223,7 @@ fn a_count_has_a_row_for_each_input_and_one_for_all() {
     query.pick.count = true;
     let expected = "input,read,kept\n2019.csv,2,2\n2020.csv,1,0\n2021.csv,1,0\ntotal,4,2\n";
     assert_eq!(csv(&query, &YEARS), expected, "columns may differ");
-    query.columns = ColumnsMode::Union;
+    query.columns_mode = ColumnsMode::Union;
     assert_eq!(csv(&query, &YEARS), expected);
 }
 
@@ -263,7 +263,7 @@ proptest! {
         (query.memory, query.pick.distinct, query.pick.limit) = (memory, distinct, limit);
         let strict = csv(&query, &inputs);
         for columns in [ColumnsMode::Union, ColumnsMode::Intersection] {
-            query.columns = columns;
+            query.columns_mode = columns;
             prop_assert_eq!(&csv(&query, &inputs), &strict);
         }
         let all = csv(&mode(ColumnsMode::Strict), &inputs);
