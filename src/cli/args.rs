@@ -73,9 +73,10 @@ Examples:
 
 A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.
 
-A --where knows ==, !=, <, and, or, not, in [..], between, like, ilike, starts with, ~ and !~ (regular
-expressions), is null, + - * /, lower(), unaccent() and date '2020-03-01'. A null cell is neither equal
-nor unequal to anything: != does not keep it, 'x != 5 or x is null' does.
+A --where knows ==, !=, <, and, or, not, in [..], between, like, ilike, starts with, is null,
+~ and !~ (regular expressions), + - * /, lower(), unaccent() and date '2020-03-01'.
+A null cell is neither equal nor unequal to anything: != does not keep it,
+'x != 5 or x is null' does.
 
 Grouping, joins and sorting are tasks for DuckDB and polars: docs/recipes.md shows how.")]
     Table(TableCommand),

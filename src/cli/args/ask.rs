@@ -1,6 +1,6 @@
 //! The options that say which columns and rows of the inputs make the table.
 
-use super::TABLE;
+use super::{TABLE, with_hint};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use raudal::table::ColumnsMode;
@@ -11,7 +11,7 @@ pub(crate) struct AskArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', env = "RAUDAL_NULL", help_heading = TABLE)]
     pub(crate) null: Option<Vec<String>>,
     /// When columns differ: strict refuses the input, union has the columns of all, intersection those that all have
-    #[arg(long, value_name = "MODE", default_value = "strict", value_parser = str::parse::<ColumnsMode>, env = "RAUDAL_COLUMNS_MODE", help_heading = TABLE)]
+    #[arg(long, value_name = "MODE", default_value = "strict", value_parser = columns_mode, env = "RAUDAL_COLUMNS_MODE", help_heading = TABLE)]
     pub(crate) columns_mode: ColumnsMode,
     /// Names of columns are the same if they differ by case or accents alone
     #[arg(long, env = "RAUDAL_FOLD_NAMES", value_parser = FalseyValueParser::new(), help_heading = TABLE)]
@@ -28,6 +28,10 @@ pub(crate) struct AskArgs {
     /// Write no rows, but how many were read and kept of each input and in all
     #[arg(long, env = "RAUDAL_COUNT", value_parser = FalseyValueParser::new(), conflicts_with_all = ["distinct", "limit", "sample"], help_heading = TABLE)]
     pub(crate) count: bool,
+}
+
+fn columns_mode(text: &str) -> Result<ColumnsMode, String> {
+    text.parse().map_err(|error| with_hint(&error))
 }
 
 fn rows(text: &str) -> Result<u64, String> {

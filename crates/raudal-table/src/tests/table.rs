@@ -80,7 +80,7 @@ fn strict_columns_are_compared_by_trimmed_names_and_the_first_spelling_stays() {
     let mut fold = strict.clone();
     fold.fold_names = true;
     assert_eq!(csv(&fold, differ), "Año,pop\n1,2\n3,4\n");
-    fold.columns = ColumnsMode::Union;
+    fold.columns_mode = ColumnsMode::Union;
     assert_eq!(csv(&fold, differ), "Año,pop\n1,2\n3,4\n");
     let error = made(&strict, SinkOptions::default(), &YEARS).unwrap_err();
     assert!(error.hint_text().unwrap().contains("[`columns_mode`] union"), "{error:?}");
@@ -106,7 +106,7 @@ fn members_of_an_archive_unite_as_inputs_do() {
     assert_eq!((&header[..], &rows[..]), ("people|id", "9,1\n8,2\n7,3\n6,4\n"));
     select.select = Select::parse("area").unwrap();
     assert_eq!(read(&select).unwrap_err().to_string(), "x.zip: 2019.csv: no such column: \"area\"");
-    select.columns = ColumnsMode::Union;
+    select.columns_mode = ColumnsMode::Union;
     assert_eq!(read(&select).unwrap().2, "\"\"\n\"\"\n\"5,0\"\n\"\"\n");
     assert_eq!(read(&mode(ColumnsMode::Strict)).unwrap_err().kind(), Kind::Headers);
     select.pick.count = true;
