@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names::{Names, quoted, trimmed};
+use super::column_names::{Names, quoted, trimmed};
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 

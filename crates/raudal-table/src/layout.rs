@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::column_names::{Names, quoted};
 use super::columns::{align, cure, quoted_list};
-use super::names::{Names, quoted};
 use super::pick::ColumnsMode;
 use super::query::Query;
 use super::rows::Rows;

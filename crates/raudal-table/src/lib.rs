@@ -13,7 +13,7 @@
 //! | `records` | splits text into records with `memchr`; agrees with the `csv` crate |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
 //! | `select` | [`Select`]: the columns to keep, their order and their names |
-//! | `nulls`, `names`, `columns` | which cells are null; when two names are the same; columns in a header |
+//! | `nulls`, `column_names`, `columns` | which cells are null; when two names are the same; columns in a header |
 //! | `layout` | how headers that differ fit together |
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
 //! | `pick`, `table` | [`Table`]: aligns the columns of many inputs, and picks rows of all of them |
@@ -39,13 +39,13 @@
 //! ```
 
 mod archive;
+mod column_names;
 mod columns;
 mod encoding;
 mod extract;
 mod filter;
 mod layout;
 mod limits;
-mod names;
 mod nulls;
 mod pick;
 mod query;

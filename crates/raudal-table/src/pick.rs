@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::column_names::quoted;
 use super::columns::nearest;
-use super::names::quoted;
 use raudal_common::{Error, Result};
 
 /// How inputs whose columns differ become one table.

@@ -1,9 +1,9 @@
 //! The options for reading an input.
 
+use super::column_names::Names;
 use super::encoding::Encoding;
 use super::filter::Filter;
 use super::limits::Limits;
-use super::names::Names;
 use super::nulls::Nulls;
 use super::pick::{ColumnsMode, Pick};
 use super::select::Select;

@@ -7,11 +7,11 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::archive::{self, Input};
+use super::column_names::quoted;
 use super::columns::{padded, shown};
 use super::filter::Bound;
 use super::layout::Layout;
 use super::limits::Limits;
-use super::names::quoted;
 use super::pick::ColumnsMode;
 use super::query::Query;
 use super::records::{Record, Records, field_end, unquote};

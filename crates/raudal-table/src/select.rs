@@ -6,8 +6,8 @@ mod parse;
 
 use std::fmt;
 
+use super::column_names::{Names, quoted, trimmed};
 use super::columns::{find, missing, places, quoted_list};
-use super::names::{Names, quoted, trimmed};
 use raudal_common::{Error, Kind, Result};
 
 /// The columns to keep, and their order.

@@ -12,7 +12,7 @@ use super::eval::{Literal, Test};
 use super::lex::{caret, refuse};
 use super::number::Number;
 use super::operand::{Is, Operand};
-use crate::names::unaccent;
+use crate::column_names::unaccent;
 use raudal_common::{Error, Result};
 
 /// Maximum nesting of sums and functions. A long sum nests to the left.

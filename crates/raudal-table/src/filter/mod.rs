@@ -22,8 +22,8 @@ use std::ops::Range;
 use cells::Cells;
 use eval::Node;
 
+use super::column_names::Names;
 use super::columns::{find, places};
-use super::names::Names;
 use super::nulls::Nulls;
 use raudal_common::Result;
 

@@ -7,7 +7,7 @@ use super::amount::{Amount, Sum};
 use super::cells::Cells;
 use super::date::{Date, Format};
 use super::number::Number;
-use crate::names::unaccent;
+use crate::column_names::unaccent;
 
 /// A column is an index into the filter's list of columns.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Splits the text of a selection into items.
 
 use super::{Item, What};
-use crate::names::{quoted, trimmed};
+use crate::column_names::{quoted, trimmed};
 use raudal_common::{Error, Result};
 
 /// Returns the items of a list. An empty text has none.

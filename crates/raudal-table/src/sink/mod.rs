@@ -15,8 +15,8 @@ use std::str::FromStr;
 use output::Output;
 use terminal::Terminal;
 
+use super::column_names::{Names, quoted};
 use super::columns::{align, nearest, shown};
-use super::names::{Names, quoted};
 use super::rows::{Rows, end_record, write_field};
 use raudal_common::{Error, Kind, Result};
 

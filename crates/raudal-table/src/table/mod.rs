@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use sample::Reservoir;
 use spool::Spool;
 
+use super::column_names::Names;
 use super::columns::{align, cure, quoted_list};
-use super::names::Names;
 use super::pick::{ColumnsMode, Pick};
 use super::query::Query;
 use super::reshape::Verdict;
