@@ -26,8 +26,8 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
 use flate2::bufread::DeflateDecoder;
+use raudal::catalogue::iter_2020;
 use raudal::origin::archive;
-use raudal::source::{Catalogue, Edition};
 use raudal::table::{Filter, Query, read};
 use std::fmt::{Debug, Write as _};
 use std::hint::black_box;
@@ -48,8 +48,8 @@ struct Zacatecas {
 
 impl Zacatecas {
     fn new() -> Self {
-        let entity = &Catalogue::iter_2020().entities()[31];
-        let archive = archive(entity, Edition::Microdatos, 1.0, 0).expect("a good scale");
+        let entity = &iter_2020::catalogue().entries()[31];
+        let archive = archive(entity, iter_2020::MICRODATOS, 1.0, 0).expect("a good scale");
         let mut zip = zip::ZipArchive::new(Cursor::new(&archive)).expect("an archive");
         let (mut packed, mut text) = (Vec::new(), Vec::new());
         zip.by_index_raw(0).expect("a member").read_to_end(&mut packed).expect("in memory");

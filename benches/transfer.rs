@@ -19,10 +19,11 @@ mod common;
 use common::{Shared, by_zip_and_csv, totals};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::{StreamExt, stream};
+use raudal::catalogue::iter_2020;
 use raudal::fetch::{self, Client};
 use raudal::origin;
 use raudal::pipeline;
-use raudal::source::{Edition, Input, select_entities};
+use raudal::source::Input;
 use raudal::workload::{Archives, Mirror};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -32,7 +33,7 @@ const LEVELS: [usize; 3] = [1, 4, 8];
 
 async fn pipeline(client: &Client, inputs: &[Input], jobs: usize) -> Vec<u8> {
     let mut options = pipeline::Options::default();
-    (options.jobs, options.per_host, options.query) = (jobs, jobs, totals());
+    (options.run.concurrency, options.query) = (jobs.into(), totals());
     let shared = Shared::default();
     let summary = pipeline::run(inputs.to_vec(), client, options, shared.sink()).await.expect("a table");
     assert!(summary.is_complete(), "{:?}", summary.failures);
@@ -96,8 +97,8 @@ fn origin_to_rows(criterion: &mut Criterion) {
     let (server, runtime) = (runtime(), runtime());
     let mut options = origin::Options::default();
     options.scale = 0.1;
-    let entities = select_entities("1-16").expect("codes of entities");
-    let archives = server.block_on(Archives::open(&Mirror::Embedded(options), &entities, Edition::Microdatos));
+    let entities = iter_2020::catalogue().select("1-16").expect("codes of entities");
+    let archives = server.block_on(Archives::open(&Mirror::Embedded(options), &entities, iter_2020::MICRODATOS));
     let archives = archives.expect("an origin");
     let inputs = &archives.inputs;
     let urls: &[String] = &inputs.iter().map(|input| input.location.to_string()).collect::<Vec<_>>();

@@ -79,7 +79,7 @@ async fn main() -> Result<()> {
     sleep(pace::seconds(3.0)).await;
     println!("parent: ending");
     stop.cancel();
-    daemons.close(); // no more will be started
+    daemons.close(); // no more tasks are added
     if timeout(Duration::from_secs(30), daemons.wait()).await.is_err() {
         println!("parent: a daemon does not end; it is left behind");
     }

@@ -28,7 +28,7 @@ struct Account {
 async fn transfer_crosswise(from: &Account, to: &Account, amount: i64, both_hold_one: &Barrier) {
     let mut from_balance = from.balance.lock().await;
     println!("transfer {} -> {}: holds {}, waits for {}", from.number, to.number, from.number, to.number);
-    both_hold_one.wait().await; // this arranges the bad case, each time
+    both_hold_one.wait().await; // forces the bad case every time
     let mut to_balance = to.balance.lock().await;
     *from_balance -= amount;
     *to_balance += amount;
@@ -38,7 +38,7 @@ async fn transfer_crosswise(from: &Account, to: &Account, amount: i64, both_hold
 async fn transfer_in_order(from: &Account, to: &Account, amount: i64) {
     let (low, high) = if from.number < to.number { (from, to) } else { (to, from) };
     let mut low_balance = low.balance.lock().await;
-    tokio::task::yield_now().await; // the other transfer is given its chance to do harm
+    tokio::task::yield_now().await; // gives the other transfer a chance to interfere
     let mut high_balance = high.balance.lock().await;
     let amount = if low.number == from.number { amount } else { -amount };
     *low_balance -= amount;

@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let client = Client::new(&Options::default())?;
     let progress = Progress::new(Style::Auto, Verbosity::Normal); // `Verbose`: a line for each retry
-    let pool = Pool::builder().jobs(8).per_key(4).build()?; // at most four of one host
+    let pool = Pool::builder().jobs(8).per_key(4).build()?; // at most four for each host
     let retry = Retry::new(Backoff::default().first(Duration::from_millis(50)))
         .when(|error| error.failure().is_none_or(Error::is_transient));
     let folder: Arc<Path> = folder.into();
@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(done) = run.next().await {
         match done.result {
             Ok((path, length)) => progress.suspend(|| println!("{}: {length} bytes", path.display())),
-            Err(error) => progress.error(&format!("{error} ({} attempts)", done.report.attempts)), // it names the URL
+            Err(error) => progress.error(&format!("{error} ({} attempts)", done.report.attempts)), // the error names the URL
         }
     }
     let report = run.join().await;

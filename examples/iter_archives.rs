@@ -12,11 +12,11 @@
 
 mod pace;
 
+use raudal::catalogue::iter_2020;
 use raudal::fetch;
 use raudal::origin;
 use raudal::pipeline;
 use raudal::pool::NoObserver;
-use raudal::source::{Catalogue, Edition};
 use raudal::table::Filter;
 use raudal::workload::{Archives, Iter, Mirror, Workload};
 use std::sync::Arc;
@@ -28,8 +28,8 @@ async fn main() -> raudal::Result<()> {
     let mut link = origin::Options::default();
     link.scale = 0.02;
     link.latency = pace::seconds(2.0);
-    let entities: Vec<_> = Catalogue::iter_2020().entities().iter().collect();
-    let archives = Archives::open(&Mirror::Embedded(link), &entities, Edition::Microdatos).await?;
+    let entities: Vec<_> = iter_2020::catalogue().entries().iter().collect();
+    let archives = Archives::open(&Mirror::Embedded(link), &entities, iter_2020::MICRODATOS).await?;
 
     let mut options = pipeline::Options::default();
     options.query.filter = Some(Filter::parse("MUN == 0 and LOC == 0")?);

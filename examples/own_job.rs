@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 /// Your job: a query, a request, a file. It may fail with its own errors.
 async fn job(context: Context<&'static str>, city: &'static str) -> Result<usize, String> {
-    sleep(Duration::from_millis(20)).await; // what it waits for
+    sleep(Duration::from_millis(20)).await; // stands for a query or a request
     match (city, context.attempt()) {
         ("Oaxaca", 1 | 2) => Err("busy".to_owned()),
         ("Toluca", _) => std::future::pending().await,

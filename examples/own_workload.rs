@@ -30,7 +30,7 @@ impl LookUps {
             .map_err(|error| Error::usage(error.to_string()))?;
         let mut run = pool
             .run(0..self.0, |_context, name| async move {
-                tokio::time::sleep(Duration::from_millis(5)).await; // the directory's answer
+                tokio::time::sleep(Duration::from_millis(5)).await; // the directory is slow
                 Ok::<_, Error>(name * 7919 % 1000)
             })
             .observer(observer)

@@ -45,7 +45,7 @@ async fn turns(name: &str, jobs: usize) -> Result<(), Box<dyn std::error::Error>
         .run(0..ITEMS, move |context, item| async move {
             for _ in 0..10 {
                 sleep(turn / 10).await;
-                context.advance(0, 1); // so many items more: the bar moves
+                context.advance(0, 1); // one more item: the bar moves
             }
             Ok::<_, Infallible>(item)
         })

@@ -58,7 +58,7 @@ async fn main() -> Result<()> {
         while let Some(line) = lines.next_line().await? {
             put.send(line).await?;
         }
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) // `put` is dropped here: the queue is closed
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) // `put` is dropped here, which closes the queue
     });
     let mut input = consumer.stdin.take().ok_or("no pipe")?;
     while let Some(item) = get.recv().await {

@@ -31,7 +31,7 @@ impl Signal {
     /// Wrong: the signal may come between the check and the wait.
     async fn look_then_wait(&self) {
         if !self.ready.load(SeqCst) {
-            sleep(Duration::from_millis(20)).await; // this arranges the bad case: the signal comes now
+            sleep(Duration::from_millis(20)).await; // forces the bad case: the signal comes now
             self.given.notified().await;
         }
     }

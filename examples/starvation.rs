@@ -56,11 +56,11 @@ async fn main() {
             loop {
                 lock.take().await;
                 sleep(TURN).await;
-                lock.release(); // no `.await` from here to the next `take`: nobody else can look in
+                lock.release(); // no `.await` until the next `take`: no other task can run
             }
         }
     });
-    tokio::task::yield_now().await; // the greedy one is first
+    tokio::task::yield_now().await; // lets the greedy task start first
     report("unfair", lock.take()).await;
     greedy.abort();
 

@@ -35,8 +35,8 @@ fn main() -> Result<()> {
 
 /// Returns a small synthetic archive of one entity of the census.
 fn sample() -> Result<(Vec<u8>, String)> {
-    use raudal::source::{Catalogue, Edition};
-    let colima = &Catalogue::iter_2020().entities()[5];
-    let edition = Edition::Microdatos;
+    use raudal::catalogue::iter_2020;
+    let colima = &iter_2020::catalogue().entries()[5];
+    let edition = iter_2020::MICRODATOS;
     Ok((raudal::origin::archive(colima, edition, 0.05, 0)?, colima.file(edition).to_owned()))
 }

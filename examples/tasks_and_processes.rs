@@ -60,7 +60,7 @@ async fn main() -> Result<()> {
     {
         return process(name);
     }
-    let cores = std::thread::available_parallelism()?.get().max(2); // one alone could not interleave
+    let cores = std::thread::available_parallelism()?.get().max(2); // one alone cannot interleave
     println!("main, pid {}: {cores} tasks", std::process::id());
     // The barrier lets all tasks make step 1 before any makes step 2. Without it, a quick one could
     // finish before the next begins.
@@ -91,7 +91,7 @@ async fn main() -> Result<()> {
         }
     }
     for mut worker in workers {
-        drop(worker.go); // the end of its input is the end of its work
+        drop(worker.go); // closing its input ends its work
         let status = worker.child.wait().await?;
         println!("joined: {status}");
     }

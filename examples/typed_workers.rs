@@ -33,7 +33,7 @@ async fn work(task: &'static str, worker: u32, stop: CancellationToken) -> io::R
         let mut out = io::stdout().lock();
         write!(out, "{task} worker {worker} ")?;
         out.flush()?;
-        std::thread::sleep(Duration::from_millis(1)); // time enough to be cut in the middle, if anything could
+        std::thread::sleep(Duration::from_millis(1)); // long enough for another task to cut in
         writeln!(out, "wrote line {line}.")?;
     }
     Ok(0)

@@ -7,7 +7,8 @@
 //! | module | crate | what it does |
 //! |---|---|---|
 //! | [`pool`] | `raudal-pool` | runs any async job: bounded, retried, timed, cancellable, observed |
-//! | [`source`] | `raudal-source` | what to fetch: URL patterns, lists, local paths, the catalogue of the ITER archives |
+//! | [`source`] | `raudal-source` | what to fetch: URL patterns, lists, local paths |
+//! | [`catalogue`] | `raudal-catalogue` | catalogues of published files, as data: the ITER archives |
 //! | [`fetch`] | `raudal-fetch` | HTTP(S) and local files to verified bytes |
 //! | [`table`] | `raudal-table` | archives to CSV records, filters, sinks; takes any reader |
 //! | [`pipeline`] | `raudal-pipeline` | many inputs to one ordered table, or to files: the main job |
@@ -20,6 +21,7 @@
 //! `raudal-pipeline` and `raudal-compare` combine the others. The command line uses only what any
 //! other program can use.
 
+pub use raudal_catalogue as catalogue;
 pub use raudal_common::{Error, Kind, Result, error, units};
 pub use raudal_compare as compare;
 pub use raudal_compare::workload;

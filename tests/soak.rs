@@ -183,11 +183,10 @@ async fn run(scene: Scene, origin: &Origin, seed: u64, observer: Arc<dyn Observe
     fetching.memory = [0, 10_000, 1 << 20][seed as usize % 3];
     let client = Client::new(&fetching).expect("a client");
     let mut options = Options::default();
-    options.jobs = scene.jobs(seed);
-    options.per_host = options.jobs;
-    options.backoff = Backoff::default().first(Duration::ZERO).retries(30);
+    options.run.concurrency = scene.jobs(seed).into();
+    options.run.backoff = Backoff::default().first(Duration::ZERO).retries(30);
     options.query.select = raudal::table::Select::names(COLUMNS);
-    options.observer = observer;
+    options.run.observer = observer;
     let location = |name| Location::parse(&format!("{}{name}", origin.url())).expect("a URL");
     let inputs: Vec<Input> = scene.names().into_iter().map(|name| Input::new(location(name))).collect();
     let table = Shared::default();
@@ -221,7 +220,7 @@ async fn soak(scene: Scene, seed: u64) -> Totals {
     let rows = table.lines().count() as u64 - 1;
     assert_eq!((summary.succeeded + failed.len() as u64, summary.rows_kept), (all, rows), "seed {seed}");
     // Only a fault that cannot be cured may make an input fail.
-    let fatal = ["redirects", "compressed for the transfer", "head of the answer is too large", "404"];
+    let fatal = ["too many redirects", "a content encoding", "head of the response is too large", "404"];
     for (name, error) in &failed {
         assert!(seed % 4 == 3 && fatal.iter().any(|text| error.contains(text)), "seed {seed}: {name}: {error}");
     }

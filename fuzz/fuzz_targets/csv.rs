@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use raudal::table::{self, Query};
+use raudal::table::{self, Delimiter, Query};
 use std::io::Cursor;
 
 fn records(text: &[u8], delimiter: u8) -> Vec<csv::ByteRecord> {
@@ -25,10 +25,14 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let mut query = Query::new();
-    query.delimiter = Some(delimiter);
+    query.dialect.delimiter = Delimiter::Byte(delimiter);
     // Rows that are spilled to a file must be the same.
     query.memory = usize::from(first);
     let Ok(rows) = table::read(Cursor::new(text), "a.csv", &query, &()) else { return };
+    // What the csv crate reads otherwise is warned of, or concerns tables of one column: empty lines.
+    if !rows.warnings().is_empty() || !rows.notes().is_empty() || rows.header().len() == 1 {
+        return;
+    }
     let count = rows.rows_read();
     let written = records(&raudal_fuzz::csv(rows), b',');
     let read = records(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), delimiter);

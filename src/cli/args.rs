@@ -5,6 +5,7 @@
 
 mod ask;
 mod compare;
+mod dialect;
 mod get;
 mod http;
 mod keep;
@@ -15,6 +16,7 @@ pub(crate) use ask::AskArgs;
 pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
+pub(crate) use dialect::{DialectArgs, RaggedArg, RepeatedHeaderArg};
 pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
@@ -23,9 +25,9 @@ pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use raudal::catalogue::{Edition, iter_2020};
 use raudal::fetch::RetryOn;
 use raudal::pipeline::Jobs;
-use raudal::source::Edition;
 use raudal::table::Format;
 use raudal::units::{parse_bytes, parse_duration, parse_rate};
 use std::path::PathBuf;
@@ -36,15 +38,16 @@ use std::time::Duration;
 #[command(name = "raudal", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
 Examples:
-  raudal iter --mirror embedded                 the 32 ITER archives from the embedded origin: no network needed
+  raudal iter --mirror embedded                 the 32 ITER archives, synthetic, without a network
   raudal table a.csv.gz b.zip --where 'x > 3'   any zipped, gzipped or plain CSVs to one table
-  raudal get -i urls.txt -d files -c            files, verified; gone on with after a break
+  raudal get -i urls.txt -d files -c            verified files, resumed after an interruption
   raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
 
 Every option has an environment variable: RAUDAL_RETRY_MAX_TIME for --retry-max-time, and so on.
 
-Exit codes: 0 all of it worked; 2 usage; 3 some inputs failed; 4 all failed, trying again may help;
-5 all failed, it will not; 6 integrity; 7 data; 8 local input or output; 124 deadline; 130/143 interrupted")]
+Exit codes: 0 success; 2 usage; 3 some inputs failed; 4 all failed, trying again may help;
+5 all failed, trying again will not help; 6 integrity; 7 data; 8 local input or output;
+124 deadline; 130/143 interrupted")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -52,18 +55,18 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// The 32 ITER 2020 census archives of INEGI → one table
+    /// Make one table of the 32 ITER 2020 census archives of INEGI
     #[command(after_help = "\
 Examples:
   raudal iter                                    from inegi.org.mx
-  raudal iter --mirror embedded                  from synthetic archives, with no network at all
-  raudal iter --entities 01,09,14-16 -o out.csv  some of them, to a file
+  raudal iter --mirror embedded                  from synthetic archives, without a network
+  raudal iter --entities 01,09,14-16 -o out.csv  some of the entities, to a file
   raudal iter --where 'MUN != 0 and LOC == 0'    the municipalities instead of the entities
   raudal iter --mirror http://127.0.0.1:8000/    from any base URL
 
-Keys are zero-padded text; a filter compares them as numbers, the output keeps them as they are.")]
+Keys are zero-padded text. A filter compares them as numbers; the output keeps the zeros.")]
     Iter(IterArgs),
-    /// Any zipped, gzipped or plain CSVs → one table
+    /// Make one table of zipped, gzipped or plain CSV files
     #[command(after_help = "\
 Examples:
   raudal table 'https://example.org/ITER_[01-32]_2020_csv.zip' --where 'MUN != 0 and LOC == 0' \\
@@ -80,54 +83,55 @@ A null cell is neither equal nor unequal to anything: != does not keep it,
 
 Grouping, joins and sorting are tasks for DuckDB and polars: docs/recipes.md shows how.")]
     Table(TableCommand),
-    /// Any files → a folder, each verified before it has its name
+    /// Download files to a folder; a file gets its name once it is verified
     #[command(after_help = "\
 Examples:
   raudal get 'https://example.org/ITER_[01-32]_2020_csv.zip' -d archives
   raudal get -i urls.txt -d archives --continue --checksums SHA256SUMS
   raudal get https://example.org/a.zip --extract='**/*.csv'
 
-A file is called what the list says (URL, TAB, name), else what the server says (Content-Disposition), else as the URL ends.
-Two inputs never get one name. Each file arrives in NAME.….part beside its final name, and is renamed when it was verified.
-On stdout: the path of each file that stands complete, or of its folder with --extract, in the order of the inputs.")]
+The name of a file comes from the list (URL, TAB, name), else from the server (Content-Disposition),
+else from the end of the URL. Two inputs never share a name.
+A file is downloaded to NAME.….part beside its final name, and renamed once it is verified.
+stdout gets the path of each complete file (with --extract, of its folder), in input order.")]
     Get(GetCommand),
-    /// Sequential against concurrent: a workload at several levels, measured fairly
+    /// Compare a workload at several levels of concurrency, measured fairly
     #[command(after_help = "\
 Examples:
-  raudal compare iter -j 1,10 -r 3               on the embedded origin, with the latency of a real network
-  raudal compare mixed --pace 0.1                a file, an API, a database and a download, in a tenth of their times
-  raudal compare database -j 1,5,20              more jobs than connections gain nothing
-  raudal compare database --write                nor do they with the one writer of SQLite
+  raudal compare iter -j 1,10 -r 3               on the embedded origin, with a realistic latency
+  raudal compare mixed --pace 0.1                a file, an API, a database, a zip, ten times faster
+  raudal compare database -j 1,5,20              no gain from more jobs than connections
+  raudal compare database --write                no gain from more jobs with SQLite's single writer
   raudal compare sleep -j 1,10,100               the ideal: what the toolkit itself costs
 
-raudal compare WORKLOAD --help says what can be chosen for each of them.")]
+raudal compare WORKLOAD --help lists the options of a workload.")]
     Compare(CompareArgs),
-    /// The embedded origin: synthetic ITER archives over HTTP
+    /// Serve synthetic ITER archives over HTTP: the embedded origin
     #[command(after_help = serve::HELP)]
     Serve(ServeArgs),
-    /// What earlier runs have fetched with --cache
+    /// Show or empty the cache that --cache fills
     Cache(CacheArgs),
-    /// A completion script for a shell, on stdout
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// The manual page, on stdout
+    /// Print the manual page
     Man,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct IterArgs {
-    /// Only these entities: codes and ranges, such as 01,09,14-16
+    /// Fetch only these entities: codes and ranges, such as 01,09,14-16
     #[arg(long, value_name = "LIST", env = "RAUDAL_ENTITIES")]
     pub(crate) entities: Option<String>,
-    /// Which of INEGI's two editions
+    /// Fetch this one of INEGI's two editions
     #[arg(long, value_enum, default_value_t = EditionArg::Microdatos, env = "RAUDAL_EDITION")]
     pub(crate) edition: EditionArg,
-    /// Where from: a base URL, or `embedded` for the embedded origin [default: inegi.org.mx]
+    /// Fetch from this base URL, or from the embedded origin with `embedded` [default: inegi.org.mx]
     #[arg(long, value_name = "URL|embedded", env = "RAUDAL_MIRROR")]
     pub(crate) mirror: Option<String>,
-    /// Which rows: an expression over the columns; empty for all
+    /// Keep only the rows that match this expression over the columns; empty keeps all
     #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE", help_heading = TABLE)]
     pub(crate) filter: String,
     #[command(flatten)]
@@ -149,14 +153,11 @@ pub(crate) struct IterArgs {
 /// The default filter of `iter` and `compare iter`: the total row of each entity.
 pub(crate) const ITER_WHERE: &str = "MUN == 0 and LOC == 0";
 
-/// The tokens for null of `iter`: a figure that is confidential, and one that is not there.
-pub(crate) const ITER_NULLS: &[&str] = &["*", "N/D", "N/A"];
-
 #[derive(Debug, Args)]
 pub(crate) struct TableCommand {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Which rows: an expression over the columns, such as 'MUN == 0 and POBTOT > 1000'
+    /// Keep only the rows that match this expression over the columns, such as 'MUN == 0 and POBTOT > 1000'
     #[arg(long = "where", value_name = "EXPR", default_value = "", hide_default_value = true, env = "RAUDAL_WHERE", help_heading = TABLE)]
     pub(crate) filter: String,
     /// The seed of --sample: the same seed gives the same rows [default: 0]
@@ -184,36 +185,32 @@ const HTTP: &str = "HTTP";
 
 #[derive(Debug, Args)]
 pub(crate) struct TableArgs {
-    /// Only these columns, in this order: names, VPH_*, ENTIDAD..LOC, !NOM_*, POBTOT as people, "a name, so"
+    /// Write only these columns, in this order: names, VPH_*, ENTIDAD..LOC, !NOM_*, POBTOT as people, "a name, so"
     #[arg(long, value_name = "COLS", env = "RAUDAL_SELECT", help_heading = TABLE)]
     pub(crate) select: Vec<String>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
-    /// Which members of an archive: a glob, such as '**/data/*.csv'
+    /// Read only the members of an archive that match this glob, such as '**/data/*.csv'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]
     pub(crate) member: Option<String>,
-    /// The encoding of the inputs, such as windows-1252
-    #[arg(long, value_name = "LABEL", default_value = "utf-8", env = "RAUDAL_ENCODING", help_heading = TABLE)]
-    pub(crate) encoding: String,
-    /// What separates the fields: a character, or `tab` [default: a tab for .tsv and .tab, else a comma]
-    #[arg(long, value_name = "CHAR", value_parser = delimiter, env = "RAUDAL_DELIMITER", help_heading = TABLE)]
-    pub(crate) delimiter: Option<u8>,
-    /// Put each row's source before it, in a column of this name
+    /// Prepend a column with this name that holds the source of each row
     #[arg(long, value_name = "NAME", env = "RAUDAL_SOURCE_COLUMN", help_heading = TABLE)]
     pub(crate) source_column: Option<String>,
     #[command(flatten)]
+    pub(crate) dialect: DialectArgs,
+    #[command(flatten)]
     pub(crate) bounds: BoundArgs,
-    /// Refuse fields that are longer
+    /// Refuse fields that are longer than this
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_MAX_FIELD_SIZE", help_heading = TABLE, hide_short_help = true)]
     pub(crate) max_field_size: Option<u64>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// Write the table to a file, which appears under this name only when it is complete
+    /// Write the table to this file, which appears only when it is complete
     #[arg(short, long, value_name = "FILE", env = "RAUDAL_OUTPUT", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
-    /// csv, tsv, jsonl or table [default: by the file's name; a table on a terminal, else csv]
+    /// Write csv, tsv, jsonl or table [default: by the file name; without a file, table on a terminal, else csv]
     #[arg(long, value_name = "FORMAT", value_parser = str::parse::<Format>, env = "RAUDAL_FORMAT", help_heading = OUTPUT)]
     pub(crate) format: Option<Format>,
     #[command(flatten)]
@@ -222,43 +219,43 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// At most this many inputs in flight; with auto as many of each host, up to 64, as bring more bytes a second
+    /// Process up to N inputs at once; auto raises the limit of each host, up to 64, while throughput grows
     #[arg(short, long, value_name = "N|auto", default_value = "auto", value_parser = jobs, env = "RAUDAL_JOBS", help_heading = RUN)]
     pub(crate) jobs: Jobs,
-    /// One after the other: the same as -j 1
+    /// Process one input after the other, the same as -j 1
     #[arg(long, env = "RAUDAL_SEQUENTIAL", value_parser = FalseyValueParser::new(), conflicts_with = "jobs", help_heading = RUN)]
     pub(crate) sequential: bool,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-    /// Stop at the first input that fails for good
+    /// Stop at the first input that fails after all retries
     #[arg(long, env = "RAUDAL_FAIL_FAST", value_parser = FalseyValueParser::new(), conflicts_with = "max_failures", help_heading = RUN)]
     pub(crate) fail_fast: bool,
-    /// Stop once this many inputs have failed for good
+    /// Stop once N inputs have failed after all retries
     #[arg(long, value_name = "N", value_parser = at_least_one, env = "RAUDAL_MAX_FAILURES", help_heading = RUN)]
     pub(crate) max_failures: Option<usize>,
-    /// Stop after this long, whatever is done by then
+    /// Stop the run after this time, finished or not
     #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "RAUDAL_DEADLINE", help_heading = RUN)]
     pub(crate) deadline: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
-    /// At most this many in flight of one host [default: as many as -j]
+    /// Process up to N inputs of one host at once [default: the limit of -j]
     #[arg(long, value_name = "N", value_parser = at_least_one, env = "RAUDAL_PER_HOST", help_heading = RUN)]
     pub(crate) per_host: Option<usize>,
-    /// Begin at most this many transfers, such as 5/s or 30/min
+    /// Start no more transfers than this, such as 5/s or 30/min
     #[arg(long, value_name = "RATE", value_parser = parse_rate, env = "RAUDAL_RATE", help_heading = RUN)]
     pub(crate) rate: Option<f64>,
-    /// Try an input again this often, if that may help; one that gets further each time is not given up
+    /// Retry up to N times, if a retry may help; keep retrying while a download makes progress
     #[arg(long, value_name = "N", default_value_t = 3, env = "RAUDAL_RETRIES", help_heading = RUN)]
     pub(crate) retries: usize,
-    /// What is tried again: statuses, classes and causes, `!` for what is not, such as 429,5xx,!501,timeout
+    /// Retry on these statuses, classes and causes, but not on those after `!`, such as 429,5xx,!501,timeout
     #[arg(long, value_name = "LIST", value_parser = str::parse::<RetryOn>, env = "RAUDAL_RETRY_ON", help_heading = RUN)]
     pub(crate) retry_on: Option<RetryOn>,
-    /// The first wait before trying again, at most; it doubles each time, up to 30 s
+    /// Wait up to this time before the first retry; the limit doubles with each retry, up to 30 s
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = parse_duration, env = "RAUDAL_RETRY_DELAY", help_heading = RUN)]
     pub(crate) retry_delay: Duration,
-    /// Do not try an input again later than this after its first attempt
+    /// Do not retry an input once this time has passed since its first attempt
     #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "RAUDAL_RETRY_MAX_TIME", help_heading = RUN)]
     pub(crate) retry_max_time: Option<Duration>,
 }
@@ -267,15 +264,15 @@ pub(crate) struct LimitArgs {
 pub(crate) enum EditionArg {
     /// One CSV in each archive
     Microdatos,
-    /// The data among catalogues and metadata
+    /// The CSV in a folder, beside catalogues and metadata
     Datosabiertos,
 }
 
 impl From<EditionArg> for Edition {
     fn from(edition: EditionArg) -> Self {
         match edition {
-            EditionArg::Microdatos => Self::Microdatos,
-            EditionArg::Datosabiertos => Self::DatosAbiertos,
+            EditionArg::Microdatos => iter_2020::MICRODATOS,
+            EditionArg::Datosabiertos => iter_2020::DATOS_ABIERTOS,
         }
     }
 }
@@ -291,18 +288,9 @@ fn jobs(text: &str) -> Result<Jobs, String> {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
-        Ok(0) => Err("it must be at least 1, or nothing could ever run".to_owned()),
+        Ok(0) => Err("it must be at least 1".to_owned()),
         Ok(n) => Ok(n),
         Err(_) => Err("not a whole number".to_owned()),
-    }
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        b"\"" | b"\r" | b"\n" => Err("a quote or a line end cannot separate fields".to_owned()),
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err("it must be one ASCII character, or `tab`".to_owned()),
     }
 }
 

@@ -49,7 +49,7 @@ fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let own = || variable().or_else(home).map(|folder| folder.join("raudal"));
     given(named.map(Path::to_owned))
         .or_else(own)
-        .ok_or_else(|| Error::usage("there is no home for a cache").hint("name a folder with --cache-dir"))
+        .ok_or_else(|| Error::usage("no home folder for the cache").hint("choose a folder with --cache-dir"))
 }
 
 /// Treats an empty variable as not set.

@@ -7,13 +7,14 @@ use super::session::{BesideBars, Session, check_folder};
 use super::{cache, exit, limits, lock, report, setup, table};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
-use raudal::table::{Query, check_glob};
+use raudal::table::check_glob;
 use raudal::{Error, Result};
 use std::io::Write as _;
 
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
     let mut options = options(&args)?;
+    args.http.refuse_table_header()?;
     let mut of_client = setup::fetch_options(&args.http)?;
     of_client.cache = cache::of_run(&args.keep)?;
     let client = Client::new(&of_client)?;
@@ -58,9 +59,8 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
 
 fn options(args: &GetCommand) -> Result<files::Options> {
     let mut options = files::Options::new(&args.dir);
-    let mut query = Query::new();
-    query.limits = setup::bounds(&args.bounds);
-    options.run = setup::pipeline_options(&args.run, query);
+    options.limits = setup::bounds(&args.bounds);
+    options.run = setup::run_options(&args.run);
     options.run.checksums = setup::checksums(&args.verify)?;
     options.resume = args.resume;
     options.existing = match (args.skip_existing || args.resume, args.overwrite) {

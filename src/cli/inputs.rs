@@ -24,7 +24,7 @@ impl Inputs {
         let list = list.map(self::list).transpose()?.unwrap_or_default();
         let inputs = Self { patterns, list: list.into(), pattern: 0, listed: 0 };
         if inputs.len() == 0 {
-            return Err(Error::usage("there is nothing to do: no inputs").hint("name a URL or a file"));
+            return Err(Error::usage("nothing to do: no inputs").hint("give a URL or a file"));
         }
         Ok(inputs)
     }

@@ -1,6 +1,6 @@
 //! The limit on open files, and how many transfers it allows.
 
-use raudal::pipeline::Options;
+use raudal::pipeline::RunOptions;
 
 /// Files that are open in every run: the standard streams, the runtime's own, signals, the result,
 /// a report.
@@ -39,15 +39,15 @@ fn open_files() -> Option<u64> {
 }
 
 /// Lowers the number of jobs to what the limit on open files allows. Returns a message if it did.
-pub(crate) fn lower(options: &mut Options) -> Option<String> {
+pub(crate) fn lower(options: &mut RunOptions) -> Option<String> {
     let limit = open_files()?;
     let most = jobs(limit);
-    if options.jobs <= most {
+    let asked = options.concurrency.total();
+    if asked <= most {
         return None;
     }
-    let asked = std::mem::replace(&mut options.jobs, most);
-    options.per_host = options.per_host.min(most);
-    Some(format!("at most {most} at once in place of {asked}, as only {limit} files may be open (ulimit -n)"))
+    options.concurrency = options.concurrency.at_most(most);
+    Some(format!("at most {most} at once instead of {asked}, because only {limit} files may be open (ulimit -n)"))
 }
 
 fn jobs(limit: u64) -> usize {

@@ -23,7 +23,7 @@ pub(crate) fn of_run(args: &KeepArgs, inputs: &Inputs) -> Result<Option<Arc<Lock
     }
     let named = |error: Error| error.input(path.display().to_string());
     let text = std::fs::read_to_string(path).map_err(|error| {
-        named(Error::io("cannot read the lock file", error).hint("it is written by --lock without --locked"))
+        named(Error::io("cannot read the lock file", error).hint("write a lock file with --lock, without --locked"))
     })?;
     let lock = Lock::parse(&text).map_err(named)?;
     lock.check(&inputs.clone().collect::<Vec<Input>>())?;
@@ -35,9 +35,10 @@ pub(crate) fn of_run(args: &KeepArgs, inputs: &Inputs) -> Result<Option<Arc<Lock
 pub(crate) fn write(args: &KeepArgs, lock: Option<&Lock>, ending: &Ending<'_>, session: &Session) -> Result<()> {
     let (Some(path), Some(lock)) = (&args.lock, lock.filter(|lock| !lock.is_closed())) else { return Ok(()) };
     if ending.report.stopped || !ending.failures.is_empty() || !ending.unfinished.is_empty() {
-        session
-            .progress
-            .error(&format!("warning: the lock file is not written, as not every input is done: {}", path.display()));
+        session.progress.error(&format!(
+            "warning: the lock file is not written, because some inputs are not done: {}",
+            path.display()
+        ));
         return Ok(());
     }
     export(path, &lock.text())
@@ -68,6 +69,6 @@ impl HeldBack {
 }
 
 fn failed(error: io::Error) -> Error {
-    Error::io("cannot hold the table back in the temporary folder", error)
-        .hint("make room there, let TMPDIR name a folder that has it, or write to a file with --output")
+    Error::io("cannot store the table in the temporary folder", error)
+        .hint("free some space there, set TMPDIR to a folder that has more, or write to a file with --output")
 }

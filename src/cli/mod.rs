@@ -3,6 +3,7 @@
 mod args;
 mod cache;
 mod compare;
+mod dialect;
 mod ending;
 mod exit;
 mod get;

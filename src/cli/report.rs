@@ -28,7 +28,7 @@ struct Report<'a> {
     output: Option<Output>,
     failed: Vec<Failed<'a>>,
     unfinished: Vec<String>,
-    warnings: &'a [String],
+    warnings: Vec<String>,
     limits: &'a [LimitChange],
     jobs: &'a [JobReport],
 }
@@ -79,7 +79,7 @@ pub(crate) fn write(
         }),
         failed: failed(&ending),
         unfinished: unfinished(&ending),
-        warnings: &summary.warnings,
+        warnings: worded(&summary.warnings),
         limits: &recording.limits,
         jobs: &recording.jobs,
     };
@@ -97,7 +97,7 @@ struct FilesReport<'a> {
     files: Vec<File<'a>>,
     failed: Vec<Failed<'a>>,
     unfinished: Vec<String>,
-    warnings: &'a [String],
+    warnings: Vec<String>,
     limits: &'a [LimitChange],
     jobs: &'a [JobReport],
 }
@@ -138,7 +138,7 @@ pub(crate) fn write_files(path: &Path, summary: &files::Summary, recording: &Rec
         files: summary.saved.iter().map(File::from).collect(),
         failed: failed(&ending),
         unfinished: unfinished(&ending),
-        warnings: &summary.warnings,
+        warnings: worded(&summary.warnings),
         limits: &recording.limits,
         jobs: &recording.jobs,
     };
@@ -155,6 +155,11 @@ fn failed<'a>(ending: &Ending<'a>) -> Vec<Failed<'a>> {
         attempts: failure.attempts,
     };
     ending.failures.iter().map(failed).collect()
+}
+
+/// Words the settings in warnings as options.
+fn worded(warnings: &[String]) -> Vec<String> {
+    warnings.iter().map(|warning| options(warning)).collect()
 }
 
 fn unfinished(ending: &Ending<'_>) -> Vec<String> {

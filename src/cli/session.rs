@@ -63,7 +63,7 @@ impl Session {
         let (progress, report) = (&self.progress, ending.report);
         progress.finish();
         for warning in ending.warnings {
-            progress.error(&format!("warning: {warning}"));
+            progress.error(&format!("warning: {}", options(warning)));
         }
         for failure in ending.failures.iter().take(NAMED_FAILURES) {
             let tries = if failure.attempts == 1 { String::new() } else { format!(" ({} tries)", failure.attempts) };
@@ -114,13 +114,16 @@ impl Session {
         match (output, &summary.written) {
             (Some(path), Some(_)) if summary.report.stopped => {
                 let kept = raudal::table::partial_path(path);
-                self.progress.error(&format!("what is complete is kept in: {}", kept.display()));
+                self.progress.error(&format!("the complete part is kept in: {}", kept.display()));
             }
             (Some(path), None) => self.progress.error(&format!("nothing was written to: {}", path.display())),
             _ => {}
         }
         if let Some(folder) = partials.filter(|folder| folder.is_dir()) {
             self.say_kept(folder);
+        }
+        for note in &summary.notes {
+            self.progress.detail(&options(note));
         }
         let written = summary.written.as_ref().filter(|written| !counts && written.rows != summary.rows_kept);
         let written = written.map(|written| format!(", {} written", thousands(written.rows))).unwrap_or_default();
@@ -147,16 +150,16 @@ impl Session {
 
     fn say_kept(&self, folder: &Path) {
         self.progress
-            .note(&format!("what has arrived is kept, and the same command goes on with it: {}", folder.display()));
+            .note(&format!("partial data is kept; run the same command again to resume: {}", folder.display()));
     }
 
     /// Prints how many files there are, and their figures.
     pub(crate) fn say_files(&self, summary: &files::Summary, resumes: bool) {
         let skipped = summary.saved.iter().filter(|saved| saved.skipped).count() as u64;
-        let there = if skipped > 0 { format!(", {} of them there already", thousands(skipped)) } else { String::new() };
+        let there = if skipped > 0 { format!(", {} of them already there", thousands(skipped)) } else { String::new() };
         let files = counted(summary.saved.len() as u64, "file");
         if resumes && (!summary.failures.is_empty() || summary.report.stopped) {
-            self.progress.note("what has arrived is kept, and the same command goes on with it");
+            self.progress.note("partial data is kept; run the same command again to resume");
         }
         self.progress.note(&format!("{files}, {}{there}", units::bytes(summary.report.bytes)));
         self.progress.note(&times(&summary.report));
@@ -272,7 +275,7 @@ pub(crate) fn check_folder(path: Option<&Path>) -> Result<()> {
     }
     Err(Error::new(Kind::Io, format!("no such folder: {}", folder.display()))
         .input(path.display().to_string())
-        .hint("make the folder first"))
+        .hint("create the folder first"))
 }
 
 #[cfg(test)]

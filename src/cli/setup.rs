@@ -1,13 +1,14 @@
 //! Turns arguments into the library's options.
 
 use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use super::dialect;
 use raudal::fetch::Netrc;
-use raudal::pipeline::Jobs;
+use raudal::pipeline::{Concurrency, Jobs, RunOptions};
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
-use raudal::table::{Encoding, Filter, Limits, Nulls, Query, Sample, Select};
+use raudal::table::{Filter, Limits, Query, Sample, Select};
 use raudal::workload::Mirror;
-use raudal::{Error, Result, fetch, origin, pipeline};
+use raudal::{Error, Result, fetch, origin};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -41,21 +42,20 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs, samples: bool) -> Re
         ("--fault", !args.faults.is_empty()),
     ];
     if let Some((option, _)) = shaped.iter().find(|(_, given)| *given) {
-        return Err(Error::usage(format!("only the embedded origin can be shaped: {option}"))
+        return Err(Error::usage(format!("only the embedded origin takes this option: {option}"))
             .hint("add --mirror embedded, or leave the option out"));
     }
     Ok(name.map_or(Mirror::Inegi, |url| Mirror::Url(url.to_owned())))
 }
 
-/// Returns the query. `nulls` are the tokens for null if none are given, `seed` is that of a sample.
-pub(crate) fn query(args: &TableArgs, filter: &str, nulls: &[&str], seed: Option<u64>) -> Result<Query> {
+/// Returns the query. `seed` is that of a sample.
+pub(crate) fn query(args: &TableArgs, http: &HttpArgs, filter: &str, seed: Option<u64>) -> Result<Query> {
     let mut query = Query::new();
     query.filter = self::filter(filter)?;
     // An empty list, as from an empty variable, selects all columns.
     let select: Vec<&str> = args.select.iter().map(String::as_str).filter(|item| !item.trim().is_empty()).collect();
     query.select = Select::parse(&select.join(","))?;
     let ask = &args.ask;
-    query.nulls = ask.null.as_ref().map_or_else(|| Nulls::new(nulls), Nulls::new);
     query.columns_mode = ask.columns_mode;
     query.fold_names = ask.fold_names;
     query.pick.distinct = ask.distinct;
@@ -63,8 +63,8 @@ pub(crate) fn query(args: &TableArgs, filter: &str, nulls: &[&str], seed: Option
     query.pick.sample = ask.sample.map(|rows| Sample { rows, seed: seed.unwrap_or_default() });
     query.pick.count = ask.count;
     query.member.clone_from(&args.member);
-    query.encoding = Encoding::parse(&args.encoding)?;
-    query.delimiter = args.delimiter;
+    (query.dialect, query.encodings) = dialect::read(&args.dialect, http.table_header());
+    query.nulls = args.dialect.nulls();
     query.limits = bounds(&args.bounds);
     let limits = &mut query.limits;
     limits.field_bytes = args.max_field_size.map_or(limits.field_bytes, |bytes| bytes as usize);
@@ -99,7 +99,7 @@ pub(crate) fn fetch_options(args: &HttpArgs) -> Result<fetch::Options> {
     options.connect_timeout = args.connect_timeout;
     options.read_timeout = args.read_timeout;
     options.limit_rate = args.limit_rate;
-    options.headers.clone_from(&args.headers);
+    options.headers = args.http_headers();
     options.user_agent.clone_from(&args.user_agent);
     options.contact.clone_from(&args.contact);
     options.proxy.clone_from(&args.proxy);
@@ -128,21 +128,23 @@ fn netrc(args: &HttpArgs) -> Result<Netrc> {
     }
 }
 
-pub(crate) fn pipeline_options(args: &RunArgs, query: Query) -> pipeline::Options {
-    let mut options = limits(&args.limits, query);
-    options.set_jobs(if args.sequential { Jobs::Most(1) } else { args.jobs });
-    options.per_host = args.limits.per_host.unwrap_or(options.jobs);
+/// The limits and policies of a run.
+pub(crate) fn run_options(args: &RunArgs) -> RunOptions {
+    let mut options = limits(&args.limits);
+    options.concurrency = Concurrency::new(if args.sequential { Jobs::Most(1) } else { args.jobs });
+    if let Some(most) = args.limits.per_host {
+        options.concurrency = options.concurrency.per_host(most);
+    }
     options.stop_after = if args.fail_fast { Some(1) } else { args.max_failures.map(|n| n as u64) };
     options
 }
 
-/// Returns the options that are the same at every level of concurrency.
-pub(crate) fn limits(args: &LimitArgs, query: Query) -> pipeline::Options {
-    let mut options = pipeline::Options::default();
+/// The options that are the same at every level of concurrency.
+pub(crate) fn limits(args: &LimitArgs) -> RunOptions {
+    let mut options = RunOptions::default();
     options.backoff = Backoff::default().retries(args.retries).first(args.retry_delay);
     options.retry_max_time = args.retry_max_time;
     options.retry_on = args.retry_on.clone().unwrap_or_default();
     options.rate = args.rate;
-    options.query = query;
     options
 }

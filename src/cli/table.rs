@@ -1,13 +1,13 @@
 //! `raudal iter` and `raudal table`: read inputs into one table.
 
-use super::args::{HttpArgs, ITER_NULLS, IterArgs, KeepArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
+use super::args::{HttpArgs, IterArgs, KeepArgs, OutputArgs, RunArgs, TableArgs, TableCommand, VerifyArgs};
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::session::{Session, check_folder, sink};
-use super::{cache, exit, limits, lock, print, report, setup};
+use super::{cache, dialect, exit, limits, lock, print, report, setup};
+use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
-use raudal::source::{Catalogue, Edition, Entity, select_entities};
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
@@ -21,8 +21,6 @@ struct Job<'a> {
     /// Whether a later run could resume what this one leaves.
     keeps: bool,
     filter: &'a str,
-    /// The tokens for null, if none are given.
-    nulls: &'static [&'static str],
     /// The seed of a sample.
     seed: Option<u64>,
     table: &'a TableArgs,
@@ -40,7 +38,6 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
         input: "input",
         keeps: true,
         filter: &args.filter,
-        nulls: &[],
         seed: args.seed,
         table: &args.table,
         output: &args.output,
@@ -57,7 +54,8 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
     job.run(prepared, inputs, &session).await
 }
 
-pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
+pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
+    args.table.dialect.null.get_or_insert_with(|| dialect::ITER_NULLS.map(str::to_owned).to_vec());
     let entities = entities(args.entities.as_deref())?;
     let edition = Edition::from(args.edition);
     let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
@@ -67,7 +65,6 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
         // The embedded origin has a new address in each run, and ends with the run.
         keeps: !matches!(mirror, Mirror::Embedded(_)),
         filter: &args.filter,
-        nulls: ITER_NULLS,
         seed: args.origin.seed,
         table: &args.table,
         output: &args.output,
@@ -98,21 +95,21 @@ pub(crate) async fn iter(args: IterArgs) -> Result<u8> {
 }
 
 /// Returns the entities of a list, or all of them.
-pub(crate) fn entities(list: Option<&str>) -> Result<Vec<&'static Entity>> {
+pub(crate) fn entities(list: Option<&str>) -> Result<Vec<&'static Entry>> {
     match list {
-        Some(list) => select_entities(list),
-        None => Ok(Catalogue::iter_2020().entities().iter().collect()),
+        Some(list) => iter_2020::catalogue().select(list),
+        None => Ok(iter_2020::catalogue().entries().iter().collect()),
     }
 }
 
 /// Returns the inputs that would be fetched. The embedded origin has no address before it runs.
-fn planned(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Vec<raudal::source::Input>> {
+fn planned(mirror: &Mirror, entities: &[&Entry], edition: Edition) -> Result<Vec<raudal::source::Input>> {
     let base = match mirror {
         Mirror::Url(url) => Some(url.as_str()),
         Mirror::Embedded(_) => Some("http://embedded.invalid/"),
         _ => None,
     };
-    raudal::source::iter_inputs(entities, edition, base)
+    iter_2020::catalogue().inputs(entities, edition, base)
 }
 
 pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
@@ -150,10 +147,11 @@ struct Prepared {
 impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
-        let query = setup::query(self.table, self.filter, self.nulls, self.seed)?;
-        let mut options = setup::pipeline_options(self.run, query);
-        let lowered = limits::lower(&mut options);
-        options.checksums = setup::checksums(self.verify)?;
+        let query = setup::query(self.table, self.http, self.filter, self.seed)?;
+        let mut options = pipeline::Options::default();
+        (options.run, options.query) = (setup::run_options(self.run), query);
+        let lowered = limits::lower(&mut options.run);
+        options.run.checksums = setup::checksums(self.verify)?;
         options.partials = self.output.output.as_deref().filter(|_| self.keeps).and_then(partials);
         let mut of_client = setup::fetch_options(self.http)?;
         of_client.cache = if self.keeps { cache::of_run(self.keep)? } else { None };
@@ -173,10 +171,10 @@ impl Job<'_> {
     async fn run(&self, prepared: Prepared, inputs: Inputs, session: &Session) -> Result<u8> {
         let Prepared { client, mut options, cache, lowered } = prepared;
         let lock = lock::of_run(self.keep, &inputs).inspect_err(|_| session.progress.finish())?;
-        options.lock.clone_from(&lock);
+        options.run.lock.clone_from(&lock);
         let partials = options.partials.clone();
-        options.observer = session.observer();
-        options.cancel = session.signals.token().clone();
+        options.run.observer = session.observer();
+        options.run.cancel = session.signals.token().clone();
         let held = (self.keep.locked && self.output.output.is_none()).then(HeldBack::new).transpose()?;
         let writer = held.as_ref().map(HeldBack::writer).transpose()?;
         let sink = sink(self.output, self.table.source_column.clone(), writer, &session.progress)?;

@@ -28,8 +28,8 @@ mod tests {
 
     #[test]
     fn settings_are_worded_as_options_and_all_else_stays() {
-        assert_eq!(options("lift the bound with [`max_members`]"), "lift the bound with --max-members");
-        assert_eq!(options("leave [`write`] or [`database`] out"), "leave --write or --database out");
+        assert_eq!(options("raise the limit with [`max_members`]"), "raise the limit with --max-members");
+        assert_eq!(options("leave out [`write`] or [`database`]"), "leave out --write or --database");
         for text in ["", "no setting", "[`a b`] == 1", "[`", "in [`MUN`]", "[a] `b`"] {
             assert_eq!(options(text), text);
         }

@@ -4,14 +4,13 @@ use super::args::{CompareArgs, DatabaseWork, FilesWork, IterWork, MixedWork, Req
 use super::compare::measure;
 use super::table::entities;
 use super::{session, setup};
-use raudal::source::Edition;
-use raudal::table::Query;
+use raudal::catalogue::Edition;
 use raudal::units;
 use raudal::workload::{
     Archives, Database, DatabaseOptions, Files, FilesOptions, Iter, Latency, Mirror, Mixed, MixedOptions, Requests,
     RequestsOptions, Sleep,
 };
-use raudal::{Result, origin};
+use raudal::{Result, origin, pipeline};
 use std::time::Duration;
 
 /// The embedded origin's defaults in a comparison: a distant server that limits each connection.
@@ -33,9 +32,9 @@ pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
 
 pub(super) async fn iter(args: IterWork) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;
-    let mut query = Query::new();
-    query.filter = setup::filter(&args.filter)?;
-    let options = setup::limits(&args.limits, query);
+    let mut options = pipeline::Options::default();
+    options.run = setup::limits(&args.limits);
+    options.query.filter = setup::filter(&args.filter)?;
     let mut mirror = setup::mirror(Some(&args.mirror), &args.origin, false)?;
     let mut place = args.mirror.clone();
     if let Mirror::Embedded(origin) = &mut mirror {
@@ -43,6 +42,7 @@ pub(super) async fn iter(args: IterWork) -> Result<u8> {
         origin.bandwidth_per_connection = args.origin.bandwidth_per_connection.or(Some(BANDWIDTH_PER_CONNECTION));
         place = describe(origin);
     }
+    args.http.refuse_table_header()?;
     let about = format!("{} archives from {place}", entities.len());
     let open = async {
         let archives = Archives::open(&mirror, &entities, Edition::from(args.edition)).await?;
@@ -143,5 +143,5 @@ fn about(jobs: usize, what: &str, latency: Latency, seed: u64, of: &str) -> Stri
 fn ideal(times: &[Duration]) -> String {
     let sum = times.iter().fold(Duration::ZERO, |sum, time| sum.saturating_add(*time));
     let longest = times.iter().copied().max().unwrap_or_default();
-    format!("{} one after the other, {} the longest", units::duration(sum), units::duration(longest))
+    format!("{} in sequence, {} the longest", units::duration(sum), units::duration(longest))
 }

@@ -1,7 +1,7 @@
 //! A real comparison of the main job on the embedded origin, in every output format.
 
+use raudal::catalogue::iter_2020;
 use raudal::compare::{self, Jobs, Plan, render_timeline, to_csv, to_html, to_json, to_trace};
-use raudal::source::{Edition, select_entities};
 use raudal::workload::{Archives, Iter, Mirror};
 use raudal::{fetch, origin, pipeline};
 use std::path::Path;
@@ -14,8 +14,8 @@ async fn a_real_comparison_is_shown_in_every_form() {
     server.latency = Duration::from_millis(30);
     server.bandwidth_per_connection = Some(1 << 20);
     server.scale = 0.1;
-    let entities = select_entities("01-12").unwrap();
-    let archives = Archives::open(&Mirror::Embedded(server), &entities, Edition::Microdatos).await.unwrap();
+    let entities = iter_2020::catalogue().select("01-12").unwrap();
+    let archives = Archives::open(&Mirror::Embedded(server), &entities, iter_2020::MICRODATOS).await.unwrap();
     let workload = Iter::new(archives, fetch::Options::default(), pipeline::Options::default());
     let plan = Plan::new([Jobs::Most(1), Jobs::Most(2), Jobs::Most(6), Jobs::Auto]).unwrap().runs(2).unwrap();
     let comparison = compare::compare(&workload, &plan, &(), CancellationToken::new()).await.unwrap();

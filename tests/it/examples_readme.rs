@@ -173,6 +173,33 @@ fn every_link_within_the_project_leads_somewhere() {
     assert!(read("README.md").contains("(README.es.md)") && read("README.es.md").contains("(README.md)"));
 }
 
+/// Returns the paths of source files that a text names in backticks.
+fn named_files(text: &str) -> Vec<String> {
+    let prose: String = text.split("```").step_by(2).collect();
+    let code: Vec<String> = prose.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let is_file = |word: &String| {
+        word.contains('/')
+            && [".rs", ".toml", ".md", ".csv"].iter().any(|ending| word.ends_with(ending))
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "./_-".contains(c))
+    };
+    code.into_iter().filter(is_file).collect()
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let mut all = documents();
+    all.extend(["CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "crates/raudal-pool/README.md"].map(str::to_owned));
+    let mut seen = 0;
+    for file in &all {
+        for named in named_files(&read(file)) {
+            let beside = root().join(file).with_file_name(&named);
+            assert!(root().join(&named).exists() || beside.exists(), "{file} names {named}, which is not there");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "the test has found the files: {seen}");
+}
+
 #[test]
 fn every_page_of_the_book_is_in_its_summary() {
     let summary = read("docs/SUMMARY.md");

@@ -52,12 +52,12 @@ async fn a_status_that_is_not_200_is_said() {
 async fn a_page_is_no_archive_and_is_quoted() {
     let page = error(Answer::page("P\u{e1}gina no encontrada")).await;
     assert_eq!(page.kind(), Kind::Impostor);
-    assert_eq!(page.message(), "an HTML page stands where the data should be: Página no encontrada");
+    assert_eq!(page.message(), "an HTML page in place of the data: Página no encontrada");
     assert!(page.is_transient(), "INEGI's server has been seen to do so for a while");
     // Without the header and without an end: the first bytes are enough.
     let html = "<!doctype html><title>Login</title>";
     let page = error(Answer::stall_after(html, 1_000_000)).await;
-    assert_eq!(page.message(), "an HTML page stands where the data should be: Login");
+    assert_eq!(page.message(), "an HTML page in place of the data: Login");
     // It breaks off inside the title. The error says that it is a page, which matters more than the
     // break.
     assert_eq!(error(Answer::short("<html><title>Log", 1_000)).await.kind(), Kind::Impostor);
@@ -119,9 +119,9 @@ async fn a_server_that_stands_still_is_given_up_on() {
     // From here on the clock jumps to the next timer: the timeouts.
     tokio::time::pause();
     let head = head.await.expect("no panic").expect_err("no answer");
-    assert_eq!((head.kind(), head.message()), (Kind::Timeout, "no answer came within 20s"));
+    assert_eq!((head.kind(), head.message()), (Kind::Timeout, "no response within 20s"));
     let body = body.await.expect("no panic").expect_err("no end");
-    assert_eq!((body.kind(), body.message()), (Kind::Timeout, "the body stood still after 5 of 1000 bytes for 20s"));
+    assert_eq!((body.kind(), body.message()), (Kind::Timeout, "the body stalled after 5 of 1000 bytes for 20s"));
     tokio::task::spawn_blocking(move || server.wait_for_hung_up(2)).await.expect("both transfers were ended");
 }
 
@@ -146,10 +146,10 @@ async fn a_connection_that_fails_is_told_from_one_that_breaks() {
     assert_eq!(refused.report().matches(&gone.to_string()).count(), 1);
 
     let closed = error(Answer::close()).await;
-    assert_eq!((closed.kind(), closed.message()), (Kind::Reset, "the server closed the connection without an answer"));
+    assert_eq!((closed.kind(), closed.message()), (Kind::Reset, "the server closed the connection without a response"));
     assert_eq!(error(Answer::reset()).await.kind(), Kind::Reset);
     let garbage = error(Answer::raw("SSH-2.0-OpenSSH_9.6\r\n\r\n")).await;
-    assert_eq!((garbage.kind(), garbage.message()), (Kind::Impostor, "the answer is not HTTP"));
+    assert_eq!((garbage.kind(), garbage.message()), (Kind::Impostor, "the response is not HTTP"));
     let huge = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1024 * 1024));
     assert_eq!(error(Answer::raw(huge)).await.kind(), Kind::Bounds);
     let unsure = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx";
@@ -177,8 +177,8 @@ async fn redirects_are_followed_within_bounds() {
     assert_eq!((circle.kind(), circle.message()), (Kind::Redirect, "too many redirects: more than 10"));
     assert_eq!(server.requests().len(), 11);
     for (path, message) in [
-        ("/out", "a redirect out of the web is not followed: file:///etc/passwd"),
-        ("/lost", "a redirect that does not say where to"),
+        ("/out", "a redirect to a scheme other than http or https is not followed: file:///etc/passwd"),
+        ("/lost", "a redirect without a target"),
     ] {
         let error = fetch(&options(), &server.url(path)).await.expect_err(path);
         assert_eq!((error.kind(), error.message(), error.is_transient()), (Kind::Redirect, message, false));
@@ -224,15 +224,15 @@ fn options_that_cannot_be_are_refused_before_anything_is_sent() {
         assert_eq!(error.kind(), Kind::Usage, "{error}");
         error.to_string()
     };
-    assert_eq!(refused(|o| o.headers = vec![("a b".into(), "c".into())]), "not a header's name: a b");
-    assert_eq!(refused(|o| o.headers = vec![("a".into(), "hush\n".into())]), "not a header's value, of: a");
+    assert_eq!(refused(|o| o.headers = vec![("a b".into(), "c".into())]), "not a valid header name: a b");
+    assert_eq!(refused(|o| o.headers = vec![("a".into(), "hush\n".into())]), "not a valid value for the header: a");
+    assert_eq!(refused(|o| o.headers = vec![("Range".into(), "bytes=0-1".into())]), "this header cannot be set: Range");
+    assert_eq!(refused(|o| o.proxy = Some("http://me:secret@".into())), "not the URL of a proxy: http://");
+    assert_eq!(refused(|o| o.limit_rate = Some(0)), "a rate limit of 0");
     assert_eq!(
-        refused(|o| o.headers = vec![("Range".into(), "bytes=0-1".into())]),
-        "a header that cannot be chosen: Range"
+        refused(|o| o.user_agent = Some("a\nb".into())),
+        "the user agent has characters that are not allowed in a header"
     );
-    assert_eq!(refused(|o| o.proxy = Some("http://me:secret@".into())), "not a proxy's URL: http://");
-    assert_eq!(refused(|o| o.limit_rate = Some(0)), "a rate at which nothing ever arrives: 0");
-    assert_eq!(refused(|o| o.user_agent = Some("a\nb".into())), "a user agent with characters that no header may have");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn a_body_is_held_to_the_digests_that_come_with_it() {
             );
             let mut job = Job::new(&Options::default(), &server.url("/a"));
             let error = job.fails().await;
-            let message = format!("the bytes are not those that the server's digest promises: {field} {name}");
+            let message = format!("the bytes do not match the digest from the server: {field} {name}");
             assert_eq!((error.kind(), error.message()), (Kind::Checksum, message.as_str()));
             assert!(error.is_transient());
             assert_eq!(job.received(), None, "nothing to go on from");

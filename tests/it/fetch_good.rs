@@ -266,12 +266,7 @@ async fn a_local_file_takes_the_same_road() {
 
     for (name, content, kind, message) in [
         ("empty.csv", "", Kind::Empty, "the file is empty"),
-        (
-            "page.zip",
-            "<html><title>Oh</title></html>",
-            Kind::Impostor,
-            "an HTML page stands where the data should be: Oh",
-        ),
+        ("page.zip", "<html><title>Oh</title></html>", Kind::Impostor, "an HTML page in place of the data: Oh"),
     ] {
         let path = folder.path().join(name);
         std::fs::write(&path, content).expect("a file");
@@ -286,7 +281,7 @@ async fn a_local_file_takes_the_same_road() {
     assert!(error.to_string().ends_with("missing.csv: cannot open the file"), "{error}");
     assert_eq!(error.hint_text(), Some("check the path"));
     let error = fetch(&client, folder.path().to_str().expect("text")).await.expect_err("a folder");
-    assert_eq!((error.kind(), error.hint_text()), (Kind::Io, Some("name the files in the folder")));
+    assert_eq!((error.kind(), error.hint_text()), (Kind::Io, Some("give the files in the folder")));
 }
 
 #[cfg(unix)]

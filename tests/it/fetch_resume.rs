@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::common::{Answer, Arrived, Job, Proxy, Request, Server, noise};
 use proptest::prelude::*;
 use raudal::Kind;
+use raudal::catalogue::iter_2020;
 use raudal::fetch::{Options, TransferProgress};
 use raudal::origin::{self, Origin};
-use raudal::source::{Edition, Location};
+use raudal::source::Location;
 
 const TAG: &str = "\"v1\"";
 const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -174,7 +175,10 @@ async fn more_than_the_announced_part_is_refused_and_nothing_of_it_kept() {
     let mut job = Job::new(&options(), &server.url("/a"));
     job.fails().await;
     let error = job.fails().await;
-    assert_eq!((error.kind(), error.message()), (Kind::Length, "the server sent more than the part it announced"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (Kind::Length, "the server sent more than the range that it announced")
+    );
     assert_eq!(job.received(), None);
     assert!(job.attempt().await.expect("the whole") == data);
 }
@@ -340,7 +344,7 @@ async fn the_embedded_origin_goes_on_as_well() {
     let mut options = origin::Options::default();
     options.scale = 0.05;
     let origin = Origin::start(options).await.expect("an origin");
-    origin.prepare(Edition::Microdatos, &[6]).await.expect("an archive");
+    origin.prepare(iter_2020::MICRODATOS, &[6]).await.expect("an archive");
     let path = "/ITER_06_2020_csv.zip";
     let direct = format!("{}{}", origin.url().trim_end_matches('/'), path);
     let whole = Job::new(&self::options(), &direct).attempt().await.expect("the whole");

@@ -38,8 +38,8 @@ async fn run_with(server: &Server, paths: &[&str], mut options: Options) -> (Sum
     let output = folder.path().join("out.csv");
     let client = Client::new(&fetch::Options::default()).expect("a client");
     let bytes = Arc::new(Bytes::default());
-    options.backoff = Backoff::default().first(std::time::Duration::ZERO);
-    options.observer = Arc::clone(&bytes) as Arc<dyn Observer>;
+    options.run.backoff = Backoff::default().first(std::time::Duration::ZERO);
+    options.run.observer = Arc::clone(&bytes) as Arc<dyn Observer>;
     let inputs: Vec<Input> =
         paths.iter().map(|path| Input::new(Location::parse(&server.url(path)).expect("a URL"))).collect();
     let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");
@@ -89,7 +89,7 @@ async fn what_is_tried_again_can_be_chosen() {
     for (list, status, succeeded) in [("404", 404, 1), ("404", 503, 0), ("5xx,!503", 503, 0), ("5xx,!503", 501, 1)] {
         let server = Server::with("/a.zip", [Answer::status(status, "oh"), Answer::ok(&zip)]);
         let mut options = Options::default();
-        options.retry_on = list.parse().expect(list);
+        options.run.retry_on = list.parse().expect(list);
         let (summary, ..) = run_with(&server, &["/a.zip"], options).await;
         assert_eq!(summary.succeeded, succeeded, "{list} {status}");
     }
@@ -110,7 +110,7 @@ async fn the_biggest_are_begun_first_and_the_table_is_in_the_order_of_the_inputs
     let output = folder.path().join("out.csv");
     let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");
     let mut options = Options::default();
-    options.jobs = 2;
+    options.run.concurrency = 2.into();
     let client = Client::new(&fetch::Options::default()).expect("a client");
     let run = pipeline::run(inputs.collect::<Vec<_>>(), &client, options, sink);
     let waiting = tokio::task::spawn_blocking({

@@ -246,7 +246,7 @@ async fn a_run_gives_its_spare_slots_to_the_transfers_that_are_left_and_never_mo
         let parts = Answer::ranged(&text).header("ETag", TAG).header("Accept-Ranges", "bytes");
         let server = Server::with("/a.csv", [slow(text.as_bytes(), &gate), parts]);
         let mut options = pipeline::Options::default();
-        (options.jobs, options.per_host) = (jobs, jobs);
+        options.run.concurrency = jobs.into();
         let output = folder.path().join(format!("{jobs}.csv"));
         let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");
         let inputs = [Input::new(Location::parse(&server.url("/a.csv")).expect("a URL"))];

@@ -145,8 +145,8 @@ async fn table(server: &Server, jobs: usize) -> (raudal::Result<Summary>, String
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("out.csv");
     let mut options = pipeline::Options::default();
-    (options.jobs, options.per_host) = (jobs, jobs);
-    options.backoff = Backoff::default().retries(1).first(Duration::from_millis(1));
+    options.run.concurrency = jobs.into();
+    options.run.backoff = Backoff::default().retries(1).first(Duration::from_millis(1));
     options.query.filter = Some(Filter::parse("n == 7").expect("a filter"));
     let inputs = [Input::new(Location::parse(&server.url("/a.zip")).expect("a URL"))];
     let sink = Sink::create(Target::File(output.clone()), SinkOptions::default()).expect("a sink");

@@ -71,7 +71,7 @@ async fn https_is_not_left_for_http_but_http_for_https_is() {
 async fn a_server_that_does_not_speak_tls_is_told_from_a_bad_certificate() {
     let server = Server::with("/a", [Answer::ok("x")]);
     let error = fetch(&believing(), &server.url("/a").replace("http://", "https://")).await.expect_err("plain");
-    assert_eq!((error.kind(), error.message()), (Kind::Tls, "no secure connection"), "{error:?}");
+    assert_eq!((error.kind(), error.message()), (Kind::Tls, "cannot make a secure connection"), "{error:?}");
 }
 
 #[test]
@@ -85,5 +85,5 @@ fn a_file_that_holds_no_certificate_is_named() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     options.ca_cert = Some(file.path().into());
     let error = Client::new(&options).expect_err("nothing in it");
-    assert_eq!((error.kind(), error.message()), (Kind::Usage, "a file without a certificate in it"));
+    assert_eq!((error.kind(), error.message()), (Kind::Usage, "the file does not hold a certificate"));
 }

@@ -8,6 +8,7 @@
 mod common;
 mod harness;
 
+mod adaptive;
 mod ask;
 mod bad_input;
 mod compare_page;
@@ -26,7 +27,6 @@ mod main_job;
 mod origin_faults;
 mod origin_http;
 mod real_archives;
-mod steer;
 mod terminal;
 mod trust;
 mod workload_cli;

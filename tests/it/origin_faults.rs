@@ -254,8 +254,8 @@ fn a_client_that_hangs_up_on_a_stall_is_noticed() {
 fn a_fault_that_stays_is_refused_with_the_right_code() {
     for (fault, code, says) in [
         ("refuse", 4, "connection"),
-        ("stall", 4, "no answer came within 500ms"),
-        ("stall@50%", 4, "the body stood still after"),
+        ("stall", 4, "no response within 500ms"),
+        ("stall@50%", 4, "the body stalled after"),
         ("reset", 4, "connection"),
         ("cut", 6, "the body ended early"),
         ("length", 6, "the body ended early"),
@@ -263,13 +263,13 @@ fn a_fault_that_stays_is_refused_with_the_right_code() {
         ("429:after=0s", 4, "429"),
         ("503:until=0s", 4, "503"),
         ("404", 5, "404"),
-        ("page", 4, "an HTML page stands where the data should be"),
+        ("page", 4, "an HTML page in place of the data"),
         ("empty", 4, "the body is empty"),
         ("flip@50%", 6, "the checksum (CRC-32) differs"),
         ("loop", 5, "too many redirects"),
         ("elsewhere", 5, "too many redirects"),
         ("gzip", 7, "gzip"),
-        ("big-head", 7, "the head of the answer is too large"),
+        ("big-head", 7, "the head of the response is too large"),
     ] {
         let served = Served::with(&[fault]);
         let finished = served.run("1");
@@ -340,7 +340,7 @@ fn a_fault_that_does_not_exist_is_a_usage_error() {
             &["serve", "--fault", "page", "--fault", "reset@x"],
             "not a place in a body, such as 50% or 4096, at character 7",
         ),
-        (&["iter", "--fault", "page"], "only the embedded origin can be shaped: --fault"),
+        (&["iter", "--fault", "page"], "only the embedded origin takes this option: --fault"),
     ] {
         let finished = raudal(arguments.iter().copied()).run();
         assert_eq!(finished.code, Some(2), "{}", finished.stderr);

@@ -1,8 +1,8 @@
 //! The embedded origin over real sockets, as a plain client sees it.
 
 use raudal::Kind;
+use raudal::catalogue::{Entry, iter_2020};
 use raudal::origin::{Options, Origin, Stats, archive};
-use raudal::source::{Catalogue, Edition, Entity};
 use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const SCALE: f64 = 0.02;
 
-fn colima() -> &'static Entity {
-    &Catalogue::iter_2020().entities()[5]
+fn colima() -> &'static Entry {
+    &iter_2020::catalogue().entries()[5]
 }
 
 fn small() -> Options {
@@ -94,7 +94,7 @@ async fn until(origin: &Origin, holds: impl Fn(Stats) -> bool) {
 async fn an_archive_comes_whole_with_its_headers_from_any_folder_in_any_case() {
     let origin = start(small()).await;
     let mut client = Client::to(&origin).await;
-    for edition in Edition::ALL {
+    for edition in iter_2020::catalogue().editions() {
         let bytes = archive(colima(), edition, SCALE, 0).expect("an archive");
         let file = colima().file(edition);
         for path in [format!("/{file}"), format!("/contenidos/iter/{}?x=y", file.to_uppercase())] {
@@ -260,14 +260,14 @@ async fn the_latency_comes_before_each_response() {
 #[tokio::test]
 async fn what_is_prepared_is_there_and_the_rest_can_be_given_up() {
     let origin = start(small()).await;
-    origin.prepare(Edition::Microdatos, &[6, 9]).await.expect("two archives");
+    origin.prepare(iter_2020::MICRODATOS, &[6, 9]).await.expect("two archives");
     // Polled once and dropped: archives already begun are finished, and the shutdown waits for
     // them.
-    let all: Vec<u8> = (1..=32).collect();
-    let mut rest = Box::pin(origin.prepare(Edition::DatosAbiertos, &all));
+    let all: Vec<u32> = (1..=32).collect();
+    let mut rest = Box::pin(origin.prepare(iter_2020::DATOS_ABIERTOS, &all));
     assert!(futures::poll!(&mut rest).is_pending());
     drop(rest);
-    let error = origin.prepare(Edition::Microdatos, &[0]).await.expect_err("no such entity");
+    let error = origin.prepare(iter_2020::MICRODATOS, &[0]).await.expect_err("no such entity");
     assert_eq!(error.kind(), Kind::Usage);
     tokio::time::timeout(PATIENCE, origin.shutdown()).await.expect("an end");
 }

@@ -201,9 +201,9 @@ async fn what_a_real_server_refuses_is_named_with_its_cure_and_without_credentia
     let mut encrypted = server.options(1);
     encrypted.url = Some(server.url(PASSWORD, "postgres?sslmode=require"));
     for (options, kind, transient, words) in [
-        (wrong, Kind::Connect, false, "refuses the user or the password"),
+        (wrong, Kind::Connect, false, "rejects the user or the password"),
         (nowhere, Kind::Connect, false, "no_such_database"),
-        (encrypted, Kind::Tls, false, "no TLS"),
+        (encrypted, Kind::Tls, false, "TLS connections to databases"),
         (server.options(100), Kind::Connect, true, "no connections left"),
     ] {
         let error = refusal(options).await;

@@ -5,12 +5,16 @@
 //! - [`atomic_file`]: files that get their final name only when they are complete.
 
 pub mod atomic_file;
+#[cfg(feature = "tokio")]
+mod blocking;
 pub mod error;
 mod kind;
 pub mod units;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(feature = "tokio")]
+pub use blocking::blocking;
 pub use error::{Class, Error, Kind, Result};
 
 /// Locks a mutex and ignores poisoning. Its holders leave no half-made change, so a panic in one of

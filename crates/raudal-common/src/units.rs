@@ -108,7 +108,7 @@ pub fn countdown(time: Duration) -> String {
 /// assert_eq!(parse_bytes("512KiB")?, 524_288);
 /// assert_eq!(parse_bytes("1.5 MB")?, 1_500_000);
 /// let error = parse_bytes("512K").unwrap_err();
-/// assert_eq!(error.hint_text(), Some("write 512KiB for 1024-byte units, 512kB for 1000-byte units"));
+/// assert_eq!(error.hint_text(), Some("write 512KiB for 1024-byte units, or 512kB for 1000-byte units"));
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn parse_bytes(text: &str) -> Result<u64> {
@@ -126,8 +126,9 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
         "k" | "m" | "g" | "t" => {
             let letter = unit.to_ascii_uppercase();
             let small = if letter == "K" { "k" } else { &letter };
-            return Err(Error::usage(format!("a size whose unit may mean two things: {}", text.trim()))
-                .hint(format!("write {number}{letter}iB for 1024-byte units, {number}{small}B for 1000-byte units")));
+            return Err(Error::usage(format!("an ambiguous unit in a size: {}", text.trim())).hint(format!(
+                "write {number}{letter}iB for 1024-byte units, or {number}{small}B for 1000-byte units"
+            )));
         }
         _ => return Err(bad_size(text)),
     };

@@ -1,4 +1,4 @@
-//! What a comparison measured, and what follows from it. Every figure is worked out from the single runs.
+//! What a comparison measured. Every figure is computed from the individual runs.
 
 use super::stats::{SpeedUp, Summary};
 use super::workload::{Stage, Unit};
@@ -16,7 +16,7 @@ pub struct Comparison {
     pub digest: String,
     /// Rows in the result.
     pub rows: u64,
-    /// Processor cores that this process may use, where the system tells.
+    /// CPU cores that this process may use, if the system reports them.
     pub cores: Option<usize>,
     /// Warm-up runs of each level, which are not among `levels`.
     pub warmup: u32,
@@ -24,9 +24,9 @@ pub struct Comparison {
     pub baseline: Jobs,
     /// The levels, in the order they were asked for.
     pub levels: Vec<Level>,
-    /// What the stages of the jobs spend their time with, as the workload declares it.
+    /// What the stages of the jobs spend their time on, as the workload declares it.
     pub stages: Vec<Stage>,
-    /// What the workload counts.
+    /// What the throughput counts.
     pub unit: Unit,
 }
 
@@ -34,7 +34,7 @@ pub struct Comparison {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Level {
-    /// At most so many jobs in flight.
+    /// The limit on jobs in flight.
     pub jobs: Jobs,
     /// The runs, in the order they were made.
     pub runs: Vec<Measured>,
@@ -44,37 +44,41 @@ pub struct Level {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Measured {
-    /// Which of all runs it was, from 1, warm-up included.
+    /// The number of the run among all runs, from 1, warm-up included.
     pub turn: u64,
-    /// From the call of the workload to its answer.
+    /// The time from the call of the workload to its result.
     pub wall: Duration,
-    /// Processor time, of the user and of the system, that this whole process used meanwhile: with an embedded
-    /// origin that is the server too. In steps of 10 ms on Linux; `None` elsewhere.
+    /// CPU time (user and system) that this whole process used during the run. With an embedded
+    /// origin, this includes the server. The clock counts in steps of 10 ms on Linux; `None`
+    /// elsewhere.
     pub cpu: Option<Duration>,
-    /// What the workload reports of it.
+    /// The report of the workload.
     pub report: RunReport,
-    /// The limits for keys (hosts) that were set in it, in the order of time; empty if none was, or nobody told the
-    /// observer.
+    /// The limits that were set for keys (hosts) during the run, in the order of time. Empty if
+    /// none was set, or if the observer was not told.
     pub limits: Vec<LimitChange>,
-    /// What became of each job: for a timeline. Empty if the workload neither kept it nor told the observer.
+    /// The report of each job, for a timeline. Empty if the workload neither kept the reports nor
+    /// told the observer.
     pub jobs: Vec<JobReport>,
 }
 
 impl Comparison {
-    /// The level with so many jobs.
+    /// Returns the level with this limit on jobs.
     pub fn level(&self, jobs: impl Into<Jobs>) -> Option<&Level> {
         let jobs = jobs.into();
         self.levels.iter().find(|level| level.jobs == jobs)
     }
 
-    /// The speed-up of a level over the baseline: the ratio of their mean times. `None` for the baseline itself.
+    /// The speed-up of a level over the baseline: the ratio of their mean times. `None` for the
+    /// baseline itself.
     pub fn speed_up(&self, level: &Level) -> Option<SpeedUp> {
         let baseline = self.level(self.baseline).filter(|baseline| baseline.jobs != level.jobs)?;
         SpeedUp::of(&baseline.summary()?, &level.summary()?)
     }
 
-    /// How much of the added concurrency came out as speed: the speed-up over the ratio of the jobs. 1 is all of it;
-    /// `None` for the baseline itself, and for `auto`, which has no number to divide by.
+    /// Returns how much of the added concurrency became speed: the speed-up over the ratio of the
+    /// jobs. 1 means all of it. `None` for the baseline itself, and for `auto`, which has no number
+    /// to divide by.
     pub fn efficiency(&self, level: &Level) -> Option<f64> {
         let (baseline, jobs) = (self.baseline.number()?, level.jobs.number()?);
         self.speed_up(level).map(|speed_up| speed_up.ratio * baseline as f64 / jobs as f64)
@@ -87,12 +91,13 @@ impl Level {
         self.runs.iter().map(|run| run.wall).collect()
     }
 
-    /// The wall times of its runs, summed up.
+    /// Summarizes the wall times of its runs.
     pub fn summary(&self) -> Option<Summary> {
         Summary::of(&self.walls())
     }
 
-    /// How many jobs ran at once on average: the sum of all job times over the sum of all wall times.
+    /// How many jobs ran at once on average: the sum of all job times over the sum of all wall
+    /// times.
     pub fn overlap(&self) -> Option<f64> {
         let jobs: f64 = self.runs.iter().map(|run| run.report.job_time.as_secs_f64()).sum();
         self.seconds().map(|wall| jobs / wall)
@@ -103,7 +108,8 @@ impl Level {
         self.runs.iter().map(|run| run.report.peak_in_flight).max().unwrap_or(0)
     }
 
-    /// The highest limit for a key (a host) that was set in any run: with `auto`, how far it went. `None` if none was.
+    /// Returns the highest limit that was set for a key (a host) in any run: how far `auto` went.
+    /// `None` if none was set.
     pub fn highest_limit(&self) -> Option<usize> {
         self.runs.iter().flat_map(|run| &run.limits).map(|change| change.limit).max()
     }
@@ -114,29 +120,30 @@ impl Level {
         self.seconds().filter(|_| bytes > 0).map(|wall| bytes as f64 / wall)
     }
 
-    /// How much was done a second over all runs, in this unit; `None` if nothing was.
+    /// Returns the throughput over all runs, in this unit per second; `None` if nothing was done.
     pub fn per_second(&self, unit: Unit) -> Option<f64> {
         let Unit::Jobs(_) = unit else { return self.bytes_per_second() };
         let done: u64 = self.runs.iter().map(|run| run.report.succeeded).sum();
         self.seconds().filter(|_| done > 0).map(|wall| done as f64 / wall)
     }
 
-    /// How many processor cores this process kept busy on average: its processor time over the wall time, over all
-    /// runs. `None` where the system does not tell, or if the runs are too short for its clock of 10 ms: under 0.1 s
-    /// of wall time in all.
+    /// Returns how many CPU cores this process kept busy on average: its CPU time over the wall
+    /// time, over all runs. `None` if the system does not report it, or if the total wall time is
+    /// under 0.1 s, too short for a clock of 10 ms.
     pub fn busy_cores(&self) -> Option<f64> {
         let cpu: Duration = self.runs.iter().map(|run| run.cpu).sum::<Option<_>>()?;
         self.seconds().filter(|wall| *wall >= 0.1).map(|wall| cpu.as_secs_f64() / wall)
     }
 
-    /// The run in the middle by wall time, the quicker of two: the one that timelines show.
+    /// Returns the median run by wall time, the faster of two in the middle. Timelines show this
+    /// run.
     pub fn median_run(&self) -> Option<&Measured> {
         let mut runs: Vec<&Measured> = self.runs.iter().collect();
         runs.sort_by_key(|run| run.wall);
         runs.get(runs.len().saturating_sub(1) / 2).copied()
     }
 
-    /// The sum of all wall times, unless there is nothing to divide by.
+    /// Returns the sum of all wall times; `None` if it is 0.
     fn seconds(&self) -> Option<f64> {
         let wall: f64 = self.runs.iter().map(|run| run.wall.as_secs_f64()).sum();
         (wall > 0.0).then_some(wall)

@@ -1,4 +1,4 @@
-//! A timeline on a terminal, with block characters; it needs no colour.
+//! Draws a timeline on a terminal with block characters; it needs no colour.
 
 use super::comparison::Comparison;
 use super::plan::jobs;
@@ -8,32 +8,35 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Rows of jobs in all levels together, and of one level.
+/// The most rows of jobs in all levels together, and in one level.
 const ROWS: usize = 80;
 const ROWS_OF_A_LEVEL: usize = 40;
-/// Names are cut on the left: what tells one URL from another stands at its end.
+/// The most columns of a name. Names are cut on the left, because URLs differ at their end.
 const LABEL: usize = 24;
-/// Stages by their order; those beyond share the last.
+/// The characters of the stages, in order; later stages share the last one.
 const SHADES: [char; 6] = ['█', '▒', '▓', '▚', '░', '▞'];
 /// Eighths of a cell's height, for the jobs in flight.
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Who ran when: the median run of each level on one time axis, a row for each job, at most `width` columns wide.
+/// Draws which job ran when: the median run of each level on one time axis, a row for each job, at
+/// most `width` columns wide.
 ///
-/// A cell shows what the job did for the most part of it, by a shade for each stage, with a legend; a job that is
-/// shorter than a cell still has one. Where limits were set, a row shows each when it was, as far as there is room. Of many jobs, some are shown: those that were retried, the longest, and
-/// others at even distances. Below each level stands how many jobs were in flight, on one scale for all levels.
+/// Each stage has its own shade, and a legend explains them. A cell shows what the job did for most
+/// of its time; a job shorter than a cell still has one. A row shows each limit at the time when it
+/// was set, as far as there is room. Of many jobs, only some are shown: the retried ones, the
+/// longest, and others at even distances. Below each level is the number of jobs in flight, on one
+/// scale for all levels.
 #[must_use]
 pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
     let Some(chart) = Chart::of(comparison) else { return format!("{NONE}\n") };
     let labels = chart.levels.iter().flat_map(|track| &track.bars).map(|bar| printable_width(&bar.job.label));
     let label = labels.chain(["in flight".len()]).max().unwrap_or(0).min(LABEL).min(width / 3);
-    // A name, two blanks before it and one behind, and a line on both sides.
+    // Two blanks before a name and one after it, and a line on both sides of the cells.
     let cells = width.saturating_sub(label + 5).clamp(10, 400);
     let canvas = Canvas { chart: &chart, label, cells };
 
     let cell = units::duration(chart.end / cells as u32);
-    let mut out = format!("who ran when, in the median run of each level; a cell is {cell}\n");
+    let mut out = format!("which job ran when, in the median run of each level; a cell is {cell}\n");
     for kind in kinds(&chart) {
         let _ = write!(out, "  {} {}", canvas.shade(kind), name(kind, &chart.stages));
     }
@@ -77,7 +80,7 @@ impl Canvas<'_> {
         let _ = writeln!(out, "  {label}{blanks} │{cells}│");
     }
 
-    /// In each cell what takes the most of it.
+    /// Draws in each cell the piece that takes most of it.
     fn bar(&self, bar: &Bar<'_>) -> String {
         let first = self.cell(bar.pieces.first().map_or(bar.job.started, |piece| piece.start));
         let last = self.cell(bar.end);
@@ -93,7 +96,8 @@ impl Canvas<'_> {
                 .max_by(|a, b| a.1.total_cmp(&b.1));
             let half = 0.5 / self.cells as f64;
             row.push(match most {
-                // The rest of a cell is empty; less than half of one shows only if it would be all that is seen of it.
+                // The last cell stays empty if the job fills less than half of it, unless it is the
+                // job's only cell.
                 Some((kind, share)) if share >= half || first == last || cell == first => self.shade(kind),
                 Some((kind, _)) if cell < last => self.shade(kind),
                 _ => ' ',
@@ -102,7 +106,7 @@ impl Canvas<'_> {
         row
     }
 
-    /// Each new limit where it was set, as far as there is room.
+    /// Draws each new limit at the time when it was set, as far as there is room.
     fn limits(&self, track: &Track<'_>) -> String {
         let mut row = String::with_capacity(self.cells);
         for (number, change) in track.run.limits.iter().enumerate() {
@@ -129,20 +133,20 @@ impl Canvas<'_> {
             }
             let mean = area * self.cells as f64;
             let eighths = (mean / peak as f64 * 8.0).round() as usize;
-            // A single one of a hundred is seen as well.
+            // A single job of a hundred is visible too.
             row.push(HEIGHTS[if mean > 0.05 { eighths.clamp(1, 8) } else { 0 }]);
         }
         row
     }
 
-    /// A line with round times, each below its column.
+    /// Draws a line with round times, each below its column.
     fn axis(&self, out: &mut String) {
         let (mut marks, mut words) = (String::new(), String::new());
         let offset = self.label + 4;
         for tick in self.chart.ticks((self.cells / 12).clamp(1, 8)) {
             let column = offset + (self.chart.share(tick) * self.cells as f64).round() as usize;
             let word = units::duration(tick);
-            // The last word ends with the line, even if its mark is further left.
+            // The last label ends with the line, even if it then begins left of its mark.
             let place = column.min((offset + self.cells).saturating_sub(word.width() - 1));
             if words.width() > place {
                 continue;
@@ -175,7 +179,7 @@ fn printable_width(text: &str) -> usize {
     raudal_common::error::printable(text).width()
 }
 
-/// The text in at most so many columns; what is too long loses its beginning.
+/// Shortens a text to at most this many columns by cutting its beginning.
 pub(super) fn fit(text: &str, columns: usize) -> String {
     let text = raudal_common::error::printable(text);
     if text.width() <= columns {
@@ -213,7 +217,7 @@ mod tests {
         assert_eq!(
             render_timeline(&comparison, 54),
             "\
-who ran when, in the median run of each level; a cell is 20.0 ms
+which job ran when, in the median run of each level; a cell is 20.0 ms
   · queued  █ fetch  ▒ decode
 
 1 job: 800 ms (run 1)
@@ -261,6 +265,6 @@ who ran when, in the median run of each level; a cell is 20.0 ms
     #[test]
     fn without_job_reports_it_says_so() {
         let comparison = comparison(vec![level(1, vec![run(1, Vec::new())])]);
-        assert_eq!(render_timeline(&comparison, 80), "no timeline: the workload keeps no job reports\n");
+        assert_eq!(render_timeline(&comparison, 80), "no timeline: the workload records no job reports\n");
     }
 }

@@ -1,26 +1,28 @@
-//! What bounds a level, and how one knows: from the reports of its jobs, from the levels beside it, and from the
-//! processor time of this process.
+//! Explains what bounds a level. The evidence is the reports of its jobs, the other levels, and the
+//! CPU time of this process.
 //!
-//! The rules are tried in this order, and the first that holds is named. `N` is the level, `n` the number of jobs,
-//! `T` the mean job time, `W` the mean wall time; "at the baseline" is the level that the others are compared with.
+//! The rules are tried in this order, and the first that holds is the finding. `N` is the level,
+//! `n` the number of jobs, `T` the mean job time and `W` the mean wall time. The baseline is the
+//! level that the others are compared with.
 //!
-//! With `auto`, whose level is no number, `N` is the most that were seen in flight; what depends on slots that were allowed
-//! and not used is left out there.
+//! The level `auto` is not a number, so `N` is then the peak in flight. The rules about allowed but
+//! unused slots (slots, limit, the end of the run) do not apply to `auto`.
 //!
 //! | bound | holds if |
 //! |---|---|
-//! | processor | processor time ≥ 85 % of what `min(N, cores)` cores could give, or jobs slow each other down and most of what they lose is lost in a stage that computes |
-//! | bandwidth | jobs slow each other down (`T` ≥ 1.5 times that at the baseline), and lose it in a stage that transfers, or bytes per second are what they were with fewer jobs |
-//! | disk | jobs slow each other down, and lose it in a stage that writes or reads files |
-//! | shared | jobs slow each other down otherwise: one connection, lock or writer that they take turns at |
-//! | the longest job | the longest job ≥ 85 % of `W`, and ≥ 1.5 `T` |
-//! | latency | all jobs were in flight at once (`n` ≤ `N`), and `W` is about `T`; or, for one job at a time, the job waits for the other side |
-//! | one connection | one job at a time, and most of its time follows from its bytes |
-//! | slots | overlap ≥ 85 % of `N`, with jobs waiting |
-//! | limit | never more than 85 % of `min(N, n)` in flight: another limit held first |
-//! | the end of the run | at least half of the slots' idle time lies after the last job began |
+//! | processor | CPU time ≥ 85 % of what `min(N, cores)` cores could give, or jobs slow each other down and lose most of that time in a stage that computes |
+//! | bandwidth | jobs slow each other down (`T` ≥ 1.5 times `T` at the baseline), and either lose most of that time in a stage that transfers, or move no more bytes per second than with fewer jobs |
+//! | disk | jobs slow each other down, and lose most of that time in a stage that writes or reads files |
+//! | shared | jobs slow each other down otherwise: they take turns at one connection, lock or writer |
+//! | the longest job | in the median run, the longest job ≥ 85 % of the wall time, and ≥ 1.5 `T` if there are several jobs |
+//! | latency | all jobs were in flight at once (`n` ≤ `N`), and `W` is about `T`; or, with one job at a time, the job waits for the other side |
+//! | one connection | one job at a time, and its bytes explain most of its time |
+//! | slots | overlap ≥ 85 % of `N`, while other jobs wait |
+//! | limit | never more than 85 % of `min(N, n)` in flight: another limit was reached first |
+//! | the end of the run | at least half of the slots' idle time comes after the last job began |
 //!
-//! None of this is a proof, so it is worded as what it looks like, with the figures that it rests on.
+//! None of this is a proof. So a finding says what a level looks bound by, and gives the figures
+//! behind it.
 
 use super::comparison::{Comparison, Level, Measured};
 use super::stages;
@@ -34,39 +36,39 @@ use std::time::Duration;
 
 /// A share that counts as nearly all.
 const NEARLY: f64 = 0.85;
-/// Jobs that take so many times as long as at the baseline slow each other down.
+/// Jobs slow each other down if they take at least this many times as long as at the baseline.
 const SLOWED: f64 = 1.5;
-/// A rate that rose by less than this did not rise.
+/// A rate that rose by less than this factor counts as flat.
 const FLAT: f64 = 1.1;
 
 /// What holds a level back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bound {
-    /// The other side takes its time to answer; more jobs at once would wait together.
+    /// The other side takes time to answer; more jobs at once would overlap their waits.
     Latency,
-    /// What one connection carries, with one job at a time.
+    /// The throughput of one connection, with one job at a time.
     Connection,
-    /// What all connections together carry.
+    /// The throughput of all connections together.
     Bandwidth,
-    /// One thing that jobs take turns at: a connection, a lock, a writer.
+    /// One resource that jobs use in turn: a connection, a lock, a writer.
     Shared,
-    /// What the disk writes and reads.
+    /// The speed of the disk.
     Disk,
     /// The number of jobs allowed in flight.
     Slots,
     /// Another limit, below the number of jobs.
     Limit,
-    /// The processor.
+    /// The CPU.
     Processor,
     /// One job that takes as long as the whole run.
     LongestJob,
-    /// The end of the run: no job is left to begin, and slots stand empty until the last one is over.
+    /// The end of the run: no job is left to start, and slots stay empty until the last job ends.
     Tail,
 }
 
 impl Bound {
-    /// Which it is, as one word for programs.
+    /// Returns the bound as one word, for programs.
     pub fn word(self) -> &'static str {
         match self {
             Self::Latency => "latency",
@@ -87,28 +89,28 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Latency => "latency",
-            Self::Connection => "what one connection carries",
+            Self::Connection => "the throughput of one connection",
             Self::Bandwidth => "bandwidth",
-            Self::Shared => "something that jobs take turns at (one connection, lock or writer)",
+            Self::Shared => "a shared resource that jobs take turns to use (a connection, a lock or a writer)",
             Self::Disk => "the disk",
             Self::Slots => "the number of slots",
-            Self::Limit => "another limit than the number of jobs",
+            Self::Limit => "a limit other than the number of jobs",
             Self::Processor => "the processor",
             Self::LongestJob => "the longest job",
-            Self::Tail => "the jobs that end last",
+            Self::Tail => "the jobs that finish last",
         })
     }
 }
 
-/// What looks to bound a level, and the figures that say so. It reads as a sentence.
+/// What seems to bound a level, and the figures that show it. `Display` writes it as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What holds it back.
+    /// What holds the level back.
     pub bound: Bound,
-    /// The figures that it is known by, as a clause.
+    /// The figures that show it, as a clause.
     pub because: String,
-    /// What would help, and what would not, as a clause.
+    /// What would help and what would not, as a clause.
     pub advice: String,
 }
 
@@ -120,32 +122,34 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it looks bound by {}, because {}; {}", self.bound, self.because, self.advice)
+        write!(f, "it is probably bound by {}: {}; {}", self.bound, self.because, self.advice)
     }
 }
 
-/// The least wall time that a level could have, had its jobs not slowed each other down.
+/// The shortest wall time that a level could have if its jobs did not slow each other down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Ideal {
-    /// The larger of the two below.
+    /// The larger of `share` and `longest`.
     pub time: Duration,
     /// The level, as a number.
     pub slots: usize,
-    /// The sum of the baseline's job times, shared evenly among the slots.
+    /// The sum of the baseline's job times, divided by the number of slots.
     pub share: Duration,
-    /// The longest job of the baseline, which one slot has to do alone; `None` without job reports.
+    /// The longest job of the baseline, which one slot runs alone; `None` without job reports.
     pub longest: Option<Duration>,
-    /// How near the level came to it: the ideal over the mean wall time, 1 being all the way.
+    /// How close the level came: the ideal over the mean wall time. 1 means that it reached the
+    /// ideal.
     pub reached: f64,
 }
 
 impl Comparison {
-    /// The ideal of a level: `max(longest job, Σ job times / N)`, with the job times of the baseline, whose jobs slow
-    /// each other down the least. `None` if the workload tells no job times, and for `auto`, which has no `N`.
+    /// Returns the ideal of a level: `max(longest job, Σ job times / N)`. The job times are those
+    /// of the baseline, whose jobs slow each other down the least. `None` if the workload reports
+    /// no job times, and for `auto`, which has no `N`.
     ///
-    /// A level may come out better than ideal (`reached` above 1) if jobs take less time together than apart, as with
-    /// a connection that is used again.
+    /// A level may beat the ideal (`reached` above 1) if jobs take less time together than apart,
+    /// for example because they reuse a connection.
     pub fn ideal(&self, level: &Level) -> Option<Ideal> {
         let (baseline, slots) = (self.level(self.baseline)?, level.jobs.number()?);
         let sums: Vec<f64> = baseline.runs.iter().map(|run| run.report.job_time.as_secs_f64()).collect();
@@ -157,7 +161,8 @@ impl Comparison {
         (wall > 0.0).then(|| Ideal { time, slots, share, longest, reached: time.as_secs_f64() / wall })
     }
 
-    /// What looks to bound a level; `None` if the figures do not say. The rules are in the source, as a table.
+    /// Returns what seems to bound a level; `None` if the figures do not show it. The source file
+    /// lists the rules in a table.
     pub fn finding(&self, level: &Level) -> Option<Finding> {
         let facts = Facts::of(self, level)?;
         facts
@@ -172,14 +177,14 @@ impl Comparison {
     }
 }
 
-/// What the rules look at.
+/// The input of the rules.
 struct Facts<'a> {
     comparison: &'a Comparison,
     level: &'a Level,
     run: &'a Measured,
     /// The baseline, unless it is this level.
     base: Option<(&'a Level, &'a Measured)>,
-    /// The level as a number; the most that were in flight with `auto`.
+    /// The level as a number; with `auto`, the peak in flight.
     slots: usize,
     /// Jobs in a run.
     count: u64,
@@ -204,7 +209,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// As many jobs as can be in flight: the slots, or all jobs if they are fewer.
+    /// The most jobs that can be in flight: the slots, or all jobs if they are fewer.
     fn most(&self) -> f64 {
         (self.count.min(self.slots as u64)) as f64
     }
@@ -216,18 +221,18 @@ impl<'a> Facts<'a> {
             return None;
         }
         let advice = if usable < cores {
-            "more jobs could use the other cores"
+            "more jobs could use the remaining cores"
         } else {
-            "more jobs would only share the cores; less work for each byte would help, or more cores"
+            "more jobs would only share the cores; less work per byte or more cores would help"
         };
         let because = format!(
-            "this process kept {busy:.2} cores busy on average, of the {usable} that {} could use",
+            "this process kept {busy:.2} cores busy on average of the {usable} that {} could use",
             super::plan::jobs(self.level.jobs)
         );
         Some(Finding::new(Bound::Processor, because, advice))
     }
 
-    /// Jobs that take longer together than apart share something that is full.
+    /// Jobs that take longer together than apart share a saturated resource.
     fn slowed(&self) -> Option<Finding> {
         let (base, base_run) = self.base?;
         let times = self.job / job_time(base).filter(|time| *time > 0.0)?;
@@ -237,7 +242,7 @@ impl<'a> Facts<'a> {
         let stage = stages::most_slowed(&base_run.jobs, &self.run.jobs);
         let mut because = format!("a job took {times:.1} times as long as with {}", super::plan::jobs(base.jobs));
         if let Some((stage, share)) = stage {
-            let _ = write!(because, ", {:.0} % of it lost in `{stage}`", share * 100.0);
+            let _ = write!(because, ", with {:.0} % of the extra time in `{stage}`", share * 100.0);
         }
         let activity = stage.and_then(|(stage, _)| stages::activity(&self.comparison.stages, stage));
         if let Some(Activity::Turn(what)) = activity {
@@ -247,13 +252,13 @@ impl<'a> Facts<'a> {
         if let Some((rate, below)) = flat {
             let _ = write!(
                 because,
-                ", and {} is no more than with {}",
+                ", and {} is no faster than with {}",
                 self.comparison.unit.rate(rate),
                 super::plan::jobs(below)
             );
         }
         let enough = (self.overlap / times).ceil().max(1.0);
-        let advice = format!("about {enough:.0} in flight would be as fast");
+        let advice = format!("about {enough:.0} jobs in flight would be as fast");
         let is_by_bytes = self.comparison.unit == Unit::Bytes && base_run.report.bytes > 0;
         let bound = match activity {
             Some(Activity::Compute) => Bound::Processor,
@@ -265,7 +270,7 @@ impl<'a> Facts<'a> {
         Some(Finding::new(bound, because, advice))
     }
 
-    /// The throughput, and the next smaller level beyond the baseline that had as many.
+    /// Returns the throughput and the next smaller level, if that level was about as fast.
     fn flat_rate(&self) -> Option<(f64, Jobs)> {
         let levels = self.comparison.levels.iter().filter_map(|level| Some((level.jobs.number()?, level)));
         let (_, below) = levels.filter(|(jobs, _)| *jobs < self.slots).max_by_key(|(jobs, _)| *jobs)?;
@@ -285,30 +290,30 @@ impl<'a> Facts<'a> {
         Some(Finding::new(
             Bound::LongestJob,
             because,
-            "more jobs at once cannot help; a shorter job, or parts of it, would",
+            "more jobs at once cannot help; make the job shorter, or split it",
         ))
     }
 
-    /// With every job in flight at once, what is left is the time of one.
+    /// With all jobs in flight at once, the run takes as long as one job.
     fn all_at_once(&self) -> Option<Finding> {
         if self.count < 2 || self.count > self.slots as u64 || self.overlap < NEARLY * self.most() {
             return None;
         }
         let because = format!(
-            "all {} jobs were in flight at once, and each took about as long as the whole: {}",
+            "all {} jobs were in flight at once, and each took about as long as the whole run: {}",
             self.count,
             units::duration(Duration::try_from_secs_f64(self.job).ok()?)
         );
-        Some(Finding::new(Bound::Latency, because, "more slots cannot help; a quicker answer would"))
+        Some(Finding::new(Bound::Latency, because, "more slots cannot help; a faster response would"))
     }
 
-    /// What one job at a time waits for: the answer, or its bytes.
+    /// Finds what a single job in flight waits for: the answer, or its bytes.
     fn one_at_a_time(&self) -> Option<Finding> {
         if self.level.jobs != Jobs::Most(1) || self.overlap < NEARLY {
             return None;
         }
         let idle = self.level.busy_cores().map(|busy| (1.0 - busy).max(0.0));
-        let mut because = "one job at a time was in flight, and waited".to_owned();
+        let mut because = "one job at a time was in flight, mostly waiting".to_owned();
         if let Some(idle) = idle {
             if idle < 0.5 {
                 return None;
@@ -319,22 +324,19 @@ impl<'a> Facts<'a> {
             let _ = write!(because, ", {:.0} % of its time in `{stage}`", share * 100.0);
         }
         if let Some((latency, rate, share)) = self.by_bytes() {
-            let _ = write!(
-                because,
-                "; job times follow their bytes: {} each, and the rest at {}",
-                units::duration(latency),
-                units::rate(rate)
-            );
+            let _ =
+                write!(because, "; a job takes {} plus its bytes at {}", units::duration(latency), units::rate(rate));
             if share > 0.5 {
-                let advice = "more connections would carry more, up to the bandwidth of all";
+                let advice = "more connections would raise the throughput, up to the total bandwidth";
                 return Some(Finding::new(Bound::Connection, because, advice));
             }
         }
-        Some(Finding::new(Bound::Latency, because, "jobs that wait at once wait together"))
+        Some(Finding::new(Bound::Latency, because, "concurrent jobs would overlap their waits"))
     }
 
-    /// The time of a job as `latency + bytes / rate`, by the line of least squares through the jobs, and the share of all
-    /// job time that its bytes account for. `None` for fewer than eight jobs, or if the line explains less than 80 %.
+    /// Fits the times of the jobs to `latency + bytes / rate` by least squares. Returns the
+    /// latency, the rate, and the share of all job time that the bytes explain. `None` for fewer
+    /// than eight jobs, or if the line explains less than 80 %.
     fn by_bytes(&self) -> Option<(Duration, f64, f64)> {
         let away = |job: &JobReport| stages::away(job, &self.comparison.stages).as_secs_f64();
         let points: Vec<(f64, f64)> = self.run.jobs.iter().map(|job| (job.bytes as f64, away(job))).collect();
@@ -362,7 +364,7 @@ impl<'a> Facts<'a> {
                 super::plan::jobs(self.comparison.baseline)
             );
         }
-        Some(Finding::new(Bound::Slots, because, "more jobs at once look likely to help"))
+        Some(Finding::new(Bound::Slots, because, "more jobs at once would probably help"))
     }
 
     fn limit(&self) -> Option<Finding> {
@@ -370,11 +372,11 @@ impl<'a> Facts<'a> {
         if peak as f64 > NEARLY * self.most() || self.overlap < NEARLY * peak as f64 {
             return None;
         }
-        let because = format!("never more than {peak} were in flight, of {allowed} that were allowed");
-        Some(Finding::new(Bound::Limit, because, "see the limit for a host or key, or the rate"))
+        let because = format!("at most {peak} jobs were in flight, although {allowed} were allowed");
+        Some(Finding::new(Bound::Limit, because, "check the limit for each host or key, and the rate"))
     }
 
-    /// Jobs of unlike length: some slots are done long before others.
+    /// Jobs of unequal length: some slots finish long before others.
     fn tail(&self) -> Option<Finding> {
         let jobs = self.level.jobs.number()?;
         let (slots, wall) = (jobs as f64, self.run.wall.as_secs_f64());
@@ -388,16 +390,12 @@ impl<'a> Facts<'a> {
             return None;
         }
         let because = format!(
-            "the last job began after {} of {}, and from then on only {:.1} of {jobs} slots were busy on average",
+            "the last job began after {} of {}; from then on only {:.1} of {jobs} slots were busy on average",
             units::duration(last),
             units::duration(self.run.wall),
             after / rest,
         );
-        Some(Finding::new(
-            Bound::Tail,
-            because,
-            "long jobs would do better at the beginning, and more jobs at once help less",
-        ))
+        Some(Finding::new(Bound::Tail, because, "start long jobs first; more jobs at once help less"))
     }
 }
 

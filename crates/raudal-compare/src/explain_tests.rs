@@ -1,4 +1,4 @@
-//! What bounds a level, from runs that are made up: each rule once, and the sentences that come of it.
+//! Tests each rule for what bounds a level, and its sentence, with invented runs.
 
 use super::fixture::{comparison, even, job, level, limit, ms, run, staged};
 use super::*;
@@ -13,7 +13,7 @@ fn sentence(comparison: &Comparison, jobs: usize) -> String {
     comparison.finding(comparison.level(jobs).unwrap()).unwrap().to_string()
 }
 
-/// `count` jobs, `jobs` at a time, each with these stages, given by their lengths.
+/// `count` jobs, `jobs` at a time, each with stages of these lengths.
 fn stages(jobs: usize, count: u64, lengths: &[(&'static str, u64)]) -> Level {
     let time: u64 = lengths.iter().map(|stage| stage.1).sum();
     let make = |number: u64| -> JobReport {
@@ -49,13 +49,13 @@ fn one_at_a_time_waits_and_full_slots_want_more() {
     let comparison = comparison(vec![with_cpu(even(1, 40, &[100]), 200), with_cpu(even(10, 40, &[100]), 200)]);
     assert_eq!(
         sentence(&comparison, 1),
-        "it looks bound by latency, because one job at a time was in flight, and waited (a core would have been idle for \
-         95 % of the time); jobs that wait at once wait together"
+        "it is probably bound by latency: one job at a time was in flight, mostly waiting (a core would have been idle for \
+         95 % of the time); concurrent jobs would overlap their waits"
     );
     assert_eq!(
         sentence(&comparison, 10),
-        "it looks bound by the number of slots, because 10.0 of 10 were busy on average and a job took only 1.00 times \
-         as long as with 1 job; more jobs at once look likely to help"
+        "it is probably bound by the number of slots: 10.0 of 10 were busy on average and a job took only 1.00 times \
+         as long as with 1 job; more jobs at once would probably help"
     );
     let level = comparison.level(10).unwrap();
     assert_eq!(comparison.efficiency(level), Some(1.0));
@@ -68,7 +68,7 @@ fn one_at_a_time_waits_and_full_slots_want_more() {
 fn all_jobs_in_flight_at_once_wait_for_one_answer() {
     let comparison = comparison(vec![even(1, 8, &[100]), even(16, 8, &[100])]);
     assert_eq!(bound(&comparison, 16), Some(Bound::Latency));
-    // The share of each slot would be less than the longest job: that one is the ideal.
+    // The share of each slot is less than the longest job, so the longest job is the ideal.
     assert_eq!(comparison.ideal(&comparison.levels[1]).unwrap().time, ms(100));
 }
 
@@ -79,8 +79,8 @@ fn a_transfer_that_takes_as_much_longer_as_there_are_jobs_is_bandwidth() {
     let comparison = comparison(vec![one, four]);
     assert_eq!(
         sentence(&comparison, 4),
-        "it looks bound by bandwidth, because a job took 3.7 times as long as with 1 job, 99 % of it lost in `fetch`, \
-         and 9.7 MB/s is no more than with 1 job; about 2 in flight would be as fast"
+        "it is probably bound by bandwidth: a job took 3.7 times as long as with 1 job, with 99 % of the extra time \
+         in `fetch`, and 9.7 MB/s is no faster than with 1 job; about 2 jobs in flight would be as fast"
     );
 }
 
@@ -107,8 +107,8 @@ fn busy_cores_are_the_processor() {
     let comparison = comparison(vec![with_cpu(even(1, 8, &[100]), 790), with_cpu(even(4, 8, &[200]), 780)]);
     assert_eq!(
         sentence(&comparison, 1),
-        "it looks bound by the processor, because this process kept 0.99 cores busy on average, of the 1 that 1 job \
-         could use; more jobs could use the other cores"
+        "it is probably bound by the processor: this process kept 0.99 cores busy on average of the 1 that 1 job \
+         could use; more jobs could use the remaining cores"
     );
     assert_eq!(bound(&comparison, 4), Some(Bound::Processor));
 }
@@ -122,15 +122,15 @@ fn one_long_job_is_named() {
     let comparison = comparison(vec![one, level(4, vec![run(2, jobs([0, 0, 0, 0]))])]);
     assert_eq!(
         sentence(&comparison, 4),
-        "it looks bound by the longest job, because job 3 alone took 1.00 s of 1.00 s; more jobs at once cannot help; a \
-         shorter job, or parts of it, would"
+        "it is probably bound by the longest job: job 3 alone took 1.00 s of 1.00 s; more jobs at once cannot help; \
+         make the job shorter, or split it"
     );
     assert_eq!(comparison.ideal(&comparison.levels[1]).unwrap().time, Duration::from_secs(1));
 }
 
 #[test]
 fn times_that_follow_the_bytes_are_what_one_connection_carries() {
-    // 10 ms, and a millisecond for each kilobyte.
+    // A job takes its latency, and a millisecond for each kilobyte.
     let jobs = |latency: u64| {
         let mut at = 0;
         let one = |number: u64| {
@@ -144,10 +144,10 @@ fn times_that_follow_the_bytes_are_what_one_connection_carries() {
     };
     let carried = sentence(&jobs(10), 1);
     assert!(
-        carried.starts_with("it looks bound by what one connection carries, because one job at a time"),
+        carried.starts_with("it is probably bound by the throughput of one connection: one job at a time"),
         "{carried}"
     );
-    assert!(carried.contains("job times follow their bytes: 10.0 ms each, and the rest at 1.0 MB/s"), "{carried}");
+    assert!(carried.contains("a job takes 10.0 ms plus its bytes at 1.0 MB/s"), "{carried}");
     assert_eq!(bound(&jobs(1000), 1), Some(Bound::Latency));
 }
 
@@ -158,14 +158,15 @@ fn slots_that_stand_empty_show_another_limit() {
     let comparison = comparison(vec![even(1, 40, &[100]), ten]);
     assert_eq!(
         sentence(&comparison, 10),
-        "it looks bound by another limit than the number of jobs, because never more than 4 were in flight, of 10 that \
-         were allowed; see the limit for a host or key, or the rate"
+        "it is probably bound by a limit other than the number of jobs: at most 4 jobs were in flight, \
+         although 10 were allowed; check the limit for each host or key, and the rate"
     );
 }
 
 #[test]
 fn slots_that_stand_empty_only_at_the_end_show_jobs_of_unlike_length() {
-    // Five short jobs on two slots, then a long one: it is most of the run, but not nearly all.
+    // Five short jobs on two slots, then a long one, which takes most of the run, but not nearly
+    // all.
     let lengths = [100, 100, 100, 100, 100, 600];
     let starts = |jobs: usize| if jobs == 1 { [0, 100, 200, 300, 400, 500] } else { [0, 0, 100, 100, 200, 200] };
     let of = |jobs: usize| {
@@ -175,9 +176,8 @@ fn slots_that_stand_empty_only_at_the_end_show_jobs_of_unlike_length() {
     let comparison = comparison(vec![of(1), of(2)]);
     assert_eq!(
         sentence(&comparison, 2),
-        "it looks bound by the jobs that end last, because the last job began after 200 ms of 800 ms, and from then on \
-         only 1.2 of 2 slots were busy on average; long jobs would do better at the beginning, and more jobs at once \
-         help less"
+        "it is probably bound by the jobs that finish last: the last job began after 200 ms of 800 ms; from then on \
+         only 1.2 of 2 slots were busy on average; start long jobs first; more jobs at once help less"
     );
 }
 
@@ -186,7 +186,7 @@ fn what_needs_a_number_is_not_said_of_auto_and_its_highest_limit_is() {
     let auto = |mut level: Level| {
         level.jobs = Jobs::Auto;
         for (run, highest) in level.runs.iter_mut().zip([16, 8]) {
-            run.limits = vec![limit(0, 4, "to begin with"), limit(20, highest, "no byte has come yet")];
+            run.limits = vec![limit(0, 4, "to begin with"), limit(20, highest, "no data has arrived yet")];
         }
         level
     };
@@ -198,8 +198,8 @@ fn what_needs_a_number_is_not_said_of_auto_and_its_highest_limit_is() {
         explanations(&comparison)[1],
         (
             "auto".to_owned(),
-            "its limit for a host went up to 16, and was last set to 16 (no byte has come yet); what bounds it does not show \
-             in what was measured"
+            "the limit for a host rose to 16, and was last set to 16 (no data has arrived yet); \
+             the measurements do not show what bounds it"
                 .to_owned()
         )
     );
@@ -232,7 +232,7 @@ fn without_job_times_nothing_is_claimed() {
         assert_eq!((comparison.ideal(level), comparison.finding(level)), (None, None));
         assert_eq!((comparison.efficiency(level), level.busy_cores()), (None, None));
     }
-    assert_eq!(explanations(&comparison)[1].1, "what bounds it does not show in what was measured");
+    assert_eq!(explanations(&comparison)[1].1, "the measurements do not show what bounds it");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_drift_that_all_levels_share_is_warned_of_and_chance_is_not() {
     };
     assert_eq!(words(&[100, 103, 106, 109, 112, 115], &[100, 104, 105, 110, 112, 116]), ["drift"]);
     assert_eq!(words(&[115, 112, 109, 106, 103, 100], &[116, 112, 110, 105, 104, 100]), ["drift"]);
-    // One level alone; too little; no order; too few rounds.
+    // Only one level drifts; the drift is too small; there is no order; there are too few rounds.
     assert!(words(&[100, 106, 112, 118, 124, 130], &[101, 100, 101, 100, 101, 100]).is_empty());
     assert!(words(&[1000, 1001, 1002, 1003, 1004, 1005], &[1000, 1001, 1002, 1003, 1004, 1005]).is_empty());
     assert!(words(&[100, 120, 100, 120, 100, 120], &[100, 120, 100, 120, 100, 120]).is_empty());
@@ -252,7 +252,7 @@ fn a_drift_that_all_levels_share_is_warned_of_and_chance_is_not() {
     let slower = Warning::Drift { change: 0.12 }.to_string();
     assert!(slower.starts_with("every level became slower") && slower.contains("12 % longer"), "{slower}");
     let quicker = Warning::Drift { change: -0.12 }.to_string();
-    assert!(quicker.contains("12 % less") && quicker.contains("warm up more"), "{quicker}");
+    assert!(quicker.contains("12 % less") && quicker.contains("warm up with"), "{quicker}");
 }
 
 #[test]
@@ -260,8 +260,8 @@ fn stray_runs_are_named_with_their_times() {
     let comparison = comparison(vec![even(1, 10, &[100, 101, 100, 900, 102, 101])]);
     assert_eq!(
         comparison.warnings()[0].to_string(),
-        "1 job: far from the median of 1.01 s: run 4 (9.00 s); something else was going on, so measure again, on a \
-         quieter machine or network"
+        "1 job: some runs are far from the median of 1.01 s: run 4 (9.00 s); something else was running, so measure \
+         again on a quieter machine or network"
     );
 }
 

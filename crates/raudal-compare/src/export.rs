@@ -1,4 +1,4 @@
-//! A comparison for programs, and files that are there whole or not at all.
+//! Exports a comparison for programs, and writes files atomically.
 
 use super::comparison::{Comparison, Level};
 use raudal_common::atomic_file::AtomicFile;
@@ -64,8 +64,8 @@ struct WarningJson {
     text: String,
 }
 
-/// The comparison as JSON, with every single run: the schema `raudal.compare/1`, which the
-/// [module](crate::compare#json) describes.
+/// Returns the comparison as JSON, with every run, in the schema `raudal.compare/1`. The
+/// [crate documentation](crate#json) describes it.
 pub fn to_json(comparison: &Comparison) -> Result<String> {
     let document = Document {
         schema: "raudal.compare/1",
@@ -127,8 +127,8 @@ fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
     }
 }
 
-/// The comparison as CSV: a header, then every single measured run, in the order of the levels and then of time. The
-/// [module](crate::compare#csv) describes the columns.
+/// Returns the comparison as CSV: a header, then every measured run, ordered by level and then by
+/// time. The [crate documentation](crate#csv) describes the columns.
 #[must_use]
 pub fn to_csv(comparison: &Comparison) -> String {
     let mut out = COLUMNS.join(",") + "\n";
@@ -162,7 +162,7 @@ pub fn to_csv(comparison: &Comparison) -> String {
     out
 }
 
-/// New ones are added at the end, so that what reads by place goes on to work.
+/// New columns go at the end, so that programs that read by position keep working.
 const COLUMNS: [&str; 17] = [
     "workload",
     "jobs",
@@ -188,8 +188,8 @@ fn cell(text: &str) -> String {
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
-/// Writes a text to a file that is there whole or not at all: written under another name, flushed, then renamed. A device or a pipe is
-/// written to as it is.
+/// Writes a text to a file atomically: under a temporary name, flushed, then renamed. A device or a
+/// pipe is written to directly.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
@@ -212,12 +212,12 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
             format!("cannot write the comparison to: {}", raudal_common::error::printable(&path.display().to_string())),
             e,
         )
-        .hint("name a file in a folder that exists and that you may write to")
+        .hint("give a file in an existing folder that you have permission to write to")
     })
 }
 
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    // A link stays a link: what it points to is replaced.
+    // A symbolic link stays: the file that it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut unfinished = AtomicFile::of(&target)?;
     unfinished.write_all(text.as_bytes())?;

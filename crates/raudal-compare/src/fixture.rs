@@ -1,4 +1,4 @@
-//! Comparisons that are made up, for tests: every time is known.
+//! Invented comparisons for tests: every time is known.
 
 use super::comparison::{Comparison, Level, Measured};
 use super::workload::{Activity, Stage, Unit};
@@ -18,7 +18,7 @@ pub(super) fn job(number: u64, start: u64, end: u64) -> JobReport {
     job
 }
 
-/// The same with stages, each with the time when it ended.
+/// The same with stages, each with its end time.
 pub(super) fn staged(number: u64, start: u64, stages: &[(&'static str, u64)]) -> JobReport {
     let mut job = job(number, start, stages.last().map_or(start, |stage| stage.1));
     let mut from = start;
@@ -29,7 +29,7 @@ pub(super) fn staged(number: u64, start: u64, stages: &[(&'static str, u64)]) ->
     job
 }
 
-/// A limit that was set for the one host there is, at a time in milliseconds.
+/// A limit that was set for the only host, at a time in milliseconds.
 pub(super) fn limit(at: u64, limit: usize, why: &str) -> LimitChange {
     LimitChange::new(ms(at), "https://a.example:443", limit, why)
 }
@@ -56,7 +56,8 @@ pub(super) fn level(jobs: impl Into<Jobs>, runs: Vec<Measured>) -> Level {
     Level { jobs: jobs.into(), runs }
 }
 
-/// `count` jobs of the same length, `jobs` at a time, run by run as long as `times` says, in milliseconds.
+/// A level with a run for each of `times`. Each run has `count` jobs that take this many
+/// milliseconds each, `jobs` at a time.
 pub(super) fn even(jobs: usize, count: u64, times: &[u64]) -> Level {
     let runs = (1..).zip(times).map(|(turn, time)| {
         let jobs = jobs as u64;

@@ -1,37 +1,41 @@
-//! A comparison as one page that needs nothing else: figures, what bounds each level, and the timeline as SVG.
+//! Writes a comparison as one self-contained page: figures, what bounds each level, and the
+//! timeline as SVG.
 //!
-//! Bars are placed in percent of the axis, so that the page widens and narrows without a script while its letters keep
-//! their size. A page is read by people who were sent it: everything that comes from outside is escaped, and a content
-//! security policy forbids whatever is not in the page itself.
+//! Bars are placed in percent of the axis, so that the page scales without a script while its text
+//! keeps its size. The page may be sent to other people. So everything from outside is escaped, and
+//! a content security policy forbids everything that is not in the page itself.
 
 use super::comparison::Comparison;
 use super::draw::fit;
 use super::plan::jobs;
 use super::text::{HEADINGS, explanations, heading, table};
-use super::timeline::{Bar, Chart, Kind, NONE, Piece, Track, kinds, limit_change, name};
+use super::timeline::{Bar, Chart, Kind, NONE, StagePiece, Track, kinds, limit_change, name};
 use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 const STYLE: &str = include_str!("page.css");
-/// Beyond so many jobs a row each is no picture any more: then each row is a slot, and shows what ran in it.
+/// With more jobs than this, a row for each is unreadable. Then each row is a slot and shows the
+/// jobs that ran in it.
 const ROWS: usize = 120;
-/// Jobs drawn of one level: beyond, a page takes long to open.
+/// The most jobs drawn for one level; with more, a page takes long to open.
 const BARS: usize = 2000;
-/// Pixels: of the time axis, of a row, of a bar in it, of the jobs in flight.
+/// Heights in pixels: the time axis, a row, a bar in a row, the graph of jobs in flight.
 const AXIS: usize = 18;
 const ROW: usize = 16;
 const BAR: usize = 12;
 const FLIGHT: usize = 36;
-/// Numbers beside marks that have room on the axis of a narrow page.
+/// How many numbers beside marks fit on the axis of a narrow page.
 const LIMITS: u32 = 12;
-/// Characters of a name beside its row.
+/// The most columns of a name beside its row.
 const LABEL: usize = 20;
 
-/// The comparison as a page of its own, with inline SVG and CSS, light or dark as the reader's system is.
+/// Returns the comparison as a page with inline SVG and CSS, light or dark as the reader's system
+/// is set.
 ///
-/// It holds the figures, what bounds each level, the warnings, and the timeline of each level's median run, all on one
-/// time axis, with a tooltip for each job and a table of them. It works without a script, and loads nothing.
+/// It holds the figures, what bounds each level, the warnings, and the timeline of each level's
+/// median run. All timelines share one time axis. Each job has a tooltip and a row in a table. The
+/// page works without a script and loads nothing.
 #[must_use]
 pub fn to_html(comparison: &Comparison) -> String {
     let title = format!("raudal compare: {}", escape(&comparison.workload));
@@ -92,14 +96,15 @@ fn warnings(out: &mut String, comparison: &Comparison) {
 }
 
 fn timeline(out: &mut String, comparison: &Comparison) {
-    out.push_str("<h2>Who ran when</h2>\n");
+    out.push_str("<h2>Which job ran when</h2>\n");
     let Some(chart) = Chart::of(comparison) else {
         let _ = writeln!(out, "<p class=\"soft\">{NONE}</p>");
         return;
     };
     out.push_str(
-        "<p class=\"soft\">The median run of each level, all on one time axis. A dashed line is where a level ended. \
-         Point at a bar for its times, and at a mark for why a limit was set; the tables hold the same.</p>\n<ul class=\"legend\">\n",
+        "<p class=\"soft\">The median run of each level, all on one time axis. A dashed line shows \
+         where a level ended. Point at a bar to see its times, and at a mark to see why a limit was \
+         set. The tables show the same data.</p>\n<ul class=\"legend\">\n",
     );
     for kind in kinds(&chart) {
         let (class, height) = look(kind, &chart);
@@ -127,10 +132,8 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
     }
     let (bars, others) = track.telling(BARS);
     if others > 0 {
-        let _ = writeln!(
-            out,
-            "<p class=\"soft\">Shown are {BARS} jobs, the longest among them; {others} more are not.</p>"
-        );
+        let _ =
+            writeln!(out, "<p class=\"soft\">{BARS} jobs are shown, the longest included; {others} more are not.</p>");
     }
     let each = bars.len() <= ROWS;
     let rows = if each { bars.len() } else { track.lanes };
@@ -141,7 +144,7 @@ fn level(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize) {
     let _ = writeln!(
         out,
         "<div class=\"scroll\">\n<div class=\"chart\" role=\"img\" aria-label=\"Timeline of run {turn} with {name}: {} in \
-         {wall}, at most {most} in flight. The table below has each of them.\">",
+         {wall}, at most {most} in flight. The table below lists each job.\">",
         jobs(track.bars.len().into())
     );
 
@@ -190,7 +193,7 @@ fn axis(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, height: usize) {
     }
     for tick in chart.ticks(4) {
         let x = percent(chart, tick);
-        // The words at both ends stay inside the chart.
+        // Labels at both ends stay inside the chart.
         let anchor = if x < 5.0 {
             "start"
         } else if x > 93.0 {
@@ -214,7 +217,7 @@ fn draw_bar(out: &mut String, chart: &Chart<'_>, bar: &Bar<'_>, top: usize) {
         let (class, height) = look(piece.kind, chart);
         let (x, end) = (percent(chart, piece.start), percent(chart, piece.end));
         let y = top + (BAR - height) / 2;
-        // Nothing is so short that it is not seen.
+        // Even the shortest piece stays visible.
         let width = (end - x).max(0.15);
         let _ =
             write!(out, "<rect class=\"{class}\" x=\"{x:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{height}\" />");
@@ -222,7 +225,7 @@ fn draw_bar(out: &mut String, chart: &Chart<'_>, bar: &Bar<'_>, top: usize) {
     out.push_str("</g>\n");
 }
 
-/// A mark for each change of a limit, with the new one beside it where there is room.
+/// Draws a mark for each change of a limit, with the new limit beside it where there is room.
 fn draw_limits(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, top: usize) {
     for (number, change) in track.run.limits.iter().enumerate() {
         let (x, title) = (percent(chart, change.at), escape(&limit_change(change)));
@@ -238,7 +241,8 @@ fn draw_limits(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, top: usiz
     }
 }
 
-/// The class of a piece, and its height: what waits is drawn thinner, so that it is told apart without colour too.
+/// Returns the class of a piece and its height. Waiting is drawn thinner, so that it can be told
+/// apart without colour.
 fn look(kind: Kind, chart: &Chart<'_>) -> (String, usize) {
     match kind {
         Kind::Queued | Kind::Pause => ("idle".to_owned(), 2),
@@ -272,11 +276,12 @@ fn tooltip(chart: &Chart<'_>, bar: &Bar<'_>) -> String {
     text
 }
 
-fn stage_time(chart: &Chart<'_>, piece: &Piece) -> String {
+fn stage_time(chart: &Chart<'_>, piece: &StagePiece) -> String {
     format!("{}: {}", name(piece.kind, &chart.stages), units::duration(piece.end.saturating_sub(piece.start)))
 }
 
-/// How many ran at once, as an area. It is stretched to the width of the axis, which does not harm steps.
+/// Draws the number of jobs in flight as an area. It is stretched to the width of the axis, which
+/// does not distort steps.
 fn in_flight(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize, top: usize) {
     let mut points = format!("0,{FLIGHT}");
     let height = |count: usize| FLIGHT as f64 * (1.0 - count as f64 / peak as f64);
@@ -332,10 +337,10 @@ fn percent(chart: &Chart<'_>, time: Duration) -> f64 {
     chart.share(time) * 100.0
 }
 
-/// A sentence escaped, what stands between backquotes as code.
+/// Escapes a sentence, and marks text between backquotes as code.
 fn with_code(sentence: &str) -> String {
     let parts: Vec<String> = sentence.split('`').map(escape).collect();
-    // A name may hold one of its own: then they do not pair, and stay as they are.
+    // A name may contain a backquote. Then the backquotes do not pair, and all stay as they are.
     if parts.len().is_multiple_of(2) {
         return parts.join("`");
     }
@@ -343,7 +348,8 @@ fn with_code(sentence: &str) -> String {
     parts.iter().enumerate().map(code).collect()
 }
 
-/// Text as HTML text, or as the value of an attribute in quotes. Control characters that XML forbids are replaced.
+/// Escapes text for HTML, also for attribute values in quotes. Control characters except newline
+/// are replaced; XML forbids most of them.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,5 @@
-//! The page, from comparisons that are made up: its structure, what it escapes, and that it needs nothing else.
+//! Tests the page with invented comparisons: its structure, its escaping, and that it loads
+//! nothing.
 
 use super::fixture::{comparison, even, level, limit, ms, run, staged};
 use super::*;
@@ -29,7 +30,7 @@ fn count(html: &str, selector: &str) -> usize {
     Html::parse_document(html).select(&Selector::parse(selector).unwrap()).count()
 }
 
-/// Whether each tag that is opened is closed, in order: what an XML parser would ask for.
+/// Returns the first tag that is not balanced, as an XML parser would find it.
 fn unbalanced(html: &str) -> Option<String> {
     let mut open: Vec<&str> = Vec::new();
     let body = html.strip_prefix("<!DOCTYPE html>\n")?;
@@ -59,7 +60,7 @@ fn the_page_is_well_formed_and_holds_every_job_of_every_level() {
     assert_eq!(count(&html, ".chart[role=img][aria-label]"), 2);
     assert_eq!(count(&html, "g.job > title"), 8);
     assert_eq!(count(&html, "details tr"), 2 + 8);
-    // Three stages each, and one more with the pause before it.
+    // Three stages for each job, and one more for one job, with the pause before it.
     assert_eq!(count(&html, "g.job > rect"), 8 * 3 + 2);
     assert_eq!(count(&html, "ul.legend > li"), 4);
     assert!(html.contains("in <code>fetch</code>"), "stages are told apart from words");
@@ -95,20 +96,20 @@ fn a_bar_stands_where_its_times_are_on_the_axis_that_all_levels_share() {
     assert_eq!(place(4, 0), ("0.000%".to_owned(), "18.750%".to_owned()));
     let title = document.select(&Selector::parse("g.job > title").unwrap()).nth(7).unwrap();
     let title: String = title.text().collect();
-    assert!(title.ends_with("waiting to try again: 100 ms\nfetch: 100 ms\nattempts: 2\n1.5 MB"), "{title}");
+    assert!(title.ends_with("waiting for a retry: 100 ms\nfetch: 100 ms\nattempts: 2\n1.5 MB"), "{title}");
 }
 
 #[test]
 fn each_change_of_a_limit_is_a_mark_with_its_reason_and_a_line_of_a_list() {
     let mut auto = run(2, (0..4).map(|n| staged(n, 0, &[("fetch", 400)])).collect());
-    auto.limits = vec![limit(0, 4, "to begin with"), limit(100, 8, "<no> byte"), limit(104, 4, "more brought nothing")];
+    auto.limits = vec![limit(0, 4, "to begin with"), limit(100, 8, "<no> byte"), limit(104, 4, "more did not help")];
     let html = to_html(&comparison(vec![even(1, 4, &[100]), level(Jobs::Auto, vec![auto])]));
     assert_eq!(unbalanced(&html), None);
     let document = Html::parse_document(&html);
     let titles = Selector::parse("g.limit > title").unwrap();
     let titles: Vec<String> = document.select(&titles).map(|title| title.text().collect()).collect();
     assert_eq!(titles.len(), 3);
-    assert_eq!(titles[1], "https://a.example:443: at most 8 at a time from 100 ms on: <no> byte");
+    assert_eq!(titles[1], "https://a.example:443: at most 8 at a time from 100 ms: <no> byte");
     assert_eq!(count(&html, "g.limit > line[x1=\"25.000%\"]"), 1);
     assert_eq!(count(&html, "g.limit > text"), 2, "numbers that would lie upon each other are left to the list");
     assert_eq!(count(&html, "details > ul > li"), 3);
@@ -120,7 +121,7 @@ fn many_jobs_are_drawn_by_slot_and_too_many_are_counted() {
     assert_eq!(unbalanced(&html), None);
     assert!(
         html.contains(">slot 8</text>")
-            && html.contains("Shown are 2000 jobs, the longest among them; 2000 more are not.")
+            && html.contains("2000 jobs are shown, the longest included; 2000 more are not.")
     );
     assert_eq!(count(&html, "g.job"), 2400);
 }
@@ -129,6 +130,6 @@ fn many_jobs_are_drawn_by_slot_and_too_many_are_counted() {
 fn without_job_reports_the_page_has_all_but_the_timeline() {
     let html = to_html(&comparison(vec![level(1, vec![run(1, Vec::new())])]));
     assert_eq!(unbalanced(&html), None);
-    assert!(html.contains("no timeline: the workload keeps no job reports"));
+    assert!(html.contains("no timeline: the workload records no job reports"));
     assert_eq!((count(&html, "table"), count(&html, "svg")), (1, 0));
 }

@@ -1,54 +1,58 @@
-//! A workload at several levels of concurrency: what did running jobs at once buy?
+//! Measures a workload at several levels of concurrency: how much faster is it with jobs in
+//! parallel?
 //!
-//! [`compare`] runs a [`Workload`](workload::Workload) as a [`Plan`] says: warm-up runs first, then the levels in
-//! turn, run by run, with another one first in each round, so that what drifts hits all of them alike. Every run's
-//! result is proved equal to the first one's; if it is not, there is an error and no [`Comparison`], so a speed-up
-//! cannot be shown for unlike work. Sequential is the level 1 of the same code.
+//! [`compare`] runs a [`Workload`](workload::Workload) as a [`Plan`] says. Warm-up runs come first.
+//! Then the levels alternate, run by run, and each round starts with another level, so that drift
+//! affects all levels alike. Every run must give the same result as the first. If one does not,
+//! [`compare`] returns an error and no [`Comparison`], so unequal work never gets a speed-up.
+//! Sequential is level 1 of the same code.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `plan` | [`Plan`]: levels, runs, their order; [`Watch`]: who is told of them |
-//! | `run` | [`compare`]: the runs, and the proof that their results are equal |
-//! | `observe` | what is seen of a run from outside: job reports, processor time |
-//! | `comparison` | [`Comparison`]: every single run, and the figures that follow |
+//! | `plan` | [`Plan`]: the levels, the runs and their order; [`Watch`]: receives the progress |
+//! | `run` | [`compare`]: the runs, and the check that their results are equal |
+//! | `observe` | what is recorded from outside a run: job reports, CPU time |
+//! | `comparison` | [`Comparison`]: every run, and the figures computed from them |
 //! | `stats` | [`Summary`], [`SpeedUp`]: pure statistics with their formulas |
-//! | `explain`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and how one knows |
+//! | `explain`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and the evidence |
 //! | `warnings` | [`Warning`]: what makes a figure doubtful, and what to do |
 //! | `text`, `export` | the report for people ([`render_text`], [`to_markdown`]) and for programs ([`to_json`], [`to_csv`]) |
-//! | `timeline` | who ran when, as values: the median run of each level on one time axis |
+//! | `timeline` | which job ran when, as data: the median run of each level on one time axis |
 //! | `draw`, `html`, `trace` | the timeline on a terminal ([`render_timeline`]), as a page ([`to_html`]), for Perfetto ([`to_trace`]) |
 //!
 //! # JSON
 //!
-//! [`to_json`] writes an object with the schema `raudal.compare/1`. Times are in seconds, rates in bytes per second, and
-//! what is undefined is null, never 0. Fields may be added under the same schema; none is renamed or removed.
+//! [`to_json`] writes an object with the schema `raudal.compare/1`. Times are in seconds, rates in
+//! bytes per second. An undefined value is null, never 0. Fields may be added under the same
+//! schema; none is renamed or removed.
 //!
 //! | object | fields |
 //! |---|---|
 //! | the document | `schema`, `workload`, `unit` (what the throughput counts: `bytes`, `queries`, …), `digest`, `rows`, `cores`, `warmup_runs`, `baseline_jobs`, `levels`, `warnings` |
-//! | a level | `jobs` (a number, or the text `auto`), `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`, `max_seconds`, `speed_up`, `speed_up_uncertainty`, `efficiency` (these three null for the baseline; `efficiency` and the two below for `auto` too), `ideal_seconds`, `ideal_reached` (1 is all the way), `bound` (a [word](Bound::word)), `bound_because`, `bound_advice`, `busy_cores`, `overlap`, `peak_in_flight`, `highest_limit` (that was set for a host: how far `auto` went; null if none was), `bytes_per_second`, `per_second` (in the unit of the document), `runs` |
-//! | a run | `turn` (its place among all runs, from 1, warm-up included), `wall_seconds`, `cpu_seconds`, `report` (a [`RunReport`](raudal_pool::RunReport)) |
+//! | a level | `jobs` (a number, or the text `auto`), `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`, `max_seconds`, `speed_up`, `speed_up_uncertainty`, `efficiency` (these three are null for the baseline; `efficiency` and the next two are null for `auto` too), `ideal_seconds`, `ideal_reached` (1 means that the level reached the ideal), `bound` (a [word](Bound::word)), `bound_because`, `bound_advice`, `busy_cores`, `overlap`, `peak_in_flight`, `highest_limit` (the highest limit set for a host, which shows how far `auto` went; null if none was set), `bytes_per_second`, `per_second` (in the unit of the document), `runs` |
+//! | a run | `turn` (its number among all runs, from 1, warm-up included), `wall_seconds`, `cpu_seconds`, `report` (a [`RunReport`](raudal_pool::RunReport)) |
 //! | a warning | `warning` (a [word](Warning::word)), `jobs`, `text` |
 //!
 //! # CSV
 //!
-//! [`to_csv`] writes a row for every measured run. A cell that is undefined is empty. Columns may be added at the end.
+//! [`to_csv`] writes a row for every measured run. An undefined cell is empty. Columns may be added
+//! at the end.
 //!
 //! | column | what it is |
 //! |---|---|
 //! | `workload` | its name |
-//! | `jobs` | the level: at most so many in flight, or `auto` |
+//! | `jobs` | the level: the limit on jobs in flight, or `auto` |
 //! | `round` | which measured run of its level, from 1 |
-//! | `turn` | its place among all runs, from 1, warm-up included: by it, a drift shows |
-//! | `wall_seconds` | from the call of the workload to its answer |
+//! | `turn` | its number among all runs, from 1, warm-up included; it shows a drift |
+//! | `wall_seconds` | from the call of the workload to its result |
 //! | `job_seconds` | the sum of all job times |
-//! | `cpu_seconds` | processor time of this process meanwhile |
+//! | `cpu_seconds` | CPU time of this process during the run |
 //! | `overlap` | `job_seconds / wall_seconds` |
-//! | `peak_in_flight` | the most jobs at one moment |
+//! | `peak_in_flight` | the most jobs in flight at one moment |
 //! | `succeeded`, `attempts`, `retries` | jobs, attempts of all jobs, attempts beyond the first |
-//! | `bytes`, `items` | moved and done |
+//! | `bytes`, `items` | bytes moved, items done |
 //! | `rows`, `digest` | the result, the same for all runs |
-//! | `highest_limit` | the highest limit that was set for a host in this run: how far `auto` went |
+//! | `highest_limit` | the highest limit set for a host in this run: how far `auto` went |
 
 mod comparison;
 mod draw;

@@ -1,15 +1,16 @@
-//! What is seen of a run from outside: the reports of its jobs, and the processor time of this process.
+//! Records a run from outside: the reports of its jobs, and the CPU time of this process.
 
 use raudal_common::lock;
 use raudal_pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Reports kept of one run. A run of millions must not be held in memory for the sake of a picture, and a picture of a
-/// part of it would mislead: beyond this, none are kept.
+/// The most reports kept for one run; with more, none are kept. A picture is not worth the memory
+/// of millions of reports, and a picture of only some of them would mislead.
 const KEPT: usize = 10_000;
 
-/// Hands all events on, and keeps the job reports and the limits that were set, so that a workload need not keep them itself.
+/// Forwards all events, and keeps the job reports and the limits, so that a workload need not keep
+/// them itself.
 pub(super) struct Keeper {
     next: Arc<dyn Observer>,
     /// `None` once there were too many.
@@ -27,7 +28,7 @@ impl Keeper {
         self.limits.changes()
     }
 
-    /// What became of each job, in input order.
+    /// Takes the report of each job, in input order.
     pub(super) fn take(&self) -> Vec<JobReport> {
         let mut jobs = lock(&self.jobs).take().unwrap_or_default();
         jobs.sort_by_key(|job| job.job);
@@ -49,7 +50,8 @@ impl Observer for Keeper {
     }
 }
 
-/// The processor time that this process has used so far, all its threads, user and system; children are not counted.
+/// Returns the CPU time (user and system) that all threads of this process have used so far. Child
+/// processes are not counted.
 #[cfg(target_os = "linux")]
 pub(super) fn cpu_time() -> Option<Duration> {
     ticks(&std::fs::read_to_string("/proc/self/stat").ok()?)
@@ -61,12 +63,13 @@ pub(super) fn cpu_time() -> Option<Duration> {
     None
 }
 
-/// The fields 14 and 15 of `/proc/PID/stat` (`proc_pid_stat(5)`), in ticks. The kernel shows them to programs in
-/// hundredths of a second (`USER_HZ`) on every architecture that Rust's standard library is built for, whatever its
-/// own clock.
+/// Reads the fields 14 and 15 of `/proc/PID/stat` (`proc_pid_stat(5)`), in ticks. A tick is a
+/// hundredth of a second (`USER_HZ`) on every architecture that Rust's standard library supports,
+/// whatever clock the kernel uses itself.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn ticks(stat: &str) -> Option<Duration> {
-    // The second field is the program's name in brackets, and may hold blanks and brackets itself.
+    // The second field is the program's name in brackets, and may itself contain blanks and
+    // brackets.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;

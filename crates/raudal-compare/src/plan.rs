@@ -1,4 +1,4 @@
-//! What is to be compared, and who is told of it.
+//! What is compared, and who is told about it.
 
 use super::comparison::Level;
 use raudal_common::{Error, Result};
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// assert_eq!((plan.levels().len(), plan.baseline(), plan.turns()), (2, 1.into(), 8));
 /// assert!(Plan::new([0]).is_err());
 ///
-/// // The level `auto` finds for itself how many are worth it.
+/// // The level `auto` finds a good number of jobs by itself.
 /// let plan = Plan::new([Jobs::Auto, Jobs::Most(8)])?;
 /// assert_eq!(plan.baseline(), Jobs::Most(8));
 /// # Ok::<(), raudal_common::Error>(())
@@ -27,11 +27,11 @@ pub struct Plan {
     levels: Vec<Jobs>,
     runs: u32,
     warmup: u32,
-    /// Beyond `runs`, as long as the means are unsure.
+    /// More runs than `runs`, as long as the means are not precise enough.
     more: Option<More>,
 }
 
-/// How far a plan may go beyond the runs that it asks for at least.
+/// The limits on runs beyond the minimum of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct More {
     max: u32,
@@ -39,54 +39,59 @@ struct More {
 }
 
 impl Plan {
-    /// Runs of each level unless told otherwise: a deviation from fewer is mostly luck.
+    /// The default number of runs of each level: a deviation from fewer is mostly chance.
     pub const RUNS: u32 = 5;
-    /// The most runs of each level with [`min_runs`](Self::min_runs): the error of a mean falls with the root of
-    /// their number, so what is still unsure after so many needs a quieter machine and not more runs.
+    /// The most runs of each level with [`min_runs`](Self::min_runs). The error of a mean falls
+    /// with the square root of their number. So a mean that is still imprecise after this many
+    /// needs a quieter machine, not more runs.
     pub const MAX_RUNS: u32 = 50;
     /// How long all measured runs of a plan with [`min_runs`](Self::min_runs) may take together.
     pub const BUDGET: Duration = Duration::from_secs(60);
-    /// With [`min_runs`](Self::min_runs), a mean is sure enough once its relative standard error is at most this.
+    /// With [`min_runs`](Self::min_runs), a mean is precise enough once its relative standard error
+    /// is at most this.
     pub const SURE: f64 = 0.02;
-    /// Warm-up runs of each level unless told otherwise.
+    /// The default number of warm-up runs of each level.
     pub const WARMUP: u32 = 1;
 
-    /// A plan for these levels (at most so many jobs in flight, or `auto`), with the default numbers of runs.
+    /// Creates a plan for these levels (limits on jobs in flight, or `auto`), with the default
+    /// numbers of runs.
     pub fn new(levels: impl IntoIterator<Item: Into<Jobs>>) -> Result<Self> {
         let levels: Vec<Jobs> = levels.into_iter().map(Into::into).collect();
         if levels.is_empty() {
-            return Err(Error::usage("there is no level to compare").hint("name some, such as 1,10"));
+            return Err(Error::usage("no level to compare").hint("give levels, such as 1,10"));
         }
         for (i, level) in levels.iter().enumerate() {
             if *level == Jobs::Most(0) {
-                return Err(Error::usage("a level has no job in flight and would never end: 0")
-                    .hint("levels are numbers from 1 on, such as 1,10"));
+                return Err(Error::usage("a level must allow at least one job in flight: 0")
+                    .hint("give numbers of at least 1, such as 1,10"));
             }
             if levels[..i].contains(level) {
-                return Err(Error::usage(format!("a level is named twice: {level}"))
-                    .hint("name each level once; -r says how often each is run"));
+                return Err(Error::usage(format!("a level is given twice: {level}"))
+                    .hint("give each level once; [`runs`] sets how often each is run"));
             }
         }
         Ok(Self { levels, runs: Self::RUNS, warmup: Self::WARMUP, more: None })
     }
 
-    /// With exactly so many measured runs of each level.
+    /// Sets the exact number of measured runs of each level.
     pub fn runs(mut self, runs: u32) -> Result<Self> {
         if runs == 0 {
-            return Err(Error::usage("nothing is measured in so many runs: 0").hint("ask for 1 run at least"));
+            return Err(Error::usage("the number of runs must be at least 1: 0").hint("give at least 1 run"));
         }
         (self.runs, self.more) = (runs, None);
         Ok(self)
     }
 
-    /// With at least so many measured runs of each level, and more until the means are sure enough.
+    /// Sets the minimum number of measured runs of each level, and adds runs until the means are
+    /// precise enough.
     ///
-    /// Rounds (a run of each level) are added while the standard error of any level's mean, `s / √n`, is above 2 % of
-    /// that mean ([`SURE`](Self::SURE)), and neither [`MAX_RUNS`](Self::MAX_RUNS) is reached nor the
-    /// [budget](Self::budget) spent. A round is begun only if one as long as the last fits into the budget. Fewer
-    /// than two runs have no deviation, so `min_runs(1)` measures two where the budget allows.
+    /// Rounds (a run of each level) are added while the standard error of any level's mean,
+    /// `s / √n`, is above 2 % of that mean ([`SURE`](Self::SURE)). They stop at
+    /// [`MAX_RUNS`](Self::MAX_RUNS) or when the [budget](Self::budget) is spent. A round begins
+    /// only if another one as long as the last fits into the budget. A single run has no deviation,
+    /// so `min_runs(1)` measures two runs if the budget allows.
     ///
-    /// All levels get the same number of runs, since they take turns.
+    /// All levels get the same number of runs, because they alternate.
     ///
     /// ```
     /// use raudal_compare::Plan;
@@ -103,8 +108,9 @@ impl Plan {
         Ok(plan)
     }
 
-    /// With so much time for all measured runs together, warm-up not counted. The runs that
-    /// [`min_runs`](Self::min_runs) asks for are made in any case; without it, this has no effect.
+    /// Limits the time of all measured runs together, without warm-up. The runs that
+    /// [`min_runs`](Self::min_runs) asks for are made in any case. Without `min_runs`, this has no
+    /// effect.
     #[must_use]
     pub fn budget(mut self, budget: Duration) -> Self {
         if let Some(more) = &mut self.more {
@@ -113,7 +119,7 @@ impl Plan {
         self
     }
 
-    /// With so many runs of each level before anything is measured.
+    /// Sets the number of runs of each level before anything is measured.
     #[must_use]
     pub fn warmup(mut self, warmup: u32) -> Self {
         self.warmup = warmup;
@@ -125,29 +131,32 @@ impl Plan {
         &self.levels
     }
 
-    /// The level that the others are compared with: 1 if it is among them, else the first that is a number. `auto` is
-    /// it only if there is no other: how many were in flight is then not known beforehand, and differs from run to run.
+    /// Returns the level that the others are compared with: 1 if it is among them, otherwise the
+    /// first number. `auto` is the baseline only if it is the only level: its number of jobs is not
+    /// known in advance, and differs from run to run.
     pub fn baseline(&self) -> Jobs {
         let numbers = || self.levels.iter().copied().filter(|level| *level != Jobs::Auto);
         numbers().find(|level| *level == Jobs::Most(1)).or_else(|| numbers().next()).unwrap_or(Jobs::Auto)
     }
 
-    /// Measured runs of each level: exactly so many, or at least so many with [`min_runs`](Self::min_runs).
+    /// Returns the number of measured runs of each level; with [`min_runs`](Self::min_runs), the
+    /// minimum.
     pub fn measured(&self) -> u32 {
         self.runs
     }
 
-    /// The most measured runs of each level.
+    /// Returns the most measured runs of each level.
     pub fn max_measured(&self) -> u32 {
         self.more.map_or(self.runs, |more| more.max)
     }
 
-    /// Warm-up runs of each level.
+    /// Returns the number of warm-up runs of each level.
     pub fn warmups(&self) -> u32 {
         self.warmup
     }
 
-    /// All runs, warm-up included; those beyond [`min_runs`](Self::min_runs) are not counted.
+    /// Returns the number of all runs, warm-up included, without those beyond
+    /// [`min_runs`](Self::min_runs).
     pub fn turns(&self) -> u64 {
         self.turns_with(self.runs)
     }
@@ -156,9 +165,9 @@ impl Plan {
         (u64::from(self.warmup) + u64::from(runs)) * self.levels.len() as u64
     }
 
-    /// The run with this number, from 1, warm-up first. Levels take turns, and who begins moves on by one each round,
-    /// so that what drifts (a cache that fills, a machine that grows hot, a network that others use) hits all of them
-    /// alike.
+    /// Returns the run with this number, from 1, warm-up first. Levels alternate, and each round
+    /// begins with the next level. So drift (a cache that fills, a machine that grows hot, a
+    /// network that others use) affects all levels alike.
     pub(super) fn turn(&self, number: u64) -> Turn {
         let levels = self.levels.len() as u64;
         let (round, place) = ((number - 1) / levels, (number - 1) % levels);
@@ -169,7 +178,8 @@ impl Plan {
         Turn { number, of, round: round + 1, jobs, warmup, more: self.more.is_some() }
     }
 
-    /// Whether one more round is to be made after the measured runs so far, all levels having as many.
+    /// Returns whether to make one more round after the measured runs so far. All levels have the
+    /// same number of runs.
     pub(super) fn wants_more(&self, levels: &[Level]) -> bool {
         let rounds = levels.iter().map(|level| level.runs.len()).min().unwrap_or(0);
         if rounds < self.runs as usize {
@@ -187,19 +197,20 @@ impl Plan {
 
 /// One run of a comparison.
 ///
-/// It reads `run 3 of 8: 10 jobs`, for a line of its own or a heading above the bars.
+/// `Display` writes `run 3 of 8: 10 jobs`, for a line of its own or a heading above the bars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Turn {
-    /// Which of all runs it is, from 1, warm-up included.
+    /// The number of the run among all runs, from 1, warm-up included.
     pub number: u64,
-    /// All runs, warm-up included; at least so many if `more`.
+    /// The number of all runs, warm-up included; a minimum if `more` is set.
     pub of: u64,
-    /// Which run of its level, from 1; warm-up and measured runs count apart.
+    /// The number of the run among the runs of its level, from 1; warm-up and measured runs are
+    /// counted separately.
     pub round: u32,
-    /// At most so many jobs in flight.
+    /// The limit on jobs in flight.
     pub jobs: Jobs,
-    /// Whether it is run only to make ready, and not measured.
+    /// Whether it is a warm-up run, which is not measured.
     pub warmup: bool,
     /// Whether there may be more runs than `of`: a plan with [`min_runs`](Plan::min_runs).
     pub more: bool,
@@ -222,7 +233,7 @@ pub(super) fn jobs(jobs: Jobs) -> String {
     }
 }
 
-/// Who is told how a comparison goes on: shows bars, writes a line for each run.
+/// Receives the progress of a comparison, for example to show bars or to write a line for each run.
 ///
 /// ```
 /// use raudal_compare::{Turn, Watch};
@@ -237,13 +248,13 @@ pub(super) fn jobs(jobs: Jobs) -> String {
 /// }
 /// ```
 pub trait Watch: Send + Sync {
-    /// A run begins; what is returned watches its jobs.
+    /// Called when a run begins; the returned observer watches its jobs.
     fn begin(&self, turn: &Turn) -> Arc<dyn Observer> {
         let _ = turn;
         Arc::new(NoObserver)
     }
 
-    /// A run is over, and took so long.
+    /// Called when a run is over, with the time it took.
     fn done(&self, turn: &Turn, wall: Duration) {
         let _ = (turn, wall);
     }

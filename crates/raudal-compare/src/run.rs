@@ -1,4 +1,4 @@
-//! The runs themselves: warm-up, then the levels in turn, each result proved equal to the first.
+//! Runs the plan: warm-up first, then the levels alternate. Each result must equal the first.
 
 use super::comparison::{Comparison, Level, Measured};
 use super::observe::{Keeper, cpu_time};
@@ -6,23 +6,26 @@ use super::plan::{Plan, Turn, Watch, jobs};
 use crate::workload::{Run, Workload};
 use raudal_common::{Error, Kind, Result};
 use raudal_pipeline::Jobs;
-use raudal_pool::NoObserver;
+use raudal_pool::{LimitChange, NoObserver, Observer};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Runs a workload at the levels of a plan, and measures it.
 ///
-/// It is fair as far as it can be: the same code at each level, warm-up runs that are not counted, levels that take
-/// turns run by run, and a result that is proved to be the same every time, warm-up included.
+/// To be fair, it uses the same code at each level, does not count the warm-up runs, alternates the
+/// levels run by run, and checks that every run, warm-up included, gives the same result.
 ///
 /// # Errors
 ///
-/// - [`Kind::Checksum`] if a run gave another result than the first, or a job of it failed: times of unlike work are
-///   not compared. The message names the level, the run, and the first part that differs where the workload tells.
+/// - [`Kind::Checksum`] if a run gave a different result from the first, or if one of its jobs
+///   failed: unequal work is not compared. The message names the level and the run. It also names
+///   the first part that differs, if the workload reports parts.
 /// - [`Kind::Cancelled`] if `cancel` was cancelled. The run in flight is awaited first.
-/// - [`Kind::Usage`] if `auto` is among the levels of a workload that has no such level, before anything is run.
-/// - What the workload itself returns.
+/// - [`Kind::Usage`] if `auto` is among the levels and the workload does not support it. Nothing is
+///   run then.
+/// - Any error that the workload itself returns.
 ///
 /// ```
 /// # use futures::future::BoxFuture;
@@ -61,7 +64,8 @@ pub async fn compare(
     let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
     let mut first: Option<(Turn, Run)> = None;
     for number in 1.. {
-        // A round that was begun is ended: with a run more of one level than of another, drift would not hit them alike.
+        // A round is always finished. If one level had a run more than another, drift would not
+        // affect them alike.
         if (number - 1) % plan.levels().len() as u64 == 0 && !plan.wants_more(&levels) {
             break;
         }
@@ -69,25 +73,7 @@ pub async fn compare(
         if cancel.is_cancelled() {
             return Err(cancelled());
         }
-        let keeper = Arc::new(Keeper::new(watch.begin(&turn)));
-        let (begin, cpu_begin) = (Instant::now(), cpu_time());
-        let running = match turn.jobs {
-            Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
-            Jobs::Auto => {
-                workload.run_auto(Arc::clone(&keeper) as _, cancel.child_token()).ok_or_else(|| no_auto(workload))?
-            }
-        };
-        let result = running.await;
-        let wall = begin.elapsed();
-        let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
-        // What a cancelled run returns, or how far it came, says nothing about the workload.
-        if cancel.is_cancelled() {
-            return Err(cancelled());
-        }
-        let mut run = result?;
-        if run.jobs.is_empty() {
-            run.jobs = keeper.take();
-        }
+        let TimedRun { run, wall, cpu, limits } = run_once(workload, &turn, watch.begin(&turn), &cancel).await?;
         check_jobs(&turn, &run)?;
         if let Some((first_turn, first_run)) = &first {
             check_equal(first_turn, first_run, &turn, &run)?;
@@ -96,7 +82,7 @@ pub async fn compare(
         let (report, jobs) = (run.report.clone(), run.jobs.clone());
         first.get_or_insert((turn, run));
         if let Some(level) = levels.iter_mut().find(|level| level.jobs == turn.jobs).filter(|_| !turn.warmup) {
-            level.runs.push(Measured { turn: turn.number, wall, cpu, report, limits: keeper.limits(), jobs });
+            level.runs.push(Measured { turn: turn.number, wall, cpu, report, limits, jobs });
         }
     }
     let (digest, rows) = first.map(|(_, run)| (run.digest, run.rows)).unwrap_or_default();
@@ -114,15 +100,51 @@ pub async fn compare(
 }
 
 fn no_auto(workload: &dyn Workload) -> Error {
-    Error::usage(format!("this workload cannot find its level by itself: {}", workload.name()))
-        .hint("name levels that are numbers, such as 1,10")
+    Error::usage(format!("this workload does not support the level auto: {}", workload.name()))
+        .hint("give numbers as levels, such as 1,10")
 }
 
 fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "the comparison was cancelled; nothing is concluded from a part of it")
+    Error::new(Kind::Cancelled, "the comparison was cancelled; an incomplete comparison has no result")
 }
 
-/// A run that left out some of the work is not faster.
+/// One run, and what was measured around it.
+struct TimedRun {
+    run: Run,
+    wall: Duration,
+    cpu: Option<Duration>,
+    limits: Vec<LimitChange>,
+}
+
+async fn run_once(
+    workload: &dyn Workload,
+    turn: &Turn,
+    observer: Arc<dyn Observer>,
+    cancel: &CancellationToken,
+) -> Result<TimedRun> {
+    let keeper = Arc::new(Keeper::new(observer));
+    let (begin, cpu_begin) = (Instant::now(), cpu_time());
+    let running = match turn.jobs {
+        Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
+        Jobs::Auto => {
+            workload.run_auto(Arc::clone(&keeper) as _, cancel.child_token()).ok_or_else(|| no_auto(workload))?
+        }
+    };
+    let result = running.await;
+    let wall = begin.elapsed();
+    let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
+    // The result of a cancelled run says nothing about the workload.
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    let mut run = result?;
+    if run.jobs.is_empty() {
+        run.jobs = keeper.take();
+    }
+    Ok(TimedRun { run, wall, cpu, limits: keeper.limits() })
+}
+
+/// Refuses a run that left out some of the work: it is not faster.
 fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
     let report = &run.report;
     if report.failed == 0 && report.cancelled == 0 {
@@ -134,17 +156,17 @@ fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
     Err(Error::new(
         Kind::Checksum,
         format!(
-            "{turn}: not every job succeeded, so there is nothing to compare: {} failed, {} cancelled, of {}{kinds}{}",
+            "{turn}: not every job succeeded, so the levels cannot be compared: {} failed, {} cancelled, of {}{kinds}{}",
             report.failed,
             report.cancelled,
             report.total(),
             raudal_common::error::printable(&first.unwrap_or_default()),
         ),
     )
-    .hint("run the workload by itself until it works, or with fewer jobs if the other side refuses so many"))
+    .hint("run the workload alone until it works, or use fewer jobs if the server refuses that many"))
 }
 
-/// Whether two runs gave the same.
+/// Checks that two runs gave the same result.
 fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result<()> {
     let same_parts = first.parts == run.parts;
     if first.digest == run.digest && first.rows == run.rows && same_parts {
@@ -155,7 +177,7 @@ fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result
     Err(Error::new(
         Kind::Checksum,
         format!(
-            "{turn}: the result differs from that of run {} ({}), so there is nothing to compare: {} rows, digest {}, \
+            "{turn}: the result differs from that of run {} ({}), so the levels cannot be compared: {} rows, digest {}, \
              instead of {} rows, digest {}{place}",
             first_turn.number,
             jobs(first_turn.jobs),

@@ -1,15 +1,16 @@
-//! Where the time of jobs goes, stage by stage.
+//! Where jobs spend their time, stage by stage.
 
 use super::workload::{Activity, Stage};
 use raudal_pool::JobReport;
 use std::time::Duration;
 
-/// What a stage spends its time with, if the workload has declared it.
+/// Returns what a stage spends its time on, if the workload has declared it.
 pub(super) fn activity(stages: &[Stage], name: &str) -> Option<Activity> {
     stages.iter().find(|stage| stage.name == name).map(|stage| stage.activity)
 }
 
-/// The stages of some jobs in the order they are first met, each with its time in all.
+/// Returns the stages of some jobs in the order of their first appearance, each with its total
+/// time.
 pub(super) fn totals(jobs: &[JobReport]) -> Vec<(&'static str, Duration)> {
     let mut totals: Vec<(&'static str, Duration)> = Vec::new();
     for span in jobs.iter().flat_map(|job| &job.stages) {
@@ -22,15 +23,15 @@ pub(super) fn totals(jobs: &[JobReport]) -> Vec<(&'static str, Duration)> {
     totals
 }
 
-/// The stage that took the most, with its share of all job time.
+/// Returns the stage that took the most time, with its share of all job time.
 pub(super) fn longest(jobs: &[JobReport]) -> Option<(&'static str, f64)> {
     let all: Duration = jobs.iter().map(|job| job.running).sum();
     let (stage, time) = totals(jobs).into_iter().max_by_key(|(_, time)| *time)?;
     (!all.is_zero()).then(|| (stage, time.as_secs_f64() / all.as_secs_f64()))
 }
 
-/// The stage in which jobs lost the most against the same jobs elsewhere, with its share of what all stages lost.
-/// `None` if there are no stages, or none lost anything.
+/// Returns the stage that lost the most time from `before` to `after`, with its share of what all
+/// stages lost. `None` if there are no stages, or none lost time.
 pub(super) fn most_slowed(before: &[JobReport], after: &[JobReport]) -> Option<(&'static str, f64)> {
     let before = totals(before);
     let lost: Vec<(&'static str, f64)> = totals(after)
@@ -45,7 +46,7 @@ pub(super) fn most_slowed(before: &[JobReport], after: &[JobReport]) -> Option<(
     (all > 0.0).then(|| (stage, most / all))
 }
 
-/// The time of a job less what it computed or waited for its turn.
+/// Returns the time of a job without the time in which it computed or waited for its turn.
 pub(super) fn away(job: &JobReport, stages: &[Stage]) -> Duration {
     let is_here = |name| matches!(activity(stages, name), Some(Activity::Compute | Activity::Turn(_)));
     let here = job.stages.iter().filter(|span| is_here(span.stage));

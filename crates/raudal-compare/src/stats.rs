@@ -1,11 +1,11 @@
-//! Statistics as pure functions, with their formulas. What is undefined is `None`, never 0.
+//! Statistics as pure functions, with their formulas. An undefined value is `None`, never 0.
 
 use std::time::Duration;
 
-/// Times of some runs, summed up.
+/// A summary of the times of several runs.
 ///
-/// With times `t1 … tn`: the mean is `m = Σ t / n`; the sample standard deviation is `s = √(Σ (t − m)² / (n − 1))`, and
-/// is undefined for fewer than two times.
+/// With times `t1 … tn`, the mean is `m = Σ t / n`. The sample standard deviation is
+/// `s = √(Σ (t − m)² / (n − 1))`; it is undefined for fewer than two times.
 ///
 /// ```
 /// use raudal_compare::Summary;
@@ -31,12 +31,12 @@ pub struct Summary {
     pub min: Duration,
     /// The longest.
     pub max: Duration,
-    /// The one in the middle, or the mean of the two in the middle.
+    /// The middle one, or the mean of the two middle ones.
     pub median: Duration,
 }
 
 impl Summary {
-    /// Sums up times; `None` if there are none.
+    /// Summarizes times; `None` if there are none.
     pub fn of(times: &[Duration]) -> Option<Self> {
         let (min, max) = (*times.iter().min()?, *times.iter().max()?);
         let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
@@ -51,8 +51,9 @@ impl Summary {
         })
     }
 
-    /// The standard error of the mean as a share of it, `s / (√n · m)`: how far another mean of as many runs would
-    /// stray. `None` if the deviation is undefined or the mean is 0.
+    /// Returns the standard error of the mean as a share of the mean, `s / (√n · m)`: how far the
+    /// mean of as many other runs would typically differ. `None` if the deviation is undefined or
+    /// the mean is 0.
     ///
     /// ```
     /// use raudal_compare::Summary;
@@ -68,21 +69,22 @@ impl Summary {
     }
 }
 
-/// How many times as fast one level is as another, and how sure that is.
+/// How many times as fast one level is as another, with the uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SpeedUp {
     /// The ratio of the means.
     pub ratio: f64,
-    /// How far it strays from run to run, from both deviations; `None` if one of them is undefined.
+    /// The uncertainty of the ratio, from both deviations; `None` if one of them is undefined.
     pub uncertainty: Option<f64>,
 }
 
 impl SpeedUp {
     /// The speed-up of `level` over `baseline`; `None` if the level took no time at all.
     ///
-    /// The ratio is `r = a / b` of the means of the baseline `a` and the level `b`. With their deviations `sa`, `sb` the
-    /// uncertainty follows from the propagation of independent errors: `r · √((sa / a)² + (sb / b)²)`.
+    /// The ratio is `r = a / b`, where `a` is the mean of the baseline and `b` the mean of the
+    /// level. With their deviations `sa` and `sb`, the uncertainty is
+    /// `r · √((sa / a)² + (sb / b)²)`, the propagation of independent errors.
     ///
     /// ```
     /// use raudal_compare::{SpeedUp, Summary};
@@ -107,15 +109,17 @@ impl SpeedUp {
         Some(Self { ratio, uncertainty })
     }
 
-    /// Whether it can be told from 1: the difference is larger than the uncertainty. `None` if that is undefined.
+    /// Returns whether the ratio differs from 1 by more than the uncertainty. `None` if the
+    /// uncertainty is undefined.
     pub fn is_established(&self) -> Option<bool> {
         self.uncertainty.map(|uncertainty| (self.ratio - 1.0).abs() > uncertainty)
     }
 }
 
-/// How far each value lies from the median, in robust standard deviations: `0.6745 · (t − median) / MAD`, where the MAD
-/// is the median distance from the median (Iglewicz and Hoaglin, 1993). One stray value does not hide itself by
-/// widening the spread, as it does with the plain deviation. Empty if more than half of the values are equal.
+/// Returns how far each value lies from the median, in robust standard deviations:
+/// `0.6745 · (t − median) / MAD`, where the MAD is the median distance from the median (Iglewicz
+/// and Hoaglin, 1993). An outlier hardly widens this spread. With the standard deviation, it could
+/// hide itself that way. The result is empty if more than half of the values are equal.
 pub(super) fn robust_scores(times: &[Duration]) -> Vec<f64> {
     let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
     let Some(middle) = median(&seconds) else { return Vec::new() };
@@ -126,12 +130,12 @@ pub(super) fn robust_scores(times: &[Duration]) -> Vec<f64> {
     }
 }
 
-/// Spearman's rank correlation of values with their places: 1 if each is larger than the one before, −1 if smaller,
-/// about 0 if there is no order in them. Equal values share the mean of their ranks. `None` for fewer than three values,
-/// or if all are equal.
+/// Returns Spearman's rank correlation of the values with their positions: 1 if each value is
+/// larger than the one before, −1 if each is smaller, about 0 if there is no order. Equal values
+/// share the mean of their ranks. `None` for fewer than three values, or if all are equal.
 pub(super) fn trend(values: &[f64]) -> Option<f64> {
     let n = values.len();
-    // The mean rank: those that are smaller come before, and half of those that are equal.
+    // The mean rank: the number of smaller values, plus half of the other equal ones.
     let rank = |value: f64| {
         let smaller = values.iter().filter(|v| **v < value).count() as f64;
         let equal = values.iter().filter(|v| (**v - value).abs() == 0.0).count() as f64;
@@ -146,8 +150,9 @@ pub(super) fn trend(values: &[f64]) -> Option<f64> {
     (n > 2 && ranks > 0.0).then(|| product / (places * ranks).sqrt())
 }
 
-/// The straight line `y = a + b·x` with the least squares, as `(a, b, R²)`; `R²` is the share of the spread of `y` that
-/// it explains. `None` for fewer than three points, or if all `x` or all `y` are equal.
+/// Fits the straight line `y = a + b·x` by least squares. Returns `(a, b, R²)`; `R²` is the share
+/// of the variance of `y` that the line explains. `None` for fewer than three points, or if all `x`
+/// or all `y` are equal.
 pub(super) fn line(points: &[(f64, f64)]) -> Option<(f64, f64, f64)> {
     let n = points.len() as f64;
     let (mx, my) = (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n);
@@ -219,7 +224,7 @@ mod tests {
     fn a_trend_is_a_correlation_of_ranks() {
         assert_eq!(trend(&[1.0, 2.0, 5.0, 9.0]), Some(1.0));
         assert_eq!(trend(&[9.0, 5.0, 2.0]), Some(-1.0));
-        // Ranks 0, 1.5, 1.5, 3: the ties cost a little.
+        // Ranks 0, 1.5, 1.5, 3: the ties lower the correlation a little.
         assert!((trend(&[1.0, 2.0, 2.0, 3.0]).unwrap() - 0.9487).abs() < 1e-4);
         assert_eq!((trend(&[1.0, 1.0, 1.0]), trend(&[1.0, 2.0])), (None, None));
     }

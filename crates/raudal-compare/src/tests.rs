@@ -1,4 +1,4 @@
-//! Comparisons of a workload that is made up, on a clock that is made up: every figure is known beforehand.
+//! Compares an invented workload on a simulated clock: every figure is known in advance.
 
 use super::*;
 use crate::workload::{Run, Unit, Workload};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Takes `time(run, jobs)` for its run, counted from 0 over all runs, and returns `result(run, jobs)`.
+/// Takes `time(run, jobs)` and returns `result(run, jobs)`; `run` counts all runs from 0.
 struct Fake {
     calls: Mutex<Vec<usize>>,
     prepared: AtomicUsize,
@@ -75,7 +75,7 @@ async fn measure(fake: &Fake, runs: u32) -> Result<Comparison> {
     compare(fake, &plan, &(), CancellationToken::new()).await
 }
 
-/// Writes down what it is told, and cancels when a run begins.
+/// Records what it is told, and cancels when a given run begins.
 #[derive(Default)]
 struct Told {
     lines: Mutex<Vec<String>>,
@@ -110,7 +110,7 @@ impl Watch for Told {
 #[tokio::test(start_paused = true)]
 async fn a_comparison_is_shown_as_a_table_with_spread_and_uncertainty() {
     let mut comparison = measure(&Fake::new(), 3).await.unwrap();
-    // The clock is made up, but the processor time is not.
+    // The clock is simulated, but the CPU time is real.
     comparison.levels.iter_mut().flat_map(|level| &mut level.runs).for_each(|run| run.cpu = None);
     assert_eq!(
         render_text(&comparison),
@@ -121,12 +121,13 @@ fake: 3 runs of each level after 1 warm-up run; the result was the same every ti
      1   10.433 ± 0.208 s   10.200 … 10.600 s             1            –      0.96      1    95.8 kB/s
     10    1.047 ± 0.021 s     1.030 … 1.070 s   9.97 ± 0.28        100 %      9.55     10     955 kB/s
 
-  1 job: the ideal is 10.0 s (all job times, shared by 1 slot), and it reached 96 % of that; it
-         looks bound by latency, because one job at a time was in flight, and waited; jobs that
-         wait at once wait together
-  10 jobs: the ideal is 1.00 s (all job times, shared by 10 slots), and it reached 96 % of that;
-           it looks bound by the number of slots, because 9.6 of 10 were busy on average and a
-           job took only 1.00 times as long as with 1 job; more jobs at once look likely to help
+  1 job: the ideal time is 10.0 s (all job times divided among 1 slot), and the level reached 96
+         % of that speed; it is probably bound by latency: one job at a time was in flight,
+         mostly waiting; concurrent jobs would overlap their waits
+  10 jobs: the ideal time is 1.00 s (all job times divided among 10 slots), and the level
+           reached 96 % of that speed; it is probably bound by the number of slots: 9.6 of 10
+           were busy on average and a job took only 1.00 times as long as with 1 job; more jobs
+           at once would probably help
 "
     );
 }
@@ -165,7 +166,7 @@ async fn unequal_results_are_an_error_that_names_the_level_the_run_and_the_part(
     assert_eq!(error.kind(), Kind::Checksum);
     assert_eq!(
         error.to_string(),
-        "run 4 of 8: 10 jobs: the result differs from that of run 1 (1 job), so there is nothing to compare: \
+        "run 4 of 8: 10 jobs: the result differs from that of run 1 (1 job), so the levels cannot be compared: \
          32 rows, digest d2, instead of 32 rows, digest d1; the first part that differs is number 2, 02: digest d2 instead of d1"
     );
 }
@@ -191,7 +192,8 @@ async fn parts_with_other_names_or_too_many_are_named_and_steer_no_terminal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_with_at_least_so_many_runs_goes_on_while_the_means_are_unsure() {
-    // Steady from the third run on: the error of the mean falls below 2 % only after some more.
+    // The times are steady from the third run of each level on. The error of the mean falls below 2
+    // % only some runs later.
     let mut fake = Fake::new();
     fake.time = |run, jobs| Duration::from_millis(if run < 4 { 1200 } else { 1000 }) / jobs as u32;
     let plan = Plan::new([1, 10]).unwrap().min_runs(3).unwrap().warmup(1);
@@ -203,14 +205,14 @@ async fn a_plan_with_at_least_so_many_runs_goes_on_while_the_means_are_unsure() 
         assert!(level.summary().unwrap().relative_error().unwrap() <= Plan::SURE);
     }
 
-    // What never settles ends with the budget: after 5.5 s a fourth round does not fit into 6 s.
+    // Unsteady times end with the budget: after 5.5 s, a fourth round does not fit into 6 s.
     fake = Fake::new();
     fake.time = |run, jobs| Duration::from_millis(if run / 2 % 2 == 0 { 3000 } else { 1000 }) / jobs as u32;
     let plan = plan.budget(Duration::from_secs(6));
     let comparison = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap();
     assert_eq!(comparison.levels[0].runs.len(), 3);
 
-    // What settles at once is not run more often than asked for.
+    // Steady times need no more runs than asked for.
     fake = Fake::new();
     fake.time = |_, jobs| Duration::from_secs(1) / jobs as u32;
     let comparison = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap();
@@ -263,7 +265,7 @@ async fn a_run_in_which_a_job_failed_is_not_compared() {
     assert_eq!(error.kind(), Kind::Checksum);
     assert_eq!(
         error.to_string(),
-        "run 2 of 8: 10 jobs, warm-up: not every job succeeded, so there is nothing to compare: \
+        "run 2 of 8: 10 jobs, warm-up: not every job succeeded, so the levels cannot be compared: \
          1 failed, 0 cancelled, of 32 (status: 1)"
     );
 }
@@ -281,14 +283,15 @@ async fn a_workload_without_a_level_of_its_own_refuses_auto_before_anything_is_r
     let plan = Plan::new([Jobs::Most(1), Jobs::Auto]).unwrap();
     let error = compare(&fake, &plan, &(), CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
-    assert_eq!(error.to_string(), "this workload cannot find its level by itself: fake");
+    assert_eq!(error.to_string(), "this workload does not support the level auto: fake");
     assert!(error.hint_text().is_some_and(|hint| hint.contains("1,10")));
     assert_eq!((fake.prepared.load(Ordering::Relaxed), fake.calls.lock().unwrap().len()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_comparison_concludes_nothing() {
-    // Before anything begins; while a run is in flight that stops; and while one is that ends well all the same.
+    // Cancelled before anything begins, during a run that stops, and during a run that still
+    // succeeds.
     for (turn, stops, begun) in [(0, false, 0), (4, true, 4), (4, false, 4)] {
         let mut fake = Fake::new();
         fake.cancel_at = stops.then_some(3);
@@ -317,7 +320,7 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
     fake.time = |_, _| Duration::from_millis(2);
     let comparison = measure(&fake, 3).await.unwrap();
     assert_eq!(words(&comparison), ["short", "short", "not-established"]);
-    assert_eq!(conclusion(&comparison), "10 jobs: no difference to 1 job is established");
+    assert_eq!(conclusion(&comparison), "10 jobs: no clear difference from 1 job");
 
     // The first measured run of the level 1 takes ten times as long.
     fake = Fake::new();
@@ -325,7 +328,7 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
         |run, jobs| Duration::from_millis(if run == 2 { 100_000 } else { 10_000 + 50 * run as u64 } / jobs as u64);
     let comparison = measure(&fake, 5).await.unwrap();
     assert_eq!(words(&comparison)[0], "slow-first");
-    assert!(comparison.warnings()[0].to_string().contains("warm up more (-w 3)"));
+    assert!(comparison.warnings()[0].to_string().contains("warm up with at least 3 runs"));
 
     fake = Fake::new();
     fake.time = |run, jobs| Duration::from_millis(if run % 3 == 0 { 20_000 } else { 8000 } / jobs as u64);

@@ -10,13 +10,14 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) const HEADINGS: [&str; 8] =
     ["jobs", "mean ± σ", "min … max", "speed-up", "efficiency", "overlap", "peak", "throughput"];
-/// Sentences are broken before this column; the table may be a little wider.
+/// Sentences wrap before this column; the table may be a little wider.
 const WIDTH: usize = 96;
 
-/// The comparison as an aligned table, with what bounds each level and the warnings below.
+/// Returns the comparison as an aligned table, with what bounds each level and the warnings below.
 ///
-/// The level `auto` is shown with the highest limit that it set. `efficiency` is the speed-up over the ratio of the jobs, `overlap` how many jobs ran at once on average, `peak` how
-/// many at most. What is undefined is a dash.
+/// The level `auto` is shown with the highest limit that it set. `efficiency` is the speed-up over
+/// the ratio of the jobs, `overlap` the mean number of jobs in flight, `peak` the highest number. A
+/// dash stands for an undefined value.
 #[must_use]
 pub fn render_text(comparison: &Comparison) -> String {
     let rows = table(comparison);
@@ -25,7 +26,7 @@ pub fn render_text(comparison: &Comparison) -> String {
         .map(|i| rows.iter().map(|row| row[i].width()).chain([HEADINGS[i].width()]).max().unwrap_or(0))
         .collect();
     for row in std::iter::once(&HEADINGS.map(str::to_owned)).chain(&rows) {
-        // Padded by hand: `{:>width$}` counts characters and not columns.
+        // Padded by hand: `{:>width$}` counts characters, not columns.
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| " ".repeat(width - cell.width()) + cell).collect();
         out += "  ";
@@ -46,7 +47,8 @@ pub fn render_text(comparison: &Comparison) -> String {
     out
 }
 
-/// For each level its name (`10 jobs`) and a sentence: how near it came to the ideal, and what looks to bound it.
+/// Returns, for each level, its name (`10 jobs`) and a sentence: how close it came to the ideal,
+/// and what seems to bound it.
 #[must_use]
 pub fn explanations(comparison: &Comparison) -> Vec<(String, String)> {
     comparison.levels.iter().map(|level| (jobs(level.jobs), explanation(comparison, level))).collect()
@@ -57,10 +59,10 @@ fn explanation(comparison: &Comparison, level: &Level) -> String {
     if let Some(ideal) = comparison.ideal(level) {
         let bound = match ideal.longest {
             Some(longest) if longest >= ideal.share => "the longest job".to_owned(),
-            _ => format!("all job times, shared by {}", slots(ideal.slots)),
+            _ => format!("all job times divided among {}", slots(ideal.slots)),
         };
         sentences.push(format!(
-            "the ideal is {} ({bound}), and it reached {:.0} % of that",
+            "the ideal time is {} ({bound}), and the level reached {:.0} % of that speed",
             units::duration(ideal.time),
             ideal.reached * 100.0
         ));
@@ -68,11 +70,11 @@ fn explanation(comparison: &Comparison, level: &Level) -> String {
     let last = level.median_run().and_then(|run| run.limits.last());
     if let (Jobs::Auto, Some(highest), Some(last)) = (level.jobs, level.highest_limit(), last) {
         let (limit, why) = (last.limit, raudal_common::error::printable(&last.why));
-        sentences.push(format!("its limit for a host went up to {highest}, and was last set to {limit} ({why})"));
+        sentences.push(format!("the limit for a host rose to {highest}, and was last set to {limit} ({why})"));
     }
     sentences.push(match comparison.finding(level) {
         Some(finding) => finding.to_string(),
-        None => "what bounds it does not show in what was measured".to_owned(),
+        None => "the measurements do not show what bounds it".to_owned(),
     });
     sentences.join("; ")
 }
@@ -81,7 +83,7 @@ fn slots(n: usize) -> String {
     if n == 1 { "1 slot".to_owned() } else { format!("{n} slots") }
 }
 
-/// Writes a sentence after its head, broken between words; lines after the first are indented below it.
+/// Writes a sentence after its head, wrapped between words; lines after the first are indented.
 fn wrap(out: &mut String, head: &str, sentence: &str) {
     out.push_str(head);
     let indent = head.width().min(12);
@@ -124,7 +126,7 @@ pub fn to_markdown(comparison: &Comparison) -> String {
     out
 }
 
-/// Names of jobs come from outside, and may hold what Markdown takes for markup.
+/// Escapes Markdown markup, because names of jobs come from outside.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -152,13 +154,13 @@ pub(super) fn heading(comparison: &Comparison) -> String {
 }
 
 pub(super) fn table(comparison: &Comparison) -> Vec<[String; 8]> {
-    // One unit for all, so that columns can be compared at a glance: that of the shortest mean.
+    // All rows use one unit, that of the shortest mean, so that columns are easy to compare.
     let shortest = comparison.levels.iter().filter_map(Level::summary).map(|summary| summary.mean).min();
-    let unit = Unit::of(shortest.unwrap_or_default());
+    let unit = UnitWord::of(shortest.unwrap_or_default());
     comparison.levels.iter().map(|level| row(comparison, level, unit)).collect()
 }
 
-fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 8] {
+fn row(comparison: &Comparison, level: &Level, unit: UnitWord) -> [String; 8] {
     let dash = || "–".to_owned();
     let summary = level.summary();
     let mean = summary.map_or_else(dash, |summary| match summary.stddev {
@@ -193,12 +195,12 @@ fn row(comparison: &Comparison, level: &Level, unit: Unit) -> [String; 8] {
 
 /// The unit of the times in a table.
 #[derive(Clone, Copy)]
-enum Unit {
+enum UnitWord {
     Seconds,
     Milliseconds,
 }
 
-impl Unit {
+impl UnitWord {
     fn of(shortest: Duration) -> Self {
         if shortest >= Duration::from_secs(1) { Self::Seconds } else { Self::Milliseconds }
     }
@@ -218,9 +220,9 @@ impl Unit {
     }
 }
 
-/// The one sentence that a comparison comes to, for the end of a report: each level against the baseline.
+/// Returns the conclusion, for the end of a report: a line for each level against the baseline.
 ///
-/// Empty if there is but one level. A speed-up that is not established is not called one.
+/// Empty if there is only one level. A difference within the uncertainty is not called a speed-up.
 #[must_use]
 pub fn conclusion(comparison: &Comparison) -> String {
     let mut lines = Vec::new();
@@ -228,7 +230,7 @@ pub fn conclusion(comparison: &Comparison) -> String {
         let Some(speed_up) = comparison.speed_up(level) else { continue };
         let (level, baseline) = (jobs(level.jobs), jobs(comparison.baseline));
         let verdict = match speed_up.is_established() {
-            Some(false) => format!("{level}: no difference to {baseline} is established"),
+            Some(false) => format!("{level}: no clear difference from {baseline}"),
             _ if speed_up.ratio >= 1.0 => format!("{level}: {:.2} times as fast as {baseline}", speed_up.ratio),
             _ => format!("{level}: slower than {baseline}, {:.2} times as fast", speed_up.ratio),
         };

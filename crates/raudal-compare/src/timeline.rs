@@ -1,5 +1,5 @@
-//! Who ran when, and which limits were set: the median run of each level on one time axis, as values for the terminal,
-//! the page and the trace.
+//! The timeline as data: which job ran when, and which limits were set. It holds the median run of
+//! each level on one time axis. The terminal, the page and the trace draw it.
 
 use super::comparison::{Comparison, Measured};
 use super::workload::Activity;
@@ -8,16 +8,16 @@ use raudal_pipeline::Jobs;
 use raudal_pool::{JobReport, LimitChange};
 use std::time::Duration;
 
-/// What stands in place of a timeline.
-pub(super) const NONE: &str = "no timeline: the workload keeps no job reports";
+/// The text that replaces a missing timeline.
+pub(super) const NONE: &str = "no timeline: the workload records no job reports";
 
 /// The median run of each level, on one time axis.
 pub(super) struct Chart<'a> {
-    /// The end of the axis: of the longest of the runs.
+    /// The end of the axis: the end of the longest run.
     pub(super) end: Duration,
-    /// The names of all stages, in the order they are first met.
+    /// The names of all stages, in the order of their first appearance.
     pub(super) stages: Vec<&'static str>,
-    /// Of each of them, whether jobs wait for their turn in it.
+    /// For each stage, whether jobs wait for their turn in it.
     pub(super) waits: Vec<bool>,
     /// The levels, in their order.
     pub(super) levels: Vec<Track<'a>>,
@@ -29,7 +29,7 @@ pub(super) struct Track<'a> {
     pub(super) run: &'a Measured,
     /// In the order the jobs began.
     pub(super) bars: Vec<Bar<'a>>,
-    /// How many lanes the bars need, so that none in a lane overlap.
+    /// The number of lanes that the bars need so that no two overlap in a lane.
     pub(super) lanes: usize,
 }
 
@@ -38,15 +38,15 @@ pub(super) struct Bar<'a> {
     pub(super) job: &'a JobReport,
     /// When its last attempt ended.
     pub(super) end: Duration,
-    /// From 0: the first that was free when it began, as it would hold a slot.
+    /// The lane, from 0: the first one that was free when the job began, like a slot.
     pub(super) lane: usize,
-    /// Without gaps, from when it was ready until its end.
-    pub(super) pieces: Vec<Piece>,
+    /// The pieces from when the job was ready until its end, without gaps.
+    pub(super) pieces: Vec<StagePiece>,
 }
 
 /// A stretch of a job's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct StagePiece {
     pub(super) kind: Kind,
     pub(super) start: Duration,
     pub(super) end: Duration,
@@ -54,13 +54,13 @@ pub(super) struct Piece {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Held ready before its first attempt.
+    /// Ready, but waiting for its first attempt.
     Queued,
     /// In an attempt, outside any stage.
     Running,
-    /// In a stage: its place in [`Chart::stages`].
+    /// In a stage: its index in [`Chart::stages`].
     Stage(usize),
-    /// Between attempts: it waits to try again, without a slot.
+    /// Between attempts: it waits for its retry, without a slot.
     Pause,
 }
 
@@ -90,7 +90,8 @@ impl<'a> Chart<'a> {
         time.as_secs_f64() / self.end.as_secs_f64()
     }
 
-    /// Round times along the axis, about as many as asked for: 0 and the multiples of 1, 2 or 5 times a power of ten.
+    /// Returns about as many round times along the axis as asked for: 0 and the multiples of 1, 2
+    /// or 5 times a power of ten.
     pub(super) fn ticks(&self, about: usize) -> Vec<Duration> {
         let end = self.end.as_secs_f64();
         let rough = end / about.max(1) as f64;
@@ -104,7 +105,7 @@ impl<'a> Chart<'a> {
 
 impl<'a> Track<'a> {
     fn of(jobs: Jobs, run: &'a Measured, stages: &[&'static str]) -> Self {
-        // What never began has no place in time.
+        // A job that never began has no bar.
         let mut bars: Vec<Bar<'a>> =
             run.jobs.iter().filter(|job| job.attempts > 0).map(|job| Bar::of(job, stages)).collect();
         bars.sort_by_key(|bar| (bar.job.started, bar.job.job));
@@ -117,14 +118,14 @@ impl<'a> Track<'a> {
         Self { jobs, run, bars, lanes: free.len() }
     }
 
-    /// Whether a change of a limit held for so long, so that there is room for its number: of several at nearly one time,
-    /// the last tells what was allowed.
+    /// Returns whether a limit held for at least this long, so that there is room for its number.
+    /// If several changes are close together, the last one tells what was allowed.
     pub(super) fn held(&self, change: usize, least: Duration) -> bool {
         let limits = &self.run.limits;
         limits.get(change + 1).is_none_or(|next| next.at.saturating_sub(limits[change].at) >= least)
     }
 
-    /// How many jobs were in flight, as steps: from each time on, so many.
+    /// Returns the number of jobs in flight as steps: each time, and the number from then on.
     pub(super) fn in_flight(&self) -> Vec<(Duration, usize)> {
         let mut edges: Vec<(Duration, isize)> = Vec::new();
         for piece in self.bars.iter().flat_map(|bar| &bar.pieces) {
@@ -146,8 +147,9 @@ impl<'a> Track<'a> {
         steps
     }
 
-    /// The most telling bars, in the order they began, and how many others there are: one half those that were retried
-    /// and the longest, the other half at even distances among the rest, so that the shape of the run is seen.
+    /// Returns the most informative bars, in the order they began, and the number of other bars.
+    /// One half are the retried and the longest jobs. The other half is spread evenly over the
+    /// rest, to show the shape of the run.
     pub(super) fn telling(&self, most: usize) -> (Vec<&Bar<'a>>, usize) {
         let others = self.bars.len().saturating_sub(most);
         let mut bars: Vec<&Bar<'a>> = self.bars.iter().collect();
@@ -169,29 +171,31 @@ impl<'a> Bar<'a> {
         let mut pieces = Vec::new();
         let mut add = |kind, start: Duration, end: Duration| {
             if end > start {
-                pieces.push(Piece { kind, start, end });
+                pieces.push(StagePiece { kind, start, end });
             }
         };
         add(Kind::Queued, job.started.saturating_sub(job.queued), job.started);
         let (mut at, mut attempt) = (job.started, 1);
         for span in &job.stages {
-            // Spans of one attempt follow each other without a gap; one before the first is the time without a stage.
+            // Spans of one attempt follow each other without a gap. The time before the first span
+            // is outside any stage.
             add(if span.attempt == attempt { Kind::Running } else { Kind::Pause }, at, span.start);
             let stage = stages.iter().position(|stage| *stage == span.stage).unwrap_or(0);
             add(Kind::Stage(stage), span.start.max(at), span.end);
             (at, attempt) = (at.max(span.end), span.attempt);
         }
-        // The sum of its attempts' times ends where the job does only if there was no pause between them.
+        // `running` adds up the attempts, so it gives the end of the job only if there was no pause
+        // between them.
         let end = at.max(job.started + job.running);
         add(Kind::Running, at, end);
         Self { job, end, lane: 0, pieces }
     }
 }
 
-/// A change of a limit, for people: what it is from when on, and why.
+/// Describes a change of a limit for people: the new limit, from when on, and why.
 pub(super) fn limit_change(change: &LimitChange) -> String {
     let (key, why) = (raudal_common::error::printable(&change.key), raudal_common::error::printable(&change.why));
-    format!("{key}: at most {} at a time from {} on: {why}", change.limit, units::duration(change.at))
+    format!("{key}: at most {} at a time from {}: {why}", change.limit, units::duration(change.at))
 }
 
 /// The name of a piece, for people.
@@ -200,7 +204,7 @@ pub(super) fn name(kind: Kind, stages: &[&'static str]) -> String {
         Kind::Queued => "queued".to_owned(),
         Kind::Running => "running".to_owned(),
         Kind::Stage(stage) => raudal_common::error::printable(stages.get(stage).copied().unwrap_or_default()),
-        Kind::Pause => "waiting to try again".to_owned(),
+        Kind::Pause => "waiting for a retry".to_owned(),
     }
 }
 

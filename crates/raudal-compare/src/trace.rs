@@ -1,4 +1,5 @@
-//! A timeline for Perfetto (<https://ui.perfetto.dev>) and `chrome://tracing`: the Trace Event Format, as JSON.
+//! Writes a timeline for Perfetto (<https://ui.perfetto.dev>) and `chrome://tracing`, as JSON in
+//! the Trace Event Format.
 
 use super::comparison::{Comparison, Measured};
 use super::plan::jobs;
@@ -7,14 +8,18 @@ use raudal_common::{Error, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The median run of each level as trace events: a process for each level, all beginning at 0 so that they can be
-/// compared; a thread for each slot; a complete event (`X`) for each job, with its number, attempts, bytes, items and
-/// times as `args`, and within it one for each stage; and a counter of the jobs in flight. For each host whose limit was
-/// set there is a counter of it, `limit HOST`, and an instant event (`i`) for each change that says why. Times are in
-/// microseconds.
+/// Returns the median run of each level as trace events. Times are in microseconds.
 ///
-/// Jobs are put into the first slot that was free when they began. Without job reports there is one event for the
-/// whole run.
+/// - Each level is a process. All begin at 0, so that they can be compared.
+/// - Each slot is a thread.
+/// - Each job is a complete event (`X`) with its number, attempts, bytes, items and times as
+///   `args`. Each of its stages is a complete event inside it.
+/// - A counter shows the jobs in flight.
+/// - Each host whose limit was set has a counter, `limit HOST`, and an instant event (`i`) for each
+///   change, with the reason.
+///
+/// A job is put into the first slot that was free when it began. Without job reports, there is one
+/// event for the whole run.
 pub fn to_trace(comparison: &Comparison) -> Result<String> {
     let mut events = Vec::new();
     let chart = Chart::of(comparison);
@@ -66,7 +71,8 @@ fn add_track(events: &mut Vec<Value>, chart: &Chart<'_>, track: &Track<'_>, pid:
     }
 }
 
-/// Each change of a limit: a step of the counter of its host, and an event that says why.
+/// Returns two events for each change of a limit: a step of the host's counter, and an instant
+/// event with the reason.
 fn limits(run: &Measured, pid: usize) -> impl Iterator<Item = Value> {
     run.limits.iter().flat_map(move |change| {
         let ts = micros(change.at);
@@ -80,9 +86,9 @@ fn limits(run: &Measured, pid: usize) -> impl Iterator<Item = Value> {
 }
 
 fn stages(chart: &Chart<'_>, bar: &Bar<'_>, pid: usize) -> Vec<Value> {
-    // A job's time in the queue lies before its slot was its own.
+    // A job holds no slot while it is queued, so that time is left out.
     let inside = bar.pieces.iter().filter(|piece| matches!(piece.kind, Kind::Stage(_) | Kind::Pause));
-    let event = |piece: &super::timeline::Piece| {
+    let event = |piece: &super::timeline::StagePiece| {
         let stage = name(piece.kind, &chart.stages);
         complete(&stage, "stage", pid, bar.lane + 1, (piece.start, piece.end), json!({ "job": bar.job.job }))
     };
@@ -101,7 +107,8 @@ fn complete(
     (start, end): (Duration, Duration),
     args: Value,
 ) -> Value {
-    // Both ends are cut to whole microseconds, so that what lies within something does so after rounding as well.
+    // Both ends are truncated to whole microseconds, so that nested events stay nested after
+    // rounding.
     let (ts, end) = (micros(start), micros(end));
     let mut event = json!({ "ph": "X", "name": name, "cat": category, "pid": pid, "tid": tid, "ts": ts });
     event["dur"] = json!(end.saturating_sub(ts));
@@ -150,7 +157,7 @@ mod tests {
     #[test]
     fn each_change_of_a_limit_is_a_step_of_a_counter_and_an_event_with_its_reason() {
         let mut auto = run(1, vec![staged(0, 0, &[("fetch", 300)])]);
-        auto.limits = vec![limit(0, 4, "to begin with"), limit(20, 8, "no byte has come yet")];
+        auto.limits = vec![limit(0, 4, "to begin with"), limit(20, 8, "no data has arrived yet")];
         let events = events(&comparison(vec![level(Jobs::Auto, vec![auto])]));
         let of = |ph: &str| -> Vec<&Value> {
             let is_limit = |e: &&Value| e["ph"] == ph && (e["cat"] == "limit" || e["args"]["limit"].is_u64());
@@ -160,8 +167,11 @@ mod tests {
         assert_eq!(counter, [(json!(0), json!({ "limit": 4 })), (json!(20_000), json!({ "limit": 8 }))]);
         assert!(of("C").iter().all(|e| e["name"] == "limit https://a.example:443"));
         let last = of("i")[1];
-        assert_eq!((&last["name"], &last["ts"]), (&json!("no byte has come yet"), &json!(20_000)));
-        assert_eq!(last["args"], json!({ "host": "https://a.example:443", "limit": 8, "why": "no byte has come yet" }));
+        assert_eq!((&last["name"], &last["ts"]), (&json!("no data has arrived yet"), &json!(20_000)));
+        assert_eq!(
+            last["args"],
+            json!({ "host": "https://a.example:443", "limit": 8, "why": "no data has arrived yet" })
+        );
     }
 
     #[test]

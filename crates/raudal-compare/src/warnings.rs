@@ -8,21 +8,22 @@ use raudal_pipeline::Jobs;
 use std::fmt;
 use std::time::Duration;
 
-/// Runs shorter than this measure the start of tasks and the clock as much as the work.
+/// In runs shorter than this, starting tasks and reading the clock weigh as much as the work.
 const SHORT: Duration = Duration::from_millis(5);
-/// A run whose robust score is beyond this is a stray one. Ten times the usual limit of 1.4826 deviations, as hyperfine
-/// has it: with a handful of runs, anything less would warn of chance.
+/// A run is an outlier if its robust score is beyond this. This is ten times the usual limit of
+/// 1.4826 deviations, as in hyperfine: with only a few runs, a lower limit would warn of chance.
 const STRAY: f64 = 14.826;
-/// A deviation beyond this share of the mean leaves a speed-up with hardly one sure figure.
+/// With a deviation above this share of the mean, a speed-up has hardly one reliable digit.
 const SPREAD: f64 = 0.25;
-/// Rounds in which a trend can be told from chance at all.
+/// The fewest rounds in which a trend can be told from chance.
 const TREND_ROUNDS: usize = 5;
-/// `ρ · √(n − 1)` is about normal for a rank correlation without any order in it; beyond this, one in twenty is chance.
+/// Without any order, `ρ · √(n − 1)` of a rank correlation is about normally distributed. Chance
+/// exceeds this limit one time in twenty.
 const TREND: f64 = 1.96;
-/// A drift of less is not worth a warning: the levels take turns, so that hardly any of it reaches a speed-up.
+/// A smaller drift is not worth a warning: the levels alternate, so it hardly affects a speed-up.
 const DRIFT: f64 = 0.05;
 
-/// A reason to doubt what was measured. It reads as a sentence, with what to do.
+/// A reason to doubt what was measured. `Display` writes a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -35,7 +36,7 @@ pub enum Warning {
         /// The shortest run.
         min: Duration,
     },
-    /// The first run was much slower than the others: something was not warm.
+    /// The first run was much slower than the others: something was cold.
     SlowFirst {
         /// The level.
         jobs: Jobs,
@@ -44,22 +45,23 @@ pub enum Warning {
         /// The median of all.
         median: Duration,
     },
-    /// Some runs lie far from the others, or all are widely spread.
+    /// Some runs are outliers, or all runs vary widely.
     Spread {
         /// The level.
         jobs: Jobs,
-        /// Runs that lie far off; 0 if it is the spread of all.
+        /// The number of outliers; 0 if all runs vary widely.
         strays: usize,
         /// The deviation over the mean.
         relative: f64,
-        /// The stray runs: the place of each among all runs, and its time.
+        /// The outliers: the number of each among all runs, and its time.
         runs: Vec<(u64, Duration)>,
         /// The median of all.
         median: Duration,
     },
     /// All levels became slower, or quicker, from round to round.
     Drift {
-        /// How much the second half of the rounds took longer than the first, as a share; negative if it was quicker.
+        /// How much longer the second half of the rounds took than the first, as a share; negative
+        /// if it was faster.
         change: f64,
     },
     /// The difference is within the uncertainty.
@@ -81,7 +83,7 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// Which warning it is, as one word for programs.
+    /// Returns the kind of warning as one word, for programs.
     pub fn word(&self) -> &'static str {
         match self {
             Self::SingleRun => "single-run",
@@ -94,7 +96,7 @@ impl Warning {
         }
     }
 
-    /// The level it is about, if it is about one.
+    /// Returns the level that the warning is about, if there is one.
     pub fn level(&self) -> Option<Jobs> {
         match self {
             Self::SingleRun | Self::Drift { .. } => None,
@@ -111,24 +113,24 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SingleRun => {
-                f.write_str("each level was measured once, so nothing is known of the spread; measure more runs (-r 5)")
+                f.write_str("each level was measured once, so the spread is unknown; measure at least 5 runs")
             }
             Self::Short { jobs: n, min } => write!(
                 f,
-                "{}: a run of {} measures the starting of it as much as the work; give it more work",
+                "{}: a run of {} measures its start-up as much as the work; use a larger workload",
                 jobs(*n),
                 units::duration(*min)
             ),
             Self::SlowFirst { jobs: n, first, median } => write!(
                 f,
-                "{}: the first run took {}, the median is {}; something was cold, so warm up more (-w 3)",
+                "{}: the first run took {}, the median is {}; something was not warm yet, so warm up with at least 3 runs",
                 jobs(*n),
                 units::duration(*first),
                 units::duration(*median)
             ),
             Self::Spread { jobs: n, strays: 0, relative, .. } => write!(
                 f,
-                "{}: the runs spread widely, by {:.0} % of their mean; measure more runs, on a quieter machine or network",
+                "{}: the runs spread widely, by {:.0} % of their mean; measure more runs, or use a quieter machine or network",
                 jobs(*n),
                 relative * 100.0
             ),
@@ -137,8 +139,8 @@ impl fmt::Display for Warning {
                     runs.iter().map(|(turn, wall)| format!("run {turn} ({})", units::duration(*wall))).collect();
                 write!(
                     f,
-                    "{}: far from the median of {}: {}; something else was going on, so measure again, on a quieter \
-                     machine or network",
+                    "{}: some runs are far from the median of {}: {}; something else was running, so measure again \
+                     on a quieter machine or network",
                     jobs(*n),
                     units::duration(*median),
                     runs.join(", ")
@@ -147,19 +149,19 @@ impl fmt::Display for Warning {
             Self::Drift { change } => write!(
                 f,
                 "every level became {} from round to round: the second half of the runs took {:.0} % {} than the first; \
-                 the levels took turns, so the speed-up hardly suffers, but the times do; {}",
+                 the levels took turns, so the times are affected, but the speed-up hardly is; {}",
                 if *change > 0.0 { "slower" } else { "quicker" },
                 change.abs() * 100.0,
                 if *change > 0.0 { "longer" } else { "less" },
                 if *change > 0.0 {
-                    "see what grows or fills up (a disk, a cache, the heat), and measure again"
+                    "check what grows or fills up (disk, cache, temperature), and measure again"
                 } else {
-                    "something was still warming up, so warm up more (-w 5)"
+                    "something was still warming up, so warm up with at least 5 runs"
                 },
             ),
             Self::NotEstablished { jobs: n, baseline, speed_up } => write!(
                 f,
-                "{} against {}: the difference is within the uncertainty, so no speed-up is established ({:.2} ± {:.2}); \
+                "{} against {}: the difference is within the uncertainty, so no speed-up is proved ({:.2} ± {:.2}); \
                  measure more runs",
                 jobs(*n),
                 jobs(*baseline),
@@ -168,7 +170,7 @@ impl fmt::Display for Warning {
             ),
             Self::Retried { jobs: n, retries } => write!(
                 f,
-                "{}: waits for retries count as time: {retries}; see why attempts fail (-v), or use fewer jobs",
+                "{}: waits for retries count as time: {retries}; find out why attempts fail, or use fewer jobs",
                 jobs(*n)
             ),
         }
@@ -176,7 +178,7 @@ impl fmt::Display for Warning {
 }
 
 impl Comparison {
-    /// What makes its figures doubtful.
+    /// Returns the reasons to doubt the figures.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.levels.iter().all(|level| level.runs.len() == 1) {
@@ -195,11 +197,12 @@ impl Comparison {
         warnings
     }
 
-    /// How much longer the second half of the rounds took, if there is a trend that all levels share.
+    /// Returns how much longer the second half of the rounds took, if all levels share a trend.
     ///
-    /// Each run's time is taken over its level's mean, and the mean over the levels is the round's. There is a trend
-    /// if the rank correlation `ρ` of `n` ≥ 5 rounds with their order has `|ρ| · √(n − 1) ≥ 1.96`, the halves differ by
-    /// 5 %, and they differ the same way at every level.
+    /// Each run's time is divided by the mean of its level; a round's value is the mean of these
+    /// over the levels. There is a trend if three things hold: the rank correlation `ρ` of `n` ≥ 5
+    /// rounds with their order has `|ρ| · √(n − 1) ≥ 1.96`, the halves differ by at least 5 %, and
+    /// they differ in the same direction at every level.
     fn drift(&self) -> Option<f64> {
         let rounds = self.levels.iter().map(|level| level.runs.len()).min().filter(|rounds| *rounds >= TREND_ROUNDS)?;
         let relative = |level: &Level| -> Option<Vec<f64>> {

@@ -1,4 +1,4 @@
-//! What serves a whole run: connections, headers, and the memory for bodies.
+//! The client: serves a whole run with its connections, headers and the memory for bodies.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -14,14 +14,14 @@ use crate::cache::ask;
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request};
 use crate::transfer::attempt::Ask;
-use crate::transfer::segments::Found;
+use crate::transfer::segments::CutSearch;
 use crate::transfer::transport::Transport;
 use crate::transfer::{hedge, local};
 use crate::{Body, Options, Partial};
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
-/// Fetches inputs. It is cheap to clone; all clones share connections and the memory for bodies.
+/// Fetches inputs. Cloning it is cheap: all clones share connections and the memory for bodies.
 ///
 /// ```no_run
 /// use std::io::Read;
@@ -39,48 +39,51 @@ use raudal_source::Location;
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Transport>);
 
-/// What [`Client::segment`] has found for an idle slot.
+/// The work that [`Client::segment`] found for an idle slot.
 #[non_exhaustive]
 pub enum Segment<S> {
-    /// The end of a transfer. Await the future: it fetches these bytes and hands them to the transfer. The slot is free
-    /// again when it is done.
+    /// The end of a transfer. Await the future: it fetches these bytes and hands them to the
+    /// transfer. It returns the slot when it is done.
     Cut(BoxFuture<'static, S>),
-    /// Nothing now. Another look after this long may find something.
+    /// Nothing now. Call again after this time: there may be something then.
     Later(Duration),
-    /// No transfer is under way that could be split.
+    /// No transfer in flight could be split.
     Nothing,
 }
 
 impl Client {
-    /// A client with these options.
+    /// Creates a client with these options.
     ///
     /// # Errors
     ///
-    /// Headers that no request may have, a proxy that is no URL, a file of certificates that is none, a rate of 0.
+    /// Returns an error for a header that is invalid or must not be set, for a proxy that is not a
+    /// URL, for an unusable file of certificates, and for a rate of 0.
     pub fn new(options: &Options) -> Result<Self> {
         Ok(Self(Arc::new(Transport::new(options)?)))
     }
 
-    /// Fetches one input, once: all of its bytes, checked, or an error that names the input.
+    /// Fetches one input in one attempt. Returns all of its bytes, verified.
     ///
-    /// `progress` is told of every piece as it arrives. When the future is dropped the transfer stops, and nothing of
-    /// it is left.
+    /// Reports every chunk to `progress` as it arrives. Dropping the future stops the transfer and
+    /// leaves nothing behind.
     ///
     /// # Errors
     ///
-    /// A status that is not 200, a redirect that must not be followed, an empty body, a body that is shorter than it
-    /// was announced, an HTML page where a table is expected, and everything a network or a disk can do. Whether
-    /// another try may help is told by [`Error::is_transient`].
+    /// Returns an error that names the input: for a status other than 200, a redirect that must not
+    /// be followed, an empty body, a body shorter than announced, an HTML page in place of a table,
+    /// and any failure of the network or the disk. [`Error::is_transient`] says whether a retry may
+    /// help.
     pub async fn fetch(&self, location: &Location, expect: Expect, progress: &dyn TransferProgress) -> Result<Body> {
         self.resume(location, expect, progress, &mut None).await
     }
 
-    /// Like [`fetch`](Self::fetch), but what has arrived when the transfer breaks off is left in `kept`, and the next
-    /// attempt that is given it asks for the rest alone.
+    /// Like [`fetch`](Self::fetch), but resumes. If the transfer breaks off, its bytes stay in
+    /// `kept`. The next attempt with the same `kept` requests only the rest.
     ///
-    /// It goes on only if the server confirms by a strong validator that its bytes are still the same; else it begins
-    /// at zero. After a success `kept` is empty: if the bytes turn out to be bad, nothing of them lives on. Bytes that
-    /// were kept are told to `progress` once more, so that each attempt that succeeds counts the whole.
+    /// It resumes only if the server confirms with a strong validator that the file is unchanged.
+    /// Otherwise it starts from zero. After a success `kept` is empty, so bytes that turn out to be
+    /// bad are never used again. Each attempt reports the kept bytes to `progress` again, so that a
+    /// successful attempt counts the whole body.
     ///
     /// ```no_run
     /// use raudal_fetch::{Client, Expect, Options};
@@ -93,7 +96,7 @@ impl Client {
     /// let body = loop {
     ///     match client.resume(&location, Expect::Any, &(), &mut kept).await {
     ///         Ok(body) => break body,
-    ///         Err(error) if error.is_transient() => {} // a real loop counts, and waits: see `pool::Retry`
+    ///         Err(error) if error.is_transient() => {} // a real loop has a limit, and waits: see `pool::Retry`
     ///         Err(error) => return Err(error),
     ///     }
     /// };
@@ -110,14 +113,19 @@ impl Client {
         let request = Request::new(location).expect(expect).progress(progress);
         match self.send(request, kept).await? {
             ControlFlow::Continue(body) => Ok(body),
-            ControlFlow::Break(()) => Err(Error::new(Kind::Internal, "a body was declined that nobody judged")),
+            ControlFlow::Break(()) => Err(Error::new(Kind::Internal, "a body was declined without a check")),
         }
     }
 
-    /// Like [`resume`](Self::resume), with all that a [`Request`] can ask for. It breaks if [`Request::accept`] did.
+    /// Like [`resume`](Self::resume), with all options of a [`Request`]. Returns
+    /// [`ControlFlow::Break`] if [`Request::accept`] did.
     ///
-    /// With [`Request::into_file`], what has arrived stays in the file when the future is dropped or the transfer breaks
-    /// off. A local file is copied there.
+    /// With [`Request::into_file`], received bytes stay in the file when the future is dropped or the
+    /// transfer breaks off. A local file is copied there.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch).
     pub async fn send(&self, request: Request<'_>, kept: &mut Option<Partial>) -> Result<ControlFlow<(), Body>> {
         let Request { location, expect, progress, file, .. } = request;
         let fetched = match location {
@@ -147,15 +155,15 @@ impl<S> fmt::Debug for Segment<S> {
 }
 
 impl Client {
-    /// The bytes of this input have turned out to be bad: if they came to the [cache](Options::cache), they leave it.
+    /// Removes this input from the [cache](Options::cache), because its bytes turned out to be bad.
     pub fn forget(&self, location: &Location) {
         if let Location::Url(url) = location {
             ask::forget(&self.0, url);
         }
     }
 
-    /// How many bytes an input has, as far as that is known without asking: a file has them, or the cache. It blocks, for
-    /// as long as a disk takes.
+    /// Returns the size of an input in bytes if it is known without a request: of a local file, or of
+    /// a cached body. Blocks while it reads the disk.
     pub fn known_size(&self, location: &Location) -> Option<u64> {
         match location {
             Location::Url(url) => ask::known_size(&self.0, url),
@@ -163,41 +171,43 @@ impl Client {
         }
     }
 
-    /// Splits the slowest remaining transfer into ranges: its end becomes a segment, for an idle slot to fetch. The
-    /// segment has the length that lets all transfers of its host end together, if `spare` slots are used this way.
+    /// Splits the slowest remaining transfer into ranges: its end becomes a segment, for an idle slot
+    /// to fetch. The length of the segment lets all transfers of the host finish together, if `spare`
+    /// slots are used this way.
     ///
-    /// A transfer is split only if its server knows ranges and gives a strong validator, if it lasts long enough, and if
-    /// `slot` gives a slot for its host. A stalled transfer is asked for a second time instead (a hedged request). A
-    /// server that refuses a range is asked for none again, and the transfer goes on as before.
+    /// A transfer is split only if the server supports ranges and sends a strong validator, if the
+    /// transfer lasts long enough, and if `slot` returns a slot for the host. A stalled transfer is
+    /// requested a second time instead (a hedged request). If a server refuses a range, it gets no
+    /// more range requests, and the transfer continues as before.
     ///
-    /// A slot may be anything that counts connections. [`Permits::try_acquire`](raudal_pool::Permits::try_acquire) gives
-    /// those that the jobs of a run leave free, and [`Permits::spare`](raudal_pool::Permits::spare) says how many there
-    /// are.
+    /// A slot may be anything that counts connections.
+    /// [`Permits::try_acquire`](raudal_pool::Permits::try_acquire) returns a slot that the jobs of a
+    /// run leave free, and [`Permits::spare`](raudal_pool::Permits::spare) returns how many there are.
     pub fn segment<S: Send + 'static>(
         &self,
         spare: impl FnMut(Option<&str>) -> usize,
         slot: impl FnMut(Option<&str>) -> Option<S>,
     ) -> Segment<S> {
         match self.0.transfers.cut(Instant::now(), spare, slot) {
-            Found::Cut(cut, slot) => {
+            CutSearch::Cut(cut, slot) => {
                 let transport = Arc::clone(&self.0);
                 Segment::Cut(Box::pin(async move {
                     hedge::fetch_segment(&transport, cut).await;
                     slot
                 }))
             }
-            Found::Later(after) => Segment::Later(after),
-            Found::Nothing => Segment::Nothing,
+            CutSearch::Later(after) => Segment::Later(after),
+            CutSearch::Nothing => Segment::Nothing,
         }
     }
 
-    /// Fetches the last bytes of a body that is [arriving](Transfer::arriving), where the directory of an archive is. It
-    /// takes a connection of its own, for which there must be a slot.
+    /// Fetches the last bytes of a body that is [arriving](Request::arriving): they hold the
+    /// directory of an archive. Uses a connection of its own, so the caller needs a slot for it.
     ///
     /// # Errors
     ///
-    /// The server gives no parts, or other bytes than those that arrive; and everything a network can do. The transfer
-    /// itself goes on as if nothing had been.
+    /// Returns an error if the server sends no ranges, or a range of another version, and for any
+    /// failure of the network. The transfer itself continues unchanged.
     pub async fn tail(&self, arriving: &Arriving) -> Result<Tail> {
         match &arriving.source {
             Some(source) => hedge::tail(&self.0, source).await,
@@ -205,12 +215,13 @@ impl Client {
         }
     }
 
-    /// Changes each time that a transfer begins that may be worth [splitting](Self::segment).
+    /// Returns a channel that changes whenever a transfer begins that may be worth
+    /// [splitting](Self::segment).
     pub fn transfers(&self) -> watch::Receiver<()> {
         self.0.transfers.subscribe()
     }
 
-    /// How many segments were cut off so far.
+    /// Returns how many segments were created so far.
     pub fn segments(&self) -> u64 {
         self.0.transfers.cuts()
     }

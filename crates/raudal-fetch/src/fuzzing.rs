@@ -1,4 +1,4 @@
-//! The decisions on headers that `fuzz/` puts to the test. Built for it alone (`cfg(fuzzing)`).
+//! Entry points for `fuzz/` to the decisions on headers. Built only with `cfg(fuzzing)`.
 
 use std::time::SystemTime;
 
@@ -6,10 +6,10 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::digest::Digests;
-use crate::http::range::{self, Kept, Next, Validator};
+use crate::http::range::{self, RangeReply, ResumePoint, Validator};
 use crate::http::response::Head;
 
-/// Lines of `name: value`; what is none is left out.
+/// Parses lines of `name: value`. Skips invalid lines.
 fn headers(text: &str) -> HeaderMap {
     let lines = text.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
@@ -22,24 +22,25 @@ fn headers(text: &str) -> HeaderMap {
     headers
 }
 
-/// What is made of the part, if it is taken: its length, and that of the whole.
+/// Judges the response to a range request. Returns the length of the range and of the whole file if
+/// the range is accepted.
 pub fn rest(received: u64, total: Option<u64>, status: u16, first: &str, answer: &str) -> Option<(u64, u64)> {
     let validator = Validator::strong(&headers(first))?;
-    let kept = Kept { received, total, validator: &validator, path: "/a.zip" };
+    let kept = ResumePoint { received, total, validator: &validator, path: "/a.zip" };
     match range::judge(kept, status, &headers(answer)) {
-        Ok(Next::Rest { part, total }) => Some((part, total)),
+        Ok(RangeReply::Rest { part, total }) => Some((part, total)),
         _ => None,
     }
 }
 
-/// Judges the head of an answer to a plain request.
+/// Judges the head of the response to a plain request.
 pub fn whole(status: u16, answer: &str) {
     if let Ok(status) = StatusCode::from_u16(status) {
         let _ = Head::judge(status, &headers(answer), "/a.csv.gz", SystemTime::UNIX_EPOCH);
     }
 }
 
-/// Reads what a server promises of its bytes, and holds some to it.
+/// Parses the digests that a server sends, and verifies some bytes against them.
 pub fn digests(answer: &str) {
     let mut digests = Digests::of_whole(&headers(answer));
     digests.update(b"hello");

@@ -1,4 +1,4 @@
-//! What can be chosen about transfers.
+//! The options of a client.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,49 +19,58 @@ use super::{Cache, Netrc};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long making a connection may take: name, TCP and TLS together. 10 s.
+    /// The time limit for opening a connection: name lookup, TCP and TLS together. Default: 10 s.
     pub connect_timeout: Duration,
-    /// How long a transfer may stand still, before its answer or between two pieces of its body. 30 s. There is no
-    /// limit for the whole: a slow transfer that goes on is left to go on.
+    /// The time limit without any data, before the response or between two chunks of its body. The
+    /// whole transfer has no limit: a slow transfer that makes progress continues. Default: 30 s.
     pub read_timeout: Duration,
-    /// The most bytes of bodies a second, on all connections of a client together. Without one: no limit.
+    /// The limit for all connections of a client together, in bytes of bodies per second. Default:
+    /// no limit.
     pub limit_rate: Option<u64>,
-    /// Headers for every request. Only those that tell nothing about the user go along to another host.
+    /// Headers for every request. A redirect to another origin takes only headers that are known to
+    /// hold no secret (such as `Accept`). An upgrade from http to https on the same host, both with
+    /// their default ports, is not another origin: it takes all headers.
     pub headers: Vec<(String, String)>,
-    /// How the program names itself. Without one: raudal and its version.
+    /// The name of the program for the `User-Agent`. Default: raudal and its version.
     pub user_agent: Option<String>,
-    /// How whoever runs it can be reached, such as a mail address or a URL: it is added to the name, in parentheses.
+    /// How to reach the user, such as a mail address or a URL. It is added to the `User-Agent`, in
+    /// parentheses. Default: none.
     pub contact: Option<String>,
-    /// Logins by host, for URLs and headers that bring none. Each goes to its host alone, and along with no redirect to
-    /// another.
+    /// Logins by host, for requests without credentials in the URL or the headers. The login of the
+    /// requested host is sent to its origin. A redirect takes it along only from http to https on the
+    /// same host, both with their default ports.
     pub netrc: Netrc,
-    /// The proxy for everything but what `NO_PROXY` names; an empty text for none at all. Without one, the system's
-    /// proxies are used, but never for this machine's own addresses.
+    /// The proxy for all hosts except those in `NO_PROXY`. An empty text means no proxy. Default: the
+    /// proxies of the system, but never for the addresses of this machine.
     pub proxy: Option<String>,
-    /// Speak HTTP/2 where an https server offers it. All transfers of a host share one connection then, which for bulk
-    /// downloads is slower on most links; it is for servers that count connections, or speak nothing else. No.
+    /// Use HTTP/2 if an https server offers it. All transfers of a host then share one connection,
+    /// which is slower for bulk downloads on most links. It helps with servers that limit
+    /// connections, or that support only HTTP/2. Default: no.
     pub http2: bool,
-    /// Follow a redirect from https to http, though anyone on the way can read and change what comes then. What was given
-    /// for the https address does not go along. No.
+    /// Follow a redirect from https to http, although anyone on the network path can then read and
+    /// change the data. Credentials for the https address are not sent. Default: no.
     pub allow_http: bool,
-    /// Believe any certificate.
+    /// Accept any certificate. Default: no.
     pub insecure: bool,
-    /// A PEM file of certificate authorities to believe, besides the system's (or those of `SSL_CERT_FILE`).
+    /// A PEM file of certificate authorities to trust, besides those of the system (or of
+    /// `SSL_CERT_FILE`). Default: none.
     pub ca_cert: Option<PathBuf>,
-    /// A PEM file with a certificate that tells servers who we are, and its key if `key` does not name that. It is shown
-    /// to the host that was asked for, and to none that a redirect leads to.
+    /// A PEM file with a client certificate, and with its key unless `key` is set. It is shown to the
+    /// requested origin. A redirect takes it along only from http to https on the same host, both
+    /// with their default ports. Default: none.
     pub cert: Option<PathBuf>,
-    /// A PEM file with the key of that certificate.
+    /// A PEM file with the key of that certificate. Default: none.
     pub key: Option<PathBuf>,
-    /// What earlier runs have fetched. Without one: everything is fetched.
+    /// The cache for bodies of earlier runs. Default: none, so everything is fetched.
     pub cache: Option<Cache>,
-    /// How many redirects in a row are followed. 10.
+    /// The limit of redirects in a row. Default: 10.
     pub max_redirects: usize,
-    /// How much of one body is held in memory before it goes to a file. 1 MiB.
+    /// The bytes of one body to hold in memory before it goes to a file. Default: 1 MiB.
     pub memory_per_body: usize,
-    /// How much memory all bodies have together. 16 MiB.
+    /// The bytes of memory for all bodies together. Default: 16 MiB.
     pub memory: usize,
-    /// The folder for bodies that do not stay in memory. Without one: the system's, which `TMPDIR` chooses.
+    /// The folder for bodies that do not stay in memory. Default: the folder of the system, which
+    /// `TMPDIR` sets.
     pub temporary: Option<PathBuf>,
 }
 
@@ -91,7 +100,7 @@ impl Default for Options {
     }
 }
 
-/// Values of headers and the proxy may hold credentials: only the names are written.
+/// Shows only the names of headers, and the proxy without its login: their values may be secret.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")

@@ -1,21 +1,22 @@
-//! Who is told how a transfer gets on.
+//! The observer of a transfer.
 
 use raudal_pool::Attempt;
 
-/// What a transfer is doing.
+/// The stage of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// A new connection is made: name, TCP and TLS. A request on a connection that is used again skips this stage.
+    /// Opens a new connection: name lookup, TCP and TLS. A request on a reused connection skips this
+    /// stage.
     Connect,
-    /// The request was sent, and nothing of the response has arrived.
+    /// The request was sent, and no byte of the response has arrived.
     FirstByte,
-    /// The body arrives.
+    /// The body is arriving.
     Transfer,
 }
 
 impl Stage {
-    /// The name of the stage in events and reports.
+    /// Returns the name of the stage in events and reports.
     ///
     /// ```
     /// use raudal_fetch::Stage;
@@ -31,18 +32,19 @@ impl Stage {
     }
 }
 
-/// Is told how a transfer gets on. It only listens: what a response says is judged by
-/// [`Request::accept`](crate::Request::accept).
+/// Observes a transfer. It cannot change the transfer: [`Request::accept`](crate::Request::accept)
+/// judges a response.
 ///
-/// `()` ignores everything. An [`Attempt`] of a pool counts the bytes and shows the stage in the run's events.
+/// `()` ignores everything. An [`Attempt`] of a pool counts the bytes and shows the stage in the
+/// events of the run.
 pub trait TransferProgress: Send + Sync {
-    /// The length that was announced for the whole body, in bytes. Not called where none was announced.
+    /// Receives the announced length of the whole body, in bytes. Not called without one.
     fn expected(&self, bytes: u64);
 
-    /// This many more bytes have arrived.
+    /// Receives the number of bytes that have just arrived.
     fn advanced(&self, bytes: u64);
 
-    /// The transfer has reached this stage.
+    /// Receives the stage that the transfer has reached.
     fn stage(&self, stage: Stage) {
         let _ = stage;
     }

@@ -1,4 +1,4 @@
-//! What to fetch, and what to do as it arrives.
+//! A request: what to fetch, and what to do while it arrives.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -11,26 +11,26 @@ use crate::body::streaming::Arriving;
 use crate::progress::TransferProgress;
 use raudal_source::Location;
 
-/// What the bytes are wanted for, and so what may not come in their place.
+/// What the bytes are used for. This decides which responses are refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expect {
-    /// An archive or a table: an HTML page is an impostor.
+    /// An archive or a table. An HTML page is refused as an impostor.
     #[default]
     Table,
-    /// Any file, HTML too.
+    /// Any file, including HTML.
     Any,
 }
 
-/// What is known of a body before it comes.
+/// What is known about a body before it arrives.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ResponseHead<'a> {
-    /// Where it comes from, after all redirects.
+    /// The final URL, after all redirects.
     pub from: &'a Url,
-    /// The header `Content-Disposition`, as it is written: [`file_name`](crate::file_name) reads it.
+    /// The raw `Content-Disposition` header. [`file_name`](crate::file_name) parses it.
     pub disposition: Option<&'a str>,
-    /// Its length in bytes, if it is known.
+    /// The length of the body in bytes, if it is known.
     pub length: Option<u64>,
 }
 
@@ -70,50 +70,51 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Fetches a table from here, and tells nobody.
+    /// Creates a request for a table at this location, without an observer.
     pub fn new(location: &'a Location) -> Self {
         Self { location, expect: Expect::Table, progress: &(), file: None, accept: None, arriving: None }
     }
 
-    /// What the bytes are wanted for. Default: [`Expect::Table`].
+    /// Sets what the bytes are used for. Default: [`Expect::Table`].
     #[must_use]
     pub fn expect(mut self, expect: Expect) -> Self {
         self.expect = expect;
         self
     }
 
-    /// Who is told how the transfer gets on. Default: nobody.
+    /// Sets the observer of the transfer. Default: none.
     #[must_use]
     pub fn progress(mut self, progress: &'a dyn TransferProgress) -> Self {
         self.progress = progress;
         self
     }
 
-    /// The body arrives in this file. What an earlier run has left there is resumed, if it fits and the server
-    /// confirms it. Default: memory, then a temporary file without a name.
+    /// Writes the body to this file. Resumes the bytes of an earlier run, if they fit and the server
+    /// confirms them. Default: memory, then an unnamed temporary file.
     #[must_use]
     pub fn into_file(mut self, file: &'a PartialFile) -> Self {
         self.file = Some(file);
         self
     }
 
-    /// Judges a good response by its head, before the body comes. [`ControlFlow::Break`] ends the transfer. It is not
-    /// asked about a local file.
+    /// Sets a function that judges a good response by its head, before the body arrives.
+    /// [`ControlFlow::Break`] ends the transfer. It is not called for a local file.
     #[must_use]
     pub fn accept(mut self, accept: &'a (dyn Fn(&ResponseHead<'_>) -> ControlFlow<()> + Send + Sync + 'a)) -> Self {
         self.accept = Some(accept);
         self
     }
 
-    /// Where to send the handle of a long body that has begun to arrive in a file, so that it can be read before it is
-    /// whole. A transfer that starts again sends another handle. The channel closes when the transfer has ended.
+    /// Sets the channel for the handle of a long body that is arriving in a file, so that it can be
+    /// read before it is complete. A transfer that starts again sends another handle. The channel
+    /// closes when the transfer has ended.
     #[must_use]
     pub fn arriving(mut self, arriving: UnboundedSender<Arriving>) -> Self {
         self.arriving = Some(arriving);
         self
     }
 
-    /// Whether the transfer goes on after this head.
+    /// Returns whether the transfer continues after this head.
     pub(crate) fn judge(&self, head: &ResponseHead<'_>) -> ControlFlow<()> {
         self.accept.map_or(ControlFlow::Continue(()), |accept| accept(head))
     }

@@ -1,37 +1,37 @@
-//! An answer before it is sent: a plain value, which a fault may still change.
+//! A response before it is sent: a plain value, which a fault may still change.
 
 use super::archives::Archive;
 use super::body::PacedBody;
 use super::pace::Pacer;
-use super::respond::{self, Plan, Resource};
+use super::respond::{self, Resource, ResponsePlan};
 use super::stats::InFlight;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
-/// An answer before it is sent.
+/// A response before it is sent.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct OriginResponse {
     pub(super) status: StatusCode,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
     pub(super) length: Length,
-    /// Bytes a second of this body alone, in place of the link's.
+    /// Bytes per second for this body only, instead of the link's.
     pub(super) rate: Option<u64>,
 }
 
-/// The length that an answer announces.
+/// The length that a response announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Length {
     True,
-    /// A wrong one. The connection ends after the bytes that there are: see `fault`.
+    /// A wrong length. The connection ends after the real bytes: see `fault`.
     Other(u64),
-    /// None: the body is chunked.
+    /// No length: the body is chunked.
     Unknown,
 }
 
-impl Answer {
+impl OriginResponse {
     fn new(status: StatusCode, media_type: &'static str, body: Bytes) -> Self {
         let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(media_type))];
         Self { status, headers, body, length: Length::True, rate: None }
@@ -53,7 +53,7 @@ impl Answer {
     pub(super) fn archive<B>(request: &Request<B>, archive: &Archive) -> Self {
         let resource =
             Resource { len: archive.bytes.len() as u64, etag: &archive.etag, modified: archive.modified.into() };
-        let Plan { status, body, content_range } = respond::plan(request.method(), request.headers(), resource);
+        let ResponsePlan { status, body, content_range } = respond::plan(request.method(), request.headers(), resource);
         let mut headers = vec![
             (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
             (header::ETAG, value(&archive.etag)),
@@ -76,7 +76,7 @@ impl Answer {
             Length::Other(length) => (Some(length), resized(&self.body, length as usize)),
             Length::Unknown => (None, self.body),
         };
-        // A HEAD has the length of the body and none of its bytes, and is over with its head (section 9.3.2).
+        // A response to HEAD has the length of the body, but ends after its head (section 9.3.2).
         let body = if method == Method::HEAD { Bytes::new() } else { body };
         let mut response = Response::new(PacedBody::new(body, length.is_some(), pacer, in_flight));
         *response.status_mut() = self.status;
@@ -90,14 +90,15 @@ impl Answer {
     }
 }
 
-/// The body as long as it was said to be: hyper sends no other. What was added never leaves.
+/// Makes the body as long as announced, because hyper sends no other length. The added bytes are
+/// never sent.
 fn resized(body: &Bytes, length: usize) -> Bytes {
     let mut bytes = body.to_vec();
     bytes.resize(length, 0);
     bytes.into()
 }
 
-/// A header value of our own making, which is always visible ASCII.
+/// Makes a header value from our own text, which is always visible ASCII.
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

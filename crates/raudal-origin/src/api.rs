@@ -1,25 +1,27 @@
-//! A small API, for runs over many small calls: `/api/<number>` answers with a few figures as JSON, and
-//! `?latency=50ms` makes the server think for so long before it does.
+//! A small API, for runs over many small calls. `/api/<number>` returns a few figures as JSON.
+//! `?latency=50ms` makes the server wait this long before it responds.
 
 use super::synth;
 use hyper::{StatusCode, Uri};
+use raudal_catalogue::iter_2020;
 use raudal_common::units::parse_duration;
-use raudal_source::Catalogue;
 use std::time::Duration;
 
-/// The longest that a request may make the server think: a client that asks for more has mistaken the unit.
+/// The longest wait that a request may ask for; a client that asks for more has mistaken the unit.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What a call asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Call {
     pub(super) number: u64,
-    /// How long the server thinks, beyond the latency of the link; `None` for one that is not a time.
+    /// How long the server waits, in addition to the latency of the link; `None` if the value is
+    /// not a valid time.
     pub(super) think: Option<Duration>,
 }
 
 impl Call {
-    /// The call that an address stands for, if it is one. Folders before it do not matter, as with archives.
+    /// Returns the call that a URL stands for, if it is one. Folders before it do not matter, as
+    /// with archives.
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         let (folder, number) = uri.path().rsplit_once('/')?;
         let number = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok())??;
@@ -28,13 +30,13 @@ impl Call {
         (folder == "/api" || folder.ends_with("/api")).then_some(Self { number, think })
     }
 
-    /// Status and body.
+    /// Returns the status and the body.
     pub(super) fn answer(self, seed: u64) -> (StatusCode, String) {
         if self.think.is_none() {
             let refused = serde_json::json!({ "error": "latency is not a time of at most 1h, such as 50ms" });
             return (StatusCode::BAD_REQUEST, format!("{refused}\n"));
         }
-        let entities = Catalogue::iter_2020().entities();
+        let entities = iter_2020::catalogue().entries();
         let entity = &entities[(self.number % entities.len() as u64) as usize];
         let figure = synth::figure(self.number, seed);
         let body = serde_json::json!({

@@ -1,11 +1,11 @@
-//! The archives that have been made: each once, when it is first asked for, a few at a time.
+//! Makes each archive once, when it is first requested, a few at a time, and keeps it.
 
 use super::{MODIFIED, synth};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use httpdate::HttpDate;
 use hyper::body::Bytes;
+use raudal_catalogue::{Edition, Entry, iter_2020};
 use raudal_common::{Error, Result};
-use raudal_source::{Catalogue, Edition, Entity};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, Semaphore};
@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
     pub(super) bytes: Bytes,
-    /// A strong entity tag, with its quotes: it is made of the content.
+    /// A strong entity tag, with its quotes, computed from the content.
     pub(super) etag: String,
     pub(super) modified: HttpDate,
 }
@@ -26,7 +26,7 @@ impl Archive {
         Self { bytes: bytes.into(), etag, modified: *MODIFIED }
     }
 
-    /// The archive that stands a day later under the name of another.
+    /// Creates an archive that replaces another one a day later.
     pub(super) fn newer(bytes: Vec<u8>) -> Self {
         let modified = SystemTime::from(*MODIFIED) + Duration::from_secs(24 * 60 * 60);
         Self { modified: modified.into(), ..Self::new(bytes) }
@@ -36,7 +36,7 @@ impl Archive {
 /// A place for one archive.
 #[derive(Debug, Default)]
 struct Slot {
-    /// Who makes it; the others wait here, and do not take up a processor.
+    /// Held by the task that makes it. The others wait here without using a CPU.
     turn: Mutex<()>,
     made: OnceLock<std::result::Result<Archive, Arc<Error>>>,
 }
@@ -45,10 +45,10 @@ struct Slot {
 #[derive(Debug)]
 pub(super) struct Archives {
     slots: Vec<(Edition, Vec<Arc<Slot>>)>,
-    /// One for each processor.
+    /// One permit for each CPU.
     makers: Arc<Semaphore>,
     cores: usize,
-    /// Whatever is being made on a blocking thread: shutting down waits for it.
+    /// The archives being made on blocking threads; a shutdown waits for them.
     running: TaskTracker,
     scale: f64,
     seed: u64,
@@ -57,16 +57,12 @@ pub(super) struct Archives {
 impl Archives {
     pub(super) fn new(scale: f64, seed: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let entities = Catalogue::iter_2020().entities().len();
-        let slots = Edition::ALL.map(|edition| (edition, (0..entities).map(|_| Arc::default()).collect()));
-        Self {
-            slots: slots.into(),
-            makers: Arc::new(Semaphore::new(cores)),
-            cores,
-            running: TaskTracker::new(),
-            scale,
-            seed,
-        }
+        let entities = iter_2020::catalogue().entries().len();
+        let slots = iter_2020::catalogue()
+            .editions()
+            .map(|edition| (edition, (0..entities).map(|_| Arc::default()).collect()))
+            .collect();
+        Self { slots, makers: Arc::new(Semaphore::new(cores)), cores, running: TaskTracker::new(), scale, seed }
     }
 
     /// The seed of everything that is made.
@@ -76,7 +72,7 @@ impl Archives {
 
     /// The archive, once it is made. A caller that goes away before its turn leaves nothing behind; after that, the
     /// archive is finished and kept.
-    pub(super) async fn get(&self, entity: &'static Entity, edition: Edition) -> Result<Archive> {
+    pub(super) async fn get(&self, entity: &'static Entry, edition: Edition) -> Result<Archive> {
         let slot = self.slot(entity, edition)?;
         if slot.made.get().is_none() {
             let _turn = slot.turn.lock().await;
@@ -92,15 +88,14 @@ impl Archives {
     }
 
     /// Makes the archives of these entities: the largest first, so that no processor is left with it at the end.
-    pub(super) async fn prepare(&self, edition: Edition, codes: &[u8]) -> Result<()> {
-        let entities = Catalogue::iter_2020().entities();
+    pub(super) async fn prepare(&self, edition: Edition, codes: &[u32]) -> Result<()> {
+        let entities = iter_2020::catalogue().entries();
         let mut wanted = codes
             .iter()
             .map(|&code| {
-                entities
-                    .iter()
-                    .find(|entity| entity.number() == code)
-                    .ok_or_else(|| Error::usage(format!("no such entity: {code}")).hint("the entities are 1 to 32"))
+                entities.iter().find(|entity| entity.number() == code).ok_or_else(|| {
+                    Error::usage(format!("no such entity: {code}")).hint("choose an entity from 1 to 32")
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         wanted.sort_by_key(|entity| std::cmp::Reverse(entity.rows));
@@ -111,27 +106,27 @@ impl Archives {
             .await
     }
 
-    /// Waits for whatever is being made.
+    /// Waits for the archives that are being made.
     pub(super) async fn settle(&self) {
         self.running.close();
         self.running.wait().await;
     }
 
-    async fn make(&self, slot: Arc<Slot>, entity: &'static Entity, edition: Edition) -> Result<()> {
+    async fn make(&self, slot: Arc<Slot>, entity: &'static Entry, edition: Edition) -> Result<()> {
         let permit = Arc::clone(&self.makers).acquire_owned().await.map_err(|_| internal("no makers are left"))?;
         let (scale, seed) = (self.scale, self.seed);
         let work = self.running.spawn_blocking(move || {
-            // A second maker, after a caller that went away, waits here for the first.
+            // If a caller went away, a second maker waits here for the first.
             slot.made.get_or_init(|| synth::archive(entity, edition, scale, seed).map(Archive::new).map_err(Arc::new));
             drop(permit);
         });
         work.await.map_err(|error| internal("making an archive failed").because(error))
     }
 
-    fn slot(&self, entity: &Entity, edition: Edition) -> Result<&Arc<Slot>> {
+    fn slot(&self, entity: &Entry, edition: Edition) -> Result<&Arc<Slot>> {
         let slots = self.slots.iter().find(|(of, _)| *of == edition).map(|(_, slots)| slots);
         slots
-            .and_then(|slots| slots.get(usize::from(entity.number()).wrapping_sub(1)))
+            .and_then(|slots| slots.get((entity.number() as usize).wrapping_sub(1)))
             .ok_or_else(|| internal("an entity that is not in the catalogue"))
     }
 }
@@ -147,8 +142,8 @@ mod tests {
     #[tokio::test]
     async fn an_archive_is_made_once_however_many_ask() {
         let archives = Archives::new(0.01, 0);
-        let colima = &Catalogue::iter_2020().entities()[5];
-        let all = futures::future::join_all((0..20).map(|_| archives.get(colima, Edition::Microdatos))).await;
+        let colima = &iter_2020::catalogue().entries()[5];
+        let all = futures::future::join_all((0..20).map(|_| archives.get(colima, iter_2020::MICRODATOS))).await;
         let pointers: Vec<_> = all.into_iter().map(|made| made.expect("an archive").bytes.as_ptr()).collect();
         assert!(pointers.windows(2).all(|two| two[0] == two[1]));
     }
@@ -156,16 +151,16 @@ mod tests {
     #[tokio::test]
     async fn a_caller_that_goes_away_leaves_the_others_their_archive() {
         let archives = Archives::new(0.01, 0);
-        let colima = &Catalogue::iter_2020().entities()[5];
+        let colima = &iter_2020::catalogue().entries()[5];
         // Polled once: the making has begun.
-        assert!(futures::poll!(Box::pin(archives.get(colima, Edition::Microdatos))).is_pending());
-        archives.get(colima, Edition::Microdatos).await.expect("an archive");
+        assert!(futures::poll!(Box::pin(archives.get(colima, iter_2020::MICRODATOS))).is_pending());
+        archives.get(colima, iter_2020::MICRODATOS).await.expect("an archive");
         archives.settle().await;
     }
 
     #[tokio::test]
     async fn an_entity_that_does_not_exist_cannot_be_prepared() {
-        let error = Archives::new(0.01, 0).prepare(Edition::Microdatos, &[1, 33]).await.expect_err("33");
+        let error = Archives::new(0.01, 0).prepare(iter_2020::MICRODATOS, &[1, 33]).await.expect_err("33");
         assert_eq!(error.to_string(), "no such entity: 33");
     }
 }

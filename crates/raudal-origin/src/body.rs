@@ -1,4 +1,4 @@
-//! The body of a response: slices of bytes that are shared, let go at the pace of the link.
+//! The body of a response: slices of shared bytes, sent at the pace of the link.
 
 use super::pace::Pacer;
 use super::stats::InFlight;
@@ -13,9 +13,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(super) struct PacedBody {
     data: Bytes,
     pacer: Pacer,
-    /// The bytes that are on order, and which bucket is to be asked next.
+    /// The bytes that wait to be sent, and the bucket to ask next.
     order: Option<(usize, usize)>,
-    /// The wait that the last bucket asked for. Made once and reset: a body may have thousands of chunks.
+    /// The wait that the last bucket asked for. It is made once and reset, because a body may have
+    /// thousands of chunks.
     wait: Option<Pin<Box<Sleep>>>,
     waiting: bool,
     request: Option<InFlight>,
@@ -24,7 +25,8 @@ pub(super) struct PacedBody {
 }
 
 impl PacedBody {
-    /// A body for this request, which is in flight until the last byte is handed over: at once, if there is none.
+    /// Creates a body for this request. The request is in flight until the last byte is handed
+    /// over; without a body, it ends at once.
     pub(super) fn new(data: Bytes, measured: bool, pacer: Pacer, request: InFlight) -> Self {
         pacer.begin(Instant::now());
         let request = (!data.is_empty()).then_some(request);
@@ -69,7 +71,8 @@ impl Body for PacedBody {
                 request.sent(bytes);
             }
             if this.data.is_empty() {
-                // Before the byte can reach the client, whose next request must find this one gone.
+                // This comes before the byte can reach the client: its next request must not find
+                // this one in flight.
                 this.request = None;
             }
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
@@ -106,7 +109,7 @@ mod tests {
         for seconds in [1, 2] {
             let all = body(&pacer, 100_000, &counters).collect().await.expect("bytes").to_bytes();
             assert_eq!(all.len(), 100_000);
-            // A timer's grain is a millisecond.
+            // A timer's resolution is a millisecond.
             let due = Duration::from_secs(seconds);
             let taken = start.elapsed();
             assert!((due..=due + Duration::from_millis(5)).contains(&taken), "{taken:?}");
@@ -124,7 +127,7 @@ mod tests {
             body(&Pacer::new(None, Some(&all), start), len, &counters).collect().await.expect("bytes");
             start.elapsed().as_millis()
         };
-        // The small one is done when twice its bytes have gone, the large one when all have.
+        // The small one is done when twice its bytes have been sent, the large one when all have.
         let (small, large) = tokio::join!(timed(50_000), timed(150_000));
         assert!((950..=1050).contains(&small) && (1990..=2020).contains(&large), "{small} ms and {large} ms");
     }

@@ -1,26 +1,29 @@
-//! How fast bytes may go: token buckets, as pure arithmetic on instants.
+//! Limits how fast bytes are sent: token buckets, as pure arithmetic on instants.
 //!
-//! A bucket does not sleep. It is asked when some bytes may go, and answers with an instant; who asks then waits. Each
-//! connection has at most one chunk on order, so connections that share a bucket are served in turn.
+//! A bucket does not sleep. It returns the instant when bytes may be sent, and the caller waits.
+//! Each connection has at most one chunk waiting, so connections that share a bucket take turns.
 
 use raudal_common::lock;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What a late wake-up may catch up on. Timers have a grain of a millisecond and a busy machine wakes late; without
-/// credit, every such delay would slow the link down for good.
+/// The delay that a late wake-up may catch up on. Timers have a resolution of a millisecond, and a
+/// busy machine wakes late. Without this credit, every such delay would slow the link down for
+/// good.
 const CREDIT: Duration = Duration::from_millis(50);
 
-/// The largest chunk of a paced body, and how long a chunk may take: what arrives should look like a stream.
+/// The largest chunk of a paced body, and the fewest chunks per second: bytes should arrive as a
+/// stream.
 const CHUNK: u64 = 16 * 1024;
 const CHUNKS_PER_SECOND: u64 = 50;
 
-/// A slice of a body that is not paced: large enough that a system call is cheap beside it, small enough that a
-/// request does not count as done long before its bytes have left.
+/// The slice of a body that is not paced. It is large enough that a system call is cheap in
+/// comparison, and small enough that a request does not count as done long before its bytes are
+/// sent.
 const SLICE: usize = 128 * 1024;
 
-/// A rate in bytes a second, and until when it is used up.
+/// A rate in bytes per second, and until when it is used up.
 #[derive(Debug)]
 pub(super) struct Bucket {
     rate: u64,
@@ -32,12 +35,13 @@ impl Bucket {
         Self { rate: rate.max(1), free: now }
     }
 
-    /// Forgets the credit of an idle time: a new body starts at the rate, not with a burst.
+    /// Drops the credit of an idle time, so that a new body starts at the rate, not with a burst.
     fn begin(&mut self, now: Instant) {
         self.free = self.free.max(now);
     }
 
-    /// When these bytes may go: as late as their last one would arrive over a link of this rate.
+    /// Returns when these bytes may be sent: the instant when the last one would arrive over a link
+    /// of this rate.
     fn take(&mut self, bytes: usize, now: Instant) -> Instant {
         if self.free + CREDIT < now {
             self.free = now - CREDIT;
@@ -64,7 +68,7 @@ impl Pacer {
         Self { buckets: [own, all.cloned()] }
     }
 
-    /// How many bytes to ask for at a time: at most 20 ms worth of the slowest bucket.
+    /// Returns how many bytes to ask for at a time: at most what the slowest bucket sends in 20 ms.
     pub(super) fn chunk(&self) -> usize {
         let slowest = self.buckets.iter().flatten().map(|bucket| lock(bucket).rate).min();
         slowest.map_or(SLICE, |rate| (rate / CHUNKS_PER_SECOND).clamp(1, CHUNK) as usize)
@@ -77,8 +81,9 @@ impl Pacer {
         }
     }
 
-    /// When these bytes may pass the bucket at this place; `None` once there is none left to pass. The shared bucket
-    /// is asked last: a connection that its own limit holds back does not hold a turn there.
+    /// Returns when these bytes may pass the bucket at this place; `None` after the last bucket.
+    /// The shared bucket is asked last, so that a connection held back by its own limit does not
+    /// take a turn there.
     pub(super) fn take(&self, place: &mut usize, bytes: usize, now: Instant) -> Option<Instant> {
         while let Some(bucket) = self.buckets.get(*place) {
             *place += 1;

@@ -1,20 +1,22 @@
-//! The one place of the origin that writes zip files.
+//! The only file of the origin that writes zip files.
 //!
-//! Everything that could differ between machines or days is fixed: the time stamp, the system, the permissions, the
-//! level. (zlib-rs hashes the same way on every processor, so the compressed bytes do not differ either.)
+//! Everything that could differ between machines or days is fixed: the time stamp, the system, the
+//! permissions, the level. (zlib-rs hashes the same way on every CPU, so the compressed bytes do
+//! not differ either.)
 
 use raudal_common::{Error, Kind, Result};
 use std::io::{Cursor, Write as _};
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime, System, ZipArchive};
 
-/// Below this a member is as small as can be at any level.
+/// A member smaller than this has about the same size at any level.
 const SMALL: u64 = 1 << 20;
 
-/// What every archive says of itself.
+/// The comment of every archive.
 pub(super) const COMMENT: &str = "synthetic data made by raudal, not INEGI's figures";
 
-/// With it the archives come to the size of INEGI's, 4 to 1, in two thirds of the time of level 6.
+/// With this level, the archives are as small as INEGI's (4 to 1), in two thirds of the time of
+/// level 6.
 const LEVEL: i64 = 3;
 
 /// A member to write; its content may come in parts.
@@ -29,16 +31,17 @@ impl<'a> Member<'a> {
     }
 }
 
-/// An archive of these members, in this order.
+/// Returns an archive of these members, in this order.
 pub(super) fn pack(members: &[Member<'_>]) -> Result<Vec<u8>> {
     let size: usize = members.iter().flat_map(|m| m.parts).map(|part| part.len()).sum();
-    // A quarter of the text is what it mostly comes to; an archive that needs more grows once.
+    // An archive is mostly a quarter of the text. If it needs more, the buffer grows once.
     let buffer = Cursor::new(Vec::with_capacity(size / 4 + 1024));
     write(buffer, members)
         .map_err(|error| Error::new(Kind::Internal, "cannot write a synthetic archive").because(error))
 }
 
-/// The same members in other bytes, from the first one's header on: no piece of the one archive fits the other.
+/// Writes the same members as other bytes, from the first header on, so that no piece of one
+/// archive fits the other.
 pub(super) fn repack(bytes: &[u8]) -> Result<Vec<u8>> {
     again(bytes).map_err(|error| Error::new(Kind::Internal, "cannot repack a synthetic archive").because(error))
 }
@@ -49,7 +52,7 @@ fn again(bytes: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
     archive.set_comment(COMMENT)?;
     for index in 0..from.len() {
         let mut member = from.by_index(index)?;
-        // What is too small for the level to make a difference is not compressed at all.
+        // For a small member, the level makes no difference, so it is not compressed at all.
         let method = if member.size() < SMALL { CompressionMethod::Stored } else { CompressionMethod::Deflated };
         let level = (method == CompressionMethod::Deflated).then_some(1);
         let options = options()?.compression_method(method).compression_level(level);

@@ -1,6 +1,6 @@
-//! The two HTML pages: the list of archives, and what stands where nothing was found.
+//! The two HTML pages: the list of archives, and the page for a missing file.
 
-use raudal_source::{Catalogue, Edition};
+use raudal_catalogue::iter_2020;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
@@ -13,9 +13,9 @@ pub(super) fn index() -> &'static str {
              <body>\n<h1>raudal origin</h1>\n<p>Synthetic archives with the shape of INEGI's ITER 2020; the figures \
              are made up. Any <code>tiny_&lt;number&gt;.zip</code> exists, too.</p>\n",
         );
-        for edition in Edition::ALL {
-            let _ = write!(page, "<h2>{}</h2>\n<ul>\n", edition.word());
-            for entity in Catalogue::iter_2020().entities() {
+        for edition in iter_2020::catalogue().editions() {
+            let _ = write!(page, "<h2>{}</h2>\n<ul>\n", iter_2020::catalogue().edition_name(edition));
+            for entity in iter_2020::catalogue().entries() {
                 let file = entity.file(edition);
                 let _ = writeln!(page, "<li><a href=\"{file}\">{file}</a> {}</li>", entity.name);
             }
@@ -26,10 +26,11 @@ pub(super) fn index() -> &'static str {
     })
 }
 
-/// Bytes of the page that INEGI's server answers with, and a success, where there is no such file.
+/// The size in bytes of the page that INEGI's server returns, with status 200, for a missing file.
 const MISSING_LEN: usize = 2_300;
 
-/// A page that looks like a success. It is the trap that a downloader must not fall into.
+/// The page for a missing file, which looks like a success. A downloader must not take it for the
+/// file.
 pub(super) fn missing() -> &'static str {
     static PAGE: OnceLock<String> = OnceLock::new();
     PAGE.get_or_init(|| {
@@ -40,7 +41,7 @@ pub(super) fn missing() -> &'static str {
         let end = "</style>\r\n</head>\r\n<body>\r\n<h1>Página no encontrada</h1>\r\n<p>El archivo que busca no existe \
                    o cambió de lugar. Este servidor es de prueba (raudal) y, como el del INEGI, responde 200.</p>\r\n\
                    </body>\r\n</html>\r\n";
-        // Style sheets are what fills such pages.
+        // Style sheets fill most of such pages.
         for rule in 0.. {
             let rule = format!(".c{rule} {{ margin: 0 auto; padding: {rule}px; font-family: sans-serif; }}\r\n");
             if page.len() + rule.len() + end.len() > MISSING_LEN {

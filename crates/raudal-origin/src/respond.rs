@@ -1,14 +1,15 @@
-//! Which answer a request gets: method and headers in, status and range out, with no body and no socket.
+//! Decides on the response to a request: method and headers in, status and range out, with no body
+//! and no socket.
 //!
-//! Follows RFC 9110: conditional requests in the order of section 13.2.2, ranges of section 14. One range is
-//! answered; several at once are answered with the whole, which section 14.2 allows.
+//! Follows RFC 9110: conditional requests in the order of section 13.2.2, ranges of section 14. A
+//! single range gets a partial response. Several ranges get the whole, which section 14.2 allows.
 
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, StatusCode};
 use std::ops::Range;
 use std::time::SystemTime;
 
-/// What is known of the resource that was asked for.
+/// What is known of the requested resource.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Resource<'a> {
     pub(super) len: u64,
@@ -18,15 +19,15 @@ pub(super) struct Resource<'a> {
     pub(super) modified: SystemTime,
 }
 
-/// The answer: its status, and which bytes of the resource are its body.
+/// The response: its status, and which bytes of the resource are its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct ResponsePlan {
     pub(super) status: StatusCode,
     pub(super) body: Range<u64>,
     pub(super) content_range: Option<String>,
 }
 
-impl Plan {
+impl ResponsePlan {
     fn whole(len: u64) -> Self {
         Self { status: StatusCode::OK, body: 0..len, content_range: None }
     }
@@ -36,22 +37,22 @@ impl Plan {
     }
 }
 
-/// Decides on a GET or HEAD of this resource.
-pub(super) fn plan(method: &Method, headers: &HeaderMap, resource: Resource<'_>) -> Plan {
+/// Decides on the response to a GET or HEAD of this resource.
+pub(super) fn plan(method: &Method, headers: &HeaderMap, resource: Resource<'_>) -> ResponsePlan {
     if let Some(status) = precondition(headers, resource) {
-        return Plan::empty(status);
+        return ResponsePlan::empty(status);
     }
-    // Range is defined for GET alone (section 14.2).
+    // Range is defined only for GET (section 14.2).
     if method != Method::GET || !if_range(headers, resource) {
-        return Plan::whole(resource.len);
+        return ResponsePlan::whole(resource.len);
     }
     match text(headers, &header::RANGE).map(|range| parse_range(range, resource.len)) {
-        None | Some(Asked::Whole) => Plan::whole(resource.len),
-        Some(Asked::Unsatisfiable) => Plan {
+        None | Some(Asked::Whole) => ResponsePlan::whole(resource.len),
+        Some(Asked::Unsatisfiable) => ResponsePlan {
             content_range: Some(format!("bytes */{}", resource.len)),
-            ..Plan::empty(StatusCode::RANGE_NOT_SATISFIABLE)
+            ..ResponsePlan::empty(StatusCode::RANGE_NOT_SATISFIABLE)
         },
-        Some(Asked::Part(body)) => Plan {
+        Some(Asked::Part(body)) => ResponsePlan {
             status: StatusCode::PARTIAL_CONTENT,
             content_range: Some(format!("bytes {}-{}/{}", body.start, body.end - 1, resource.len)),
             body,
@@ -59,7 +60,8 @@ pub(super) fn plan(method: &Method, headers: &HeaderMap, resource: Resource<'_>)
     }
 }
 
-/// The status with which the conditions end the request, in the order of section 13.2.2.
+/// Returns the status if a condition ends the request. The conditions follow the order of section
+/// 13.2.2.
 fn precondition(headers: &HeaderMap, resource: Resource<'_>) -> Option<StatusCode> {
     let date = |name| text(headers, &name).and_then(|value| httpdate::parse_http_date(value).ok());
     if headers.contains_key(header::IF_MATCH) {
@@ -70,7 +72,7 @@ fn precondition(headers: &HeaderMap, resource: Resource<'_>) -> Option<StatusCod
         return Some(StatusCode::PRECONDITION_FAILED);
     }
     let unchanged = if headers.contains_key(header::IF_NONE_MATCH) {
-        // The weak comparison (section 8.8.3.2): the mark does not count.
+        // The weak comparison (section 8.8.3.2) ignores the `W/` mark.
         lists(headers, &header::IF_NONE_MATCH, |tag| tag.strip_prefix("W/").unwrap_or(tag) == resource.etag)
     } else {
         date(header::IF_MODIFIED_SINCE).is_some_and(|since| resource.modified <= since)
@@ -78,8 +80,9 @@ fn precondition(headers: &HeaderMap, resource: Resource<'_>) -> Option<StatusCod
     unchanged.then_some(StatusCode::NOT_MODIFIED)
 }
 
-/// Whether a Range header counts: without If-Range, or if that names what we have (section 13.1.5). A tag is compared
-/// strongly, so a weak one never matches; a date must be the very one.
+/// Returns whether a Range header counts: there is no If-Range, or it matches the current resource
+/// (section 13.1.5). The comparison of tags is strong, so a weak tag never matches. A date must be
+/// exactly the same.
 fn if_range(headers: &HeaderMap, resource: Resource<'_>) -> bool {
     if !headers.contains_key(header::IF_RANGE) {
         return true;
@@ -91,14 +94,16 @@ fn if_range(headers: &HeaderMap, resource: Resource<'_>) -> bool {
     }
 }
 
-/// The value of a header that may appear once; twice or not as text, it is as if it were not there.
+/// Returns the value of a header that may appear only once. A header that appears twice or is not
+/// text is ignored.
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value.trim())
 }
 
-/// Whether a list of entity tags has one that matches, or is `*`. A tag may hold a comma, so quotes are followed.
+/// Returns whether a list of entity tags has a match, or is `*`. A tag may contain a comma, so a
+/// comma inside quotes does not separate tags.
 fn lists(headers: &HeaderMap, name: &HeaderName, matches: impl Fn(&str) -> bool) -> bool {
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|list| {
         let mut quoted = false;
@@ -114,7 +119,7 @@ fn lists(headers: &HeaderMap, name: &HeaderName, matches: impl Fn(&str) -> bool)
 /// What a Range header asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
-    /// All of it: another unit, several ranges, or no range at all. Such a header is ignored (section 14.2).
+    /// All of it. A header with another unit, several ranges or no range is ignored (section 14.2).
     Whole,
     Part(Range<u64>),
     Unsatisfiable,
@@ -132,7 +137,8 @@ fn parse_range(value: &str, len: u64) -> Asked {
         return Asked::Whole;
     }
     match (number(first), number(last)) {
-        // The last `n` bytes; more than there are is all of them, none of them is nothing to send.
+        // The last `n` bytes. A number larger than the length means all bytes; 0 leaves nothing to
+        // send.
         (Position::Absent, Position::At(n)) if n == 0 || len == 0 => Asked::Unsatisfiable,
         (Position::Absent, Position::At(n)) => Asked::Part(len.saturating_sub(n)..len),
         (Position::At(first), Position::At(last)) if last < first => Asked::Whole,
@@ -150,7 +156,7 @@ enum Position {
     Malformed,
 }
 
-/// A run of digits; one that is too large for any file counts as the largest number, not as an error.
+/// Reads digits. A number too large for any file becomes the largest number, not an error.
 fn number(text: &str) -> Position {
     let text = text.trim();
     if text.is_empty() {
@@ -244,7 +250,7 @@ mod tests {
         for (date, status) in [(DATE, 304), (LATER, 304), (EARLIER, 200), ("yesterday", 200)] {
             assert_eq!(get(header::IF_MODIFIED_SINCE, date).0, status, "{date}");
         }
-        // A tag is the better judge: the date is not looked at.
+        // A tag is more precise, so the date is ignored.
         let both = [(header::IF_NONE_MATCH, "\"other\""), (header::IF_MODIFIED_SINCE, LATER)];
         assert_eq!(asked(&Method::GET, &both).0, 200);
     }

@@ -1,9 +1,9 @@
-//! The server: accepts connections, finds what a request asks for, and answers it.
+//! The server: accepts connections, finds what a request asks for, and responds.
 //!
-//! A fault strikes between [`answer`] and the connection: an answer is a plain value there, and nothing of it has
-//! left yet. Faults of the connection itself are told to its [`Wire`].
+//! A fault is applied between [`answer`] and the connection. There, a response is a plain value,
+//! and nothing of it has been sent yet. Faults of the connection itself go to its [`Wire`].
 
-use super::answer::Answer;
+use super::answer::OriginResponse;
 use super::api::Call;
 use super::archives::{Archive, Archives};
 use super::body::PacedBody;
@@ -19,8 +19,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use raudal_catalogue::{Edition, Entry, iter_2020};
 use raudal_common::Result;
-use raudal_source::{Catalogue, Edition, Entity};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,23 +28,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// How long a client may take over a request's head; an idle connection is closed after it, too. nginx has 60 s for
-/// the one and 75 s for the other.
+/// How long a client may take to send a request's head. An idle connection is closed after this
+/// time too. nginx has 60 s for the first and 75 s for the second.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a client may go without reading a byte, as nginx's `send_timeout`.
+/// How long a client may go without reading a byte, like nginx's `send_timeout`.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What hyper may hold of a response before the socket takes it. Small, so that the pace and the counts are those
-/// of the wire.
+/// How many bytes of a response hyper may hold before the socket takes them. It is small, so that
+/// the pace and the counts match the network.
 const BUFFER: usize = 64 * 1024;
 
-/// The pause after a connection could not be accepted: out of file descriptors, most of the time.
+/// The pause after a connection could not be accepted, mostly for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What all connections share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ServerState {
     pub(super) archives: Archives,
     pub(super) counters: Arc<Counters>,
     pub(super) latency: Duration,
@@ -54,8 +54,9 @@ pub(super) struct Shared {
     pub(super) faults: Faults,
 }
 
-/// Serves until `stop`, then ends every connection and waits for it. Dropping the future ends them, too.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl Future<Output = ()>) {
+/// Serves until `stop`, then ends every connection and waits for it. Dropping the future ends them,
+/// too.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<ServerState>, stop: impl Future<Output = ()>) {
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -67,7 +68,8 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
-            // One that panicked has closed its connection: its client sees it, and the others go on.
+            // A task that panicked has closed its connection. Its client notices, and the others go
+            // on.
             Some(_) = connections.join_next() => {}
         }
     }
@@ -75,9 +77,9 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl
 }
 
 /// Serves one connection, request after request.
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn connection(stream: TcpStream, shared: Arc<ServerState>) {
     let _open = shared.counters.connection();
-    // Small writes are on purpose: they are the pace.
+    // Small writes are on purpose: they make the pace.
     let _ = stream.set_nodelay(true);
     let pacer = Pacer::new(shared.bandwidth_per_connection, shared.bandwidth.as_ref(), Instant::now());
     let script = (!shared.faults.is_empty()).then(Script::default);
@@ -85,9 +87,11 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         let (shared, pacer, script) = (&shared, &pacer, script.as_ref());
         async move { Ok::<_, Infallible>(handle(shared, pacer, script, request).await) }
     });
-    // The wire is outside: what stalls on purpose is no client that does not read.
+    // The wire is outside, so that a stall on purpose does not count as a client that does not
+    // read.
     let wire = Wire::new(Stall::new(stream, WRITE_TIMEOUT), script.clone());
-    // An error here is the client's: it hung up, stalled, or did not speak HTTP. Or it is a fault on purpose.
+    // An error here is the client's, which hung up, stalled or did not speak HTTP, or it is a fault
+    // on purpose.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -96,9 +100,9 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         .await;
 }
 
-/// One request: its answer, after the latency of the link.
+/// Handles one request: returns the response after the latency of the link.
 async fn handle(
-    shared: &Shared,
+    shared: &ServerState,
     pacer: &Pacer,
     script: Option<&Script>,
     mut request: Request<Incoming>,
@@ -117,18 +121,19 @@ async fn handle(
     };
     let (answer, ()) = tokio::join!(answer(shared, &request), latency);
     let answer = answer.and_then(|answer| strike(shared, script, struck, &request, answer));
-    let answer = answer.unwrap_or_else(|error| Answer::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
+    let answer =
+        answer.unwrap_or_else(|error| OriginResponse::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
     answer.into_response(request.method(), pacer, in_flight)
 }
 
-/// The answer as the fault leaves it, if there is one.
+/// Applies the fault, if there is one, to the response.
 fn strike(
-    shared: &Shared,
+    shared: &ServerState,
     script: Option<&Script>,
     struck: Option<Struck>,
     request: &Request<Incoming>,
-    answer: Answer,
-) -> Result<Answer> {
+    answer: OriginResponse,
+) -> Result<OriginResponse> {
     let (answer, act) = match struck {
         Some(struck) => {
             shared.counters.fault();
@@ -142,10 +147,11 @@ fn strike(
     Ok(answer)
 }
 
-/// Finds what is asked for, and decides on the answer.
-async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> {
+/// Finds what is asked for, and decides on the response.
+async fn answer(shared: &ServerState, request: &Request<Incoming>) -> Result<OriginResponse> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refused = Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are allowed\n".to_owned());
+        let mut refused =
+            OriginResponse::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are allowed\n".to_owned());
         refused.headers.push((header::ALLOW, HeaderValue::from_static("GET, HEAD")));
         return Ok(refused);
     }
@@ -154,22 +160,22 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> 
         return fault::circle(path);
     }
     if let Some(call) = Call::of(request.uri()) {
-        return Ok(Answer::json(call.answer(shared.archives.seed())));
+        return Ok(OriginResponse::json(call.answer(shared.archives.seed())));
     }
     Ok(match route(path) {
-        Route::Index => Answer::page(pages::index()),
+        Route::Index => OriginResponse::page(pages::index()),
         Route::Archive(entity, edition) => {
             let archive = shared.archives.get(entity, edition).await?;
-            Answer::archive(request, &shared.faults.version(path, archive).await?)
+            OriginResponse::archive(request, &shared.faults.version(path, archive).await?)
         }
         Route::Tiny(number) => {
-            // A few microseconds: less than a blocking thread would cost.
+            // This takes a few microseconds, less than a blocking thread would cost.
             let archive = Archive::new(synth::tiny(number, shared.archives.seed())?);
-            Answer::archive(request, &shared.faults.version(path, archive).await?)
+            OriginResponse::archive(request, &shared.faults.version(path, archive).await?)
         }
-        Route::Teams => Answer::page(teams::index()),
-        Route::Team(team) => Answer::page(teams::page(team)),
-        Route::Missing => Answer::page(pages::missing()),
+        Route::Teams => OriginResponse::page(teams::index()),
+        Route::Team(team) => OriginResponse::page(teams::page(team)),
+        Route::Missing => OriginResponse::page(pages::missing()),
     })
 }
 
@@ -177,15 +183,16 @@ async fn answer(shared: &Shared, request: &Request<Incoming>) -> Result<Answer> 
 #[derive(Debug, PartialEq, Eq)]
 enum Route {
     Index,
-    Archive(&'static Entity, Edition),
+    Archive(&'static Entry, Edition),
     Tiny(u64),
     Teams,
     Team(&'static Team),
     Missing,
 }
 
-/// The last segment of the path is the name of a file, in any case of letters. Folders do not matter, so INEGI's own
-/// paths work; nothing is read from a disk, so no path can leave a folder.
+/// Finds the route of a path. The last segment is the name of a file, in upper or lower case.
+/// Folders do not matter, so INEGI's own paths work. Nothing is read from a disk, so no path can
+/// leave a folder.
 fn route(path: &str) -> Route {
     if path == "/" {
         return Route::Index;
@@ -197,7 +204,7 @@ fn route(path: &str) -> Route {
         return Route::Team(team);
     }
     let name = path.rsplit('/').next().unwrap_or_default();
-    if let Some((entity, edition)) = Catalogue::iter_2020().find_file(name) {
+    if let Some((entity, edition)) = iter_2020::catalogue().find_file(name) {
         return Route::Archive(entity, edition);
     }
     let name = name.to_ascii_lowercase();
@@ -214,11 +221,11 @@ mod tests {
 
     #[test]
     fn the_last_segment_decides_in_any_case_of_letters() {
-        let veracruz = &Catalogue::iter_2020().entities()[29];
+        let veracruz = &iter_2020::catalogue().entries()[29];
         for path in ["/ITER_30_2020_csv.zip", "/contenidos/programas/ccpv/2020/microdatos/iter/iter_30_2020_CSV.ZIP"] {
-            assert_eq!(route(path), Route::Archive(veracruz, Edition::Microdatos), "{path}");
+            assert_eq!(route(path), Route::Archive(veracruz, iter_2020::MICRODATOS), "{path}");
         }
-        assert_eq!(route("/x/iter_30_cpv2020_csv.zip"), Route::Archive(veracruz, Edition::DatosAbiertos));
+        assert_eq!(route("/x/iter_30_cpv2020_csv.zip"), Route::Archive(veracruz, iter_2020::DATOS_ABIERTOS));
         assert_eq!(route("/"), Route::Index);
         assert_eq!(route("/a/tiny_00042.zip"), Route::Tiny(42));
         for path in

@@ -1,7 +1,7 @@
-//! A connection that gives up on a client which does not read.
+//! A connection that gives up on a client that does not read.
 //!
-//! hyper has a time-out for reading a request's head and none for writing: a client that stops reading, or whose
-//! machine is gone, would keep its task for ever.
+//! hyper has a time-out for reading a request's head, but none for writing. A client that stops
+//! reading, or whose machine is gone, would keep its task for ever.
 
 use super::fault::Reset;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream whose writes fail when none of them gets on for so long.
+/// A stream whose writes fail when none of them makes progress for this long.
 #[derive(Debug)]
 pub(super) struct Stall<T> {
     inner: T,
@@ -25,7 +25,7 @@ impl<T> Stall<T> {
         Self { inner, limit, timer: Box::pin(sleep(limit)), stalled: false }
     }
 
-    /// Passes on what a write came to, and counts the time in which none got on.
+    /// Returns the result of a write, and measures the time without progress.
     fn watch<R>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if written.is_ready() {
             self.stalled = false;

@@ -1,19 +1,19 @@
-//! What the origin counts: a server's own view of how concurrent its clients are.
+//! What the origin counts: how concurrent its clients are, as the server sees it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// What an origin has seen since it started, or since its counts were reset.
+/// The counts of an origin since it started, or since they were reset.
 ///
-/// A request is in flight from the end of its head to its last body byte, as far as the server can tell: until that
-/// byte is handed to the connection. So the count is never higher than what a client sees, but for requests that the
+/// A request is in flight from the end of its head until its last body byte is handed to the
+/// connection. So the count is never higher than what a client sees, except for requests that the
 /// client gave up and the server has not noticed yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Requests, answered or not.
+    /// Requests, with or without a response.
     pub requests: u64,
-    /// Requests that a fault has struck.
+    /// Requests to which a fault was applied.
     pub faults: u64,
     /// Bytes of response bodies.
     pub bytes: u64,
@@ -29,7 +29,8 @@ pub struct Stats {
     pub accepted: u64,
 }
 
-/// The counts behind [`Stats`]. Each is exact; a snapshot of all is not taken at one instant.
+/// The counts behind [`Stats`]. Each is exact, but a snapshot does not read all of them at one
+/// instant.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     requests: AtomicU64,
@@ -87,7 +88,7 @@ impl Counters {
         }
     }
 
-    /// Starts counting anew; what is open stays open, and is the new peak.
+    /// Resets the counts. What is open stays open, and is the new peak.
     pub(super) fn reset(&self) {
         for count in [&self.requests, &self.faults, &self.bytes, &self.accepted] {
             count.store(0, Relaxed);
@@ -103,7 +104,7 @@ impl Counters {
 pub(super) struct InFlight(Arc<Counters>, fn(&Counters) -> &Gauge);
 
 impl InFlight {
-    /// Counts bytes of a body that are on their way.
+    /// Counts bytes of a body that are being sent.
     pub(super) fn sent(&self, bytes: usize) {
         self.0.bytes.fetch_add(bytes as u64, Relaxed);
     }

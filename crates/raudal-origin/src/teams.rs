@@ -1,8 +1,8 @@
 //! Pages to scrape: an index of teams, and a page for each with a table of its players.
 //!
-//! Everything on them is invented, and the same each time. They are as untidy as pages are: names with accents, links
-//! inside cells, empty cells, a character reference, a second table that is not the one that is wanted, and a team
-//! whose page does not exist, so that a link of the index leads to the page for what is missing.
+//! Everything on them is invented, and the same each time. They are as untidy as real pages: names
+//! with accents, links inside cells, empty cells, a character reference, a second table that nobody
+//! wants. One team has no page, so a link of the index leads to the page for a missing file.
 
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ const TEAMS: [Team; 8] = [
     Team { page: "tejones", name: "Tejones de la Hoya", city: "La Hoya" },
 ];
 
-/// Listed by the index, and not there.
+/// A team that the index lists, but that has no page.
 const GHOSTS: Team = Team { page: "fantasmas", name: "Fantasmas del Llano", city: "El Llano" };
 
 const GIVEN: [&str; 11] =
@@ -34,7 +34,8 @@ const GIVEN: [&str; 11] =
 const FAMILY: [&str; 7] = ["Núñez", "Ibáñez", "Peña", "Güemes", "Cortés", "D'Ávila", "Xool"];
 const PLAYERS: usize = 11;
 
-/// The index of the teams, in the order of the table above, the missing one in their midst.
+/// Returns the index of the teams in the order of the table above, with the missing one in the
+/// middle.
 pub(super) fn index() -> String {
     let mut page = head("Liga inventada");
     page.push_str("<table class=\"nav\"><tr><td><a href=\"/\">inicio</a></td></tr></table>\n<ul class=\"equipos\">\n");
@@ -45,13 +46,13 @@ pub(super) fn index() -> String {
     page
 }
 
-/// The team whose page has this path, such as `/teams/halcones.html`.
+/// Returns the team whose page has this path, such as `/teams/halcones.html`.
 pub(super) fn find(path: &str) -> Option<&'static Team> {
     let page = path.strip_prefix("/teams/")?.strip_suffix(".html")?;
     TEAMS.iter().find(|team| team.page == page)
 }
 
-/// A team's page: what surrounds the table, and the table.
+/// Returns a team's page: the table, and what surrounds it.
 pub(super) fn page(team: &Team) -> String {
     let number = TEAMS.iter().position(|other| other == team).unwrap_or_default();
     let mut page = head(team.name);
@@ -65,7 +66,7 @@ pub(super) fn page(team: &Team) -> String {
         let name =
             format!("{} {}", GIVEN[(number * 3 + player) % GIVEN.len()], FAMILY[(number + player * 2) % FAMILY.len()]);
         let place = ["Portero", "Defensa", "Mediocampista", "Delantero"][player.div_ceil(3) % 4];
-        // A goalkeeper has no goals, which is not the same as none; of some, nobody knows the age.
+        // A goalkeeper's goals are an empty cell, which is not 0. Some ages are unknown.
         let goals = if place == "Portero" { String::new() } else { ((number * 5 + player * 7) % 13).to_string() };
         let age =
             if (number + player) % 6 == 5 { String::new() } else { (18 + (number * 7 + player * 5) % 17).to_string() };
@@ -88,7 +89,7 @@ fn head(title: &str) -> String {
     )
 }
 
-/// Text as HTML writes it.
+/// Escapes text for HTML.
 fn text(text: &str) -> String {
     text.replace('&', "&amp;")
 }

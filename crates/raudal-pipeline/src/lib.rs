@@ -15,26 +15,21 @@
 //! [`run`] does all of this; [`files`] saves inputs as files instead. A failed input is data in the
 //! [`Summary`], never an early return. Only a failure that makes the result impossible (a full
 //! disk, a closed pipe) is an error.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `run/` | what every run has: limits (`concurrency`) and policies, partial transfers kept for the next attempt, segments for idle slots, the lock file, checksums |
+//! | `table/` | inputs → one table: begin the biggest first (`reorder`), decode while downloading (`ahead`), merge in input order |
+//! | `files/` | inputs → files: reserve names, verify, extract, publish |
 
-mod ahead;
-mod at_once;
-mod decoders;
 pub mod files;
-mod job;
-mod jobs;
-mod lock;
-mod merge;
-mod options;
-mod order;
-mod segments;
-mod shared;
-mod slowed;
-mod summary;
-mod verify;
-mod watch;
+mod run;
+mod table;
 
-pub use at_once::Jobs;
-pub use lock::{Lock, Locked};
-pub use merge::run;
-pub use options::Options;
-pub use summary::{Failure, Summary};
+pub use run::concurrency::{Concurrency, Jobs};
+pub use run::failure::Failure;
+pub use run::lock::{Lock, Locked};
+pub use run::options::RunOptions;
+pub use table::merge::run;
+pub use table::options::Options;
+pub use table::summary::Summary;

@@ -115,7 +115,7 @@ impl<I> Context<I> {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Attempt(Arc<Shared>);
+pub struct Attempt(Arc<ContextShared>);
 
 /// What every attempt of a run shares.
 pub(crate) struct RunShared {
@@ -131,15 +131,15 @@ pub(crate) struct RunShared {
     pub(crate) span: Span,
 }
 
-pub(crate) struct Shared {
+pub(crate) struct ContextShared {
     run: Arc<RunShared>,
     /// Wakes the attempt.
     waker: AtomicWaker,
-    state: State,
+    state: ContextState,
 }
 
 /// What is new in each attempt.
-struct State {
+struct ContextState {
     job: u64,
     attempt: u32,
     key: Option<KeyId>,
@@ -161,7 +161,7 @@ struct State {
     begun: OnceLock<Instant>,
 }
 
-impl State {
+impl ContextState {
     fn new(job: u64, attempt: u32, key: Option<KeyId>, meters: (Option<Arc<Meter>>, Option<Arc<Meter>>)) -> Self {
         Self {
             job,
@@ -199,8 +199,8 @@ impl Attempt {
         meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
         run: &Arc<RunShared>,
     ) -> Self {
-        let state = State::new(job, attempt, key, meters);
-        Self(Arc::new(Shared { run: Arc::clone(run), waker: AtomicWaker::new(), state }))
+        let state = ContextState::new(job, attempt, key, meters);
+        Self(Arc::new(ContextShared { run: Arc::clone(run), waker: AtomicWaker::new(), state }))
     }
 
     /// Becomes the next attempt of its worker. Takes new memory only if somebody still holds the attempt before it.
@@ -212,7 +212,7 @@ impl Attempt {
         meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
     ) {
         match Arc::get_mut(&mut self.0) {
-            Some(shared) => shared.state = State::new(job, attempt, key, meters),
+            Some(shared) => shared.state = ContextState::new(job, attempt, key, meters),
             None => *self = Self::new(job, attempt, key, meters, &self.0.run),
         }
     }

@@ -14,7 +14,7 @@ pub(crate) struct Added<I> {
     pub(crate) ticket: Option<u64>,
 }
 
-struct State<I> {
+struct InboxState<I> {
     added: VecDeque<Added<I>>,
     /// Whether jobs may still come from outside of the run.
     open: bool,
@@ -23,7 +23,7 @@ struct State<I> {
 }
 
 pub(crate) struct Inbox<I> {
-    state: Mutex<State<I>>,
+    state: Mutex<InboxState<I>>,
     driver: AtomicWaker,
 }
 
@@ -49,7 +49,7 @@ impl<I> Sender<I> {
 
 impl<I> Inbox<I> {
     pub(crate) fn new(open: bool) -> Arc<Self> {
-        let state = State { added: VecDeque::new(), open, over: false };
+        let state = InboxState { added: VecDeque::new(), open, over: false };
         Arc::new(Self { state: Mutex::new(state), driver: AtomicWaker::new() })
     }
 
@@ -57,7 +57,7 @@ impl<I> Inbox<I> {
         Sender(Arc::new(Arc::clone(self)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<I>> {
+    fn lock(&self) -> MutexGuard<'_, InboxState<I>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -53,6 +53,7 @@ mod backoff;
 mod build;
 #[cfg(feature = "process")]
 mod command;
+mod completed;
 mod context;
 mod control;
 mod engine;
@@ -89,6 +90,7 @@ pub use backoff::Backoff;
 pub use build::{LocalRun, One, RunBuilder, output};
 #[cfg(feature = "process")]
 pub use command::{CommandError, CommandOutput};
+pub use completed::Completed;
 pub use context::{Attempt, Context};
 pub use control::Control;
 pub use error::{BuildError, JobError, MapError};
@@ -98,7 +100,7 @@ pub use permits::{Permit, Permits};
 pub use pool::{Pool, PoolBuilder};
 pub use report::{JobReport, Outcome, Percentiles, RunReport, StageSpan};
 pub use retry::Retry;
-pub use run::{Completed, Run};
+pub use run::Run;
 pub use spawner::{Handle, SpawnError, Spawner, StillRunning};
 pub use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,6 @@
 //! Slots that no job wants, for work that helps the jobs that still run.
 
-use crate::pool::Shared;
+use crate::pool::PoolShared;
 use crate::scheduler::KeyId;
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Permits {
-    pub(crate) pool: Arc<Shared>,
+    pub(crate) pool: Arc<PoolShared>,
 }
 
 impl Permits {
@@ -72,7 +72,7 @@ impl fmt::Debug for Permits {
 
 /// A slot used by work other than a job. Dropping it frees the slot.
 pub struct Permit {
-    pool: Arc<Shared>,
+    pool: Arc<PoolShared>,
     key: Option<KeyId>,
 }
 

@@ -34,10 +34,10 @@ use tokio_util::sync::CancellationToken;
 /// ```
 #[derive(Clone)]
 pub struct Pool {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<PoolShared>,
 }
 
-pub(crate) struct Shared {
+pub(crate) struct PoolShared {
     scheduler: Mutex<Scheduler>,
     /// The last value of [`Scheduler::keep_limit`], to read without the lock.
     keep_limit: AtomicUsize,
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     pub(crate) hold: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
-impl Shared {
+impl PoolShared {
     /// Returns whether a worker may keep this slot for the next input of its run. If so, how many jobs of that run may be
     /// in flight.
     pub(crate) fn keeps(&self, grant: &Grant) -> Option<usize> {
@@ -280,7 +280,7 @@ impl PoolBuilder {
             adaptive: (self.jobs.adaptive(), self.per_key.adaptive()),
             rates: Rates::new(self.rate, self.rate_per_key)?,
         };
-        let shared = Shared {
+        let shared = PoolShared {
             scheduler: Mutex::new(Scheduler::new(bounds)),
             keep_limit: AtomicUsize::new(0),
             cancel: self.cancel,

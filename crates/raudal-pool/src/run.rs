@@ -1,11 +1,11 @@
 //! A run under way, as its owner sees it: a stream of results, a report at the end, and the means to control it.
 
+use crate::completed::Completed;
 use crate::context::CURRENT;
 use crate::control::Control;
 use crate::engine::{Core, RunHandle, join};
-use crate::error::JobError;
 use crate::permits::Permits;
-use crate::report::{JobReport, RunReport};
+use crate::report::RunReport;
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,23 +14,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-
-/// A job that is over.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Completed<I, T, E> {
-    /// The job's number: its place in the order of arrival, from 0.
-    pub job: u64,
-    /// The input, where the run still has it: if no attempt took it, or if the run keeps its inputs. A run with
-    /// [retries](crate::RunBuilder::retry) does, and one with [`keep_inputs`](crate::RunBuilder::keep_inputs).
-    pub input: Option<I>,
-    /// The job that [spawned](crate::Context::spawn) this one.
-    pub parent: Option<u64>,
-    /// What the job returned, or why it did not.
-    pub result: Result<T, JobError<E>>,
-    /// How it went.
-    pub report: JobReport,
-}
 
 /// A run under way: a stream of completed jobs, as they complete or [in order](crate::RunBuilder::ordered).
 ///

@@ -47,8 +47,8 @@ impl<I> SpawnError<I> {
 impl<I> fmt::Display for SpawnError<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full(_) => "as many jobs wait as the run allows",
-            Self::Closed(_) => "the run takes no more jobs",
+            Self::Full(_) => "the queue of the run is full",
+            Self::Closed(_) => "the run accepts no more jobs",
         })
     }
 }

@@ -1,9 +1,11 @@
-//! The handle on all that is shown: it takes events and messages, and writes them in turn.
+//! The handle for everything that is shown: takes events and messages, and writes them one after
+//! the other.
 //!
-//! Two locks, always taken in this order: `out` for whoever writes, `model` for what is known. An event holds only
-//! `model`, and not for long, so that a terminal that is slow (or stopped by Ctrl-S) does not slow the run; bars and
-//! plain lines are written by a ticker thread that needs no runtime. Only lines that are worth one each (failures,
-//! retries with `-v`, JSON) are written by the task they happened in.
+//! There are two locks, always taken in this order: `out` for writing, `model` for the state. An
+//! event takes only `model`, and briefly. So a slow terminal (or one stopped by Ctrl-S) does not
+//! slow the run. A ticker thread, which needs no runtime, writes bars and plain lines. The task of
+//! an event writes only single lines (failures and retries with `-v`, JSON), and removes the bars
+//! at the end of a run.
 
 use super::lines::{self, Level};
 use super::model::Model;
@@ -18,22 +20,24 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How often the ticker looks: as often as an eye sees a change.
+/// The interval of the ticker: the eye would not see a faster change.
 const TICK: Duration = Duration::from_millis(100);
-/// After a message the bars come back at once, unless they were painted less than this ago: rows that are written one
-/// by one would otherwise paint the bars for each. The ticker brings them back in any case.
+/// After a message, the bars are repainted at once, unless they were painted less than this ago.
+/// Otherwise each of many rows would repaint them. The ticker repaints them in any case.
 const REPAINT: Duration = Duration::from_millis(50);
 /// How often a plain line is written.
 const PLAIN: Duration = Duration::from_secs(2);
 
-/// A clock: the time since some moment, the same for all calls.
+/// A clock: returns the time since a fixed moment.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// Shows runs on stderr. Clones are handles on the same; when the last is dropped, the screen is left tidy.
+/// Shows runs on stderr. Clones share one display. When the last clone is dropped, the bars are
+/// removed.
 ///
-/// Everything else that is written to stderr while a run is shown goes through [`error`](Self::error),
-/// [`note`](Self::note) and [`detail`](Self::detail), and rows for a terminal through [`suspend`](Self::suspend), so
-/// that nothing tears. A closed stderr is no error: there is nobody to tell.
+/// While a run is shown, write all other text for stderr with [`error`](Self::error),
+/// [`note`](Self::note) and [`detail`](Self::detail), and rows for a terminal inside
+/// [`suspend`](Self::suspend), so that text and bars do not mix. A closed stderr is not an error,
+/// because nobody would see the message.
 ///
 /// ```
 /// use raudal_progress::{Progress, Style, Verbosity};
@@ -47,11 +51,11 @@ pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct Progress {
-    // The guard is shared by handles alone: observers that outlive them do not keep the bars on the screen.
+    // Only handles share the guard. Observers that outlive them do not keep the bars on the screen.
     guard: Arc<Guard>,
 }
 
-struct Guard(Arc<Inner>);
+struct Guard(Arc<ProgressInner>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -59,21 +63,21 @@ impl Drop for Guard {
     }
 }
 
-struct Inner {
+struct ProgressInner {
     style: Style,
     verbosity: Verbosity,
     colours: bool,
     clock: Clock,
     out: Mutex<Out>,
     model: Mutex<Model>,
-    /// None where ticks come from outside.
+    /// `None` if the caller ticks, or if nothing is shown.
     ticker: Option<Ticker>,
-    /// How many runs there are now.
+    /// The number of runs that go on.
     runs: AtomicUsize,
 }
 
 impl Progress {
-    /// Shows on stderr, in the style that suits it.
+    /// Shows runs on stderr, in this style or the nearest one that it can draw.
     pub fn new(style: Style, verbosity: Verbosity) -> Self {
         let around = Surroundings::of_stderr();
         let mut style = style.resolve(verbosity, &around);
@@ -86,8 +90,9 @@ impl Progress {
         Self::build(style, verbosity, around.colours, Box::new(std::io::stderr()), painter, clock, false)
     }
 
-    /// Shows on a writer that is no terminal ([`Style::Auto`] and [`Style::Bar`] are plain there), by a clock of your
-    /// own. No thread is started: call [`tick`](Self::tick) as time passes.
+    /// Shows runs on a writer that is not a terminal, with your own clock. [`Style::Auto`] and
+    /// [`Style::Bar`] become plain lines. No thread is started: call [`tick`](Self::tick) as time
+    /// passes.
     ///
     /// ```
     /// use raudal_progress::{Progress, Style, Verbosity};
@@ -122,7 +127,7 @@ impl Progress {
         clock: Clock,
         by_hand: bool,
     ) -> Self {
-        let inner = Inner {
+        let inner = ProgressInner {
             style,
             verbosity,
             colours,
@@ -135,61 +140,61 @@ impl Progress {
         Self { guard: Arc::new(Guard(Arc::new(inner))) }
     }
 
-    fn inner(&self) -> &Arc<Inner> {
+    fn inner(&self) -> &Arc<ProgressInner> {
         &self.guard.0
     }
 
-    /// What a run is handed. It may watch several runs, one after the other.
+    /// Returns the observer for a run. It may watch several runs, also at the same time.
     pub fn observer(&self) -> Arc<dyn Observer> {
         Arc::new(Eye(Arc::clone(self.inner())))
     }
 
-    /// The style that is really used: never [`Style::Auto`].
+    /// Returns the style in use, which is never [`Style::Auto`].
     pub fn style(&self) -> Style {
         self.inner().style
     }
 
-    /// Whether bars are drawn on a terminal.
+    /// Returns whether bars are drawn on a terminal.
     pub fn is_terminal(&self) -> bool {
         self.inner().style == Style::Bar
     }
 
-    /// Says a line that is always wanted: what failed.
+    /// Writes a line that is always shown: a failure.
     pub fn error(&self, line: &str) {
         self.inner().say(Level::Error, line);
     }
 
-    /// Says a line: a warning, a summary. Not when quiet.
+    /// Writes a line, such as a warning or a summary, unless quiet.
     pub fn note(&self, line: &str) {
         self.inner().say(Level::Note, line);
     }
 
-    /// Says a line when verbose.
+    /// Writes a line if verbose.
     pub fn detail(&self, line: &str) {
         self.inner().say(Level::Detail, line);
     }
 
-    /// Takes the bars off the screen while `f` writes to the terminal. What is said meanwhile is written afterwards.
+    /// Removes the bars while `f` writes to the terminal. Messages wait until `f` is done.
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Resume<'a>(&'a Inner);
+        struct Resume<'a>(&'a ProgressInner);
         impl Drop for Resume<'_> {
             fn drop(&mut self) {
                 self.0.resume();
             }
         }
         self.inner().pause();
-        // A guard, so that the lines that wait are written even if `f` panics.
+        // A guard, so that the waiting lines are written even if `f` panics.
         let _resume = Resume(self.inner());
         f()
     }
 
-    /// Writes what is due by now. Only for those who hand in a clock: elsewhere a thread does it.
+    /// Writes what is due now. Call it only if you passed in a clock; otherwise a thread does it.
     pub fn tick(&self) {
         self.inner().tick();
     }
 
-    /// Ends it: bars are taken off the screen, events are no longer shown, messages still are. Twice is as good as
-    /// once.
+    /// Ends the display: removes the bars, and shows no more events. Messages are still shown. A
+    /// second call does nothing.
     pub fn finish(&self) {
         self.inner().finish();
     }
@@ -201,8 +206,8 @@ impl std::fmt::Debug for Progress {
     }
 }
 
-/// What a run is handed. Not a handle: it may outlive all of them.
-struct Eye(Arc<Inner>);
+/// The observer of a run. It is not a handle, because it may outlive all handles.
+struct Eye(Arc<ProgressInner>);
 
 impl Observer for Eye {
     fn observe(&self, event: &Event<'_>) {
@@ -220,7 +225,7 @@ impl Observer for Eye {
     }
 }
 
-impl Inner {
+impl ProgressInner {
     fn take(&self, event: &Event<'_>) {
         let now = (self.clock)();
         if self.style == Style::Json {
@@ -328,7 +333,7 @@ impl Inner {
         }
         out.erase();
         out.finished = true;
-        // The ticker takes this lock.
+        // The ticker takes this lock, so it is released first.
         drop(out);
         if let Some(ticker) = &self.ticker {
             ticker.stop();

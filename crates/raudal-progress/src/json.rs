@@ -1,11 +1,13 @@
-//! Events as JSON, an object a line: pure values in, text out. The schema stands in the room's own docs.
+//! Writes events as JSON, one object a line: pure values in, text out. The crate's documentation
+//! has the schema.
 
 use raudal_pool::{Event, EventKind, JobReport, RunReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A job's `advanced` lines are at least this far apart: a reader wants a curve, not every read of a socket.
+/// A job's `advanced` lines are at least this far apart: a reader wants a curve, not every read of
+/// a socket.
 const APART: Duration = Duration::from_millis(100);
 
 #[derive(Serialize)]
@@ -74,14 +76,15 @@ enum What<'a> {
     },
 }
 
-/// Turns events into lines, and holds `advanced` back until it is worth a line.
+/// Turns events into lines, and collects `advanced` events so that a job has few such lines.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     started: Duration,
-    /// How many runs have begun, and those that go on: by their numbers, which one each is.
+    /// How many runs have begun. `open` maps the number of each current run to its number in the
+    /// output.
     runs: u64,
     open: BTreeMap<u64, u64>,
-    /// By the numbers of the run and of the job.
+    /// By run number and job number.
     held: BTreeMap<(u64, u64), Held>,
 }
 
@@ -99,7 +102,7 @@ impl Held {
 }
 
 impl Encoder {
-    /// The lines that an event makes, each with its line end.
+    /// Returns the lines for an event, each with its line end.
     pub(super) fn event(&mut self, event: &Event<'_>, now: Duration) -> String {
         let mut out = String::new();
         let run = event.run;
@@ -162,7 +165,8 @@ impl Encoder {
         out
     }
 
-    /// What was held back long enough (or at all, if `all`), now that time has passed without an event.
+    /// Returns the lines that are due without a new event; with `all`, everything that was held
+    /// back.
     pub(super) fn pass(&mut self, now: Duration, all: bool) -> String {
         let mut out = String::new();
         let due: Vec<(u64, u64)> =
@@ -173,7 +177,7 @@ impl Encoder {
         out
     }
 
-    /// A message that is no event.
+    /// Returns the line for a message that is not an event.
     pub(super) fn message(&self, level: &str, text: &str, now: Duration) -> String {
         let mut out = String::new();
         self.line(None, What::Message { level, text }, now, &mut out);
@@ -191,7 +195,7 @@ impl Encoder {
 
     fn line(&self, run: Option<u64>, what: What<'_>, now: Duration, out: &mut String) {
         let t = (now.saturating_sub(self.started).as_secs_f64() * 1e3).round() / 1e3;
-        // Strings and numbers only: there is nothing in a line that could fail to be written.
+        // A line holds only strings and numbers, so writing it cannot fail.
         if let Ok(json) =
             serde_json::to_string(&Line { what, run: run.and_then(|run| self.open.get(&run).copied()), t })
         {

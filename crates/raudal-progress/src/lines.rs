@@ -1,6 +1,6 @@
-//! Every line that people read: pure values in, text out.
+//! Writes every line for people: pure values in, text out.
 
-use super::model::{Job, Model};
+use super::model::{JobView, Model};
 use super::style::Verbosity;
 use raudal_common::error::printable;
 use raudal_common::units;
@@ -8,9 +8,10 @@ use raudal_pool::{Event, EventKind, Outcome};
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// More job bars than this are not read but only flicker.
+/// The most job bars; more would only flicker.
 pub(super) const MOST_ROWS: usize = 8;
-/// A label is cut to this before anything else has to give way, and columns are dropped before it is cut further.
+/// A label has at most `LABEL` columns. Other columns are dropped before it is cut below
+/// `LABEL_LEAST`.
 const LABEL: usize = 36;
 const LABEL_LEAST: usize = 12;
 
@@ -43,17 +44,17 @@ impl Level {
     }
 }
 
-/// The line that an event leaves behind, if it leaves any.
+/// Returns the line that an event writes, if it writes one.
 pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
     match &event.kind {
         EventKind::JobFinished { report } if report.outcome == Outcome::Failed => {
             let reason = report.error.as_deref().or(report.kind).unwrap_or("failed");
             let tries = if report.attempts > 1 { format!(" ({} tries)", report.attempts) } else { String::new() };
-            // The summary at the end names every failure: said here as well, each would be said twice.
+            // The summary at the end names every failure, so this line is only a detail.
             Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
-        EventKind::AttemptFailed { label, attempt, error, kind: "status", retry_in: Some(wait), .. } => {
-            let again = format!("attempt {attempt} failed, again in {}: {error}", units::duration(*wait));
+        EventKind::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
+            let again = format!("attempt {attempt} failed, retry in {}: {error}", units::duration(*wait));
             Some((Level::Detail, about(label, &again)))
         }
         EventKind::KeyPaused { key, pause } => {
@@ -66,27 +67,29 @@ pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
     }
 }
 
-/// `label: reason`, without saying the label twice when the reason begins with it. Both come from outside.
+/// Joins `label: reason`, or returns the reason alone if it begins with the label. Both come from
+/// outside.
 fn about(label: &str, reason: &str) -> String {
     let (label, reason) = (printable(label), printable(reason));
-    if reason.starts_with(&label) { reason } else { format!("{label}: {reason}") }
+    let is_named = reason.strip_prefix(&label).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    if is_named { reason } else { format!("{label}: {reason}") }
 }
 
-/// A part of the status line, and how much it matters: 0 is never left out.
-struct Part(u8, String);
+/// A part of the status line and its rank: 0 is never left out, the highest rank goes first.
+struct StatusPart(u8, String);
 
-/// Where the run stands: `12/32 done, 1 failed, 3 in flight, 14.2 MB, 7.1 MB/s, 4 s left`.
+/// Returns the state of the run: `12/32 done, 1 failed, 3 in flight, 14.2 MB, 7.1 MB/s, 4 s left`.
 pub(super) fn status(model: &Model, now: Duration) -> String {
     join(&parts(model, now))
 }
 
-fn join(parts: &[Part]) -> String {
+fn join(parts: &[StatusPart]) -> String {
     parts.iter().map(|part| part.1.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn parts(model: &Model, now: Duration) -> Vec<Part> {
+fn parts(model: &Model, now: Duration) -> Vec<StatusPart> {
     let done = model.done();
-    let mut parts = vec![Part(
+    let mut parts = vec![StatusPart(
         0,
         match model.total {
             Some(total) => format!("{done}/{total} done"),
@@ -94,28 +97,28 @@ fn parts(model: &Model, now: Duration) -> Vec<Part> {
         },
     )];
     if model.failed > 0 {
-        parts.push(Part(1, format!("{} failed", model.failed)));
+        parts.push(StatusPart(1, format!("{} failed", model.failed)));
     }
-    // On a terminal the rows say as much.
+    // On a terminal, the rows show this too.
     let in_flight = model.in_flight();
-    parts.push(Part(6, format!("{in_flight} in flight")));
+    parts.push(StatusPart(6, format!("{in_flight} in flight")));
     let waiting = model.jobs.len() - in_flight;
     if waiting > 0 {
-        parts.push(Part(5, format!("{waiting} waiting")));
+        parts.push(StatusPart(5, format!("{waiting} waiting")));
     }
-    parts.extend(amount(model.bytes, model.items).map(|amount| Part(3, amount)));
-    parts.extend(model.speed(now).filter(|_| model.bytes > 0).map(|speed| Part(4, units::rate(speed))));
-    parts.extend(model.remaining(now).map(|time| Part(2, format!("{} left", units::countdown(time)))));
+    parts.extend(amount(model.bytes, model.items).map(|amount| StatusPart(3, amount)));
+    parts.extend(model.speed(now).filter(|_| model.bytes > 0).map(|speed| StatusPart(4, units::rate(speed))));
+    parts.extend(model.remaining(now).map(|time| StatusPart(2, format!("{} left", units::countdown(time)))));
     let latest = model.pauses.iter().filter(|(_, until)| **until > now).max_by_key(|(_, until)| **until);
     parts.extend(latest.map(|(key, until)| {
         let left = units::countdown(until.saturating_sub(now));
-        Part(7, format!("{} held back for {left}", printable(key)))
+        StatusPart(7, format!("{} held back for {left}", printable(key)))
     }));
     parts
 }
 
-/// The parts that fit into a width: the ones that matter least go first.
-fn status_within(mut parts: Vec<Part>, width: usize) -> String {
+/// Joins the parts that fit into a width; the least important ones are dropped first.
+fn status_within(mut parts: Vec<StatusPart>, width: usize) -> String {
     while join(&parts).width() > width {
         let least = parts.iter().enumerate().max_by_key(|(_, part)| part.0).filter(|(_, part)| part.0 > 0);
         let Some((least, _)) = least else { break };
@@ -132,9 +135,11 @@ fn amount(bytes: u64, items: u64) -> Option<String> {
     }
 }
 
-/// What stands on the screen now: a row for each of the jobs in flight the longest, and the whole as the last line.
+/// Returns the lines to draw: a row for each of the oldest jobs, and the whole run on the last
+/// line.
 ///
-/// No line is wider than `width` columns and there are at most `height` of them, whatever the labels are.
+/// No line is wider than `width` columns and there are at most `height` of them, whatever the
+/// labels are.
 pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, colours: bool) -> Vec<String> {
     // A full last column would leave the cursor of some terminals on the next line.
     let width = width.saturating_sub(1);
@@ -144,9 +149,9 @@ pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, c
         _ => 20,
     };
     let text_width = if bar_width == 0 { width } else { width - bar_width - 1 };
-    let mut jobs: Vec<&Job> = model.jobs.values().collect();
+    let mut jobs: Vec<&JobView> = model.jobs.values().collect();
     jobs.sort_by_key(|job| job.since);
-    // One line for the total, one for the note of how many more there are.
+    // One line is for the total, one for the number of hidden jobs.
     let room = MOST_ROWS.min(height.saturating_sub(2));
     let hidden = jobs.len().saturating_sub(room);
     jobs.truncate(room);
@@ -167,15 +172,16 @@ pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, c
     lines
 }
 
-/// The texts of a job's row. The first is the label, the rest are dropped from the right when space runs out.
+/// The texts of a job's row: label, amount, speed, stage. The label stays; the others are dropped
+/// when space runs out.
 struct Row([String; 4]);
 
 impl Row {
-    fn of(job: &Job, now: Duration) -> Self {
+    fn of(job: &JobView, now: Duration) -> Self {
         if let Some(waiting) = &job.waiting {
             let left = units::countdown(waiting.until.saturating_sub(now));
             let reason = fit(&printable(&waiting.reason), 40);
-            return Self([job.label.clone(), format!("again in {left}"), String::new(), reason]);
+            return Self([job.label.clone(), format!("retry in {left}"), String::new(), reason]);
         }
         let amount = match job.expected {
             Some(expected) if expected >= job.bytes => {
@@ -190,7 +196,8 @@ impl Row {
     }
 }
 
-/// The rows as aligned columns within a width: the speed goes first, then the stage, then the amount.
+/// Aligns the rows in columns within a width. The speed is dropped first, then the stage, then the
+/// amount.
 fn columns(rows: &[Row], width: usize) -> Vec<String> {
     let widths: [usize; 4] = std::array::from_fn(|i| rows.iter().map(|row| row.0[i].width()).max().unwrap_or(0));
     let mut shown = [true; 4];
@@ -218,13 +225,13 @@ fn with_bar(width: usize, runs: bool, share: Option<f64>, now: Duration, text: &
     if width == 0 {
         return text.to_owned();
     }
-    // Both characters are in code page 437 and its heirs, so that every console has them.
+    // Both characters are in code page 437 and its successors, so every console has them.
     let bar: String = match share {
         Some(share) => {
             let full = ((share * width as f64) as usize).min(width);
             "█".repeat(full) + &"░".repeat(width - full)
         }
-        // Of unknown length: a block that goes to and fro.
+        // The length is unknown: a block moves back and forth.
         None if runs => {
             let (block, step) = (3.min(width), (now.as_millis() / 120) as usize);
             let turn = (width - block).max(1);
@@ -238,11 +245,11 @@ fn with_bar(width: usize, runs: bool, share: Option<f64>, now: Duration, text: &
 }
 
 fn pad(text: &str, width: usize) -> String {
-    // `{:width$}` counts characters, and some of them are two columns wide.
+    // `{:width$}` counts characters, but some characters are two columns wide.
     text.to_owned() + &" ".repeat(width.saturating_sub(text.width()))
 }
 
-/// The text in at most so many columns, cut in the middle: the begin and the end of a name tell names apart.
+/// Shortens a text to at most this many columns by cutting its middle: names differ at both ends.
 pub(super) fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -351,6 +358,27 @@ mod tests {
     }
 
     #[test]
+    fn every_retry_is_a_detail_whatever_the_failure() {
+        for kind in ["status", "reset", "timeout", "panic"] {
+            let event = Event::new(
+                1,
+                EventKind::AttemptFailed {
+                    job: 0,
+                    label: "a",
+                    attempt: 2,
+                    error: "why",
+                    kind,
+                    retry_in: Some(at(500)),
+                    bytes: 0,
+                    items: 0,
+                },
+            );
+            let line = "a: attempt 2 failed, retry in 500 ms: why".to_owned();
+            assert_eq!(message(&event), Some((Level::Detail, line)), "{kind}");
+        }
+    }
+
+    #[test]
     fn what_comes_from_outside_cannot_steer_the_terminal() {
         let event = Event::new(
             1,
@@ -367,6 +395,6 @@ mod tests {
         );
         let (level, line) = message(&event).unwrap();
         assert_eq!(level, Level::Detail);
-        assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, again in 500 ms: odd\\r\\nname");
+        assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, retry in 500 ms: odd\\r\\nname");
     }
 }

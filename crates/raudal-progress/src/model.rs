@@ -1,38 +1,39 @@
-//! What is known of a run at a moment: events and the time in, numbers out. Nothing here reads a clock or writes.
+//! The state of a run at one moment: events and the time in, numbers out. Nothing here reads a
+//! clock or writes.
 
 use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Speeds are means over this long: shorter ones flicker, longer ones lag behind a stall.
+/// Speeds are means over this time. A shorter time flickers, a longer one lags behind a stall.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Samples of a meter lie at least this far apart, so a window holds 20 at most.
+/// Samples of a meter are at least this far apart, so a window holds at most 20.
 const SAMPLE: Duration = Duration::from_millis(250);
 
-/// A run, as far as it has come; or several at a time, added up.
+/// The progress of a run, or of several runs together.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     /// When the first of the runs began; `None` while nothing runs.
     pub(super) started: Option<Duration>,
-    /// How many runs there are now.
+    /// The number of runs that go on.
     runs: usize,
     pub(super) total: Option<u64>,
     pub(super) succeeded: u64,
     pub(super) failed: u64,
     pub(super) cancelled: u64,
-    /// Bytes that count: those of failed attempts are taken back.
+    /// The bytes moved, without those of failed attempts.
     pub(super) bytes: u64,
     pub(super) items: u64,
-    /// Jobs that have begun and are not over, by the numbers of their run and their own.
-    pub(super) jobs: BTreeMap<(u64, u64), Job>,
-    /// Keys that are held back, and until when.
+    /// Jobs that have begun and are not over, by run number and job number.
+    pub(super) jobs: BTreeMap<(u64, u64), JobView>,
+    /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
-    meter: Meter,
+    meter: RateMeter,
 }
 
 /// A job that has begun and is not over.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct JobView {
     pub(super) label: String,
     pub(super) attempt: u32,
     pub(super) stage: Option<&'static str>,
@@ -42,24 +43,24 @@ pub(super) struct Job {
     /// When its first attempt began.
     pub(super) since: Duration,
     /// Set while it waits for its next attempt.
-    pub(super) waiting: Option<Waiting>,
-    meter: Meter,
+    pub(super) waiting: Option<WaitingView>,
+    meter: RateMeter,
 }
 
 /// Why a job waits, and until when.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingView {
     pub(super) reason: String,
     pub(super) until: Duration,
 }
 
 impl Model {
-    /// Takes notice of one event.
+    /// Applies one event.
     pub(super) fn apply(&mut self, event: &Event<'_>, now: Duration) {
         let run = event.run;
         match &event.kind {
             EventKind::RunStarted { total, .. } if self.runs == 0 => {
-                let meter = Meter::new(now);
+                let meter = RateMeter::new(now);
                 *self = Self { started: Some(now), runs: 1, total: *total, meter, ..Self::default() };
             }
             EventKind::RunStarted { total, .. } => {
@@ -68,7 +69,7 @@ impl Model {
             }
             EventKind::Spawned { .. } => self.total = self.total.map(|total| total + 1),
             EventKind::AttemptStarted { job, label, attempt } => {
-                let job = self.jobs.entry((run, *job)).or_insert_with(|| Job::new(label, now));
+                let job = self.jobs.entry((run, *job)).or_insert_with(|| JobView::new(label, now));
                 job.begin(*attempt, now);
             }
             EventKind::Stage { job, stage } => self.with((run, *job), |job| job.stage = Some(stage)),
@@ -84,7 +85,7 @@ impl Model {
                 });
             }
             EventKind::AttemptFailed { job, error, retry_in, bytes, items, .. } => {
-                // The meter keeps them: they did cross the wire, and a speed is never negative.
+                // The meter keeps them: they did cross the network, and a speed is never negative.
                 self.bytes = self.bytes.saturating_sub(*bytes);
                 self.items = self.items.saturating_sub(*items);
                 self.with((run, *job), |job| {
@@ -92,8 +93,8 @@ impl Model {
                     job.items = job.items.saturating_sub(*items);
                     job.expected = None;
                     job.stage = None;
-                    job.waiting =
-                        retry_in.map(|wait| Waiting { reason: (*error).to_owned(), until: now.saturating_add(wait) });
+                    job.waiting = retry_in
+                        .map(|wait| WaitingView { reason: (*error).to_owned(), until: now.saturating_add(wait) });
                 });
             }
             EventKind::KeyPaused { key, pause } => {
@@ -118,7 +119,7 @@ impl Model {
         }
     }
 
-    /// Time passes although nothing happens: a stall must bring the speed down.
+    /// Lets time pass without an event: a stall must lower the speed.
     pub(super) fn pass(&mut self, now: Duration) {
         self.meter.sample(now);
         for job in self.jobs.values_mut() {
@@ -127,7 +128,7 @@ impl Model {
         self.pauses.retain(|_, until| *until > now);
     }
 
-    fn with(&mut self, job: (u64, u64), change: impl FnOnce(&mut Job)) {
+    fn with(&mut self, job: (u64, u64), change: impl FnOnce(&mut JobView)) {
         if let Some(job) = self.jobs.get_mut(&job) {
             change(job);
         }
@@ -143,22 +144,24 @@ impl Model {
         self.jobs.values().filter(|job| job.waiting.is_none()).count()
     }
 
-    /// Bytes per second of late.
+    /// Returns the bytes per second over the last seconds.
     pub(super) fn speed(&self, now: Duration) -> Option<f64> {
         self.meter.per_second(now)
     }
 
-    /// How much of the run is done, from 0 to 1: whole jobs, and of those in flight what share is known.
+    /// Returns how much of the run is done, from 0 to 1: the finished jobs, plus the known shares
+    /// of those in flight.
     pub(super) fn share(&self) -> Option<f64> {
         let total = self.total.filter(|total| *total > 0)?;
-        let parts: f64 = self.jobs.values().filter_map(Job::share).sum();
+        let parts: f64 = self.jobs.values().filter_map(JobView::share).sum();
         Some(((self.done() as f64 + parts) / total as f64).clamp(0.0, 1.0))
     }
 
-    /// How long the rest will take, as far as anyone can tell.
+    /// Estimates how long the rest will take.
     ///
-    /// From bytes where they are known: what the jobs in flight still lack, and for each job to come the mean size of
-    /// those seen, at the speed of late. Otherwise from jobs: as long for each as it took so far.
+    /// If sizes are known, it uses bytes: what the jobs in flight still need, plus the mean known
+    /// size for each other job, at the current speed. Otherwise it uses jobs: each remaining job
+    /// takes the mean time so far.
     pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
         let total = self.total?;
         let begun = self.done() + self.jobs.len() as u64;
@@ -174,7 +177,7 @@ impl Model {
                 let unsized_jobs = self.jobs.len() as u64 - count + to_come;
                 (expected.saturating_sub(moved) as f64 + mean * unsized_jobs as f64) / speed
             }
-            // Bytes are moved, only not now: there is no telling.
+            // Bytes were moved, but none now, or no job is done yet: there is no estimate.
             _ if self.bytes > 0 || self.done() == 0 => return None,
             _ => {
                 let elapsed = now.saturating_sub(self.started?).as_secs_f64();
@@ -185,7 +188,7 @@ impl Model {
     }
 }
 
-impl Job {
+impl JobView {
     fn new(label: &str, now: Duration) -> Self {
         Self {
             label: raudal_common::error::printable(label),
@@ -196,7 +199,7 @@ impl Job {
             items: 0,
             since: now,
             waiting: None,
-            meter: Meter::new(now),
+            meter: RateMeter::new(now),
         }
     }
 
@@ -204,29 +207,29 @@ impl Job {
         self.attempt = attempt;
         self.waiting = None;
         self.stage = None;
-        self.meter = Meter::new(now);
+        self.meter = RateMeter::new(now);
     }
 
-    /// How much of it is done, from 0 to 1, if its length is known.
+    /// Returns how much of it is done, from 0 to 1, if its length is known.
     pub(super) fn share(&self) -> Option<f64> {
         let expected = self.expected.filter(|expected| *expected > 0)?;
         Some((self.bytes as f64 / expected as f64).clamp(0.0, 1.0))
     }
 
-    /// Bytes per second of late.
+    /// Returns the bytes per second over the last seconds.
     pub(super) fn speed(&self, now: Duration) -> Option<f64> {
         self.meter.per_second(now)
     }
 }
 
-/// How fast bytes came of late. It only counts up.
+/// Measures the recent speed. It only counts up.
 #[derive(Debug, Default)]
-struct Meter {
+struct RateMeter {
     moved: u64,
     samples: VecDeque<(Duration, u64)>,
 }
 
-impl Meter {
+impl RateMeter {
     fn new(now: Duration) -> Self {
         Self { moved: 0, samples: VecDeque::from([(now, 0)]) }
     }
@@ -240,13 +243,14 @@ impl Meter {
         if self.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= SAMPLE) {
             self.samples.push_back((now, self.moved));
         }
-        // The oldest that is kept is the last one from before the window, so that the window is always full.
+        // The oldest sample kept is the last one from before the window, so that the samples cover
+        // all of it.
         while self.samples.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= WINDOW) {
             self.samples.pop_front();
         }
     }
 
-    /// `None` until there is a quarter of a second to divide by.
+    /// `None` until a quarter of a second has passed.
     fn per_second(&self, now: Duration) -> Option<f64> {
         let (at, moved) = self.samples.front()?;
         let span = now.saturating_sub(*at);
@@ -338,7 +342,8 @@ mod tests {
             model.apply(&Event::new(1, EventKind::Expected { job, bytes: 1000 }), at(0));
             model.apply(&Event::new(1, EventKind::Advanced { job, bytes: 500, items: 0 }), at(1000));
         }
-        // 1000 bytes are lacking in flight, two jobs of 1000 are to come, at 1000 bytes a second.
+        // 1000 bytes are missing in flight, and two jobs of 1000 are to come, at 1000 bytes a
+        // second.
         assert_eq!(model.remaining(at(1000)), Some(at(3000)));
         assert_eq!(model.share(), Some(0.25));
 

@@ -1,16 +1,16 @@
-//! The stream that everything is written to, and what stands on it.
+//! The stream that everything is written to, and its state.
 
 use super::json::Encoder;
 use super::painter::Painter;
 use std::io::Write;
 use std::time::Duration;
 
-/// Where everything goes.
+/// The stream and its state.
 pub(super) struct Out {
     pub(super) stream: Box<dyn Write + Send>,
     pub(super) painter: Option<Painter>,
     pub(super) encoder: Encoder,
-    /// More than 0 while someone else writes to the terminal; what is said meanwhile waits in `deferred`.
+    /// More than 0 while other code writes to the terminal; messages then wait in `deferred`.
     pub(super) suspended: u32,
     pub(super) deferred: String,
     pub(super) painted: Option<Duration>,
@@ -43,7 +43,7 @@ impl Out {
             return;
         }
         self.erase();
-        // A stderr that is closed is no error: there is nobody to tell.
+        // A closed stderr is not an error, because nobody would see the message.
         let _ = self.stream.write_all(text.as_bytes());
         let _ = self.stream.flush();
     }

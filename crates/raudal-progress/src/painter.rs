@@ -1,21 +1,22 @@
-//! The lines that stand at the bottom of a terminal and are painted anew: the one place that names indicatif.
+//! Redraws the lines at the bottom of a terminal. Outside the tests, only this file uses indicatif.
 //!
-//! indicatif moves the cursor, redraws without flicker and no more than 20 times a second, and copes with a window
-//! that changes its size. What the lines say is ours (`lines`), so that it can be tested as text. All lines are one
-//! bar with a message of several lines: that way a picture is drawn as a whole or not at all.
+//! indicatif moves the cursor, redraws without flicker and at most 20 times a second, and follows a
+//! window that changes its size. The text of the lines comes from `lines`, so that it can be tested
+//! as text. All lines are one bar with a message of several lines, so that they are always drawn
+//! together.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Paints lines over those it painted before.
+/// Paints lines over the lines that it painted before.
 pub(super) struct Painter {
     screen: MultiProgress,
     bar: Option<ProgressBar>,
-    /// Columns and lines of the terminal, asked anew each time.
+    /// Returns the columns and lines of the terminal, measured each time.
     size: Box<dyn Fn() -> (usize, usize) + Send>,
 }
 
 impl Painter {
-    /// On stderr.
+    /// Creates a painter for stderr.
     pub(super) fn on_stderr() -> Self {
         let size = || {
             let size = terminal_size::terminal_size_of(std::io::stderr());
@@ -28,34 +29,35 @@ impl Painter {
         Self { screen: MultiProgress::with_draw_target(target), bar: None, size }
     }
 
-    /// Whether nothing that is painted would be seen.
+    /// Returns whether painted lines would be invisible.
     pub(super) fn is_hidden(&self) -> bool {
         self.screen.is_hidden()
     }
 
-    /// Columns and lines of the terminal.
+    /// Returns the columns and lines of the terminal.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.size)()
     }
 
-    /// Paints lines where the last ones stood.
+    /// Paints lines in place of the last ones.
     pub(super) fn paint(&mut self, lines: &[String]) {
         let bar = self.bar.get_or_insert_with(|| {
-            // Hidden until it belongs to the screen, or it would draw on stderr by itself.
+            // It is hidden until it belongs to the screen; otherwise it would draw on stderr by
+            // itself.
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
             if let Ok(style) = ProgressStyle::with_template("{msg}") {
                 bar.set_style(style);
             }
             self.screen.add(bar)
         });
-        // Draws as well, unless it was drawn too often of late; then the next tick does.
+        // This also draws, unless it was drawn too often recently. Then the next tick draws.
         bar.set_message(lines.join("\n"));
     }
 
-    /// Takes the lines off the screen. The cursor stands where the first of them began.
+    /// Removes the lines from the screen. The cursor is then where the first of them began.
     pub(super) fn erase(&mut self) {
         if let Some(bar) = self.bar.take() {
-            // Nothing to be done where the terminal is gone. Not `suspend`: it panics there.
+            // If the terminal is gone, there is nothing to do. `suspend` would panic then.
             let _ = self.screen.clear();
             self.screen.remove(&bar);
         }

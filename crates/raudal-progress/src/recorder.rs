@@ -1,4 +1,4 @@
-//! An observer that keeps what became of each job.
+//! An observer that keeps the report of each job.
 
 use raudal_common::error::Result;
 use raudal_common::lock;
@@ -7,10 +7,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-/// Keeps every [`JobReport`], every [`LimitChange`] and the [`RunReport`], for `--report` and for timelines.
+/// Keeps every [`JobReport`], every [`LimitChange`] and the [`RunReport`], for `--report` and for
+/// timelines.
 ///
-/// Several runs may share one recorder: each has a recording of its own. Its memory grows with the number of jobs: a run
-/// of millions goes without.
+/// Several runs may share one recorder; each has its own recording. Memory grows with the number of
+/// jobs, so do not use it for a run of millions.
 ///
 /// ```
 /// use raudal_pool::{Event, EventKind, Observer, RunReport};
@@ -31,30 +32,31 @@ pub struct Recorder {
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Recording {
-    /// What became of the run, once it is over.
+    /// The report of the run, once it is over.
     pub run: Option<RunReport>,
     /// Attempts that failed and were followed by another.
     pub retries: u64,
-    /// How often a key was held back.
+    /// How often a key was paused.
     pub pauses: u64,
     /// The limits that were set for keys (hosts), in the order of time.
     pub limits: Vec<LimitChange>,
-    /// What became of each job, in the order of the input.
+    /// The report of each job, in the order of the input.
     pub jobs: Vec<JobReport>,
 }
 
 impl Recorder {
-    /// What was kept so far of the run that began last, jobs in the order of the input.
+    /// Returns what was kept so far of the run that began last, with its jobs in the order of the
+    /// input.
     pub fn recording(&self) -> Recording {
         self.lock().last_key_value().map(|(_, kept)| whole(kept)).unwrap_or_default()
     }
 
-    /// What was kept so far of each run, in the order in which they began.
+    /// Returns what was kept so far of each run, in the order in which they began.
     pub fn recordings(&self) -> Vec<Recording> {
         self.lock().values().map(whole).collect()
     }
 
-    /// The recording of the run that began last, as pretty JSON with a newline at its end.
+    /// Returns the recording of the run that began last, as pretty JSON with a final newline.
     pub fn to_json(&self) -> Result<String> {
         let json = serde_json::to_string_pretty(&self.recording());
         let json = json.map_err(|e| {

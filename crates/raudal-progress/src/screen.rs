@@ -1,7 +1,9 @@
-//! A terminal in memory for the tests, with what matters to indicatif: a cursor, wrapping and scrolling.
+//! A terminal in memory for the tests, with what matters to indicatif: a cursor, wrapping and
+//! scrolling.
 //!
-//! As on a real one, a line that is filled to its last column leaves the cursor there, and only the next character
-//! wraps. indicatif has a better one behind its feature `in_memory`, which needs a terminal emulator to be built.
+//! As on a real terminal, a line filled to its last column leaves the cursor there, and only the
+//! next character wraps. The feature `in_memory` of indicatif has a better one, but it adds a
+//! terminal emulator to the build.
 
 use indicatif::TermLike;
 use std::io::{self, Write};
@@ -30,7 +32,7 @@ impl Screen {
         Self { width: width.into(), height: height.into(), grid: Arc::default(), gone: Arc::default() }
     }
 
-    /// What stands on it, scrolled-off lines included, without blanks at the ends.
+    /// Returns the text on it, including lines scrolled off, without trailing blanks.
     pub(super) fn text(&self) -> String {
         let grid = self.grid();
         let lines: Vec<String> =
@@ -38,13 +40,13 @@ impl Screen {
         lines.join("\n").trim_end().to_owned()
     }
 
-    /// Where the cursor is: a shell's prompt would come here.
+    /// Returns where the cursor is. A shell's prompt would appear there.
     pub(super) fn cursor(&self) -> (usize, usize) {
         let grid = self.grid();
         (grid.row, grid.column)
     }
 
-    /// From now on, whatever is done to it fails.
+    /// Makes every later operation fail.
     pub(super) fn hang_up(&self) {
         self.gone.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! How a run is shown, and how much of it is told.
+//! How a run is shown, and how much is said about it.
 
 use raudal_common::{Error, Result};
 use std::io::IsTerminal as _;
@@ -16,16 +16,16 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Style {
-    /// Bars where stderr is a terminal that can draw them and no CI watches, plain lines elsewhere.
+    /// Bars if stderr is a terminal that can draw them, outside CI; otherwise plain lines.
     #[default]
     Auto,
-    /// A bar for each job in flight and one for the whole. Where nothing can be drawn, plain lines.
+    /// A bar for each job in flight and one for the whole run; plain lines if bars cannot be drawn.
     Bar,
     /// A line about every two seconds.
     Plain,
-    /// A JSON object a line for each event.
+    /// A JSON object on a line of its own for each event.
     Json,
-    /// Nothing but messages.
+    /// Only messages.
     None,
 }
 
@@ -41,7 +41,7 @@ impl FromStr for Style {
             "none" => Self::None,
             _ => {
                 return Err(Error::usage(format!(
-                    "no such style of progress: {}",
+                    "unknown style of progress: {}",
                     raudal_common::error::printable(text)
                 ))
                 .hint("choose one of auto, bar, plain, json, none"));
@@ -50,7 +50,7 @@ impl FromStr for Style {
     }
 }
 
-/// How much is told.
+/// How much is said about a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Verbosity {
@@ -59,11 +59,11 @@ pub enum Verbosity {
     /// Progress, and the summary at the end.
     #[default]
     Normal,
-    /// A line for each retry and each pause as well.
+    /// Also a line for each retry and each pause.
     Verbose,
 }
 
-/// What the surroundings say, handed in so that the decision itself is pure.
+/// Facts about the environment, passed in so that the decision itself is pure.
 #[derive(Clone, Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // four independent facts, not a state machine in disguise
 pub(super) struct Surroundings {
@@ -76,24 +76,25 @@ pub(super) struct Surroundings {
 impl Surroundings {
     pub(super) fn of_stderr() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        // An unset TERM is a dumb terminal, save on Windows, where nobody sets it.
+        // An unset TERM is a dumb terminal, except on Windows, where nobody sets it.
         let dumb = set("TERM").map_or(cfg!(not(windows)), |term| term == "dumb");
         Self {
             terminal: std::io::stderr().is_terminal(),
             dumb,
             ci: set("CI").is_some_and(|ci| ci != "false" && ci != "0"),
-            // https://no-color.org: any value but the empty one. Old Windows consoles would show the escapes.
+            // https://no-color.org: any value except the empty one. Old Windows consoles would show
+            // the escapes.
             colours: set("NO_COLOR").is_none() && cfg!(not(windows)),
         }
     }
 }
 
 impl Style {
-    /// What is really used: never [`Style::Auto`], and never bars where they cannot be drawn.
+    /// Returns the style in use: never [`Style::Auto`], and never bars where they cannot be drawn.
     pub(super) fn resolve(self, verbosity: Verbosity, around: &Surroundings) -> Self {
         let drawable = around.terminal && !around.dumb;
         match self {
-            // Whoever asks for JSON reads it by program, and `-q` is meant for people.
+            // A program reads the JSON, and `-q` is meant for people.
             Self::Json => Self::Json,
             _ if verbosity == Verbosity::Quiet => Self::None,
             Self::Auto if drawable && !around.ci => Self::Bar,
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn an_unknown_style_is_told_the_known_ones() {
         let error = "bars\u{1b}".parse::<Style>().unwrap_err();
-        assert_eq!(error.to_string(), "no such style of progress: bars\\u{1b}");
+        assert_eq!(error.to_string(), "unknown style of progress: bars\\u{1b}");
         assert_eq!(error.hint_text(), Some("choose one of auto, bar, plain, json, none"));
     }
 }

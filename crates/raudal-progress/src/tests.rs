@@ -1,4 +1,5 @@
-//! What a terminal, a log file and a program see of a run. Time is handed in: nothing here sleeps.
+//! Tests what a terminal, a log file and a program see of a run. Time is passed in: nothing here
+//! sleeps.
 
 use super::handle::Clock;
 use super::painter::Painter;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A clock that stands still until it is told to go on.
+/// A clock that moves only when a test moves it.
 #[derive(Clone, Default)]
 struct Hand(Arc<AtomicU64>);
 
@@ -58,7 +59,7 @@ impl Write for Closed {
     }
 }
 
-/// A run of which a test tells what happens.
+/// A run whose events a test reports.
 struct Show {
     progress: Progress,
     observer: Arc<dyn Observer>,
@@ -126,7 +127,7 @@ impl Show {
         self.tell(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }))
     }
 
-    /// Lets time pass, and looks.
+    /// Lets time pass, and returns the text on the screen.
     fn after(&self, milliseconds: u64) -> String {
         self.hand.pass(milliseconds);
         self.progress.tick();
@@ -201,7 +202,7 @@ fn a_retry_takes_its_bytes_back_and_says_what_it_waits_for() {
     show.fail_attempt(0, Some(Duration::from_secs(3)));
     assert_eq!(
         show.after(100),
-        "░░░░░░░░░░░░░░░░░░░░ 00.zip  again in 3 s  the connection broke\n\
+        "░░░░░░░░░░░░░░░░░░░░ 00.zip  retry in 3 s  the connection broke\n\
          ░░░░░░░░░░░░░░░░░░░░ 0/1 done, 0 in flight, 1 waiting"
     );
     show.tell(&Event::new(1, EventKind::AttemptStarted { job: 0, label: "00.zip", attempt: 2 }));
@@ -283,7 +284,7 @@ fn retries_and_pauses_are_said_when_verbose() {
         (Verbosity::Normal, ""),
         (
             Verbosity::Verbose,
-            "00.zip: attempt 1 failed, again in 500 ms: the connection broke\nexample.org: held back for 30.0 s\n",
+            "00.zip: attempt 1 failed, retry in 500 ms: the connection broke\nexample.org: held back for 30.0 s\n",
         ),
     ] {
         let show = Show::on_log(Style::Plain, verbosity);
@@ -388,7 +389,7 @@ fn a_recorder_keeps_limits_and_jobs_in_the_order_of_the_input() {
     recorder.observe(&Event::new(1, EventKind::RunStarted { total: Some(3), jobs: 64 }));
     recorder.observe(&Event::new(
         1,
-        EventKind::LimitChanged { key: "https://a.example:443", limit: 8, why: "no byte has come yet" },
+        EventKind::LimitChanged { key: "https://a.example:443", limit: 8, why: "no data has arrived yet" },
     ));
     for job in [2, 0, 1] {
         recorder.observe(&Event::new(1, EventKind::JobFinished { report: &report(job, Outcome::Succeeded) }));

@@ -1,11 +1,12 @@
-//! A thread that calls something again and again while a run is on, and sleeps while none is. It needs no runtime.
+//! A thread that calls a function at intervals while a run goes on, and sleeps otherwise. It needs
+//! no runtime.
 
 use raudal_common::lock;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Owns the thread: whoever has it calls [`stop`](Self::stop), which awaits the end of it.
+/// Owns the thread. The owner must call [`stop`](Self::stop), which waits for its end.
 #[derive(Debug, Default)]
 pub(super) struct Ticker {
     signal: Arc<Signal>,
@@ -14,25 +15,25 @@ pub(super) struct Ticker {
 
 #[derive(Debug, Default)]
 struct Signal {
-    state: Mutex<State>,
+    state: Mutex<TickerState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TickerState {
     running: bool,
     stop: bool,
 }
 
 impl Ticker {
-    /// Begins to call `tick` at this interval, first after it has passed once: a run that is over before leaves no
-    /// trace. The thread is started the first time only.
+    /// Begins to call `tick` at this interval. The first call comes after one interval, so a
+    /// shorter run shows nothing. The thread is started only the first time.
     pub(super) fn run(&self, interval: Duration, tick: impl Fn() + Send + 'static) {
         self.signal.set(|state| state.running = true);
         let mut thread = lock(&self.thread);
         if thread.is_none() {
             let signal = Arc::clone(&self.signal);
-            // Without a thread to spare there are no bars, and the work goes on.
+            // If no thread can be started, there are no bars, but the work goes on.
             *thread = std::thread::Builder::new()
                 .name("progress".to_owned())
                 .spawn(move || {
@@ -44,29 +45,29 @@ impl Ticker {
         }
     }
 
-    /// Leaves off calling, until the next [`run`](Self::run).
+    /// Stops calling, until the next [`run`](Self::run).
     pub(super) fn pause(&self) {
         self.signal.set(|state| state.running = false);
     }
 
-    /// Ends the thread and awaits it. The caller holds no lock that `tick` takes.
+    /// Ends the thread and waits for it. The caller must hold no lock that `tick` takes.
     pub(super) fn stop(&self) {
         self.signal.set(|state| state.stop = true);
         let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
-            // A panic in it has been reported by its own hook.
+            // The panic hook has already reported a panic in it.
             let _ = thread.join();
         }
     }
 }
 
 impl Signal {
-    fn set(&self, change: impl FnOnce(&mut State)) {
+    fn set(&self, change: impl FnOnce(&mut TickerState)) {
         change(&mut lock(&self.state));
         self.changed.notify_all();
     }
 
-    /// Waits until a tick is due; false when there will be no more.
+    /// Waits until a tick is due; returns false when there will be no more.
     fn wait(&self, interval: Duration) -> bool {
         let mut state = lock(&self.state);
         loop {

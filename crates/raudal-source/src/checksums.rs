@@ -7,7 +7,7 @@ use super::lines::each_line;
 use raudal_common::error::printable;
 use raudal_common::{Error, Result};
 
-const LINE: &str = "a line is: 64 hexadecimal digits, two spaces, a name";
+const LINE: &str = "write 64 hexadecimal digits, two spaces and a name";
 
 /// The SHA-256 of files, by name.
 ///
@@ -42,7 +42,7 @@ impl Checksums {
             if line.trim().is_empty() || line.starts_with('#') {
                 return Ok(());
             }
-            let malformed = || Error::usage("not a line of a list of SHA-256 checksums").hint(LINE);
+            let malformed = || Error::usage("not a line from a list of SHA-256 checksums").hint(LINE);
             let (file, digest) = parse(line).ok_or_else(malformed)?;
             sums.add(&file, digest)
         })?;
@@ -154,14 +154,17 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused_by_its_line() {
         for (text, report) in [
-            (format!("{A}  a\nhello\n"), "SUMS: line 2: not a line of a list of SHA-256 checksums"),
-            (format!("{A} a\n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
-            (format!("{A}  \n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
-            (format!("MD5 (a) = {A}\n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
-            ("d41d8cd98f00b204e9800998ecf8427e  a\n".into(), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
-            (format!("\\{A}  a\\x\n"), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+            (format!("{A}  a\nhello\n"), "SUMS: line 2: not a line from a list of SHA-256 checksums"),
+            (format!("{A} a\n"), "SUMS: line 1: not a line from a list of SHA-256 checksums"),
+            (format!("{A}  \n"), "SUMS: line 1: not a line from a list of SHA-256 checksums"),
+            (format!("MD5 (a) = {A}\n"), "SUMS: line 1: not a line from a list of SHA-256 checksums"),
+            (
+                "d41d8cd98f00b204e9800998ecf8427e  a\n".into(),
+                "SUMS: line 1: not a line from a list of SHA-256 checksums",
+            ),
+            (format!("\\{A}  a\\x\n"), "SUMS: line 1: not a line from a list of SHA-256 checksums"),
             (format!("{A}  a\n{B}  a\n"), "SUMS: line 2: two checksums for one name: a"),
-            ("é".repeat(40), "SUMS: line 1: not a line of a list of SHA-256 checksums"),
+            ("é".repeat(40), "SUMS: line 1: not a line from a list of SHA-256 checksums"),
         ] {
             assert_eq!(read(&text).expect_err(&text).report(), report);
         }

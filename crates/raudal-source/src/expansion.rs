@@ -26,7 +26,7 @@ pub const MAX_INPUTS: u64 = 10_000_000;
 /// assert_eq!(archives.last().map(|input| input.name), Some("ITER_32_2020_csv.zip".into()));
 ///
 /// let error = expand("https://example.org/[01-").unwrap_err();
-/// assert_eq!(error.to_string(), "https://example.org/[01-: a set that never closes: [");
+/// assert_eq!(error.to_string(), "https://example.org/[01-: a set that is not closed: [");
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 ///
@@ -45,7 +45,7 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
         .filter(|&total| total <= MAX_INPUTS)
         .ok_or_else(|| {
             let at = pattern.find(['[', '{']).unwrap_or_default();
-            wrong(pattern, at, format!("a pattern that stands for too many inputs: more than {MAX_INPUTS}"))
+            wrong(pattern, at, format!("the pattern expands to too many inputs: more than {MAX_INPUTS}"))
         })?;
     let expansion = Expansion { parts, next: 0, total };
 
@@ -185,7 +185,7 @@ mod tests {
         for pattern in ["http://h/[1-10000001]", "http://h/[0-99999999999][0-99999999999]", "[1-4000][1-4000]"] {
             let error = expand(pattern).expect_err(pattern);
             assert_eq!(error.kind(), Kind::Usage);
-            assert_eq!(error.message(), "a pattern that stands for too many inputs: more than 10000000");
+            assert_eq!(error.message(), "the pattern expands to too many inputs: more than 10000000");
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let error = expand("https:////h.o{r,%ba/}/[1-3]").expect_err("the host comes after the slashes");
         assert_eq!(error.report(), "https:////h.or/1: not a URL: empty host");
         let error = expand("{http,gopher}://h/[1-3]").expect_err("gopher");
-        assert_eq!(error.message(), "a scheme that is not supported: gopher");
+        assert_eq!(error.message(), "unsupported scheme: gopher");
         assert!(expand("http://h/a b").is_err());
         for pattern in ["{a,}", "{a,-}", "{,a}{-,b}"] {
             assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");

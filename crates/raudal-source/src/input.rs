@@ -48,11 +48,11 @@ impl Location {
             }
             "http" | "https" => Ok(Self::Url(url)),
             "file" => url.to_file_path().map(Self::File).map_err(|()| {
-                Error::usage("not a file of this machine").input(text).hint("write file:///path, with three slashes")
+                Error::usage("not a file on this machine").input(text).hint("write file:///path, with three slashes")
             }),
-            other => Err(Error::usage(format!("a scheme that is not supported: {other}"))
-                .input(text)
-                .hint("http, https and file are")),
+            other => {
+                Err(Error::usage(format!("unsupported scheme: {other}")).input(text).hint("use http, https or file"))
+            }
         }
     }
 
@@ -191,7 +191,7 @@ pub(super) fn check_text(text: &str) -> Result<()> {
     match text {
         "" => return Err(Error::usage("an empty source").hint("give a URL or a path")),
         "-" => {
-            return Err(Error::usage("data is not read from standard input: -")
+            return Err(Error::usage("cannot read data from standard input: -")
                 .hint("give a path, or a list of sources on standard input"));
         }
         _ => {}
@@ -253,13 +253,13 @@ mod tests {
     fn what_cannot_be_fetched_is_a_usage_error_with_a_cure() {
         for (text, message) in [
             ("", "an empty source"),
-            ("-", "data is not read from standard input: -"),
-            ("ftp://h/a", "ftp://h/a: a scheme that is not supported: ftp"),
+            ("-", "cannot read data from standard input: -"),
+            ("ftp://h/a", "ftp://h/a: unsupported scheme: ftp"),
             ("http://h/a b", "http://h/a b: white space in a URL"),
             ("http://h/a\nb", "http://h/a\\nb: a control character in a source: \\n"),
             ("http://", "http://: not a URL: empty host"),
             ("http://me:secret@h:x/", "http://h:x/: not a URL: invalid port number"),
-            ("file://elsewhere/a", "file://elsewhere/a: not a file of this machine"),
+            ("file://elsewhere/a", "file://elsewhere/a: not a file on this machine"),
         ] {
             let error = Location::parse(text).expect_err(text);
             assert_eq!(error.kind(), raudal_common::Kind::Usage);

@@ -24,7 +24,7 @@ use raudal_common::{Error, Result};
 /// ```
 pub fn read_list(reader: impl BufRead, name: &str) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
-    each_line(reader, name, "a list is text: a URL or a path on each line", |line| {
+    each_line(reader, name, "a list is a text file with a URL or a path on each line", |line| {
         inputs.extend(read_line(line)?);
         Ok(())
     })?;
@@ -40,7 +40,7 @@ fn read_line(line: &str) -> Result<Option<Input>> {
         return Ok(None);
     }
     if place.is_empty() {
-        return Err(Error::usage(format!("a name without a source before it: {name}")));
+        return Err(Error::usage(format!("a name without a source: {name}")));
     }
     // The error already names the list and the line, so the location goes into the message.
     let location = Location::parse(place).map_err(|error| {
@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn a_bad_line_is_named_by_its_number() {
         let error = read("http://h/a\n\nftp://h/b\n").expect_err("ftp");
-        assert_eq!(error.to_string(), "list.txt: line 3: ftp://h/b: a scheme that is not supported: ftp");
+        assert_eq!(error.to_string(), "list.txt: line 3: ftp://h/b: unsupported scheme: ftp");
         let error = read("a.csv\n\tname\n").expect_err("no source");
-        assert_eq!(error.to_string(), "list.txt: line 2: a name without a source before it: name");
+        assert_eq!(error.to_string(), "list.txt: line 2: a name without a source: name");
         let error = read_list(&b"a.csv\n\xff\xfe\n"[..], "list.txt").expect_err("not text");
         assert_eq!(error.to_string(), "list.txt: line 2: a line that is not UTF-8");
         let error = read(&"x".repeat(MAX_LINE + 1)).expect_err("too long");

@@ -65,7 +65,7 @@ pub(super) fn parse(pattern: &str) -> Result<Vec<Part>> {
                 parts.push(part);
                 at += length;
             }
-            ']' | '}' => return Err(wrong(pattern, at, format!("a set is closed that was never opened: {c}"))),
+            ']' | '}' => return Err(wrong(pattern, at, format!("a set is closed but was not opened: {c}"))),
             other => {
                 text.push(other);
                 at += other.len_utf8();
@@ -121,7 +121,7 @@ fn choice(pattern: &str, at: usize) -> Result<(Part, usize)> {
                 here += length;
             }
             '[' | '{' | ']' => {
-                return Err(wrong(pattern, here, format!("a set inside another is not supported: {c}")));
+                return Err(wrong(pattern, here, format!("nested sets are not supported: {c}")));
             }
             other => {
                 word.push(other);
@@ -129,17 +129,17 @@ fn choice(pattern: &str, at: usize) -> Result<(Part, usize)> {
             }
         }
     }
-    Err(wrong(pattern, at, "a set that never closes: {"))
+    Err(wrong(pattern, at, "a set that is not closed: {"))
 }
 
 /// Parses `[1-9]` or `[a-z]` at `at`, with or without a step. Returns it and its length in bytes.
 fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
-    let length = pattern[at..].find(']').ok_or_else(|| wrong(pattern, at, "a set that never closes: ["))? + 1;
+    let length = pattern[at..].find(']').ok_or_else(|| wrong(pattern, at, "a set that is not closed: ["))? + 1;
     let set = &pattern[at..at + length];
     let inner = &set[1..length - 1];
     if inner.contains(['[', '{', '}']) {
         let nested = at + 1 + inner.find(['[', '{', '}']).unwrap_or_default();
-        return Err(wrong(pattern, nested, format!("a set inside another is not supported: {set}")));
+        return Err(wrong(pattern, nested, format!("nested sets are not supported: {set}")));
     }
     let error = |what: &str| wrong(pattern, at, format!("{what}: {set}"));
 
@@ -147,9 +147,9 @@ fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
         Some((ends, step)) => (ends, step.parse().map_err(|_| error("a step that is not a whole number"))?),
         None => (inner, 1_u64),
     };
-    let (from, to) = ends.split_once('-').ok_or_else(|| error("neither a range of numbers nor of letters"))?;
+    let (from, to) = ends.split_once('-').ok_or_else(|| error("not a range of numbers or of letters"))?;
     if step == 0 {
-        return Err(error("a range with a step of nothing"));
+        return Err(error("a range with a step of 0"));
     }
     let span = |from: u64, to: u64| {
         let span = to.checked_sub(from).ok_or_else(|| error("a range that runs backwards"))?;
@@ -170,12 +170,12 @@ fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
         && to.is_ascii_alphabetic()
     {
         if from.is_ascii_lowercase() != to.is_ascii_lowercase() {
-            return Err(error("a range from one case of letters to the other"));
+            return Err(error("a range from upper to lower case, or back"));
         }
         let count = span(from.into(), to.into())? + 1;
         return Ok((Part::Letters { from, step: step as u8, count }, length));
     }
-    Err(error("neither a range of numbers nor of letters"))
+    Err(error("not a range of numbers or of letters"))
 }
 
 /// Returns a usage error that shows the place. The hint has the pattern with a caret below it.
@@ -184,10 +184,9 @@ pub(super) fn wrong(pattern: &str, at: usize, message: impl Into<String>) -> Err
     // Redaction shortens only the text before the place, so count from the end.
     let after = printable(&pattern[at..]).chars().count();
     let column = shown.chars().count().saturating_sub(after);
-    Error::usage(message).input(pattern).hint(format!(
-        "a bracket that is meant itself is written with a backslash before it\n  {shown}\n  {:column$}^",
-        ""
-    ))
+    Error::usage(message)
+        .input(pattern)
+        .hint(format!("to use a bracket as a character, write a backslash before it\n  {shown}\n  {:column$}^", ""))
 }
 
 #[cfg(test)]
@@ -229,23 +228,23 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_place() {
         for (pattern, message, column) in [
-            ("http://h/[1-", "a set that never closes: [", 9),
-            ("http://h/{a,b", "a set that never closes: {", 9),
-            ("h/a]", "a set is closed that was never opened: ]", 3),
-            ("h/{a,[1-2]}", "a set inside another is not supported: [", 5),
-            ("h/[1-{2}]", "a set inside another is not supported: [1-{2}]", 5),
+            ("http://h/[1-", "a set that is not closed: [", 9),
+            ("http://h/{a,b", "a set that is not closed: {", 9),
+            ("h/a]", "a set is closed but was not opened: ]", 3),
+            ("h/{a,[1-2]}", "nested sets are not supported: [", 5),
+            ("h/[1-{2}]", "nested sets are not supported: [1-{2}]", 5),
             ("h/[9-1]", "a range that runs backwards: [9-1]", 2),
             ("h/[z-a]", "a range that runs backwards: [z-a]", 2),
-            ("h/[a-Z]", "a range from one case of letters to the other: [a-Z]", 2),
-            ("h/[a-9]", "neither a range of numbers nor of letters: [a-9]", 2),
-            ("h/[x]", "neither a range of numbers nor of letters: [x]", 2),
-            ("h/[]", "neither a range of numbers nor of letters: []", 2),
-            ("h/[1-2:0]", "a range with a step of nothing: [1-2:0]", 2),
+            ("h/[a-Z]", "a range from upper to lower case, or back: [a-Z]", 2),
+            ("h/[a-9]", "not a range of numbers or of letters: [a-9]", 2),
+            ("h/[x]", "not a range of numbers or of letters: [x]", 2),
+            ("h/[]", "not a range of numbers or of letters: []", 2),
+            ("h/[1-2:0]", "a range with a step of 0: [1-2:0]", 2),
             ("h/[1-2:x]", "a step that is not a whole number: [1-2:x]", 2),
             ("h/[1-5:9]", "a step that is longer than its range: [1-5:9]", 2),
             ("h/[1-99999999999999999999]", "a number that is too large: [1-99999999999999999999]", 2),
             ("h/[0-18446744073709551615]", "a number that is too large: [0-18446744073709551615]", 2),
-            ("é/[1-", "a set that never closes: [", 2),
+            ("é/[1-", "a set that is not closed: [", 2),
         ] {
             let error = parse(pattern).expect_err(pattern);
             assert_eq!(error.message(), message);

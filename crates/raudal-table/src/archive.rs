@@ -65,7 +65,7 @@ fn open_as<R: Read + Seek>(
     input.rewind().map_err(read)?;
     let name = file_name(name);
     match head.as_slice() {
-        [] => Err(Error::new(Kind::Empty, "nothing in it: 0 bytes")),
+        [] => Err(Error::new(Kind::Empty, "the file is empty: 0 bytes")),
         [b'P', b'K'] | [b'P', b'K', 3 | 5 | 6, ..] => Ok(Input::Zip(Box::new(archive(input, limits)?))),
         [0x1f, 0x8b, ..] => Ok(Input::Gzip(input, length)),
         _ if [".zip", ".gz", ".gzip"].iter().any(|end| name.ends_with(end)) => Err(impostor(&head, &name)),
@@ -76,11 +76,11 @@ fn open_as<R: Read + Seek>(
 fn impostor(head: &[u8], name: &str) -> Error {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().to_ascii_lowercase();
     if [&b"<!"[..], b"<html", b"<head", b"<body", b"<?xml"].iter().any(|tag| text.starts_with(tag)) {
-        return Error::new(Kind::Impostor, "a page of HTML or XML stands where an archive should be")
-            .hint("some servers answer so when the file is missing: check its name");
+        return Error::new(Kind::Impostor, "an HTML or XML page in place of an archive")
+            .hint("some servers answer this way when a file is missing: check its name");
     }
     let what = if name.ends_with("zip") { "a zip archive" } else { "a gzip file" };
-    Error::new(Kind::NotAnArchive, format!("its name says that it is {what}, its bytes do not"))
+    Error::new(Kind::NotAnArchive, format!("not {what}, although its name says so"))
 }
 
 /// A zip archive with a valid directory.
@@ -125,15 +125,18 @@ impl<R: Read + Seek> Archive<R> {
         if zip.offset() != 0 {
             return Err(Error::new(
                 Kind::Corrupt,
-                format!("the directory of the archive leaves out its first {} bytes: cut off or damaged", zip.offset()),
+                format!(
+                    "the directory of the archive does not cover its first {} bytes: cut off or damaged",
+                    zip.offset()
+                ),
             ));
         }
         if zip.len() as u64 > limits.members {
             return Err(Error::new(
                 Kind::Bounds,
-                format!("the archive has more members than the bound: {} of {}", zip.len(), limits.members),
+                format!("the archive has too many members: {}, and at most {} are allowed", zip.len(), limits.members),
             )
-            .hint("lift the bound with [`max_members`]"));
+            .hint("raise the limit with [`max_members`]"));
         }
         if zip.has_duplicate_names() {
             return Err(Error::new(Kind::Corrupt, "two members of the archive have the same name"));
@@ -152,7 +155,7 @@ impl<R: Read + Seek> Archive<R> {
                 let name = shown(&self.shown(index));
                 return Err(Error::new(
                     Kind::Corrupt,
-                    format!("a member has one name in the archive's directory and another before its data: {name}"),
+                    format!("a member has another name in its local header than in the archive's directory: {name}"),
                 ));
             }
         }
@@ -179,14 +182,14 @@ impl<R: Read + Seek> Archive<R> {
         let tables: Vec<usize> = files.iter().copied().filter(|&index| self.is_table(index)).collect();
         match (tables.as_slice(), files.as_slice()) {
             ([one], _) | ([], [one]) => Ok(vec![self.describe(*one)]),
-            ([], []) => Err(Error::new(Kind::Member, "the archive has no files in it")),
+            ([], []) => Err(Error::new(Kind::Member, "the archive holds no files")),
             ([], _) => Err(Error::new(Kind::Member, format!("no CSV among the members: {}", self.names(&files)))
-                .hint("name the member with [`member`], a pattern")),
+                .hint("choose the member with [`member`], a glob")),
             _ => Err(Error::new(
                 Kind::Member,
-                format!("{} CSV members, and one was expected: {}", tables.len(), self.names(&tables)),
+                format!("{} CSV members where one is expected: {}", tables.len(), self.names(&tables)),
             )
-            .hint("name the one that is meant with [`member`], a pattern, as in [`member`] '**/data/*.csv'")),
+            .hint("choose one with a glob, as in [`member`] '**/data/*.csv'")),
         }
     }
 
@@ -225,7 +228,7 @@ impl<R: Read + Seek> Archive<R> {
             let local = local.map_err(|error| unreadable(error.into()))?;
             // A bit flipped in transit must not be reported as an unsupported feature.
             if entry.encrypted() != local.is_encrypted() || is_readable != local.is_readable() {
-                let disagree = "the archive's directory and the header before the data disagree on how it is packed";
+                let disagree = "the archive's directory and the local header disagree on encryption or compression";
                 return Err(Error::new(Kind::Corrupt, disagree));
             }
         }
@@ -234,7 +237,7 @@ impl<R: Read + Seek> Archive<R> {
                 .hint("decrypt the archive first"));
         }
         if !is_readable {
-            return Err(Error::new(Kind::Unsupported, format!("compression method not supported: {method}")));
+            return Err(Error::new(Kind::Unsupported, format!("unsupported compression method: {method}")));
         }
         if entry.size() > self.limits.member_bytes {
             return Err(too_large(self.limits.member_bytes));
@@ -346,7 +349,7 @@ fn broken(error: ZipError, what: &str) -> Error {
             Error::io("cannot read the input", error)
         }
         ZipError::UnsupportedArchive(why) => {
-            Error::new(Kind::Unsupported, format!("the archive uses something that is not supported: {why}"))
+            Error::new(Kind::Unsupported, format!("the archive uses an unsupported feature: {why}"))
         }
         error => Error::new(Kind::Corrupt, what).because(error),
     }

@@ -126,7 +126,7 @@ pub(super) fn align(reference: &[String], header: &[String], names: Names) -> Re
         differences.push(format!("without {}", quoted_list(missing.iter().map(String::as_str), 5)));
     }
     if !extra.is_empty() {
-        differences.push(format!("with {} besides", quoted_list(extra.iter().map(String::as_str), 5)));
+        differences.push(format!("with extra {}", quoted_list(extra.iter().map(String::as_str), 5)));
     }
     if differences.is_empty()
         && let Some(name) = twice
@@ -134,7 +134,7 @@ pub(super) fn align(reference: &[String], header: &[String], names: Names) -> Re
         differences.push(format!("in another order, with {} more than once", quoted(name)));
     }
     if differences.is_empty() && header.len() != reference.len() {
-        differences.push(format!("{} columns in place of {}", header.len(), reference.len()));
+        differences.push(format!("{} columns instead of {}", header.len(), reference.len()));
     }
     if differences.is_empty() {
         return Ok(Some(wanted.iter().filter_map(|key| places.get(key.as_str()).copied()).collect()));

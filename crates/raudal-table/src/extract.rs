@@ -58,7 +58,7 @@ pub fn extract<R: Read + Seek>(
 ) -> Result<Extracted> {
     let work = || {
         let Input::Zip(archive) = archive::open(input, name, limits)? else {
-            return Err(Error::new(Kind::NotAnArchive, "only zip archives can be extracted, and this is none"));
+            return Err(Error::new(Kind::NotAnArchive, "only zip archives can be extracted, and this is not one"));
         };
         fs::create_dir(folder).map_err(|error| failed(folder, error))?;
         let extracted = members(*archive, folder, glob, limits, watch);
@@ -131,23 +131,24 @@ fn path(entry: &Entry) -> Result<PathBuf> {
     let name = entry.member.name.as_str();
     let name = if entry.is_folder { name.strip_suffix('/').unwrap_or(name) } else { name };
     if entry.member.climbs || name.split('/').any(|part| part == "..") {
-        return refused("the name leads out of the folder");
+        return refused("a name that leads out of the folder");
     }
     if name.split('/').any(|part| part.is_empty() || part == ".") {
-        return refused("not the name of a file");
+        return refused("a name that no file can have");
     }
     // A backslash and a colon have another meaning on Windows. A name with two meanings is refused.
     if name.contains('\\') || (cfg!(windows) && name.contains(':')) || name.chars().any(char::is_control) {
-        return refused("a character that no name should have");
+        return refused("a name with an unsafe character");
     }
     Ok(name.split('/').collect())
 }
 
 fn taken(path: &Path, error: io::Error) -> Error {
     match error.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
-            Error::new(Kind::Corrupt, format!("two members would be one file: {}", shown(&path.display().to_string())))
-        }
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => Error::new(
+            Kind::Corrupt,
+            format!("two members have the same file name: {}", shown(&path.display().to_string())),
+        ),
         _ => failed(path, error),
     }
 }

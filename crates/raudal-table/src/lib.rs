@@ -9,11 +9,21 @@
 //! | `archive` | detects the kind of input; lists and selects the members of a zip |
 //! | `extract` | [`extract()`]: writes the members of a zip as files of a new folder |
 //! | `verify` | checks the CRC, the length and the bounds of the bytes |
+//! | [`dialect`](Dialect) | how a text is written: delimiter, quotes, header, what to drop |
+//! | [`numbers`](Numbers), [`nulls`](Nulls) | how cells write numbers and nulls |
 //! | `text` | decodes bytes into valid UTF-8 without a BOM |
-//! | `records` | splits text into records with `memchr`; agrees with the `csv` crate |
+//! | `choice` | which delimiter and encoding to read a text with |
+//! | `survey`, `letters` | decide on an encoding, over the whole text |
+//! | `lines` | cuts off the lines above the header and below the rows |
+//! | `impostor` | refuses JSON, XML, HTML and messages in place of a table |
+//! | `sniff` | guesses the delimiter and the line of the header |
+//! | `scan` | finds the records of plain CSV with `memchr`; agrees with the `csv` crate |
+//! | `rewrite` | finds the records of any other dialect, and writes them as plain CSV |
+//! | `records` | the records of a text, each with as many fields as the header |
+//! | `tally` | counts what was dropped, changed or guessed |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
 //! | `select` | [`Select`]: the columns to keep, their order and their names |
-//! | `nulls`, `column_names`, `columns` | which cells are null; when two names are the same; columns in a header |
+//! | `column_names`, `columns` | when two names are the same; columns in a header |
 //! | `layout` | how headers that differ fit together |
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
 //! | `pick`, `table` | [`Table`]: aligns the columns of many inputs, and picks rows of all of them |
@@ -39,36 +49,49 @@
 //! ```
 
 mod archive;
+mod choice;
 mod column_names;
 mod columns;
+mod dialect;
 mod encoding;
 mod extract;
 mod filter;
+mod impostor;
 mod layout;
+mod letters;
 mod limits;
+mod lines;
 mod nulls;
+mod numbers;
 mod pick;
 mod query;
 mod read;
 mod records;
 mod reshape;
+mod rewrite;
 mod rows;
+mod scan;
 mod select;
 mod sink;
+mod sniff;
+mod survey;
 mod table;
+mod tally;
 mod text;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
-pub use encoding::Encoding;
+pub use dialect::{Delimiter, Dialect, Header, Quote, Ragged, RepeatedHeader};
+pub use encoding::{Encoding, Encodings};
 pub use extract::{Extracted, extract};
 pub use filter::Filter;
 pub use limits::Limits;
 pub use nulls::Nulls;
+pub use numbers::Numbers;
 pub use pick::{ColumnsMode, Pick, Sample};
-pub use query::{Query, check_glob};
+pub use query::{Query, Served, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;
 pub use select::Select;

@@ -32,4 +32,9 @@ impl Nulls {
         let cell = cell.as_ref().trim_ascii();
         cell.is_empty() || self.0.iter().any(|token| token == cell)
     }
+
+    /// Whether there are no tokens: only empty and blank cells are null.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }

@@ -1,7 +1,8 @@
 //! The options for reading an input.
 
 use super::column_names::Names;
-use super::encoding::Encoding;
+use super::dialect::Dialect;
+use super::encoding::{Encoding, Encodings};
 use super::filter::Filter;
 use super::limits::Limits;
 use super::nulls::Nulls;
@@ -28,8 +29,6 @@ pub struct Query {
     pub filter: Option<Filter>,
     /// Columns to keep, in this order; all by default.
     pub select: Select,
-    /// Which cells are null, for the filter; empty and blank ones by default.
-    pub nulls: Nulls,
     /// How inputs whose columns differ become one table; strict by default.
     pub columns_mode: ColumnsMode,
     /// Whether names of columns are the same if they differ by case or accents alone; no by default.
@@ -39,10 +38,14 @@ pub struct Query {
     /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
     /// selects the only CSV member.
     pub member: Option<String>,
-    /// The encoding of the text; UTF-8 by default.
-    pub encoding: Encoding,
-    /// The byte between fields; by default a tab if the name ends in `.tsv` or `.tab`, else a comma.
-    pub delimiter: Option<u8>,
+    /// The encodings that the text may have.
+    pub encodings: Encodings,
+    /// How the text is written: its delimiter, quotes, header, numbers.
+    pub dialect: Dialect,
+    /// Which cells are null, for the filter; empty and blank ones by default.
+    pub nulls: Nulls,
+    /// What the server says about the input.
+    pub served: Served,
     /// Bounds on the cost of an input.
     pub limits: Limits,
     /// Bytes of kept rows held in memory before they move to a temporary file: 256 KiB. A run may
@@ -56,13 +59,14 @@ impl Query {
         Self {
             filter: None,
             select: Select::default(),
-            nulls: Nulls::default(),
             columns_mode: ColumnsMode::default(),
             fold_names: false,
             pick: Pick::default(),
             member: None,
-            encoding: Encoding::default(),
-            delimiter: None,
+            encodings: Encodings::default(),
+            dialect: Dialect::default(),
+            nulls: Nulls::default(),
+            served: Served::default(),
             limits: Limits::default(),
             memory: 256 * KIB,
         }
@@ -79,9 +83,7 @@ impl Query {
         if let Some(glob) = &self.member {
             check_glob("the member", glob)?;
         }
-        if let Some(byte @ (b'"' | b'\r' | b'\n' | 0 | 0x80..)) = self.delimiter {
-            return Err(Error::usage(format!("this byte cannot stand between fields: {:?}", char::from(byte))));
-        }
+        self.dialect.check()?;
         self.pick.check()?;
         self.select.check()
     }
@@ -89,6 +91,58 @@ impl Query {
     /// Returns when two names of columns are the same.
     pub(super) fn names(&self) -> Names {
         Names { fold: self.fold_names }
+    }
+}
+
+/// What a server says about an input. The bytes and the options win over it.
+///
+/// ```
+/// use raudal_table::{Query, read};
+///
+/// let mut query = Query::new();
+/// query.served.media_type = Some("text/tab-separated-values".into());
+/// let rows = read(std::io::Cursor::new("a\tb\n1\t2\n"), "https://example.org/export", &query, &())?;
+/// assert_eq!(rows.header(), ["a", "b"]);
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// The media type in lower case, without parameters.
+    pub media_type: Option<String>,
+    /// The encoding, used where the bytes are not UTF-8.
+    pub charset: Option<Encoding>,
+    /// The name of the file.
+    pub file_name: Option<String>,
+}
+
+impl Served {
+    /// Whether the text may be read otherwise because of it, apart from its encoding.
+    ///
+    /// ```
+    /// use raudal_table::Served;
+    /// let mut served = Served::default();
+    /// served.media_type = Some("text/csv".into());
+    /// assert!(!served.changes_reading());
+    /// served.file_name = Some("a.tsv".into());
+    /// assert!(served.changes_reading());
+    /// ```
+    pub fn changes_reading(&self) -> bool {
+        let name = self.file_name.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.has_tabs() || self.is_document() || [".tsv", ".tab"].iter().any(|ending| name.ends_with(ending))
+    }
+
+    /// Whether the server calls it a table with tabs.
+    pub(super) fn has_tabs(&self) -> bool {
+        self.media_type.as_deref() == Some("text/tab-separated-values")
+    }
+
+    /// Whether the server calls it JSON or XML.
+    pub(super) fn is_document(&self) -> bool {
+        self.media_type.as_deref().is_some_and(|media_type| {
+            let (_, kind) = media_type.split_once('/').unwrap_or_default();
+            matches!(kind, "json" | "xml") || kind.ends_with("+json") || kind.ends_with("+xml")
+        })
     }
 }
 

@@ -7,15 +7,20 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::archive::{self, Input};
+use super::choice;
 use super::column_names::quoted;
 use super::columns::{padded, shown};
+use super::encoding::Encoding;
 use super::filter::Bound;
+use super::impostor;
 use super::layout::Layout;
-use super::limits::Limits;
 use super::pick::ColumnsMode;
 use super::query::Query;
-use super::records::{Record, Records, field_end, unquote};
+use super::records::{Record, Records};
 use super::rows::{Rows, Store, end_record, write_field};
+use super::scan::{field_end, unquote};
+use super::survey::survey;
+use super::tally::Count;
 use super::text::{Bytes, Text};
 use super::verify::Verify;
 use raudal_common::{Error, Kind, Result};
@@ -48,7 +53,7 @@ impl Watch for () {}
 /// Fails if anything in the input is wrong: its checksum, its encoding, the shape of a record. Then
 /// it returns no rows at all.
 pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
-    read_opened(archive::open, input, name, query, watch)
+    read_arrived(Arrived::Whole, input, name, query, watch)
 }
 
 /// Reads an input that is still arriving. Works like [`read`], but reads from first byte to last
@@ -72,7 +77,7 @@ pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Wat
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
-    read_opened(archive::open_ahead, input, name, query, watch)
+    read_arrived(Arrived::InPart, input, name, query, watch)
 }
 
 /// Makes the checks that [`read_ahead`] could not, once the input is complete.
@@ -84,25 +89,78 @@ pub fn confirm<R: Read + Seek>(input: R, name: &str, query: &Query) -> Result<()
     archive::open(input, name, &query.limits).map(drop).map_err(|error| error.input(name))
 }
 
-fn read_opened<R: Read + Seek>(
-    open: fn(R, &str, &Limits) -> Result<Input<R>>,
-    input: R,
+/// Whether the whole input is there.
+#[derive(Clone, Copy)]
+enum Arrived {
+    Whole,
+    InPart,
+}
+
+fn read_arrived<R: Read + Seek>(
+    arrived: Arrived,
+    mut input: R,
     name: &str,
     query: &Query,
     watch: &dyn Watch,
 ) -> Result<Rows> {
-    let rows = Rows { store: Store::new(query.memory), ..Rows::default() };
-    let mut reading = Reading { query, watch, rows, layout: Layout::new(query) };
-    let read =
-        query.check().and_then(|()| open(input, name, &query.limits)).and_then(|input| reading.input(input, name));
+    let mut pass = |reading: &mut Reading| {
+        let opened = match arrived {
+            Arrived::Whole => archive::open(&mut input, name, &query.limits)?,
+            Arrived::InPart => archive::open_ahead(&mut input, name, &query.limits)?,
+        };
+        reading.input(opened, name)
+    };
+    let mut reading = Reading::new(query, watch, Task::Read(Vec::new()));
+    let read = query.check().and_then(|()| pass(&mut reading)).or_else(|error| {
+        if !choice::may_cure(query, &error) {
+            return Err(error);
+        }
+        // The encoding is decided on the whole of each text, and only if it is in doubt.
+        let quiet = Quiet(watch);
+        let mut surveying = Reading::new(query, &quiet, Task::Survey(Vec::new()));
+        pass(&mut surveying)?;
+        let Task::Survey(found) = surveying.task else { return Err(error) };
+        if found.iter().all(|encoding| *encoding == choice::first(query)) {
+            return Err(error);
+        }
+        reading = Reading::new(query, watch, Task::Read(found));
+        pass(&mut reading)
+    });
     read.and_then(|()| reading.layout.finish(reading.rows, query.memory)).map_err(|error| error.input(name))
+}
+
+/// Passes on only whether to stop, for bytes that are read twice.
+struct Quiet<'a>(&'a dyn Watch);
+
+impl Watch for Quiet<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}
+
+/// What a pass over an input is for.
+enum Task {
+    /// To read it. The encoding of each text, if they were decided.
+    Read(Vec<Encoding>),
+    /// To decide on the encoding of each text.
+    Survey(Vec<Encoding>),
 }
 
 struct Reading<'a> {
     query: &'a Query,
     watch: &'a dyn Watch,
+    task: Task,
+    /// Texts begun.
+    texts: usize,
     rows: Rows,
     layout: Layout,
+}
+
+impl<'a> Reading<'a> {
+    fn new(query: &'a Query, watch: &'a dyn Watch, task: Task) -> Self {
+        let rows = Rows { store: Store::new(query.memory), ..Rows::default() };
+        Self { query, watch, task, texts: 0, rows, layout: Layout::new(query) }
+    }
 }
 
 impl Reading<'_> {
@@ -121,13 +179,15 @@ impl Reading<'_> {
                     let with_name = |error: Error| error.member(member.name.clone());
                     if member.climbs {
                         self.rows.warnings.push(format!(
-                            "the name of the member leads out of a folder; it was read, not written: {}",
+                            "the name of the member leads out of its folder; the member was only read: {}",
                             shown(&member.name)
                         ));
                     }
                     let (reader, promise, packed) = archive.member(&member).map_err(with_name)?;
                     let verified = Verify::new(reader, Some(promise), packed, limits);
+                    let said = (self.rows.warnings.len(), self.rows.notes.len());
                     self.text(verified, &member.name).map_err(with_name)?;
+                    self.rows.name_member(said, &member.name);
                     self.rows.members.push(member.name);
                 }
                 Ok(())
@@ -141,16 +201,28 @@ impl Reading<'_> {
     }
 
     fn records<R: Read>(&mut self, verified: &mut Verify<R>, name: &str) -> Result<()> {
-        let delimiter = self.query.delimiter.unwrap_or_else(|| {
-            let name = archive::file_name(name);
-            if matches!(name.rsplit_once('.'), Some((_, "tsv" | "tab"))) { b'\t' } else { b',' }
-        });
+        let at = self.texts;
+        self.texts += 1;
         let mut bytes = 0;
-        let watched = Watched { verified, watch: self.watch, bytes: &mut bytes };
-        let mut records = Records::new(Text::new(watched, self.query.encoding), delimiter, &self.query.limits);
+        let mut watched = Watched { verified, watch: self.watch, bytes: &mut bytes };
+        let encoding = match &mut self.task {
+            Task::Read(decided) => decided.get(at).copied(),
+            Task::Survey(found) => {
+                found.push(survey(&mut watched, &choice::encodings(self.query))?);
+                return Ok(());
+            }
+        };
+        let text = Text::new(watched, encoding.unwrap_or(choice::first(self.query)));
+        let query = self.query;
+        let delimiter = choice::delimiter(query, name, !self.rows.members.is_empty());
+        let mut records = Records::new(text, &query.dialect, delimiter, &query.limits);
         let header = records.header()?;
-        let mut plan = self.plan(header, delimiter)?;
-        let mut reported = self.rows.rows_read;
+        if header.len() == 1 && query.served.is_document() {
+            return Err(impostor::message(&header[0]));
+        }
+        let (found, is_marked) = (records.text().encoding(), records.text().is_marked());
+        let mut plan = self.plan(header, records.separator())?;
+        let (before, mut reported) = (self.rows.rows_read, self.rows.rows_read);
         while let Some(record) = records.next()? {
             self.rows.rows_read += 1;
             if plan.keep(records.bytes(&record), &record, &mut self.rows.store.memory) {
@@ -163,7 +235,14 @@ impl Reading<'_> {
             }
         }
         self.watch.advance(0, self.rows.rows_read - reported);
+        records.refuse_message(self.rows.rows_read - before)?;
+        records.tally.as_they_stand.add(std::mem::take(&mut plan.as_they_stand));
+        self.rows.warnings.extend(records.tally.warnings());
+        self.rows.warnings.extend(plan.filter.iter().flat_map(Bound::warnings));
+        self.rows.notes.append(&mut records.notes);
+        self.rows.notes.extend(records.tally.notes());
         drop(records);
+        choice::say_encoding(query, found, is_marked, &mut self.rows);
         self.rows.bytes += bytes;
         Ok(())
     }
@@ -173,8 +252,10 @@ impl Reading<'_> {
     fn plan(&mut self, header: Vec<String>, delimiter: u8) -> Result<Plan> {
         let query = self.query;
         let (names, lenient) = (query.names(), query.columns_mode == ColumnsMode::Union);
-        let filter =
-            query.filter.as_ref().map(|filter| filter.bind(&header, names, &query.nulls, lenient)).transpose()?;
+        let filter = query.filter.as_ref();
+        let filter = filter
+            .map(|filter| filter.bind(&header, names, lenient, &query.dialect.numbers, &query.nulls))
+            .transpose()?;
         let (first, width) = (self.rows.members.is_empty(), header.len());
         let mut warnings: Vec<String> = padded(&header).into_iter().collect();
         let mut missing = filter.as_ref().map(|filter| filter.missing.clone()).unwrap_or_default();
@@ -213,15 +294,23 @@ impl Reading<'_> {
             filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied().flatten()).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let counts = query.pick.count;
-        Ok(Plan { filter, select, delimiter, wanted, counts, fields: vec![0..0; width], scratch: Vec::new() })
+        Ok(Plan {
+            filter,
+            select,
+            delimiter,
+            wanted,
+            counts: query.pick.count,
+            fields: vec![0..0; width],
+            scratch: Vec::new(),
+            as_they_stand: Count::default(),
+        })
     }
 
     fn reference(&self, error: Error) -> Error {
         let cure = error.hint_text().unwrap_or_default();
         match self.rows.members.first() {
             Some(member) => {
-                let hint = format!("the reference is the first member: {}; {cure}", shown(member));
+                let hint = format!("compared with the first member: {}; {cure}", shown(member));
                 error.hint(hint)
             }
             None => error,
@@ -242,6 +331,8 @@ struct Plan {
     /// Where the wanted fields are. The other entries are meaningless.
     fields: Vec<Range<usize>>,
     scratch: Vec<u8>,
+    /// Fields with text after their closing quote, among those written.
+    as_they_stand: Count,
 }
 
 impl Plan {
@@ -249,7 +340,7 @@ impl Plan {
     fn keep(&mut self, bytes: &[u8], record: &Record, out: &mut Vec<u8>) -> bool {
         locate(bytes, record.quotes, self.delimiter, &self.wanted, &mut self.fields);
         if let Some(filter) = &mut self.filter
-            && !filter.keeps(bytes, &self.fields)
+            && !filter.keeps(bytes, &self.fields, record.line)
         {
             return false;
         }
@@ -257,14 +348,15 @@ impl Plan {
             return true;
         }
         let start = out.len();
+        let mut odd = 0;
         match &self.select {
             None if !record.quotes && self.delimiter == b',' => out.extend_from_slice(bytes),
-            None if self.delimiter == b',' => canonical_record(bytes, &mut self.scratch, out),
+            None if self.delimiter == b',' => odd += canonical_record(bytes, &mut self.scratch, out),
             None => {
                 let mut from = 0;
                 loop {
                     let end = field_end(bytes, from, self.delimiter);
-                    canonical(&bytes[from..end], &mut self.scratch, out);
+                    odd += canonical(&bytes[from..end], &mut self.scratch, out);
                     if end == bytes.len() {
                         break;
                     }
@@ -278,10 +370,13 @@ impl Plan {
                         out.push(b',');
                     }
                     if let Some(field) = field {
-                        canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
+                        odd += canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
                     }
                 }
             }
+        }
+        for _ in 0..odd {
+            self.as_they_stand.one(record.line, bytes);
         }
         end_record(start, out);
         true
@@ -317,27 +412,32 @@ fn locate(bytes: &[u8], quotes: bool, delimiter: u8, wanted: &[usize], fields: &
 }
 
 /// Appends a comma-separated record in canonical form. Only rewrites fields that contain a quote.
-fn canonical_record(bytes: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+/// Returns how many have text after their closing quote.
+fn canonical_record(bytes: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> usize {
+    let mut odd = 0;
     let mut from = 0;
     while let Some(quote) = memchr(b'"', &bytes[from..]).map(|at| from + at) {
         let start = memrchr(b',', &bytes[from..quote]).map_or(from, |comma| from + comma + 1);
         let end = field_end(bytes, start, b',');
         out.extend_from_slice(&bytes[from..start]);
-        canonical(&bytes[start..end], scratch, out);
+        odd += canonical(&bytes[start..end], scratch, out);
         from = end;
     }
     out.extend_from_slice(&bytes[from..]);
+    odd
 }
 
-/// Appends a field in canonical form, whatever its quoting was.
-fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
-    if field.first() == Some(&b'"') {
-        scratch.clear();
-        unquote(field, scratch);
-        write_field(scratch, b',', out);
-    } else {
+/// Appends a field in canonical form, whatever its quoting was. Returns 1 if it has text after its
+/// closing quote.
+fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> usize {
+    if field.first() != Some(&b'"') {
         write_field(field, b',', out);
+        return 0;
     }
+    scratch.clear();
+    let is_clean = unquote(field, scratch);
+    write_field(scratch, b',', out);
+    usize::from(!is_clean)
 }
 
 /// Reads verified bytes, counts and reports them, and stops on cancellation.

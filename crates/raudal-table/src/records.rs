@@ -1,42 +1,54 @@
-//! Splits text into records.
+//! The records of a text, one after another, each with as many fields as the header.
 //!
-//! A record is found with `memchr`, three needles at once, and its fields are only counted. Nothing
-//! is copied or unescaped until a caller wants the row. The rules are those of the `csv` crate; a
-//! test compares the two on generated and hostile text. A quote opens a quoted field only at the
-//! start of the field. CRLF, LF and a lone CR each end a record. Blank lines are skipped. Two rules
-//! are stricter: every record has as many fields as the header, and an unclosed quote is an error.
-//!
-//! `simd-csv`'s splitter is not used: it treats a quote in the middle of a field as an opening one,
-//! does not know a lone CR, and does not count fields.
+//! [`scan`](super::scan) finds those of plain CSV; [`rewrite`](super::rewrite) those of any other
+//! dialect. Two rules are stricter than those of the `csv` crate: a record has as many fields as the
+//! header, and an unclosed quote is an error. Blank lines are skipped, but between the rows of a
+//! table of one column they are empty cells.
+
+mod blank;
+mod fit;
+mod head;
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memchr3};
-
 use super::columns::shown;
+use super::dialect::Dialect;
 use super::limits::Limits;
+use super::lines::Lines;
+use super::rewrite::{Rewriter, Rules};
+use super::scan::{Scan, field_end, lines, scan};
+use super::tally::Tally;
 use super::text::{Bytes, LEAST, Text};
 use raudal_common::{Error, Kind, Result};
 
 /// Text held at once. Of 64, 128, 256 and 512 KiB this suited the L2 cache best.
 const BUFFER: usize = 256 << 10;
 
-/// Shorter text is scanned byte by byte.
-const NEAR: usize = 16;
-
 /// The position of a record and what the scan found in it.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
+    /// Where it is in the buffer, as it was written.
     place: Range<usize>,
+    /// The line on which it begins.
+    pub(super) line: u64,
     /// Whether it contains a quote.
     pub(super) quotes: bool,
+    /// Whether it was written anew, so that it is not in the buffer.
+    rewritten: bool,
     fields: usize,
+    /// Line ends within it.
+    lines: u64,
 }
 
-/// The records of a text, one after another.
-pub(super) struct Records<B> {
-    text: Text<B>,
+/// The records of a text.
+pub(super) struct Records<'a, B> {
+    text: Lines<B>,
+    dialect: &'a Dialect,
+    /// The delimiter of the text.
     delimiter: u8,
+    /// Whether [`scan`] reads the records.
+    is_plain: bool,
+    rules: Rules,
     limits: Limits,
     buffer: Vec<u8>,
     unread: Range<usize>,
@@ -48,77 +60,114 @@ pub(super) struct Records<B> {
     /// The error that follows the good text.
     fault: Option<Error>,
     header: Vec<String>,
+    /// The header as it was written; empty if there is none.
+    header_bytes: Vec<u8>,
+    /// Fields of each record; 0 until the header was read.
+    width: usize,
+    /// Delimiters at the end of each record that the header lacks: 1 if the first record has one.
+    trailing: usize,
+    /// The line of the first record after the header; 0 before that.
+    first_row: u64,
+    /// Where the text began in the buffer and on which line, until that is overwritten.
+    head: Option<(usize, u64)>,
+    /// Empty lines that are rows, before the unread text: only in a table of one column.
+    blanks: u64,
+    /// The last record, if it was written anew.
+    rewriter: Rewriter,
+    pub(super) tally: Tally,
+    pub(super) notes: Vec<String>,
 }
 
-enum Scan {
-    Record {
-        end: usize,
-        fields: usize,
-        quotes: bool,
-        lines: u64,
-    },
-    /// The text ends within a field that began at `field`, and within a quoted one if `open`.
-    Partial {
-        field: usize,
-        open: bool,
-    },
-}
-
-impl<B: Bytes> Records<B> {
-    pub(super) fn new(text: Text<B>, delimiter: u8, limits: &Limits) -> Self {
+impl<'a, B: Bytes> Records<'a, B> {
+    /// `fallback` is the delimiter if the dialect names none.
+    pub(super) fn new(text: Text<B>, dialect: &'a Dialect, fallback: u8, limits: &Limits) -> Self {
+        let above = dialect.lines_above();
+        let rules =
+            Rules { delimiter: fallback, quote: dialect.quote.byte(), escape: dialect.escape, trim: dialect.trim };
         Self {
-            text,
-            delimiter,
+            text: Lines::new(text, above, dialect.footer, limits.record_bytes()),
+            dialect,
+            delimiter: fallback,
+            is_plain: dialect.is_plain(),
+            rules,
             limits: limits.clone(),
             buffer: vec![0; BUFFER],
             unread: 0..0,
-            line: 1,
+            line: above.saturating_add(1),
             after_cr: false,
             ended: false,
             fault: None,
             header: Vec::new(),
+            header_bytes: Vec::new(),
+            width: 0,
+            trailing: 0,
+            first_row: 0,
+            head: None,
+            blanks: 0,
+            rewriter: Rewriter::default(),
+            tally: Tally::default(),
+            notes: Vec::new(),
         }
     }
 
-    /// Returns the first record. Every later record must have as many fields.
-    pub(super) fn header(&mut self) -> Result<Vec<String>> {
-        let Some(record) = self.next()? else {
-            // The bytes were verified, so a retry would bring the same empty text.
-            return Err(Error::new(Kind::Empty, "nothing in it, not even a header").transient(false));
-        };
-        let bytes = self.bytes(&record);
-        let mut from = Some(0);
-        let mut header = Vec::with_capacity(record.fields);
-        while let Some(start) = from {
-            let end = field_end(bytes, start, self.delimiter);
-            let mut name = Vec::new();
-            unquote(&bytes[start..end], &mut name);
-            // `Text` validated the whole, and it is cut only at ASCII bytes.
-            header.push(String::from_utf8_lossy(&name).into_owned());
-            from = (end < bytes.len()).then_some(end + 1);
-        }
-        self.header.clone_from(&header);
-        Ok(header)
+    /// The text that the records are read from.
+    pub(super) fn text(&self) -> &Text<B> {
+        self.text.text()
     }
 
-    /// The record's text without its line end.
+    /// The byte between the fields of [`Self::bytes`].
+    pub(super) fn separator(&self) -> u8 {
+        if self.is_plain { self.delimiter } else { b',' }
+    }
+
+    /// The record's text without its line end, as plain CSV but for the [separator](Self::separator).
     pub(super) fn bytes(&self, record: &Record) -> &[u8] {
-        &self.buffer[record.place.clone()]
+        if record.rewritten { &self.rewriter.record } else { &self.buffer[record.place.clone()] }
     }
 
-    /// The next record that is not blank.
+    /// The next row: a record after the header that is neither blank nor left out.
     pub(super) fn next(&mut self) -> Result<Option<Record>> {
         loop {
+            if self.width == 1
+                && let Some(record) = self.empty_row()?
+            {
+                return Ok(Some(record));
+            }
+            let Some(record) = self.split()? else { return Ok(None) };
+            if record.fields == self.width && self.is_usual(&record) {
+                return Ok(Some(record));
+            }
+            if let Some(record) = self.fit(record)? {
+                return Ok(Some(record));
+            }
+        }
+    }
+
+    /// The next record that is neither blank nor a comment, whatever its length.
+    fn split(&mut self) -> Result<Option<Record>> {
+        loop {
             self.skip_blank_lines();
+            if self.dialect.comment.is_some() && self.skip_comment()? {
+                continue;
+            }
             let text = &self.buffer[self.unread.clone()];
+            let whole = self.ended && self.fault.is_none();
             let scan = if text.is_empty() {
                 Scan::Partial { field: 0, open: false }
+            } else if self.is_plain {
+                scan(text, self.delimiter, whole)
             } else {
-                scan(text, self.delimiter, self.ended && self.fault.is_none())
+                self.rewriter.scan(text, self.rules, whole)
             };
             match scan {
                 Scan::Record { end, fields, quotes, lines } => {
-                    return self.record(end, fields, quotes, lines).map(Some);
+                    let record = self.record(end, fields, quotes, lines)?;
+                    let is_blank =
+                        self.dialect.trim && fields == 1 && self.width != 1 && self.bytes(&record).is_empty();
+                    let is_none = is_blank || (end == 1 && self.is_end_mark(&record)?);
+                    if !is_none {
+                        return Ok(Some(record));
+                    }
                 }
                 Scan::Partial { field, open } => {
                     if !self.ended {
@@ -130,9 +179,7 @@ impl<B: Bytes> Records<B> {
                         return Ok(None);
                     } else {
                         // Only a quoted field is still partial at the end.
-                        return Err(self
-                            .locate_at(field, Error::new(Kind::Csv, "the quote that opens here never closes"))
-                            .hint("the file may be cut off, or a quote in a field is not doubled"));
+                        return Err(self.unclosed(field));
                     }
                 }
             }
@@ -141,15 +188,10 @@ impl<B: Bytes> Records<B> {
 
     fn record(&mut self, end: usize, fields: usize, quotes: bool, lines: u64) -> Result<Record> {
         let start = self.unread.start;
-        let record = Record { place: start..start + end, quotes, fields };
+        let (rewritten, line) = (!self.is_plain, self.line);
+        let record = Record { place: start..start + end, line, quotes, rewritten, fields, lines };
         if end > self.limits.field_bytes {
             self.long_record(&record)?;
-        }
-        if fields != self.header.len() && !self.header.is_empty() {
-            let of = if fields == 1 { "1 field".to_owned() } else { format!("{fields} fields") };
-            return Err(Error::new(Kind::Csv, format!("this record has {of}, the header has {}", self.header.len()))
-                .line(self.line)
-                .hint("if another byte stands between the fields, name it with [`delimiter`]"));
         }
         self.unread.start += end;
         if self.unread.start < self.unread.end {
@@ -160,26 +202,17 @@ impl<B: Bytes> Records<B> {
         Ok(record)
     }
 
-    fn skip_blank_lines(&mut self) {
-        while let Some(byte @ (b'\n' | b'\r')) = self.buffer[self.unread.clone()].first() {
-            self.line += u64::from(!(*byte == b'\n' && self.after_cr));
-            self.after_cr = *byte == b'\r';
-            self.unread.start += 1;
-        }
-        self.after_cr &= self.unread.is_empty();
-    }
-
     /// Checks the fields of a record that is longer than a field may be.
     fn long_record(&self, record: &Record) -> Result<()> {
         let bytes = self.bytes(record);
         if bytes.len() > self.limits.record_bytes() {
-            return Err(self.too_long("record", self.limits.record_bytes()).line(self.line));
+            return Err(self.too_long("record", self.limits.record_bytes()).line(record.line));
         }
         let mut from = Some(0);
         while let Some(start) = from {
-            let end = field_end(bytes, start, self.delimiter);
+            let end = field_end(bytes, start, self.separator());
             if end - start > self.limits.field_bytes {
-                return Err(self.locate_at(start, self.too_long("field", self.limits.field_bytes)));
+                return Err(self.locate_in(bytes, start, self.too_long("field", self.limits.field_bytes)));
             }
             from = (end < bytes.len()).then_some(end + 1);
         }
@@ -191,7 +224,10 @@ impl<B: Bytes> Records<B> {
         if self.unread.len() - field > self.limits.field_bytes {
             let error = self.locate_at(field, self.too_long("field", self.limits.field_bytes));
             return Err(if open {
-                error.hint("a quote that never closes swallows what follows; if the field is meant to be so long, lift the bound with [`max_field_size`]")
+                error.hint(
+                    "a quote may be missing its end; if quotes are plain letters in this file, read it with [`quote`] none; \
+                      if the field is really this long, raise the limit with [`max_field_size`]",
+                )
             } else {
                 error
             });
@@ -204,12 +240,15 @@ impl<B: Bytes> Records<B> {
 
     #[allow(clippy::unused_self)] // reads better at the call
     fn too_long(&self, what: &str, limit: usize) -> Error {
-        Error::new(Kind::Bounds, format!("a {what} is longer than the bound: {limit} bytes"))
-            .hint("lift the bound with [`max_field_size`] (a record may be sixteen times as long)")
+        Error::new(Kind::Bounds, format!("a {what} is longer than the limit: {limit} bytes"))
+            .hint("raise the limit with [`max_field_size`] (the limit of a record is sixteen times as high)")
     }
 
     /// Moves the unread text to the front and fills the buffer behind it.
     fn fill(&mut self) -> Result<()> {
+        if self.unread.start > 0 {
+            self.head = None;
+        }
         self.buffer.copy_within(self.unread.clone(), 0);
         self.unread = 0..self.unread.len();
         if self.buffer.len() - self.unread.end < self.buffer.len() / 2 {
@@ -219,6 +258,7 @@ impl<B: Bytes> Records<B> {
             match self.text.read(&mut self.buffer[self.unread.end..]) {
                 Ok(0) => {
                     self.ended = true;
+                    self.drop_end_marks();
                     break;
                 }
                 Ok(count) => self.unread.end += count,
@@ -241,7 +281,11 @@ impl<B: Bytes> Records<B> {
 
     /// Adds the line and the column of an offset in the unread record to an error.
     fn locate_at(&self, offset: usize, error: Error) -> Error {
-        let text = &self.buffer[self.unread.start..self.unread.start + offset];
+        self.locate_in(&self.buffer[self.unread.start..], offset, error)
+    }
+
+    fn locate_in(&self, text: &[u8], offset: usize, error: Error) -> Error {
+        let text = &text[..offset];
         let error = error.line(self.line + lines(text));
         let mut column = 0;
         let mut from = 0;
@@ -258,102 +302,4 @@ impl<B: Bytes> Records<B> {
             None => error,
         }
     }
-}
-
-/// Finds the end of the record that the text begins with.
-fn scan(text: &[u8], delimiter: u8, whole: bool) -> Scan {
-    let count = |part: &[u8]| memchr_iter(delimiter, part).count();
-    let (mut at, mut plain, mut field, mut fields, mut quotes, mut inner) = (0, 0, 0, 1, false, 0);
-    loop {
-        let found = match memchr3(b'\n', b'\r', b'"', &text[at..]) {
-            Some(found) => at + found,
-            None if whole => text.len(),
-            None => {
-                let field = memchr::memrchr(delimiter, &text[plain..]).map_or(field, |last| plain + last + 1);
-                return Scan::Partial { field, open: false };
-            }
-        };
-        if text.get(found) != Some(&b'"') {
-            fields += count(&text[plain..found]);
-            return Scan::Record { end: found, fields, quotes, lines: inner };
-        }
-        quotes = true;
-        at = found + 1;
-        if found == 0 || text[found - 1] == delimiter {
-            fields += count(&text[plain..found]);
-            field = found;
-            loop {
-                match closing_quote(text, at) {
-                    // The quote at the very end may be the first of two.
-                    Some(close) if close + 1 < text.len() || whole => {
-                        inner += lines(&text[at..close]);
-                        at = close + 1;
-                        plain = at;
-                    }
-                    _ => return Scan::Partial { field, open: true },
-                }
-                // Stay here if the next field is quoted too. Often all fields are, and short.
-                if text.get(at) != Some(&delimiter) || text.get(at + 1) != Some(&b'"') {
-                    break;
-                }
-                fields += 1;
-                field = at + 1;
-                at += 2;
-            }
-        }
-    }
-}
-
-/// Finds the quote that closes a field whose content begins at `from`. Skips doubled quotes.
-fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
-    loop {
-        let at = from + find_near(b'"', &text[from..])?;
-        if text.get(at + 1) != Some(&b'"') {
-            return Some(at);
-        }
-        from = at + 2;
-    }
-}
-
-/// Finds a byte that is likely near. In short text, calling `memchr` costs more than a plain loop.
-fn find_near(needle: u8, text: &[u8]) -> Option<usize> {
-    let (near, far) = text.split_at(text.len().min(NEAR));
-    near.iter().position(|&byte| byte == needle).or_else(|| Some(NEAR + memchr(needle, far)?))
-}
-
-/// Counts the line ends in the text: LF, CRLF or CR.
-fn lines(text: &[u8]) -> u64 {
-    if text.len() <= NEAR && !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-        return 0;
-    }
-    memchr2_iter(b'\n', b'\r', text).filter(|&at| text[at] == b'\n' || text.get(at + 1) != Some(&b'\n')).count() as u64
-}
-
-/// Returns where the field that begins at `start` ends: at a delimiter or with the record.
-pub(super) fn field_end(record: &[u8], start: usize, delimiter: u8) -> usize {
-    let mut from = start;
-    if record.get(start) == Some(&b'"') {
-        from = closing_quote(record, start + 1).map_or(record.len(), |close| close + 1);
-    }
-    memchr(delimiter, &record[from..]).map_or(record.len(), |at| from + at)
-}
-
-/// Appends the value of a field: without the quotes around it, and with doubled quotes halved.
-///
-/// Text between the closing quote and the delimiter belongs to the field, as in the `csv` crate.
-pub(super) fn unquote(field: &[u8], out: &mut Vec<u8>) {
-    let Some(mut rest) = field.strip_prefix(b"\"") else {
-        out.extend_from_slice(field);
-        return;
-    };
-    while let Some(at) = memchr(b'"', rest) {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at + 1..];
-        if rest.first() != Some(&b'"') {
-            break;
-        }
-        out.push(b'"');
-        rest = &rest[1..];
-    }
-    out.extend_from_slice(rest);
 }

@@ -41,7 +41,7 @@ impl Rows {
         let mut record = ByteRecord::new();
         while reader
             .read_byte_record(&mut record)
-            .map_err(|error| Error::io("cannot read back the rows held aside", error.into()))?
+            .map_err(|error| Error::io("cannot read the rows from the temporary file", error.into()))?
         {
             if row(&record)? == Verdict::Stop {
                 break;

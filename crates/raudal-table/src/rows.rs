@@ -10,6 +10,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use memchr::{memchr, memchr3};
 
+use raudal_common::error::printable;
 use raudal_common::{Error, Result};
 
 /// The verified rows of one input.
@@ -31,6 +32,7 @@ pub struct Rows {
     pub(super) bytes: u64,
     pub(super) members: Vec<String>,
     pub(super) warnings: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// The columns that the query names and the input does not have.
     pub(super) missing: Vec<String>,
     pub(super) store: Store,
@@ -62,9 +64,27 @@ impl Rows {
         &self.members
     }
 
-    /// Harmless oddities in the input.
+    /// Oddities of the input: what was dropped, changed or guessed. A setting is named as in a
+    /// [hint](raudal_common::Error::hint).
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What was found in the input or left out as asked, for those who want to know: its encoding,
+    /// its comments.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl Rows {
+    /// Puts the name of a member before what was said of it: the warnings and notes from these
+    /// places on.
+    pub(super) fn name_member(&mut self, (warnings, notes): (usize, usize), member: &str) {
+        let of_member = self.warnings.iter_mut().skip(warnings).chain(self.notes.iter_mut().skip(notes));
+        for said in of_member {
+            *said = format!("{}: {said}", printable(member));
+        }
     }
 }
 
@@ -134,7 +154,7 @@ impl Store {
 pub(super) fn spilled(error: std::io::Error) -> Error {
     let folder = std::env::temp_dir();
     Error::io(format!("cannot hold rows in a temporary file in {}", folder.display()), error)
-        .hint("name a folder with more room with TMPDIR")
+        .hint("set TMPDIR to a folder with more space")
 }
 
 /// Appends a field, quoted only where necessary, as the `csv` crate's writer does (a test compares

@@ -4,9 +4,10 @@
 //! encodings are decoded strictly: `encoding_rs_io` would replace invalid bytes with U+FFFD, and a
 //! table with invented characters is a wrong table.
 
-use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::encoding::Encoding;
+use super::encoding::{Decoder, Encoding};
+use super::letters;
 use raudal_common::{Error, Kind, Result};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -30,6 +31,8 @@ pub(super) struct Text<B> {
     bytes: B,
     state: State,
     encoding: Encoding,
+    /// Whether a byte order mark named the encoding.
+    marked: bool,
     /// The start of a character whose end has not arrived.
     waiting: Vec<u8>,
     /// The error for the bytes that follow the returned text.
@@ -59,7 +62,17 @@ struct Other {
 
 impl<B: Bytes> Text<B> {
     pub(super) fn new(bytes: B, encoding: Encoding) -> Self {
-        Self { bytes, state: State::Start, encoding, waiting: Vec::new(), fault: None, ended: false }
+        Self { bytes, state: State::Start, encoding, marked: false, waiting: Vec::new(), fault: None, ended: false }
+    }
+
+    /// The encoding that the text is read with, known after the first read.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Whether a byte order mark named the encoding.
+    pub(super) fn is_marked(&self) -> bool {
+        self.marked
     }
 
     /// Reads the next text, up to a character boundary; 0 is the end. Returns an error only after
@@ -104,21 +117,23 @@ impl<B: Bytes> Text<B> {
             }
         }
         let head = &head[..filled];
-        let mut encoding = self.encoding.get();
-        // A UTF-16 BOM is not valid UTF-8, so detecting it is no guess.
-        if encoding == UTF_8 || encoding == UTF_16LE || encoding == UTF_16BE {
-            encoding = match head {
-                [0xff, 0xfe, ..] => UTF_16LE,
-                [0xfe, 0xff, ..] => UTF_16BE,
-                _ => encoding,
-            };
+        // A mark is no letter in any encoding that is in use, so detecting it is no guess.
+        let mark = match head {
+            BOM => Some(UTF_8),
+            [0xff, 0xfe, ..] => Some(UTF_16LE),
+            [0xfe, 0xff, ..] => Some(UTF_16BE),
+            _ => None,
+        };
+        if let Some(mark) = mark {
+            (self.encoding, self.marked) = (Encoding::web(mark), true);
         }
-        if encoding == UTF_8 {
+        let encoding = self.encoding;
+        if encoding.is(UTF_8) {
             self.waiting.extend_from_slice(if head == BOM { b"" } else { head });
             self.state = State::Utf8;
         } else {
             self.state = State::Other(Box::new(Other {
-                decoder: encoding.new_decoder_without_bom_handling(),
+                decoder: encoding.decoder(),
                 raw: head.to_vec(),
                 before: Vec::new(),
                 from: 0,
@@ -147,7 +162,7 @@ impl<B: Bytes> Text<B> {
             Err(error) => {
                 let at = error.valid_up_to();
                 let end = error.error_len().map_or(filled, |length| at + length);
-                self.fault = Some(invalid("utf-8", &buffer[at..end]));
+                self.fault = Some(invalid("utf-8", &buffer[at..end], &buffer[..filled]));
                 Ok(at)
             }
         }
@@ -158,7 +173,7 @@ impl<B: Bytes> Text<B> {
         let Some(at) = memchr::memchr(0, text) else { return text.len() };
         self.fault = Some(
             Error::new(Kind::Csv, "a NUL byte: this is not text")
-                .hint("a UTF-16 file without a byte order mark needs [`encoding`] utf-16le"),
+                .hint("a UTF-16 file without a byte order mark needs [`encoding`] utf-16le or utf-16be"),
         );
         at
     }
@@ -172,8 +187,7 @@ impl Other {
                 return Ok((0, None));
             }
             let source = &self.raw[self.from..];
-            let (result, read, count) =
-                self.decoder.decode_to_utf8_without_replacement(source, &mut buffer[written..], self.last);
+            let (result, read, count) = self.decoder.decode(source, &mut buffer[written..], self.last);
             self.from += read;
             written += count;
             match result {
@@ -181,7 +195,7 @@ impl Other {
                     let mut seen = [&self.before[..], &self.raw[..self.from]].concat();
                     seen.truncate(seen.len().saturating_sub(usize::from(after)));
                     let bad = seen.split_off(seen.len().saturating_sub(usize::from(length)));
-                    let fault = invalid(self.name, &bad);
+                    let fault = invalid(self.name, &bad, &self.raw);
                     return Ok((self.bom(buffer, written), Some(fault)));
                 }
                 DecoderResult::OutputFull => {}
@@ -218,11 +232,9 @@ impl Other {
     }
 }
 
-fn invalid(encoding: &str, bytes: &[u8]) -> Error {
+/// Returns the error for invalid bytes. `context` is the text around them.
+fn invalid(encoding: &str, bytes: &[u8], context: &[u8]) -> Error {
     let shown: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let error = Error::new(Kind::Encoding, format!("these bytes are not {encoding}: {}", shown.join(" ")));
-    match encoding {
-        "utf-8" => error.hint("name the encoding of the file, often: [`encoding`] windows-1252"),
-        _ => error.hint("another [`encoding`] may be meant"),
-    }
+    Error::new(Kind::Encoding, format!("these bytes are not {encoding}: {}", shown.join(" ")))
+        .hint(letters::hint(context, encoding))
 }

@@ -87,9 +87,9 @@ impl<R: Read> Verify<R> {
         if self.packed > 0 && self.read > RATIO_FROM && self.read / self.packed > ratio {
             return Err(Error::new(
                 Kind::Bounds,
-                format!("it grows more than {ratio} times when it is decompressed, as zip bombs do"),
+                format!("it decompresses to more than {ratio} times its size, as zip bombs do"),
             )
-            .hint("if it is meant to, lift the bound with [`max_ratio`]"));
+            .hint("if that is intended, raise the limit with [`max_ratio`]"));
         }
         match &self.promise {
             Some(promise) if self.read > promise.size => Err(Error::new(
@@ -112,7 +112,7 @@ impl<R: Read> Verify<R> {
         if crc != promise.crc {
             return Err(Error::new(
                 Kind::Checksum,
-                format!("the checksum (CRC-32) differs: {crc:08x} in place of {:08x}", promise.crc),
+                format!("the checksum (CRC-32) differs: {crc:08x} instead of {:08x}", promise.crc),
             ));
         }
         Ok(())
@@ -121,8 +121,8 @@ impl<R: Read> Verify<R> {
 
 /// Returns the error for a member whose declared or actual size exceeds the bound.
 pub(super) fn too_large(limit: u64) -> Error {
-    Error::new(Kind::Bounds, format!("larger than the bound when decompressed: {limit} bytes"))
-        .hint("lift the bound with [`max_member_size`]")
+    Error::new(Kind::Bounds, format!("larger than the limit when decompressed: {limit} bytes"))
+        .hint("raise the limit with [`max_member_size`]")
 }
 
 /// Converts an error of the decompressor or of the reader below it.

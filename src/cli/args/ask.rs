@@ -7,9 +7,6 @@ use raudal::table::ColumnsMode;
 
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
-    /// What cells hold in place of a value, besides nothing: tokens with commas between them [default for iter: *,N/D,N/A]
-    #[arg(long, value_name = "LIST", value_delimiter = ',', env = "RAUDAL_NULL", help_heading = TABLE)]
-    pub(crate) null: Option<Vec<String>>,
     /// When columns differ: strict refuses the input, union has the columns of all, intersection those that all have
     #[arg(long, value_name = "MODE", default_value = "strict", value_parser = columns_mode, env = "RAUDAL_COLUMNS_MODE", help_heading = TABLE)]
     pub(crate) columns_mode: ColumnsMode,

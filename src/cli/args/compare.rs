@@ -25,66 +25,66 @@ pub(crate) struct CompareArgs {
 #[derive(Debug, Subcommand)]
 #[command(subcommand_value_name = "WORKLOAD", subcommand_help_heading = "Workloads", disable_help_subcommand = true)]
 pub(crate) enum WorkloadArgs {
-    /// The 32 ITER archives → one table
+    /// Make one table of the 32 ITER archives
     #[command(after_help = "\
 Examples:
   raudal compare iter -j 1,10 -r 3
   raudal compare iter -j 1,2,4,8,16 --latency 200ms --export-markdown levels.md
-  raudal compare iter -j 1,8,auto                    what it finds by itself, beside fixed levels
-  raudal compare iter --entities 01-08 --scale 0.1   smaller and sooner done")]
+  raudal compare iter -j 1,8,auto                    the level that auto finds, beside fixed ones
+  raudal compare iter --entities 01-08 --scale 0.1   smaller and faster")]
     Iter(IterWork),
-    /// The four operations of an I/O-bound program: a file, an API, a database, a download
+    /// Run four I/O-bound operations: a file, an API call, a database query, a download
     #[command(after_help = "\
 Examples:
-  raudal compare mixed --pace 0.1                  in a tenth of their times
-  raudal compare mixed -j 1,2,4 -r 1 -w 0          10.2 s one after the other, 4.6 s all at once
+  raudal compare mixed --pace 0.1                  ten times faster
+  raudal compare mixed -j 1,2,4 -r 1 -w 0          10.2 s in sequence, 4.6 s all at once
 
-The work is real: 1 MiB is written, synced and read back; the embedded origin's API is called; SQLite is
-asked; a zip is downloaded over a slow link, unpacked and read. The server thinks, the query and the link
-last for the times given; what is left of the file's and the zip's is waited for.")]
+The work is real. raudal writes 1 MiB, syncs it and reads it back; calls the API of the embedded
+origin; queries SQLite; downloads a zip over a slow link, unpacks it and reads it. The API call, the
+query and the link take the given times. The file and the zip wait for the rest of their times.")]
     Mixed(MixedWork),
-    /// Queries of a database over a pool of connections, or SQLite's single writer
+    /// Query a database over a pool of connections, or write with SQLite's single writer
     #[command(after_help = "\
 Examples:
-  raudal compare database -j 1,5,20                more jobs than connections gain nothing
+  raudal compare database -j 1,5,20                no gain from more jobs than connections
   raudal compare database -j 1,10 --connections 10 --latency lognormal:50ms,0.5
-  raudal compare database --write                  concurrency gains nothing with one writer
+  raudal compare database --write                  no gain from concurrency with one writer
   RAUDAL_DATABASE=postgres://me:secret@host/name raudal compare database
 
-LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median, and the spread).
-SQLite holds its cursor open for the latency, PostgreSQL calls pg_sleep. Nothing is created on a server.
-What other users of the machine may see of a command line, its URL included, a variable keeps from them.")]
+LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (median and spread).
+SQLite holds its cursor open for the latency; PostgreSQL calls pg_sleep. Nothing is created on a server.
+Give the URL in the variable: other users of the machine can read your command line.")]
     Database(DatabaseWork),
-    /// Files written, synced, read back and checked
+    /// Write files, sync them, read them back and check them
     #[command(after_help = "\
 Examples:
   raudal compare files -j 1,4,16 --sync all
-  raudal compare files --sync none                 nothing to wait for, and little to gain
+  raudal compare files --sync none                 nothing to wait for, so little to gain
   raudal compare files --files 16 --size 4MiB --temp-dir /mnt/disk")]
     Files(FilesWork),
-    /// Small calls of the embedded origin's API, over connections that are kept
+    /// Make small API calls to the embedded origin, over persistent connections
     #[command(after_help = "\
 Examples:
   raudal compare requests -j 1,10,40
   raudal compare requests -j 1,8,auto
   raudal compare requests --requests 200 --latency uniform:10ms..90ms
 
-LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median, and the spread).")]
+LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (median and spread).")]
     Requests(RequestsWork),
-    /// Sleeps and nothing else: the ideal, and the toolkit's own cost
+    /// Only sleep: the ideal, and what the toolkit itself costs
     #[command(after_help = "\
 Examples:
   raudal compare sleep -j 1,10,40
   raudal compare sleep --sleeps 10000 --latency 1ms -j 100,10000
 
-LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (the median, and the spread).")]
+LATENCY is a time (50ms), uniform:10ms..90ms, or lognormal:50ms,0.5 (median and spread).")]
     Sleep(SleepWork),
 }
 
 /// The levels of a workload that can find one by itself.
 #[derive(Debug, Args)]
 pub(crate) struct AutoArgs {
-    /// The levels: how many jobs in flight; with auto as many, up to 64, as bring more bytes a second
+    /// Compare these numbers of jobs in flight; auto raises its limit, up to 64, while throughput grows
     #[arg(short = 'j', long = "jobs", value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = jobs, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
     pub(crate) levels: Vec<Jobs>,
 }
@@ -92,7 +92,7 @@ pub(crate) struct AutoArgs {
 /// The levels of a workload whose jobs no host answers.
 #[derive(Debug, Args)]
 pub(crate) struct FixedArgs {
-    /// The levels: how many jobs in flight
+    /// Compare these numbers of jobs in flight
     #[arg(short = 'j', long = "jobs", value_name = "LEVELS", value_delimiter = ',', default_value = "1,10", value_parser = fixed, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
     pub(crate) levels: Vec<Jobs>,
 }
@@ -100,28 +100,28 @@ pub(crate) struct FixedArgs {
 /// What every workload is compared by.
 #[derive(Debug, Args)]
 pub(crate) struct LevelArgs {
-    /// Measured runs of each level
+    /// Measure each level N times
     #[arg(short, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000), env = "RAUDAL_RUNS", help_heading = LEVELS)]
     pub(crate) runs: u32,
-    /// Measured runs of each level at least, and more while the means are unsure
+    /// Measure each level at least N times, and more while the means are uncertain
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), conflicts_with = "runs", env = "RAUDAL_MIN_RUNS", help_heading = LEVELS)]
     pub(crate) min_runs: Option<u32>,
-    /// Runs of each level before, which do not count
+    /// Run each level N times first, without counting
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000), env = "RAUDAL_WARMUP", help_heading = LEVELS)]
     pub(crate) warmup: u32,
-    /// Write the figures as JSON, each single run included
+    /// Write the figures as JSON, with every run
     #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_JSON", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) export_json: Option<PathBuf>,
     /// Write the figures as a Markdown table
     #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_MARKDOWN", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) export_markdown: Option<PathBuf>,
-    /// Write the figures as CSV, a row for each single run
+    /// Write the figures as CSV, one row per run
     #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_CSV", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) export_csv: Option<PathBuf>,
-    /// Write a page that shows who ran when at each level, with the figures
+    /// Write a page that shows which job ran when at each level, with the figures
     #[arg(long, visible_alias = "export-html", value_name = "FILE.html", env = "RAUDAL_TIMELINE", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) timeline: Option<PathBuf>,
-    /// Write a trace that Perfetto and Chrome's tracing page show
+    /// Write a trace for Perfetto or Chrome's tracing page
     #[arg(long, value_name = "FILE.json", env = "RAUDAL_TRACE", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) trace: Option<PathBuf>,
     #[command(flatten)]
@@ -130,16 +130,16 @@ pub(crate) struct LevelArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct IterWork {
-    /// Only these entities: codes and ranges, such as 01,09,14-16
+    /// Fetch only these entities: codes and ranges, such as 01,09,14-16
     #[arg(long, value_name = "LIST", env = "RAUDAL_ENTITIES")]
     pub(crate) entities: Option<String>,
-    /// Which of INEGI's two editions
+    /// Fetch this one of INEGI's two editions
     #[arg(long, value_enum, default_value_t = EditionArg::Microdatos, env = "RAUDAL_EDITION")]
     pub(crate) edition: EditionArg,
-    /// Where from: a base URL, or `embedded` for the embedded origin
+    /// Fetch from this base URL, or from the embedded origin with `embedded`
     #[arg(long, value_name = "URL|embedded", default_value = "embedded", env = "RAUDAL_MIRROR")]
     pub(crate) mirror: String,
-    /// Which rows: an expression over the columns; empty for all
+    /// Keep only the rows that match this expression over the columns; empty keeps all
     #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE")]
     pub(crate) filter: String,
     #[command(flatten)]
@@ -156,19 +156,19 @@ pub(crate) struct IterWork {
 
 #[derive(Debug, Args)]
 pub(crate) struct MixedWork {
-    /// Multiply all times by this: 0.1 for a tenth
+    /// Multiply all times by X: 0.1 for a tenth
     #[arg(long, value_name = "X", default_value_t = 1.0, env = "RAUDAL_PACE")]
     pub(crate) pace: f64,
-    /// What the file takes
+    /// Make the file take this time
     #[arg(long, value_name = "TIME", default_value = "3.1s", value_parser = parse_duration, env = "RAUDAL_FILE_TIME")]
     pub(crate) file_time: Duration,
-    /// What the call of the API takes
+    /// Make the API call take this time
     #[arg(long, value_name = "TIME", default_value = "0.28s", value_parser = parse_duration, env = "RAUDAL_API_TIME")]
     pub(crate) api_time: Duration,
-    /// What the query of the database takes
+    /// Make the database query take this time
     #[arg(long, value_name = "TIME", default_value = "2.2s", value_parser = parse_duration, env = "RAUDAL_QUERY_TIME")]
     pub(crate) query_time: Duration,
-    /// What the download of the zip takes, with unpacking
+    /// Make the download of the zip take this time, unpacking included
     #[arg(long, value_name = "TIME", default_value = "4.6s", value_parser = parse_duration, env = "RAUDAL_ZIP_TIME")]
     pub(crate) zip_time: Duration,
     #[command(flatten)]
@@ -181,18 +181,18 @@ pub(crate) struct MixedWork {
 
 #[derive(Debug, Args)]
 pub(crate) struct DatabaseWork {
-    /// How many queries
+    /// Run N queries
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = at_least_one, env = "RAUDAL_QUERIES")]
     pub(crate) queries: usize,
     #[command(flatten)]
     pub(crate) latency: LatencyArgs,
-    /// Connections in the pool: so many queries run at once
+    /// Open N connections in the pool, so that up to N queries run at once
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one, env = "RAUDAL_CONNECTIONS")]
     pub(crate) connections: usize,
-    /// Write instead of reading: transactions that wait for SQLite's one writer
+    /// Write instead of reading, in transactions that wait for SQLite's single writer
     #[arg(long, env = "RAUDAL_WRITE", value_parser = FalseyValueParser::new())]
     pub(crate) write: bool,
-    /// A PostgreSQL server: postgres://user:password@host:5432/name [default: SQLite, embedded]
+    /// Use a PostgreSQL server: postgres://user:password@host:5432/name [default: SQLite, embedded]
     #[arg(long, value_name = "URL", env = "RAUDAL_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
     #[command(flatten)]
@@ -207,13 +207,13 @@ pub(crate) struct DatabaseWork {
 
 #[derive(Debug, Args)]
 pub(crate) struct FilesWork {
-    /// How many files
+    /// Write N files
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one, env = "RAUDAL_FILES")]
     pub(crate) files: usize,
-    /// How large each is
+    /// Make each file this large
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = parse_bytes, env = "RAUDAL_SIZE")]
     pub(crate) size: u64,
-    /// How far each has to get: none (the system's memory), data (the disk) or all (its times, too)
+    /// Sync each file: none (stays in memory), data (contents to disk) or all (contents and metadata to disk)
     #[arg(long, value_name = "HOW", default_value = "data", value_parser = sync_mode, env = "RAUDAL_SYNC")]
     pub(crate) sync: SyncMode,
     #[command(flatten)]
@@ -226,7 +226,7 @@ pub(crate) struct FilesWork {
 
 #[derive(Debug, Args)]
 pub(crate) struct RequestsWork {
-    /// How many calls
+    /// Make N calls
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = at_least_one, env = "RAUDAL_REQUESTS")]
     pub(crate) requests: usize,
     #[command(flatten)]
@@ -241,7 +241,7 @@ pub(crate) struct RequestsWork {
 
 #[derive(Debug, Args)]
 pub(crate) struct SleepWork {
-    /// How many sleeps
+    /// Sleep N times
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = at_least_one, env = "RAUDAL_SLEEPS")]
     pub(crate) sleeps: usize,
     #[command(flatten)]
@@ -254,24 +254,24 @@ pub(crate) struct SleepWork {
 
 #[derive(Debug, Args)]
 pub(crate) struct LatencyArgs {
-    /// How long each takes: a time, uniform:FROM..TO or lognormal:MEDIAN,SPREAD
+    /// Make each job take this time: a time, uniform:FROM..TO or lognormal:MEDIAN,SPREAD
     #[arg(long, value_name = "LATENCY", default_value = "50ms", value_parser = latency, env = "RAUDAL_LATENCY")]
     pub(crate) latency: Latency,
-    /// Draw other latencies: the same seed gives the same ones, at every level and in every run
+    /// Seed the random latencies: the same seed gives the same ones, at every level and in every run
     #[arg(long, value_name = "N", default_value_t = 0, env = "RAUDAL_SEED")]
     pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TimeoutArgs {
-    /// Give up on a job that takes longer, waiting included
+    /// Give up on a job that takes longer, including its waits
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "RAUDAL_TIMEOUT")]
     pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArgs {
-    /// Where the temporary folder is made, which is removed at the end [default: the system's place]
+    /// Create the temporary folder here; it is removed at the end [default: the system's folder]
     #[arg(long, value_name = "DIR", env = "RAUDAL_TEMP_DIR", value_hint = ValueHint::DirPath)]
     pub(crate) temp_dir: Option<PathBuf>,
 }
@@ -279,10 +279,7 @@ pub(crate) struct PlaceArgs {
 /// Parses a level of a workload that offers nothing for `auto` to measure.
 fn fixed(text: &str) -> Result<Jobs, String> {
     match text {
-        "auto" => {
-            Err("of the workloads, iter and requests find their level by themselves; name numbers, such as 1,10"
-                .to_owned())
-        }
+        "auto" => Err("only the workloads iter and requests take auto; give numbers, such as 1,10".to_owned()),
         _ => at_least_one(text).map(Jobs::Most),
     }
 }

@@ -9,19 +9,19 @@ use std::path::PathBuf;
 pub(crate) struct GetCommand {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Put the files into this folder, which is made if need be
+    /// Write the files to this folder, creating it if it is missing
     #[arg(short, long, value_name = "DIR", default_value = ".", env = "RAUDAL_DIR", help_heading = OUTPUT, value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
-    /// Go on with what an earlier run has left, keep what does not arrive whole; implies --skip-existing
+    /// Resume partial downloads, and keep partial files; implies --skip-existing
     #[arg(short = 'c', long = "continue", env = "RAUDAL_CONTINUE", value_parser = FalseyValueParser::new(), conflicts_with = "overwrite", help_heading = OUTPUT)]
     pub(crate) resume: bool,
-    /// Take a file that is there already for the input's [default: the input fails]
+    /// Treat an existing file as already downloaded [default: the input fails]
     #[arg(long, env = "RAUDAL_SKIP_EXISTING", value_parser = FalseyValueParser::new(), conflicts_with = "overwrite", help_heading = OUTPUT)]
     pub(crate) skip_existing: bool,
-    /// Replace a file that is there already
+    /// Replace existing files
     #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
-    /// Extract zip archives, each to a folder of its name: all members, or those that match --extract=GLOB
+    /// Extract each zip archive to a folder with its name: all members, or those that match --extract=GLOB
     #[arg(long, value_name = "GLOB", num_args = 0..=1, require_equals = true, default_missing_value = "", env = "RAUDAL_EXTRACT", help_heading = ARCHIVES)]
     pub(crate) extract: Option<String>,
     #[command(flatten)]

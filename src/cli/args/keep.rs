@@ -9,25 +9,25 @@ const KEEP: &str = "Cache and lock";
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct KeepArgs {
-    /// Keep what is fetched, and use it as long as the server says that it has not changed
+    /// Cache what is fetched; ask the server each time whether it has changed
     #[arg(long, env = "RAUDAL_CACHE", value_parser = FalseyValueParser::new(), help_heading = KEEP)]
     pub(crate) cache: bool,
-    /// Keep it in this folder; implies --cache [default: raudal in XDG_CACHE_HOME, else ~/.cache/raudal]
+    /// Use this cache folder; implies --cache [default: $XDG_CACHE_HOME/raudal, else ~/.cache/raudal]
     #[arg(long, value_name = "DIR", env = "RAUDAL_CACHE_DIR", help_heading = KEEP, value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
-    /// Fetch everything anew, and keep that; implies --cache
+    /// Fetch everything again and cache it; implies --cache
     #[arg(long, env = "RAUDAL_REFRESH", value_parser = FalseyValueParser::new(), conflicts_with = "offline", help_heading = KEEP)]
     pub(crate) refresh: bool,
-    /// Use what is kept and ask no server; what is not kept fails. Implies --cache
+    /// Use only the cache: no requests, inputs that are not in it fail; implies --cache
     #[arg(long, env = "RAUDAL_OFFLINE", value_parser = FalseyValueParser::new(), conflicts_with = "no_cache", help_heading = KEEP)]
     pub(crate) offline: bool,
-    /// Keep nothing and use nothing that is kept, whatever the environment says
+    /// Do not use the cache, even if the environment enables it
     #[arg(long, env = "RAUDAL_NO_CACHE", value_parser = FalseyValueParser::new(), help_heading = KEEP)]
     pub(crate) no_cache: bool,
-    /// Write down what each input was (its size, SHA-256, validators, rows) once all are done, as JSON
+    /// Record the size, SHA-256, validators and rows of each input, as JSON, once all are done
     #[arg(long, value_name = "FILE", env = "RAUDAL_LOCK", help_heading = KEEP, value_hint = ValueHint::FilePath)]
     pub(crate) lock: Option<PathBuf>,
-    /// Publish nothing if an input is not what the file of --lock says
+    /// Write no result if an input differs from its record in the --lock file
     #[arg(long, env = "RAUDAL_LOCKED", value_parser = FalseyValueParser::new(), requires = "lock", help_heading = KEEP)]
     pub(crate) locked: bool,
 }
@@ -36,17 +36,17 @@ pub(crate) struct KeepArgs {
 pub(crate) struct CacheArgs {
     #[command(subcommand)]
     pub(crate) command: CacheCommand,
-    /// The folder of the cache [default: raudal in XDG_CACHE_HOME, else ~/.cache/raudal]
+    /// Use this cache folder [default: $XDG_CACHE_HOME/raudal, else ~/.cache/raudal]
     #[arg(long, value_name = "DIR", env = "RAUDAL_CACHE_DIR", global = true, value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum CacheCommand {
-    /// Where it is
+    /// Print the folder of the cache
     Path,
-    /// What is in it: URL, bytes and SHA-256, a TAB between them
+    /// List the entries: URL, bytes and SHA-256, separated by TABs
     List,
-    /// Remove all that is in it
+    /// Remove all entries
     Clean,
 }

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// URLs, URL patterns, local files
+    /// URLs, URL patterns or local files to read
     #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath)]
     pub(crate) sources: Vec<String>,
-    /// Read sources from a file, or from stdin for `-`: one a line, `#` comments, optionally a TAB and a name
+    /// Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#` comments
     #[arg(short, long, value_name = "FILE", env = "RAUDAL_INPUT", value_hint = ValueHint::FilePath)]
     pub(crate) input: Option<PathBuf>,
 }
@@ -19,20 +19,20 @@ pub(crate) struct SourceArgs {
 /// What an archive may cost at most.
 #[derive(Debug, Args)]
 pub(crate) struct BoundArgs {
-    /// Refuse archives with more members
+    /// Refuse archives with more members than this
     #[arg(long = "max-members", value_name = "N", env = "RAUDAL_MAX_MEMBERS", help_heading = ARCHIVES, hide_short_help = true)]
     pub(crate) members: Option<u64>,
-    /// Refuse members that are larger, decompressed
+    /// Refuse members that decompress to more than this
     #[arg(long = "max-member-size", value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_MAX_MEMBER_SIZE", help_heading = ARCHIVES, hide_short_help = true)]
     pub(crate) member_size: Option<u64>,
-    /// Refuse members that grow by more than this when they are decompressed
+    /// Refuse members that decompress to more than N times their size
     #[arg(long = "max-ratio", value_name = "N", env = "RAUDAL_MAX_RATIO", help_heading = ARCHIVES, hide_short_help = true)]
     pub(crate) ratio: Option<u64>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Verify each input against a list of SHA-256 checksums, as sha256sum writes it; what is not in it is refused
+    /// Verify inputs against this list of SHA-256 checksums, in the format of sha256sum; refuse inputs that it lacks
     #[arg(long, value_name = "FILE", env = "RAUDAL_CHECKSUMS", help_heading = RUN, value_hint = ValueHint::FilePath)]
     pub(crate) checksums: Option<PathBuf>,
 }
@@ -43,10 +43,10 @@ pub(crate) struct EndArgs {
     /// Write a report of the run and of each job, as JSON
     #[arg(long, value_name = "FILE", env = "RAUDAL_REPORT", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) report: Option<PathBuf>,
-    /// Write the inputs that are not done, as a list that --input reads
+    /// Write the inputs that failed or were not reached, as a list for --input
     #[arg(long, value_name = "FILE", env = "RAUDAL_FAILED_TO", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) failed_to: Option<PathBuf>,
-    /// Show what would be done, and fetch nothing
+    /// Show what would be done, without fetching anything
     #[arg(short = 'n', long, env = "RAUDAL_DRY_RUN", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -55,13 +55,13 @@ pub(crate) struct EndArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// How to show progress: auto, bar, plain, json or none
+    /// Show progress as auto, bar, plain, json or none
     #[arg(long, value_name = "STYLE", default_value = "auto", value_parser = str::parse::<raudal::progress::Style>, env = "RAUDAL_PROGRESS", help_heading = OUTPUT)]
     pub(crate) progress: raudal::progress::Style,
-    /// Errors only: no progress, no summary
+    /// Print only errors: no progress, no summary
     #[arg(short, long, env = "RAUDAL_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose", help_heading = OUTPUT)]
     pub(crate) quiet: bool,
-    /// Say more: each retry, each pause
+    /// Print more, such as each retry and each pause
     #[arg(short, long, env = "RAUDAL_VERBOSE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) verbose: bool,
 }

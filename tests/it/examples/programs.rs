@@ -67,7 +67,7 @@ fn download_keeps_the_good_and_names_the_bad_after_its_retries() {
     let folder = tempfile::tempdir().expect("a folder");
     let said = run("download");
     assert_eq!(said.lines().iter().filter(|line| line.ends_with(" bytes")).count(), 6, "{}", said.out);
-    assert!(said.err.contains("/missing.zip: an HTML page stands where the data should be"), "{}", said.err);
+    assert!(said.err.contains("/missing.zip: an HTML page in place of the data"), "{}", said.err);
     assert!(said.err.contains("(4 attempts)"), "{}", said.err);
     assert_eq!(said.lines().last(), Some(&"6 downloaded, 1 failed, 3 retries"));
 

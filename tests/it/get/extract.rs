@@ -80,10 +80,10 @@ fn an_archive_that_would_write_anywhere_else_is_refused_as_a_whole() {
         (b"/tmp/evil", FILE, "leads out of the folder"),
         (b"C:/evil", FILE, "leads out of the folder"),
         (b"..\\evil", FILE, "leads out of the folder"),
-        (b"x\\evil", FILE, "no name should have"),
-        (b"x/./evil", FILE, "not the name of a file"),
-        (b"x//evil", FILE, "not the name of a file"),
-        (b"ev\x1bil", FILE, "no name should have"),
+        (b"x\\evil", FILE, "unsafe character"),
+        (b"x/./evil", FILE, "a name that no file can have"),
+        (b"x//evil", FILE, "a name that no file can have"),
+        (b"ev\x1bil", FILE, "unsafe character"),
         (b"ev\0il", FILE, "evil"),
         (b"link", 0o120_777, "a link"),
         (b"device", 0o060_644, "neither a file nor a folder"),
@@ -111,9 +111,9 @@ fn a_member_that_is_damaged_too_large_or_no_archives_leaves_nothing() {
     let bomb = zip([("a.csv", b"x\n".as_slice()), ("zeros", &vec![0; 4 << 20])]);
     for (archive, code, says) in [
         (damaged, 6, "a.csv: the checksum (CRC-32) differs"),
-        (bomb, 7, "zeros: it grows more than 200 times"),
-        (zip([("a", b"1".as_slice()), ("a/b", b"2")]), 6, "two members would be one file"),
-        (b"no archive at all".to_vec(), 5, "its bytes do not"),
+        (bomb, 7, "zeros: it decompresses to more than 200 times its size"),
+        (zip([("a", b"1".as_slice()), ("a/b", b"2")]), 6, "two members have the same file name"),
+        (b"no archive at all".to_vec(), 5, "although its name says so"),
     ] {
         let (finished, folder) = extract(archive, "--extract", |_| ());
         let left = names(&folder.path().join("files"));
@@ -129,7 +129,7 @@ fn nothing_that_is_there_is_overwritten_and_what_is_missing_is_extracted_from_it
         extract(archive.clone(), "--extract", |files| fs::create_dir(files.join("a")).expect("a folder"));
     let files = folder.path().join("files");
     assert_eq!((finished.code, names(&files)), (Some(8), vec!["a".to_owned()]), "{}", finished.stderr);
-    assert!(finished.stderr.contains("there is something of this name already"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("a file or folder with this name already exists"), "{}", finished.stderr);
     // The states after a kill between the two renamings, and before them.
     let there = archive.clone();
     let (finished, folder) =

@@ -78,9 +78,9 @@ fn two_inputs_that_are_bound_to_have_one_name_are_refused_before_anything_is_fet
     let folder = tempfile::tempdir().expect("a folder");
     for (list, says) in [
         (format!("{a}\tx.csv\n{b}\tx.csv\n"), vec!["x.csv", a.as_str(), b.as_str(), "hint:"]),
-        (format!("{a}\n{b}\n{a}\n"), vec!["there twice", a.as_str(), "hint:"]),
-        (format!("{a}\t../x.csv\n"), vec!["not a name for a file: ../x.csv", "this would be one: x.csv"]),
-        (format!("{a}\t..\n"), vec!["not a name for a file: .."]),
+        (format!("{a}\n{b}\n{a}\n"), vec!["the same input twice", a.as_str(), "hint:"]),
+        (format!("{a}\t../x.csv\n"), vec!["not a valid file name: ../x.csv", "a valid name would be: x.csv"]),
+        (format!("{a}\t..\n"), vec!["not a valid file name: .."]),
     ] {
         let finished = get(folder.path(), ["-i", "-"]).stdin(list).run();
         assert_eq!(finished.code, Some(2), "{}", finished.stderr);
@@ -100,7 +100,7 @@ fn of_two_inputs_that_turn_out_to_have_one_name_the_later_fails_and_names_both()
     let finished = get(folder.path(), ["a", "b", "c"].map(|path| server.url(&format!("/{path}")))).arg("-j1").run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     let says = format!(
-        "{}: another input has the same file name, same.csv: {}\n  hint: give them names",
+        "{}: another input has the same file name, same.csv: {}\n  hint: give them different names",
         server.url("/b"),
         server.url("/a")
     );
@@ -121,13 +121,13 @@ fn a_file_that_is_there_is_never_replaced_unless_that_was_asked_for() {
 
     let finished = run(&[]);
     assert_eq!((finished.code, read(&path)), (Some(3), b"old".to_vec()), "{}", finished.stderr);
-    assert!(finished.stderr.contains("there is a file of this name already") && finished.stderr.contains("hint:"));
+    assert!(finished.stderr.contains("the file already exists") && finished.stderr.contains("hint:"));
     assert_eq!(finished.text(), format!("{}\n", folder.path().join("b.csv").display()));
 
     let finished = run(&["--skip-existing"]);
     assert_eq!((finished.code, read(&path)), (Some(0), b"old".to_vec()), "{}", finished.stderr);
     assert_eq!(finished.text().lines().count(), 2, "what is there is told as well");
-    assert!(finished.stderr.contains("2 files") && finished.stderr.contains("2 of them there already"));
+    assert!(finished.stderr.contains("2 files") && finished.stderr.contains("2 of them already there"));
 
     let finished = run(&["--overwrite"]);
     assert_eq!((finished.code, read(&path)), (Some(0), b"new".to_vec()), "{}", finished.stderr);
@@ -176,5 +176,5 @@ fn a_dry_run_fetches_nothing_and_a_folder_that_cannot_be_made_is_named() {
     fs::write(&files, "no folder").expect("a file");
     let finished = get(&files, [server.url("/a")]).run();
     assert_eq!(finished.code, Some(8), "{}", finished.stderr);
-    assert!(finished.stderr.contains("cannot make the folder") && server.paths().is_empty(), "{}", finished.stderr);
+    assert!(finished.stderr.contains("cannot create the folder") && server.paths().is_empty(), "{}", finished.stderr);
 }

@@ -91,7 +91,7 @@ fn a_list_that_is_none_is_refused_before_anything_is_fetched() {
         let run = |list: &std::path::Path| raudal([command, &server.url("/a.csv"), "--checksums"]).arg(list).run();
         let finished = run(&list);
         assert_eq!(finished.code, Some(2), "{}", finished.stderr);
-        assert!(finished.stderr.contains("SHA256SUMS: line 1: not a line of a list"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("SHA256SUMS: line 1: not a line from a list"), "{}", finished.stderr);
         assert_eq!(run(&folder.path().join("missing")).code, Some(8));
     }
     assert!(server.paths().is_empty());

@@ -64,7 +64,7 @@ fn offline_asks_nobody_and_names_what_it_does_not_have() {
     gave(&cached(folder.path(), [a.as_str()]), ONE);
     gave(&cached(folder.path(), [a.as_str(), "--offline"]), ONE);
     let finished = cached(folder.path(), [b.as_str(), "--offline"]);
-    ended(&finished, 5, &[&b, "not in the cache", "hint: without --offline"]);
+    ended(&finished, 5, &[&b, "not in the cache", "hint: leave out --offline"]);
     ended(&cached(folder.path(), [a.as_str(), b.as_str(), "--offline"]), 3, &["not in the cache"]);
     assert_eq!(server.paths(), ["/a.csv"]);
     gave(&cached(folder.path(), [a.as_str()]), ONE);
@@ -91,7 +91,7 @@ fn bytes_that_were_damaged_on_the_disk_are_not_used() {
     gave(&cached(folder.path(), [url.as_str()]), ONE);
     let body = files(folder.path()).into_iter().find(|path| path.extension().is_some_and(|e| e == "body"));
     std::fs::write(body.expect("a body"), ONE.replace("31", "32")).expect("damaged");
-    ended(&cached(folder.path(), [url.as_str(), "--offline"]), 5, &["what the cache has of it is damaged"]);
+    ended(&cached(folder.path(), [url.as_str(), "--offline"]), 5, &["the cached copy is damaged"]);
     gave(&cached(folder.path(), [url.as_str()]), ONE);
     assert_eq!(conditions(&server.requests()), [None, Some("\"v1\""), None]);
     gave(&cached(folder.path(), [url.as_str(), "--offline"]), ONE);
@@ -131,7 +131,7 @@ fn what_is_private_or_not_to_be_stored_is_not_kept() {
         gave(&cached(&cache, arguments.iter().copied()), ONE);
         assert_eq!(files(&cache), [""; 0].map(PathBuf::from), "{arguments:?}");
     }
-    ended(&cached(&cache, [named.as_str(), "--offline"]), 5, &["what is fetched with credentials is never kept"]);
+    ended(&cached(&cache, [named.as_str(), "--offline"]), 5, &["never holds what is fetched with credentials"]);
     gave(&cached(&cache, [url.as_str()]), ONE);
     assert_eq!(files(&cache).len(), 2);
     #[cfg(unix)]
@@ -166,7 +166,7 @@ fn a_cache_that_cannot_be_written_to_costs_no_input() {
     let server = Server::with("/a.csv", [Answer::ok(ONE)]);
     let finished = cached(&file.join("cache"), [server.url("/a.csv").as_str()]);
     gave(&finished, ONE);
-    ended(&finished, 0, &["warning: the cache cannot be written to"]);
+    ended(&finished, 0, &["warning: cannot write to the cache"]);
 }
 
 #[test]

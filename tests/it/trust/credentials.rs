@@ -85,7 +85,7 @@ fn no_login_is_ever_shown_or_written() {
     }
     let bad = write(&folder, "bad", "machine 127.0.0.1 login me s3cret");
     let finished = table([server.url("/a.csv").as_str(), "--netrc-file"]).arg(&bad).run();
-    ended(&finished, 2, &["bad: line 1: a word that is none of machine", "--no-netrc"]);
+    ended(&finished, 2, &["bad: line 1: a word that is not one of the keywords machine", "--no-netrc"]);
     assert!(!finished.stderr.contains("s3cret"), "{}", finished.stderr);
     let finished = table([server.url("/a.csv").as_str(), "--netrc-file", "no/such/logins"]).run();
     ended(&finished, 8, &["no/such/logins: cannot read the logins"]);
@@ -104,9 +104,17 @@ fn the_user_agent_says_how_to_reach_whoever_asks() {
     let own = format!("raudal/{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(agents, [format!("{own} (+me@example.org)"), "census/1 (+https://example.org/x)".into(), own]);
     for (contact, says) in [("a\nb", "\\n"), ("a) evil (", ")"), ("ñ", "\\u{f1}")] {
-        ended(&table([url.as_str(), "--contact", contact]).run(), 2, &["a character that no contact may have", says]);
+        ended(
+            &table([url.as_str(), "--contact", contact]).run(),
+            2,
+            &["a character that is not allowed in a contact", says],
+        );
     }
-    ended(&table([url.as_str(), "--contact", "x", "-H", "User-Agent: y"]).run(), 2, &["a contact beside a header"]);
+    ended(
+        &table([url.as_str(), "--contact", "x", "-H", "User-Agent: y"]).run(),
+        2,
+        &["a contact together with a User-Agent header"],
+    );
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -140,8 +148,8 @@ async fn a_certificate_and_its_key_may_be_two_files_and_a_bad_one_is_named() {
     (options.cert, options.key) = (Some(cert.clone()), Some(key.clone()));
     assert_eq!(fetch(&options, &server.url("/a")).await.expect("a known client"), 2);
     for (cert, own, message) in [
-        (Some(cert.clone()), None, "a file without a certificate and its key in it"),
-        (Some(key.clone()), None, "a file without a certificate and its key in it"),
+        (Some(cert.clone()), None, "the file does not hold a certificate and its key"),
+        (Some(key.clone()), None, "the file does not hold a certificate and its key"),
         (Some(cert), Some("no/such".into()), "cannot read the certificate or its key"),
         (None, Some(key), "a key without its certificate"),
     ] {

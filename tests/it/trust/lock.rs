@@ -54,8 +54,8 @@ fn what_has_changed_is_named_and_nothing_is_published() {
     let urls = [a.as_str(), b.as_str(), "--lock"];
     ended(&table(urls).arg(&lock).run(), 0, &[]);
     let before = read(&lock);
-    let sizes = format!("size: {} in place of {}", changed.len(), TABLE.len());
-    let tags = "etag: \"v2\" in place of \"v1\"";
+    let sizes = format!("size: {} instead of {}", changed.len(), TABLE.len());
+    let tags = "etag: \"v2\" instead of \"v1\"";
     let finished = table(urls).arg(&lock).arg("--locked").run();
     ended(&finished, 6, &[&b, "it differs from the lock file in sha256: ", &sizes, tags, "hint: "]);
     assert_eq!(finished.text(), "", "not even what came before it");

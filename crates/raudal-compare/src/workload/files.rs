@@ -1,6 +1,6 @@
-//! Files written, synced, read back and checked: what concurrency buys on a disk.
+//! Writes, syncs, reads back and checks files: what concurrency gains on a disk.
 
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Activity, Run, Stage, Unit, Workload, scratch};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
@@ -13,19 +13,19 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-/// What is written and read at a time.
+/// How many bytes are written and read at a time.
 const PIECE: usize = 64 * 1024;
 
-/// How far a file has to get before it counts as written.
+/// When a file counts as written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyncMode {
-    /// Into the system's memory: a power cut loses it.
+    /// In the system's memory: a power cut loses it.
     None,
-    /// Its bytes onto the disk, and as much about it as it takes to read them back (`fdatasync`).
+    /// Its data is on the disk, with the metadata that reading it back needs (`fdatasync`).
     #[default]
     Data,
-    /// Its times as well (`fsync`).
+    /// Its times are on the disk as well (`fsync`).
     All,
 }
 
@@ -47,15 +47,15 @@ impl FromStr for SyncMode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilesOptions {
-    /// So many files. Default: 64.
+    /// The number of files. Default: 64.
     pub files: usize,
     /// Bytes in each. Default: 64 KiB.
     pub size: u64,
-    /// How far each has to get. Default: its data onto the disk.
+    /// When each counts as written. Default: when its data is on the disk.
     pub sync: SyncMode,
-    /// Where the temporary folder is made; `None` for the system's place.
+    /// Where the temporary folder is made; `None` for the system's temporary folder.
     pub folder: Option<PathBuf>,
-    /// Decides the bytes.
+    /// The seed of the bytes.
     pub seed: u64,
 }
 
@@ -65,10 +65,11 @@ impl Default for FilesOptions {
     }
 }
 
-/// N files in a temporary folder: each is written, synced, read back, compared byte by byte, and removed.
+/// N files in a temporary folder: each is written, synced, read back, compared byte by byte, and
+/// removed.
 ///
-/// What is read back comes from the system's memory, as a rule; the disk is what syncing waits for. So with
-/// [`SyncMode::None`] the processor is all that there is to wait for, and concurrency buys little.
+/// Reads usually come from the system's memory; only syncing waits for the disk. So with
+/// [`SyncMode::None`], the CPU is the only bound, and concurrency gains little.
 #[derive(Debug)]
 pub struct Files {
     options: FilesOptions,
@@ -80,7 +81,7 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// No files at all; a folder that cannot be written to.
+    /// Fails for 0 files, and for a folder that cannot be written to.
     ///
     /// ```
     /// use raudal_compare::workload::{Files, FilesOptions, SyncMode, Workload};
@@ -92,7 +93,7 @@ impl Files {
     /// ```
     pub fn open(options: FilesOptions) -> Result<Self> {
         if options.files == 0 {
-            return Err(Error::usage("there is nothing to compare in so many files: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of files must be at least 1: 0").hint("give at least 1"));
         }
         let folder = scratch::folder(options.folder.as_deref())?;
         Ok(Self { options, folder })
@@ -113,7 +114,7 @@ impl Workload for Files {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let FilesOptions { files, size, sync, seed, .. } = self.options;
         let folder: Arc<Path> = self.folder.path().into();
         Box::pin(work.run(
@@ -127,7 +128,7 @@ impl Workload for Files {
     }
 }
 
-/// Writes a file, reads it back and removes it: the digest of its bytes.
+/// Writes a file, reads it back and removes it. Returns the digest of its bytes.
 pub(super) async fn round_trip(cx: Attempt, path: PathBuf, content: Content, sync: SyncMode) -> Result<String> {
     let inner = cx.clone();
     cx.blocking(move || {
@@ -163,11 +164,11 @@ pub(super) async fn round_trip(cx: Attempt, path: PathBuf, content: Content, syn
     .await
 }
 
-/// Reads a file, which has to hold the content and nothing else.
+/// Checks that a file holds the content and nothing else. Returns the digest of its bytes.
 fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
     let cannot = |error| scratch::failed("cannot read back", path, error);
     let differs = |what: String| {
-        Error::new(Kind::Checksum, format!("{what}: {}", path.display())).hint("the disk or its driver is at fault")
+        Error::new(Kind::Checksum, format!("{what}: {}", path.display())).hint("the disk or its driver may be faulty")
     };
     let mut file = File::open(path).map_err(cannot)?;
     let mut read = vec![0; PIECE];
@@ -176,7 +177,7 @@ fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
         stopped(cx)?;
         let read = &mut read[..piece.len()];
         file.read_exact(read).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => differs(format!("the file is shorter than what was written, {at} bytes")),
+            io::ErrorKind::UnexpectedEof => differs(format!("the file is shorter than what was written: {at} bytes")),
             _ => cannot(error),
         })?;
         if read != piece {
@@ -187,7 +188,7 @@ fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
         Ok(())
     })?;
     if file.read(&mut read[..1]).map_err(cannot)? > 0 {
-        return Err(differs(format!("the file is longer than what was written, {at} bytes")));
+        return Err(differs(format!("the file is longer than what was written: {at} bytes")));
     }
     Ok(digest(format!("{at} {:08x}", crc.finalize())))
 }
@@ -196,7 +197,8 @@ fn stopped(cx: &Attempt) -> Result<()> {
     if cx.token().is_cancelled() { Err(Error::new(Kind::Cancelled, "cancelled")) } else { Ok(()) }
 }
 
-/// Bytes that a seed and a number decide; no two pieces of any file are alike, so none can stand in for another.
+/// Bytes determined by a seed and a number. No two pieces of any files are equal, so a swapped
+/// piece is noticed.
 #[derive(Clone, Debug)]
 pub(super) struct Content {
     block: Vec<u8>,
@@ -254,7 +256,7 @@ mod tests {
         }
     }
 
-    /// Checks a file that holds these bytes in place of `content`.
+    /// Checks a file that holds these bytes instead of `content`.
     async fn judged(bytes: Vec<u8>, content: Content) -> Error {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();

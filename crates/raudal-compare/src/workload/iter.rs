@@ -1,16 +1,17 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
-use super::work::Kept;
+use super::work::JobKeeper;
 use super::{Activity, Run, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
+use raudal_catalogue::{Edition, Entry, iter_2020};
 use raudal_common::atomic_file::hex;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
 use raudal_origin::Origin;
-use raudal_pipeline::Jobs;
+use raudal_pipeline::{Concurrency, Jobs};
 use raudal_pool::Observer;
-use raudal_source::{Edition, Entity, Input, iter_inputs};
+use raudal_source::Input;
 use raudal_table::{Sink, SinkOptions, Target};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
@@ -24,13 +25,14 @@ pub enum Mirror {
     /// INEGI's own server.
     #[default]
     Inegi,
-    /// Any base URL that the archives' file names are added to.
+    /// Any base URL; the archives' file names are appended to it.
     Url(String),
-    /// The embedded origin, started for the purpose.
+    /// The embedded origin, started for this workload.
     Embedded(raudal_origin::Options),
 }
 
-/// The archives of some entities at a mirror, ready to be fetched. Keeps the embedded origin running.
+/// The archives of some entities at a mirror, ready to be fetched. Keeps the embedded origin
+/// running.
 #[derive(Debug)]
 pub struct Archives {
     /// One input for each entity, in the order of their codes.
@@ -39,36 +41,37 @@ pub struct Archives {
 }
 
 impl Archives {
-    /// Makes the archives ready: starts the embedded origin and has it make them, if that is the mirror.
+    /// Makes the archives ready. If the mirror is the embedded origin, starts it and lets it make
+    /// them.
     ///
     /// # Errors
     ///
-    /// A mirror that is not a URL; no free port; no entities.
+    /// Fails for a mirror that is not a URL, without a free port, and without entities.
     ///
     /// ```
-    /// use raudal_source::{Edition, select_entities};
+    /// use raudal_catalogue::{iter_2020, Edition};
     /// use raudal_compare::workload::{Archives, Mirror};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> raudal_common::Result<()> {
-    /// let colima = select_entities("06")?;
-    /// let archives = Archives::open(&Mirror::Inegi, &colima, Edition::Microdatos).await?;
+    /// let colima = iter_2020::catalogue().select("06")?;
+    /// let archives = Archives::open(&Mirror::Inegi, &colima, iter_2020::MICRODATOS).await?;
     /// assert!(archives.inputs[0].location.to_string().ends_with("/ITER_06_2020_csv.zip"));
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn open(mirror: &Mirror, entities: &[&Entity], edition: Edition) -> Result<Self> {
+    pub async fn open(mirror: &Mirror, entities: &[&Entry], edition: Edition) -> Result<Self> {
         let (base, origin) = match mirror {
             Mirror::Inegi => (None, None),
             Mirror::Url(url) => (Some(url.clone()), None),
             Mirror::Embedded(options) => {
                 let origin = Origin::start(options.clone()).await?;
-                let codes: Vec<u8> = entities.iter().map(|entity| entity.number()).collect();
+                let codes: Vec<u32> = entities.iter().map(|entity| entity.number()).collect();
                 origin.prepare(edition, &codes).await?;
                 (Some(origin.url()), Some(origin))
             }
         };
-        let inputs = iter_inputs(entities, edition, base.as_deref())?;
+        let inputs = iter_2020::catalogue().inputs(entities, edition, base.as_deref())?;
         Ok(Self { inputs, origin })
     }
 
@@ -85,8 +88,8 @@ impl Archives {
     }
 }
 
-/// Where the table goes: nothing is kept of it but a digest of the share that each input has in it. A sink flushes what
-/// it writes to after each input.
+/// Receives the table, and keeps only a digest of each input's share. A sink flushes its writer
+/// after each input, which ends the share.
 #[derive(Clone, Default)]
 struct Shares(Arc<Mutex<(Sha256, Vec<String>)>>);
 
@@ -111,8 +114,8 @@ impl Write for Shares {
 
 /// The ITER archives → one table, at any level of concurrency.
 ///
-/// Every run begins with new connections, so that all levels find the same; the archives of the embedded origin are
-/// made before anything is timed.
+/// Every run opens new connections, so that all levels start alike. The archives of the embedded
+/// origin are made before anything is timed.
 #[derive(Debug)]
 pub struct Iter {
     archives: Archives,
@@ -122,13 +125,14 @@ pub struct Iter {
 }
 
 impl Iter {
-    /// The workload over these archives. `options` says everything but the number of jobs, the observer and the
-    /// cancellation; the limit for one host is the number of jobs unless [`per_host`](Self::per_host) says less.
+    /// Creates the workload for these archives. `options` sets everything except the number of
+    /// jobs, the observer and the cancellation. The limit for one host is the number of jobs,
+    /// unless [`per_host`](Self::per_host) sets a lower one.
     pub fn new(archives: Archives, fetch: raudal_fetch::Options, options: raudal_pipeline::Options) -> Self {
         Self { archives, fetch, options, per_host: None }
     }
 
-    /// With at most so many in flight of one host, whatever the level is.
+    /// Limits the jobs in flight for one host, at any level.
     #[must_use]
     pub fn per_host(mut self, most: Option<usize>) -> Self {
         self.per_host = most;
@@ -140,7 +144,7 @@ impl Iter {
         &self.archives
     }
 
-    /// Ends it, with the embedded origin.
+    /// Shuts down the workload and its embedded origin.
     pub async fn close(self) {
         self.archives.close().await;
     }
@@ -148,24 +152,26 @@ impl Iter {
     async fn run_once(&self, jobs: Jobs, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
         let client = Client::new(&self.fetch)?;
         let mut options = self.options.clone();
-        options.set_jobs(jobs);
-        options.per_host = self.per_host.unwrap_or(options.per_host);
-        let (kept, observer) = Kept::beside(observer);
-        options.observer = observer;
-        options.cancel = cancel.clone();
+        options.run.concurrency = Concurrency::new(jobs);
+        if let Some(most) = self.per_host {
+            options.run.concurrency = options.run.concurrency.per_host(most);
+        }
+        let (kept, observer) = JobKeeper::beside(observer);
+        options.run.observer = observer;
+        options.run.cancel = cancel.clone();
         let shares = Shares::default();
         let sink = Sink::create(Target::Writer(Box::new(shares.clone())), SinkOptions::default())?;
         let summary = raudal_pipeline::run(self.archives.inputs.clone(), &client, options, sink).await?;
         if cancel.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, "cancelled"));
         }
-        // The first failure says more than a report that counts them.
+        // The first failure says more than a count of failures.
         if let Some(failure) = summary.failures.into_iter().next() {
             return Err(failure.error);
         }
         let digest = summary.written.map(|written| written.digest).unwrap_or_default();
         let run = Run::new(summary.report, digest).rows(summary.rows_kept).jobs(kept.take());
-        // Every input is in the table, so the shares are theirs, one after the other.
+        // Every input is in the table, so each has a share, in order.
         let labels = self.archives.inputs.iter().map(|input| input.name.clone());
         Ok(labels.zip(shares.take()).fold(run, |run, (label, share)| run.part(label, share)))
     }
@@ -200,15 +206,15 @@ impl Workload for Iter {
 mod tests {
     use super::super::work::tests::{run, stages};
     use super::*;
+    use raudal_catalogue::iter_2020;
     use raudal_pool::NoObserver;
-    use raudal_source::select_entities;
 
     #[tokio::test]
     async fn what_became_of_each_archive_is_kept_with_its_stages() {
         let mut origin = raudal_origin::Options::default();
         origin.scale = 0.02;
-        let entities = select_entities("06,01").unwrap();
-        let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
+        let entities = iter_2020::catalogue().select("06,01").unwrap();
+        let archives = Archives::open(&Mirror::Embedded(origin), &entities, iter_2020::MICRODATOS).await.unwrap();
         let iter = Iter::new(archives, raudal_fetch::Options::default(), raudal_pipeline::Options::default());
         let run = run(&iter, 2).await.unwrap();
         assert_eq!(run.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 1]);
@@ -224,8 +230,8 @@ mod tests {
     async fn each_archive_has_its_part_of_the_result_at_every_level_even_one_without_rows() {
         let mut origin = raudal_origin::Options::default();
         origin.scale = 0.02;
-        let entities = select_entities("01,06,09").unwrap();
-        let archives = Archives::open(&Mirror::Embedded(origin), &entities, Edition::Microdatos).await.unwrap();
+        let entities = iter_2020::catalogue().select("01,06,09").unwrap();
+        let archives = Archives::open(&Mirror::Embedded(origin), &entities, iter_2020::MICRODATOS).await.unwrap();
         let mut options = raudal_pipeline::Options::default();
         options.query.filter = Some(raudal_table::Filter::parse("ENTIDAD != 6 and MUN == 0 and LOC == 0").unwrap());
         let iter = Iter::new(archives, raudal_fetch::Options::default(), options);

@@ -1,4 +1,5 @@
-//! How long the jobs of a workload take: a distribution, and the draws that its seed decides.
+//! How long the jobs of a workload take: a distribution, and random draws from it that a seed
+//! determines.
 
 use raudal_common::units::{self, parse_duration};
 use raudal_common::{Error, Result};
@@ -6,17 +7,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// No draw is longer: the tail of a log-normal distribution has no end of its own.
+/// The longest draw, because the tail of a log-normal distribution is unbounded.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// A wider spread than this says nothing any more: one job would be all of the run.
+/// The widest spread: with a wider one, a single job would take most of the run.
 const WIDEST: f64 = 3.0;
 
 /// How long jobs take.
 ///
-/// Read from text and written as text: `50ms` or `fixed:50ms`, `uniform:10ms..90ms`, and `lognormal:50ms,0.5` (the
-/// median, and the deviation of the logarithm: with 0.5 one job in six takes more than 1.6 times the median). What
-/// servers take is closest to the last one: most answers are quick and some are very slow.
+/// It is parsed from text: `50ms` or `fixed:50ms`, `uniform:10ms..90ms`, or `lognormal:50ms,0.5`
+/// (the median, and the deviation of the logarithm; with 0.5, one job in six takes more than 1.6
+/// times the median). Real servers are closest to the last one: most answers are quick, and some
+/// are very slow.
 ///
 /// ```
 /// use raudal_compare::workload::Latency;
@@ -34,14 +36,16 @@ const WIDEST: f64 = 3.0;
 pub enum Latency {
     /// Each job takes this long.
     Fixed(Duration),
-    /// Anything from the first to the second, all of it as likely.
+    /// Any time from the first to the second, all equally likely.
     Uniform(Duration, Duration),
-    /// Half of the jobs take less than the median; the deviation of the logarithm says how far the others go.
+    /// Half of the jobs take less than the median. The deviation of the logarithm says how far the
+    /// times spread.
     LogNormal(Duration, f64),
 }
 
 impl Latency {
-    /// What each of so many jobs takes. The same seed gives the same draws, and the first of many are those of few.
+    /// Returns what each of the jobs takes. The same seed gives the same draws. With more jobs, the
+    /// first draws stay the same.
     pub fn draws(self, jobs: usize, seed: u64) -> Vec<Duration> {
         let mut rng = fastrand::Rng::with_seed(seed);
         (0..jobs).map(|_| self.draw(&mut rng)).collect()
@@ -57,10 +61,10 @@ impl Latency {
     }
 }
 
-/// A draw of the standard normal distribution (Box and Muller 1958). The second one that the method yields is left:
-/// so each draw takes two numbers, whatever came before.
+/// Draws from the standard normal distribution (Box and Muller 1958). The second value of the
+/// method is discarded, so each draw always uses two random numbers.
 fn normal(rng: &mut fastrand::Rng) -> f64 {
-    // From (0, 1]: the logarithm of 0 is not a number.
+    // `u` is in (0, 1], because the logarithm of 0 is infinite.
     let (u, v) = (1.0 - rng.f64(), rng.f64());
     (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
@@ -77,7 +81,7 @@ impl FromStr for Latency {
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
             Error::usage(format!("not a latency: {}", raudal_common::error::printable(text)))
-                .hint("write 50ms, uniform:10ms..90ms or lognormal:50ms,0.5 (the median, and the spread from 0 to 3)")
+                .hint("write 50ms, uniform:10ms..90ms or lognormal:50ms,0.5 (the median, then the spread from 0 to 3)")
         };
         let time = |text: &str| parse_duration(text).map_err(|_| bad());
         match text.split_once(':') {
@@ -87,7 +91,7 @@ impl FromStr for Latency {
                 let (from, to) = rest.split_once("..").ok_or_else(bad)?;
                 let (from, to) = (time(from)?, time(to)?);
                 if from > to {
-                    return Err(Error::usage(format!("a latency that ends before it begins: {text}"))
+                    return Err(Error::usage(format!("the range of a latency runs backwards: {text}"))
                         .hint("write the shorter time first, such as uniform:10ms..90ms"));
                 }
                 Ok(Self::Uniform(from, to))

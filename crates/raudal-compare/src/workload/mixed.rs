@@ -3,14 +3,15 @@
 use super::database::Sqlite;
 use super::files::{Content, SyncMode, round_trip};
 use super::requests::{answer, call};
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Activity, Bound, Run, Stage, Unit, Workload, scratch, stage};
 use futures::future::BoxFuture;
+use raudal_catalogue::iter_2020;
 use raudal_common::{Error, Kind, Result, units};
 use raudal_fetch::{Client, Expect};
 use raudal_origin::Origin;
 use raudal_pool::{Attempt, Observer};
-use raudal_source::{Catalogue, Edition, Location};
+use raudal_source::Location;
 use raudal_table::Query;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,13 +20,13 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// The entity whose archive is downloaded: Colima, the one with the fewest rows.
-const ENTITY: u8 = 6;
+const ENTITY: u32 = 6;
 const SCALE: f64 = 0.1;
 
 /// Bytes in the file that is written.
 const FILE: u64 = 1024 * 1024;
 
-/// The share of the download's time that the link takes; the rest is for its latency and for unpacking.
+/// The share of the download's time that the link takes; the rest is for latency and unpacking.
 const ON_THE_WAY: f64 = 0.9;
 
 /// How long each operation takes.
@@ -34,17 +35,17 @@ const ON_THE_WAY: f64 = 0.9;
 pub struct MixedOptions {
     /// The file that is written, synced and read back. Default: 3.1 s.
     pub file: Duration,
-    /// The call of an API. Default: 0.28 s.
+    /// The API call. Default: 0.28 s.
     pub api: Duration,
-    /// The query of a database. Default: 2.2 s.
+    /// The database query. Default: 2.2 s.
     pub query: Duration,
     /// The zip that is downloaded and unpacked. Default: 4.6 s.
     pub zip: Duration,
-    /// All of these are multiplied by this: 0.1 for a tenth. Default: 1.
+    /// The factor for all of these times: 0.1 for a tenth. Default: 1.
     pub pace: f64,
-    /// Where the temporary folder is made; `None` for the system's place.
+    /// Where the temporary folder is made; `None` for the system's temporary folder.
     pub folder: Option<PathBuf>,
-    /// Decides the figures in the archive and in the answer.
+    /// The seed of the figures in the archive and in the answer.
     pub seed: u64,
 }
 
@@ -63,11 +64,11 @@ impl Default for MixedOptions {
 }
 
 impl MixedOptions {
-    /// What the operations take after all, in the order in which they begin.
+    /// Returns the times of the operations at this pace, in the order in which they begin.
     ///
     /// # Errors
     ///
-    /// A pace that is not a number above 0, or makes times that are beyond all measure.
+    /// Fails if the pace is not a number above 0, or if a time is longer than a day.
     ///
     /// ```
     /// use raudal_compare::workload::MixedOptions;
@@ -83,7 +84,7 @@ impl MixedOptions {
         let at_pace = |time: Duration| {
             let time = Duration::try_from_secs_f64(time.as_secs_f64() * self.pace).ok();
             time.filter(|time| self.pace > 0.0 && *time <= Duration::from_secs(24 * 3600)).ok_or_else(|| {
-                Error::usage(format!("a pace that makes no sense: {}", self.pace))
+                Error::usage(format!("not a valid pace: {}", self.pace))
                     .hint("write a number above 0, such as 0.1 for a tenth of the times")
             })
         };
@@ -91,25 +92,26 @@ impl MixedOptions {
     }
 }
 
-/// Four operations with nothing in common but that they wait: a file is written, synced and read back; an API is
-/// called; a database is asked; a zip is downloaded, unpacked and read as a table.
+/// Four unrelated operations that all wait: a file is written, synced and read back; an API is
+/// called; a database is queried; a zip is downloaded, unpacked and read as a table.
 ///
-/// The work of each is real, and each takes a time that was chosen, so that the sum and the longest are known:
+/// Each does real work and takes a chosen time, so that the sum and the longest are known:
 ///
-/// - the API's server thinks for its time, and the query of the embedded SQLite holds its connection for its time;
+/// - the API's server waits for its time, and the query of the embedded SQLite holds its connection
+///   for its time;
 /// - the zip comes over a link that is slow enough to take nine tenths of its time;
-/// - what is left of the times of the file and of the zip is waited for, in a stage of its own, `stretch`.
+/// - the file and the zip wait for the rest of their times in a stage of their own, `stretch`.
 ///
-/// One after the other takes the sum, all at once the longest of them.
+/// One after the other, they take the sum; all at once, they take the longest time.
 #[derive(Debug)]
 pub struct Mixed {
-    shared: Arc<Shared>,
+    shared: Arc<MixedShared>,
     origin: Origin,
     times: [Duration; 4],
 }
 
 #[derive(Debug)]
-struct Shared {
+struct MixedShared {
     client: Client,
     sqlite: Sqlite,
     folder: TempDir,
@@ -127,11 +129,12 @@ enum Operation {
 }
 
 impl Mixed {
-    /// Starts the origin, makes the archive, the database and the folder.
+    /// Starts the origin, and makes the archive, the database and the folder.
     ///
     /// # Errors
     ///
-    /// Times that make no sense; no free port; a temporary folder that cannot be written to.
+    /// Fails for times that make no sense, without a free port, and for a temporary folder that
+    /// cannot be written to.
     ///
     /// ```
     /// use raudal_compare::workload::{Mixed, MixedOptions, Workload};
@@ -152,10 +155,10 @@ impl Mixed {
         let sqlite = Sqlite::open(options.folder.clone(), 1).await?;
         let (origin, archive) = slow_origin(zip, options.seed).await?;
         let mut of_client = raudal_fetch::Options::default();
-        // The longest silence is the one that was asked for.
+        // The time-out must be longer than the longest silence that was asked for.
         of_client.read_timeout = of_client.read_timeout.saturating_add(api.max(zip));
         let base = origin.url();
-        let shared = Shared {
+        let shared = MixedShared {
             client: Client::new(&of_client)?,
             sqlite,
             folder,
@@ -166,17 +169,19 @@ impl Mixed {
         Ok(Self { shared: Arc::new(shared), origin, times })
     }
 
-    /// Ends it, with the origin.
+    /// Shuts down the workload and its origin.
     pub async fn close(self) {
         self.origin.shutdown().await;
     }
 }
 
-/// An origin over whose link the archive takes most of this time, and the archive's name.
+/// Starts an origin whose link takes most of this time for the archive. Returns it with the
+/// archive's name.
 async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String)> {
-    let entity = Catalogue::iter_2020().entities().iter().find(|entity| entity.number() == ENTITY);
+    let entity = iter_2020::catalogue().entries().iter().find(|entity| entity.number() == ENTITY);
     let entity = entity.ok_or_else(|| Error::new(Kind::Internal, format!("no such entity: {ENTITY}")))?;
-    let making = tokio::task::spawn_blocking(move || raudal_origin::archive(entity, Edition::Microdatos, SCALE, seed));
+    let making =
+        tokio::task::spawn_blocking(move || raudal_origin::archive(entity, iter_2020::MICRODATOS, SCALE, seed));
     let made = making.await.map_err(|error| Error::new(Kind::Internal, "no archive was made").because(error))??;
     let on_the_way = (time.as_secs_f64() * ON_THE_WAY).max(1e-3);
     let bandwidth = ((made.len() as f64 / on_the_way).ceil() as u64).max(1);
@@ -185,11 +190,11 @@ async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String)> {
     options.seed = seed;
     options.bandwidth_per_connection = Some(bandwidth);
     let origin = Origin::start(options).await?;
-    origin.prepare(Edition::Microdatos, &[ENTITY]).await?;
-    Ok((origin, entity.file(Edition::Microdatos).to_owned()))
+    origin.prepare(iter_2020::MICRODATOS, &[ENTITY]).await?;
+    Ok((origin, entity.file(iter_2020::MICRODATOS).to_owned()))
 }
 
-impl Shared {
+impl MixedShared {
     async fn run(&self, cx: &Attempt, operation: Operation, time: Duration) -> Result<String> {
         let begin = Instant::now();
         let share = match operation {
@@ -206,14 +211,14 @@ impl Shared {
         Ok(share)
     }
 
-    /// Downloads the archive and reads it to its end: the digest of how much there was.
+    /// Downloads the archive and reads it to its end. Returns a digest of its header and its size.
     async fn unpack(&self, cx: &Attempt) -> Result<String> {
         let body = self.client.fetch(&self.zip, Expect::Table, cx).await?;
         cx.stage("unpack");
         let name = self.zip.to_string();
         let rows = cx.blocking(move || raudal_table::read(body.into_reader(), &name, &Query::default(), &())).await?;
         cx.advance(0, rows.rows_read());
-        // The archive's checksum was found good, so its rows are those that were packed.
+        // The archive's checksum was correct, so its rows are those that were packed.
         Ok(digest(format!("{} {} {}", rows.header().join(","), rows.rows_read(), rows.bytes())))
     }
 }
@@ -243,7 +248,7 @@ impl Workload for Mixed {
     fn bound(&self) -> Option<Bound> {
         let [longest, sum] = [self.times.iter().copied().max().unwrap_or_default(), self.times.iter().sum()];
         let why = format!(
-            "there are four operations, which take {} one after the other and {}, the longest, all at once",
+            "the four operations take {} in sequence, and all at once {}, the time of the longest",
             units::duration(sum),
             units::duration(longest),
         );
@@ -251,8 +256,8 @@ impl Workload for Mixed {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        // No operation is cut short: its time is what was asked for.
-        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        // No operation is cut short, because its time was asked for.
+        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let operations = [Operation::File, Operation::Api, Operation::Query, Operation::Zip];
         let shared = Arc::clone(&self.shared);
         Box::pin(work.run(
@@ -290,7 +295,7 @@ mod tests {
         assert_eq!(labels, ["file", "API", "database", "zip"]);
         assert_eq!(one.report.peak_in_flight, 1);
         let mut stages = stages(&all);
-        // One of the two takes the connection that the first level has left, whoever comes first.
+        // One of the two, either one, reuses the connection from the first level.
         stages[1].retain(|stage| *stage != "connect");
         stages[3].retain(|stage| *stage != "connect");
         assert_eq!(

@@ -1,8 +1,10 @@
-//! What [`compare`](crate) can run: a piece of work with a known result, at any level of concurrency.
+//! What [`compare`](crate) can run: a piece of work with a known result, at any level of
+//! concurrency.
 //!
-//! A [`Workload`] does the same work each time it is run; only the number of jobs in flight differs. It says what came
-//! out as a digest, so that a comparison can prove that both levels did the same work before it calls one faster.
-//! A crate of your own can implement the trait: the work may be anything that [`pool`](raudal_pool) can run.
+//! A [`Workload`] does the same work each time it is run; only the number of jobs in flight
+//! differs. It returns a digest of its result. With it, a comparison proves that all levels did the
+//! same work before it calls one faster. Your own crate can implement the trait for anything that
+//! [`pool`](raudal_pool) can run.
 //!
 //! | workload | real parts | what it shows |
 //! |---|---|---|
@@ -13,10 +15,10 @@
 //! | [`Requests`] | the embedded origin | many small calls |
 //! | [`Sleep`] | none | the ideal, and the toolkit's own cost |
 //!
-//! All of them do their jobs through [`pool`](raudal_pool), with named stages, give each job's share of the result as a
-//! [`Part`], and keep what became of each job.
+//! All of them run their jobs through [`pool`](raudal_pool), with named stages. They return each
+//! job's share of the result as a [`Part`], and keep the report of each job.
 
-// SQLite and PostgreSQL are names, and no code.
+// SQLite and PostgreSQL are names, not code.
 #![allow(clippy::doc_markdown)]
 
 mod database;
@@ -47,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A piece of work that can be run again and again, at different levels of concurrency.
 ///
-/// A workload of your own hands its jobs to a [`Pool`](raudal_pool::Pool), and says what came out:
+/// Your own workload passes its jobs to a [`Pool`](raudal_pool::Pool) and returns the result:
 ///
 /// ```
 /// use futures::future::BoxFuture;
@@ -90,71 +92,75 @@ pub trait Workload: Send + Sync {
     /// Its name, as on the command line.
     fn name(&self) -> &str;
 
-    /// Makes ready, once, before anything is timed: starts the server, makes the data, opens the database.
+    /// Prepares the workload once, before anything is timed: starts the server, makes the data,
+    /// opens the database.
     ///
     /// The future may be dropped half-way when the comparison is cancelled.
     fn prepare(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
     }
 
-    /// What besides the level bounds how many of its jobs are at work at once, where the workload knows: more jobs in
-    /// flight than that gain nothing.
+    /// Returns what limits the number of its jobs at work besides the level, if the workload knows
+    /// it. More jobs in flight than that gain nothing.
     fn bound(&self) -> Option<Bound> {
         None
     }
 
-    /// The stages that its jobs enter, and what each spends its time with. A stage that is not among them says nothing
-    /// about what bounds a level.
+    /// Returns the stages that its jobs enter, and what each spends its time on. A stage that is
+    /// not declared here says nothing about what bounds a level.
     fn stages(&self) -> Vec<Stage> {
         Vec::new()
     }
 
-    /// What its throughput counts.
+    /// Returns what its throughput counts.
     fn unit(&self) -> Unit {
         Unit::Jobs("jobs")
     }
 
-    /// Runs once, with at most `jobs` in flight, and tells `observer` of it.
+    /// Runs once, with at most `jobs` in flight, and reports to `observer`.
     ///
-    /// What is returned must not depend on `jobs`, but for the times in the report. When `cancel` is cancelled, the run
-    /// stops what is in flight, awaits it, and returns [`Kind::Cancelled`](raudal_common::Kind::Cancelled). Failed jobs are
-    /// data in the report, not an `Err`; the comparison refuses such a run itself, and names the first job that failed if the run kept its jobs.
+    /// The result must not depend on `jobs`, except for the times in the report. When `cancel` is
+    /// cancelled, the run stops the jobs in flight, awaits them, and returns
+    /// [`Kind::Cancelled`](raudal_common::Kind::Cancelled). Failed jobs are data in the report, not
+    /// an `Err`. The comparison itself refuses such a run, and names the first failed job if the
+    /// run kept its jobs.
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>>;
 
-    /// Runs once like [`run`](Self::run), with as many jobs in flight as turn out to be worth it: the level `auto`. It
-    /// does nothing before it is polled.
+    /// Runs once like [`run`](Self::run), but finds a good number of jobs in flight by itself: the
+    /// level `auto`. It does nothing before it is polled.
     ///
-    /// `None`, as it is here, from a workload that cannot find that out: the comparison refuses the level then, before
-    /// anything is run.
+    /// The default is `None`, for a workload without this level. The comparison then refuses the
+    /// level before anything is run.
     fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
         let _ = (observer, cancel);
         None
     }
 }
 
-/// What one run of a workload gave.
+/// The result of one run of a workload.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Run {
-    /// What became of it: times, bytes, the peak in flight.
+    /// The report: times, bytes, the peak in flight.
     pub report: RunReport,
-    /// The result in a few characters: equal results have equal digests, and unequal ones do not.
+    /// The result in a few characters: equal results have equal digests, and different results have
+    /// different ones.
     pub digest: String,
     /// Rows (records, answers, …) in the result.
     pub rows: u64,
-    /// The digests of the result's parts, in input order, where the workload has them: with them an inequality can be
-    /// traced to the first part that differs.
+    /// The digests of the result's parts, in input order, if the workload has parts. They show the
+    /// first part that differs.
     pub parts: Vec<Part>,
-    /// What became of each job, in input order, where the workload kept it: for the timeline.
+    /// The report of each job, in input order, if the workload kept it. The timeline needs it.
     pub jobs: Vec<JobReport>,
 }
 
-/// A bound on how many jobs of a workload are at work at once, whatever the level is.
+/// A limit on the jobs of a workload that are at work at once, at any level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// So many.
+    /// The number of jobs.
     pub at_once: usize,
-    /// What holds the others back, and what can be done about it, for people.
+    /// What limits the jobs, and what can be done about it, for people.
     pub why: String,
 }
 
@@ -163,12 +169,12 @@ pub struct Bound {
 pub struct Part {
     /// The job's name, for people.
     pub label: String,
-    /// The share in a few characters.
+    /// A short digest of the share.
     pub digest: String,
 }
 
 impl Run {
-    /// A run with its report and the digest of its result.
+    /// Creates a run from its report and the digest of its result.
     ///
     /// ```
     /// use raudal_pool::RunReport;
@@ -181,21 +187,21 @@ impl Run {
         Self { report, digest: digest.into(), rows: 0, parts: Vec::new(), jobs: Vec::new() }
     }
 
-    /// With the number of rows in the result.
+    /// Sets the number of rows in the result.
     #[must_use]
     pub fn rows(mut self, rows: u64) -> Self {
         self.rows = rows;
         self
     }
 
-    /// With one more part of the result.
+    /// Adds a part of the result.
     #[must_use]
     pub fn part(mut self, label: impl Into<String>, digest: impl Into<String>) -> Self {
         self.parts.push(Part { label: label.into(), digest: digest.into() });
         self
     }
 
-    /// With what became of each job.
+    /// Sets the report of each job.
     #[must_use]
     pub fn jobs(mut self, jobs: Vec<JobReport>) -> Self {
         self.jobs = jobs;

@@ -1,6 +1,6 @@
-//! Many small calls of an API: each waits for its answer, and hardly anything is moved.
+//! Makes many small API calls: each waits for its response, and moves hardly any data.
 
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Latency, Run, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
@@ -13,15 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How many calls are made, and how long the server thinks about each.
+/// How many calls are made, and how long the server takes to respond.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RequestsOptions {
-    /// So many calls. Default: 40.
+    /// The number of calls. Default: 40.
     pub requests: usize,
-    /// How long the server thinks. Default: 50 ms each.
+    /// How long the server waits before it responds. Default: 50 ms each.
     pub latency: Latency,
-    /// Decides the latencies, and the figures in the answers.
+    /// The seed of the latencies, and of the figures in the responses.
     pub seed: u64,
     /// How long one call may take. Default: 30 s.
     pub timeout: Duration,
@@ -33,10 +33,10 @@ impl Default for RequestsOptions {
     }
 }
 
-/// N small calls of the embedded origin's API, over one client that keeps its connections.
+/// N small calls to the API of the embedded origin, over one client that reuses its connections.
 ///
-/// The client lives as long as the workload: from the second run on, connections are there already, as in a program
-/// that calls an API all day. So there should be a warm-up run.
+/// The client lives as long as the workload. From the second run on, its connections are open
+/// already, as in a program that calls an API all day. So use a warm-up run.
 #[derive(Debug)]
 pub struct Requests {
     origin: Origin,
@@ -50,7 +50,7 @@ impl Requests {
     ///
     /// # Errors
     ///
-    /// No calls at all; no free port.
+    /// Fails for 0 calls, and if there is no free port.
     ///
     /// ```
     /// use raudal_compare::workload::{Requests, RequestsOptions, Workload};
@@ -67,13 +67,14 @@ impl Requests {
     /// ```
     pub async fn open(options: &RequestsOptions) -> Result<Self> {
         if options.requests == 0 {
-            return Err(Error::usage("there is nothing to compare in so many calls: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of calls must be at least 1: 0").hint("give at least 1"));
         }
         let mut of_origin = raudal_origin::Options::default();
         of_origin.seed = options.seed;
         let origin = Origin::start(of_origin).await?;
         let mut of_client = raudal_fetch::Options::default();
-        // The time-out is the pool's to keep, which names the call: the client's would race it with words of its own.
+        // The pool keeps the time-out and names the call. The client's time-out is longer, so that
+        // it does not fire first with another message.
         of_client.read_timeout = of_client.read_timeout.saturating_add(options.timeout);
         let client = Client::new(&of_client)?;
         let base = origin.url();
@@ -83,7 +84,7 @@ impl Requests {
     }
 
     async fn run_once(&self, at_once: AtOnce, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
-        let work = Work { at_once, observer, cancel, timeout: Some(self.timeout) };
+        let work = WorkRun { at_once, observer, cancel, timeout: Some(self.timeout) };
         let client = self.client.clone();
         let call = move |cx: Attempt, (_, location): (usize, Location)| {
             let client = client.clone();
@@ -92,23 +93,23 @@ impl Requests {
         work.run(self.calls.clone(), |(n, _)| format!("request {n}"), call).await
     }
 
-    /// Ends it, with the origin.
+    /// Shuts down the workload and its origin.
     pub async fn close(self) {
         self.origin.shutdown().await;
     }
 }
 
-/// The address of a call, over which the server thinks for so long.
+/// Returns the URL of a call to which the server responds after `think`.
 pub(super) fn call(base: &str, number: usize, think: Duration) -> Result<Location> {
     Location::parse(&format!("{base}api/{number}?latency={}ns", think.as_nanos()))
 }
 
-/// One call: the digest of its answer.
+/// Makes one call, and returns the digest of its response.
 pub(super) async fn answer(client: &Client, cx: &Attempt, location: &Location) -> Result<String> {
     let body = client.fetch(location, Expect::Any, cx).await?;
     cx.advance(0, 1);
     let mut bytes = Vec::new();
-    // A few bytes, which are in memory: no thread is held up.
+    // The body is a few bytes in memory, so reading it blocks no thread.
     body.into_reader().read_to_end(&mut bytes).map_err(|error| Error::io("cannot read the answer", error))?;
     Ok(digest(bytes))
 }
@@ -153,7 +154,7 @@ mod tests {
         let (one, four) = (run(&requests, 1).await.unwrap(), run(&requests, 4).await.unwrap());
         assert_eq!((&one.digest, &one.parts, one.rows), (&four.digest, &four.parts, 12));
         assert_eq!(stages(&one)[0], ["connect", "first byte", "transfer"]);
-        // The connection is used again.
+        // The connection is reused.
         assert_eq!((&stages(&one)[1..], four.report.items), (&vec![vec!["first byte", "transfer"]; 11][..], 12));
         let stats = requests.origin.stats();
         assert!(stats.requests == 24 && stats.connections <= 5, "{stats:?}");

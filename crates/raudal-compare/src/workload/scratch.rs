@@ -1,27 +1,29 @@
-//! A temporary folder of one's own, which goes when its owner goes.
+//! A private temporary folder, which is removed with its owner.
 
 use raudal_common::{Error, Result};
 use std::io;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A new folder in `parent`, or else where the system keeps temporary files.
+/// Creates a folder in `parent`, or else in the system's temporary folder.
 pub(super) fn folder(parent: Option<&Path>) -> Result<TempDir> {
     let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
     tempfile::Builder::new()
         .prefix("raudal-")
         .tempdir_in(&parent)
-        .map_err(|error| failed("cannot make a temporary folder in", &parent, error))
+        .map_err(|error| failed("cannot create a temporary folder in", &parent, error))
 }
 
-/// An error of the local disk, with what may cure it.
+/// Returns an error of the local disk, with a hint where one may help.
 pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     use io::ErrorKind::{FileTooLarge, NotADirectory, NotFound, PermissionDenied, QuotaExceeded, StorageFull};
     let hint = match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => {
-            Some("free some space, or name a folder that has more with [`temp_dir`]")
+            Some("free some space, or choose a folder that has more with [`temp_dir`]")
         }
-        NotADirectory | NotFound | PermissionDenied => Some("name a folder that you may write to with [`temp_dir`]"),
+        NotADirectory | NotFound | PermissionDenied => {
+            Some("choose a folder that you have permission to write to with [`temp_dir`]")
+        }
         _ => None,
     };
     let error = Error::io(format!("{what}: {}", raudal_common::error::printable(&path.display().to_string())), error);

@@ -1,6 +1,6 @@
-//! Sleeps, and nothing else: the ideal, which shows what the toolkit itself costs.
+//! Only sleeps: the ideal, which shows what the toolkit itself costs.
 
-use super::work::{AtOnce, Work, digest};
+use super::work::{AtOnce, WorkRun, digest};
 use super::{Activity, Latency, Run, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// N sleeps. They share nothing, so with as many in flight as there are the run takes as long as the longest, and
-/// what it takes beyond that is the cost of the pool and of the timer.
+/// N sleeps that share nothing. With all of them in flight, the run takes as long as the longest
+/// sleep. Any more time is the cost of the pool and of the timer.
 ///
 /// ```
 /// use raudal_compare::{Plan, compare};
@@ -33,14 +33,14 @@ pub struct Sleep {
 }
 
 impl Sleep {
-    /// So many sleeps, each as long as the latency and its seed say.
+    /// Creates this many sleeps; the latency and the seed determine their lengths.
     ///
     /// # Errors
     ///
-    /// None at all would be nothing to compare.
+    /// Fails for 0 sleeps, because there would be nothing to compare.
     pub fn new(sleeps: usize, latency: Latency, seed: u64) -> Result<Self> {
         if sleeps == 0 {
-            return Err(Error::usage("there is nothing to compare in so many sleeps: 0").hint("ask for 1 at least"));
+            return Err(Error::usage("the number of sleeps must be at least 1: 0").hint("give at least 1"));
         }
         Ok(Self { draws: latency.draws(sleeps, seed) })
     }
@@ -60,8 +60,8 @@ impl Workload for Sleep {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        // No sleep is cut short: its length is what was asked for.
-        let work = Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        // No sleep is cut short, because its length was asked for.
+        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let sleeps: Vec<(usize, Duration)> = self.draws.iter().copied().enumerate().collect();
         Box::pin(work.run(
             sleeps,

@@ -1,27 +1,30 @@
-//! What a workload says of itself: what the stages of its jobs spend their time with, and what it counts.
+//! What a workload declares about itself: what the stages of its jobs spend their time on, and what
+//! it counts.
 
-/// A named stage of a workload's jobs. Names alone say nothing: the workload declares what they stand for.
+/// A named stage of a workload's jobs. The workload declares what a stage does, because a name
+/// alone does not say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// The name, as jobs enter it.
+    /// The name that jobs give when they enter the stage.
     pub name: &'static str,
-    /// What it spends its time with.
+    /// What it spends its time on.
     pub activity: Activity,
 }
 
-/// What a stage spends its time with. It decides what a level is said to be bound by.
+/// What a stage spends its time on. It decides which bound a level is reported to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
-    /// Bytes come or go over a network.
+    /// It moves bytes over a network.
     Transfer,
-    /// The processor works.
+    /// It computes.
     Compute,
-    /// It waits for its turn at this, for people: "a connection of the pool", "the only writer".
+    /// It waits for its turn at this resource, named for people: "a connection of the pool", "the
+    /// only writer".
     Turn(&'static str),
-    /// It waits for an answer of the other side.
+    /// It waits for an answer from the other side.
     Answer,
-    /// The disk writes or reads.
+    /// It writes to the disk or reads from it.
     Disk,
 }
 
@@ -31,19 +34,19 @@ pub enum Activity {
 pub enum Unit {
     /// Bytes that were moved.
     Bytes,
-    /// Jobs that succeeded, by what they are called: "queries", "files".
+    /// Jobs that succeeded, with their name: "queries", "files".
     Jobs(&'static str),
 }
 
 impl Stage {
-    /// A stage by its name.
+    /// Creates a stage.
     pub const fn new(name: &'static str, activity: Activity) -> Self {
         Self { name, activity }
     }
 }
 
 impl Unit {
-    /// What is counted, as one word.
+    /// Returns what is counted, as one word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Bytes => "bytes",
@@ -51,7 +54,7 @@ impl Unit {
         }
     }
 
-    /// So many a second, for people.
+    /// Formats a rate per second, for people.
     ///
     /// ```
     /// use raudal_compare::workload::Unit;

@@ -1,4 +1,5 @@
-//! What the workloads have in common: jobs go through the pool, and each adds its share to the result.
+//! What the workloads have in common: jobs go through the pool, and each adds its share to the
+//! result.
 
 use super::Run;
 use raudal_common::atomic_file::hex;
@@ -12,19 +13,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Keeps what became of each job, for [`Run::jobs`]. Its memory grows with the number of jobs.
+/// Keeps the report of each job, for [`Run::jobs`]. Its memory grows with the number of jobs.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<Vec<JobReport>>);
+pub(super) struct JobKeeper(Mutex<Vec<JobReport>>);
 
-impl Kept {
-    /// One that watches beside `observer`, and both as one.
+impl JobKeeper {
+    /// Returns a new one, and an observer that forwards to both `observer` and it.
     pub(super) fn beside(observer: Arc<dyn Observer>) -> (Arc<Self>, Arc<dyn Observer>) {
         let kept = Arc::new(Self::default());
         let both = vec![observer, Arc::clone(&kept) as Arc<dyn Observer>];
         (kept, Arc::new(both))
     }
 
-    /// What was kept, in the order of the input.
+    /// Takes the reports, in input order.
     pub(super) fn take(&self) -> Vec<JobReport> {
         let mut jobs = std::mem::take(&mut *lock(&self.0));
         jobs.sort_by_key(|job| job.job);
@@ -32,7 +33,7 @@ impl Kept {
     }
 }
 
-impl Observer for Kept {
+impl Observer for JobKeeper {
     fn observe(&self, event: &Event<'_>) {
         if let EventKind::JobFinished { report } = &event.kind {
             lock(&self.0).push((*report).clone());
@@ -43,32 +44,33 @@ impl Observer for Kept {
 /// How many jobs of a run are in flight.
 pub(super) enum AtOnce {
     Most(usize),
-    /// As many as the host bears that all of them go to.
+    /// As many as the only host of all jobs can take.
     Auto {
         host: String,
     },
 }
 
-/// How one run goes about it.
-pub(super) struct Work {
+/// The settings of one run.
+pub(super) struct WorkRun {
     pub(super) at_once: AtOnce,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancellationToken,
-    /// How long one job may take; without end where a limit would have no sense.
+    /// The time limit for one job; `None` where a limit makes no sense.
     pub(super) timeout: Option<Duration>,
 }
 
-impl Work {
-    /// Runs all jobs, and makes a [`Run`] of their shares, which are digests of what each of them gave.
+impl WorkRun {
+    /// Runs all jobs, and combines their shares into a [`Run`]. A share is a digest of the result
+    /// of one job.
     ///
-    /// The first failure ends the run and is returned: nothing could be concluded from the others.
+    /// The first failure ends the run and is returned: the other jobs alone allow no conclusion.
     pub(super) async fn run<I, F, Fut>(self, inputs: Vec<I>, label: fn(&I) -> String, job: F) -> Result<Run>
     where
         I: Send + 'static,
         F: Fn(Attempt, I) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<String>> + Send + 'static,
     {
-        let (kept, observer) = Kept::beside(self.observer);
+        let (kept, observer) = JobKeeper::beside(self.observer);
         let (pool, host) = match self.at_once {
             AtOnce::Most(jobs) => (Pool::builder().jobs(jobs), None),
             AtOnce::Auto { host } => {
@@ -100,7 +102,7 @@ impl Work {
                     all.update(b"\n");
                     shares.push((done.report.label, share));
                 }
-                // What the end of the run stopped says less than what ended it.
+                // A job that the end of the run stopped says less than the failure that ended it.
                 Err(JobError::Cancelled { .. }) => {}
                 Err(error) => failure = failure.or(Some(of_job(error, &done.report.label))),
             }
@@ -117,12 +119,12 @@ impl Work {
     }
 }
 
-/// What a job failed of, with its name.
+/// Returns why a job failed, with its name.
 fn of_job(error: JobError<Error>, label: &str) -> Error {
     match error {
         JobError::Failed(error) => error,
         JobError::TimedOut { limit, .. } => {
-            Error::new(Kind::Timeout, format!("not done within the time-out: {}", units::duration(limit)))
+            Error::new(Kind::Timeout, format!("the job took longer than the time-out: {}", units::duration(limit)))
                 .hint("allow more with [`timeout`], or run fewer jobs at once")
         }
         error => Error::new(Kind::Internal, error.to_string()),
@@ -130,7 +132,7 @@ fn of_job(error: JobError<Error>, label: &str) -> Error {
     .input(label)
 }
 
-/// The digest of one job's share: short, since there may be many.
+/// Returns the digest of one job's share. It is short, because there may be many.
 pub(super) fn digest(share: impl AsRef<[u8]>) -> String {
     let mut digest = hex(&Sha256::digest(share));
     digest.truncate(16);
@@ -142,8 +144,8 @@ pub(super) mod tests {
     use super::*;
     use raudal_pool::NoObserver;
 
-    /// Runs a workload once, with nobody watching. Each stage that a job enters must be one that the workload declares:
-    /// of another one nothing could be concluded.
+    /// Runs a workload once without an observer. The workload must declare each stage that a job
+    /// enters: an undeclared stage explains nothing.
     pub(in crate::workload) async fn run(workload: &dyn super::super::Workload, jobs: usize) -> Result<Run> {
         let run = workload.run(jobs, Arc::new(NoObserver), CancellationToken::new()).await?;
         for stage in stages(&run).into_iter().flatten() {
@@ -157,9 +159,9 @@ pub(super) mod tests {
         run.jobs.iter().map(|job| job.stages.iter().map(|span| span.stage).collect()).collect()
     }
 
-    fn work(jobs: usize) -> Work {
+    fn work(jobs: usize) -> WorkRun {
         let (observer, cancel) = (Arc::new(NoObserver), CancellationToken::new());
-        Work { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None }
+        WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None }
     }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "a pool's labels are made of references")]
@@ -187,10 +189,10 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_job_that_is_too_slow_is_named_with_the_limit_and_a_cure() {
-        let slow = Work { timeout: Some(Duration::from_millis(2)), ..work(2) };
+        let slow = WorkRun { timeout: Some(Duration::from_millis(2)), ..work(2) };
         let error = slow.run(vec![0], label, |_, _| std::future::pending()).await.unwrap_err();
         assert_eq!((error.kind(), error.hint_text().is_some()), (Kind::Timeout, true));
-        assert_eq!(error.to_string(), "job 0: not done within the time-out: 2.00 ms");
+        assert_eq!(error.to_string(), "job 0: the job took longer than the time-out: 2.00 ms");
     }
 
     #[tokio::test]

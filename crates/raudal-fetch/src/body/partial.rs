@@ -9,9 +9,9 @@ use crate::Expect;
 use crate::body::spool::Spool;
 use crate::http::digest::Digests;
 use crate::http::html::Look;
-use crate::http::range::{self, Kept, Next, Validator};
+use crate::http::range::{self, RangeReply, ResumePoint, Validator};
 use crate::http::response::Head;
-use crate::http::source::Source;
+use crate::http::source::BodySource;
 
 /// A body that has not arrived whole, with the validator that a server must confirm before it is
 /// resumed.
@@ -58,11 +58,11 @@ impl Partial {
 
     /// Identifies the file, if other connections may fetch parts of it. The server must support
     /// ranges: it has sent a part, or says so in `Accept-Ranges`.
-    pub(crate) fn source(&self, is_part: bool, answer: &HeaderMap) -> Option<Source> {
+    pub(crate) fn source(&self, is_part: bool, answer: &HeaderMap) -> Option<BodySource> {
         let says = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"bytes");
         let knows_ranges = is_part || answer.get(header::ACCEPT_RANGES).is_some_and(says);
         let (validator, total) = (self.validator.clone()?, self.total?);
-        knows_ranges.then(|| Source { asked: self.asked.clone(), here: self.here.clone(), validator, total })
+        knows_ranges.then(|| BodySource { asked: self.asked.clone(), here: self.here.clone(), validator, total })
     }
 
     /// Whether it belongs to this request.
@@ -84,11 +84,13 @@ impl Partial {
     }
 
     /// Judges the response to such a request.
-    pub(crate) fn judge(&self, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
-        let Some(validator) = &self.validator else { return Ok(Next::Whole) };
-        let kept = Kept { received: self.received(), total: self.total, validator, path: self.here.path() };
+    pub(crate) fn judge(&self, status: u16, headers: &HeaderMap) -> Result<RangeReply, &'static str> {
+        let Some(validator) = &self.validator else { return Ok(RangeReply::Whole) };
+        let kept = ResumePoint { received: self.received(), total: self.total, validator, path: self.here.path() };
         match range::judge(kept, status, headers)? {
-            Next::Rest { .. } if self.digests.contradict(headers) => Err("a part of another whole, by its digest"),
+            RangeReply::Rest { .. } if self.digests.contradict(headers) => {
+                Err("the range is of another version, by its digest")
+            }
             next => Ok(next),
         }
     }

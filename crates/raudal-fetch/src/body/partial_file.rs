@@ -48,17 +48,17 @@ const FORM: u32 = 1;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct PartialFile(Arc<Shared>);
+pub struct PartialFile(Arc<PartialFileInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct PartialFileInner {
     path: PathBuf,
     keeps: bool,
-    state: Mutex<State>,
+    state: Mutex<PartialFileState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct PartialFileState {
     /// `None` after it was published or removed.
     unfinished: Option<AtomicFile>,
     sidecar: Option<File>,
@@ -104,7 +104,7 @@ impl Sidecar {
 
 /// A partial file whose bytes match its sidecar.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundFile {
     pub(crate) sidecar: Sidecar,
     /// Has hashed all stored bytes.
     pub(crate) hasher: Sha256,
@@ -130,8 +130,9 @@ impl PartialFile {
     /// or the permission is missing.
     pub fn open(path: &Path, keeps: bool) -> Result<Self> {
         let unfinished = AtomicFile::open(path).map_err(|error| cannot(path, error))?;
-        let state = State { unfinished: Some(unfinished), sidecar: None, length: 0, known: !keeps, good: false };
-        Ok(Self(Arc::new(Shared { path: path.to_owned(), keeps, state: Mutex::new(state) })))
+        let state =
+            PartialFileState { unfinished: Some(unfinished), sidecar: None, length: 0, known: !keeps, good: false };
+        Ok(Self(Arc::new(PartialFileInner { path: path.to_owned(), keeps, state: Mutex::new(state) })))
     }
 
     /// Syncs the file to disk, then gives it its final name. A file of that name is replaced, or is
@@ -184,7 +185,7 @@ impl PartialFile {
     /// Returns what an earlier run has left, if the URL fits and the bytes match the sidecar.
     /// Passes the bytes to `each`, piece by piece. Only the first call finds anything; what does
     /// not fit is deleted.
-    pub(crate) fn look(&self, url: &str, each: impl FnMut(&[u8])) -> Option<Found> {
+    pub(crate) fn look(&self, url: &str, each: impl FnMut(&[u8])) -> Option<FoundFile> {
         let mut state = self.state();
         if std::mem::replace(&mut state.known, true) {
             return None;
@@ -242,14 +243,14 @@ impl PartialFile {
         open().map_err(|error| failed("cannot read", &self.0.path, error))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PartialFileState> {
         lock(&self.0.state)
     }
 }
 
-impl State {
+impl PartialFileState {
     /// Reads the sidecar, and hashes the bytes that it describes.
-    fn read(&mut self, path: &Path, url: &str, mut each: impl FnMut(&[u8])) -> Option<Found> {
+    fn read(&mut self, path: &Path, url: &str, mut each: impl FnMut(&[u8])) -> Option<FoundFile> {
         let mut text = String::new();
         File::open(sidecar_path(path)).ok()?.take(LARGEST_SIDECAR).read_to_string(&mut text).ok()?;
         let sidecar: Sidecar = serde_json::from_str(&text).ok()?;
@@ -282,7 +283,7 @@ impl State {
         // No hash covers the bytes that were written after the last sidecar.
         self.unfinished.as_ref()?.file().set_len(sidecar.received).ok()?;
         self.good = true;
-        Some(Found { sidecar, hasher })
+        Some(FoundFile { sidecar, hasher })
     }
 
     fn write_sidecar(&mut self, path: &Path, json: &str) -> io::Result<()> {
@@ -306,7 +307,7 @@ impl State {
     }
 }
 
-impl Drop for Shared {
+impl Drop for PartialFileInner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let Some(mut unfinished) = state.unfinished.take() else { return };
@@ -321,8 +322,8 @@ impl Drop for Shared {
 
 /// Returns the error for a final name that is taken.
 pub fn already_there(path: &Path) -> Error {
-    Error::new(Kind::Io, format!("there is a file of this name already: {}", path.display()))
-        .hint("[`skip_existing`] leaves it as it is, [`overwrite`] replaces it")
+    Error::new(Kind::Io, format!("the file already exists: {}", path.display()))
+        .hint("keep it with [`skip_existing`], or replace it with [`overwrite`]")
 }
 
 fn cannot(path: &Path, error: io::Error) -> Error {
@@ -335,8 +336,8 @@ fn cannot(path: &Path, error: io::Error) -> Error {
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     let hint = match error.kind() {
-        ErrorKind::PermissionDenied => Some("you may not write there"),
-        ErrorKind::NotFound => Some("there is no such folder"),
+        ErrorKind::PermissionDenied => Some("you have no permission to write there"),
+        ErrorKind::NotFound => Some("the folder does not exist"),
         _ => None,
     };
     let error = Error::io(format!("{what}: {}", path.display()), error);

@@ -38,6 +38,11 @@ impl Body {
         self.head.media_type.as_deref()
     }
 
+    /// The encoding that the server sent with the media type, as it was written: `ISO-8859-1`.
+    pub fn charset(&self) -> Option<&str> {
+        self.head.charset.as_deref()
+    }
+
     /// The server's `ETag` for this version of the bytes, with its quotes.
     pub fn etag(&self) -> Option<&str> {
         self.head.etag.as_deref()

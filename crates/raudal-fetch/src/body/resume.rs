@@ -8,7 +8,7 @@ use url::Url;
 use crate::Expect;
 use crate::body::file_writer::{BLOCK, FileWriter};
 use crate::body::partial::Partial;
-use crate::body::partial_file::{Found, Mark, PartialFile, Sidecar};
+use crate::body::partial_file::{FoundFile, Mark, PartialFile, Sidecar};
 use crate::body::spool::{Budget, Spool};
 use crate::http::digest::{self, Digests};
 use crate::http::html::Look;
@@ -53,10 +53,10 @@ fn partial(
     budget: &Arc<Budget>,
     url: &Url,
     expect: Expect,
-    found: Found,
+    found: FoundFile,
     first: &[u8],
 ) -> Option<Partial> {
-    let Found { sidecar, hasher } = found;
+    let FoundFile { sidecar, hasher } = found;
     let value = |text: &str| HeaderValue::from_str(text).ok();
     let validator = match &sidecar.validator {
         Mark::Etag(tag) => Validator::Tag(value(tag)?),

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::Options;
 use crate::body::file_writer::{BLOCK, FileWriter};
 use crate::body::streaming::Feed;
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 
 /// The first allocation for a body of unknown length.
@@ -42,7 +43,7 @@ impl Budget {
 
     fn failed(&self, error: io::Error) -> Error {
         Error::io(format!("cannot write to the temporary folder: {}", self.folder.display()), error)
-            .hint("make room there, or let TMPDIR name a folder that has it")
+            .hint("free some space there, or set TMPDIR to a folder that has more")
     }
 }
 
@@ -277,7 +278,7 @@ async fn write_named(place: &mut Option<Box<FileWriter>>, mut data: &[u8], feed:
 }
 
 fn lost() -> Error {
-    Error::new(Kind::Internal, "a body was lost while it was written")
+    Error::new(Kind::Internal, "the body was lost during a write")
 }
 
 /// Makes room in memory for `more` bytes, if both limits allow it.
@@ -293,18 +294,6 @@ fn make_room(bytes: &mut Vec<u8>, lease: &mut Lease, more: usize, per_body: usiz
     }
     bytes.reserve_exact(wanted - bytes.len());
     true
-}
-
-/// Runs blocking work on a blocking thread. A panic in it is an internal error; without a runtime
-/// it is cancelled.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        if error.is_panic() {
-            Error::new(Kind::Internal, "a panic while a file was read or written")
-        } else {
-            Error::new(Kind::Cancelled, "the program is ending")
-        }
-    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::http::source::Source;
+use crate::http::source::BodySource;
 
 /// A shorter body is read only once it is complete: decoding it takes too little time to matter.
 pub(crate) const SHORTEST: u64 = 8 << 20;
@@ -18,12 +18,12 @@ pub(crate) const TAIL: u64 = 128 << 10;
 /// How much of a body has arrived.
 #[derive(Debug, Default)]
 struct Flow {
-    state: Mutex<State>,
+    state: Mutex<FlowState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FlowState {
     /// `None` until the file exists.
     file: Option<Arc<File>>,
     /// How many bytes, from the start, can be read from the file.
@@ -33,11 +33,11 @@ struct State {
 }
 
 impl Flow {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FlowState> {
         lock(&self.state)
     }
 
-    fn wait_until(&self, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+    fn wait_until(&self, done: impl Fn(&FlowState) -> bool) -> MutexGuard<'_, FlowState> {
         self.changed.wait_while(self.lock(), |state| !done(state)).unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,7 +68,7 @@ impl Feed {
         self.0.changed.notify_all();
     }
 
-    pub(crate) fn arriving(&self, length: u64, source: Option<Arc<Source>>) -> Arriving {
+    pub(crate) fn arriving(&self, length: u64, source: Option<Arc<BodySource>>) -> Arriving {
         Arriving { flow: Arc::clone(&self.0), length, source }
     }
 }
@@ -81,7 +81,7 @@ impl Drop for Feed {
 }
 
 /// A long body that has begun to arrive, to be read before it is complete.
-/// [`Transfer::arriving`](crate::Transfer::arriving) hands it over.
+/// [`Request::arriving`](crate::Request::arriving) hands it over.
 ///
 /// What is read from it is provisional. The bytes are right only if the transfer has ended well and
 /// [`confirms`](Self::confirms) returns `true`.
@@ -90,7 +90,7 @@ pub struct Arriving {
     flow: Arc<Flow>,
     length: u64,
     /// Where its last bytes can be fetched ahead.
-    pub(crate) source: Option<Arc<Source>>,
+    pub(crate) source: Option<Arc<BodySource>>,
 }
 
 impl Arriving {
@@ -161,7 +161,7 @@ impl StreamingReader {
     /// Waits until there are bytes at this position. Returns the file and the number of bytes.
     fn available(&mut self) -> io::Result<(Arc<File>, u64)> {
         let at = self.at;
-        let ready = move |state: &State| (state.file.is_some() && state.written > at) || state.end.is_some();
+        let ready = move |state: &FlowState| (state.file.is_some() && state.written > at) || state.end.is_some();
         let mut state = self.arriving.flow.lock();
         if !ready(&state) {
             drop(state);

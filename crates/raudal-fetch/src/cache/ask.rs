@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use url::Url;
 
 use super::store::key;
-use super::{Cache, CacheMode, Entry};
-use crate::body::spool::{Stored, blocking};
+use super::{Cache, CacheEntry, CacheMode};
+use crate::body::spool::Stored;
 use crate::http::conditional::Known;
 use crate::http::response::Head;
 use crate::request::{Expect, ResponseHead};
@@ -17,21 +17,22 @@ use crate::transfer::attempt::{self, Ask, Loaded};
 use crate::transfer::local;
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial};
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
-/// A body; or a break, where [`Request::accept`](crate::Request::accept) did not want it.
+/// A body, or a break if [`Request::accept`](crate::Request::accept) declined it.
 type Fetched = ControlFlow<(), Body>;
 
-/// An entry of the cache, and what it is called there.
+/// An entry of the cache, with its key.
 #[derive(Clone, Debug)]
-struct Found {
+struct FoundEntry {
     key: String,
-    entry: Entry,
+    entry: CacheEntry,
 }
 
-/// Fetches a URL, or takes it from the cache. `kept` is what an earlier attempt left, and after a failure what this
-/// one leaves.
+/// Fetches a URL, or takes it from the cache. `kept` holds the bytes of an earlier attempt, and after
+/// a failure those of this one.
 pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Fetched> {
     let Some(cache) = &transport.options().cache else {
         return whole(transport, ask, kept).await;
@@ -39,7 +40,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
     let key = key_of(transport, ask.url);
     match (&key, cache.0.mode) {
         (None, CacheMode::Offline) => {
-            return Err(missing("not in the cache: what is fetched with credentials is never kept there"));
+            return Err(missing("not in the cache, which never holds what is fetched with credentials"));
         }
         (None, _) => return whole(transport, ask, kept).await,
         (Some(key), CacheMode::Offline) => return stored(cache, key, ask).await,
@@ -49,7 +50,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
     if cache.0.mode == CacheMode::Revalidate && kept.is_none() {
         let (looked, own) = (cache.clone(), key.clone());
         if let Some(entry) = blocking(move || looked.entry(&own)).await? {
-            let found = Found { key: key.clone(), entry };
+            let found = FoundEntry { key: key.clone(), entry };
             match attempt::load(transport, ask, kept, Some(&found.known())).await? {
                 Loaded::Body(body) => return keep(cache, key, ask.url, body).await.map(Continue),
                 Loaded::Declined => return Ok(Break(())),
@@ -57,7 +58,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
                     if let Some((file, Ok(()))) = found.open(cache, ask.request.expect).await? {
                         return serve(cache, found.entry, file, ask).await;
                     }
-                    // Damaged, or not what is wanted: fetched as if it were not there.
+                    // The entry is damaged, or not a table: fetch as if it did not exist.
                 }
             }
         }
@@ -68,7 +69,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
     }
 }
 
-/// Fetches all of it, whatever is known.
+/// Fetches the whole body without a condition.
 async fn whole(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Fetched> {
     match attempt::load(transport, ask, kept, None).await? {
         Loaded::Body(body) => Ok(Continue(body)),
@@ -77,33 +78,33 @@ async fn whole(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) 
     }
 }
 
-/// What is there, and nothing else.
+/// Returns the cached body. Sends no request.
 async fn stored(cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Fetched> {
     let (looked, own) = (cache.clone(), key.to_owned());
     let Some(entry) = blocking(move || looked.entry(&own)).await? else {
         return Err(missing("not in the cache"));
     };
-    let found = Found { key: key.to_owned(), entry };
+    let found = FoundEntry { key: key.to_owned(), entry };
     match found.open(cache, ask.request.expect).await? {
         Some((file, Ok(()))) => serve(cache, found.entry, file, ask).await,
         Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
-        None => Err(missing("what the cache has of it is damaged")),
+        None => Err(missing("the cached copy is damaged")),
     }
 }
 
-/// What a URL is called in the cache; `None` for what must not be there.
+/// Returns the key of a URL in the cache, or `None` if its body must not be stored.
 fn key_of(transport: &Transport, url: &Url) -> Option<String> {
     let requests = &transport.requests;
     (!requests.is_personal(url)).then(|| key(url, requests.headers()))
 }
 
-/// How long the body is that the cache has.
+/// Returns the length of the cached body, in bytes.
 pub(crate) fn known_size(transport: &Transport, url: &Url) -> Option<u64> {
     let (cache, key) = (transport.options().cache.as_ref()?, key_of(transport, url)?);
     Some(cache.entry(&key)?.size)
 }
 
-/// What came from this URL has turned out to be bad: it is not taken from the cache again.
+/// Removes the entry of this URL, because its bytes turned out to be bad.
 pub(crate) fn forget(transport: &Transport, url: &Url) {
     if let (Some(cache), Some(key)) = (&transport.options().cache, key_of(transport, url))
         && cache.0.mode != CacheMode::Offline
@@ -112,14 +113,15 @@ pub(crate) fn forget(transport: &Transport, url: &Url) {
     }
 }
 
-impl Found {
-    /// What a server is asked about.
+impl FoundEntry {
+    /// Returns the validators for a conditional request.
     fn known(&self) -> Known {
         let Head { etag, last_modified, .. } = &self.entry.head;
         Known::new(&self.entry.final_url, etag.as_deref(), last_modified.as_deref())
     }
 
-    /// The bytes, and whether they are what is wanted; `None` if they are not what they were.
+    /// Opens the stored bytes. Also returns whether they are acceptable as a table, or `None` if they
+    /// are damaged.
     async fn open(&self, cache: &Cache, expect: Expect) -> Result<Option<(File, Result<(), String>)>> {
         let (cache, found) = (cache.clone(), self.clone());
         let opened = blocking(move || cache.open(&found.key, &found.entry)).await?;
@@ -127,10 +129,10 @@ impl Found {
     }
 }
 
-/// A body from the cache.
-async fn serve(cache: &Cache, entry: Entry, file: File, ask: Ask<'_>) -> Result<Fetched> {
+/// Returns a body from the cache.
+async fn serve(cache: &Cache, entry: CacheEntry, file: File, ask: Ask<'_>) -> Result<Fetched> {
     let request = ask.request;
-    let here = Url::parse(&entry.final_url).map_err(|_| missing("what the cache has of it is damaged"))?;
+    let here = Url::parse(&entry.final_url).map_err(|_| missing("the cached copy is damaged"))?;
     let (length, disposition) = (Some(entry.size), entry.head.disposition.as_deref());
     if request.judge(&ResponseHead { from: &here, disposition, length }).is_break() {
         return Ok(Break(()));
@@ -167,5 +169,5 @@ async fn keep(cache: &Cache, key: String, url: &Url, body: Body) -> Result<Body>
 }
 
 fn missing(what: &str) -> Error {
-    Error::new(Kind::NotCached, what).hint("without [`offline`] it is fetched")
+    Error::new(Kind::NotCached, what).hint("leave out [`offline`] to fetch it")
 }

@@ -49,10 +49,10 @@ pub enum CacheMode {
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Cache(Arc<Shared>);
+pub struct Cache(Arc<CacheInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct CacheInner {
     folder: PathBuf,
     mode: CacheMode,
     hits: AtomicU64,
@@ -75,7 +75,7 @@ pub struct Cached {
 
 /// The contents of an entry's JSON file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Entry {
+struct CacheEntry {
     form: u32,
     url: String,
     final_url: String,
@@ -90,7 +90,7 @@ impl Cache {
     /// Returns a cache in this folder. The folder is created when the first body is stored.
     pub fn new(folder: impl Into<PathBuf>, mode: CacheMode) -> Self {
         let (folder, hits, problem) = (folder.into(), AtomicU64::new(0), Mutex::default());
-        Self(Arc::new(Shared { folder, mode, hits, problem }))
+        Self(Arc::new(CacheInner { folder, mode, hits, problem }))
     }
 
     /// The path of the folder.
@@ -111,11 +111,11 @@ impl Cache {
 
     fn note_problem(&self, error: &std::io::Error) {
         let mut problem = lock(&self.0.problem);
-        problem.get_or_insert_with(|| format!("the cache cannot be written to: {}: {error}", self.0.folder.display()));
+        problem.get_or_insert_with(|| format!("cannot write to the cache: {}: {error}", self.0.folder.display()));
     }
 }
 
-impl Entry {
+impl CacheEntry {
     fn stored(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.stored.min(u32::MAX.into()))
     }

@@ -9,7 +9,7 @@ use reqwest::header::{self, HeaderMap};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{Cache, Entry, FORM};
+use super::{Cache, CacheEntry, FORM};
 use crate::Body;
 use crate::body::file_writer::BLOCK;
 use crate::body::spool::Stored;
@@ -47,15 +47,15 @@ impl Cache {
     }
 
     /// Reads the JSON file of an entry, if there is one.
-    pub(super) fn entry(&self, key: &str) -> Option<Entry> {
+    pub(super) fn entry(&self, key: &str) -> Option<CacheEntry> {
         let mut text = String::new();
         File::open(self.meta(key)).ok()?.take(LARGEST_ENTRY).read_to_string(&mut text).ok()?;
-        serde_json::from_str(&text).ok().filter(Entry::is_sound)
+        serde_json::from_str(&text).ok().filter(CacheEntry::is_sound)
     }
 
     /// Opens the bytes of an entry, at their beginning, if their hash is right. The inner result
     /// says whether they may be a table.
-    pub(super) fn open(&self, key: &str, entry: &Entry) -> Option<(File, Result<(), String>)> {
+    pub(super) fn open(&self, key: &str, entry: &CacheEntry) -> Option<(File, Result<(), String>)> {
         let mut file = File::open(self.body(key, &entry.sha256)).ok()?;
         let mut look = Look::new(entry.head.is_page());
         let (mut hasher, mut buffer, mut first, mut size) = (Sha256::new(), vec![0; BLOCK], Vec::new(), 0);
@@ -108,7 +108,7 @@ impl Cache {
         let sha256 = hex(&hasher.finalize());
         #[expect(clippy::disallowed_methods, reason = "it is written as a date")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let entry = Entry {
+        let entry = CacheEntry {
             form: FORM,
             url: redact(url.as_str()),
             final_url: redact(final_url),
@@ -135,7 +135,7 @@ impl Cache {
     }
 }
 
-impl Entry {
+impl CacheEntry {
     fn is_sound(&self) -> bool {
         self.form == FORM
             && self.size > 0

@@ -41,20 +41,20 @@ pub(crate) async fn watched<T>(request: impl Future<Output = T>, progress: &dyn 
 
 /// The layer around the connector.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Watch;
+pub(crate) struct ConnectLayer;
 
-impl<S> Layer<S> for Watch {
-    type Service = Watched<S>;
+impl<S> Layer<S> for ConnectLayer {
+    type Service = ConnectService<S>;
 
-    fn layer(&self, connector: S) -> Watched<S> {
-        Watched(connector)
+    fn layer(&self, connector: S) -> ConnectService<S> {
+        ConnectService(connector)
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Watched<S>(S);
+pub(crate) struct ConnectService<S>(S);
 
-impl<S, Request> Service<Request> for Watched<S>
+impl<S, Request> Service<Request> for ConnectService<S>
 where
     S: Service<Request>,
     S::Future: Send + 'static,
@@ -123,7 +123,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_connects_says_so_and_one_that_does_not_waits_for_its_first_byte_at_once() {
         let log = Log::default();
-        let mut connector = Watched(Slow);
+        let mut connector = ConnectService(Slow);
         watched(connector.call(()), &log).await.unwrap();
         assert_eq!(*log.0.lock().unwrap(), [Stage::Connect, Stage::FirstByte]);
         let log = Log::default();

@@ -83,11 +83,11 @@ impl Digests {
                 Hasher::Sha512(hasher) => ("sha-512", hasher.finalize().to_vec()),
             };
             if found != promised {
-                let message = format!("the bytes are not those that the server's digest promises: {field} {name}");
+                let message = format!("the bytes do not match the digest from the server: {field} {name}");
                 // The network may have damaged them. Either way the bytes cannot be used.
                 return Err(Error::new(Kind::Checksum, message)
                     .transient(true)
-                    .hint("they were damaged on the way, or the server's digest is of an older version"));
+                    .hint("they were damaged in transit, or the digest is of an older version of the file"));
             }
         }
         Ok(())

@@ -17,24 +17,24 @@ pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
         return if error.is_connect() {
             timeout("connecting took longer than", options.connect_timeout)
         } else {
-            timeout("no answer came within", options.read_timeout)
+            timeout("no response within", options.read_timeout)
         };
     }
     let (kind, message) = if error.is_dns() {
-        (Kind::Name, "the host's name cannot be resolved")
+        (Kind::Name, "cannot resolve the host name")
     } else if error.is_connect() {
         (Kind::Connect, "cannot connect")
     } else if let Some(hyper) = find::<hyper::Error>(error) {
         match hyper {
-            e if e.is_parse_too_large() => (Kind::Bounds, "the head of the answer is too large"),
-            e if e.is_parse() => (Kind::Impostor, "the answer is not HTTP"),
-            e if e.is_incomplete_message() => (Kind::Reset, "the server closed the connection without an answer"),
-            _ => (Kind::Reset, "the connection broke before the answer"),
+            e if e.is_parse_too_large() => (Kind::Bounds, "the head of the response is too large"),
+            e if e.is_parse() => (Kind::Impostor, "the response is not HTTP"),
+            e if e.is_incomplete_message() => (Kind::Reset, "the server closed the connection without a response"),
+            _ => (Kind::Reset, "the connection broke before the response"),
         }
     } else if error.is_builder() || error.is_request() && find::<io::Error>(error).is_none() {
-        (Kind::Usage, "not a request that can be sent")
+        (Kind::Usage, "cannot send this request")
     } else {
-        (Kind::Reset, "the connection broke before the answer")
+        (Kind::Reset, "the connection broke before the response")
     };
     Error::new(kind, message).because(root(error))
 }
@@ -42,10 +42,7 @@ pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
 /// Returns the error for a body that did not arrive whole.
 pub(crate) fn in_body(error: &reqwest::Error, received: u64, length: Option<u64>, options: &Options) -> Error {
     if error.is_timeout() {
-        return timeout(
-            &format!("the body stood still after {} for", progress(received, length)),
-            options.read_timeout,
-        );
+        return timeout(&format!("the body stalled after {} for", progress(received, length)), options.read_timeout);
     }
     let is_cut = find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
         || find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message);
@@ -76,9 +73,9 @@ fn timeout(what: &str, limit: Duration) -> Error {
 fn tls_fault(error: &rustls::Error) -> Error {
     // Only the server can fix its certificate, so a retry does not help.
     match error {
-        rustls::Error::InvalidCertificate(_) => Error::new(Kind::Tls, "the server's certificate is not believed")
-            .hint("if it is signed by an authority of your own, name that one's file with [`cacert`]"),
-        _ => Error::new(Kind::Tls, "no secure connection"),
+        rustls::Error::InvalidCertificate(_) => Error::new(Kind::Tls, "the certificate of the server is not trusted")
+            .hint("if your own authority signed it, give the authority's certificate with [`cacert`]"),
+        _ => Error::new(Kind::Tls, "cannot make a secure connection"),
     }
     .because(error.clone())
 }

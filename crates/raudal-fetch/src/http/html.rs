@@ -85,8 +85,8 @@ impl Look {
 
 fn message(first: &[u8]) -> String {
     match title(first) {
-        Some(title) => format!("an HTML page stands where the data should be: {title}"),
-        None => "an HTML page stands where the data should be".into(),
+        Some(title) => format!("an HTML page in place of the data: {title}"),
+        None => "an HTML page in place of the data".into(),
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
             let seen = look.more(&page[..cut]).and_then(|()| look.more(&page[cut..])).and_then(|()| look.end());
             assert_eq!(
                 seen,
-                Err("an HTML page stands where the data should be: Página no encontrada\\u{1b}".into()),
+                Err("an HTML page in place of the data: Página no encontrada\\u{1b}".into()),
                 "cut at {cut}"
             );
         }
@@ -197,7 +197,7 @@ mod tests {
         assert!(message.ends_with(&format!(": {}…", "x".repeat(80))));
         let mut look = Look::new(false);
         assert_eq!(look.more(b"<html>"), Ok(()));
-        assert_eq!(look.more(&[b' '; LOOK]), Err("an HTML page stands where the data should be".into()));
+        assert_eq!(look.more(&[b' '; LOOK]), Err("an HTML page in place of the data".into()));
     }
 
     #[test]

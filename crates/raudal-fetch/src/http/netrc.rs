@@ -51,12 +51,13 @@ impl Netrc {
     /// names the line, but quotes nothing of it.
     pub fn read(path: &Path) -> Result<Self> {
         let named = |error: Error| error.input(path.display().to_string());
-        let cannot = |error| named(Error::io("cannot read the logins", error).hint("[`no_netrc`] goes without"));
+        let cannot = |error| named(Error::io("cannot read the logins", error).hint("[`no_netrc`] ignores the file"));
         if std::fs::metadata(path).map_err(cannot)?.len() > LARGEST {
-            return Err(named(Error::usage("too large for a list of logins").hint("[`no_netrc`] goes without")));
+            return Err(named(Error::usage("the list of logins is too large").hint("[`no_netrc`] ignores the file")));
         }
-        let text = String::from_utf8(std::fs::read(path).map_err(cannot)?)
-            .map_err(|_| named(Error::usage("a list of logins that is not UTF-8").hint("[`no_netrc`] goes without")))?;
+        let text = String::from_utf8(std::fs::read(path).map_err(cannot)?).map_err(|_| {
+            named(Error::usage("the list of logins is not UTF-8").hint("[`no_netrc`] ignores the file"))
+        })?;
         Self::parse(&text).map_err(named)
     }
 
@@ -72,9 +73,9 @@ impl Netrc {
         let mut current: Option<(Option<String>, Login)> = None;
         while let Some((word, is_quoted)) = words.next()? {
             let line = words.line;
-            let bad = |what: &str| Error::usage(what.to_owned()).line(line).hint("[`no_netrc`] goes without");
+            let bad = |what: &str| Error::usage(what.to_owned()).line(line).hint("[`no_netrc`] ignores the file");
             match word.as_str() {
-                _ if is_quoted => return Err(bad("a quoted text in place of a word such as machine or login")),
+                _ if is_quoted => return Err(bad("a quoted text in place of a keyword such as machine or login")),
                 "machine" => {
                     found.add(current.take());
                     current = Some((Some(words.value("machine")?), Login::default()));
@@ -86,12 +87,12 @@ impl Netrc {
                 "login" | "password" | "account" => {
                     let value = words.value(&word)?;
                     let Some((_, login)) = &mut current else {
-                        return Err(bad("a login that is of no machine"));
+                        return Err(bad("a login without a machine"));
                     };
                     match word.as_str() {
                         // A colon separates the login from the password when they are sent (RFC
                         // 7617, section 2).
-                        "login" if value.contains(':') => return Err(bad("a login with a colon")),
+                        "login" if value.contains(':') => return Err(bad("a login name with a colon")),
                         "login" => login.name = value,
                         "password" => login.password = value,
                         _ => {}
@@ -99,7 +100,11 @@ impl Netrc {
                 }
                 "macdef" => words.skip_macro(),
                 _ if word.starts_with('#') => words.skip_line(),
-                _ => return Err(bad("a word that is none of machine, default, login, password, account, macdef")),
+                _ => {
+                    return Err(bad(
+                        "a word that is not one of the keywords machine, default, login, password, account, macdef",
+                    ));
+                }
             }
         }
         found.add(current);
@@ -207,14 +212,16 @@ impl Words<'_> {
                 other => word.push(other),
             }
         }
-        Err(Error::usage("a quote that does not close on its line").line(self.line).hint("[`no_netrc`] goes without"))
+        Err(Error::usage("a quote that is not closed on its line")
+            .line(self.line)
+            .hint("[`no_netrc`] ignores the file"))
     }
 
     /// Returns the word that follows a keyword such as `login`.
     fn value(&mut self, of: &str) -> Result<String> {
         let line = self.line;
         self.next()?.map(|(word, _)| word).ok_or_else(|| {
-            Error::usage(format!("nothing follows the word: {of}")).line(line).hint("[`no_netrc`] goes without")
+            Error::usage(format!("no value after the keyword: {of}")).line(line).hint("[`no_netrc`] ignores the file")
         })
     }
 }
@@ -268,16 +275,16 @@ machine late.example login late password x
     #[test]
     fn what_is_no_list_of_logins_is_refused_by_its_line_and_nothing_secret_is_shown() {
         for (text, line, message) in [
-            ("login me password s3cret", 1, "a login that is of no machine"),
-            ("machine h\npassword", 2, "nothing follows the word: password"),
-            ("machine h login me\n\npassword \"s3cret\nlogin you", 3, "a quote that does not close on its line"),
+            ("login me password s3cret", 1, "a login without a machine"),
+            ("machine h\npassword", 2, "no value after the keyword: password"),
+            ("machine h login me\n\npassword \"s3cret\nlogin you", 3, "a quote that is not closed on its line"),
             (
                 "machine h password s3cret s3cret",
                 1,
-                "a word that is none of machine, default, login, password, account, macdef",
+                "a word that is not one of the keywords machine, default, login, password, account, macdef",
             ),
-            ("machine h\nlogin s3:cret", 2, "a login with a colon"),
-            ("machine h \"login\" s3cret", 1, "a quoted text in place of a word such as machine or login"),
+            ("machine h\nlogin s3:cret", 2, "a login name with a colon"),
+            ("machine h \"login\" s3cret", 1, "a quoted text in place of a keyword such as machine or login"),
         ] {
             let error = Netrc::parse(text).expect_err(text);
             assert_eq!(error.to_string(), format!("line {line}: {message}"));

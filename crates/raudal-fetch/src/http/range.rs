@@ -78,7 +78,7 @@ fn is_strong_tag(tag: &[u8]) -> bool {
 
 /// The state of an unfinished body, as far as the decision needs it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept<'a> {
+pub(crate) struct ResumePoint<'a> {
     pub(crate) received: u64,
     pub(crate) total: Option<u64>,
     pub(crate) validator: &'a Validator,
@@ -88,7 +88,7 @@ pub(crate) struct Kept<'a> {
 
 /// What the response to a `Range` contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum RangeReply {
     /// The next bytes: `part` bytes of `total` in all.
     Rest { part: u64, total: u64 },
     /// Nothing is missing.
@@ -100,64 +100,65 @@ pub(crate) enum Next {
 
 /// Judges the response to `Range: bytes=N-`. The error says why it cannot be used: then the whole
 /// file must be requested.
-pub(crate) fn judge(kept: Kept<'_>, status: u16, headers: &HeaderMap) -> Result<Next, &'static str> {
+pub(crate) fn judge(kept: ResumePoint<'_>, status: u16, headers: &HeaderMap) -> Result<RangeReply, &'static str> {
     match status {
         206 => rest(kept, headers),
         416 => nothing_left(kept, headers),
         // A plain GET does not get these statuses: the server rejects the range or the condition.
-        400 | 412 | 501 => Err("the server takes no range"),
-        _ => Ok(Next::Whole),
+        400 | 412 | 501 => Err("the server rejects the range"),
+        _ => Ok(RangeReply::Whole),
     }
 }
 
-fn rest(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
+fn rest(kept: ResumePoint<'_>, headers: &HeaderMap) -> Result<RangeReply, &'static str> {
     let media_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if media_type.to_ascii_lowercase().trim_ascii_start().starts_with(b"multipart/byteranges") {
-        return Err("several parts where one was asked for");
+        return Err("several ranges instead of one");
     }
     if response::compressed(headers, kept.path).is_some() {
-        return Err("a part of other bytes: compressed");
+        return Err("the range is of a compressed body");
     }
     if !kept.validator.is_kept_by(headers) {
-        return Err("a part of another version");
+        return Err("the range is of another version");
     }
     let Some(ContentRange::Part { first, last, complete }) = content_range(headers) else {
-        return Err("a part that does not say which");
+        return Err("a range without its position");
     };
     if first != kept.received {
-        return Err("another part than was asked for");
+        return Err("another range than the one requested");
     }
     // If the server does not know the length, and the part ends before our total, the total may
     // differ.
-    let total =
-        complete.or(kept.total.filter(|total| last.checked_add(1) == Some(*total))).ok_or("a part of how much")?;
+    let total = complete
+        .or(kept.total.filter(|total| last.checked_add(1) == Some(*total)))
+        .ok_or("a range without the total length")?;
     if kept.total.is_some_and(|known| known != total) {
-        return Err("a part of another length");
+        return Err("the range is of a file with another length");
     }
     let part = last - first + 1;
     if announced(headers)?.is_some_and(|length| length != part) {
-        return Err("a part whose two lengths differ");
+        return Err("the range has two different lengths");
     }
-    Ok(Next::Rest { part, total })
+    Ok(RangeReply::Rest { part, total })
 }
 
 /// A 416 says that nothing follows the bytes we have. The body is complete only if the length in it
 /// agrees.
-fn nothing_left(kept: Kept<'_>, headers: &HeaderMap) -> Result<Next, &'static str> {
+fn nothing_left(kept: ResumePoint<'_>, headers: &HeaderMap) -> Result<RangeReply, &'static str> {
     let is_other_version = match kept.validator {
         Validator::Tag(tag) => headers.contains_key(header::ETAG) && only(headers, &header::ETAG) != Some(tag),
         date @ Validator::Date(_) => !date.is_kept_by(headers),
     };
     if is_other_version {
-        return Err("a length of another version");
+        return Err("the length is of another version");
     }
     match content_range(headers) {
         Some(ContentRange::Nothing { complete })
             if complete == kept.received && kept.total.is_none_or(|total| total == complete) =>
         {
-            Ok(Next::Done)
+            Ok(RangeReply::Done)
         }
-        _ => Err("less than we have"),
+        _ => Err("the file is shorter than what has arrived"),
     }
 }
 
@@ -167,7 +168,7 @@ fn announced(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
         None => Ok(None),
         Some(length) => {
             let length = length.to_str().ok().and_then(|length| number(length.trim()));
-            length.map(Some).ok_or("a part whose length is no number")
+            length.map(Some).ok_or("the length of the range is not a number")
         }
     }
 }
@@ -283,12 +284,12 @@ mod tests {
     }
 
     /// Judges a response for a client that has 40 bytes, of this total, with the tag `"a"`.
-    fn worth(total: Option<u64>, status: u16, lines: &[&str]) -> Result<Next, &'static str> {
+    fn worth(total: Option<u64>, status: u16, lines: &[&str]) -> Result<RangeReply, &'static str> {
         let validator = Validator::Tag(HeaderValue::from_static("\"a\""));
-        judge(Kept { received: 40, total, validator: &validator, path: "/a.zip" }, status, &headers(lines))
+        judge(ResumePoint { received: 40, total, validator: &validator, path: "/a.zip" }, status, &headers(lines))
     }
 
-    const REST: Result<Next, &str> = Ok(Next::Rest { part: 60, total: 100 });
+    const REST: Result<RangeReply, &str> = Ok(RangeReply::Rest { part: 60, total: 100 });
 
     #[test]
     fn a_part_is_taken_only_if_it_is_the_very_rest_of_the_same_bytes() {
@@ -302,28 +303,28 @@ mod tests {
             (None, &[TAG, RANGE], REST),
             (Some(100), &[TAG, "content-range: bytes 40-99/*"], REST),
             // The server may send less than requested (section 15.3.7).
-            (Some(100), &[TAG, "content-range: bytes 40-49/100"], Ok(Next::Rest { part: 10, total: 100 })),
-            (None, &[TAG, "content-range: bytes 40-99/*"], Err("a part of how much")),
-            (Some(100), &[TAG, "content-range: bytes 40-49/*"], Err("a part of how much")),
-            (Some(100), &[TAG, "content-range: bytes 39-99/100"], Err("another part than was asked for")),
-            (Some(100), &[TAG, "content-range: bytes 41-99/100"], Err("another part than was asked for")),
-            (Some(100), &[TAG, "content-range: bytes 0-99/100"], Err("another part than was asked for")),
-            (Some(100), &[TAG, "content-range: bytes 40-100/101"], Err("a part of another length")),
-            (Some(101), &[TAG, RANGE], Err("a part of another length")),
-            (Some(100), &[TAG, RANGE, "content-length: 61"], Err("a part whose two lengths differ")),
-            (Some(100), &[TAG, RANGE, "content-length: many"], Err("a part whose length is no number")),
-            (Some(100), &[TAG], Err("a part that does not say which")),
-            (Some(100), &[TAG, RANGE, RANGE], Err("a part that does not say which")),
-            (Some(100), &[TAG, "content-range: bytes */100"], Err("a part that does not say which")),
-            (Some(100), &[r#"etag: "b""#, RANGE], Err("a part of another version")),
-            (Some(100), &[r#"etag: W/"a""#, RANGE], Err("a part of another version")),
-            (Some(100), &[RANGE], Err("a part of another version")),
-            (Some(100), &[TAG, RANGE, "content-encoding: gzip"], Err("a part of other bytes: compressed")),
+            (Some(100), &[TAG, "content-range: bytes 40-49/100"], Ok(RangeReply::Rest { part: 10, total: 100 })),
+            (None, &[TAG, "content-range: bytes 40-99/*"], Err("a range without the total length")),
+            (Some(100), &[TAG, "content-range: bytes 40-49/*"], Err("a range without the total length")),
+            (Some(100), &[TAG, "content-range: bytes 39-99/100"], Err("another range than the one requested")),
+            (Some(100), &[TAG, "content-range: bytes 41-99/100"], Err("another range than the one requested")),
+            (Some(100), &[TAG, "content-range: bytes 0-99/100"], Err("another range than the one requested")),
+            (Some(100), &[TAG, "content-range: bytes 40-100/101"], Err("the range is of a file with another length")),
+            (Some(101), &[TAG, RANGE], Err("the range is of a file with another length")),
+            (Some(100), &[TAG, RANGE, "content-length: 61"], Err("the range has two different lengths")),
+            (Some(100), &[TAG, RANGE, "content-length: many"], Err("the length of the range is not a number")),
+            (Some(100), &[TAG], Err("a range without its position")),
+            (Some(100), &[TAG, RANGE, RANGE], Err("a range without its position")),
+            (Some(100), &[TAG, "content-range: bytes */100"], Err("a range without its position")),
+            (Some(100), &[r#"etag: "b""#, RANGE], Err("the range is of another version")),
+            (Some(100), &[r#"etag: W/"a""#, RANGE], Err("the range is of another version")),
+            (Some(100), &[RANGE], Err("the range is of another version")),
+            (Some(100), &[TAG, RANGE, "content-encoding: gzip"], Err("the range is of a compressed body")),
             (Some(100), &[TAG, RANGE, "content-encoding: identity"], REST),
             (
                 Some(100),
                 &[TAG, RANGE, "content-type: Multipart/Byteranges; boundary=x"],
-                Err("several parts where one was asked for"),
+                Err("several ranges instead of one"),
             ),
         ] {
             assert_eq!(worth(total, 206, lines), expected, "{total:?} {lines:?}");
@@ -333,11 +334,11 @@ mod tests {
     #[test]
     fn a_part_may_leave_out_the_date_but_not_change_it() {
         let validator = Validator::Date(HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
-        let kept = Kept { received: 40, total: Some(100), validator: &validator, path: "/a.zip" };
+        let kept = ResumePoint { received: 40, total: Some(100), validator: &validator, path: "/a.zip" };
         for (date, expected) in [
             (None, REST),
             (Some("last-modified: Sun, 06 Nov 1994 08:49:37 GMT"), REST),
-            (Some("last-modified: Sun, 06 Nov 1994 08:49:38 GMT"), Err("a part of another version")),
+            (Some("last-modified: Sun, 06 Nov 1994 08:49:38 GMT"), Err("the range is of another version")),
         ] {
             let lines: Vec<&str> = ["content-range: bytes 40-99/100"].into_iter().chain(date).collect();
             assert_eq!(judge(kept, 206, &headers(&lines)), expected, "{date:?}");
@@ -347,14 +348,14 @@ mod tests {
     #[test]
     fn nothing_left_means_done_only_if_all_has_arrived() {
         for (total, lines, expected) in [
-            (None, &["content-range: bytes */40"][..], Ok(Next::Done)),
-            (Some(40), &["content-range: bytes */40", r#"etag: "a""#], Ok(Next::Done)),
-            (Some(100), &["content-range: bytes */40"], Err("less than we have")),
-            (None, &["content-range: bytes */39"], Err("less than we have")),
-            (None, &["content-range: bytes */41"], Err("less than we have")),
-            (None, &["content-range: bytes 0-39/40"], Err("less than we have")),
-            (None, &[], Err("less than we have")),
-            (None, &["content-range: bytes */40", r#"etag: "b""#], Err("a length of another version")),
+            (None, &["content-range: bytes */40"][..], Ok(RangeReply::Done)),
+            (Some(40), &["content-range: bytes */40", r#"etag: "a""#], Ok(RangeReply::Done)),
+            (Some(100), &["content-range: bytes */40"], Err("the file is shorter than what has arrived")),
+            (None, &["content-range: bytes */39"], Err("the file is shorter than what has arrived")),
+            (None, &["content-range: bytes */41"], Err("the file is shorter than what has arrived")),
+            (None, &["content-range: bytes 0-39/40"], Err("the file is shorter than what has arrived")),
+            (None, &[], Err("the file is shorter than what has arrived")),
+            (None, &["content-range: bytes */40", r#"etag: "b""#], Err("the length is of another version")),
         ] {
             assert_eq!(worth(total, 416, lines), expected, "{total:?} {lines:?}");
         }
@@ -363,7 +364,11 @@ mod tests {
     #[test]
     fn any_other_answer_is_judged_as_if_the_whole_had_been_asked_for() {
         for status in [200, 203, 301, 304, 403, 404, 429, 500, 503] {
-            assert_eq!(worth(Some(100), status, &["content-range: bytes 40-99/100"]), Ok(Next::Whole), "{status}");
+            assert_eq!(
+                worth(Some(100), status, &["content-range: bytes 40-99/100"]),
+                Ok(RangeReply::Whole),
+                "{status}"
+            );
         }
         for status in [400, 412, 501] {
             assert!(worth(Some(100), status, &[]).is_err(), "{status}");

@@ -2,7 +2,8 @@
 //! headers, returns addresses and headers.
 //!
 //! This module follows redirects, not the client library, so that one rule decides on credentials:
-//! what was given for one origin is sent to that origin alone.
+//! they are sent only to the origin that they were given for. There is one exception: they follow a
+//! redirect from http to https on the same host, if both use their default ports.
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
@@ -19,19 +20,24 @@ pub(crate) const fn is_redirect(status: u16) -> bool {
 /// Returns the address that a response from `here` redirects to.
 pub(crate) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Result<Url> {
     let refused = |message: String| Error::new(Kind::Redirect, message);
-    let location = location.ok_or_else(|| refused("a redirect that does not say where to".into()))?;
+    let location = location.ok_or_else(|| refused("a redirect without a target".into()))?;
     let location = String::from_utf8_lossy(location);
     let mut next = here
         .join(&location)
-        .map_err(|error| refused(format!("a redirect to what is not a URL: {}", redact(&location))).because(error))?;
+        .map_err(|error| refused(format!("a redirect to an invalid URL: {}", redact(&location))).because(error))?;
     match (here.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => {}
         (_, "http") if allow_http => {}
         (_, "http") => {
             return Err(refused(format!("a redirect from https to http is not followed: {}", redact(next.as_str())))
-                .hint("give the http URL itself if you trust the network, or [`allow_http`]"));
+                .hint("if you trust the network, give the http URL itself or [`allow_http`]"));
         }
-        _ => return Err(refused(format!("a redirect out of the web is not followed: {}", redact(next.as_str())))),
+        _ => {
+            return Err(refused(format!(
+                "a redirect to a scheme other than http or https is not followed: {}",
+                redact(next.as_str())
+            )));
+        }
     }
     next.set_fragment(None);
     // A server may not set credentials. `join` keeps the user's own on a relative redirect; `dress`
@@ -127,17 +133,18 @@ mod tests {
         assert!(less(b"file:///etc/passwd").is_err());
         for (here, location, message) in [
             ("https://h/", "http://h/", "a redirect from https to http is not followed: http://h/"),
-            ("http://h/", "file:///etc/passwd", "a redirect out of the web is not followed: file:///etc/passwd"),
-            ("http://h/", "ftp://u:p@h/", "a redirect out of the web is not followed: ftp://h/"),
-            ("http://h/", "http://u:p@:x/", "a redirect to what is not a URL: http://:x/"),
+            (
+                "http://h/",
+                "file:///etc/passwd",
+                "a redirect to a scheme other than http or https is not followed: file:///etc/passwd",
+            ),
+            ("http://h/", "ftp://u:p@h/", "a redirect to a scheme other than http or https is not followed: ftp://h/"),
+            ("http://h/", "http://u:p@:x/", "a redirect to an invalid URL: http://:x/"),
         ] {
             let error = hop(here, location).expect_err(location);
             assert_eq!((error.kind(), error.message()), (Kind::Redirect, message));
         }
-        assert_eq!(
-            next(&url("http://h/"), None, false).expect_err("none").message(),
-            "a redirect that does not say where to"
-        );
+        assert_eq!(next(&url("http://h/"), None, false).expect_err("none").message(), "a redirect without a target");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Sends the requests of a client: the user's headers, proxies, certificates, and one connection pool for each of them.
+//! Builds the requests of a client: headers, proxies and certificates, with one connection pool for
+//! each combination.
 
 use std::sync::OnceLock;
 
@@ -7,30 +8,30 @@ use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
 use url::{Host, Url};
 
 use crate::Options;
-use crate::http::connection::Watch;
+use crate::http::connection::ConnectLayer;
 use crate::http::redirect;
 use crate::http::tls;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
-/// How the program names itself.
+/// The default `User-Agent`.
 const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
 
 /// What all requests of a client share.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub(crate) struct HttpRequests {
     options: Options,
-    /// The user's headers, and our own.
+    /// The user's headers and our own.
     headers: HeaderMap,
     http: reqwest::Client,
-    /// Without the system's proxies, for this machine's own addresses; without our certificate; without both. Each is
-    /// made when it is first needed.
+    /// Clients without the system's proxies (for the addresses of this machine), without our
+    /// certificate, and without both. Each is created when it is first needed.
     others: [OnceLock<reqwest::Client>; 3],
-    /// Whether there is any certificate authority to believe.
+    /// Whether any certificate authority is trusted.
     believes: bool,
 }
 
-impl Requests {
+impl HttpRequests {
     pub(crate) fn new(options: &Options) -> Result<Self> {
         let headers = headers(options)?;
         let proxy = proxy(options)?;
@@ -42,16 +43,16 @@ impl Requests {
         &self.options
     }
 
-    /// The headers of every request.
+    /// Returns the headers of every request.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// A GET for an address, when `start` was asked for. `add` adds headers of its own.
+    /// Creates a GET request for `here`, after the user requested `start`. `add` adds more headers.
     ///
     /// # Errors
     ///
-    /// The address needs TLS, and no certificate authority is known.
+    /// Returns an error if the URL needs TLS and no certificate authority is known.
     pub(crate) fn get(&self, start: &Url, here: &Url, add: impl FnOnce(&mut HeaderMap)) -> Result<RequestBuilder> {
         if here.scheme() == "https" && !self.believes {
             return Err(tls::no_authorities());
@@ -61,13 +62,14 @@ impl Requests {
         Ok(self.http_for(start, here)?.get(address).headers(headers))
     }
 
-    /// Whether a request for this URL says who asks.
+    /// Returns whether a request for this URL identifies the user.
     pub(crate) fn is_personal(&self, url: &Url) -> bool {
         self.options.cert.is_some() || redirect::is_personal(url, &self.headers, &self.options.netrc)
     }
 
-    /// The client for an address, when `start` was asked for: this machine's own are reached directly, unless a proxy was
-    /// asked for by option, and our certificate is shown to nobody that a redirect leads to.
+    /// Returns the client for `here`, after the user requested `start`. Addresses of this machine are
+    /// reached directly, unless a proxy is set as an option. Our certificate is shown only where
+    /// credentials may go.
     fn http_for(&self, start: &Url, here: &Url) -> Result<&reqwest::Client> {
         let direct = self.options.proxy.is_none() && is_loopback(here);
         let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
@@ -104,7 +106,7 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(options.connect_timeout)
-        .connector_layer(Watch)
+        .connector_layer(ConnectLayer)
         .read_timeout(options.read_timeout);
     match proxy {
         Some(proxy) => builder.proxy(proxy),
@@ -118,13 +120,14 @@ fn proxy(options: &Options) -> Result<Option<Proxy>> {
         None | Some("") => Ok(None),
         Some(address) => match Proxy::all(address) {
             Ok(proxy) => Ok(Some(proxy.no_proxy(NoProxy::from_env()))),
-            Err(_) => Err(Error::usage(format!("not a proxy's URL: {}", redact(address)))
-                .hint("write http://host:port, with a name and a password before the host if need be")),
+            Err(_) => Err(Error::usage(format!("not the URL of a proxy: {}", redact(address)))
+                .hint("write http://host:port or http://name:password@host:port")),
         },
     }
 }
 
-/// The user's headers and our own. What frames the body, or picks a part of it, is not the user's to choose.
+/// Returns the user's headers and our own. The user may not set headers that frame the body or select
+/// a range of it.
 fn headers(options: &Options) -> Result<HeaderMap> {
     const OURS: [HeaderName; 8] = [
         header::ACCEPT_ENCODING,
@@ -139,11 +142,12 @@ fn headers(options: &Options) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in &options.headers {
         let refused = |what: &str| Error::usage(format!("{what}: {}", raudal_common::error::printable(name)));
-        let name: HeaderName = name.parse().map_err(|_| refused("not a header's name"))?;
-        // The value may be a secret: it is not shown.
-        let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refused("not a header's value, of"))?;
+        let name: HeaderName = name.parse().map_err(|_| refused("not a valid header name"))?;
+        // The value may be a secret, so do not show it.
+        let mut value =
+            HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refused("not a valid value for the header"))?;
         if OURS.contains(&name) {
-            return Err(refused("a header that cannot be chosen"));
+            return Err(refused("this header cannot be set"));
         }
         value.set_sensitive(true);
         headers.append(name, value);
@@ -153,18 +157,22 @@ fn headers(options: &Options) -> Result<HeaderMap> {
         if let Some(contact) = contact(options)? {
             agent = format!("{agent} (+{contact})");
         }
-        let value = agent.parse().map_err(|_| Error::usage("a user agent with characters that no header may have"))?;
+        let value = agent
+            .parse()
+            .map_err(|_| Error::usage("the user agent has characters that are not allowed in a header"))?;
         headers.insert(header::USER_AGENT, value);
     } else if contact(options)?.is_some() {
-        return Err(Error::usage("a contact beside a header User-Agent").hint("write it into the header"));
+        return Err(
+            Error::usage("a contact together with a User-Agent header").hint("write the contact into the header")
+        );
     }
-    // Without it a server may compress, and then lengths and ranges are those of other bytes.
+    // Without it a server may compress, and lengths and ranges would count compressed bytes.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
 }
 
-/// What stands in a comment of the User-Agent (RFC 9110, section 10.1.5), so that whoever runs the server can say what is
-/// wrong. An empty one, as from an empty variable, is none.
+/// Returns the contact for a comment in the User-Agent (RFC 9110, section 10.1.5), so that the
+/// operator of a server can reach the user. An empty contact, as from an empty variable, is none.
 fn contact(options: &Options) -> Result<Option<&str>> {
     let Some(contact) = options.contact.as_deref().map(str::trim).filter(|contact| !contact.is_empty()) else {
         return Ok(None);
@@ -172,7 +180,7 @@ fn contact(options: &Options) -> Result<Option<&str>> {
     let is_fit = |c: char| matches!(c, ' '..='~') && !matches!(c, '(' | ')' | '\\');
     match contact.chars().find(|c| !is_fit(*c)) {
         None => Ok(Some(contact)),
-        Some(c) => Err(Error::usage(format!("a character that no contact may have: {}", c.escape_default()))
+        Some(c) => Err(Error::usage(format!("a character that is not allowed in a contact: {}", c.escape_default()))
             .hint("give a mail address or a URL, in ASCII and without parentheses")),
     }
 }

@@ -15,6 +15,9 @@ use raudal_common::{Error, Kind, Result};
 pub(crate) struct Head {
     pub(crate) length: Option<u64>,
     pub(crate) media_type: Option<String>,
+    /// The parameter `charset` of the media type, as the server sent it.
+    #[serde(default)]
+    pub(crate) charset: Option<String>,
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<String>,
     /// The header `Content-Disposition`, as the server sent it.
@@ -31,13 +34,9 @@ impl Head {
             return Err(refusal(status, headers, now));
         }
         if let Some(encoding) = compressed(headers, path) {
-            let message = format!(
-                "the body is compressed for the transfer, although that was declined: {}",
-                printable(&encoding)
-            );
-            return Err(
-                Error::new(Kind::Unsupported, message).hint("the server, or a proxy, must send the file as it is")
-            );
+            let message = format!("the body has a content encoding that was not requested: {}", printable(&encoding));
+            return Err(Error::new(Kind::Unsupported, message)
+                .hint("the server or proxy must send the file without a content encoding"));
         }
         Ok(Self {
             // The HTTP library has already refused malformed and contradictory lengths.
@@ -46,6 +45,7 @@ impl Head {
                 .and_then(|length| length.trim().parse().ok()),
             media_type: text(headers, &header::CONTENT_TYPE)
                 .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+            charset: text(headers, &header::CONTENT_TYPE).and_then(|value| charset(&value)),
             etag: text(headers, &header::ETAG),
             last_modified: text(headers, &header::LAST_MODIFIED),
             disposition: text(headers, &header::CONTENT_DISPOSITION),
@@ -57,6 +57,14 @@ impl Head {
     pub(crate) fn is_page(&self) -> bool {
         matches!(self.media_type.as_deref(), Some("text/html" | "application/xhtml+xml"))
     }
+}
+
+/// Returns the charset of a media type (RFC 9110, section 8.3.2).
+fn charset(media_type: &str) -> Option<String> {
+    let parameters = media_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let (_, value) = charsets.next()?;
+    Some(value.trim().trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty())
 }
 
 /// Returns the content coding if it changes the bytes of the file at this path.
@@ -83,12 +91,12 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
     let wait = text(headers, &header::RETRY_AFTER).and_then(|value| parse_retry_after(&value, now));
     let error = Error::new(Kind::Status(code), format!("the server answered: {code}{reason}")).retry_after(wait);
     match code {
-        206 => error.hint("it sent a part although the whole was asked for: a cache on the way may be broken"),
-        401 => error.hint("it wants to know who asks: check the credentials"),
-        403 => error.hint("it refuses: credentials may be missing, or automated requests unwelcome"),
+        206 => error.hint("it sent a range although the whole file was requested: a proxy or cache may be broken"),
+        401 => error.hint("the server requires a login: check the credentials"),
+        403 => error.hint("the server refuses access: credentials may be missing, or it may block automated requests"),
         404 | 410 => error.hint("check the URL"),
-        407 => error.hint("the proxy wants to know who asks: put name and password into the proxy's URL"),
-        429 => error.hint("it asks to slow down: allow fewer jobs a host, or a lower rate"),
+        407 => error.hint("the proxy requires a login: put the name and password into its URL"),
+        429 => error.hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         _ => error,
     }
 }
@@ -148,6 +156,19 @@ mod tests {
         assert_eq!((head.length, head.is_page(), head.etag.as_deref()), (Some(12), true, Some("\"a\"")));
         let head = judge(200, &[("content-length", "12"), ("transfer-encoding", "chunked")], "/").expect("a head");
         assert_eq!(head.length, None, "chunks decide, RFC 9112, section 6.3");
+    }
+
+    #[test]
+    fn the_charset_is_a_parameter_of_the_media_type() {
+        for (media_type, found) in [
+            ("text/csv; charset=ISO-8859-1", Some("ISO-8859-1")),
+            ("text/csv;header=present;Charset=\"utf-8\"", Some("utf-8")),
+            ("text/csv; charset=", None),
+            ("text/csv", None),
+            ("charset=x", None),
+        ] {
+            assert_eq!(charset(media_type).as_deref(), found, "{media_type}");
+        }
     }
 
     #[test]

@@ -108,8 +108,9 @@ impl FromStr for RetryOn {
 
 fn unknown(word: &str) -> Error {
     let names = KINDS.map(Kind::word).join(", ");
-    Error::usage(format!("not a failure that can be tried again: {}", raudal_common::error::printable(word)))
-        .hint(format!("separate by commas: statuses (429), classes (5xx), default, {names}; ! before one excludes it"))
+    Error::usage(format!("not a failure that can be retried: {}", raudal_common::error::printable(word))).hint(format!(
+        "give statuses (429), classes (5xx), default, {names}, separated by commas; ! before one excludes it"
+    ))
 }
 
 #[cfg(test)]
@@ -163,7 +164,7 @@ mod tests {
             assert_eq!(error.kind(), Kind::Usage, "{list}");
         }
         let error = "429,soon".parse::<RetryOn>().expect_err("soon");
-        assert_eq!(error.message(), "not a failure that can be tried again: soon");
+        assert_eq!(error.message(), "not a failure that can be retried: soon");
         assert!(error.hint_text().is_some_and(|hint| hint.contains("5xx") && hint.contains("timeout")));
     }
 }

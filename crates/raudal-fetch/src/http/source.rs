@@ -7,7 +7,7 @@ use url::Url;
 /// Identifies the file that the bytes of a body belong to. A part that is fetched later must belong
 /// to the same file.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct BodySource {
     /// The requested URL. It decides which credentials may be sent.
     pub(crate) asked: Url,
     /// The URL that the bytes come from.
@@ -16,7 +16,7 @@ pub(crate) struct Source {
     pub(crate) total: u64,
 }
 
-impl Source {
+impl BodySource {
     /// Returns the key that the server's limits are counted by.
     pub(crate) fn key(&self) -> Option<String> {
         Location::Url(self.asked.clone()).key()

@@ -41,9 +41,9 @@ pub(crate) fn build(
             let client = builder().tls_backend_preconfigured(config).build();
             client.map(|client| (client, false)).map_err(|_| unusable(error))
         }
-        Err(error) if has_identity => Err(Error::usage("no client can be made with this certificate")
+        Err(error) if has_identity => Err(Error::usage("cannot use this client certificate")
             .because(error)
-            .hint("[`cert`] and [`key`] want a PEM certificate and the key that it was made for")),
+            .hint("give a PEM certificate with [`cert`], and the key that belongs to it with [`key`]")),
         Err(error) => Err(unusable(error)),
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn build(
 fn identity(options: &Options) -> Result<Option<Identity>> {
     let Some(cert) = &options.cert else {
         return match &options.key {
-            Some(_) => Err(Error::usage("a key without its certificate").hint("name the certificate with [`cert`]")),
+            Some(_) => Err(Error::usage("a key without its certificate").hint("give the certificate with [`cert`]")),
             None => Ok(None),
         };
     };
@@ -67,16 +67,16 @@ fn identity(options: &Options) -> Result<Option<Identity>> {
     }
     // The library's error message could show the contents of the file.
     Identity::from_pem(&pem).map(Some).map_err(|_| {
-        named(cert, Error::usage("a file without a certificate and its key in it")).hint(
-            "[`cert`] takes a PEM file with both, or [`key`] names the key's; a key that a password guards cannot be used",
+        named(cert, Error::usage("the file does not hold a certificate and its key")).hint(
+            "give a PEM file with both to [`cert`], or the key's file to [`key`]; keys with a password are not supported",
         )
     })
 }
 
 /// Returns the error for an https URL on a machine without certificate authorities.
 pub(crate) fn no_authorities() -> Error {
-    Error::new(Kind::Tls, "this machine has no certificate authorities to check the server against")
-        .hint("install the package ca-certificates, or name a file with [`cacert`] or SSL_CERT_FILE")
+    Error::new(Kind::Tls, "this machine has no certificate authorities to verify the server with")
+        .hint("install the package ca-certificates, or give a file with [`cacert`] or SSL_CERT_FILE")
 }
 
 fn believe_nobody() -> Result<rustls::ClientConfig, rustls::Error> {
@@ -89,14 +89,14 @@ fn believe_nobody() -> Result<rustls::ClientConfig, rustls::Error> {
 
 fn read(path: &Path) -> Result<Vec<Certificate>> {
     let refused = |error: Error| error.input(path.display().to_string());
-    let hint = "[`cacert`] takes a PEM file with one certificate or more";
+    let hint = "give a PEM file with one or more certificates to [`cacert`]";
     let pem = std::fs::read(path).map_err(|error| refused(Error::io("cannot read the certificates", error)))?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(refused(Error::usage("a file without a certificate in it").hint(hint))),
+        _ => Err(refused(Error::usage("the file does not hold a certificate").hint(hint))),
     }
 }
 
 fn unusable(error: reqwest::Error) -> Error {
-    Error::usage("no client can be made of these options").because(error.without_url())
+    Error::usage("cannot make an HTTP client with these options").because(error.without_url())
 }

@@ -1,4 +1,5 @@
-//! One attempt: a request, redirects, head, body; from the first byte, or from where an earlier attempt broke off.
+//! One attempt: the request, redirects, the head and the body. It starts at the first byte, or resumes
+//! where an earlier attempt broke off.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,66 +12,67 @@ use url::Url;
 
 use crate::body::file_writer::FileWriter;
 use crate::body::resume;
-use crate::body::spool::{Spool, blocking};
+use crate::body::spool::Spool;
 use crate::body::streaming;
 use crate::http::conditional::Known;
 use crate::http::connection;
 use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::html::Look;
-use crate::http::range::{Next, Validator};
+use crate::http::range::{RangeReply, Validator};
 use crate::http::redirect;
 use crate::http::response::Head;
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
-use crate::transfer::segments::{ASKS, Entry};
+use crate::transfer::segments::{ASKS, PieceHandle};
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial, PartialFile};
+use raudal_common::blocking;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
-/// An answer that is not a redirect.
-struct Answer {
+/// A response that is not a redirect.
+struct FinalResponse {
     response: Response,
-    /// The address it came from.
+    /// The URL that it came from.
     here: Url,
-    /// Whether the rest was asked for, and not the whole.
+    /// Whether the request was for the rest, not for the whole body.
     is_to_range: bool,
-    /// Whether it was asked for only if it has changed.
+    /// Whether the request was for a body only if it has changed.
     is_conditional: bool,
-    /// How long it took to come.
+    /// The time from the request to the head of the response.
     took: Duration,
 }
 
 /// A body that is about to arrive.
-struct Arriving {
+struct IncomingBody {
     response: Response,
     took: Duration,
-    /// How many bytes there are of it, if it is the rest and not the whole.
+    /// The length of the range in bytes, if it is the rest and not the whole body.
     part: Option<u64>,
 }
 
-/// A URL, and what is wanted of it.
+/// A URL and the request for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) url: &'a Url,
     pub(crate) request: &'a Request<'a>,
 }
 
-/// How an attempt ended well.
+/// The outcome of a successful attempt.
 #[expect(clippy::large_enum_variant, reason = "nearly always it is the large one, and it is moved on at once")]
 pub(crate) enum Loaded {
-    /// With a body.
+    /// A complete body.
     Body(Body),
-    /// The server says that what is known is still so.
+    /// The server says that the known body is still current.
     NotModified,
-    /// [`Request::accept`] did not want it.
+    /// [`Request::accept`] declined it.
     Declined,
 }
 
-/// Fetches a URL. `kept` is what an earlier attempt left, and after a failure what this one leaves.
+/// Fetches a URL. `kept` holds the bytes of an earlier attempt, and after a failure those of this one.
 pub(crate) async fn load(
     transport: &Transport,
     ask: Ask<'_>,
@@ -81,8 +83,8 @@ pub(crate) async fn load(
         partial.told = false;
     }
     let fetched = load_once(transport, ask, kept, known).await;
-    // Nothing has happened to the transfer itself: it goes on by itself where the segment broke off. Once: this is no
-    // second loop of retries.
+    // Only the segment failed, not the transfer itself. So resume once where the segment broke off,
+    // without spending an attempt.
     let segment_failed = kept.as_mut().is_some_and(|partial| std::mem::take(&mut partial.segment_failed));
     if fetched.is_err() && segment_failed {
         return load_once(transport, ask, kept, known).await;
@@ -107,14 +109,14 @@ async fn load_once(
         && let Some(partial) = kept.as_ref()
     {
         match partial.judge(answer.response.status().as_u16(), answer.response.headers()) {
-            Ok(Next::Rest { part, total }) => {
+            Ok(RangeReply::Rest { part, total }) => {
                 if let Some(mut partial) = kept.take() {
                     (partial.here, partial.total) = (answer.here, Some(total));
-                    let arriving = Arriving { response: answer.response, took: answer.took, part: Some(part) };
+                    let arriving = IncomingBody { response: answer.response, took: answer.took, part: Some(part) };
                     return arrive(transport, arriving, partial, request, kept).await;
                 }
             }
-            Ok(Next::Done) => {
+            Ok(RangeReply::Done) => {
                 if let Some(mut partial) = kept.take() {
                     partial.total = Some(partial.received());
                     if announce(&mut partial, request).is_break() {
@@ -123,8 +125,9 @@ async fn load_once(
                     return whole(partial).await.map(Loaded::Body);
                 }
             }
-            Ok(Next::Whole) => {}
-            // Not worth an attempt, nor a wait: the server is there. What it offered is not even looked at.
+            Ok(RangeReply::Whole) => {}
+            // The server is up, so request the whole body at once without spending an attempt. Do not
+            // read this response.
             Err(_) => {
                 *kept = None;
                 drop(answer.response);
@@ -132,46 +135,54 @@ async fn load_once(
             }
         }
     }
-    let Answer { response, here, took, is_conditional, .. } = answer;
+    let FinalResponse { response, here, took, is_conditional, .. } = answer;
     if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
         return Ok(Loaded::NotModified);
     }
+    let partial = begin(transport, ask, &response, here)?;
+    arrive(transport, IncomingBody { response, took, part: None }, partial, request, kept).await
+}
+
+/// A body of which nothing has arrived yet, as the head of its response announces it.
+fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) -> Result<Partial> {
+    let (expect, file, headers) = (ask.request.expect, ask.request.file, response.headers());
     #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
-    let head = Head::judge(response.status(), response.headers(), here.path(), SystemTime::now())?;
+    let head = Head::judge(response.status(), headers, here.path(), SystemTime::now())?;
     let mut partial = Partial {
-        asked: url.clone(),
+        asked: ask.url.clone(),
         expect,
         here,
-        validator: Validator::strong(response.headers()),
+        validator: Validator::strong(headers),
         total: head.length,
-        spool: Spool::new(&transport.budget, head.length.filter(|_| place.is_none())),
-        digests: Digests::of_whole(response.headers()),
+        spool: Spool::new(&transport.budget, head.length.filter(|_| file.is_none())),
+        digests: Digests::of_whole(headers),
         look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
         told: false,
         segment_failed: false,
         head,
     };
-    if let Some(place) = place {
-        let sidecar = resume::sidecar(&partial, response.headers());
-        partial.spool = Spool::kept(&transport.budget, FileWriter::new(place, sidecar));
+    if let Some(file) = file {
+        let sidecar = resume::sidecar(&partial, headers);
+        partial.spool = Spool::kept(&transport.budget, FileWriter::new(file, sidecar));
     }
-    arrive(transport, Arriving { response, took, part: None }, partial, request, kept).await
+    Ok(partial)
 }
 
-/// What an earlier run has left in a place. Hashing it takes time, and blocks.
+/// Returns the partial file of an earlier run. Hashes it on a blocking thread.
 async fn restore(transport: &Transport, place: &PartialFile, url: &Url, expect: Expect) -> Result<Option<Partial>> {
     let (place, budget, url) = (place.clone(), Arc::clone(&transport.budget), url.clone());
     blocking(move || resume::restore(&place, &budget, &url, expect)).await
 }
 
-/// The first answer that is not a redirect, to a request for the whole or for what is missing.
+/// Sends a request for the whole body or for the missing bytes. Follows redirects, and returns the
+/// first response that is not one.
 async fn respond(
     transport: &Transport,
     start: &Url,
     kept: Option<&Partial>,
     known: Option<&Known>,
     progress: &dyn TransferProgress,
-) -> Result<Answer> {
+) -> Result<FinalResponse> {
     let mut here = start.clone();
     for _ in 0..=transport.options().max_redirects {
         let (mut is_to_range, mut is_conditional) = (false, false);
@@ -182,12 +193,12 @@ async fn respond(
         let begin = Instant::now();
         let response = connection::watched(request.send(), progress).await.map_err(|error| {
             let fault = failure::before_answer(&error, transport.options());
-            // The input is named anyway: say which host failed only if it is another one.
+            // The error names the input anyway, so name the host only if it is another one.
             if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
         })?;
         if !redirect::is_redirect(response.status().as_u16()) {
             here.set_fragment(None);
-            return Ok(Answer { response, here, is_to_range, is_conditional, took: begin.elapsed() });
+            return Ok(FinalResponse { response, here, is_to_range, is_conditional, took: begin.elapsed() });
         }
         let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
         here = redirect::next(&here, target, transport.options().allow_http)?;
@@ -196,10 +207,10 @@ async fn respond(
         .hint("the server may send requests in a circle: open the URL in a browser"))
 }
 
-/// Takes the body in, down to its last byte. If it breaks off, what has arrived is left in `kept`.
+/// Receives the body to its last byte. If it breaks off, leaves the received bytes in `kept`.
 async fn arrive(
     transport: &Transport,
-    arriving: Arriving,
+    arriving: IncomingBody,
     mut partial: Partial,
     request: &Request<'_>,
     kept: &mut Option<Partial>,
@@ -215,8 +226,9 @@ async fn arrive(
         }
         Err(error) => {
             partial.spool.break_off();
-            // Only a transfer that ended too soon leaves bytes that are good. A page in place of the data leaves
-            // `kept` as it was: what an earlier attempt has brought may go on once the page is gone.
+            // Only a transfer that ended too early leaves good bytes. A page in place of the data
+            // does not change `kept`: the bytes of an earlier attempt may be resumed once the page is
+            // gone.
             if error.kind().leaves_good_bytes() && partial.can_go_on() {
                 *kept = Some(partial);
             } else {
@@ -229,7 +241,7 @@ async fn arrive(
 
 async fn read(
     transport: &Transport,
-    Arriving { mut response, took, part }: Arriving,
+    IncomingBody { mut response, took, part }: IncomingBody,
     partial: &mut Partial,
     request: &Request<'_>,
     kept: &mut Option<Partial>,
@@ -242,7 +254,7 @@ async fn read(
         && let Some(arriving) = &request.arriving
         && let Some(feed) = partial.spool.follow()
     {
-        // Whoever has closed the channel does not want to read ahead.
+        // A closed channel means that nobody reads the body while it arrives.
         let _ = arriving.send(feed.arriving(total, source.clone()));
     }
     let piece = source.map(|source| {
@@ -250,46 +262,18 @@ async fn read(
         transport.transfers.enter(source, whole, took, Arc::default(), ASKS)
     });
     let mut taking = Taking { partial, of_part, kept };
-    let ended = loop {
-        match hedge::next(&mut response, piece.as_ref()).await {
-            Ok(Some(bytes)) => {
-                let own = piece.as_ref().map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
-                let received = taking.partial.received().saturating_add(own as u64);
-                if end.is_some_and(|end| received > end) {
-                    // Which of its bytes were meant nobody can tell.
-                    taking.partial.validator = None;
-                    return Err(Error::new(Kind::Length, "the server sent more than the part it announced"));
-                }
-                for bytes in transport.paced(&bytes[..own]) {
-                    transport.wait_for(bytes).await;
-                    taking.take(bytes).await?;
-                    progress.advanced(bytes.len() as u64);
-                }
-                if let Some(piece) = &piece {
-                    progress.advanced(piece.progress().take());
-                    if piece.is_cut_here() {
-                        break Ok(());
-                    }
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => {
-                let (received, total) = (taking.partial.received(), taking.partial.total);
-                break Err(failure::in_body(&error, received, total, transport.options()));
-            }
-        }
-    };
-    // Its connection brings nothing more that is wanted.
+    let ended = receive(transport, &mut response, piece.as_ref(), end, &mut taking, progress).await?;
+    // No more bytes are needed from this connection.
     drop(response);
     if ended.is_ok()
-        && let Some(piece) = piece.filter(Entry::is_cut_here)
+        && let Some(piece) = piece.filter(PieceHandle::is_cut_here)
     {
         let appended = hedge::append(&piece, Some(progress), &mut taking).await;
         taking.partial.segment_failed = appended.is_err();
         appended?;
     }
     let Taking { partial, of_part, .. } = taking;
-    // That it is a page says more than that it broke off.
+    // "It is a page" explains more than "it broke off", so check that first.
     if let Some(look) = &partial.look {
         look.end().map_err(impostor)?;
     }
@@ -306,7 +290,47 @@ async fn read(
     Ok(())
 }
 
-/// A body that takes its bytes in.
+/// Receives the body of one response, to its end or to where another connection continues. The inner result says how
+/// the transfer ended. The outer one is an error of this side, or of a server that sends too much.
+async fn receive(
+    transport: &Transport,
+    response: &mut Response,
+    piece: Option<&PieceHandle>,
+    end: Option<u64>,
+    taking: &mut Taking<'_>,
+    progress: &dyn TransferProgress,
+) -> Result<Result<()>> {
+    loop {
+        let bytes = match hedge::next(response, piece).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => {
+                let (received, total) = (taking.partial.received(), taking.partial.total);
+                return Ok(Err(failure::in_body(&error, received, total, transport.options())));
+            }
+        };
+        let own = piece.map_or(bytes.len(), |piece| piece.take(bytes.len(), Instant::now()));
+        let received = taking.partial.received().saturating_add(own as u64);
+        if end.is_some_and(|end| received > end) {
+            // It is unknown which of its bytes are the requested ones.
+            taking.partial.validator = None;
+            return Err(Error::new(Kind::Length, "the server sent more than the range that it announced"));
+        }
+        for bytes in transport.paced(&bytes[..own]) {
+            transport.wait_for(bytes).await;
+            taking.take(bytes).await?;
+            progress.advanced(bytes.len() as u64);
+        }
+        if let Some(piece) = piece {
+            progress.advanced(piece.progress().take());
+            if piece.is_cut_here() {
+                return Ok(Ok(()));
+            }
+        }
+    }
+}
+
+/// A body that receives its bytes.
 struct Taking<'a> {
     partial: &'a mut Partial,
     of_part: Digests,
@@ -319,7 +343,7 @@ impl Intake for Taking<'_> {
             look.more(bytes).map_err(impostor)?;
         }
         if self.partial.look.as_ref().is_none_or(Look::is_done) {
-            // These bytes are what was wanted: the room for the earlier ones is free.
+            // These bytes are no HTML page, so the bytes of the earlier attempt can be dropped.
             *self.kept = None;
         }
         self.partial.digests.update(bytes);
@@ -329,11 +353,11 @@ impl Intake for Taking<'_> {
 }
 
 fn impostor(message: String) -> Error {
-    Error::new(Kind::Impostor, message).hint("many servers answer a missing file this way: check the URL")
+    Error::new(Kind::Impostor, message).hint("many servers answer this way when a file is missing: check the URL")
 }
 
-/// Tells how long the body will be, and what of it is there already: whoever counts has taken that back when the
-/// earlier attempt failed. Breaks if the body is not wanted at all.
+/// Reports the length of the body, and the bytes that are already there. The observer discarded its
+/// count of them when the earlier attempt failed. Breaks if the body is declined.
 fn announce(partial: &mut Partial, request: &Request<'_>) -> ControlFlow<()> {
     let head =
         ResponseHead { from: &partial.here, disposition: partial.head.disposition.as_deref(), length: partial.total };
@@ -349,7 +373,7 @@ fn announce(partial: &mut Partial, request: &Request<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// The body that is complete, if its bytes are those that were promised.
+/// Returns the complete body after verifying its digests.
 async fn whole(mut partial: Partial) -> Result<Body> {
     let length = partial.received();
     if let Err(error) = std::mem::take(&mut partial.digests).verify() {
@@ -360,7 +384,7 @@ async fn whole(mut partial: Partial) -> Result<Body> {
     Ok(Body { location: Location::Url(partial.here), length, head: partial.head, stored })
 }
 
-/// The same fault, with the host that it happened at.
+/// Returns the same error, with the URL of the host that failed.
 fn elsewhere(fault: &Error, here: &Url) -> Error {
     let message = format!("after a redirect to {}: {}", redact(here.as_str()), fault.report());
     let error = Error::new(fault.kind(), message).transient(fault.is_transient());

@@ -1,32 +1,36 @@
-//! How much of the longest transfer a free connection should take over, so that all of a host end together. Pure.
+//! Decides how much of the longest transfer a free connection takes over, so that all transfers of a
+//! host finish together. Pure.
 //!
-//! To take half of it is right only while nothing else is under way. Halves end one after the other, and each end frees
-//! a connection for a half of a half: on a link with long round trips those requests are what the time is spent on. So the
-//! end that all could have in common is worked out first, and a free connection takes as much as it can bring until then:
-//! about one request for each connection, as in the wrap-around rule for jobs that may be divided (Robert McNaughton, "Scheduling with
-//! Deadlines and Loss Functions", Management Science 6(1), 1959), with a delay before each part.
+//! Taking half of it is right only if nothing else is in flight. Halves finish at different times,
+//! and each one frees a connection for another half. On a link with long round trips, these requests
+//! would take most of the time. So we first compute the earliest time at which all transfers could
+//! finish together. A free connection then takes as many bytes as it can bring until that time. This
+//! needs about one request per connection, as in the wrap-around rule for divisible jobs (Robert
+//! McNaughton, "Scheduling with Deadlines and Loss Functions", Management Science 6(1), 1959), with a
+//! delay before each part.
 
 use std::time::Duration;
 
-/// The least that is worth a request, beyond a quarter of the time that its answer takes to come.
+/// The shortest segment that is worth a request is this long, plus a quarter of the time to the first
+/// byte of a response.
 const WORTH: Duration = Duration::from_millis(50);
-/// How exactly an end is worked out, in seconds: finer than any network keeps time.
+/// The precision of the common finish time, in seconds. No network is more precise.
 const EXACT: f64 = 0.001;
 
-/// The connections of a host, in seconds from now.
+/// The state of the connections of a host. Times are in seconds from now.
 #[derive(Debug)]
 pub(crate) struct Balance<'a> {
-    /// How long each transfer has to go.
+    /// The remaining time of each transfer.
     pub(crate) left: &'a [f64],
-    /// How many more connections there may be.
+    /// How many more connections are allowed.
     pub(crate) spare: usize,
-    /// How long an answer takes to come.
+    /// The time from a request to the head of its response.
     pub(crate) setup: f64,
 }
 
 impl Balance<'_> {
-    /// How many seconds' worth of bytes a free connection is to take over from the transfer that has so long to go.
-    /// `None`: its end would hardly come nearer.
+    /// Returns how much a free connection takes over from the transfer with this remaining time, in
+    /// seconds of that transfer. Returns `None` if the transfer would hardly finish earlier.
     pub(crate) fn share(&self, longest: f64) -> Option<f64> {
         let least = self.setup / 4.0 + WORTH.as_secs_f64();
         let share = (self.end() - self.setup).max(least);
@@ -34,7 +38,8 @@ impl Balance<'_> {
         (beyond >= least).then_some(beyond.min(share))
     }
 
-    /// The end that all could have in common: what is left beyond it is as much as the others can bring until then.
+    /// Returns the earliest time at which all transfers can finish together: the work beyond that time
+    /// is as much as the other connections can take over before it.
     fn end(&self) -> f64 {
         let lacks_time = |end: f64| {
             let beyond: f64 = self.left.iter().map(|left| (left - end).max(0.0)).sum();
@@ -71,7 +76,8 @@ mod tests {
 
     #[test]
     fn transfers_that_end_sooner_count_as_connections_that_will_be_free() {
-        // The free one brings what goes beyond the end of the longest, and the short one will take that of the other.
+        // The free connection takes the excess of the longest transfer. The short one will take that
+        // of the other when it is done.
         let left = [4.0, 0.2, 3.9];
         let end = balance(&left, 1, 0.2).end();
         assert!((end - 2.125).abs() < 0.01, "{end}");
@@ -80,11 +86,11 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_that_would_hardly_bring_the_end_nearer() {
-        // The end would come nearer by 0.09 s, for an answer that takes 0.2 s.
+        // It would finish 0.09 s earlier, for a response that takes 0.2 s.
         assert!(balance(&[0.38], 1, 0.2).share(0.38).is_none());
         assert!(balance(&[0.42], 1, 0.2).share(0.42).is_some());
         assert!(balance(&[0.09], 1, 0.0).share(0.09).is_none());
-        // However many connections there are, none asks for crumbs.
+        // No segment is too short, however many connections there are.
         for setup in 0..1000 {
             let setup = f64::from(setup) / 1000.0;
             let share = balance(&[3.0], 1000, setup).share(3.0);
@@ -101,7 +107,8 @@ mod tests {
             setup in 0.001..0.5_f64,
         ) {
             let end = balance(&left, spare, setup).end();
-            // The first moment by which the others can have brought what goes beyond it; without them, the longest's.
+            // The first moment at which the other connections can have brought the excess. Without
+            // other connections, it is the end of the longest transfer.
             let is_enough = |end: f64| {
                 let brought = |from: f64| (end - from - setup).max(0.0);
                 let others = left.iter().filter(|own| **own < end).map(|own| brought(*own)).sum::<f64>();

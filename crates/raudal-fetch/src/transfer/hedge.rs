@@ -1,4 +1,4 @@
-//! A second connection for a transfer: it fetches what was cut off, and hands it over.
+//! Fetches a segment on a second connection, and hands it to its transfer.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,28 +11,29 @@ use reqwest::header::{self, HeaderValue};
 use tokio::time::Instant;
 
 use crate::body::file_writer::BLOCK;
-use crate::body::spool::{Spool, Stored, blocking};
+use crate::body::spool::{Spool, Stored};
 use crate::body::streaming::{TAIL, Tail};
 use crate::http::digest::Digests;
 use crate::http::failure;
-use crate::http::range::{self, Kept, Next};
-use crate::http::source::Source;
+use crate::http::range::{self, RangeReply, ResumePoint};
+use crate::http::source::BodySource;
 use crate::progress::TransferProgress;
-use crate::transfer::segments::{Cut, Entry, Wanted};
+use crate::transfer::segments::{Cut, PieceHandle, Wanted};
 use crate::transfer::transport::Transport;
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 
-/// What takes bytes in, in their order.
+/// Receives bytes in order.
 pub(crate) trait Intake {
     async fn take(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
-/// Fetches what was cut off. However it ends, the transfer that it was cut off from is told.
+/// Fetches a segment. Its transfer learns the outcome, whatever it is.
 pub(crate) async fn fetch_segment(transport: &Transport, mut cut: Cut) {
     let (wanted, unwanted) = cut.watch();
     let answered = tokio::select! {
         answered = part(transport, &wanted.source, wanted.first, wanted.end) => answered,
-        // Nobody wants it any more.
+        // The transfer is gone.
         () = unwanted => return,
     };
     if answered.is_ok() && !cut.begin() {
@@ -49,14 +50,14 @@ pub(crate) async fn fetch_segment(transport: &Transport, mut cut: Cut) {
     }
     match spool.finish().await {
         Ok(stored) => cut.deliver((stored, brought)),
-        // Dropping the cut says so; the transfer goes on from here in its next attempt.
+        // Dropping the cut tells the transfer. Its next attempt resumes from here.
         Err(_) => drop(cut),
     }
 }
 
-async fn bring(transport: &Transport, cut: &Wanted, answered: Result<Piece>, spool: &mut Spool) -> Result<()> {
+async fn bring(transport: &Transport, cut: &Wanted, answered: Result<PartResponse>, spool: &mut Spool) -> Result<()> {
     let source = &cut.source;
-    let Piece { mut response, part, took } = answered?;
+    let PartResponse { mut response, part, took } = answered?;
     let mut digests = Digests::of_part(response.headers());
     let end = cut.end.min(cut.first.saturating_add(part));
     let progress = &cut.progress;
@@ -75,7 +76,7 @@ async fn bring(transport: &Transport, cut: &Wanted, answered: Result<Piece>, spo
     }
     drop(response);
     if piece.is_cut_here() {
-        append(&piece, None, &mut Part { spool, digests: &mut digests }).await?;
+        append(&piece, None, &mut SegmentIntake { spool, digests: &mut digests }).await?;
     }
     let brought = spool.len();
     if brought == part {
@@ -87,8 +88,8 @@ async fn bring(transport: &Transport, cut: &Wanted, answered: Result<Piece>, spo
     Ok(())
 }
 
-/// Asks for a part of a body, down to the byte before `end`.
-async fn part(transport: &Transport, source: &Source, first: u64, end: u64) -> Result<Piece> {
+/// Requests a range of a body, up to the byte before `end`.
+async fn part(transport: &Transport, source: &BodySource, first: u64, end: u64) -> Result<PartResponse> {
     let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
     let wanted = wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
     let request = transport.requests.get(&source.asked, &source.here, |headers| {
@@ -98,23 +99,23 @@ async fn part(transport: &Transport, source: &Source, first: u64, end: u64) -> R
     let begin = Instant::now();
     let response = request.send().await.map_err(|error| failure::before_answer(&error, transport.options()))?;
     let path = source.here.path();
-    let kept = Kept { received: first, total: Some(source.total), validator: &source.validator, path };
+    let kept = ResumePoint { received: first, total: Some(source.total), validator: &source.validator, path };
     let judged = range::judge(kept, response.status().as_u16(), response.headers());
-    let Ok(Next::Rest { part, .. }) = judged else {
-        // It has no ranges, or other bytes by now, or wants to be left alone.
+    let Ok(RangeReply::Rest { part, .. }) = judged else {
+        // The server does not support ranges, has another version now, or refuses the request.
         transport.transfers.refuse(source);
-        return Err(broken("the server gives no parts"));
+        return Err(broken("the server does not send ranges"));
     };
-    Ok(Piece { response, part, took: begin.elapsed() })
+    Ok(PartResponse { response, part, took: begin.elapsed() })
 }
 
-/// The last bytes of a body that is arriving.
-pub(crate) async fn tail(transport: &Transport, source: &Source) -> Result<Tail> {
+/// Fetches the last bytes of a body that is arriving.
+pub(crate) async fn tail(transport: &Transport, source: &BodySource) -> Result<Tail> {
     if transport.transfers.is_refused(source) {
-        return Err(broken("the server gives no parts"));
+        return Err(broken("the server does not send ranges"));
     }
     let first = source.total.saturating_sub(TAIL);
-    let Piece { mut response, part, .. } = part(transport, source, first, source.total).await?;
+    let PartResponse { mut response, part, .. } = part(transport, source, first, source.total).await?;
     let mut digests = Digests::of_part(response.headers());
     let mut tail = Vec::with_capacity((source.total - first) as usize);
     loop {
@@ -151,10 +152,10 @@ async fn pass(
     Ok(())
 }
 
-/// Takes in what was cut off from a piece that has come to its end. Whoever watches is told of what the segments
-/// bring, as it comes.
+/// Appends the segments that were cut from a finished piece. Reports their bytes to `progress` as they
+/// arrive.
 pub(crate) async fn append(
-    piece: &Entry,
+    piece: &PieceHandle,
     progress: Option<&dyn TransferProgress>,
     intake: &mut impl Intake,
 ) -> Result<()> {
@@ -170,7 +171,7 @@ pub(crate) async fn append(
                 () = piece.progress().more() => progress.advanced(piece.progress().take()),
             }
         };
-        let (stored, result) = brought.map_err(|_| broken("a second connection was given up"))?;
+        let (stored, result) = brought.map_err(|_| broken("gave up on a second connection"))?;
         match stored {
             Stored::Memory(held) => intake.take(held.as_ref()).await?,
             Stored::File(file) | Stored::Kept(file, _) => copy(file, intake).await?,
@@ -183,8 +184,9 @@ pub(crate) async fn append(
     Ok(())
 }
 
-/// The next bytes of an answer. None at its end, and once another connection brings all that is missing.
-pub(crate) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqwest::Result<Option<Bytes>> {
+/// Returns the next bytes of a response. Returns `None` at its end, and when another connection has
+/// taken over all missing bytes.
+pub(crate) async fn next(response: &mut Response, piece: Option<&PieceHandle>) -> reqwest::Result<Option<Bytes>> {
     let Some(piece) = piece else { return response.chunk().await };
     piece.wait(Instant::now());
     tokio::select! {
@@ -194,15 +196,15 @@ pub(crate) async fn next(response: &mut Response, piece: Option<&Entry>) -> reqw
     }
 }
 
-/// The answer to a request for a part.
-struct Piece {
+/// The response to a range request.
+struct PartResponse {
     response: Response,
-    /// How many bytes it has.
+    /// The length of the range, in bytes.
     part: u64,
     took: Duration,
 }
 
-/// Takes in a file, from where it stands. It is read on threads that may block.
+/// Passes on a file from its current position. Reads it on blocking threads.
 async fn copy(mut file: File, intake: &mut impl Intake) -> Result<()> {
     let mut buffer = vec![0; BLOCK];
     loop {
@@ -216,18 +218,19 @@ async fn copy(mut file: File, intake: &mut impl Intake) -> Result<()> {
     }
 }
 
-/// The transfer as a whole has broken off where the segment did: its next attempt goes on from there.
+/// Returns the error for a failed segment. The whole transfer breaks off there, and its next attempt
+/// resumes from there.
 fn broken(message: &str) -> Error {
     Error::new(Kind::Reset, message)
 }
 
-/// A part that is being brought, and takes in parts of its own.
-struct Part<'a> {
+/// A segment in flight. It may have segments of its own, which are appended to it.
+struct SegmentIntake<'a> {
     spool: &'a mut Spool,
     digests: &'a mut Digests,
 }
 
-impl Intake for Part<'_> {
+impl Intake for SegmentIntake<'_> {
     async fn take(&mut self, bytes: &[u8]) -> Result<()> {
         self.digests.update(bytes);
         self.spool.write(bytes).await

@@ -1,4 +1,4 @@
-//! Files of this machine, on the same road as a download. A regular file is read where it lies.
+//! Reads local files through the same interface as downloads. A regular file is read in place.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek};
@@ -8,19 +8,20 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::body::file_writer::FileWriter;
-use crate::body::spool::{Budget, Spool, Stored, blocking};
+use crate::body::spool::{Budget, Spool, Stored};
 use crate::http::html::{LOOK, Look};
 use crate::http::response::Head;
 use crate::progress::TransferProgress;
 use crate::request::Expect;
 use crate::{Body, PartialFile};
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
-/// How much is read from a pipe at a time: what a Linux pipe holds.
+/// Bytes per read from a pipe: the capacity of a Linux pipe.
 const PIECE: usize = 64 * 1024;
 
-/// Opens a file. What cannot be sought in (a FIFO, `/dev/stdin`) is spooled first.
+/// Opens a file. Spools it first if it cannot seek (a FIFO, `/dev/stdin`).
 pub(crate) async fn open(
     path: &Path,
     expect: Expect,
@@ -49,7 +50,7 @@ pub(crate) async fn open(
     Ok(Body { location: Location::File(path.to_owned()), length, head: Head::default(), stored })
 }
 
-/// Copies a file into a partial file: a copy is whole or it is an error, there is nothing to go on with.
+/// Copies a file into a partial file. The copy is complete or an error: it is never resumed.
 pub(crate) async fn copy(
     path: &Path,
     expect: Expect,
@@ -87,7 +88,7 @@ pub(crate) async fn into_file(body: Body, file: &PartialFile) -> Result<Body> {
     Ok(Body { location, length, head, stored: Stored::Kept(file, sha256) })
 }
 
-/// Opens a regular file and reads its first bytes. `None` for what is not one.
+/// Opens a regular file and reads its first bytes. Returns `None` for any other kind of file.
 fn regular(path: &Path) -> io::Result<Option<(File, u64, Vec<u8>)>> {
     let metadata = std::fs::metadata(path)?;
     if metadata.is_dir() {
@@ -107,8 +108,8 @@ fn can_seek(metadata: &Metadata) -> bool {
     metadata.is_file()
 }
 
-/// Spools what can only be read once. A thread of its own reads: opening a FIFO waits for its writer, perhaps for
-/// ever, and the runtime would wait with it when the program ends.
+/// Spools a file that can be read only once. It is read on a thread of its own: opening a FIFO waits
+/// for its writer, perhaps for ever, and would keep the runtime from shutting down.
 async fn pipe(path: &Path, progress: &dyn TransferProgress, budget: &Arc<Budget>) -> Result<(Stored, u64, Vec<u8>)> {
     let (sender, mut pieces) = mpsc::channel(1);
     let owned = path.to_owned();
@@ -128,7 +129,7 @@ async fn pipe(path: &Path, progress: &dyn TransferProgress, budget: &Arc<Budget>
     Ok((spool.finish().await?, length, first))
 }
 
-/// Sends what a pipe gives, until it ends or nobody listens any more.
+/// Sends the bytes of a pipe until it ends or the receiver is dropped.
 fn read_pipe(path: &PathBuf, sender: &mpsc::Sender<io::Result<Vec<u8>>>) {
     let mut pipe = match File::open(path) {
         Ok(pipe) => pipe,
@@ -155,8 +156,8 @@ fn read_pipe(path: &PathBuf, sender: &mpsc::Sender<io::Result<Vec<u8>>>) {
 fn cannot(what: &str, error: io::Error) -> Error {
     let hint = match error.kind() {
         ErrorKind::NotFound => Some("check the path"),
-        ErrorKind::IsADirectory => Some("name the files in the folder"),
-        ErrorKind::PermissionDenied => Some("you may not read it"),
+        ErrorKind::IsADirectory => Some("give the files in the folder"),
+        ErrorKind::PermissionDenied => Some("you have no permission to read it"),
         _ => None,
     };
     let error = Error::io(what, error);

@@ -1,4 +1,4 @@
-//! How bytes come.
+//! Brings the bytes of URLs and local files.
 
 pub(crate) mod attempt;
 pub(crate) mod balance;

@@ -1,8 +1,8 @@
-//! One rate for all connections of a client together.
+//! Limits the total rate of all connections of a client.
 //!
-//! Each piece of a body waits until the bytes before it, on whatever connection, have had their time. A connection
-//! waits with one small piece at a time, so that all have their turn; meanwhile it is not read, and TCP slows the
-//! sender down.
+//! Each chunk of a body waits until all earlier chunks, on any connection, have used their time. A
+//! connection waits with one small chunk at a time, so that all connections take turns. A connection
+//! that waits is not read, so TCP slows the sender down.
 
 use raudal_common::lock;
 use std::num::NonZeroU64;
@@ -11,30 +11,30 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How much time that was not used is made up for: timers are coarse (1 ms) and tasks are late, and a rate that
-/// forgave them nothing would not be reached. It is also the longest burst.
+/// The unused time that later chunks may catch up on. Timers are coarse (1 ms) and tasks wake up
+/// late, so without it the rate would not be reached. It is also the longest burst.
 const CREDIT: Duration = Duration::from_millis(50);
-/// Pieces a second, for smoothness: bars are drawn less often.
+/// Chunks per second. Progress bars are drawn less often, so they look smooth.
 const PIECES: u64 = 32;
-/// No piece is larger: what one read from a connection brings at first.
+/// The largest chunk, in bytes: as much as the first read from a connection returns.
 const LARGEST: u64 = 16 * 1024;
 
-/// Who may pass when. Pure: the time is handed in.
+/// Decides when bytes may pass. Pure: the caller supplies the time.
 #[derive(Debug)]
 struct Bucket {
-    /// Bytes a second.
+    /// In bytes per second.
     rate: NonZeroU64,
-    /// When everything that was let through has had its time.
+    /// When all bytes so far have used their time.
     free: Option<Instant>,
 }
 
 impl Bucket {
-    /// Takes so many bytes, and says when they may pass.
+    /// Counts these bytes, and returns when they may pass.
     fn take(&mut self, bytes: u64, now: Instant) -> Instant {
         let nanos = (u128::from(bytes) * 1_000_000_000).div_ceil(u128::from(self.rate.get()));
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         let earliest = now.checked_sub(CREDIT).unwrap_or(now);
-        // At first nothing is owed: the first burst is as bounded as any other.
+        // At the start there is no unused time, so the first burst is bounded like any other.
         let start = self.free.map_or(now, |free| free.max(earliest));
         let until = start.checked_add(cost).unwrap_or(start);
         self.free = Some(until);
@@ -44,24 +44,24 @@ impl Bucket {
 
 /// The limit that connections share.
 #[derive(Debug)]
-pub(crate) struct Limit {
+pub(crate) struct RateLimit {
     bucket: Mutex<Bucket>,
     piece: usize,
 }
 
-impl Limit {
-    /// So many bytes a second.
+impl RateLimit {
+    /// Creates a limit in bytes per second.
     pub(crate) fn new(rate: NonZeroU64) -> Self {
         let piece = (rate.get() / PIECES).clamp(1, LARGEST) as usize;
         Self { bucket: Mutex::new(Bucket { rate, free: None }), piece }
     }
 
-    /// The most that passes at once.
+    /// Returns the largest number of bytes that pass at once.
     pub(crate) fn piece(&self) -> usize {
         self.piece
     }
 
-    /// Waits until so many bytes may pass.
+    /// Waits until this many bytes may pass.
     pub(crate) async fn pass(&self, bytes: usize) {
         let now = Instant::now();
         let until = lock(&self.bucket).take(bytes as u64, now);
@@ -91,22 +91,22 @@ mod tests {
         assert_eq!(bucket.take(100, at(170)), at(250), "who is late is not made later");
         assert_eq!(bucket.take(100, at(10_000)), at(10_050), "an idle time is not saved up");
         assert_eq!(bucket.take(0, at(10_050)), at(10_050));
-        // A rate beyond any network, and a wait beyond any life.
+        // An extreme rate, and an extreme wait.
         assert_eq!(Bucket { rate: rate(u64::MAX), free: None }.take(1 << 20, at(0)), start + Duration::from_nanos(1));
         assert!(Bucket { rate: rate(1), free: None }.take(u64::MAX, at(0)) > at(1_000_000));
     }
 
     #[test]
     fn pieces_are_small_enough_to_be_smooth_and_never_nothing() {
-        let pieces = [1, 31, 32, 3200, 1 << 30].map(|bytes| Limit::new(rate(bytes)).piece());
+        let pieces = [1, 31, 32, 3200, 1 << 30].map(|bytes| RateLimit::new(rate(bytes)).piece());
         assert_eq!(pieces, [1, 1, 1, 100, 16 * 1024]);
     }
 
-    /// Virtual time: the clock leaps to the next sleeper.
+    /// Uses virtual time: the clock jumps to the next timer.
     #[tokio::test(start_paused = true)]
     async fn connections_share_the_rate_evenly_whatever_their_number() {
         for connections in [1, 3, 10] {
-            let limit = Arc::new(Limit::new(rate(100_000)));
+            let limit = Arc::new(RateLimit::new(rate(100_000)));
             let passed: Arc<Vec<AtomicUsize>> = Arc::new((0..connections).map(|_| AtomicUsize::new(0)).collect());
             let start = Instant::now();
             let tasks: Vec<_> = (0..connections)

@@ -1,174 +1,60 @@
-//! Which transfers are split for an idle slot, and where they are cut. Pure: the time is handed in.
+//! Chooses which transfers to split for an idle slot, and where. Pure: the caller supplies the time.
 //!
-//! A transfer whose bytes a strong validator stands for, and whose server knows ranges, is a *piece* of a body: from
-//! where it is to its end. When a slot is free, the piece that has the longest way to go is cut: its end becomes a piece
-//! of its own, on a connection of its own, and may be cut again. Where to cut says [`balance`](crate::transfer::balance): all
-//! pieces of a host are meant to end together. On a link that caps each connection this beats cutting every body from
-//! the start: nothing is cut that need not be.
+//! A transfer with a strong validator, from a server with ranges, is a *piece* of a body: from its
+//! current position to its end. When a slot is free, the piece with the longest remaining time is
+//! cut. Its end becomes a piece of its own, on its own connection, and may be cut again.
+//! [`balance`](crate::transfer::balance) decides where to cut, so that all pieces of a host finish
+//! together. If a link limits each connection, this is faster than splitting every body from the
+//! start, because it makes no needless requests.
 //!
-//! Each piece appends what was cut off from it once it has reached its own end, so a body always arrives from front to
-//! back, whoever brought it: digests, sidecars and lengths are checked as for one connection.
+//! When a piece has reached its own end, it appends the segments that were cut from it. So a body
+//! always arrives from front to back, and its digests, sidecar and length are checked as for one
+//! connection.
 //!
-//! A piece that stands still, while slots are free, is asked for once more, whole (hedged requests: J. Dean and
-//! L. A. Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013): packets that were lost again and again, or
-//! a server that meters by the second, would hold up the end of everything. Nothing is taken from it until the other
-//! answer has begun, and only if it stands still even then.
+//! While slots are free, a stalled piece is requested a second time (hedged requests: J. Dean and
+//! L. A. Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013). Otherwise repeated
+//! packet loss, or a server that throttles per second, could delay the end of the run. The second
+//! response replaces the first only if the piece is still stalled when it begins.
 
 mod pick;
+mod piece;
 
 use raudal_common::lock;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::pick::{Host, Seen};
-use crate::body::spool::Stored;
-use crate::http::source::Source;
-use raudal_common::Result;
+use self::pick::Host;
+use self::piece::{LOOK, Piece};
+use crate::http::source::BodySource;
 
-/// Nothing shorter is cut off: on any network, a request for it costs as much as the bytes.
-const SHORTEST: u64 = 64 * 1024;
-/// How long a piece must have been under way for its speed to be known; and when to look again at one that was left
-/// alone, since its speed may fall.
-const LOOK: Duration = Duration::from_millis(100);
-/// What is shorter comes in one go: ten segments (RFC 6928).
+pub(crate) use self::piece::{Cut, PieceHandle, SegmentProgress, Wanted};
+
+/// A body up to this length arrives in one round trip: ten TCP segments (RFC 6928).
 const TINY: u64 = 14 * 1024;
-/// So often the bytes of a piece are asked for once more: a server that drips, or sends a head and no body, is not to be
-/// asked for ever.
+/// How many times a stalled piece is requested again. A server that sends only a few bytes at a time,
+/// or a head without a body, must not be asked for ever.
 pub(crate) const ASKS: u8 = 3;
 
-/// How many bytes the segments of one body have brought, for whoever watches the body.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    bytes: AtomicU64,
-    more: Notify,
-}
-
-impl Progress {
-    pub(crate) fn add(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Relaxed);
-        self.more.notify_one();
-    }
-
-    /// What was not taken yet.
-    pub(crate) fn take(&self) -> u64 {
-        self.bytes.swap(0, Relaxed)
-    }
-
-    /// Waits until there may be more.
-    pub(crate) async fn more(&self) {
-        self.more.notified().await;
-    }
-}
-
-/// What a segment has brought: a body's bytes from the cut on, and whether all of them.
-pub(crate) type Brought = (Stored, Result<()>);
-
-/// A transfer under way, from where it is to its end.
+/// The result of a search for a piece to cut.
 #[derive(Debug)]
-struct Piece {
-    source: Arc<Source>,
-    /// How long its answer took to come.
-    setup: Duration,
-    progress: Arc<Progress>,
-    state: Mutex<State>,
-    /// Told when another connection brings all that is missing.
-    taken_over: Notify,
-}
-
-#[derive(Debug)]
-struct State {
-    at: u64,
-    end: u64,
-    /// When and where its first bytes came.
-    began: Option<(Instant, u64)>,
-    /// Since when it waits for bytes; it does not while it has some to take in.
-    waits: Option<Instant>,
-    /// Where it stood when it was asked for once more, and how often it may be.
-    asked_again: Option<u64>,
-    asks: u8,
-    /// What was cut off, the last cut first to be appended.
-    tails: Vec<oneshot::Receiver<Brought>>,
-    /// Whether it has come to its end, and only appends from here on.
-    is_over: bool,
-}
-
-impl Piece {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    /// How it gets on, unless it has come to its end.
-    fn see(&self, now: Instant) -> Option<Seen> {
-        let state = self.lock();
-        let waits = state.waits.filter(|_| state.asks > 0 && state.asked_again != Some(state.at));
-        let still = waits.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let seen = Seen { missing: state.missing(), speed: state.speed(now), still, setup: self.setup };
-        (!state.is_over && seen.missing > 0).then_some(seen)
-    }
-
-    /// Cuts so many bytes off its end.
-    fn cut(self: &Arc<Self>, bytes: u64) -> Option<Cut> {
-        let mut state = self.lock();
-        if state.is_over || state.missing() < 2 * SHORTEST {
-            return None;
-        }
-        let first = state.end - bytes.clamp(SHORTEST, state.missing() - SHORTEST);
-        let (deliver, tail) = oneshot::channel();
-        let wanted = self.wanted(first, std::mem::replace(&mut state.end, first), state.asks);
-        state.tails.push(tail);
-        Some(Cut { wanted, deliver: Some(deliver), victim: Arc::downgrade(self) })
-    }
-
-    /// Asks once more for all that is missing.
-    fn ask_again(self: &Arc<Self>) -> Option<Cut> {
-        let mut state = self.lock();
-        if state.is_over || state.missing() == 0 {
-            return None;
-        }
-        state.asked_again = Some(state.at);
-        state.asks = state.asks.checked_sub(1)?;
-        Some(Cut { wanted: self.wanted(state.at, state.end, state.asks), deliver: None, victim: Arc::downgrade(self) })
-    }
-
-    fn wanted(&self, first: u64, end: u64, asks: u8) -> Wanted {
-        Wanted { source: Arc::clone(&self.source), first, end, progress: Arc::clone(&self.progress), asks }
-    }
-}
-
-impl State {
-    /// How many bytes are still to come: none, should the server send more than it has announced.
-    fn missing(&self) -> u64 {
-        self.end.saturating_sub(self.at)
-    }
-
-    /// How many bytes have come in a second so far; not known at first.
-    fn speed(&self, now: Instant) -> Option<f64> {
-        let (began, from) = self.began?;
-        let elapsed = now.saturating_duration_since(began);
-        (elapsed >= LOOK && self.at > from).then(|| (self.at - from) as f64 / elapsed.as_secs_f64())
-    }
-}
-
-/// What becomes of a look for a piece to cut.
-#[derive(Debug)]
-pub(crate) enum Found<S> {
+pub(crate) enum CutSearch<S> {
     Cut(Cut, S),
-    /// None now. Looking again after a while may find one.
+    /// None now. Search again after this time.
     Later(Duration),
-    /// Nothing is under way that could ever be cut.
+    /// No transfer in flight could be cut, now or later.
     Nothing,
 }
 
-/// All pieces under way of one client.
+/// All pieces of one client in flight.
 #[derive(Debug)]
 pub(crate) struct Transfers {
     pieces: Mutex<Vec<Weak<Piece>>>,
-    /// Servers that refused a part, or did not like the many connections: they are left alone.
+    /// Servers that refused a range or more connections. They get no more range requests.
     refused: Mutex<HashSet<String>>,
     changed: watch::Sender<()>,
     cuts: AtomicU64,
@@ -186,20 +72,17 @@ impl Default for Transfers {
 }
 
 impl Transfers {
-    /// A transfer begins; it is under way until the entry is dropped.
+    /// Registers a transfer until the entry is dropped.
     pub(crate) fn enter(
         &self,
-        source: Arc<Source>,
+        source: Arc<BodySource>,
         (at, end): (u64, u64),
         setup: Duration,
-        progress: Arc<Progress>,
+        progress: Arc<SegmentProgress>,
         asks: u8,
-    ) -> Entry {
-        let state =
-            State { at, end, began: None, waits: None, asked_again: None, asks, tails: Vec::new(), is_over: false };
-        let piece = Piece { source, setup, progress, state: Mutex::new(state), taken_over: Notify::new() };
-        let piece = Arc::new(piece);
-        // What was asked for once more may stand still again, however short it is.
+    ) -> PieceHandle {
+        let piece = Arc::new(Piece::new(source, (at, end), setup, progress, asks));
+        // A piece that was requested again may stall again, however short it is.
         if asks < ASKS || end.saturating_sub(at) > TINY {
             let mut pieces = lock(&self.pieces);
             pieces.retain(|piece| piece.strong_count() > 0);
@@ -207,58 +90,58 @@ impl Transfers {
             drop(pieces);
             self.changed.send_replace(());
         }
-        Entry(piece)
+        PieceHandle(piece)
     }
 
-    /// Is told when a transfer begins that may be worth a cut.
+    /// Returns a channel that changes when a transfer begins that may be worth a cut.
     pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// How many cuts were made so far.
+    /// Returns how many cuts were made so far.
     pub(crate) fn cuts(&self) -> u64 {
         self.cuts.load(Relaxed)
     }
 
-    /// This server is to be asked for no parts any more.
-    pub(crate) fn refuse(&self, source: &Source) {
+    /// Sends no more range requests to this server.
+    pub(crate) fn refuse(&self, source: &BodySource) {
         lock(&self.refused).extend(source.key());
     }
 
-    pub(crate) fn is_refused(&self, source: &Source) -> bool {
+    pub(crate) fn is_refused(&self, source: &BodySource) -> bool {
         let refused = lock(&self.refused);
         source.key().is_some_and(|key| refused.contains(&key))
     }
 
-    /// Cuts the piece that has the longest way to go, of those for whose server there is a slot, or asks once more for one
-    /// that stands still. `spare` says how many slots there are.
+    /// Cuts the piece with the longest remaining time, or else requests a stalled piece again. Skips
+    /// hosts for which `slot` returns no slot. `spare` returns how many slots a host has.
     pub(crate) fn cut<S>(
         &self,
         now: Instant,
         mut spare: impl FnMut(Option<&str>) -> usize,
         mut slot: impl FnMut(Option<&str>) -> Option<S>,
-    ) -> Found<S> {
+    ) -> CutSearch<S> {
         let hosts = self.hosts(now);
         let may_be_later = !hosts.is_empty();
         let mut picked = Vec::new();
         for (key, host) in hosts {
-            // One at least: the adaptive limit of a host is told that one more would help.
+            // At least one, so that the adaptive limit of a host learns that one more would help.
             let spare = spare(key.as_deref()).max(1);
             picked.extend(host.pick(spare).into_iter().map(|pick| (key.clone(), pick)));
         }
         picked.sort_by(|(_, one), (_, other)| other.rank().total_cmp(&one.rank()));
         for (key, pick) in picked {
             let Some(slot) = slot(key.as_deref()) else { continue };
-            // It may have gone on meanwhile.
+            // Returns `None` if the piece has made progress meanwhile.
             if let Some(cut) = pick.cut() {
                 self.cuts.fetch_add(1, Relaxed);
-                return Found::Cut(cut, slot);
+                return CutSearch::Cut(cut, slot);
             }
         }
-        if may_be_later { Found::Later(LOOK) } else { Found::Nothing }
+        if may_be_later { CutSearch::Later(LOOK) } else { CutSearch::Nothing }
     }
 
-    /// The pieces that may be cut, now or later, by their host.
+    /// Returns the pieces that may be cut, now or later, by host.
     fn hosts(&self, now: Instant) -> HashMap<Option<String>, Host> {
         let pieces: Vec<Arc<Piece>> = {
             let mut pieces = lock(&self.pieces);
@@ -268,133 +151,13 @@ impl Transfers {
         let refused = lock(&self.refused);
         let mut hosts: HashMap<Option<String>, Host> = HashMap::new();
         for piece in pieces {
-            let key = piece.source.key();
+            let key = piece.source().key();
             let is_refused = key.as_ref().is_some_and(|key| refused.contains(key));
             if let Some(seen) = piece.see(now).filter(|_| !is_refused) {
                 hosts.entry(key).or_default().add(piece, seen);
             }
         }
         hosts
-    }
-}
-
-/// A transfer's own view of its piece.
-#[derive(Debug)]
-pub(crate) struct Entry(Arc<Piece>);
-
-impl Entry {
-    /// It waits for bytes.
-    pub(crate) fn wait(&self, now: Instant) {
-        self.0.lock().waits = Some(now);
-    }
-
-    /// So many bytes have arrived; so many of them are the piece's own.
-    pub(crate) fn take(&self, bytes: usize, now: Instant) -> usize {
-        let mut state = self.0.lock();
-        // Without a cut it is for the transfer to say that there are too many.
-        let own = if state.tails.is_empty() { bytes } else { bytes.min((state.missing()) as usize) };
-        let at = state.at;
-        state.began.get_or_insert((now, at + own as u64));
-        state.waits = None;
-        state.at += own as u64;
-        own
-    }
-
-    /// Whether what comes next is brought by others: then there is no going back.
-    pub(crate) fn is_cut_here(&self) -> bool {
-        let mut state = self.0.lock();
-        if !state.tails.is_empty() && state.at == state.end {
-            state.is_over = true;
-        }
-        state.is_over
-    }
-
-    /// What comes next of that which was cut off.
-    pub(crate) fn next_tail(&self) -> Option<oneshot::Receiver<Brought>> {
-        self.0.lock().tails.pop()
-    }
-
-    /// Waits until another connection brings all that is missing.
-    pub(crate) async fn taken_over(&self) {
-        self.0.taken_over.notified().await;
-    }
-
-    /// What its segments have brought.
-    pub(crate) fn progress(&self) -> &Arc<Progress> {
-        &self.0.progress
-    }
-}
-
-/// What another connection is to bring.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    pub(crate) source: Arc<Source>,
-    pub(crate) first: u64,
-    pub(crate) end: u64,
-    pub(crate) progress: Arc<Progress>,
-    /// How often it may be asked for once more.
-    pub(crate) asks: u8,
-}
-
-/// What another connection is to bring, for a piece that is under way.
-#[derive(Debug)]
-pub(crate) struct Cut {
-    pub(crate) wanted: Wanted,
-    /// Where it is waited for; nowhere yet if the piece still has it to bring.
-    deliver: Option<oneshot::Sender<Brought>>,
-    victim: Weak<Piece>,
-}
-
-impl Cut {
-    /// The answer has begun. False if it is of no use: the piece that was asked for once more has gone on by itself.
-    pub(crate) fn begin(&mut self) -> bool {
-        if self.deliver.is_some() {
-            return true;
-        }
-        let Some(victim) = self.victim.upgrade() else { return false };
-        let mut state = victim.lock();
-        if state.is_over || (state.at, state.end) != (self.wanted.first, self.wanted.end) {
-            return false;
-        }
-        // It has no way back: its connection is closed.
-        (state.end, state.is_over) = (self.wanted.first, true);
-        let (deliver, tail) = oneshot::channel();
-        state.tails.push(tail);
-        self.deliver = Some(deliver);
-        victim.taken_over.notify_one();
-        true
-    }
-
-    /// What is to be brought, and a future that waits until nobody wants it any more.
-    pub(crate) fn watch(&mut self) -> (&Wanted, impl Future<Output = ()>) {
-        let deliver = &mut self.deliver;
-        let unwanted = async move {
-            match deliver {
-                Some(deliver) => deliver.closed().await,
-                None => std::future::pending().await,
-            }
-        };
-        (&self.wanted, unwanted)
-    }
-
-    /// Hands over what was brought.
-    pub(crate) fn deliver(self, brought: Brought) {
-        if let Some(deliver) = self.deliver {
-            // Whoever has gone away has no use for it.
-            let _ = deliver.send(brought);
-        }
-    }
-
-    /// Undoes the cut: nothing was brought, and the piece goes on as if nothing had been. False if it is too late.
-    pub(crate) fn undo(&self) -> bool {
-        let (Some(victim), Some(_)) = (self.victim.upgrade(), &self.deliver) else { return true };
-        let mut state = victim.lock();
-        let is_last_cut = !state.is_over && state.end == self.wanted.first;
-        if is_last_cut {
-            state.end = self.wanted.end;
-            state.tails.pop();
-        }
-        is_last_cut
     }
 }
 

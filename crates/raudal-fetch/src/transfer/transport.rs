@@ -1,27 +1,28 @@
-//! What all transfers of a client share: requests, the memory for bodies, one rate, and who can be split.
+//! The state that all transfers of a client share: requests, the memory for bodies, one rate, and the
+//! list of transfers that can be split.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::Options;
 use crate::body::spool::Budget;
-use crate::http::requests::Requests;
-use crate::transfer::rate::Limit;
+use crate::http::requests::HttpRequests;
+use crate::transfer::rate::RateLimit;
 use crate::transfer::segments::Transfers;
 use raudal_common::{Error, Result};
 
-/// What all transfers of a client share.
+/// The state that all transfers of a client share.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    pub(crate) requests: Requests,
+    pub(crate) requests: HttpRequests,
     pub(crate) budget: Arc<Budget>,
     pub(crate) transfers: Transfers,
-    limit: Option<Limit>,
+    limit: Option<RateLimit>,
 }
 
 impl Transport {
     pub(crate) fn new(options: &Options) -> Result<Self> {
-        let (requests, budget) = (Requests::new(options)?, Budget::new(options));
+        let (requests, budget) = (HttpRequests::new(options)?, Budget::new(options));
         Ok(Self { requests, budget, transfers: Transfers::default(), limit: limit(options)? })
     }
 
@@ -29,12 +30,12 @@ impl Transport {
         self.requests.options()
     }
 
-    /// The pieces in which bytes may pass, as fast as they may come.
+    /// Splits bytes into the chunks that may pass one at a time.
     pub(crate) fn paced<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
-        bytes.chunks(self.limit.as_ref().map_or(usize::MAX, Limit::piece))
+        bytes.chunks(self.limit.as_ref().map_or(usize::MAX, RateLimit::piece))
     }
 
-    /// Waits until a piece may pass.
+    /// Waits until the rate limit lets a chunk pass.
     pub(crate) async fn wait_for(&self, bytes: &[u8]) {
         if let Some(limit) = &self.limit {
             limit.pass(bytes.len()).await;
@@ -42,7 +43,7 @@ impl Transport {
     }
 }
 
-fn limit(options: &Options) -> Result<Option<Limit>> {
-    let zero = || Error::usage("a rate at which nothing ever arrives: 0").hint("leave it out for no limit");
-    options.limit_rate.map(|rate| NonZeroU64::new(rate).map(Limit::new).ok_or_else(zero)).transpose()
+fn limit(options: &Options) -> Result<Option<RateLimit>> {
+    let zero = || Error::usage("a rate limit of 0").hint("leave out [`limit_rate`] for no limit");
+    options.limit_rate.map(|rate| NonZeroU64::new(rate).map(RateLimit::new).ok_or_else(zero)).transpose()
 }

@@ -1,9 +1,10 @@
-//! What becomes of an answer that is struck. Pure: an answer in, an answer and what its connection does out.
+//! Applies a fault to a response, without I/O: a response in, a response and what its connection
+//! does out.
 
 use super::draw::{Faults, Struck};
 use super::spec::{RetryAfter, What};
 use super::wire::{Act, At, End};
-use crate::answer::{Answer, Length};
+use crate::answer::{Length, OriginResponse};
 use crate::pages;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,7 +16,7 @@ use raudal_common::{Error, Kind, Result};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// What an answer has to know of its request.
+/// What a response needs to know about its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     uri: Uri,
@@ -34,22 +35,27 @@ impl Asked {
     }
 }
 
-/// The answer of an address that leads to itself.
-pub(crate) fn circle(path: &str) -> Result<Answer> {
+/// Returns the response of a path that redirects to itself.
+pub(crate) fn circle(path: &str) -> Result<OriginResponse> {
     redirect(path)
 }
 
 impl Struck {
-    /// What a fault does before the request is looked at.
+    /// Applies the fault to the request, before the request is handled.
     pub(crate) fn to_request(self, headers: &mut HeaderMap) {
         if self.what == What::NoRange {
             headers.remove(header::RANGE);
         }
     }
 
-    /// What it makes of the answer, and of the connection.
-    pub(crate) fn to_answer(self, mut answer: Answer, asked: &Asked, faults: &Faults) -> Result<(Answer, Option<Act>)> {
-        // What a HEAD leaves out cannot break off.
+    /// Applies the fault to the response. Returns what the connection does, if anything.
+    pub(crate) fn to_answer(
+        self,
+        mut answer: OriginResponse,
+        asked: &Asked,
+        faults: &Faults,
+    ) -> Result<(OriginResponse, Option<Act>)> {
+        // A response to HEAD has no body, so it cannot break off inside one.
         let length = if asked.is_head { 0 } else { answer.body.len() };
         let at_head = |end| Some(Act { stop: Some((At::Head, end)), head_rate: None });
         let in_body = |at: u64, end| {
@@ -76,11 +82,11 @@ impl Struck {
                 act = in_body(announced, End::Close(answer.body.slice(length.min(announced as usize)..)));
             }
             What::Chunked => answer.length = Length::Unknown,
-            // The request has done it.
+            // `to_request` has already applied it.
             What::NoRange => {}
             What::ContentRange => shift(&mut answer),
             What::Status(status, wait) => answer = refusal(status, wait)?,
-            What::Page => answer = Answer::page(pages::missing()),
+            What::Page => answer = OriginResponse::page(pages::missing()),
             What::Empty => answer.body = Bytes::new(),
             What::Flip(place) => flip(&mut answer, place.map(|place| place.of(length)), self.draw),
             What::Gzip => compress(&mut answer)?,
@@ -95,8 +101,8 @@ impl Struck {
     }
 }
 
-/// Says that a part begins a byte later than it does.
-fn shift(answer: &mut Answer) {
+/// Makes a partial response say that it begins a byte later than it does.
+fn shift(answer: &mut OriginResponse) {
     for (name, value) in &mut answer.headers {
         if *name == header::CONTENT_RANGE
             && let Some(shifted) = value.to_str().ok().and_then(shifted)
@@ -111,7 +117,7 @@ fn shifted(range: &str) -> Option<HeaderValue> {
     format!("bytes {}-{rest}", first.parse::<u64>().ok()? + 1).parse().ok()
 }
 
-fn flip(answer: &mut Answer, at: Option<u64>, draw: u64) {
+fn flip(answer: &mut OriginResponse, at: Option<u64>, draw: u64) {
     let Some(last) = answer.body.len().checked_sub(1) else { return };
     let at = at.unwrap_or(draw % (last as u64 + 1)).min(last as u64) as usize;
     let mut body = answer.body.to_vec();
@@ -119,20 +125,20 @@ fn flip(answer: &mut Answer, at: Option<u64>, draw: u64) {
     answer.body = body.into();
 }
 
-fn compress(answer: &mut Answer) -> Result<()> {
+fn compress(answer: &mut OriginResponse) -> Result<()> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     answer.body = gzip.write_all(&answer.body).and_then(|()| gzip.finish()).map_err(internal)?.into();
     answer.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
     Ok(())
 }
 
-fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<Answer> {
+fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<OriginResponse> {
     let status = StatusCode::from_u16(status).map_err(internal)?;
-    let mut answer = Answer::plain(status, "a fault on purpose\n".to_owned());
+    let mut answer = OriginResponse::plain(status, "a fault on purpose\n".to_owned());
     let wait = wait.map(|wait| match wait {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(wait) => {
-            // Beyond the dates that HTTP knows, the last that can be told will do.
+            // If the date would be too late for the system's clock, it is now.
             #[expect(clippy::disallowed_methods, reason = "`Retry-After` is a date here")]
             let date = SystemTime::now().checked_add(wait).unwrap_or_else(SystemTime::now);
             HttpDate::from(date).to_string()
@@ -144,7 +150,7 @@ fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<Answer> {
     Ok(answer)
 }
 
-/// The same file, under the other name of this machine.
+/// Returns the URL of the same file under the other name of this machine.
 fn elsewhere(asked: &Asked) -> String {
     let host = asked.host.as_deref().unwrap_or_default();
     let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
@@ -153,14 +159,14 @@ fn elsewhere(asked: &Asked) -> String {
     format!("http://{name}{port}{}", asked.path())
 }
 
-fn redirect(to: &str) -> Result<Answer> {
-    let mut answer = Answer::plain(StatusCode::FOUND, format!("{to}\n"));
+fn redirect(to: &str) -> Result<OriginResponse> {
+    let mut answer = OriginResponse::plain(StatusCode::FOUND, format!("{to}\n"));
     answer.headers.push((header::LOCATION, to.parse().map_err(internal)?));
     Ok(answer)
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::Internal, "cannot commit a fault").because(error)
+    Error::new(Kind::Internal, "cannot inject a fault").because(error)
 }
 
 #[cfg(test)]
@@ -191,11 +197,11 @@ mod tests {
     fn one_bit_is_flipped_where_it_was_asked_or_anywhere() {
         let body = Bytes::from_static(&[0; 10]);
         for (at, draw, expected) in [(Some(3), 0, Some(3)), (Some(99), u64::MAX, Some(9)), (None, 17, Some(7))] {
-            let mut answer = Answer::page(body.clone());
+            let mut answer = OriginResponse::page(body.clone());
             flip(&mut answer, at, draw);
             assert_eq!(answer.body.iter().position(|byte| byte.is_power_of_two()), expected);
         }
-        let mut empty = Answer::page(Bytes::new());
+        let mut empty = OriginResponse::page(Bytes::new());
         flip(&mut empty, None, 5);
         assert!(empty.body.is_empty());
     }

@@ -1,4 +1,5 @@
-//! Which request is struck: by its number for its path, or by a draw that the seed, the path and the number decide.
+//! Decides which request a fault applies to: by its number for its path, or by a random draw that
+//! depends on the seed, the path and the number.
 
 use super::spec::{Fault, What, When};
 use crate::archives::Archive;
@@ -9,18 +10,18 @@ use raudal_common::{Error, Kind, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
-/// Addresses that lead to themselves begin so.
+/// Paths that redirect to themselves begin with this.
 const CIRCLE: &str = "/~loop/";
 
-/// Whether an address leads to itself.
+/// Returns whether a path redirects to itself.
 pub(crate) fn is_circle(path: &str) -> bool {
     path.starts_with(CIRCLE)
 }
 
-/// Keeps these draws apart from those of the figures, which have the same seed.
+/// Keeps these draws apart from those of the figures, which use the same seed.
 const PURPOSE: u64 = 0x6661_756c_7473;
 
-/// The faults of an origin, and what they have to know of its requests.
+/// The faults of an origin, and what they need to know about its requests.
 #[derive(Debug)]
 pub(crate) struct Faults {
     list: Vec<Fault>,
@@ -33,15 +34,15 @@ pub(crate) struct Faults {
 struct Path {
     requests: u64,
     changed: bool,
-    /// Its other version, once it was asked for.
+    /// Its other version, once it was requested.
     other: Option<Archive>,
 }
 
-/// A fault that strikes a request.
+/// A fault that applies to a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Struck {
     pub(super) what: What,
-    /// A random number, for what is left to chance.
+    /// A random number, for the choices that the fault leaves open.
     pub(super) draw: u64,
 }
 
@@ -50,12 +51,13 @@ impl Faults {
         Self { list, seed, paths: Mutex::default() }
     }
 
-    /// Whether there are none: then nothing is counted.
+    /// Returns whether there are no faults. Then nothing is counted.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Counts a request, and says which fault strikes it. What is a fault of ranges strikes only those.
+    /// Counts a request, and returns the fault that applies to it. A fault of ranges applies only
+    /// to range requests.
     pub(crate) fn strike(&self, path: &str, is_to_range: bool) -> Option<Struck> {
         if self.is_empty() || is_circle(path) {
             return None;
@@ -68,7 +70,8 @@ impl Faults {
         };
         let mut rng = Rng::new(self.seed ^ PURPOSE ^ hash(path), number);
         self.list.iter().find_map(|fault| {
-            // Each has its own draw, whether it is looked at or not: another fault of the list changes none.
+            // Each fault has its own draws, used or not. So another fault of the list does not
+            // change them.
             let (chance, draw) = (rng.next(), rng.next());
             let is_met = match &fault.when {
                 When::Always => true,
@@ -81,12 +84,12 @@ impl Faults {
         })
     }
 
-    /// From now on this path has other bytes.
+    /// Gives this path other bytes from now on.
     pub(super) fn change(&self, path: &str) {
         self.paths().entry(path.to_owned()).or_default().changed = true;
     }
 
-    /// The version of an archive that this path has now.
+    /// Returns the version of an archive that this path has now.
     pub(crate) async fn version(&self, path: &str, archive: Archive) -> Result<Archive> {
         if self.is_empty() {
             return Ok(archive);
@@ -117,7 +120,7 @@ impl Fault {
     }
 }
 
-/// FNV-1a, written out so that the same seed strikes the same requests in every later version.
+/// FNV-1a, implemented here so that the same seed selects the same requests in every later version.
 fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -130,7 +133,7 @@ mod tests {
         Faults::new(list.iter().map(|text| text.parse().expect("a fault")).collect(), seed)
     }
 
-    /// Which of the first requests for a path are struck.
+    /// Returns for each of the first requests for a path whether a fault applies.
     fn struck(faults: &Faults, path: &str, requests: usize) -> Vec<bool> {
         (0..requests).map(|_| faults.strike(path, false).is_some()).collect()
     }
@@ -150,7 +153,7 @@ mod tests {
         let list = ["page:p=0.3"];
         let [one, other] = [faults(&list, 7), faults(&list, 7)];
         let alone = struck(&one, "/a", 200);
-        // The same path among the requests for another one.
+        // The same path, with requests for another one in between.
         let among: Vec<bool> = (0..200)
             .map(|_| {
                 other.strike("/b", false);
@@ -196,7 +199,7 @@ mod tests {
             .map(Result::unwrap);
         assert!(one.bytes.as_ptr() == two.bytes.as_ptr(), "made once");
         assert!(one.etag != archive.etag && one.modified > archive.modified);
-        // Other bytes from the first half on: who joins old ones and new ones gets neither.
+        // The first half differs too, so old and new bytes together make neither version.
         let half = archive.bytes.len() / 2;
         assert!(one.bytes[..half] != archive.bytes[..half]);
         assert_eq!(faults.version("/b", archive.clone()).await.expect("a version").etag, archive.etag);

@@ -1,11 +1,12 @@
-//! Faults on purpose: what a network, a proxy or a server under load does to an answer, at a request that is chosen.
+//! Faults on purpose: what a network, a proxy or an overloaded server does to a response, for
+//! chosen requests.
 //!
-//! | file | what it knows |
+//! | file | what it does |
 //! |---|---|
-//! | `spec` | what a fault is and when it strikes, as it is written. Pure |
-//! | `draw` | which request is struck |
-//! | `apply` | what becomes of its answer. Pure |
-//! | `wire` | what becomes of its connection |
+//! | `spec` | reads a fault: what it does and when it applies. Pure |
+//! | `draw` | decides which request it applies to |
+//! | `apply` | changes the response. No I/O |
+//! | `wire` | changes the connection |
 
 mod apply;
 mod draw;

@@ -1,4 +1,4 @@
-//! What a fault is and when it strikes, as it is written: `reset@50%:p=0.1`. Pure.
+//! Reads a fault: what it does and when it applies, as in `reset@50%:p=0.1`. Pure.
 
 use raudal_common::error::printable;
 use raudal_common::units::{parse_bytes, parse_duration};
@@ -11,48 +11,49 @@ use std::time::Duration;
 const KINDS: &str = "refuse, stall, drip, reset, cut, length, content-range, no-range, changed, page, empty, flip, loop, \
                      elsewhere, chunked, gzip, slow-head, big-head, or a status from 400 to 599";
 
-/// Bytes a second of what drips, unless it says otherwise: a tiny archive takes as long as a patient user waits.
+/// The default rate of `drip` and `slow-head`, in bytes per second: a tiny archive takes as long as
+/// a patient user waits.
 const DRIP: u64 = 1000;
-/// The head of a server that has a bug, or means harm.
+/// The default size of a big head: that of a server that has a bug, or means harm.
 const BIG_HEAD: u64 = 1 << 20;
 
-/// A fault that an origin commits on purpose, so that a client can be seen to bear it.
+/// A fault that an origin makes on purpose, to test how a client handles it.
 ///
 /// It is written `KIND[@WHERE][:ITEM,ITEM...]`:
 ///
 /// | kind | what the origin does |
 /// |---|---|
-/// | `refuse` | reads the request and resets the connection, without a byte of an answer |
-/// | `stall`, `stall@WHERE` | never answers; sends the head and the body up to there, then nothing, not even an end |
-/// | `drip` | sends the body at `rate` bytes a second, 1000 unless it is said |
-/// | `reset@WHERE` | resets the connection (a real RST) there, half-way unless it is said |
-/// | `cut@WHERE` | closes the connection in good order there, half-way unless it is said |
-/// | `length@WHERE` | announces this length, twice the true one unless it is said, and sends all there is |
-/// | `content-range` | answers a range, but says that it begins a byte later |
-/// | `no-range` | answers a range with 200 and the whole |
-/// | `changed@WHERE` | breaks off there, half-way unless it is said; from then on the file has other bytes and validators, and the same rows |
-/// | `429`, `503`, any status from 400 to 599 | answers it, with `Retry-After` in seconds (`after=2s`) or as a date (`until=2s`), if asked for |
-/// | `page` | answers 200 with an HTML page |
-/// | `empty` | answers 200 with nothing in it |
-/// | `flip`, `flip@WHERE` | flips a bit, somewhere or there |
-/// | `loop` | redirects into a circle |
+/// | `refuse` | reads the request and resets the connection, without a byte of a response |
+/// | `stall`, `stall@WHERE` | never responds; with WHERE, sends the head and the body up to there, then nothing, not even an end |
+/// | `drip` | sends the body at `rate` bytes per second, 1000 by default |
+/// | `reset@WHERE` | resets the connection (a real RST) there, half-way by default |
+/// | `cut@WHERE` | closes the connection normally there, half-way by default |
+/// | `length@WHERE` | announces this length, twice the true one by default, and sends all bytes |
+/// | `content-range` | sends a range, but says that it begins a byte later |
+/// | `no-range` | responds to a range request with 200 and the whole |
+/// | `changed@WHERE` | breaks off there, half-way by default; from then on the file has other bytes and validators, but the same rows |
+/// | `429`, `503`, any status from 400 to 599 | responds with this status, and on request with `Retry-After` in seconds (`after=2s`) or as a date (`until=2s`) |
+/// | `page` | responds with 200 and an HTML page |
+/// | `empty` | responds with an empty body and the usual status |
+/// | `flip`, `flip@WHERE` | flips a bit, at a random byte or there |
+/// | `loop` | redirects in a loop |
 /// | `elsewhere` | redirects to the same file on another host: from `127.0.0.1` to `localhost`, and back |
 /// | `chunked` | announces no length |
 /// | `gzip` | compresses the body for the transfer (`Content-Encoding`) |
-/// | `slow-head` | sends the head at `rate` bytes a second, 1000 unless it is said |
-/// | `big-head@SIZE` | sends a head of this size, of 1 MiB unless it is said |
+/// | `slow-head` | sends the head at `rate` bytes per second, 1000 by default |
+/// | `big-head@SIZE` | adds this many bytes to the head, 1 MiB by default |
 ///
-/// WHERE is a number of bytes of the answer's body (`4096`, `1KiB`) or a share of it (`50%`). Without an item that says
-/// when, every request is struck; else
+/// WHERE is a number of bytes of the response's body (`4096`, `1KiB`) or a share of it (`50%`).
+/// Without an item that selects requests, the fault applies to every request. The items are:
 ///
 /// | item | which requests |
 /// |---|---|
-/// | `p=0.1` | each with this probability. The seed of the origin, the path, and how many requests for this path there have been decide, so connections that overtake each other change nothing |
+/// | `p=0.1` | each with this probability. Only the seed of the origin, the path, and the number of requests for this path so far decide, so the order of connections changes nothing |
 /// | `n=1,3` | the first and the third for each path |
 /// | `every=4` | the fourth, the eighth, ... for each path |
-/// | `match=GLOB` | and only for such names; for such paths, if there is a slash in it. It comes last |
+/// | `match=GLOB` | only those for such names, or for such paths if there is a slash in it. It comes last |
 ///
-/// Of several faults the first that strikes is committed, one a request.
+/// If several faults match a request, only the first one applies.
 ///
 /// ```
 /// use raudal_origin::{Fault, Options};
@@ -73,11 +74,11 @@ pub struct Fault {
     pub(super) path: Option<String>,
 }
 
-/// What is done.
+/// What the fault does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum What {
     Refuse,
-    /// Before the head, without a place.
+    /// Before the head, if there is no place.
     Stall(Option<Place>),
     Drip {
         rate: u64,
@@ -121,7 +122,7 @@ pub(crate) enum Place {
 impl Place {
     const HALF: Self = Self::Percent(50.0);
 
-    /// The place in a body of so many bytes. It may be behind its end.
+    /// Returns the place in a body of this length. It may be after its end.
     pub(super) fn of(self, length: usize) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -130,7 +131,7 @@ impl Place {
     }
 }
 
-/// Which requests of a path it strikes.
+/// Which requests of a path it applies to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum When {
     Always,
@@ -165,7 +166,7 @@ impl FromStr for Fault {
         let first = when.next().transpose()?;
         if let Some(second) = when.next() {
             second?;
-            return Err(parser.wrong("only one of p, n and every can say when", text));
+            return Err(parser.wrong("give only one of p, n and every", text));
         }
         let path = items.iter().find(|(name, _)| *name == "match").map(|(_, glob)| (*glob).to_owned());
         Ok(Self { text: text.to_owned(), what, when: first.unwrap_or(When::Always), path })
@@ -188,7 +189,7 @@ impl<'a> Parser<'a> {
             .hint(format!("KIND[@WHERE][:p=0.1|n=1,3|every=4][,match=GLOB]; the kinds are {KINDS}"))
     }
 
-    /// The items; what has no `=` goes on with the list before it.
+    /// Reads the items. A part without `=` belongs to the list before it.
     fn items(&self, text: Option<&'a str>) -> Result<Vec<Item<'a>>> {
         let mut items: Vec<Item<'a>> = Vec::new();
         let Some(mut rest) = text else { return Ok(items) };
@@ -200,7 +201,7 @@ impl<'a> Parser<'a> {
                 return Err(self.wrong(&format!("no such item: {}", printable(name)), rest));
             }
             if items.iter().any(|(earlier, _)| *earlier == name) {
-                return Err(self.wrong(&format!("an item that stands twice: {name}"), rest));
+                return Err(self.wrong(&format!("an item twice: {name}"), rest));
             }
             items.push((name, &after[..end]));
             match after.get(end + 1..) {
@@ -248,15 +249,15 @@ impl<'a> Parser<'a> {
         match (what, place) {
             (What::Reset(own) | What::Cut(own) | What::Length(own) | What::Changed(own), place) => *own = place,
             (What::Stall(own) | What::Flip(own), place) => *own = Some(place),
-            // The most that fits a head is a matter of memory.
+            // The limit for a head is 256 MiB, to bound the memory.
             (What::BigHead { bytes }, Place::Bytes(size @ 0..=0x1000_0000)) => *bytes = size,
             (What::BigHead { .. }, _) => return Err(self.wrong("not the size of a head, such as 1MiB", text)),
-            _ => return Err(self.wrong(&format!("there is no place in {kind}"), text)),
+            _ => return Err(self.wrong(&format!("{kind} takes no place"), text)),
         }
         Ok(())
     }
 
-    /// Items that say more of what is done.
+    /// Applies an item that changes what the fault does.
     fn adjust(&self, what: &mut What, (name, value): &Item<'_>) -> Result<()> {
         let strange = || self.wrong(&format!("this kind takes no {name}"), value);
         let time = || parse_duration(value).map_err(|_| self.wrong("not a time, such as 2s", value));
@@ -267,7 +268,7 @@ impl<'a> Parser<'a> {
             }
             ("after", What::Status(_, wait @ None)) => *wait = Some(RetryAfter::Seconds(time()?.as_secs())),
             ("until", What::Status(_, wait @ None)) => *wait = Some(RetryAfter::Date(time()?)),
-            ("after" | "until", What::Status(..)) => return Err(self.wrong("only one of after and until", value)),
+            ("after" | "until", What::Status(..)) => return Err(self.wrong("give only one of after and until", value)),
             ("rate" | "after" | "until", _) => return Err(strange()),
             ("match", _) => {
                 fast_glob::validate(value).map_err(|error| self.wrong(&format!("a bad pattern: {error}"), value))?;
@@ -294,7 +295,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Where a value ends: before the comma that no digit follows. A list of numbers has commas of its own.
+/// Returns where a value ends: before the comma that no digit follows, because a list of numbers
+/// has commas too.
 fn value_end(text: &str) -> usize {
     let is_item = |after: &str| !after.as_bytes().first().is_some_and(u8::is_ascii_digit);
     text.match_indices(',').map(|(at, _)| at).find(|at| is_item(&text[at + 1..])).unwrap_or(text.len())
@@ -349,7 +351,7 @@ mod tests {
             ("0503", "no such fault: 0503"),
             ("reset@x", "not a place in a body, such as 50% or 4096, at character 7 of reset@x"),
             ("reset@-1%", "not a place"),
-            ("refuse@50%", "there is no place in refuse, at character 8"),
+            ("refuse@50%", "refuse takes no place, at character 8"),
             ("big-head@50%", "not the size of a head"),
             ("reset:", "an item without a value, at character 7"),
             ("reset:soon=1", "no such item: soon, at character 7"),
@@ -358,12 +360,12 @@ mod tests {
             ("reset:n=0", "not numbers of requests"),
             ("reset:n=1,,2", "an item without a value"),
             ("reset:every=0", "not a number of requests"),
-            ("reset:n=1,n=2", "an item that stands twice: n"),
+            ("reset:n=1,n=2", "an item twice: n"),
             ("reset:p=0.1,every=2", "only one of p, n and every"),
             ("reset:rate=5", "this kind takes no rate, at character 12"),
             ("drip:rate=0", "not a rate"),
             ("503:after=x", "not a time"),
-            ("503:after=1s,until=1s", "only one of after and until"),
+            ("503:after=1s,until=1s", "give only one of after and until"),
             ("page:match=[a", "a bad pattern"),
             ("page:\u{1b}=1", "no such item: \\u{1b}, at character 6 of page:\\u{1b}=1"),
         ] {

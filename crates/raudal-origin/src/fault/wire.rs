@@ -1,6 +1,7 @@
-//! A connection that misbehaves: resets, ends, stands still or dawdles at a byte that is chosen, head or body.
+//! A connection that misbehaves on purpose: it resets, closes, stalls or slows down at a chosen
+//! byte of the head or the body.
 //!
-//! hyper writes a response as it should be; what of it reaches the socket, and when, is decided here.
+//! hyper writes a correct response. This file decides how much of it reaches the socket, and when.
 
 use raudal_common::lock;
 use std::io;
@@ -13,11 +14,11 @@ use hyper::body::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// What is done to one response on its way out.
+/// What is done to one response as it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Act {
     pub(super) stop: Option<(At, End)>,
-    /// Bytes a second of the head.
+    /// Bytes per second for the head.
     pub(super) head_rate: Option<u64>,
 }
 
@@ -25,7 +26,7 @@ pub(crate) struct Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
     Head,
-    /// After so many bytes of the body.
+    /// After this many bytes of the body.
     Body(u64),
 }
 
@@ -34,32 +35,33 @@ pub(super) enum At {
 pub(super) enum End {
     /// A real RST.
     Reset,
-    /// A FIN, after these bytes that nobody expects.
+    /// A FIN, after these unexpected bytes.
     Close(Bytes),
     /// Nothing more, until the client hangs up.
     Stall,
 }
 
-/// What the connection's service tells its wire.
+/// What the connection's service tells the wire.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Script(Arc<Mutex<Option<Progress>>>);
+pub(crate) struct Script(Arc<Mutex<Option<WireProgress>>>);
 
 impl Script {
-    /// The next response goes out like this. The one before it has left: its client has asked again.
+    /// Sets how the next response is sent. The one before it is complete, because its client has
+    /// sent a new request.
     pub(crate) fn play(&self, act: Option<Act>) {
-        *self.lock() = act.map(|act| Progress { act, matched: 0, in_body: false, sent: 0 });
+        *self.lock() = act.map(|act| WireProgress { act, matched: 0, in_body: false, sent: 0 });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Progress>> {
+    fn lock(&self) -> MutexGuard<'_, Option<WireProgress>> {
         lock(&self.0)
     }
 }
 
-/// How far a response has come.
+/// How much of a response has been sent.
 #[derive(Debug)]
-struct Progress {
+struct WireProgress {
     act: Act,
-    /// How much of the empty line that ends the head was the last to be sent.
+    /// How many bytes of the empty line that ends the head were sent last.
     matched: usize,
     in_body: bool,
     /// Bytes of the body.
@@ -71,12 +73,12 @@ const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    /// So many bytes, after a wait.
+    /// This many bytes, after a wait.
     Write(usize, Duration),
     End(End),
 }
 
-impl Progress {
+impl WireProgress {
     fn next(&self, buffer: &[u8]) -> Next {
         let stop = self.act.stop.as_ref();
         if self.in_body {
@@ -93,7 +95,7 @@ impl Progress {
         }
         let head = self.head_in(buffer);
         match self.act.head_rate {
-            // 20 ms worth of bytes at a time, or one byte in its time.
+            // 20 ms worth of bytes at a time, but at least one byte.
             Some(rate) => {
                 let piece = (rate / 50).clamp(1, head as u64) as usize;
                 Next::Write(piece, Duration::from_secs_f64(piece as f64 / rate as f64))
@@ -102,7 +104,7 @@ impl Progress {
         }
     }
 
-    /// How many of these bytes belong to the head.
+    /// Returns how many of these bytes belong to the head.
     fn head_in(&self, buffer: &[u8]) -> usize {
         let mut matched = self.matched;
         let end = buffer.iter().position(|byte| {
@@ -121,7 +123,7 @@ impl Progress {
         self.in_body = self.matched == END_OF_HEAD.len();
     }
 
-    /// What is to be done when all that was written has left.
+    /// Returns the end that is due when everything written has been sent.
     fn at_rest(&self) -> Option<End> {
         match &self.act.stop {
             Some((At::Body(at), end)) if self.in_body && self.sent >= *at => Some(end.clone()),
@@ -130,7 +132,7 @@ impl Progress {
     }
 }
 
-/// How much of the empty line is there after one byte more.
+/// Returns how many bytes of the empty line are there after one more byte.
 fn advance(matched: usize, byte: u8) -> usize {
     match byte {
         _ if END_OF_HEAD.get(matched) == Some(&byte) => matched + 1,
@@ -141,7 +143,7 @@ fn advance(matched: usize, byte: u8) -> usize {
 
 /// A connection that can be reset.
 pub(crate) trait Reset {
-    /// Lets closing it send an RST.
+    /// Makes closing it send an RST.
     fn reset_on_close(&self) -> io::Result<()>;
 }
 
@@ -157,7 +159,7 @@ pub(crate) struct Wire<T> {
     inner: T,
     script: Option<Script>,
     wait: Option<Pin<Box<Sleep>>>,
-    /// What an end that has begun still has to send.
+    /// The bytes that an end in progress still has to send.
     last: Option<Bytes>,
 }
 
@@ -168,10 +170,10 @@ impl<T> Wire<T> {
 }
 
 impl<T: AsyncWrite + Reset + Unpin> Wire<T> {
-    /// Ends the connection: the error makes hyper let go of it.
+    /// Ends the connection: the error makes hyper drop it.
     fn end(&mut self, cx: &mut Context<'_>, end: End) -> Poll<io::Error> {
         match end {
-            // Only the client's hanging up, which hyper sees by reading, ends this.
+            // This ends only when the client hangs up, which hyper notices by reading.
             End::Stall => Poll::Pending,
             End::Reset => match self.inner.reset_on_close() {
                 Ok(()) => Poll::Ready(io::ErrorKind::ConnectionReset.into()),
@@ -185,7 +187,7 @@ impl<T: AsyncWrite + Reset + Unpin> Wire<T> {
                         Err(error) => return Poll::Ready(error),
                     }
                 }
-                // Whether the FIN could be sent or not, the connection is over.
+                // The connection is over, even if the FIN could not be sent.
                 let _ = ready!(Pin::new(&mut self.inner).poll_shutdown(cx));
                 Poll::Ready(io::ErrorKind::BrokenPipe.into())
             }
@@ -239,7 +241,7 @@ impl<T: AsyncWrite + Reset + Unpin> AsyncWrite for Wire<T> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
-        let end = this.script.as_ref().and_then(|script| script.lock().as_ref().and_then(Progress::at_rest));
+        let end = this.script.as_ref().and_then(|script| script.lock().as_ref().and_then(WireProgress::at_rest));
         match end {
             Some(end) => this.end(cx, end).map(Err),
             None => Poll::Ready(Ok(())),
@@ -257,10 +259,10 @@ mod tests {
 
     const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\na: b\r\n\r\nbody";
 
-    /// What is sent of a response, in buffers of this size, before its end.
+    /// Returns how many bytes of a response are sent before its end, in buffers of this size.
     fn sent(stop: (At, End), size: usize) -> usize {
         let mut progress =
-            Progress { act: Act { stop: Some(stop), head_rate: None }, matched: 0, in_body: false, sent: 0 };
+            WireProgress { act: Act { stop: Some(stop), head_rate: None }, matched: 0, in_body: false, sent: 0 };
         let mut rest = RESPONSE;
         loop {
             let buffer = &rest[..size.min(rest.len())];
@@ -297,7 +299,7 @@ mod tests {
     #[test]
     fn a_slow_head_takes_its_time_and_the_body_does_not() {
         let act = Act { stop: None, head_rate: Some(100) };
-        let mut progress = Progress { act, matched: 0, in_body: false, sent: 0 };
+        let mut progress = WireProgress { act, matched: 0, in_body: false, sent: 0 };
         assert_eq!(progress.next(RESPONSE), Next::Write(2, Duration::from_millis(20)));
         progress.wrote(&RESPONSE[..RESPONSE.len() - 4]);
         assert_eq!(progress.next(b"body"), Next::Write(4, Duration::ZERO));

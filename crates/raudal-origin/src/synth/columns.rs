@@ -1,4 +1,5 @@
-//! The 286 columns: their real names in their real order, and how a synthetic cell of each is drawn.
+//! The 286 columns: their real names in their real order, and how a synthetic cell of each is
+//! drawn.
 
 use std::sync::OnceLock;
 
@@ -7,9 +8,9 @@ const KEYS: &str = "ENTIDAD,NOM_ENT,MUN,NOM_MUN,LOC,NOM_LOC,LONGITUD,LATITUD,ALT
 
 /// The figures after `POBTOT`, `POBFEM` and `POBMAS`.
 ///
-/// `X:50` is about 50 in a thousand people. `X~50` is three columns: that total, then its women `X_F` and men `X_M`;
-/// `X^50` the same with the endings `F` and `M`. `X=210` is a mean about 2.10. The shares are round numbers near those of the country;
-/// nothing else of the real figures is used.
+/// `X:50` is about 50 in a thousand people. `X~50` is three columns: that total, then its women
+/// `X_F` and men `X_M`. `X^50` is the same with the endings `F` and `M`. `X=210` is a mean of about
+/// 2.10. The shares are round numbers near those of the country; no other real figures are used.
 const FIGURES: &str = "\
     P_0A2~50 P_3YMAS~950 P_5YMAS~910 P_12YMAS~785 P_15YMAS~730 P_18YMAS~675 P_3A5~55 P_6A11~110 P_8A14~130 \
     P_12A14~55 P_15A17~55 P_18A24~125 P_15A49_F:275 P_60YMAS~100 REL_H_M=men POB0_14:270 POB15_64:660 POB65_MAS:68 \
@@ -32,10 +33,10 @@ const FIGURES: &str = "\
     VPH_CEL:250 VPH_INTER:165 VPH_STVP:120 VPH_SPMVPI:69 VPH_CVJ:49 VPH_SINRTV:4 VPH_SINLTC:11 VPH_SINCINT:90 \
     VPH_SINTIC:1";
 
-/// How many figures a row has: all columns but the nine keys and `TAMLOC`.
+/// How many figures a row has: all columns except the nine keys and `TAMLOC`.
 pub(super) const FIGURES_LEN: usize = 276;
 
-/// Where some figures stand.
+/// The positions of some figures.
 pub(super) const POBTOT: usize = 0;
 pub(super) const POBFEM: usize = 1;
 pub(super) const POBMAS: usize = 2;
@@ -51,10 +52,10 @@ pub(super) enum Draw {
     Split(u32),
     /// The second or third figure of a split.
     Part,
-    /// Dwellings where someone lives, and all dwellings: told by the plan, and never confidential.
+    /// Inhabited dwellings, which the plan gives, and all dwellings. They are never confidential.
     Inhabited,
     AllDwellings,
-    /// A mean about so many hundredths, which cannot be summed.
+    /// A mean of about this many hundredths, which cannot be summed.
     Mean(u32),
     /// Men for each hundred women.
     MenPerWomen,
@@ -74,7 +75,7 @@ impl Draw {
 pub(super) struct Figure {
     pub(super) name: String,
     pub(super) draw: Draw,
-    /// Written with spaces on the left, nine wide, as INEGI has `POB_AFRO`.
+    /// Padded with spaces on the left to nine characters, as INEGI writes `POB_AFRO`.
     pub(super) padded: bool,
 }
 
@@ -98,7 +99,7 @@ fn figure(name: String, draw: Draw) -> Figure {
     Figure { name, draw, padded }
 }
 
-/// Reads one word of [`FIGURES`]; the tests read all of them.
+/// Reads one word of [`FIGURES`]. The tests read all of them, so it cannot panic.
 fn parse(word: &str, all: &mut Vec<Figure>) {
     let at = word.find([':', '~', '^', '=']).expect("a mark");
     let (name, value) = (&word[..at], &word[at + 1..]);

@@ -1,14 +1,14 @@
-//! The members that stand beside the data in a *datos abiertos* archive: a catalogue, a dictionary, metadata.
+//! The members besides the data in a *datos abiertos* archive: a catalogue, a dictionary, metadata.
 
 use super::columns;
-use raudal_source::Entity;
+use raudal_catalogue::Entry;
 use std::fmt::Write as _;
 
 /// INEGI's classes of localities by size (`TAMLOC`): the fewest people of each, 1 to 14.
 const CLASSES: [u32; 14] =
     [1, 250, 500, 1_000, 2_500, 5_000, 10_000, 15_000, 30_000, 50_000, 100_000, 250_000, 500_000, 1_000_000];
 
-/// The class of a locality with so many people.
+/// Returns the class of a locality with this many people.
 pub(super) fn size_class(people: u32) -> u32 {
     CLASSES.partition_point(|&least| least <= people) as u32
 }
@@ -25,7 +25,8 @@ pub(super) fn sizes() -> String {
     text
 }
 
-/// The dictionary: a line for each column under a title, in a layout that is no table, as INEGI's is.
+/// The dictionary: a line for each column under a title, in a layout that is not a table, like
+/// INEGI's.
 pub(super) fn dictionary() -> String {
     let mut text = String::from(
         "\u{feff},,,,,,,,,\nDatos sintéticos hechos por raudal; no son cifras del INEGI,,,,,,,,,\n\
@@ -38,7 +39,7 @@ pub(super) fn dictionary() -> String {
 }
 
 /// The metadata, which say that the data are synthetic.
-pub(super) fn metadata(entity: &Entity) -> String {
+pub(super) fn metadata(entity: &Entry) -> String {
     format!(
         "identifier: raudal-synthetic-iter-{}\r\ntitle: Datos sintéticos con la forma del ITER 2020: {}\r\n\
          publisher: raudal; las cifras son inventadas y no son del INEGI\r\n",

@@ -2,16 +2,17 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `plan` | shares the entity's rows and people out over municipalities and localities |
+//! | `plan` | distributes the entity's rows and people over municipalities and localities |
 //! | `columns` | the 286 columns and how a cell of each is drawn |
 //! | `rows` | draws the figures of a row and writes them |
 //! | `names` | names of places |
 //! | `companions` | the other members of a *datos abiertos* archive |
-//! | `tiny` | archives of four rows, as many as there are numbers |
-//! | `rng` | the pseudo-random numbers under all of it |
+//! | `tiny` | archives of four rows, one for each number |
+//! | `rng` | the pseudo-random numbers for all of it |
 //!
-//! What is true: the entities' names, codes, numbers of rows and of municipalities, and their populations. What is
-//! invented: everything else. All arithmetic is in whole numbers, so that every machine makes the same bytes.
+//! The entities' names, codes, populations, and numbers of rows and municipalities are real.
+//! Everything else is invented. All arithmetic except the scale is in whole numbers, so that every
+//! machine makes the same bytes.
 
 mod columns;
 mod companions;
@@ -23,16 +24,17 @@ mod tiny;
 
 use super::pack::{Member, pack};
 use plan::{Locality, Municipality};
+use raudal_catalogue::{Edition, Entry, iter_2020};
 use raudal_common::{Error, Result};
-use raudal_source::{Edition, Entity};
 pub(super) use rng::Rng;
 use rows::Figures;
 pub(super) use tiny::{figure, tiny};
 
-/// The largest scale: beyond it, the locality numbers of the largest municipalities would need a fifth digit.
+/// The largest scale: beyond it, the locality numbers of the largest municipalities would need a
+/// fifth digit.
 pub(super) const MAX_SCALE: f64 = 6.0;
 
-/// Bytes of CSV a row, with some to spare: the buffer is right the first time.
+/// Bytes of CSV per row, with some to spare, so that the buffer need not grow.
 const ROW_BYTES: usize = 860;
 
 /// Checks a scale: above 0 and at most 6.
@@ -41,36 +43,37 @@ pub(super) fn check_scale(scale: f64) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(format!("the scale of the archives is not between 0 and {MAX_SCALE}: {scale}"))
-        .hint("1 is the size of the real files, 0.1 a tenth"))
+        .hint("1 is the size of the real files, 0.1 is a tenth of it"))
 }
 
-/// The bytes of an entity's synthetic archive.
+/// Returns the bytes of an entity's synthetic archive.
 ///
-/// The same arguments give the same bytes on every machine. At scale 1 the file has as many rows as INEGI's; the
-/// population of its total row is the real one at every scale. See [`origin`](super) for its shape.
+/// The same arguments give the same bytes on every machine. At scale 1 the file has as many rows as
+/// INEGI's; the population of its total row is the real one at every scale. See [`origin`](super)
+/// for its shape.
 ///
 /// # Errors
 ///
-/// A scale that is not above 0 and at most 6 is an error of the kind [`Usage`](raudal_common::Kind::Usage).
+/// [`Usage`](raudal_common::Kind::Usage) for a scale that is not above 0 and at most 6.
 ///
 /// ```
 /// use raudal_origin::archive;
-/// use raudal_source::{Catalogue, Edition};
+/// use raudal_catalogue::{iter_2020, Edition};
 ///
-/// let colima = &Catalogue::iter_2020().entities()[5];
-/// let bytes = archive(colima, Edition::Microdatos, 0.05, 0)?;
+/// let colima = &iter_2020::catalogue().entries()[5];
+/// let bytes = archive(colima, iter_2020::MICRODATOS, 0.05, 0)?;
 /// assert!(bytes.starts_with(b"PK"));
-/// assert_eq!(bytes, archive(colima, Edition::Microdatos, 0.05, 0)?);
+/// assert_eq!(bytes, archive(colima, iter_2020::MICRODATOS, 0.05, 0)?);
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
-pub fn archive(entity: &Entity, edition: Edition, scale: f64, seed: u64) -> Result<Vec<u8>> {
+pub fn archive(entity: &Entry, edition: Edition, scale: f64, seed: u64) -> Result<Vec<u8>> {
     check_scale(scale)?;
     let rows = plan::rows(entity, scale);
     let (head, body) = csv(entity, rows, seed);
     let data = [&head[..], &body[..]];
     let nn = &entity.code;
     match edition {
-        Edition::DatosAbiertos => {
+        iter_2020::DATOS_ABIERTOS => {
             let folder = format!("iter_{nn}_cpv2020");
             let (sizes, dictionary, metadata) =
                 (companions::sizes(), companions::dictionary(), companions::metadata(entity));
@@ -88,12 +91,12 @@ pub fn archive(entity: &Entity, edition: Edition, scale: f64, seed: u64) -> Resu
     }
 }
 
-/// What the name of a total row says: its locality number and its name.
+/// The total rows of small localities: locality number and name.
 const SPECIALS: [(u32, &str); 2] = [(9998, "Localidades de una vivienda"), (9999, "Localidades de dos viviendas")];
 
 /// The data: the BOM, the header and the entity's three totals, then everything else. Two parts, because the totals
 /// stand first and are known last.
-fn csv(entity: &Entity, rows: u64, seed: u64) -> (Vec<u8>, Vec<u8>) {
+fn csv(entity: &Entry, rows: u64, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let mut rng = Rng::new(seed, u64::from(entity.number()));
     let plan = plan::plan(entity, rows, &mut rng);
     let mut writer = Writer {
@@ -116,7 +119,7 @@ fn csv(entity: &Entity, rows: u64, seed: u64) -> (Vec<u8>, Vec<u8>) {
     (writer.out, body)
 }
 
-/// Running sums: of everyone, and of the localities of one and of two dwellings.
+/// Running sums: of all localities, and of those with one and with two dwellings.
 struct Sums {
     all: Figures,
     specials: [Figures; 2],
@@ -153,7 +156,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// A municipality's rows: its total, its localities, and its rows 9998 and 9999.
+    /// Writes a municipality's rows: its total, its localities, and its rows 9998 and 9999.
     fn municipality(&mut self, number: u32, municipality: &Municipality, rng: &mut Rng) -> Sums {
         let localities: Vec<(Locality, Figures)> =
             municipality.localities.iter().map(|&locality| (locality, rows::draw(locality, rng))).collect();
@@ -173,7 +176,7 @@ impl Writer {
             locality_number += 1 + if at == 0 { 0 } else { rng.below(gap) };
             locality_name.clear();
             names::locality(rng, &mut locality_name);
-            // The seat of a municipality is mostly called like it.
+            // The seat of a municipality mostly has the same name.
             let name_of = if at == 0 { &name } else { &locality_name };
             self.begin(number, &name, locality_number, name_of);
             place.write(rng, &mut self.out);
@@ -194,7 +197,7 @@ impl Writer {
         sums
     }
 
-    /// A total row: no coordinates, and `*` for the size class.
+    /// Writes a total row: no coordinates, and `*` for the size class.
     fn total(&mut self, municipality: u32, name: &str, locality: u32, label: &str, sum: &Figures) {
         self.begin(municipality, name, locality, label);
         self.out.extend_from_slice(b",,,");
@@ -202,7 +205,7 @@ impl Writer {
         self.out.extend_from_slice(b",*\r\n");
     }
 
-    /// The keys of a row, up to the name of the locality.
+    /// Writes the keys of a row, up to the name of the locality.
     fn begin(&mut self, municipality: u32, name: &str, locality: u32, label: &str) {
         self.out.extend_from_slice(&self.keys);
         rows::digits(municipality, 3, &mut self.out);
@@ -215,7 +218,7 @@ impl Writer {
     }
 }
 
-/// Where a municipality lies, and how high.
+/// The position and altitude of a municipality.
 struct Place {
     west: u32,
     north: u32,
@@ -232,7 +235,7 @@ impl Place {
         }
     }
 
-    /// Appends longitude, latitude and altitude of a place within some kilometres, each after a comma.
+    /// Appends longitude, latitude and altitude of a place nearby, each after a comma.
     fn write(&self, rng: &mut Rng, out: &mut Vec<u8>) {
         angle(self.west + rng.below(900_000), b'W', out);
         angle(self.north + rng.below(900_000), b'N', out);
@@ -241,7 +244,8 @@ impl Place {
     }
 }
 
-/// Appends `,"102°17'45.768"" W"`: the mark for seconds is a quote, so the cell is quoted and the quote doubled.
+/// Appends `,"102°17'45.768"" W"`: the mark for seconds is a quote, so the cell is quoted and the
+/// quote doubled.
 fn angle(thousandths: u32, side: u8, out: &mut Vec<u8>) {
     let seconds = thousandths / 1000;
     out.extend_from_slice(b",\"");
@@ -255,7 +259,7 @@ fn angle(thousandths: u32, side: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'"', b'"', b' ', side, b'"']);
 }
 
-/// A name, in quotes if it needs them (RFC 4180, section 2).
+/// Returns a name, in quotes if it needs them (RFC 4180, section 2).
 fn quoted(name: &str) -> std::borrow::Cow<'_, str> {
     if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")).into() } else { name.into() }
 }

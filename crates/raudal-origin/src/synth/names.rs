@@ -1,4 +1,4 @@
-//! Made-up names of places: words that are common in Mexican place names, put together at random.
+//! Invented names of places: words common in Mexican place names, combined at random.
 
 use super::rng::Rng;
 

@@ -1,26 +1,28 @@
-//! Who lives where: the entity's rows and people shared out over municipalities and localities.
+//! Distributes the entity's rows and people over municipalities and localities.
 //!
-//! Everything is decided from the top down, in whole numbers: the number of rows is known before a row is written,
-//! and the people of all localities add up to the entity's real population.
+//! Everything is decided from the top down, in whole numbers: the number of rows is known before a
+//! row is written, and the people of all localities add up to the entity's real population.
 
 use super::rng::Rng;
-use raudal_source::Entity;
+use raudal_catalogue::{Entry, iter_2020};
 
-/// Localities below this many rows of their own get no rows 9998 and 9999, as in the smallest real municipalities.
+/// Municipalities with fewer rows than this get no rows 9998 and 9999, like the smallest real ones.
 const SPECIALS_FROM: u64 = 8;
 
-/// Fewest people for each row of a municipality, so that its seat stays larger than its hamlets.
+/// The fewest people for each row of a municipality, so that its seat stays larger than its
+/// hamlets.
 const PEOPLE_PER_ROW: u64 = 16;
 
-/// Sizes that split the localities into twenty equal parts, the seats of municipalities apart: nearly half have one or
-/// two dwellings, as in Mexico. The upper ones are chosen so that the files come to the size of INEGI's.
+/// Sizes that split the localities, except the seats of municipalities, into twenty equal parts.
+/// Nearly half have one or two dwellings, as in Mexico. The upper sizes are chosen so that the
+/// files are as large as INEGI's.
 const SIZES: [u32; 21] = [1, 1, 2, 3, 3, 4, 5, 7, 9, 12, 17, 24, 35, 52, 80, 120, 190, 320, 600, 1_200, 3_000];
 
 /// A locality before its figures are drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Locality {
     pub(super) people: u32,
-    /// Dwellings where someone lives. With one or two of them, the figures are confidential.
+    /// Inhabited dwellings. With one or two of them, the figures are confidential.
     pub(super) dwellings: u32,
 }
 
@@ -34,30 +36,31 @@ pub(super) struct Municipality {
 
 /// How many data rows an entity's file has at this scale: the real number times the scale, but never fewer than its
 /// three totals and two for each municipality.
-pub(super) fn rows(entity: &Entity, scale: f64) -> u64 {
-    let least = 3 + 2 * u64::from(entity.municipalities);
+pub(super) fn rows(entity: &Entry, scale: f64) -> u64 {
+    let least = 3 + 2 * iter_2020::municipalities(entity);
     ((entity.rows as f64 * scale).round() as u64).max(least)
 }
 
 /// Shares out the rows and the people.
-pub(super) fn plan(entity: &Entity, rows: u64, rng: &mut Rng) -> Vec<Municipality> {
-    let count = entity.municipalities as usize;
+pub(super) fn plan(entity: &Entry, rows: u64, rng: &mut Rng) -> Vec<Municipality> {
+    let count = iter_2020::municipalities(entity) as usize;
     // Rows besides the entity's three and each municipality's total: localities, and rows 9998 and 9999.
     let free = rows - 3 - count as u64;
     let even: Vec<u64> = (0..count).map(|_| 512 + u64::from(rng.below(1024))).collect();
     let units: Vec<u64> = share(free - count as u64, &even).map(|extra| 1 + extra).collect();
     // A cube makes a few municipalities large and many small.
     let steep: Vec<u64> = (0..count).map(|_| (40 + u64::from(rng.below(1000))).pow(3)).collect();
-    let spread = entity.population - PEOPLE_PER_ROW * free;
+    let spread = iter_2020::population(entity) - PEOPLE_PER_ROW * free;
     let people: Vec<u64> =
         share(spread, &steep).zip(&units).map(|(extra, units)| extra + PEOPLE_PER_ROW * units).collect();
     units.iter().zip(people).enumerate().map(|(at, (&units, people))| municipality(at, units, people, rng)).collect()
 }
 
-/// One municipality with so many rows besides its total and so many people.
+/// Makes one municipality with `units` rows besides its total, and with `people` people.
 fn municipality(at: usize, units: u64, people: u64, rng: &mut Rng) -> Municipality {
     let roomy = units >= SPECIALS_FROM;
-    // Not in every municipality; which ones is decided by position, so that even a small entity has both cases.
+    // Not every municipality has them. The position decides, so that even a small entity has both
+    // cases.
     let specials = [roomy && at % 11 != 3, roomy && at % 7 != 2];
     let count = units - specials.iter().filter(|&&has| has).count() as u64;
     let mut localities: Vec<Locality> = (1..count).map(|_| hamlet(rng, specials)).collect();
@@ -67,7 +70,7 @@ fn municipality(at: usize, units: u64, people: u64, rng: &mut Rng) -> Municipali
     if let ([_, true], Some(second)) = (specials, localities.get_mut(1)) {
         *second = Locality { people: 7, dwellings: 2 };
     }
-    // The seat takes whoever is left: at least half of the people.
+    // The seat gets the remaining people: at least half of all.
     let all: u64 = localities.iter().map(|l| u64::from(l.people)).sum();
     if all > people / 2 {
         for locality in localities.iter_mut().filter(|l| l.dwellings > 2) {
@@ -81,12 +84,13 @@ fn municipality(at: usize, units: u64, people: u64, rng: &mut Rng) -> Municipali
     Municipality { localities, specials }
 }
 
-/// A locality that is not the seat. A municipality without a row 9998 has no locality of one dwelling.
+/// Makes a locality that is not the seat. A municipality without a row 9998 has no locality of one
+/// dwelling, and without a row 9999 none of two.
 fn hamlet(rng: &mut Rng, specials: [bool; 2]) -> Locality {
     let part = rng.below(20) as usize;
     let (low, high) = (SIZES[part], SIZES[part + 1]);
     let people = low + rng.below(high - low + 1);
-    // 0.27 dwellings a person, rounded at random.
+    // 0.27 dwellings per person, rounded at random.
     let dwellings = ((people * 17_700 + rng.lane()) >> 16).max(1);
     match dwellings {
         1 | 2 if !specials[dwellings as usize - 1] => Locality { people: people + 9, dwellings: 3 },
@@ -94,7 +98,7 @@ fn hamlet(rng: &mut Rng, specials: [bool; 2]) -> Locality {
     }
 }
 
-/// Shares `total` out by weight, to the last one.
+/// Splits `total` by weight, without a remainder.
 fn share(total: u64, weights: &[u64]) -> impl Iterator<Item = u64> {
     let sum: u128 = weights.iter().map(|&w| u128::from(w)).sum();
     let mut weight = 0;
@@ -111,11 +115,11 @@ fn share(total: u64, weights: &[u64]) -> impl Iterator<Item = u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use raudal_source::Catalogue;
+    use raudal_catalogue::iter_2020;
 
     #[test]
     fn rows_and_people_are_shared_out_to_the_last_one_at_any_scale() {
-        for entity in Catalogue::iter_2020().entities() {
+        for entity in iter_2020::catalogue().entries() {
             for scale in [0.001, 0.05, 1.0, super::super::MAX_SCALE] {
                 let rows = rows(entity, scale);
                 let plan = plan(entity, rows, &mut Rng::new(1, u64::from(entity.number())));
@@ -123,8 +127,8 @@ mod tests {
                 let specials: usize = plan.iter().flat_map(|m| m.specials).filter(|&has| has).count();
                 assert_eq!((3 + plan.len() + localities + specials) as u64, rows, "{} at {scale}", entity.name);
                 let people: u64 = plan.iter().flat_map(|m| &m.localities).map(|l| u64::from(l.people)).sum();
-                assert_eq!(people, entity.population, "{} at {scale}", entity.name);
-                assert_eq!(plan.len() as u32, entity.municipalities);
+                assert_eq!(people, iter_2020::population(entity), "{} at {scale}", entity.name);
+                assert_eq!(plan.len() as u64, iter_2020::municipalities(entity));
                 assert!(plan.iter().all(|m| (1..=9997).contains(&m.localities.len())), "{} at {scale}", entity.name);
                 assert!(plan.iter().flat_map(|m| &m.localities).all(|l| l.people > 0 && l.dwellings > 0));
             }
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_rows_9998_and_9999_are_not_in_every_municipality() {
-        let entity = &Catalogue::iter_2020().entities()[0];
+        let entity = &iter_2020::catalogue().entries()[0];
         let plan = plan(entity, rows(entity, 1.0), &mut Rng::new(1, 1));
         for special in [0, 1] {
             let has = plan.iter().filter(|m| m.specials[special]).count();

@@ -1,22 +1,23 @@
-//! A small generator of pseudo-random numbers, written out so that its stream never changes.
+//! A small pseudo-random number generator, implemented here so that its stream never changes.
 //!
-//! The archives promise the same bytes for the same seed on every machine and in every later version, so the
-//! generator may not be a dependency that is free to improve itself. This is `SplitMix64` (Steele, Lea and Flood,
-//! "Fast splittable pseudorandom number generators", OOPSLA 2014): one addition and three mixing steps a number.
+//! The archives promise the same bytes for the same seed on every machine and in every later
+//! version. A dependency might change its generator, so none is used. This is `SplitMix64` (Steele,
+//! Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): one addition and
+//! three mixing steps per number.
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A stream of numbers that only its seed decides.
+/// A stream of numbers that depends only on its seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng {
     state: u64,
-    /// Sixteen-bit pieces of the last number that are not used up yet.
+    /// The unused sixteen-bit pieces of the last number.
     lanes: u64,
     left: u8,
 }
 
 impl Rng {
-    /// The stream of `seed` and of what it is used for: streams for different uses are unrelated.
+    /// Creates the stream of a seed and a purpose. Streams for different purposes are unrelated.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         Self { state: mix(seed ^ mix(purpose.wrapping_add(GAMMA))), lanes: 0, left: 0 }
     }
@@ -26,13 +27,13 @@ impl Rng {
         mix(self.state)
     }
 
-    /// A number below `bound` (0 for a bound of 0), by multiplication: the bias is below one in a million for the
-    /// bounds used here, and there is no loop.
+    /// Returns a number below `bound` (0 for a bound of 0), by multiplication, without a loop. The
+    /// bias is at most `bound` in 2³².
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(bound) * (self.next() >> 32)) >> 32) as u32
     }
 
-    /// A number from 0 to 65,535: a quarter of the price of [`next`](Self::next).
+    /// Returns a number from 0 to 65,535, at a quarter of the cost of [`next`](Self::next).
     pub(super) fn lane(&mut self) -> u32 {
         if self.left == 0 {
             self.lanes = self.next();
@@ -44,12 +45,12 @@ impl Rng {
         u32::from(lane)
     }
 
-    /// Whether an event of this probability, in 65,536ths, takes place.
+    /// Returns true with this probability, in 65,536ths.
     pub(super) fn chance(&mut self, in_65536: u32) -> bool {
         self.lane() < in_65536
     }
 
-    /// One of these.
+    /// Returns one of these at random.
     pub(super) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.below(from.len() as u32) as usize]
     }

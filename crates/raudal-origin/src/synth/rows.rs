@@ -1,7 +1,7 @@
 //! The figures of a row, and the row as text.
 //!
-//! A full set of archives has 56 million cells, so nothing here makes a `String` for a cell: figures are drawn into
-//! an array and written straight into the file's buffer.
+//! A full set of archives has 56 million cells, so nothing here makes a `String` for a cell:
+//! figures are drawn into an array and written straight into the file's buffer.
 
 use super::columns::{Draw, FIGURES_LEN, POBFEM, POBMAS, POBTOT, figures};
 use super::plan::Locality;
@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 /// The figures of a row; means are in hundredths.
 pub(super) type Figures = [u32; FIGURES_LEN];
 
-/// How far a share strays from its mean, in 65,536ths, from end to end. With it the archives compress about as
-/// INEGI's do (4 to 1).
+/// The full width of the range of a share around its mean, in 65,536ths. With this value, the
+/// archives compress about as well as INEGI's (4 to 1).
 const SPREAD: u64 = 20_000;
 
 /// Draws the figures of a locality.
@@ -45,24 +45,26 @@ pub(super) fn draw(locality: Locality, rng: &mut Rng) -> Figures {
     row
 }
 
-/// About `of` 65,536ths of `whole`, rounded at random so that small places have small figures and not none.
+/// Returns about `of` 65,536ths of `whole`, rounded at random, so that the figures of small places
+/// are not all 0.
 fn share(whole: u32, of: u32, most: u32, rng: &mut Rng) -> u32 {
     let lane = u64::from(rng.lane());
     let exact = u64::from(whole) * u64::from(of);
     let strayed = (exact * (65_536 - SPREAD / 2 + ((lane * SPREAD) >> 16))) >> 16;
-    // The same lane, scrambled, rounds: its low bits hardly move the figure above.
+    // The same lane, scrambled, does the rounding, because its low bits hardly change the figure
+    // above.
     let rounding = (lane * 40_503) & 0xFFFF;
     (((strayed + rounding) >> 16) as u32).min(most)
 }
 
-/// Adds a row to a total; means are put right by [`total`].
+/// Adds a row to a total; [`total`] corrects the means.
 pub(super) fn add(total: &mut Figures, row: &Figures) {
     for (sum, figure) in total.iter_mut().zip(row) {
         *sum = sum.wrapping_add(*figure);
     }
 }
 
-/// Makes the sum of some rows a total row: a mean of sums is no sum of means.
+/// Makes the sum of some rows a total row. A sum of means is not a mean, so means are set anew.
 pub(super) fn total(mut sum: Figures) -> Figures {
     for (figure, cell) in figures().iter().zip(&mut sum) {
         if let Draw::Mean(about) = figure.draw {
@@ -73,9 +75,10 @@ pub(super) fn total(mut sum: Figures) -> Figures {
     sum
 }
 
-/// The means that follow from other figures of the row.
+/// Computes the means that follow from other figures of the row.
 fn derive(row: &mut Figures) {
-    /// Where they and their parts stand: looked up once, since this runs for every row.
+    /// The positions of these means and of one of their parts. They are looked up once, because
+    /// this runs for every row.
     static PLACES: LazyLock<[usize; 3]> = LazyLock::new(|| {
         [Draw::Inhabited, Draw::Occupants, Draw::MenPerWomen]
             .map(|draw| figures().iter().position(|figure| figure.draw == draw).unwrap_or_default())
@@ -112,7 +115,7 @@ pub(super) fn write_confidential(row: &Figures, out: &mut Vec<u8>) {
     }
 }
 
-/// `,0` to `,999`: nine cells of ten.
+/// `,0` to `,999`: nine of ten cells.
 const SMALL: [[u8; 4]; 1000] = {
     let mut table = [[b','; 4]; 1000];
     let mut n = 0;
@@ -138,7 +141,7 @@ const SMALL: [[u8; 4]; 1000] = {
 /// Appends a comma and a number.
 pub(super) fn number(value: u32, out: &mut Vec<u8>) {
     if let Some(text) = SMALL.get(value as usize) {
-        // Four bytes are copied by one instruction, two or three by a call.
+        // One instruction copies four bytes; two or three bytes take a call.
         let end = out.len() + 2 + usize::from(value > 9) + usize::from(value > 99);
         out.extend_from_slice(text);
         out.truncate(end);
@@ -148,7 +151,7 @@ pub(super) fn number(value: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a number with at least so many digits.
+/// Appends a number with at least `least` digits.
 pub(super) fn digits(mut value: u32, least: usize, out: &mut Vec<u8>) {
     let mut text = [b'0'; 10];
     let mut start = text.len();
@@ -160,7 +163,8 @@ pub(super) fn digits(mut value: u32, least: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&text[start.min(text.len() - least)..]);
 }
 
-/// Appends a comma and hundredths as a decimal number without final zeros: `94.9`, as INEGI does.
+/// Appends a comma and hundredths as a decimal number without trailing zeros: `94.9`, as INEGI
+/// does.
 fn mean(hundredths: u32, out: &mut Vec<u8>) {
     number(hundredths / 100, out);
     let part = (hundredths % 100) as u8;
@@ -172,7 +176,7 @@ fn mean(hundredths: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a comma and a number with spaces on its left, nine wide.
+/// Appends a comma and a number, padded with spaces on its left to nine characters.
 fn padded(value: u32, out: &mut Vec<u8>) {
     let len = 1 + value.checked_ilog10().unwrap_or(0) as usize;
     out.extend_from_slice(&b",         "[..=9_usize.saturating_sub(len)]);

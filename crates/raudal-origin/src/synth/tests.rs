@@ -1,7 +1,7 @@
-//! What the archives promise, read back with other crates: `zip` and `csv`.
+//! Tests what the archives promise, read back with other crates: `zip` and `csv`.
 
 use super::*;
-use raudal_source::Catalogue;
+use raudal_catalogue::iter_2020;
 use std::collections::HashMap;
 use std::io::{Cursor, Read as _};
 
@@ -42,7 +42,8 @@ impl Table {
         self.cell(row, column).trim_start().parse().expect("a number")
     }
 
-    /// The sum of a column over the rows whose municipality and locality are such.
+    /// Returns the number of rows with such a municipality and locality, and the sum of a column
+    /// over them.
     fn sum(&self, column: &str, rows: impl Fn(u64, u64) -> bool) -> (usize, u64) {
         let of: Vec<u64> = self
             .rows
@@ -54,10 +55,10 @@ impl Table {
     }
 }
 
-fn table(code: usize, scale: f64) -> (&'static Entity, Table) {
-    let entity = &Catalogue::iter_2020().entities()[code - 1];
-    let members = members(archive(entity, Edition::Microdatos, scale, 0).expect("an archive"));
-    assert_eq!(members[0].0, entity.member(Edition::Microdatos));
+fn table(code: usize, scale: f64) -> (&'static Entry, Table) {
+    let entity = &iter_2020::catalogue().entries()[code - 1];
+    let members = members(archive(entity, iter_2020::MICRODATOS, scale, 0).expect("an archive"));
+    assert_eq!(members[0].0, entity.member(iter_2020::MICRODATOS));
     assert_eq!(members.len(), 1);
     (entity, Table::of(&members[0].1))
 }
@@ -67,11 +68,11 @@ fn an_archive_of_full_size_has_the_real_rows_and_people() {
     for code in [1, 9] {
         let (entity, table) = table(code, 1.0);
         assert_eq!(table.rows.len() as u64, entity.rows);
-        assert_eq!(table.sum("POBTOT", |mun, loc| (mun, loc) == (0, 0)), (1, entity.population));
-        let municipalities = (entity.municipalities as usize, entity.population);
+        assert_eq!(table.sum("POBTOT", |mun, loc| (mun, loc) == (0, 0)), (1, iter_2020::population(entity)));
+        let municipalities = (iter_2020::municipalities(entity) as usize, iter_2020::population(entity));
         assert_eq!(table.sum("POBTOT", |mun, loc| mun != 0 && loc == 0), municipalities);
         let people = table.sum("POBTOT", |mun, loc| mun != 0 && ![0, 9998, 9999].contains(&loc)).1;
-        assert_eq!(people, entity.population);
+        assert_eq!(people, iter_2020::population(entity));
     }
 }
 
@@ -79,13 +80,13 @@ fn an_archive_of_full_size_has_the_real_rows_and_people() {
 fn every_entity_keeps_its_sums_at_a_small_scale() {
     for code in 1..=32 {
         let (entity, table) = table(code, 0.02);
-        assert_eq!(table.sum("POBTOT", |mun, loc| (mun, loc) == (0, 0)), (1, entity.population));
+        assert_eq!(table.sum("POBTOT", |mun, loc| (mun, loc) == (0, 0)), (1, iter_2020::population(entity)));
         for column in ["POBTOT", "P_15YMAS_F", "VIVTOT", "POB_AFRO"] {
             let whole = table.sum(column, |mun, loc| (mun, loc) == (0, 0)).1;
             assert_eq!(table.sum(column, |mun, loc| mun != 0 && loc == 0).1, whole, "{column} of {}", entity.name);
         }
         let people = table.sum("POBTOT", |mun, loc| mun != 0 && ![0, 9998, 9999].contains(&loc)).1;
-        assert_eq!(people, entity.population);
+        assert_eq!(people, iter_2020::population(entity));
         for row in &table.rows {
             if table.cell(row, "POBFEM") != "*" {
                 let both = table.number(row, "POBFEM") + table.number(row, "POBMAS");
@@ -135,9 +136,9 @@ fn the_rows_9998_and_9999_count_localities_of_one_and_two_dwellings_again() {
 
 #[test]
 fn datos_abiertos_has_four_members_and_the_same_rows() {
-    let entity = &Catalogue::iter_2020().entities()[0];
-    let plain = members(archive(entity, Edition::Microdatos, 0.1, 5).expect("an archive"));
-    let open = members(archive(entity, Edition::DatosAbiertos, 0.1, 5).expect("an archive"));
+    let entity = &iter_2020::catalogue().entries()[0];
+    let plain = members(archive(entity, iter_2020::MICRODATOS, 0.1, 5).expect("an archive"));
+    let open = members(archive(entity, iter_2020::DATOS_ABIERTOS, 0.1, 5).expect("an archive"));
     let names: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -153,8 +154,8 @@ fn datos_abiertos_has_four_members_and_the_same_rows() {
 
 #[test]
 fn a_seed_decides_every_byte() {
-    let entity = &Catalogue::iter_2020().entities()[5];
-    let bytes = |seed| archive(entity, Edition::Microdatos, 0.05, seed).expect("an archive");
+    let entity = &iter_2020::catalogue().entries()[5];
+    let bytes = |seed| archive(entity, iter_2020::MICRODATOS, 0.05, seed).expect("an archive");
     assert!(bytes(1) == bytes(1) && bytes(1) != bytes(2));
     assert!(tiny(7, 1).expect("an archive") == tiny(7, 1).expect("an archive"));
     assert!(tiny(7, 1).expect("an archive") != tiny(8, 1).expect("an archive"));
@@ -163,8 +164,8 @@ fn a_seed_decides_every_byte() {
 #[test]
 fn the_bytes_never_change() {
     // Machines, builds and versions agree, or mirrors and resumed downloads would not.
-    let entity = &Catalogue::iter_2020().entities()[5];
-    let bytes = archive(entity, Edition::Microdatos, 0.05, 0).expect("an archive");
+    let entity = &iter_2020::catalogue().entries()[5];
+    let bytes = archive(entity, iter_2020::MICRODATOS, 0.05, 0).expect("an archive");
     assert_eq!(crc32fast::hash(&members(bytes).remove(0).1), 148_761_592);
 }
 
@@ -181,9 +182,9 @@ fn a_tiny_archive_adds_up() {
 
 #[test]
 fn a_scale_that_makes_no_sense_is_refused() {
-    let entity = &Catalogue::iter_2020().entities()[0];
+    let entity = &iter_2020::catalogue().entries()[0];
     for scale in [0.0, -1.0, f64::NAN, f64::INFINITY, 6.5] {
-        let error = archive(entity, Edition::Microdatos, scale, 0).expect_err("no such scale");
+        let error = archive(entity, iter_2020::MICRODATOS, scale, 0).expect_err("no such scale");
         assert_eq!(error.kind(), raudal_common::Kind::Usage);
     }
 }

@@ -1,17 +1,18 @@
-//! Tiny archives: one CSV of four rows, as many of them as there are numbers, for runs over very many inputs.
+//! Tiny archives: one CSV of four rows, one archive for each number, for runs over very many
+//! inputs.
 
 use super::rng::Rng;
 use crate::pack::{Member, pack};
+use raudal_catalogue::iter_2020;
 use raudal_common::Result;
-use raudal_source::Catalogue;
 use std::fmt::Write as _;
 
 /// The columns: keys, names and one figure of the large files.
 const HEADER: &str = "ENTIDAD,NOM_ENT,MUN,NOM_MUN,LOC,NOM_LOC,POBTOT";
 
-/// The bytes of `tiny_<number>.zip`.
+/// Returns the bytes of `tiny_<number>.zip`.
 pub(crate) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
-    let entities = Catalogue::iter_2020().entities();
+    let entities = iter_2020::catalogue().entries();
     let entity = &entities[(number % entities.len() as u64) as usize];
     let mut rng = Rng::new(seed ^ 0x7174_6E79, number);
     let people = [1 + rng.below(50_000), 1 + rng.below(500)];
@@ -26,7 +27,7 @@ pub(crate) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
     pack(&[Member::new(format!("tiny_{number}.csv"), &[csv.as_bytes()])])
 }
 
-/// A made-up figure of the API's answer to this number.
+/// Returns the invented figure in the API's response for this number.
 pub(crate) fn figure(number: u64, seed: u64) -> u32 {
     Rng::new(seed ^ 0x6170_6921, number).below(1_000_000)
 }

@@ -1,11 +1,12 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::claims::{Claims, known};
-use super::{Existing, Members, Options, Saved, name};
-use crate::jobs::{Kept, Partials, open_place};
-use crate::lock::Locked;
-use crate::verify;
-use crate::watch::JobWatch;
+use super::reserved::{Reserved, known};
+use super::{Existing, Members, Options, Saved};
+use crate::run::lock::{Lock, Locked};
+use crate::run::name;
+use crate::run::partials::{KeptTransfer, Partials, open_place};
+use crate::run::verify;
+use crate::run::watch::JobWatch;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::{Client, Expect, Partial, PartialFile, Request, ResponseHead, already_there};
@@ -18,28 +19,28 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// What all jobs of a run share.
-pub(super) struct Shared {
+pub(super) struct FilesRun {
     pub(super) client: Client,
     pub(super) options: Options,
-    pub(super) claims: Claims,
+    pub(super) reserved: Reserved,
     pub(super) partials: Arc<Partials>,
 }
 
-pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input) -> Result<Saved> {
-    let Kept { mut partial, place } = shared.partials.take(context.job());
+pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Input) -> Result<Saved> {
+    let KeptTransfer { mut partial, place } = shared.partials.take(context.job());
     let place = match place {
         Some(place) => place,
         None => open_place(&context, &shared.options.folder, &input, shared.options.resume).await?,
     };
-    let job = Job { shared: &shared, context: &context, input: &input, place: &place };
+    let job = FileJob { shared: &shared, context: &context, input: &input, place: &place };
     let saved = job.run(&mut partial).await;
     // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
-    let goes_on = |failed: &Failed| {
+    let goes_on = |failed: &FileFailure| {
         let error = &failed.error;
         !failed.is_refused && (error.is_transient() || error.kind().spares_what_is_here())
     };
     if saved.as_ref().is_err_and(goes_on) {
-        shared.partials.keep(context.job(), Kept { partial, place: Some(place.clone()) });
+        shared.partials.keep(context.job(), KeptTransfer { partial, place: Some(place.clone()) });
     } else {
         // The file was published, existed already, or will never come.
         place.remove();
@@ -48,13 +49,13 @@ pub(super) async fn attempt(shared: Arc<Shared>, context: Attempt, input: Input)
 }
 
 /// Why there is no file.
-struct Failed {
+struct FileFailure {
     error: Error,
     /// Whether the file was refused by its name, and not for want of bytes.
     is_refused: bool,
 }
 
-impl From<Error> for Failed {
+impl From<Error> for FileFailure {
     fn from(error: Error) -> Self {
         Self { error, is_refused: false }
     }
@@ -64,29 +65,29 @@ impl From<Error> for Failed {
 #[derive(Debug)]
 enum Decision {
     /// It is saved under this name.
-    Save(Target),
+    Save(SaveTarget),
     /// The file already exists.
-    Skip(Target),
+    Skip(SaveTarget),
 }
 
 #[derive(Debug)]
-struct Target {
+struct SaveTarget {
     path: PathBuf,
     digest: Option<String>,
     /// The folder for the members, and whether they still have to be extracted.
     folder: Option<(PathBuf, bool)>,
 }
 
-struct Job<'a> {
-    shared: &'a Shared,
+struct FileJob<'a> {
+    shared: &'a FilesRun,
     context: &'a Attempt,
     input: &'a Input,
     place: &'a PartialFile,
 }
 
-impl Job<'_> {
-    async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, Failed> {
-        let refused = |error| Failed { error, is_refused: true };
+impl FileJob<'_> {
+    async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, FileFailure> {
+        let refused = |error| FileFailure { error, is_refused: true };
         let named = match known(self.input) {
             Some(name) => Some(self.decide(&name).map_err(refused)?),
             None => None,
@@ -112,7 +113,7 @@ impl Job<'_> {
         match (fetched, decided) {
             (ControlFlow::Continue(body), Some(Decision::Save(target))) => Ok(self.save(target, body).await?),
             (_, Some(Decision::Skip(target))) => Ok(self.there(target).await?),
-            _ => Err(Error::new(Kind::Internal, "a file without a name").into()),
+            _ => Err(Error::new(Kind::Internal, "no name was chosen for the file").into()),
         }
     }
 
@@ -125,10 +126,10 @@ impl Job<'_> {
 
     /// Decides what is done under this name.
     fn decide(&self, name: &str) -> Result<Decision> {
-        let Shared { options, claims, .. } = self.shared;
+        let FilesRun { options, reserved, .. } = self.shared;
         let members = options.extract.as_ref().map(|_| name::folder(name));
         let names: Vec<&str> = [name].into_iter().chain(members.as_deref()).collect();
-        claims.take(&names, self.context.job(), &self.input.location.to_string())?;
+        reserved.take(&names, self.context.job(), &self.input.location.to_string())?;
         let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, name)).transpose()?;
         let path = options.folder.join(name);
         // A dangling link exists too: it takes the name.
@@ -140,12 +141,12 @@ impl Job<'_> {
             Some(folder) => {
                 return Err(Error::new(
                     Kind::Io,
-                    format!("there is something of this name already: {}", folder.display()),
+                    format!("a file or folder with this name already exists: {}", folder.display()),
                 )
-                .hint("members are extracted to a new folder: move this one away"));
+                .hint("members are extracted to a new folder: move or remove this one"));
             }
         };
-        let target = Target { path, digest, folder };
+        let target = SaveTarget { path, digest, folder };
         match options.existing {
             _ if !is_there(&target.path) => Ok(Decision::Save(target)),
             Existing::Refuse => Err(already_there(&target.path)),
@@ -158,8 +159,8 @@ impl Job<'_> {
     }
 
     /// Handles a file that already exists.
-    async fn there(&self, target: Target) -> Result<Saved> {
-        let Target { path, digest, folder } = target;
+    async fn there(&self, target: SaveTarget) -> Result<Saved> {
+        let SaveTarget { path, digest, folder } = target;
         let (asked, extract) = (folder.clone(), self.extraction());
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
@@ -175,7 +176,7 @@ impl Job<'_> {
                 }
                 if let (Some(promised), Some(found)) = (&digest, &sha256) {
                     verify::compare(found, promised).map_err(|error| {
-                        error.hint(format!("[`overwrite`] fetches it anew: {}", looked.display())).transient(false)
+                        error.hint(format!("fetch it again with [`overwrite`]: {}", looked.display())).transient(false)
                     })?;
                 }
                 if let (Some(lock), Some(found)) = (lock, &sha256) {
@@ -201,29 +202,15 @@ impl Job<'_> {
     }
 
     /// Verifies a body that has arrived, and publishes it.
-    async fn save(&self, target: Target, body: raudal_fetch::Body) -> Result<Saved> {
-        let Target { path, digest, folder } = target;
+    async fn save(&self, target: SaveTarget, body: raudal_fetch::Body) -> Result<Saved> {
+        let SaveTarget { path, digest, folder } = target;
         let sha256 = body.sha256().map(str::to_owned);
-        if let (Some(found), Some(promised)) = (&sha256, &digest)
-            && let Err(error) = verify::compare(found, promised)
-        {
+        let locked = self.verified(&body, sha256.as_deref(), digest.as_deref()).map_err(|error| {
             self.place.clear();
             self.shared.client.forget(&self.input.location);
-            return Err(error.transient(self.input.location.is_remote()));
-        }
-        let locked = match (&self.shared.options.run.lock, &sha256) {
-            (Some(lock), Some(found)) => {
-                let locked = Locked::of(self.input, &body, found.clone());
-                if let Err(error) = lock.compare(&locked) {
-                    self.place.clear();
-                    self.shared.client.forget(&self.input.location);
-                    let again = error.is_transient() && self.input.location.is_remote();
-                    return Err(error.transient(again));
-                }
-                Some((Arc::clone(lock), locked))
-            }
-            _ => None,
-        };
+            let again = error.is_transient() && self.input.location.is_remote();
+            error.transient(again)
+        })?;
         let saved = Saved {
             url: self.input.location.to_string(),
             final_url: Some(body.location().to_string()),
@@ -264,13 +251,31 @@ impl Job<'_> {
         Ok(saved)
     }
 
+    /// Holds the digest of a body against the list of checksums and the lock file. Returns what the lock file is to say.
+    fn verified(
+        &self,
+        body: &raudal_fetch::Body,
+        found: Option<&str>,
+        promised: Option<&str>,
+    ) -> Result<Option<(Arc<Lock>, Locked)>> {
+        let Some(found) = found else { return Ok(None) };
+        if let Some(promised) = promised {
+            // It may be damage on the way.
+            verify::compare(found, promised).map_err(|error| error.transient(true))?;
+        }
+        let Some(lock) = &self.shared.options.run.lock else { return Ok(None) };
+        let locked = Locked::of(self.input, body, found.to_owned());
+        lock.compare(&locked)?;
+        Ok(Some((Arc::clone(lock), locked)))
+    }
+
     fn extraction(&self) -> Extraction {
         let mut unfinished = self.place.path().as_os_str().to_owned();
         unfinished.push(".d");
         Extraction {
             unfinished: unfinished.into(),
             members: self.shared.options.extract.clone(),
-            limits: self.shared.options.run.query.limits.clone(),
+            limits: self.shared.options.limits.clone(),
             place: self.input.location.to_string(),
             watch: JobWatch::new(self.context.clone()),
         }
@@ -304,7 +309,10 @@ impl Extraction {
         raudal_table::extract(archive, &self.place, &self.unfinished, glob, &self.limits, &self.watch)?;
         if fs::symlink_metadata(folder).is_ok() {
             let _ = fs::remove_dir_all(&self.unfinished);
-            return Err(Error::new(Kind::Io, format!("there is something of this name: {}", folder.display())));
+            return Err(Error::new(
+                Kind::Io,
+                format!("a file or folder with this name already exists: {}", folder.display()),
+            ));
         }
         Ok(())
     }
@@ -312,7 +320,7 @@ impl Extraction {
     fn publish(&self, folder: &Path) -> Result<()> {
         fs::rename(&self.unfinished, folder).map_err(|error| {
             let _ = fs::remove_dir_all(&self.unfinished);
-            Error::io(format!("cannot make the folder: {}", folder.display()), error)
+            Error::io(format!("cannot create the folder: {}", folder.display()), error)
         })?;
         raudal_common::atomic_file::sync_folder(folder);
         Ok(())

@@ -12,17 +12,18 @@
 //! from the URL. Two inputs never have the same name. An existing file stays unless the options say
 //! otherwise.
 
-mod claims;
 mod job;
-pub(super) mod name;
+mod reserved;
 mod run;
 
-pub use claims::check;
+pub use reserved::check;
 pub use run::run;
 
-use super::summary::Failure;
+use crate::run::failure::Failure;
+use crate::run::options::RunOptions;
 use raudal_pool::RunReport;
 use raudal_source::Input;
+use raudal_table::Limits;
 use std::path::PathBuf;
 
 /// What to do with a file that already exists.
@@ -45,14 +46,14 @@ pub enum Existing {
 ///
 /// let mut options = Options::new("downloads");
 /// options.existing = Existing::Skip;
-/// options.run.jobs = 4;
+/// options.run.concurrency = 4.into();
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// Jobs, retries, checksums, bounds: the options of every run. Its filter and columns are
-    /// ignored.
-    pub run: super::Options,
+    /// The limits and policies of every run.
+    pub run: RunOptions,
     /// The folder for the files. It is created if it does not exist.
     pub folder: PathBuf,
     /// What to do with a file that already exists.
@@ -61,6 +62,8 @@ pub struct Options {
     pub resume: bool,
     /// Also extract zip archives: all members, or those that match a glob (`**` for all files).
     pub extract: Option<Members>,
+    /// The bounds of an archive that is extracted.
+    pub limits: Limits,
 }
 
 /// Which members of an archive are extracted.
@@ -77,11 +80,12 @@ impl Options {
     /// Creates options for this folder. All others are as on the command line.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
-            run: super::Options::default(),
+            run: RunOptions::default(),
             folder: folder.into(),
             existing: Existing::default(),
             resume: false,
             extract: None,
+            limits: Limits::default(),
         }
     }
 }

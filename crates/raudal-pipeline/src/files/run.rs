@@ -1,13 +1,14 @@
 //! Runs the jobs and reports their files in input order.
 
-use super::claims::{Claims, check};
-use super::job::{Shared, attempt};
+use super::job::{FilesRun, attempt};
+use super::reserved::{Reserved, check};
 use super::{Options, Saved, Summary};
-use crate::jobs::{Partials, blocking, make_folder, policies, pool};
-use crate::segments::Segments;
-use crate::slowed::Slowed;
-use crate::summary::{Failure, failure};
-use raudal_common::Result;
+use crate::run::failure::{Failure, failure};
+use crate::run::partials::{Partials, make_folder};
+use crate::run::policies::{self, policies};
+use crate::run::segments::Segments;
+use crate::run::slowed::Slowed;
+use raudal_common::{Result, blocking};
 use raudal_fetch::Client;
 use raudal_pool::{Context, RunReport};
 use raudal_source::Input;
@@ -57,10 +58,10 @@ where
     let (looked, folder) = (inputs.clone(), options.folder.clone());
     blocking(move || check(looked).and_then(|()| make_folder(&folder))).await??;
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
-    let pool = pool(&options.run, None)?;
+    let pool = policies::build(policies::pool(&options.run))?;
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
-    let shared = Arc::new(Shared { client: client.clone(), options, claims: Claims::default(), partials });
+    let shared = Arc::new(FilesRun { client: client.clone(), options, reserved: Reserved::default(), partials });
     let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
     let mut run = policies(pool.run(inputs, job), &run_options, keeps, Arc::clone(&slowed)).ordered().start();
     let segments = Segments::start(client, run.permits());

@@ -2,11 +2,12 @@
 
 use super::output;
 use super::setters::RunBuilder;
+use crate::completed::Completed;
 use crate::context::Context;
 use crate::error::{JobError, MapError};
 use crate::pool::Pool;
 use crate::report::RunReport;
-use crate::run::{Completed, Run};
+use crate::run::Run;
 use futures_core::Stream;
 use futures_util::stream::{self, Iter};
 use std::future::IntoFuture;

@@ -3,12 +3,13 @@
 use super::lists::{Lists, map_error};
 use super::output;
 use super::setters::RunBuilder;
+use crate::completed::Completed;
 use crate::context::{CURRENT, Context};
 use crate::engine::{Core, Local};
 use crate::error::{JobError, MapError};
 use crate::pool::Pool;
 use crate::report::RunReport;
-use crate::run::{Completed, Reorder};
+use crate::run::Reorder;
 use futures_core::Stream;
 use futures_util::stream::{self, Iter};
 use std::fmt;

@@ -98,7 +98,7 @@ pin_project! {
     ///
     /// Written by hand because a run keeps one for each of its slots: the arguments of an `async fn` are kept twice.
     #[project = Watch]
-    pub(super) struct Watched<'a, E, Fut> {
+    pub(super) struct WatchedAttempt<'a, E, Fut> {
         context: &'a Attempt,
         limits: Limits,
         timer: &'a mut Timer,
@@ -111,7 +111,7 @@ pin_project! {
     }
 }
 
-impl<'a, E, Fut: Future> Watched<'a, E, Fut> {
+impl<'a, E, Fut: Future> WatchedAttempt<'a, E, Fut> {
     /// Calls the closure of the job, unless the attempt is cancelled already.
     pub(super) fn new(context: &'a Attempt, limits: Limits, timer: &'a mut Timer, work: impl FnOnce() -> Fut) -> Self {
         let mut watched = Self { context, limits, timer, ending: None, is_limited: false, work: None };
@@ -129,7 +129,7 @@ impl<'a, E, Fut: Future> Watched<'a, E, Fut> {
     }
 }
 
-impl<T, E, Fut: Future<Output = Result<T, E>>> Future for Watched<'_, E, Fut> {
+impl<T, E, Fut: Future<Output = Result<T, E>>> Future for WatchedAttempt<'_, E, Fut> {
     type Output = Result<T, JobError<E>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {

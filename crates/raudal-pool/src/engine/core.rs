@@ -7,7 +7,7 @@ use crate::histogram::Histogram;
 use crate::inbox::{Added, Inbox};
 use crate::permits::Permits;
 use crate::policy::Policy;
-use crate::pool::{Pool, Shared};
+use crate::pool::{Pool, PoolShared};
 use crate::report::RunReport;
 use crate::room::Room;
 use crate::scheduler::{Grant, RunId};
@@ -50,14 +50,14 @@ pub(super) struct Table<I, T, E> {
 pub(super) struct Apart<T>(pub(super) T);
 
 /// The counts of a run.
-pub(super) struct Stats {
+pub(super) struct EngineStats {
     pub(super) report: RunReport,
     pub(super) queued: Histogram,
     pub(super) running: Histogram,
 }
 
 pub(crate) struct Core<'p, I, T, E> {
-    pub(crate) pool: Arc<Shared>,
+    pub(crate) pool: Arc<PoolShared>,
     /// The run's place in the scheduler.
     pub(crate) run: RunId,
     pub(crate) policy: Policy<'p, I, E>,
@@ -66,7 +66,7 @@ pub(crate) struct Core<'p, I, T, E> {
     pub(crate) inbox: Arc<Inbox<I>>,
     pub(super) tickets: Mutex<HashMap<u64, Ticket<T, E>>>,
     pub(super) table: Mutex<Table<I, T, E>>,
-    stats: Apart<Mutex<Stats>>,
+    stats: Apart<Mutex<EngineStats>>,
     pub(super) cancel: CancellationToken,
     pub(super) drain: CancellationToken,
     phase: AtomicU8,
@@ -98,7 +98,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             cancel: policy.cancel.clone(),
             span: Span::current(),
         };
-        let stats = Stats {
+        let stats = EngineStats {
             report: RunReport { jobs, ..RunReport::default() },
             queued: Histogram::default(),
             running: Histogram::default(),
@@ -130,7 +130,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         lock(&self.table)
     }
 
-    pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {
+    pub(super) fn stats(&self) -> MutexGuard<'_, EngineStats> {
         lock(&self.stats.0)
     }
 

@@ -219,9 +219,9 @@ impl Drive {
 }
 
 /// Drops the waiting jobs if the driver is dropped, which happens when the runtime shuts down.
-struct Abandon<'a, 'p, I, T, E>(&'a Core<'p, I, T, E>);
+struct Abandon<I, T, E>(Arc<Core<'static, I, T, E>>);
 
-impl<I, T, E> Drop for Abandon<'_, '_, I, T, E> {
+impl<I, T, E> Drop for Abandon<I, T, E> {
     fn drop(&mut self) {
         self.0.abandon();
     }
@@ -232,7 +232,7 @@ impl<I, T, E> Drop for Abandon<'_, '_, I, T, E> {
 /// # Panics
 ///
 /// If the input, an observer or a policy panicked, with that panic.
-pub(crate) async fn drive<I, T, E, F, S, Fut>(engine: Arc<Engine<'static, I, T, E, F, S>>) -> RunReport
+pub(crate) fn drive<I, T, E, F, S, Fut>(engine: Arc<Engine<'static, I, T, E, F, S>>) -> impl Future<Output = RunReport>
 where
     I: Send + 'static,
     T: Send + 'static,
@@ -241,13 +241,17 @@ where
     F: Fn(Context<I>, I) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
-    let _abandon = Abandon(&engine.core);
-    let mut drive = Drive::new(&engine.core);
-    std::future::poll_fn(|cx| {
-        drive.poll(&engine, cx, &mut |ready| drop(tokio::spawn(work(Held::new(&engine, ready)))))
-    })
-    .await;
-    Drive::finish(&engine)
+    // Made here and not by the first poll: a runtime that shuts down drops tasks that it has never polled.
+    let abandon = Abandon(Arc::clone(&engine.core));
+    async move {
+        let _abandon = abandon;
+        let mut drive = Drive::new(&engine.core);
+        std::future::poll_fn(|cx| {
+            drive.poll(&engine, cx, &mut |ready| drop(tokio::spawn(work(Held::new(&engine, ready)))))
+        })
+        .await;
+        Drive::finish(&engine)
+    }
 }
 
 /// Waits for the driver and rethrows its panic. If the runtime was shut down, returns the counts so far.

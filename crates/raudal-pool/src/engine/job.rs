@@ -1,11 +1,11 @@
 //! A job, from its arrival to its result.
 
+use crate::completed::Completed;
 use crate::context::Attempt;
 use crate::error::JobError;
 use crate::report::JobReport;
 use crate::retry::Delays;
-use crate::run::Completed;
-use crate::scheduler::{Entry, Grant, KeyId};
+use crate::scheduler::{Grant, KeyId, RunEntry};
 use crate::trace::Span;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,8 +36,8 @@ pub(crate) struct Job<I, T, E> {
 }
 
 impl<I, T, E> Job<I, T, E> {
-    pub(crate) fn entry(&self, id: usize) -> Entry {
-        Entry { id, key: self.key, priority: self.priority, weight: self.weight }
+    pub(crate) fn entry(&self, id: usize) -> RunEntry {
+        RunEntry { id, key: self.key, priority: self.priority, weight: self.weight }
     }
 }
 

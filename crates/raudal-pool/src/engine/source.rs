@@ -7,7 +7,7 @@ use crate::error::JobError;
 use crate::event::EventKind;
 use crate::inbox::Added;
 use crate::report::{JobReport, Outcome};
-use crate::scheduler::Entry;
+use crate::scheduler::RunEntry;
 use futures_core::Stream;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -38,11 +38,11 @@ pub(crate) struct Engine<'p, I, T, E, F, S> {
     pub(crate) core: Arc<Core<'p, I, T, E>>,
     pub(crate) job: F,
     pub(crate) reply: Reply<I, T, E>,
-    intake: Apart<Intake<S>>,
+    intake: Apart<SourceIntake<S>>,
 }
 
 /// What each worker changes when it pulls an input.
-struct Intake<S> {
+struct SourceIntake<S> {
     /// Locked with `try_lock` only: no thread waits while another one pulls.
     source: Mutex<Source<S>>,
     /// How many jobs have arrived.
@@ -52,7 +52,12 @@ struct Intake<S> {
 impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     pub(crate) fn new(core: Arc<Core<'p, I, T, E>>, job: F, inputs: S, reply: Reply<I, T, E>) -> Self {
         let source = Source { stream: Some(Box::pin(inputs)), waker: Waker::noop().clone() };
-        Self { core, job, reply, intake: Apart(Intake { source: Mutex::new(source), arrived: AtomicU64::new(0) }) }
+        Self {
+            core,
+            job,
+            reply,
+            intake: Apart(SourceIntake { source: Mutex::new(source), arrived: AtomicU64::new(0) }),
+        }
     }
 
     fn try_source(&self) -> Option<MutexGuard<'_, Source<S>>> {
@@ -188,41 +193,15 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         to_come: bool,
         kept: &mut Option<Ready<I, T, E>>,
     ) -> Option<Ready<I, T, E>> {
-        let (core, policy) = (&self.core, &self.core.policy);
-        let Added { input, parent, ticket } = added;
-        let ticket =
-            ticket.and_then(|number| core.tickets.lock().unwrap_or_else(PoisonError::into_inner).remove(&number));
-        let key = policy.key.as_ref().and_then(|key| key(&input));
-        let label = policy.label.as_ref().map(|label| label(&input)).unwrap_or_default();
-        let priority = policy.priority.as_ref().map_or(0, |priority| priority(&input));
-        let weight = policy.weight.as_ref().map_or(1, |weight| weight(&input).max(1));
-        let key = key.map(|key| core.pool.with(|scheduler| scheduler.intern(&key)));
-        if parent.is_some() {
-            policy.tell(core.number(), EventKind::Spawned { job: number });
-        }
-        let whereabouts = ticket.as_ref().map(|ticket| Arc::clone(&ticket.whereabouts));
-        let job = Box::new(Job {
-            // Until it begins it counts as stopped.
-            report: JobReport::new(number, label, Outcome::Cancelled),
-            input: Some(input),
-            parent,
-            key,
-            priority,
-            weight,
-            ticket,
-            delays: None,
-            arrived: Instant::now(),
-            started: None,
-            furthest: (0, 0),
-            span: None,
-            last: None,
-        });
+        let core = &self.core;
+        let job = self.job(number, added);
+        let (weight, whereabouts) = (job.weight, job.ticket.as_ref().map(|ticket| Arc::clone(&ticket.whereabouts)));
         if core.is_closing() {
             core.finish(job, Err(JobError::CANCELLED), &self.reply);
             core.pool.with(|scheduler| scheduler.wake(core.run));
             return None;
         }
-        if key.is_none() && priority == 0 && whereabouts.is_none() && !to_come {
+        if job.key.is_none() && job.priority == 0 && whereabouts.is_none() && !to_come {
             let ready = match kept {
                 Some(_) => kept.take_if(|_| weight == 1),
                 None => core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)).map(Ready::listed),
@@ -243,7 +222,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             if let Some(kept) = kept.take() {
                 scheduler.ended(core.run, &kept.grant);
             }
-            scheduler.push(core.run, Entry { id, ..entry }, false);
+            scheduler.push(core.run, RunEntry { id, ..entry }, false);
             if to_come {
                 return None;
             }
@@ -266,6 +245,38 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             core.pool.with(|scheduler| scheduler.wake(core.run));
         }
         grant.map(Ready::listed)
+    }
+
+    /// A job for an input that was added. Keys, labels and priorities are the user's code: no lock is held.
+    fn job(&self, number: u64, added: Added<I>) -> Box<Job<I, T, E>> {
+        let (core, policy) = (&self.core, &self.core.policy);
+        let Added { input, parent, ticket } = added;
+        let ticket =
+            ticket.and_then(|number| core.tickets.lock().unwrap_or_else(PoisonError::into_inner).remove(&number));
+        let key = policy.key.as_ref().and_then(|key| key(&input));
+        let label = policy.label.as_ref().map(|label| label(&input)).unwrap_or_default();
+        let priority = policy.priority.as_ref().map_or(0, |priority| priority(&input));
+        let weight = policy.weight.as_ref().map_or(1, |weight| weight(&input).max(1));
+        let key = key.map(|key| core.pool.with(|scheduler| scheduler.intern(&key)));
+        if parent.is_some() {
+            policy.tell(core.number(), EventKind::Spawned { job: number });
+        }
+        Box::new(Job {
+            // Until it begins it counts as stopped.
+            report: JobReport::new(number, label, Outcome::Cancelled),
+            input: Some(input),
+            parent,
+            key,
+            priority,
+            weight,
+            ticket,
+            delays: None,
+            arrived: Instant::now(),
+            started: None,
+            furthest: (0, 0),
+            span: None,
+            last: None,
+        })
     }
 
     /// Ends each remaining input as cancelled, up to the upper bound of its `size_hint`. Without a bound, one result

@@ -1,6 +1,6 @@
 //! A worker: one task that runs attempts in its slot, one after the other.
 
-use super::attempt::{Limits, Timer, Watched};
+use super::attempt::{Limits, Timer, WatchedAttempt};
 use super::job::{Job, Ready};
 use super::outcome::{Ended, Next};
 use super::source::{Engine, NoInput};
@@ -129,7 +129,7 @@ where
                     let cx = Context::new(context.clone(), sender.clone());
                     let watched = || {
                         let limits = Limits::of(&core.policy, started, since);
-                        Watched::new(&context, limits, timer, || (self.job)(cx, input))
+                        WatchedAttempt::new(&context, limits, timer, || (self.job)(cx, input))
                     };
                     let result = span.within(watched).await;
                     context.end().await;

@@ -139,7 +139,7 @@ impl Controller {
                     return None;
                 }
                 self.mode = Mode::Blind { since: sample.at };
-                Some("no byte has come yet")
+                Some("no data has arrived yet")
             }
             Mode::Hold { until } => {
                 if sample.at >= until {
@@ -168,7 +168,7 @@ impl Controller {
                         self.limit = before;
                         self.mode = Mode::Hold { until: sample.at + self.hold * self.window() };
                         self.hold = (2 * self.hold).min(LONGEST_HOLD);
-                        return Some("more brought nothing");
+                        return Some("more did not help");
                     }
                 }
                 let before = self.limit;
@@ -178,7 +178,7 @@ impl Controller {
                 } else {
                     Mode::Measure { since: sample.at, progress: sample.progress, from: None }
                 };
-                grew.then_some("to see whether more brings more")
+                grew.then_some("testing whether more helps")
             }
         }
     }
@@ -206,7 +206,7 @@ impl Controller {
         let limit = taken.min(burst.limit / 2).min(self.limit).max(1);
         self.ceiling = burst.limit.saturating_sub(1).max(1).min(self.ceiling);
         self.mode = Mode::Hold { until: now + AFTER_BURST };
-        (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses, or breaks off")
+        (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses requests or breaks off")
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// A waiting job: its place in the table of its run, and how many slots it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitingJob {
     pub(crate) id: usize,
     pub(crate) weight: usize,
 }
@@ -13,7 +13,7 @@ pub(crate) struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     /// Highest priority first; no level is empty. Nearly always there is one level.
-    levels: Vec<(i32, VecDeque<Waiting>)>,
+    levels: Vec<(i32, VecDeque<WaitingJob>)>,
     /// Whether the lane is in its run's list of ready lanes.
     pub(super) listed: bool,
     /// Whether the lane waits for its key and is on the key's list.
@@ -30,7 +30,7 @@ impl Lane {
     }
 
     /// Adds a job. A retry goes `first`: before new jobs of the same priority.
-    pub(super) fn push(&mut self, job: Waiting, priority: i32, first: bool) {
+    pub(super) fn push(&mut self, job: WaitingJob, priority: i32, first: bool) {
         let place = self.levels.partition_point(|(level, _)| *level > priority);
         if self.levels.get(place).is_none_or(|(level, _)| *level != priority) {
             self.levels.insert(place, (priority, VecDeque::new()));
@@ -44,12 +44,12 @@ impl Lane {
     }
 
     /// Returns the next job and its priority.
-    pub(super) fn peek(&self) -> Option<(i32, Waiting)> {
+    pub(super) fn peek(&self) -> Option<(i32, WaitingJob)> {
         let (priority, level) = self.levels.first()?;
         Some((*priority, *level.front()?))
     }
 
-    pub(super) fn pop(&mut self) -> Option<Waiting> {
+    pub(super) fn pop(&mut self) -> Option<WaitingJob> {
         let level = &mut self.levels.first_mut()?.1;
         let job = level.pop_front();
         if level.is_empty() {
@@ -90,9 +90,9 @@ mod tests {
     fn a_higher_priority_goes_first_and_a_job_that_began_before_goes_first_of_its_own() {
         let mut lane = Lane::default();
         for (id, priority, first) in [(0, 0, false), (1, 5, false), (2, 0, false), (3, -1, false), (4, 0, true)] {
-            lane.push(Waiting { id, weight: 1 }, priority, first);
+            lane.push(WaitingJob { id, weight: 1 }, priority, first);
         }
-        assert_eq!(lane.peek(), Some((5, Waiting { id: 1, weight: 1 })));
+        assert_eq!(lane.peek(), Some((5, WaitingJob { id: 1, weight: 1 })));
         assert!(lane.remove(2) && !lane.remove(2));
         assert_eq!(all(&mut lane), [1, 4, 0, 3]);
         assert!(lane.is_empty() && lane.peek().is_none());

@@ -15,14 +15,14 @@ mod run;
 
 pub(crate) use grant::{Grant, NestedSlot};
 pub(crate) use keys::KeyId;
-pub(crate) use run::{Entry, RunId};
+pub(crate) use run::{RunEntry, RunId};
 
 use crate::limit::{Change, Meter, Pressure};
 use crate::rate::Rates;
 use adaptive::{AdaptiveLimits, Snapshot};
 use gate::{Gate, Refused};
 use keys::Keys;
-use lane::Waiting;
+use lane::WaitingJob;
 use run::{Later, RunQueue};
 use slab::Slab;
 use std::cmp::Reverse;
@@ -203,16 +203,16 @@ impl Scheduler {
     }
 
     /// Queues a job.
-    pub(crate) fn push(&mut self, run: RunId, entry: Entry, first: bool) {
+    pub(crate) fn push(&mut self, run: RunId, entry: RunEntry, first: bool) {
         let queue = &mut self.runs[run];
         queue.waiting += 1;
         queue.uses_priority |= entry.priority != 0;
-        queue.lane(entry.key).push(Waiting { id: entry.id, weight: entry.weight }, entry.priority, first);
+        queue.lane(entry.key).push(WaitingJob { id: entry.id, weight: entry.weight }, entry.priority, first);
         self.list_lane(run, entry.key);
     }
 
     /// Queues a retry that may start at `when`. It then goes before new jobs of its priority.
-    pub(crate) fn push_later(&mut self, run: RunId, entry: Entry, when: Instant) {
+    pub(crate) fn push_later(&mut self, run: RunId, entry: RunEntry, when: Instant) {
         let queue = &mut self.runs[run];
         queue.waiting += 1;
         queue.sequence += 1;

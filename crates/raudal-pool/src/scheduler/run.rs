@@ -2,7 +2,7 @@
 
 use super::grant::{Grant, NestedSlot};
 use super::keys::KeyId;
-use super::lane::{Lane, Waiting};
+use super::lane::{Lane, WaitingJob};
 use crate::limit::Change;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -15,7 +15,7 @@ pub(crate) type RunId = usize;
 
 /// A waiting job, as the scheduler sees it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct RunEntry {
     pub(crate) id: usize,
     pub(crate) key: Option<KeyId>,
     pub(crate) priority: i32,
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
 pub(super) struct Later {
     pub(super) when: Instant,
     pub(super) sequence: u64,
-    pub(super) entry: Entry,
+    pub(super) entry: RunEntry,
 }
 
 impl PartialEq for Later {
@@ -109,7 +109,7 @@ impl RunQueue {
         }
     }
 
-    fn peek(&self, key: Option<KeyId>) -> Option<(i32, Waiting)> {
+    fn peek(&self, key: Option<KeyId>) -> Option<(i32, WaitingJob)> {
         match key {
             None => self.free.peek(),
             Some(key) => self.lanes.get(&key)?.peek(),
@@ -134,7 +134,7 @@ impl RunQueue {
     }
 
     /// Moves the lane whose turn it is to the front of the list; returns it and its first job.
-    pub(super) fn next_lane(&mut self) -> Option<(Option<KeyId>, Waiting)> {
+    pub(super) fn next_lane(&mut self) -> Option<(Option<KeyId>, WaitingJob)> {
         if self.uses_priority && self.ready.len() > 1 {
             let priority = |key: &Option<KeyId>| self.peek(*key).map(|(priority, _)| priority);
             let best = self.ready.iter().enumerate().max_by_key(|(place, key)| (priority(key), Reverse(*place)));
@@ -157,7 +157,7 @@ impl RunQueue {
     }
 
     /// Returns a lane with a job whose key satisfies `has_room`, listed or not.
-    pub(super) fn any_lane(&self, has_room: impl Fn(KeyId) -> bool) -> Option<(Option<KeyId>, Waiting)> {
+    pub(super) fn any_lane(&self, has_room: impl Fn(KeyId) -> bool) -> Option<(Option<KeyId>, WaitingJob)> {
         if let Some((_, job)) = self.free.peek() {
             return Some((None, job));
         }
@@ -231,7 +231,7 @@ impl RunQueue {
         true
     }
 
-    pub(super) fn due(&mut self, now: Instant) -> Option<Entry> {
+    pub(super) fn due(&mut self, now: Instant) -> Option<RunEntry> {
         self.later.peek().filter(|Reverse(later)| later.when <= now)?;
         self.later.pop().map(|Reverse(later)| later.entry)
     }

@@ -211,6 +211,31 @@ fn when_the_runtime_is_gone_the_report_says_so_and_nobody_waits_for_ever() {
     assert_eq!((pool.in_flight(), pool.waiting()), (0, 0));
 }
 
+#[test]
+fn a_runtime_that_ends_before_it_ever_polled_a_run_leaves_nobody_waiting() {
+    // It polls what was spawned only once its own future waits, which it never does.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pool = Pool::new(2);
+    let (handle, mut run, spawner) = runtime.block_on(async {
+        let handle = pool.spawn(1, |_, n: u32| same(n));
+        let run = pool.run(0..9, |_, n: u32| same(n)).start();
+        let spawner = pool.spawner(|_, n: u32| same(n)).start();
+        (handle, run, spawner)
+    });
+    drop(runtime);
+    let other = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    other.block_on(async {
+        let ends = async {
+            assert_eq!(handle.await, Err(JobError::CANCELLED));
+            assert!(run.next().await.is_none());
+            assert!(run.join().await.runtime_gone);
+            assert!(spawner.join().await.runtime_gone);
+        };
+        tokio::time::timeout(Duration::from_secs(10), ends).await.expect("they say so at once");
+    });
+    assert_eq!((pool.in_flight(), pool.waiting()), (0, 0));
+}
+
 /// Uses the pool from within every event.
 struct Meddler(Pool);
 

@@ -46,7 +46,7 @@ impl<'a> Builder<'a> {
         }
         match self.operand(expr, 0)? {
             of if of.has_column() => Ok(of),
-            _ => Err(self.refuse(expr, "a column is expected here; text stands in quotes, a column does not")),
+            _ => Err(self.refuse(expr, "a column is expected here; text is in quotes, a column is not")),
         }
     }
 
@@ -159,7 +159,7 @@ impl<'a> Builder<'a> {
     fn format(&self, expr: &Expr) -> Result<Format> {
         match self.literal(expr)? {
             Literal::Text(format) => Format::parse(&format).map_err(|why| self.refuse(expr, &why)),
-            Literal::Number(_) => Err(self.refuse(expr, "a format stands in quotes: '%d/%m/%Y'")),
+            Literal::Number(_) => Err(self.refuse(expr, "put a format in quotes: '%d/%m/%Y'")),
         }
     }
 
@@ -201,10 +201,10 @@ impl<'a> Builder<'a> {
                 Value::Boolean(truth) => Err(self.fix(
                     expr,
                     "a cell is text or a number",
-                    &format!("'{truth}', spelled as the cells have it"),
+                    &format!("'{truth}', as it is spelled in the cells"),
                 )),
                 Value::Null => Err(self.fix(expr, "nothing equals null", "column is null")),
-                _ => Err(self.refuse(expr, "not a number, and not text in quotes")),
+                _ => Err(self.refuse(expr, "neither a number nor a text in quotes")),
             },
             Expr::Identifier(name) => {
                 Err(self.fix(expr, "a value is expected here, not a column", &format!("'{}'", name.value)))
@@ -217,11 +217,11 @@ impl<'a> Builder<'a> {
         match expr {
             Expr::CompoundIdentifier(names) => {
                 let name: Vec<&str> = names.iter().map(|name| name.value.as_str()).collect();
-                self.fix(expr, "a point in a column's name", &format!("`{}`", name.join(".")))
+                self.fix(expr, "a dot in the name of a column", &format!("`{}`", name.join(".")))
             }
             Expr::Function(_) => self.refuse(expr, "a value is expected here, not a function"),
             Expr::BinaryOp { op, .. } if sum(op).is_some() => self.refuse(expr, "a value is expected here, not a sum"),
-            Expr::BinaryOp { .. } => self.refuse(expr, "a condition stands where a column or a value is expected"),
+            Expr::BinaryOp { .. } => self.refuse(expr, "a condition in place of a column or a value"),
             _ => self.refuse(
                 expr,
                 "not supported: only comparisons, in, between, like, starts with, ~, is null, and, or, not",

@@ -1,18 +1,38 @@
 //! The cells of a row that a filter looks at, as text and as numbers.
 
+use std::cell::Cell;
+
+use super::date::Date;
 use super::number::Number;
 use crate::nulls::Nulls;
+use crate::numbers::Numbers;
+use crate::tally::Count;
 
-/// The cells of a row.
+/// The cells of a row, and what was odd about those of all rows.
 pub(super) struct Cells {
     /// The values, without their quotes.
     texts: Vec<Vec<u8>>,
+    /// The numbers in the usual spelling, where the input has another.
+    numbers: Vec<String>,
+    spelling: Numbers,
     nulls: Nulls,
+    /// Whether the cell was compared with a number, or a date, and is none.
+    odd: Vec<[Cell<bool>; 2]>,
+    is_odd: Cell<bool>,
+    counts: Vec<[Count; 2]>,
 }
 
 impl Cells {
-    pub(super) fn new(columns: usize, nulls: &Nulls) -> Self {
-        Self { texts: vec![Vec::new(); columns], nulls: nulls.clone() }
+    pub(super) fn new(columns: usize, spelling: &Numbers, nulls: &Nulls) -> Self {
+        Self {
+            texts: vec![Vec::new(); columns],
+            numbers: vec![String::new(); if spelling.is_plain() { 0 } else { columns }],
+            spelling: spelling.clone(),
+            nulls: nulls.clone(),
+            odd: vec![[Cell::new(false), Cell::new(false)]; columns],
+            is_odd: Cell::new(false),
+            counts: (0..columns).map(|_| [Count::default(), Count::default()]).collect(),
+        }
     }
 
     /// Takes the cells of the next row. `read` writes the value of a column.
@@ -20,6 +40,13 @@ impl Cells {
         for (column, text) in self.texts.iter_mut().enumerate() {
             text.clear();
             read(column, text);
+        }
+        for (number, text) in self.numbers.iter_mut().zip(&self.texts) {
+            number.clear();
+            // `Text` validated the whole, and it is cut only at ASCII bytes.
+            if let Ok(text) = std::str::from_utf8(text) {
+                self.spelling.respell(text, number);
+            }
         }
     }
 
@@ -37,8 +64,43 @@ impl Cells {
         self.nulls.contains(text)
     }
 
-    /// The number in the cell; `None` if it is none.
+    /// The number in the cell; `None`, and remembered, if it is none.
     pub(super) fn number(&self, column: usize) -> Option<Number<'_>> {
-        Number::parse(&self.texts[column]).filter(|_| !self.is_null(column))
+        let text = self.numbers.get(column).map_or(self.texts[column].as_slice(), String::as_bytes);
+        let number = Number::parse(text).filter(|_| self.nulls.is_empty() || !self.is_null(column));
+        if number.is_none() {
+            self.odd[column][0].set(true);
+            self.is_odd.set(true);
+        }
+        number
+    }
+
+    /// The date in the cell, as `parse` reads it; `None`, and remembered, if it is none.
+    pub(super) fn date(&self, column: usize, parse: impl FnOnce(&[u8]) -> Option<Date>) -> Option<Date> {
+        let date = parse(&self.texts[column]).filter(|_| !self.is_null(column));
+        if date.is_none() {
+            self.odd[column][1].set(true);
+            self.is_odd.set(true);
+        }
+        date
+    }
+
+    /// Counts the cells of this row that were taken for null although something is in them.
+    pub(super) fn count(&mut self, line: u64) {
+        if !self.is_odd.replace(false) {
+            return;
+        }
+        for column in 0..self.texts.len() {
+            for kind in 0..2 {
+                if self.odd[column][kind].replace(false) && !self.is_null(column) {
+                    self.counts[column][kind].one(line, &self.texts[column]);
+                }
+            }
+        }
+    }
+
+    /// Returns how many cells of each column were no numbers, and no dates, and where the first is.
+    pub(super) fn counts(&self) -> &[[Count; 2]] {
+        &self.counts
     }
 }

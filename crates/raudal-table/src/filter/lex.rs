@@ -54,7 +54,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
     if let Some(comment) =
         raw.iter().find(|raw| matches!(&raw.token, Token::Whitespace(space) if !space.to_string().trim().is_empty()))
     {
-        return Err(refuse(text, comment.span.start, "a filter has no comments"));
+        return Err(refuse(text, comment.span.start, "comments are not supported"));
     }
     raw.retain(|raw| !matches!(raw.token, Token::Whitespace(_)));
     let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
@@ -74,7 +74,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
             Token::Tilde if after_operand => Token::Tilde,
             Token::Tilde => {
                 if next != Some(&Token::LParen) {
-                    return Err(refuse(text, span.start, "after ~ the condition stands in parentheses: ~(…)"));
+                    return Err(refuse(text, span.start, "put the condition after ~ in parentheses: ~(…)"));
                 }
                 word("NOT", Keyword::NOT)
             }
@@ -88,7 +88,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
                 Token::LParen
             }
             Token::LBracket => {
-                return Err(refuse(text, span.start, "a list in brackets stands after in: column in [1, 2]"));
+                return Err(refuse(text, span.start, "put in before a list in brackets: column in [1, 2]"));
             }
             Token::RBracket if lists.pop().is_some() => Token::RParen,
             // A day written without quotes would be a subtraction.
@@ -96,7 +96,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
                 return Err(refuse(
                     text,
                     span.start,
-                    "a date stands in quotes, after the word date: date '2020-03-01'",
+                    "put a date in quotes, and the word date before it: date '2020-03-01'",
                 ));
             }
             // Text, or a column where only a column can stand.
@@ -139,7 +139,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         levels += usize::from(!is_light);
         if levels > MOST_TOKENS {
             return Err(Error::usage(format!("the filter is too long: more than {MOST_TOKENS} words and signs"))
-                .hint("the values of a list do not count: column in [1, 2, 3]"));
+                .hint("the values of a list are not counted: column in [1, 2, 3]"));
         }
         tokens.push(TokenWithSpan::new(token, *span));
     }

@@ -23,8 +23,12 @@ use cells::Cells;
 use eval::Node;
 
 use super::column_names::Names;
+use super::column_names::quoted;
 use super::columns::{find, places};
 use super::nulls::Nulls;
+use super::numbers::Numbers;
+use super::scan::unquote;
+use super::tally::Count;
 use raudal_common::Result;
 
 /// Selects the rows to keep.
@@ -86,8 +90,15 @@ impl Filter {
     }
 
     /// Finds the filter's columns in a header. If `lenient`, the cells of a column that is not there
-    /// are null.
-    pub(super) fn bind(&self, header: &[String], names: Names, nulls: &Nulls, lenient: bool) -> Result<Bound> {
+    /// are null. `numbers` and `nulls` say how to read cells.
+    pub(super) fn bind(
+        &self,
+        header: &[String],
+        names: Names,
+        lenient: bool,
+        numbers: &Numbers,
+        nulls: &Nulls,
+    ) -> Result<Bound> {
         let mut missing = Vec::new();
         let mut found = Vec::with_capacity(self.columns.len());
         for name in &self.columns {
@@ -98,8 +109,8 @@ impl Filter {
                 found.push(Some(find(header, name, names)?));
             }
         }
-        let cells = Cells::new(found.len(), nulls);
-        Ok(Bound { node: self.node.clone(), places: found, missing, cells })
+        let cells = Cells::new(found.len(), numbers, nulls);
+        Ok(Bound { node: self.node.clone(), names: self.columns.clone(), places: found, missing, cells })
     }
 }
 
@@ -112,6 +123,8 @@ impl fmt::Display for Filter {
 /// A filter bound to a header.
 pub(super) struct Bound {
     node: Node,
+    /// The names of the columns of the filter.
+    names: Vec<String>,
     /// The position in the header of each column of the filter.
     places: Vec<Option<usize>>,
     /// The columns that the header does not have.
@@ -125,13 +138,35 @@ impl Bound {
         self.places.iter().copied().flatten()
     }
 
-    /// Returns whether to keep the record with these fields.
-    pub(super) fn keeps(&mut self, record: &[u8], fields: &[Range<usize>]) -> bool {
+    /// Returns whether to keep the record with these fields, which begins on this line.
+    pub(super) fn keeps(&mut self, record: &[u8], fields: &[Range<usize>], line: u64) -> bool {
         self.cells.take(|column, cell| {
             if let Some(place) = self.places[column] {
-                super::records::unquote(&record[fields[place].clone()], cell);
+                unquote(&record[fields[place].clone()], cell);
             }
         });
-        self.node.eval(&self.cells) == Some(true)
+        let keeps = self.node.eval(&self.cells) == Some(true);
+        self.cells.count(line);
+        keeps
+    }
+
+    /// Says how many cells were compared with a number or a date and are none.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (name, [numbers, dates]) in self.names.iter().zip(self.cells.counts()) {
+            let mut say = |count: &Count, what: &str, cure: &str| {
+                let cells = match count.times {
+                    0 => return,
+                    1 => "1 cell was".to_owned(),
+                    times => format!("{times} cells were"),
+                };
+                let (name, place) = (quoted(name), count.place());
+                warnings
+                    .push(format!("column {name}: {cells} no {what} for the filter, and so null, {place} ({cure})"));
+            };
+            say(numbers, "number", "[`decimal`], [`thousands`] and [`null`] say how numbers and nulls are written");
+            say(dates, "date", "date(column, '%d/%m/%Y') says how dates are written, [`null`] how nulls are");
+        }
+        warnings
     }
 }

@@ -88,8 +88,14 @@ impl Operand {
     pub(super) fn date(&self, cells: &Cells) -> Option<Date> {
         match self {
             Self::Date(date) => Some(*date),
-            Self::AsDate(of, Some(format)) => format.date(&of.text(cells)?),
-            Self::AsDate(of, None) => Date::parse(&of.text(cells)?),
+            Self::AsDate(of, format) => {
+                let parse = |text: &[u8]| format.as_ref().map_or_else(|| Date::parse(text), |format| format.date(text));
+                match &**of {
+                    Self::Column(column) => cells.date(*column, parse),
+                    of => parse(&of.text(cells)?),
+                }
+            }
+            Self::Column(column) => cells.date(*column, Date::parse),
             _ => Date::parse(&self.text(cells)?),
         }
     }

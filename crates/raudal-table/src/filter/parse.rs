@@ -35,9 +35,9 @@ pub(super) fn parse(text: &str) -> Result<(Vec<String>, Node)> {
 
 fn leftover(token: &Token) -> String {
     match token {
-        Token::Word(word) => format!("and, or, or the end expected before: {}", word.value),
-        Token::RParen | Token::RBracket => "this closes nothing".to_owned(),
-        _ => format!("and, or, or the end expected before: {token}"),
+        Token::Word(word) => format!("expected and, or, or the end before: {}", word.value),
+        Token::RParen | Token::RBracket => "a closing bracket without an opening one".to_owned(),
+        _ => format!("expected and, or, or the end before: {token}"),
     }
 }
 
@@ -45,7 +45,7 @@ fn leftover(token: &Token) -> String {
 fn syntax(text: &str, error: &ParserError) -> Error {
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
         return Error::usage(format!("bad filter: nested more than {DEPTH} deep"))
-            .hint("leave out what is not needed of parentheses and not");
+            .hint("remove parentheses and not where they are not needed");
     };
     let (what, place) = message.rsplit_once(" at Line: ").unwrap_or((message, ""));
     let place = place
@@ -95,10 +95,10 @@ impl Builder<'_> {
                 self.like(expr, pattern, true).map(|node| negate(node, *negated))
             }
             Expr::Identifier(name) => {
-                Err(self.fix(expr, "a column alone is no condition", &format!("{} == 1", spelled(&name.value))))
+                Err(self.fix(expr, "a column alone is not a condition", &format!("{} == 1", spelled(&name.value))))
             }
-            Expr::Value(_) => Err(self.refuse(expr, "a value alone is no condition")),
-            Expr::Function(_) => Err(self.refuse(expr, "a function alone is no condition")),
+            Expr::Value(_) => Err(self.refuse(expr, "a value alone is not a condition")),
+            Expr::Function(_) => Err(self.refuse(expr, "a function alone is not a condition")),
             _ => Err(self.unsupported(expr)),
         }
     }
@@ -113,7 +113,7 @@ impl Builder<'_> {
             _ => match test(op) {
                 Some(test) => self.compare(whole, left, test, right),
                 None if super::build::sum(op).is_some() => {
-                    Err(self.refuse(whole, "a sum alone is no condition: compare it with something"))
+                    Err(self.refuse(whole, "a sum alone is not a condition: compare it with something"))
                 }
                 None => Err(self.refuse(whole, &format!("not supported: {op}"))),
             },
@@ -156,7 +156,7 @@ impl Builder<'_> {
             } else if let Some(column) = self.quoted_column(right) {
                 with = column;
             } else {
-                return Err(self.refuse(whole, "a comparison needs a column; text stands in quotes, a column does not"));
+                return Err(self.refuse(whole, "a comparison needs a column; text is in quotes, a column is not"));
             }
         }
         if let (Operand::Column(_), Operand::Column(_), Test::Equal | Test::Unequal) = (&of, &with, test) {

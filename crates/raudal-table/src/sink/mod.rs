@@ -76,7 +76,7 @@ impl FromStr for Format {
         } else {
             format!("did you mean {}?", near.join(" or "))
         };
-        Err(Error::usage(format!("no such format: {}", shown(text))).hint(hint))
+        Err(Error::usage(format!("unknown format: {}", shown(text))).hint(hint))
     }
 }
 
@@ -217,7 +217,7 @@ impl Sink {
             Some((header, first)) => align(header, rows.header(), Names::default()).map_err(|error| {
                 error
                     .input(source)
-                    .hint(format!("the reference is the first input: {}", raudal_common::error::redact(first)))
+                    .hint(format!("compared with the first input: {}", raudal_common::error::redact(first)))
             })?,
         };
         // Any failure from here on leaves part of a table behind.
@@ -278,7 +278,7 @@ impl Sink {
         {
             return Err(Error::new(
                 Kind::Column,
-                format!("the input has a column of the source column's name: {}", quoted(name)),
+                format!("the input already has a column with the name of the source column: {}", quoted(name)),
             )
             .hint("choose another name for [`source_column`]"));
         }
@@ -288,7 +288,7 @@ impl Sink {
             if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(Error::new(
                     Kind::Column,
-                    format!("a JSON object has each name once, the header has one twice: {}", quoted(twice[0])),
+                    format!("the header has a name twice, which a JSON object cannot have: {}", quoted(twice[0])),
                 )
                 .hint("choose columns with [`select`], or another [`format`]"));
             }
@@ -321,7 +321,7 @@ impl Sink {
         let mut line = Vec::new();
         while reader
             .read_byte_record(&mut record)
-            .map_err(|error| Error::io("cannot read back the rows held aside", error.into()))?
+            .map_err(|error| Error::io("cannot read the rows from the temporary file", error.into()))?
         {
             let cell = |at: usize| record.get(order.map_or(at, |order| order[at])).unwrap_or_default();
             let cells = source.map(str::as_bytes).into_iter().chain((0..record.len()).map(cell));

@@ -56,7 +56,7 @@ impl Output {
                 Ok(0) => return Ok(()),
                 Ok(count) => self.write(&buffer[..count])?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io("cannot read back the rows held aside", error)),
+                Err(error) => return Err(Error::io("cannot read the rows from the temporary file", error)),
             }
         }
     }
@@ -99,7 +99,7 @@ fn file(path: &Path) -> Result<To> {
     let cannot = |error| Error::io(format!("cannot write: {}", path.display()), error);
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => {
-            return Err(cannot(io::Error::from(ErrorKind::IsADirectory)).hint("name a file in it"));
+            return Err(cannot(io::Error::from(ErrorKind::IsADirectory)).hint("give a file in this folder"));
         }
         // A pipe or a device has no place for a temporary file beside it, and replacing it would be
         // a surprise.
@@ -113,14 +113,14 @@ fn file(path: &Path) -> Result<To> {
         _ => {}
     }
     if path.file_name().is_none() {
-        return Err(cannot(io::Error::from(ErrorKind::InvalidInput)).hint("name a file"));
+        return Err(cannot(io::Error::from(ErrorKind::InvalidInput)).hint("give the name of a file"));
     }
     // Replace the target of a link, not the link.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let unfinished = AtomicFile::of(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => cannot(error).hint(format!("there is no such folder: {}", folder_of(&path).display())),
+        ErrorKind::NotFound => cannot(error).hint(format!("the folder does not exist: {}", folder_of(&path).display())),
         ErrorKind::WouldBlock => Error::new(Kind::Io, format!("another run is writing this file: {}", path.display()))
-            .hint("wait until it is done, or name another file"),
+            .hint("wait until it is done, or choose another file"),
         _ => cannot(error),
     })?;
     Ok(To::AtomicFile(BufWriter::with_capacity(BUFFER, unfinished), path))

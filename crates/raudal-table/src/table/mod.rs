@@ -180,7 +180,7 @@ impl Table {
         let Some((reference, first)) = &self.reference else { return Ok(rows) };
         let order = align(reference, &rows.header, self.names).map_err(|error| {
             let cure = cure(reference, &rows.header, self.names);
-            error.input(source).hint(format!("the reference is the first input: {}; {cure}", redact(first)))
+            error.input(source).hint(format!("compared with the first input: {}; {cure}", redact(first)))
         })?;
         match order {
             None => rows.header.clone_from(reference),

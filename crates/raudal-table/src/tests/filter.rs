@@ -181,6 +181,24 @@ fn dates_are_compared_as_dates_where_they_are_typed() {
 }
 
 #[test]
+fn cells_that_are_neither_null_nor_of_the_kind_they_are_compared_with_are_counted() {
+    let mut query = Query::new();
+    let filter = "a + 1 > 5 and a < 100 or date(d, '%d/%m/%Y') > '2020-01-01'";
+    query.filter = Some(Filter::parse(filter).unwrap());
+    let table = "a,d\n1,x\n\"12,5\",1/2/2019\n,\n7,2020-01-01\ny,\n";
+    let rows = read(std::io::Cursor::new(table), "t.csv", &query, &()).unwrap();
+    let warnings: Vec<&str> =
+        rows.warnings().iter().filter_map(|said| said.split_once(" (").map(|(said, _)| said)).collect();
+    assert_eq!(
+        warnings,
+        [
+            "column \"a\": 2 cells were no number for the filter, and so null, the first at line 3: \"12,5\"",
+            "column \"d\": 1 cell was no date for the filter, and so null, at line 2: \"x\"",
+        ]
+    );
+}
+
+#[test]
 fn null_is_one_thing_everywhere() {
     let table = "ID,p,t\na,5,x\nb,*,*\nc,N/D,y\nd,,\ne, * ,N/D\nf,-9,z\ng,abc,w\n";
     let with = |filter: &str| {
@@ -231,7 +249,7 @@ fn what_is_not_understood_is_refused_with_its_place() {
         ("MUN == 0 LOC == 0", "before: LOC", "MUN == 0 LOC == 0\n           ^"),
         ("MUN ==", "found the end", "MUN ==\n        ^"),
         ("(MUN == 0", "found the end", "^"),
-        ("MUN == 0)", "closes nothing", "\n          ^"),
+        ("MUN == 0)", "closing bracket", "\n          ^"),
         ("MUN == Jalisco", "two columns", "MUN == 'Jalisco' for a text, MUN == Jalisco + 0 for numbers"),
         ("upper(MUN) == 'A'", "functions", "^"),
         ("MUN + 1", "sum alone", "^"),
@@ -266,12 +284,12 @@ fn what_is_not_understood_is_refused_with_its_place() {
         ("NOM ~~ 'x'", "like is a word", "write: like"),
         ("MUN == null", "null", "is null"),
         ("MUN == true", "text or a number", "'true'"),
-        ("a.b == 1", "point", "`a.b`"),
+        ("a.b == 1", "a dot", "`a.b`"),
         ("MUN", "alone", "MUN == 1"),
         ("1", "alone", "^"),
         ("1 == 1", "needs a column", "^"),
         ("'MUN' in [1]", "column is expected", "^"),
-        ("MUN == [1, 2]", "stands after in", "^"),
+        ("MUN == [1, 2]", "put in before", "^"),
         ("MUN in []", "", "^"),
         ("~MUN == 1", "parentheses", "^"),
         ("MUN == 'a", "", "^"),

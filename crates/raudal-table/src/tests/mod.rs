@@ -3,6 +3,8 @@
 
 mod archive;
 mod damage;
+mod dialect;
+mod encodings;
 mod filter;
 mod naive;
 mod records;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Hostile, read_all, read_query, refused, text};
-use crate::{Query, Select, read};
+use crate::{Delimiter, Query, Select, read};
 use raudal_common::Kind;
 
 /// Returns header and rows as the `csv` crate reads them; `None` if it refuses or finds no header.
@@ -25,17 +25,29 @@ fn reference(input: &[u8], delimiter: u8) -> Option<(Vec<String>, String)> {
 
 fn agree(input: &str, delimiter: u8) {
     let mut query = Query::new();
-    query.delimiter = Some(delimiter);
+    query.dialect.delimiter = Delimiter::Byte(delimiter);
     let ours = read_query(input.as_bytes(), "x.csv", &query);
     match (ours, reference(input.as_bytes(), delimiter)) {
+        // Different on purpose: text after a closing quote.
+        (Ok(rows), _) if rows.warnings().iter().any(|said| said.contains("closing quote")) => {}
         (Ok(rows), Some((header, expected))) => {
             assert_eq!(rows.header(), header, "{input:?}");
-            assert_eq!(text(rows), expected, "{input:?}");
+            let is_one_column = rows.header().len() == 1;
+            // Different on purpose: blank lines between the rows of one column.
+            let without_blank = |text: String| -> Vec<String> {
+                let is_row = |line: &&str| !(is_one_column && *line == "\"\"");
+                text.split('\n').filter(is_row).map(str::to_owned).collect()
+            };
+            let [ours, expected] = [text(rows), expected].map(without_blank);
+            assert_eq!(ours, expected, "{input:?}");
         }
+        // Different on purpose: a delimiter more at the end of each record.
+        (Ok(rows), None) if rows.warnings().iter().any(|said| said.contains("that the header lacks")) => {}
         (Ok(rows), None) => panic!("the csv crate refuses {input:?}, we read {rows:?}"),
         (Err(error), Some(_)) => {
-            // Stricter on purpose: an unclosed quote.
-            let intended = error.message().contains("never closes");
+            // Stricter on purpose: an unclosed quote, the line of a message, rows within a field.
+            let intended =
+                ["never closes", "one line of text", "swallows"].iter().any(|why| error.message().contains(why));
             assert!(intended, "the csv crate reads {input:?}, we refuse: {error}");
         }
         (Err(_), None) => {}
@@ -105,7 +117,7 @@ proptest! {
 
     #[test]
     fn any_selection_finds_the_fields_that_the_csv_crate_finds(
-        cells in proptest::collection::vec(prop_oneof![Just("1"), Just(""), Just("\"x,\""), Just("\"\""), Just("a\"b"), Just("\"q\"\"\"z")], 2..12),
+        cells in proptest::collection::vec(prop_oneof![Just("1"), Just(""), Just("\"x,\""), Just("\"\""), Just("a\"b"), Just("\"q\"\"z\"")], 2..12),
         wanted in proptest::collection::vec(0usize..12, 1..4)) {
         let names: Vec<String> = (0..cells.len()).map(|at| format!("c{at}")).collect();
         let mut query = Query::new();
@@ -179,7 +191,7 @@ fn a_quote_that_never_closes_is_refused_where_it_opens() {
         (error.kind(), error.to_string().starts_with("x.csv: line 2: column b: a field is longer")),
         (Kind::Bounds, true)
     );
-    assert!(error.hint_text().unwrap().contains("never closes"), "{error:?}");
+    assert!(error.hint_text().unwrap().contains("may be missing its end"), "{error:?}");
 }
 
 #[test]
@@ -188,7 +200,7 @@ fn a_field_of_two_mebibytes_is_refused_with_its_line_unless_allowed() {
     for input in [format!("a,b\n1,2\n3,{long}\n"), format!("a,b\n1,2\n3,\"{long}\"\n"), format!("a,b\n1,2\n3,{long}")] {
         let error = refused(input.as_bytes(), "x.csv");
         assert_eq!(error.kind(), Kind::Bounds);
-        assert_eq!(error.to_string(), "x.csv: line 3: column b: a field is longer than the bound: 1048576 bytes");
+        assert_eq!(error.to_string(), "x.csv: line 3: column b: a field is longer than the limit: 1048576 bytes");
         assert!(error.hint_text().unwrap().contains("[`max_field_size`]"));
         let mut query = Query::new();
         query.limits.field_bytes = 3 << 20;
@@ -203,7 +215,7 @@ fn a_record_is_bounded_too_but_many_fields_are_no_long_field() {
     let wide = |columns: usize| format!("{}\n{}\n", vec!["\"h\""; columns].join(","), vec!["1"; columns].join(","));
     assert_eq!(read_query(wide(3_000).as_bytes(), "x.csv", &query).unwrap().rows_read(), 1);
     let error = read_query(wide(100_000).as_bytes(), "x.csv", &query).unwrap_err();
-    assert_eq!((error.kind(), error.message()), (Kind::Bounds, "a record is longer than the bound: 16000 bytes"));
+    assert_eq!((error.kind(), error.message()), (Kind::Bounds, "a record is longer than the limit: 16000 bytes"));
 }
 
 #[test]

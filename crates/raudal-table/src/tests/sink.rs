@@ -75,7 +75,7 @@ fn jsonl_keeps_text_and_the_order_of_columns() {
     assert_eq!(text, "{\"z\":\"000\",\"a\":\"x\\\"\\ny\\u001f\"}\n{\"z\":\"\",\"a\":\"é\"}\n");
     let (mut sink, _) = to_shared(SinkOptions::new(Format::Jsonl));
     let error = sink.append("x.csv", rows("a,b,a\n1,2,3\n")).unwrap_err();
-    assert_eq!(error.to_string(), "x.csv: a JSON object has each name once, the header has one twice: \"a\"");
+    assert_eq!(error.to_string(), "x.csv: the header has a name twice, which a JSON object cannot have: \"a\"");
     sink.append("y.csv", rows("a,b\n1,2\n")).unwrap();
 }
 
@@ -97,13 +97,13 @@ fn columns_that_differ_are_named_and_the_sink_goes_on() {
     sink.append("https://u:p@h/one.csv", rows("a,b,c\n1,2,3\n")).unwrap();
     for (csv, message) in [
         ("a,b\n1,2\n", "two.csv: its columns differ: without \"c\""),
-        ("a,b,c,d\n1,2,3,4\n", "two.csv: its columns differ: with \"d\" besides"),
-        ("a,B,c\n1,2,3\n", "two.csv: its columns differ: without \"b\", with \"B\" besides"),
+        ("a,b,c,d\n1,2,3,4\n", "two.csv: its columns differ: with extra \"d\""),
+        ("a,B,c\n1,2,3\n", "two.csv: its columns differ: without \"b\", with extra \"B\""),
         ("c,b,a,a\n1,2,3,4\n", "two.csv: its columns differ: in another order, with \"a\" more than once"),
     ] {
         let error = sink.append("two.csv", rows(csv)).unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Headers, message));
-        assert_eq!(error.hint_text(), Some("the reference is the first input: https://h/one.csv"));
+        assert_eq!(error.hint_text(), Some("compared with the first input: https://h/one.csv"));
     }
     sink.append("three.csv", rows("a,b,c\n4,5,6\n")).unwrap();
     assert_eq!(sink.finish().unwrap().rows, 2);
@@ -189,7 +189,7 @@ fn a_folder_that_is_missing_is_said_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let error = to_file(&folder.path().join("no/out.csv")).unwrap_err();
     assert_eq!(error.kind(), Kind::Io);
-    assert!(error.hint_text().unwrap().starts_with("there is no such folder"), "{error:?}");
+    assert!(error.hint_text().unwrap().starts_with("the folder does not exist"), "{error:?}");
     assert_eq!(to_file(folder.path()).unwrap_err().kind(), Kind::Io);
     assert_eq!(to_file(Path::new("")).unwrap_err().kind(), Kind::Io);
 }

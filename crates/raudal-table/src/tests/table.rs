@@ -70,11 +70,11 @@ fn strict_columns_are_compared_by_trimmed_names_and_the_first_spelling_stays() {
     assert_eq!(csv(&strict, &[("a", "id,pop\n1,2\n"), ("b", " pop , id\n4,3\n")]), "id,pop\n1,2\n3,4\n");
     let differ: &[Input<'_>] = &[("a", "Año,pop\n1,2\n"), ("b", "pop,ANO\n4,3\n")];
     let error = made(&strict, SinkOptions::default(), differ).unwrap_err();
-    assert_eq!(error.to_string(), "b: its columns differ: without \"Año\", with \"ANO\" besides");
+    assert_eq!(error.to_string(), "b: its columns differ: without \"Año\", with extra \"ANO\"");
     assert_eq!(
         error.hint_text(),
         Some(
-            "the reference is the first input: a; the names differ by case or accents alone: [`fold_names`] takes them for the same"
+            "compared with the first input: a; the names differ by case or accents alone: [`fold_names`] takes them for the same"
         )
     );
     let mut fold = strict.clone();

@@ -8,7 +8,7 @@ use raudal_common::Kind;
 
 fn encoded(label: &str) -> Query {
     let mut query = Query::new();
-    query.encoding = Encoding::parse(label).unwrap();
+    query.encodings = Encoding::parse(label).unwrap().into();
     query
 }
 

@@ -1,8 +1,8 @@
-//! Queries of a database through a pool of connections, and SQLite's single writer.
+//! Queries a database through a pool of connections, and shows SQLite's single writer.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `options` | what can be chosen |
+//! | `options` | the options |
 //! | `sqlite` | the embedded database: its tables, its connections |
 //! | `postgres` | a real server, behind the feature `postgres` |
 
@@ -14,7 +14,7 @@ mod sqlite;
 pub use options::DatabaseOptions;
 pub(super) use sqlite::Sqlite;
 
-use super::work::{AtOnce, Work};
+use super::work::{AtOnce, WorkRun};
 use super::{Activity, Bound, Run, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
@@ -23,18 +23,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// N queries that take their time, over fewer connections than there may be jobs.
+/// N slow queries, over fewer connections than there may be jobs.
 ///
-/// A query of the embedded SQLite reads its rows for real and holds its connection, its cursor open, until its
-/// latency is over: that is what a slow disk or a large table would do, but it can be cut short. A query of a
-/// PostgreSQL server calls `pg_sleep`.
+/// A query of the embedded SQLite reads real rows. It holds its connection, with an open cursor,
+/// until its latency is over. A slow disk or a large table would do the same, but this wait can be
+/// cut short. A query of a PostgreSQL server calls `pg_sleep`.
 ///
-/// **The pool of connections is a semaphore.** With 5 connections at most 5 queries run at once; a job beyond that
-/// waits in its stage `acquire`, and more jobs in flight gain nothing.
+/// **The pool of connections is a semaphore.** With 5 connections, at most 5 queries run at once.
+/// Further jobs wait in their stage `acquire`, so more jobs in flight gain nothing.
 ///
-/// **SQLite has one writer.** With [`DatabaseOptions::write`] each job is a transaction (`BEGIN IMMEDIATE`, an insert,
-/// the latency, `COMMIT` onto the disk), and all of them wait for one another in their stage `begin`, whatever the
-/// level is. When a run is over, every write is looked up.
+/// **SQLite has one writer.** With [`DatabaseOptions::write`], each job is a transaction
+/// (`BEGIN IMMEDIATE`, an insert, the latency, `COMMIT` onto the disk). Transactions wait for one
+/// another in their stage `begin`, at any level. After a run, every write is looked up.
 #[derive(Debug)]
 pub struct Database {
     options: DatabaseOptions,
@@ -50,14 +50,16 @@ enum Server {
 }
 
 impl Database {
-    /// Makes the database, or finds the server, and opens all connections: that a database refuses is said before
-    /// anything is run.
+    /// Makes the database or connects to the server, and opens all connections. So a database that
+    /// refuses is reported before anything is run.
     ///
     /// # Errors
     ///
-    /// - [`Kind::Usage`] for options that make no sense, and for a server in a build without the feature `postgres`.
-    /// - [`Kind::Connect`] for a server that refuses; another try may help unless the user, the password or the name
-    ///   of the database is wrong. [`Kind::Timeout`] for one that does not answer.
+    /// - [`Kind::Usage`] for options that make no sense, and for a server in a build without the
+    ///   feature `postgres`.
+    /// - [`Kind::Connect`] for a server that refuses. A retry may help, unless the user, the
+    ///   password or the name of the database is wrong. [`Kind::Timeout`] for a server that does
+    ///   not answer.
     /// - [`Kind::Io`] for a temporary folder that cannot be written to or is full.
     ///
     /// ```
@@ -88,7 +90,7 @@ impl Database {
         Ok(Self { options, queries, server })
     }
 
-    async fn run_once(&self, work: Work) -> Result<Run> {
+    async fn run_once(&self, work: WorkRun) -> Result<Run> {
         match &self.server {
             Server::Sqlite(sqlite) if self.options.write => self.write_all(work, sqlite).await,
             Server::Sqlite(sqlite) => {
@@ -111,7 +113,7 @@ impl Database {
         }
     }
 
-    async fn write_all(&self, work: Work, sqlite: &Arc<Sqlite>) -> Result<Run> {
+    async fn write_all(&self, work: WorkRun, sqlite: &Arc<Sqlite>) -> Result<Run> {
         sqlite.forget_writes().await?;
         let writer = Arc::clone(sqlite);
         let run = work
@@ -133,10 +135,10 @@ fn named_query((n, _): &(u32, Duration)) -> String {
     format!("query {n}")
 }
 
-/// Every job said that its write is on the disk: each has to be there, and nothing else.
+/// Checks that the database holds every write that the jobs committed, and nothing else.
 fn check_writes(run: &Run, found: &[(u32, String)]) -> Result<()> {
     let lost = |what: String| {
-        Error::new(Kind::Checksum, what).hint("the database or its disk is at fault: what was committed has to last")
+        Error::new(Kind::Checksum, what).hint("the database or its disk is faulty: committed data must not be lost")
     };
     for (i, (n, part)) in (0..).zip(&run.parts).enumerate() {
         match found.get(i) {
@@ -146,7 +148,7 @@ fn check_writes(run: &Run, found: &[(u32, String)]) -> Result<()> {
     }
     match found.get(run.parts.len()) {
         None => Ok(()),
-        Some((number, _)) => Err(lost(format!("a write that nobody made is in the database: {number}"))),
+        Some((number, _)) => Err(lost(format!("an unknown write is in the database: {number}"))),
     }
 }
 
@@ -185,7 +187,7 @@ impl Workload for Database {
     }
 
     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        Box::pin(self.run_once(Work {
+        Box::pin(self.run_once(WorkRun {
             at_once: AtOnce::Most(jobs),
             observer,
             cancel,

@@ -1,6 +1,7 @@
-//! A real server, through a pool of connections that are all made before anything is timed.
+//! A real server, with a pool of connections that are all opened before anything is timed.
 //!
-//! Nothing is created or changed on the server. Its URL may hold a password: only host and port are ever shown.
+//! Nothing is created or changed on the server. Its URL may hold a password: only host and port are
+//! ever shown.
 
 use super::options::HOW;
 use crate::workload::work::digest;
@@ -17,7 +18,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 
-/// How long making a connection may take, unless the URL says it.
+/// The time limit for making a connection, unless the URL sets one.
 const CONNECT: Duration = Duration::from_secs(10);
 
 pub(super) struct Postgres {
@@ -34,9 +35,9 @@ impl fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Finds the server, and opens the connections.
+    /// Connects to the server, and opens all connections.
     pub(super) async fn open(url: &str, connections: usize, timeout: Duration) -> Result<Self> {
-        // The cause names an option and never its value.
+        // The cause names an option, but never its value.
         let mut config: Config = url
             .parse()
             .map_err(|error| Error::usage("the URL of the database cannot be read").hint(HOW).because(error))?;
@@ -46,11 +47,12 @@ impl Postgres {
         if config.get_application_name().is_none() {
             config.application_name("raudal");
         }
-        // The server ends what nobody waits for any more: dropping a query here does not stop it there.
+        // Dropping a query here does not stop it on the server, so the server needs a time-out too.
         let options =
             format!("{} -c statement_timeout={}", config.get_options().unwrap_or(""), timeout.as_millis().max(1));
         config.options(options.trim());
-        // Fast: a connection that broke is seen without asking the server, which would cost a round trip each time.
+        // Fast: notices a broken connection without asking the server, which would cost a round
+        // trip each time.
         let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
             .max_size(connections)
@@ -59,13 +61,13 @@ impl Postgres {
             .build()
             .map_err(|error| Error::new(Kind::Internal, "cannot make a pool of connections").because(error))?;
         let opened = Self { pool, place, timeout };
-        // Held all at once, or the pool would hand out the first one again.
+        // All are held at once; otherwise the pool would hand out the first one again.
         let all = try_join_all((0..connections).map(|_| opened.pool.get())).await;
         drop(all.map_err(|error| opened.no_connection(error))?);
         Ok(opened)
     }
 
-    /// One query, which takes so long: the digest of what the server answered.
+    /// Runs one query that takes `wait`. Returns the digest of the server's answer.
     pub(super) async fn query(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         let id = i64::from(number);
         cx.stage("acquire");
@@ -76,9 +78,10 @@ impl Postgres {
             let statement = client.prepare_cached("SELECT md5(($1::int8)::text) FROM pg_sleep($2)").await?;
             client.query_one(&statement, &[&id, &wait.as_secs_f64()]).await?.try_get::<_, String>(0)
         };
-        // Either side may be the first to say that a query is too slow: both name it.
+        // The server or this program may notice first that a query is too slow. Both errors name
+        // the query.
         let found = answer.await.map_err(|error| self.fault(error, format!("query {number} at {}", self.place)))?;
-        // It has come to its end, so the connection may be used again.
+        // The query is complete, so the connection can be reused.
         drop(lease.0.take());
         cx.advance(found.len() as u64, 1);
         Ok(digest(format!("query {number}\n{found}")))
@@ -87,25 +90,25 @@ impl Postgres {
     fn no_connection(&self, error: PoolError) -> Error {
         match error {
             PoolError::Backend(error) => self.fault(error, self.place.clone()),
-            PoolError::Timeout(_) => Error::new(Kind::Timeout, "the database does not answer")
-                .hint("check its host and its port, and that a PostgreSQL server listens there")
+            PoolError::Timeout(_) => Error::new(Kind::Timeout, "the database does not respond")
+                .hint("check the host and the port, and that a PostgreSQL server listens there")
                 .input(&self.place),
             error => Error::new(Kind::Internal, "the pool of connections failed").because(error).input(&self.place),
         }
     }
 
-    /// What a failure of the server is called, where it was, and what may cure it.
+    /// Turns a failure of the server into an error with its place and a hint.
     fn fault(&self, error: tokio_postgres::Error, place: String) -> Error {
         let (kind, what, hint) = match error.code() {
             Some(state) => of_state(state, self.timeout),
             None => of_connection(&error),
         };
         let fault = Error::new(kind, what).hint(hint).input(place);
-        // The server's own words name the user.
+        // The server's message names the user, so it is left out.
         if error.code().is_some_and(is_about_the_user) {
             return fault.transient(false);
         }
-        // The words of a server are its own: they must not steer a terminal.
+        // The server's message is escaped, so that it cannot control a terminal.
         let words = error.as_db_error().map(|db| raudal_common::error::printable(db.message()));
         let fault = if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) { fault.transient(false) } else { fault };
         match words {
@@ -115,7 +118,8 @@ impl Postgres {
     }
 }
 
-/// The connection of a query that has not come to its end is not handed to the next one, which would wait for it.
+/// Keeps the connection of an unfinished query out of the pool, where the next query would wait for
+/// it.
 struct Lease(Option<Object>);
 
 impl Drop for Lease {
@@ -133,56 +137,62 @@ fn is_about_the_user(state: &SqlState) -> bool {
 
 type Named = (Kind, String, String);
 
-/// What the server says of itself (PostgreSQL's documentation, appendix A).
+/// Explains an error code of the server (PostgreSQL's documentation, appendix A).
 fn of_state(state: &SqlState, timeout: Duration) -> Named {
     let named = |kind, what: &str, hint: &str| (kind, what.to_owned(), hint.to_owned());
     match state.code() {
         _ if is_about_the_user(state) => {
-            named(Kind::Connect, "the database refuses the user or the password", "check both in the URL")
+            named(Kind::Connect, "the database rejects the user or the password", "check both in the URL")
         }
-        "3D000" => named(Kind::Connect, "the database refuses the name behind the host", "check the end of the URL"),
-        "53300" => named(Kind::Connect, "the database has no connections left", "ask for fewer with [`connections`]"),
+        "3D000" => named(
+            Kind::Connect,
+            "the database with this name does not exist, or you may not use it",
+            "check the name at the end of the URL",
+        ),
+        "53300" => named(Kind::Connect, "the database has no connections left", "use fewer [`connections`]"),
         "57014" => (
             Kind::Timeout,
-            format!("not done within the time-out: {}", units::duration(timeout)),
+            format!("the job took longer than the time-out: {}", units::duration(timeout)),
             "allow more with [`timeout`], or run fewer jobs at once".to_owned(),
         ),
-        "57P01" | "57P02" => named(Kind::Reset, "the database went away", "see why in the server's log"),
+        "57P01" | "57P02" => {
+            named(Kind::Reset, "the connection to the database was lost", "check the log of the server")
+        }
         "57P03" => named(Kind::Connect, "the database is starting or stopping", "try again in a moment"),
         code if code.starts_with("53") => {
-            named(Kind::Io, "the database has run out of something", "see what in the server's log")
+            named(Kind::Io, "the database has run out of a resource", "check the log of the server")
         }
-        _ => named(Kind::Unsupported, "the database refuses the query", "raudal needs PostgreSQL 9.6 or later"),
+        _ => named(Kind::Unsupported, "the database rejects the query", "raudal needs PostgreSQL 9.6 or later"),
     }
 }
 
-/// What happened to the connection, before or while it was used.
+/// Explains a failure of the connection, before or during its use.
 fn of_connection(error: &tokio_postgres::Error) -> Named {
     let named = |kind, what: &str, hint: &str| (kind, what.to_owned(), hint.to_owned());
-    let broken = "see why in the server's log";
+    let broken = "check the log of the server";
     let io = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     match io {
-        _ if error.is_closed() => named(Kind::Reset, "the database went away", broken),
+        _ if error.is_closed() => named(Kind::Reset, "the connection to the database was lost", broken),
         Some(io::ErrorKind::TimedOut) => named(
             Kind::Timeout,
-            "the database does not answer",
-            "check its host and its port, and that a PostgreSQL server listens there",
+            "the database does not respond",
+            "check the host and the port, and that a PostgreSQL server listens there",
         ),
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
             named(Kind::Reset, "the connection to the database broke", broken)
         }
         _ if error.to_string().contains("TLS") => {
-            named(Kind::Tls, "raudal speaks no TLS with databases", "add ?sslmode=disable, or go through a tunnel")
+            named(Kind::Tls, "TLS connections to databases are not supported", "add ?sslmode=disable, or use a tunnel")
         }
         _ => named(
             Kind::Connect,
-            "no connection to the database",
-            "check its host and its port, and that a PostgreSQL server listens there",
+            "cannot connect to the database",
+            "check the host and the port, and that a PostgreSQL server listens there",
         ),
     }
 }
 
-/// Where the server is, without who asks and for what.
+/// Returns the host and the port of the server, without user, password or database.
 fn place(config: &Config) -> String {
     let host = config.get_hosts().first().map(|host| match host {
         Host::Tcp(name) => name.clone(),

@@ -18,40 +18,41 @@ use tokio_util::sync::CancellationToken;
 const ITEMS: u32 = 1000;
 const PER_SHELF: u32 = 10;
 
-/// How long a sleep or a wait for the writer goes on before it looks whether it is still wanted.
+/// How often a sleep, or a wait for the writer, checks for cancellation.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// A database in the write-ahead mode, in which readers and the one writer do not hinder each other, and its
-/// connections, all of them open from the beginning.
+/// A database in write-ahead mode, and its connections, which are all open from the start. In this
+/// mode, readers and the one writer do not block each other.
 #[derive(Debug)]
-pub(in crate::workload) struct Sqlite(Arc<Shared>);
+pub(in crate::workload) struct Sqlite(Arc<SqliteShared>);
 
 #[derive(Debug)]
-struct Shared {
-    /// Before the folder: connections are closed before their file goes.
+struct SqliteShared {
+    /// Declared before the folder, so that connections close before their file is removed.
     idle: Mutex<Vec<Connection>>,
     /// One permit for each connection: this is what makes jobs wait.
     free: Arc<Semaphore>,
     _folder: TempDir,
 }
 
-/// A connection on loan.
+/// A connection borrowed from the pool.
 struct Lease {
     connection: Option<Connection>,
-    shared: Arc<Shared>,
+    shared: Arc<SqliteShared>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Back to the pool before the permit, which is the next field to go, lets the next job in.
+        // The connection must be back before the permit, which is dropped later, admits the next
+        // job.
         lock(&self.shared.idle).extend(self.connection.take());
     }
 }
 
 impl Lease {
     fn connection(&mut self) -> Result<&mut Connection> {
-        // There is a permit, and so there is a connection.
+        // A permit guarantees a connection.
         self.connection.as_mut().ok_or_else(|| Error::new(Kind::Internal, "the pool has lost a connection"))
     }
 }
@@ -66,7 +67,8 @@ impl Sqlite {
                 .map(|n| {
                     let mut connection = Connection::open(&path).map_err(fault)?;
                     connection.busy_timeout(SLICE).map_err(fault)?;
-                    // FULL: a commit returns when it is on the disk, which is what the others wait for.
+                    // FULL: a commit returns once it is on the disk. The other writers wait for
+                    // that.
                     connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;").map_err(fault)?;
                     if n == 0 {
                         fill(&mut connection).map_err(fault)?;
@@ -75,7 +77,7 @@ impl Sqlite {
                 })
                 .collect();
             let free = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-            Ok(Self(Arc::new(Shared { idle: Mutex::new(idle?), free, _folder: folder })))
+            Ok(Self(Arc::new(SqliteShared { idle: Mutex::new(idle?), free, _folder: folder })))
         });
         opening.await.map_err(|error| Error::new(Kind::Internal, "the database was not opened").because(error))?
     }
@@ -89,7 +91,7 @@ impl Sqlite {
         Ok(Lease { connection, shared, _permit: permit })
     }
 
-    /// One query, which takes so long: the digest of what it found.
+    /// Runs one query that takes `wait`. Returns the digest of what it found.
     pub(in crate::workload) async fn read(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         cx.stage("acquire");
         let mut lease = self.lease().await?;
@@ -100,7 +102,7 @@ impl Sqlite {
         Ok(digest(found))
     }
 
-    /// One transaction, which holds the writer for so long: the digest that was written.
+    /// Runs one transaction that holds the writer for `wait`. Returns the digest that it wrote.
     pub(super) async fn write(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         cx.stage("acquire");
         let mut lease = self.lease().await?;
@@ -111,7 +113,7 @@ impl Sqlite {
         Ok(written)
     }
 
-    /// Every write, by its number.
+    /// Returns every write, ordered by its number.
     pub(super) async fn writes(&self) -> Result<Vec<(u32, String)>> {
         self.with(|connection| {
             let mut statement = connection.prepare("SELECT job, digest FROM written ORDER BY job")?;
@@ -120,7 +122,7 @@ impl Sqlite {
         .await
     }
 
-    /// Makes room for the writes of another run.
+    /// Deletes the writes of earlier runs.
     pub(super) async fn forget_writes(&self) -> Result<()> {
         self.with(|connection| connection.execute_batch("DELETE FROM written")).await
     }
@@ -132,7 +134,7 @@ impl Sqlite {
     {
         let mut lease = self.lease().await?;
         let working = tokio::task::spawn_blocking(move || work(lease.connection()?).map_err(fault));
-        working.await.map_err(|error| Error::new(Kind::Internal, "the database was not asked").because(error))?
+        working.await.map_err(|error| Error::new(Kind::Internal, "the query was not run").because(error))?
     }
 }
 
@@ -152,7 +154,8 @@ fn fill(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Reads a shelf. Its cursor stays open over the wait, so the connection is as busy as with a slow query.
+/// Reads a shelf. Its cursor stays open during the wait, so the connection is as busy as with a
+/// slow query.
 fn query(connection: &Connection, number: u32, wait: Duration, stop: &CancellationToken) -> Result<String> {
     let sql = "SELECT id, name, price FROM item WHERE shelf = ?1 ORDER BY id";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
@@ -171,7 +174,7 @@ fn query(connection: &Connection, number: u32, wait: Duration, stop: &Cancellati
     Ok(found)
 }
 
-/// Writes a row, in a transaction that is the only one for so long.
+/// Writes a row, in a transaction that holds the writer for `wait`.
 fn insert(
     connection: &mut Connection,
     cx: &Attempt,
@@ -179,12 +182,12 @@ fn insert(
     wait: Duration,
     stop: &CancellationToken,
 ) -> Result<String> {
-    // IMMEDIATE: the writer's place is taken at once. A transaction that begins by reading could not be waited for,
-    // since what it has read might be old by the time it writes.
+    // IMMEDIATE takes the write lock at once. A transaction that reads first cannot wait for the
+    // lock, because its data might be stale by then.
     let transaction = loop {
         match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => break transaction,
-            // SQLite has waited for a slice of time by itself.
+            // SQLite has already waited for one `SLICE`.
             Err(error) if is_busy(&error) => go_on(stop)?,
             Err(error) => return Err(fault(error)),
         }
@@ -198,7 +201,7 @@ fn insert(
     Ok(digest)
 }
 
-/// Sleeps on this thread, unless it is not wanted any more.
+/// Sleeps on this thread, unless `stop` is cancelled.
 fn pause(wait: Duration, stop: &CancellationToken) -> Result<()> {
     let end = Instant::now() + wait;
     loop {
@@ -219,24 +222,26 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// What a failure of the embedded database is called, and what may cure it.
+/// Turns a failure of the embedded database into an error with a hint.
 fn fault(error: rusqlite::Error) -> Error {
     let (kind, what, hint) = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
-            (Kind::Io, "no room for the database", "free some space, or name a folder that has more with [`temp_dir`]")
-        }
+        Some(ErrorCode::DiskFull) => (
+            Kind::Io,
+            "no space for the database",
+            "free some space, or choose a folder that has more with [`temp_dir`]",
+        ),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             (Kind::Timeout, "the database stays locked", "run fewer jobs at once")
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            (Kind::Corrupt, "the database is damaged", "the disk or its driver is at fault")
+            (Kind::Corrupt, "the database is damaged", "the disk or its driver may be faulty")
         }
         Some(ErrorCode::CannotOpen) => (
             Kind::Io,
             "cannot open the database",
-            "ask for fewer [`connections`], or name another folder with [`temp_dir`]",
+            "use fewer [`connections`], or choose another folder with [`temp_dir`]",
         ),
-        _ => (Kind::Io, "the database failed", "name another folder with [`temp_dir`]"),
+        _ => (Kind::Io, "the database failed", "choose another folder with [`temp_dir`]"),
     };
     Error::new(kind, what).hint(hint).because(error)
 }
@@ -251,7 +256,7 @@ mod tests {
         let mut connection = Connection::open(folder.path().join("small")).unwrap();
         connection.execute_batch("PRAGMA max_page_count = 2").unwrap();
         let error = fault(fill(&mut connection).unwrap_err());
-        assert_eq!((error.kind(), error.message()), (Kind::Io, "no room for the database"));
+        assert_eq!((error.kind(), error.message()), (Kind::Io, "no space for the database"));
         assert!(error.hint_text().unwrap().contains("[`temp_dir`]"));
     }
 

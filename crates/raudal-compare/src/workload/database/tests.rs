@@ -6,7 +6,7 @@ fn options(queries: usize, connections: usize) -> DatabaseOptions {
     DatabaseOptions { queries, latency, connections, ..DatabaseOptions::default() }
 }
 
-/// How many jobs were in a stage at once, at the most.
+/// Returns the most jobs that were in a stage at once.
 fn peak(run: &Run, stage: &str) -> usize {
     let spans = || run.jobs.iter().flat_map(|job| &job.stages).filter(|span| span.stage == stage);
     spans().map(|one| spans().filter(|other| other.start <= one.start && one.start < other.end).count()).max().unwrap()
@@ -42,7 +42,7 @@ async fn writes_wait_for_one_another_at_any_level_and_all_of_them_last() {
     assert!(bound.at_once == 1 && bound.why.contains("one writer"), "{}", bound.why);
 }
 
-/// What a comparison at 1, 2 and 8 says of the level 8.
+/// Compares the levels 1, 2 and 8, and returns the finding for level 8.
 async fn finding(options: DatabaseOptions) -> crate::Finding {
     let database = Database::open(options).await.unwrap();
     let plan = crate::Plan::new([1, 2, 8]).unwrap().runs(1).unwrap();
@@ -56,7 +56,7 @@ async fn a_comparison_says_that_the_pool_of_connections_is_the_bound() {
     let found = finding(options).await;
     assert_eq!(found.bound, crate::Bound::Shared, "{found}");
     assert!(found.because.contains("in `acquire` waiting for a connection of the pool"), "{found}");
-    assert!(found.because.contains(" queries/s is no more than with 2 jobs"), "{found}");
+    assert!(found.because.contains(" queries/s is no faster than with 2 jobs"), "{found}");
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_writer_that_never_comes_free_is_waited_for_no_longer_than_the_time_ou
     };
     let database = Database::open(slow).await.unwrap();
     assert_eq!(run(&database, 2).await.unwrap_err().kind(), Kind::Timeout);
-    // The transaction that held it was taken back.
+    // The transaction that held the writer was rolled back.
     #[cfg_attr(not(feature = "postgres"), expect(irrefutable_let_patterns, reason = "there may be a server"))]
     let Server::Sqlite(sqlite) = &database.server else { panic!("it is SQLite") };
     assert_eq!(sqlite.writes().await.unwrap(), []);

@@ -1,42 +1,30 @@
-//! Which piece of a host is split or asked for again.
+//! Picks the pieces of a host to split or to request again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cut, Piece, SHORTEST};
+use super::piece::{Cut, Piece, SHORTEST, Seen};
 use crate::transfer::balance::Balance;
 
-/// A piece that has waited for bytes for this long, and for twice the time that an answer takes to come, stands still.
+/// A piece is stalled if it has waited for bytes for more than this time, and for more than twice the
+/// time that a response takes.
 const STILL: Duration = Duration::from_millis(250);
 
-/// How a piece gets on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    /// How many bytes are still to come.
-    pub(super) missing: u64,
-    /// How many of them come in a second, where that is known.
-    pub(super) speed: Option<f64>,
-    /// How long it has waited for bytes, unless it was asked for once more meanwhile.
-    pub(super) still: Duration,
-    /// How long its answer took to come.
-    pub(super) setup: Duration,
-}
-
-/// What is under way of a host.
+/// The pieces of a host in flight.
 #[derive(Debug, Default)]
 pub(super) struct Host(Vec<(Arc<Piece>, Seen)>);
 
 /// A piece that is worth another connection.
 #[derive(Debug)]
 pub(super) enum Pick {
-    /// It has so many seconds to go, and so many bytes of it are to be taken over.
+    /// A piece to split, with its remaining time in seconds and the bytes to take over.
     Long(Arc<Piece>, f64, u64),
-    /// It stands still.
+    /// A stalled piece to request again.
     Still(Arc<Piece>),
 }
 
 impl Pick {
-    /// What is long comes first.
+    /// Returns the priority: the longest piece comes first.
     pub(super) fn rank(&self) -> f64 {
         match self {
             Self::Long(_, left, _) => *left,
@@ -57,9 +45,10 @@ impl Host {
         self.0.push((piece, seen));
     }
 
-    /// What is to be split or asked for again if there are so many slots to spare, in no order.
+    /// Returns the pieces to split or to request again with this many spare slots, in no order.
     pub(super) fn pick(self, spare: usize) -> Vec<Pick> {
-        // The first answer of a host takes as long as its connection; a segment may find one that is there.
+        // The first response of a host includes the time to connect. A segment may reuse a connection,
+        // so take the shortest time.
         let setup = self.0.iter().map(|(_, seen)| seen.setup).min().unwrap_or_default();
         let mut picked: Vec<_> = self.longest(spare, setup).into_iter().collect();
         let is_still = |seen: &Seen| seen.still > STILL.max(2 * setup);
@@ -67,10 +56,10 @@ impl Host {
         picked
     }
 
-    /// The piece that has the longest way to go, if a cut brings its end nearer.
+    /// Returns the piece with the longest remaining time, if splitting it makes it finish earlier.
     fn longest(&self, spare: usize, setup: Duration) -> Option<Pick> {
         let known: Vec<f64> = self.0.iter().filter_map(|(_, seen)| seen.speed).collect();
-        // Until its own is known, a piece is taken to be as fast as the others.
+        // Assume the mean speed of the others until the speed of a piece is known.
         let usual = known.iter().sum::<f64>() / known.len() as f64;
         let left = |seen: &Seen| seen.missing as f64 / seen.speed.unwrap_or(usual);
         let all: Vec<f64> = self.0.iter().map(|(_, seen)| left(seen)).collect();

@@ -6,25 +6,25 @@ use url::Url;
 const SETUP: Duration = Duration::from_millis(50);
 const MIB: u64 = 1 << 20;
 
-fn source(host: &str) -> Arc<Source> {
+fn source(host: &str) -> Arc<BodySource> {
     let url = Url::parse(&format!("http://{host}/a.zip")).expect("a URL");
     let validator = Validator::Tag(HeaderValue::from_static("\"a\""));
-    Arc::new(Source { asked: url.clone(), here: url, validator, total: 100 * MIB })
+    Arc::new(BodySource { asked: url.clone(), here: url, validator, total: 100 * MIB })
 }
 
-fn piece(transfers: &Transfers, host: &str, end: u64) -> Entry {
+fn piece(transfers: &Transfers, host: &str, end: u64) -> PieceHandle {
     transfers.enter(source(host), (0, end), SETUP, Arc::default(), ASKS)
 }
 
-/// Its first bytes came at `start`, and so many more a second later.
-fn run(entry: &Entry, start: Instant, bytes: u64) {
+/// Records a first byte at `start`, and this many more a second later.
+fn run(entry: &PieceHandle, start: Instant, bytes: u64) {
     entry.take(1, start);
     entry.take(bytes as usize, start + Duration::from_secs(1));
 }
 
 fn cut(transfers: &Transfers, now: Instant) -> Option<Cut> {
     match transfers.cut(now, |_| 1, |_| Some(())) {
-        Found::Cut(cut, ()) => Some(cut),
+        CutSearch::Cut(cut, ()) => Some(cut),
         _ => None,
     }
 }
@@ -36,8 +36,8 @@ fn the_piece_with_the_longest_way_to_go_is_cut_so_that_all_end_together() {
     run(&fast, start, 4 * MIB);
     run(&slow, start, MIB);
     let cut = cut(&transfers, start + Duration::from_secs(1)).expect("a piece worth it");
-    // 4 MiB at 1 MiB/s; the fast one is over after 1.25 s, and answers take 50 ms to come: all can end at t, where
-    // 4 - t = (t - 0.05) + (t - 1.30).
+    // 4 MiB are left at 1 MiB/s, the fast one finishes after 1.25 s, and a response takes 50 ms. So all
+    // can finish at t, where 4 - t = (t - 0.05) + (t - 1.30).
     let end = 5.35 / 3.0;
     let wanted = 5 * MIB - ((end - 0.05) * MIB as f64) as u64;
     assert!(cut.wanted.first.abs_diff(wanted) < MIB / 500 && cut.wanted.end == 5 * MIB, "{cut:?}");
@@ -51,13 +51,16 @@ fn the_piece_with_the_longest_way_to_go_is_cut_so_that_all_end_together() {
 fn nothing_is_cut_that_is_over_soon_or_whose_speed_is_not_known() {
     let (transfers, start) = (Transfers::default(), Instant::now());
     let entry = piece(&transfers, "a", 2 * MIB);
-    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), Found::Later(_)), "no byte has come");
+    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), CutSearch::Later(_)), "no byte has come");
     run(&entry, start, MIB * 9 / 5);
-    assert!(matches!(transfers.cut(start + Duration::from_secs(1), |_| 1, |_| Some(())), Found::Later(_)), "0.11 s");
+    assert!(
+        matches!(transfers.cut(start + Duration::from_secs(1), |_| 1, |_| Some(())), CutSearch::Later(_)),
+        "0.11 s"
+    );
     drop(entry);
-    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), Found::Nothing));
+    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), CutSearch::Nothing));
     let _small = piece(&transfers, "a", TINY);
-    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), Found::Nothing));
+    assert!(matches!(transfers.cut(start, |_| 1, |_| Some(())), CutSearch::Nothing));
 }
 
 #[test]
@@ -67,17 +70,18 @@ fn a_server_without_a_slot_or_that_refused_is_left_alone() {
     run(&one, start, MIB);
     run(&other, start, MIB);
     let now = start + Duration::from_secs(1);
-    let Found::Cut(cut, ()) = transfers.cut(now, |_| 1, |key| key.is_some_and(|key| key.contains('b')).then_some(()))
+    let CutSearch::Cut(cut, ()) =
+        transfers.cut(now, |_| 1, |key| key.is_some_and(|key| key.contains('b')).then_some(()))
     else {
         panic!("b has a slot");
     };
     assert_eq!(cut.wanted.source.here.host_str(), Some("b"));
     transfers.refuse(&cut.wanted.source);
     assert!(cut.undo());
-    let Found::Cut(cut, ()) = transfers.cut(now, |_| 1, |_| Some(())) else { panic!("a is there") };
+    let CutSearch::Cut(cut, ()) = transfers.cut(now, |_| 1, |_| Some(())) else { panic!("a is there") };
     assert_eq!(cut.wanted.source.here.host_str(), Some("a"));
     transfers.refuse(&cut.wanted.source);
-    assert!(matches!(transfers.cut(now, |_| 1, |_| Some(())), Found::Nothing));
+    assert!(matches!(transfers.cut(now, |_| 1, |_| Some(())), CutSearch::Nothing));
 }
 
 #[test]
@@ -112,7 +116,7 @@ fn a_piece_that_stands_still_is_asked_for_once_more_and_gives_way_only_if_it_sti
     assert_eq!((again.wanted.first, again.wanted.end), (MIB - 1000, MIB));
     assert!(cut(&transfers, late + Duration::from_secs(9)).is_none(), "once is enough");
 
-    // It goes on, and stands still elsewhere.
+    // It continues, and stalls again further on.
     assert_eq!(entry.take(400, late), 400);
     assert!(!again.begin() && again.undo() && !entry.is_cut_here());
     entry.wait(late);
@@ -148,7 +152,7 @@ fn a_server_that_drips_is_not_asked_for_ever() {
     }
     assert_eq!(asked, u32::from(ASKS));
 
-    // What was asked for once more may be so less often, also if no byte of it comes.
+    // A repeated request may be repeated fewer times, even if no byte of it arrives.
     let entry = piece(&transfers, "b", MIB);
     entry.wait(now);
     now += Duration::from_secs(1);

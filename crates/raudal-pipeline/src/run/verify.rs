@@ -1,0 +1,53 @@
+//! Compares an input with a list of checksums.
+
+use raudal_common::atomic_file::hex;
+use raudal_common::{Error, Kind, Result};
+use raudal_source::{Checksums, Input};
+use sha2::{Digest, Sha256};
+use std::io::{ErrorKind, Read};
+
+/// Bytes per read.
+const BUFFER: usize = 128 * 1024;
+
+/// Returns the digest that a file must have.
+pub(crate) fn promised(sums: &Checksums, name: &str) -> Result<String> {
+    sums.find(name).map(str::to_owned).ok_or_else(|| {
+        Error::new(Kind::Checksum, format!("not in the list of checksums: {}", raudal_common::error::printable(name)))
+            .hint("add the file to the list: a file without a checksum is refused")
+            .transient(false)
+    })
+}
+
+/// Returns the digest that an input of a table must have. Looks it up by path or URL, then by name,
+/// then by file name.
+pub(crate) fn promised_of(sums: &Checksums, input: &Input) -> Result<String> {
+    let (place, file) = (input.location.to_string(), input.location.file_name());
+    let known = [place.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name));
+    known.map_or_else(|| promised(sums, &file), |digest| Ok(digest.to_owned()))
+}
+
+/// Compares the digest found with the expected one.
+pub(crate) fn compare(found: &str, promised: &str) -> Result<()> {
+    if found == promised {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Checksum,
+        format!("the SHA-256 differs from the one in the list: {found} instead of {promised}"),
+    )
+    .hint("the file is damaged, or the list was made for another version of it"))
+}
+
+/// Returns the SHA-256 of all bytes of a reader.
+pub(crate) fn digest(mut reader: impl Read) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("cannot read the input", error)),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A long input is decoded while it arrives. Its rows count only once the input is whole, and was found right.
+
+use super::decoders::DecodePermit;
+use super::shared::TableRun;
+use crate::run::watch::JobWatch;
+use raudal_fetch::{Arriving, Tail};
+use raudal_pool::Attempt;
+use raudal_source::Input;
+use raudal_table::Rows;
+use std::io::Read;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+/// A decoding that has begun, on a thread of its own.
+///
+/// It gives nothing if it could not begin or went wrong. Then the whole input is decoded once it is there, and that
+/// says why.
+pub(crate) struct Ahead(JoinHandle<Option<Provisional>>);
+
+/// Rows of an input that had not arrived whole when they were read.
+struct Provisional {
+    rows: Rows,
+    arriving: Arriving,
+    tail: Tail,
+}
+
+impl Ahead {
+    /// Begins to decode the body that arrives. If the transfer starts again, so does the decoding. Ends with the
+    /// transfer.
+    pub(crate) async fn begin(
+        shared: &Arc<TableRun>,
+        context: &Attempt,
+        input: &Input,
+        mut bodies: UnboundedReceiver<Arriving>,
+    ) -> Option<Self> {
+        let mut begun = None;
+        while let Some(arriving) = bodies.recv().await {
+            begun = Self::decode(shared, context, input, arriving);
+        }
+        begun
+    }
+
+    /// The rows, if the body has arrived well and its last bytes are those that were relied on.
+    pub(crate) async fn rows(self, context: &Attempt) -> Option<Rows> {
+        let Provisional { rows, arriving, tail } = self.0.await.ok()??;
+        let rows = context.blocking(move || arriving.confirms(&tail).then_some(rows)).await?;
+        context.advance(0, rows.rows_read());
+        Some(rows)
+    }
+
+    fn decode(shared: &Arc<TableRun>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
+        // As many as may be decoded at once: each takes a thread that waits.
+        let place = Arc::clone(&shared.ahead).try_acquire_owned().ok()?;
+        let (shared, context, input) = (Arc::clone(shared), context.clone(), input.clone());
+        let (key, runtime) = (input.location.key(), Handle::current());
+        Some(Self(tokio::task::spawn_blocking(move || {
+            let _place = place;
+            // An archive cannot be read without its directory, which is at the end.
+            let mut magic = [0; 2];
+            arriving.reader(Tail::default(), |_| ()).read_exact(&mut magic).ok()?;
+            let tail = match &magic {
+                b"PK" => {
+                    if !arriving.has_tail() {
+                        return None;
+                    }
+                    // Fetching the directory takes a connection of its own.
+                    let _permit = context.permits().try_acquire(key.as_deref())?;
+                    let fetched = context.token().run_until_cancelled(shared.client.tail(&arriving));
+                    runtime.block_on(fetched)?.ok()?
+                }
+                _ => Tail::default(),
+            };
+            let mut decoder = Decoder { shared: Arc::clone(&shared), runtime, permit: None, size: arriving.len() };
+            decoder.take();
+            let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
+            let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
+            // A transfer that breaks off again and again makes no progress, whatever was decoded by then.
+            let watch = JobWatch::provisional(context);
+            let rows = raudal_table::read_ahead(reader, &input.location.to_string(), &query, &watch).ok()?;
+            Some(Provisional { rows, arriving, tail })
+        })))
+    }
+}
+
+/// The permit to decode. It is released while waiting for bytes.
+struct Decoder {
+    shared: Arc<TableRun>,
+    runtime: Handle,
+    permit: Option<DecodePermit>,
+    size: u64,
+}
+
+impl Decoder {
+    fn take(&mut self) {
+        self.permit = Some(self.runtime.block_on(self.shared.decoders.acquire(self.size)));
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::decoders::Decoders;
+    use super::*;
+    use crate::run::partials::Partials;
+    use raudal_fetch::{Client, Options, Request};
+    use raudal_pool::{Context, Pool};
+    use raudal_source::Location;
+    use raudal_table::Query;
+    use std::io::Write;
+    use std::ops::ControlFlow;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+    use tokio::sync::{Semaphore, mpsc};
+
+    const ROWS: u64 = 5 << 20;
+
+    /// Serves a long enough table once, and returns its URL.
+    fn served() -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/a.csv", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            let body = format!("n\n{}", "1\n".repeat(ROWS as usize));
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            let _ = client.read(&mut [0; 4096]);
+            client.write_all(head.as_bytes()).and_then(|()| client.write_all(body.as_bytes())).expect("a reader");
+        });
+        url
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_long_table_was_decoded_by_the_time_it_is_there() {
+        let client = Client::new(&Options::default()).expect("a client");
+        let shared = Arc::new(TableRun {
+            client: client.clone(),
+            query: Query::default(),
+            decoders: Decoders::new(1),
+            partials: Arc::new(Partials::default()),
+            folder: None,
+            checksums: None,
+            lock: None,
+            kept: AtomicU64::new(0),
+            full: AtomicBool::new(false),
+            ahead: Arc::new(Semaphore::new(1)),
+        });
+        let inputs = [Input::new(Location::parse(&served()).expect("a URL"))];
+        let job = move |context: Context<Input>, input: Input| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let (arriving, bodies) = mpsc::unbounded_channel();
+                let request = Request::new(&input.location).arriving(arriving);
+                let mut partial = None;
+                let fetch = shared.client.send(request, &mut partial);
+                let (body, ahead) = tokio::join!(fetch, Ahead::begin(&shared, &context, &input, bodies));
+                let ControlFlow::Continue(body) = body? else { unreachable!("nobody judges it") };
+                let rows = ahead.expect("a long body").rows(&context).await.map(|rows| rows.rows_read());
+                assert!(!shared.decoders.are_busy());
+                Ok::<_, raudal_common::Error>((body.len(), rows))
+            }
+        };
+        let done = Pool::new(8).run(inputs, job).start().next().await.expect("a job").result.expect("a body");
+        assert_eq!(done, (2 + 2 * ROWS, Some(ROWS)));
+    }
+}

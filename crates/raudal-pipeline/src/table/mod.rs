@@ -1,0 +1,10 @@
+//! Many inputs → one ordered table.
+
+pub(crate) mod ahead;
+pub(crate) mod decoders;
+mod job;
+pub(crate) mod merge;
+pub(crate) mod options;
+mod reorder;
+mod shared;
+pub(crate) mod summary;

@@ -1,0 +1,55 @@
+//! What all jobs of a run share when it makes a table.
+
+use super::decoders::Decoders;
+use crate::run::lock::Lock;
+use crate::run::partials::Partials;
+use raudal_fetch::{Client, PartialFile};
+use raudal_source::{Checksums, Input};
+use raudal_table::Query;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// Bytes of finished inputs that stay on disk until the table is published, so that a killed run
+/// does not fetch them again. Beyond this, a file is removed as soon as it is read: inputs must not
+/// fill a disk that has space for the table.
+const KEPT: u64 = 128 << 20;
+
+/// What all jobs of a run share.
+pub(crate) struct TableRun {
+    pub(crate) client: Client,
+    pub(crate) query: Query,
+    /// Decoding is limited by the processor, not by the network, so it has its own limit.
+    pub(crate) decoders: Arc<Decoders>,
+    pub(crate) partials: Arc<Partials>,
+    /// The folder for partial files that outlive the run.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) checksums: Option<Arc<Checksums>>,
+    pub(crate) lock: Option<Arc<Lock>>,
+    /// Bytes of finished inputs in `folder`.
+    pub(crate) kept: AtomicU64,
+    /// Whether `folder` is full.
+    pub(crate) full: AtomicBool,
+    /// Limits how many inputs are decoded while they arrive.
+    pub(crate) ahead: Arc<Semaphore>,
+}
+
+impl TableRun {
+    /// Returns the query for this input.
+    pub(crate) fn query_for(&self, input: &Input) -> Query {
+        let mut query = self.query.clone();
+        if input.member.is_some() {
+            query.member.clone_from(&input.member);
+        }
+        query
+    }
+
+    /// Handles the file of a finished input: keeps it for a while if it was good and there is
+    /// space. A good file that did not fit this query may fit the next one.
+    pub(crate) fn settle(&self, place: &PartialFile, length: u64, good: bool) {
+        if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
+            place.remove();
+        }
+    }
+}

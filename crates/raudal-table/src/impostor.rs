@@ -1,0 +1,97 @@
+//! Tells a text that is no table from one: JSON, XML, HTML, and the one line of an error message.
+
+use serde::de::IgnoredAny;
+
+use raudal_common::error::printable;
+use raudal_common::{Error, Kind, Result};
+
+/// How much of it a message shows, in characters.
+const SHOWN: usize = 80;
+
+/// Refuses a text that begins like JSON, XML or HTML. `whole` says that no more text follows.
+pub(super) fn refuse_document(text: &[u8], whole: bool) -> Result<()> {
+    let text = text.trim_ascii_start();
+    let what = match text.first() {
+        Some(b'{' | b'[') if is_json(text, whole) => "JSON",
+        Some(b'<') if begins(text, b"<?xml") => "XML",
+        Some(b'<') if [&b"<!doctype"[..], b"<html", b"<head", b"<body"].iter().any(|tag| begins(text, tag)) => "HTML",
+        _ => return Ok(()),
+    };
+    Err(impostor(&format!("{what} stands where a table should be"), text))
+}
+
+/// Returns the error for a text of one line without delimiters, which is likely a message.
+pub(super) fn message(text: &str) -> Error {
+    impostor("one line of text stands where a table should be", text.as_bytes())
+}
+
+/// Whether a header of one column, with no rows below it, reads like a message.
+pub(super) fn is_message(name: &str) -> bool {
+    let name = name.trim();
+    name.split_whitespace().count() > 1 || name.ends_with(['.', '!', ':', '>', '}'])
+}
+
+fn impostor(what: &str, text: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(&text[..text.len().min(SHOWN * 8)]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let first: String = printable(&words).chars().take(SHOWN).collect();
+    let dots = if first.chars().count() == SHOWN { "…" } else { "" };
+    Error::new(Kind::Impostor, format!("{what}: {first}{dots}"))
+        .hint("servers answer so when something is wrong: read it, or try again later")
+}
+
+fn begins(text: &[u8], tag: &[u8]) -> bool {
+    text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag))
+}
+
+/// Whether the text is JSON values, the last one maybe cut off. A header of names in brackets is
+/// not.
+fn is_json(text: &[u8], whole: bool) -> bool {
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) => {
+            let rest = text[values.byte_offset()..].trim_start();
+            rest.is_empty() || rest.starts_with(['{', '['])
+        }
+        // Cut off: by our buffer, or by the server after it had begun.
+        Some(Err(error)) => error.is_eof() && (!whole || text.starts_with("{\"") || text.starts_with("[{")),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_told_from_tables() {
+        for (text, what) in [
+            ("{\"error\":{\"message\":\"quota exceeded\",\"code\":429}}\n", "JSON"),
+            (" [\n{\"a\": 1},{\"a\": 2}]", "JSON"),
+            ("{\"a\":1}\n{\"a\":2}\n", "JSON"),
+            ("{}", "JSON"),
+            ("[]", "JSON"),
+            ("{\"cut", "JSON"),
+            ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML"),
+            ("<!DOCTYPE html><html>", "HTML"),
+            ("<HTML><body>", "HTML"),
+        ] {
+            let error = refuse_document(text.as_bytes(), true).unwrap_err();
+            assert_eq!(error.kind(), Kind::Impostor);
+            assert!(error.message().starts_with(what), "{text}: {error}");
+        }
+        for text in ["[id],[name]\n1,2\n", "[1],[2]\n", "{id},{name}\n", "<5,>5\n1,2\n", "a,b\n", "", "{", "[a"] {
+            assert!(refuse_document(text.as_bytes(), true).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_told_from_the_name_of_a_column() {
+        assert!(["Service temporarily unavailable", "Forbidden.", "404 page not found"].into_iter().all(is_message));
+        assert!(!["id", "POBTOT", " año "].into_iter().any(is_message));
+    }
+}

@@ -1,0 +1,215 @@
+//! Records that differ from the header in length, and those that repeat it.
+
+use super::{Record, Records};
+use crate::dialect::{Delimiter, Quote, Ragged, RepeatedHeader, spelled};
+use crate::scan::field_end;
+use crate::sniff::{USUAL, sniff};
+use crate::text::Bytes;
+use memchr::{memchr_iter, memmem};
+use raudal_common::{Error, Kind, Result};
+
+/// Lines below the rows that are taken for notes in a hint.
+const NOTES: usize = 20;
+
+impl<B: Bytes> Records<'_, B> {
+    /// Whether a record of the right length needs no other look.
+    pub(super) fn is_usual(&mut self, record: &Record) -> bool {
+        if self.first_row == 0 {
+            self.first_row = record.line;
+        }
+        let length = self.bytes(record).len();
+        let may_be_header = length == self.header_bytes.len() || length == self.header_bytes.len() + BOM.len();
+        record.lines == 0 && !may_be_header && (self.is_plain || self.rewriter.as_they_stand == 0)
+    }
+
+    /// Makes a record fit the header; `None` if it is left out.
+    pub(super) fn fit(&mut self, mut record: Record) -> Result<Option<Record>> {
+        let is_first = self.first_row == 0 || self.first_row == record.line;
+        if is_first {
+            self.first_row = record.line;
+        }
+        if record.lines > 0 {
+            self.refuse_swallowed(&record)?;
+        }
+        for _ in 0..self.rewriter.as_they_stand {
+            self.tally.as_they_stand.one(record.line, &self.buffer[record.place.clone()]);
+        }
+        self.rewriter.as_they_stand = 0;
+        if record.fields == self.width + 1 && self.bytes(&record).last() == Some(&self.separator()) {
+            self.trailing |= usize::from(is_first);
+            if self.trailing > 0 {
+                self.tally.trailing.one(record.line, &self.buffer[record.place.clone()]);
+                self.shorten(&mut record);
+            }
+        }
+        if record.fields == self.width {
+            return Ok((!self.repeats_header(&record)).then_some(record));
+        }
+        let bytes = &self.buffer[record.place.clone()];
+        match self.dialect.ragged {
+            Ragged::Refuse => Err(self.ragged(&record)),
+            Ragged::Skip => {
+                self.tally.skipped.one(record.line, bytes);
+                Ok(None)
+            }
+            Ragged::Pad => {
+                let is_short = record.fields < self.width;
+                let count = if is_short { &mut self.tally.padded } else { &mut self.tally.cut };
+                count.one(record.line, bytes);
+                self.pad(&mut record);
+                Ok(Some(record))
+            }
+        }
+    }
+
+    /// Removes the delimiter at the end of the record.
+    fn shorten(&mut self, record: &mut Record) {
+        if record.rewritten {
+            self.rewriter.record.pop();
+        } else {
+            record.place.end -= 1;
+        }
+        record.fields -= 1;
+    }
+
+    /// Gives the record as many fields as the header has.
+    fn pad(&mut self, record: &mut Record) {
+        let separator = self.separator();
+        if !record.rewritten {
+            self.rewriter.record.clear();
+            self.rewriter.record.extend_from_slice(&self.buffer[record.place.clone()]);
+            record.rewritten = true;
+        }
+        let bytes = &mut self.rewriter.record;
+        while record.fields < self.width {
+            bytes.push(separator);
+            record.fields += 1;
+        }
+        if record.fields > self.width {
+            let mut end = field_end(bytes, 0, separator);
+            for _ in 1..self.width {
+                end = field_end(bytes, end + 1, separator);
+            }
+            bytes.truncate(end);
+            record.fields = self.width;
+        }
+    }
+
+    /// Counts a record that repeats the header. Returns whether to leave it out.
+    fn repeats_header(&mut self, record: &Record) -> bool {
+        let bytes = self.bytes(record);
+        // The second of two joined files may begin with its byte order mark.
+        let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        if self.header_bytes.is_empty() || bytes != self.header_bytes {
+            return false;
+        }
+        let drops = self.dialect.repeated_header == RepeatedHeader::Drop;
+        self.tally.drops_repeated = drops;
+        self.tally.repeated.one(record.line, &self.buffer[record.place.clone()]);
+        drops
+    }
+
+    /// Refuses a record of a table with tabs whose lines are records each: a quote that is a letter
+    /// has joined them.
+    fn refuse_swallowed(&self, record: &Record) -> Result<()> {
+        if self.delimiter != b'\t' || self.dialect.quote != Quote::Usual {
+            return Ok(());
+        }
+        let bytes = &self.buffer[record.place.clone()];
+        let mut lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        if !lines.all(|line| memchr_iter(b'\t', line).count() + 1 == self.width) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Csv, format!("a quoted field swallows {} lines that are rows themselves", record.lines))
+            .line(record.line)
+            .hint("if quotes are letters here, [`quote`] none reads them; if the field is meant so, [`quote`] '\"'"))
+    }
+
+    /// Returns the error for a quote that never closes.
+    pub(super) fn unclosed(&self, field: usize) -> Error {
+        let text = &self.buffer[self.unread.clone()];
+        let backslash = self.dialect.escape.is_none() && memmem::find(text, b"\\\"").is_some();
+        let hint = if backslash {
+            "if a backslash keeps a quote from ending a field here, [`escape`] '\\' reads it"
+        } else {
+            "the file may be cut off, or a quote in a field is not doubled; if quotes are letters here, [`quote`] none \
+             reads them"
+        };
+        self.locate_at(field, Error::new(Kind::Csv, "the quote that opens here never closes")).hint(hint)
+    }
+
+    /// Returns the error for a record that has more or fewer fields than the header.
+    fn ragged(&self, record: &Record) -> Error {
+        let of = if record.fields == 1 { "1 field".to_owned() } else { format!("{} fields", record.fields) };
+        let than = if self.header_bytes.is_empty() { "the first one" } else { "the header" };
+        Error::new(Kind::Csv, format!("this record has {of}, {than} has {}", self.width))
+            .line(record.line)
+            .hint(self.remedy(record))
+    }
+
+    /// Returns what would help to read a ragged record.
+    fn remedy(&self, record: &Record) -> String {
+        let bytes = &self.buffer[record.place.clone()];
+        if self.dialect.escape.is_none() && memmem::find(bytes, b"\\\"").is_some() {
+            return "if a backslash keeps a quote from ending a field here, [`escape`] '\\' reads it".to_owned();
+        }
+        let fields: Vec<&[u8]> = bytes.split(|&byte| byte == self.delimiter).collect();
+        let opens = |field: &&[u8]| field.first() == Some(&b'\'') && (field.len() == 1 || field.last() != Some(&b'\''));
+        if self.dialect.quote == Quote::Usual
+            && fields.iter().any(opens)
+            && fields.iter().any(|field| field.last() == Some(&b'\''))
+        {
+            return "if fields are in single quotes here, [`quote`] \"'\" reads them".to_owned();
+        }
+        if self.dialect.comment.is_none()
+            && let Some(sign @ (b'#' | b'%')) = bytes.first()
+        {
+            return format!("if this line is a comment, [`comment`] '{}' leaves it out", char::from(*sign));
+        }
+        if let Some(hint) = self.other_layout() {
+            return hint;
+        }
+        if self.ended
+            && self.fault.is_none()
+            && let Some(notes) = self.lines_to_the_end(record)
+        {
+            return format!(
+                "if the rows end above this line, [`footer`] {notes} leaves out what follows; [`ragged`] skip or pad \
+                 reads on"
+            );
+        }
+        "[`ragged`] skip leaves such records out, [`ragged`] pad fills them".to_owned()
+    }
+
+    /// Returns a hint if the beginning of the text reads better with another header or delimiter.
+    pub(super) fn other_layout(&self) -> Option<String> {
+        let (start, line) = self.head?;
+        let text = &self.buffer[start..self.unread.end];
+        let is_named = matches!(self.dialect.delimiter, Delimiter::Byte(_));
+        let own = [self.delimiter];
+        let candidates: &[u8] = if is_named { &own } else { &USUAL };
+        let layout = sniff(text, self.ended, candidates, self.rules, self.dialect.comment.as_deref())?;
+        let delimiter =
+            (layout.delimiter != self.delimiter).then(|| format!("[`delimiter`] {}", spelled(layout.delimiter)));
+        if layout.above > 0 && layout.run > 1 && (layout.fields > self.width || delimiter.is_some()) {
+            let found = line + layout.above;
+            let with = delimiter.map_or(String::new(), |delimiter| format!(" {delimiter}"));
+            return Some(format!("line {found} looks like the header: [`skip_rows`] {}{with}", found - 1));
+        }
+        delimiter
+            .filter(|_| layout.above == 0)
+            .map(|delimiter| format!("its fields seem to be separated otherwise: {delimiter}"))
+    }
+
+    /// Counts the lines from a record to the end, if they are few, none is a row, and rows stand
+    /// above them.
+    fn lines_to_the_end(&self, record: &Record) -> Option<usize> {
+        let rest = &self.buffer[record.place.start..self.unread.end];
+        let lines: Vec<&[u8]> = rest.strip_suffix(b"\n").unwrap_or(rest).split(|&byte| byte == b'\n').collect();
+        let is_row = |line: &&[u8]| memchr_iter(self.delimiter, line).count() + 1 == self.width;
+        let are_notes = lines.len() <= NOTES && !lines.iter().any(is_row) && record.line > self.first_row;
+        are_notes.then_some(lines.len())
+    }
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -1,0 +1,126 @@
+//! What was dropped, changed or guessed while a text was read.
+
+use raudal_common::error::printable;
+
+/// How much of a value a message shows, in characters.
+const SHOWN: usize = 40;
+
+/// How often something happened, and where first.
+#[derive(Debug, Default)]
+pub(super) struct Count {
+    pub(super) times: u64,
+    first: Option<(u64, String)>,
+}
+
+impl Count {
+    /// Counts one more. `line` and `bytes` say where and what.
+    pub(super) fn one(&mut self, line: u64, bytes: &[u8]) {
+        self.times += 1;
+        self.first.get_or_insert_with(|| (line, quoted(bytes)));
+    }
+
+    /// Adds what was counted elsewhere, later.
+    pub(super) fn add(&mut self, other: Self) {
+        self.times += other.times;
+        self.first = self.first.take().or(other.first);
+    }
+
+    /// Where it happened first: `at line 3: "1,2"`.
+    pub(super) fn place(&self) -> String {
+        match &self.first {
+            Some((line, what)) if self.times > 1 => format!("the first at line {line}: {what}"),
+            Some((line, what)) => format!("at line {line}: {what}"),
+            None => String::new(),
+        }
+    }
+}
+
+/// Formats the beginning of a value for a message.
+pub(super) fn quoted(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let first: String = text.chars().take(SHOWN).collect();
+    let dots = if first.len() < text.len() { "…" } else { "" };
+    format!("\"{}\"{dots}", printable(&first))
+}
+
+/// What happened while the records of a text were read.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Short records, filled with empty fields.
+    pub(super) padded: Count,
+    /// Long records, cut to the length of the header.
+    pub(super) cut: Count,
+    /// Records left out because of their length.
+    pub(super) skipped: Count,
+    /// Records that repeat the header.
+    pub(super) repeated: Count,
+    /// Whether these were left out.
+    pub(super) drops_repeated: bool,
+    /// Records that end with a delimiter more than the header.
+    pub(super) trailing: Count,
+    /// Fields with text after their closing quote.
+    pub(super) as_they_stand: Count,
+    /// Empty lines at the end of a table of one column.
+    pub(super) blank_tail: u64,
+    pub(super) comments: Count,
+    pub(super) end_marks: u64,
+}
+
+impl Tally {
+    /// What the user must know.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        let mut say = |count: &Count, one: &str, many: &str| match count.times {
+            0 => {}
+            1 => said.push(format!("1 {one}, {}", count.place())),
+            n => said.push(format!("{n} {many}, {}", count.place())),
+        };
+        say(&self.padded, "short record was filled with empty fields", "short records were filled with empty fields");
+        say(&self.cut, "long record lost its surplus fields", "long records lost their surplus fields");
+        say(
+            &self.skipped,
+            "record was left out for its number of fields",
+            "records were left out for their number of fields",
+        );
+        if self.drops_repeated {
+            say(&self.repeated, "repeated header was left out", "repeated headers were left out");
+        } else {
+            say(
+                &self.repeated,
+                "record repeats the header and was kept as a row ([`repeated_header`] drop leaves it out)",
+                "records repeat the header and were kept as rows ([`repeated_header`] drop leaves them out)",
+            );
+        }
+        say(
+            &self.trailing,
+            "record ends with a delimiter that the header lacks; the empty field after it was dropped",
+            "records end with a delimiter that the header lacks; the empty fields after it were dropped",
+        );
+        say(
+            &self.as_they_stand,
+            "field has text after its closing quote and was kept as it stands ([`quote`] none takes quotes for letters)",
+            "fields have text after their closing quote and were kept as they stand ([`quote`] none takes quotes for \
+             letters)",
+        );
+        match self.blank_tail {
+            0 => {}
+            1 => said.push("1 empty line at the end was not taken for a row".to_owned()),
+            n => said.push(format!("{n} empty lines at the end were not taken for rows")),
+        }
+        said
+    }
+
+    /// What was asked for or is usual, for those who want to know.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        match self.comments.times {
+            0 => {}
+            1 => said.push(format!("1 comment was left out, {}", self.comments.place())),
+            n => said.push(format!("{n} comments were left out, {}", self.comments.place())),
+        }
+        if self.end_marks > 0 {
+            said.push("the end mark of DOS (0x1A) at the end was dropped".to_owned());
+        }
+        said
+    }
+}
