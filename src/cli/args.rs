@@ -21,7 +21,7 @@ pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
 pub(crate) use serve::{OriginArgs, ServeArgs};
-pub(crate) use shared::{BoundArgs, EndArgs, ShowArgs, SourceArgs, VerifyArgs};
+pub(crate) use shared::{BoundArgs, EndArgs, NameArgs, ShowArgs, SourceArgs, VerifyArgs};
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -39,7 +39,7 @@ use std::time::Duration;
 #[command(after_help = "\
 Examples:
   raudal iter --mirror embedded                 the 32 ITER archives, synthetic, without a network
-  raudal table a.csv.gz b.zip --where 'x > 3'   any zipped, gzipped or plain CSVs to one table
+  raudal table a.csv.gz b.zip --where 'x > 3'   CSVs, plain, compressed or in archives, to one table
   raudal get -i urls.txt -d files -c            verified files, resumed after an interruption
   raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
 
@@ -66,13 +66,15 @@ Examples:
 
 Keys are zero-padded text. A filter compares them as numbers; the output keeps the zeros.")]
     Iter(IterArgs),
-    /// Make one table of zipped, gzipped or plain CSV files
+    /// Make one table of CSV files and Excel sheets, plain, compressed or in archives
     #[command(after_help = "\
 Examples:
   raudal table 'https://example.org/ITER_[01-32]_2020_csv.zip' --where 'MUN != 0 and LOC == 0' \\
       --select ENTIDAD,MUN,NOM_MUN,POBTOT
   raudal table a.csv b.csv.gz c.zip --format jsonl
   raudal table -i urls.txt --source-column file -o all.csv
+  raudal table outer.zip --member '2020.zip!/**/*.csv'
+  raudal table report.xlsx --sheet 'Población 2020'
 
 A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.
 
@@ -190,9 +192,14 @@ pub(crate) struct TableArgs {
     pub(crate) select: Vec<String>,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
-    /// Read only the members of an archive that match this glob, such as '**/data/*.csv'
+    /// Read only the members of an archive that match this glob: '**/data/*.csv'; in an inner archive: 'inner.zip!/**/*.csv'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]
     pub(crate) member: Option<String>,
+    /// Read this sheet of an Excel workbook: its name, or its position from 1 [default: the only one with cells]
+    #[arg(long, value_name = "NAME", env = "RAUDAL_SHEET", help_heading = TABLE)]
+    pub(crate) sheet: Option<String>,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
     /// Prepend a column with this name that holds the source of each row
     #[arg(long, value_name = "NAME", env = "RAUDAL_SOURCE_COLUMN", help_heading = TABLE)]
     pub(crate) source_column: Option<String>,

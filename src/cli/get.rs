@@ -60,6 +60,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
 fn options(args: &GetCommand) -> Result<files::Options> {
     let mut options = files::Options::new(&args.dir);
     options.limits = setup::bounds(&args.bounds);
+    options.member_encoding = setup::member_encoding(&args.names)?;
     options.run = setup::run_options(&args.run);
     options.run.checksums = setup::checksums(&args.verify)?;
     options.resume = args.resume;

@@ -1,12 +1,12 @@
 //! Turns arguments into the library's options.
 
-use super::args::{BoundArgs, HttpArgs, LimitArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
+use super::args::{BoundArgs, HttpArgs, LimitArgs, NameArgs, OriginArgs, RunArgs, TableArgs, VerifyArgs};
 use super::dialect;
 use raudal::fetch::Netrc;
 use raudal::pipeline::{Concurrency, Jobs, RunOptions};
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
-use raudal::table::{Filter, Limits, Query, Sample, Select};
+use raudal::table::{Filter, Limits, MemberEncoding, Query, Sample, Select};
 use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin};
 use std::fs::File;
@@ -65,11 +65,20 @@ pub(crate) fn query(args: &TableArgs, http: &HttpArgs, filter: &str, seed: Optio
     query.member.clone_from(&args.member);
     (query.dialect, query.encodings) = dialect::read(&args.dialect, http.table_header());
     query.nulls = args.dialect.nulls();
+    // An empty variable names no sheet.
+    query.sheet = args.sheet.clone().filter(|sheet| !sheet.is_empty());
+    query.member_encoding = member_encoding(&args.names)?;
     query.limits = bounds(&args.bounds);
     let limits = &mut query.limits;
     limits.field_bytes = args.max_field_size.map_or(limits.field_bytes, |bytes| bytes as usize);
     query.check()?;
     Ok(query)
+}
+
+/// Returns the encoding of members' names, if one is given.
+pub(crate) fn member_encoding(args: &NameArgs) -> Result<Option<MemberEncoding>> {
+    let given = args.member_encoding.as_deref().filter(|label| !label.is_empty());
+    given.map(MemberEncoding::parse).transpose()
 }
 
 /// Returns the limits for an archive.

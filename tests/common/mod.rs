@@ -23,7 +23,7 @@ mod secure;
 mod server;
 
 pub use answer::{Answer, Gate};
-pub use archive::{gzip, zip};
+pub use archive::{gzip, tar, workbook, zip, zip_named};
 pub use job::{Arrived, Job, noise};
 pub use program::{Finished, Program, raudal};
 pub use proxy::Proxy;

@@ -66,6 +66,24 @@ fn folder() -> tempfile::TempDir {
     write("SHA256SUMS", b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  1.csv\n");
     write("b.csv.gz", &crate::common::gzip(table));
     write("c.zip", &crate::common::zip([("c.csv", table.as_slice())]));
+    // Tables as they are in the world.
+    write("export.txt", b"id;name\n1;a, b\n");
+    write("names.tsv", b"id\tname\n1\t\"Kostas\" Theatre\n");
+    write("escaped.csv", b"'id','name'\n1,'it\\'s, so'\n");
+    write("titled.csv", b"A title\n\nid,name\n1,a\nSource: us\n");
+    write("commented.csv", b"# of 2020\nid,name\n1,a\n");
+    write("bare.csv", b"1,a\n2,b\n");
+    write("joined.csv", b"id,name\n1,a\nid,name\n2,b\n");
+    write("ragged.csv", b"id,name\n1\n2,b,c\n");
+    write("german.csv", b"m;t\nA;1.234,5\nB;12,5\n");
+    write("latin1.csv", b"MUN,POBTOT\nM\xe9xico,31\n");
+    let inner = crate::common::zip([("d/a.csv", table.as_slice())]);
+    write("outer.zip", &crate::common::zip([("2019.zip", inner.as_slice()), ("2020.zip", inner.as_slice())]));
+    let years: [(&str, &[u8]); 2] = [("2019.csv", b"id,pop\n1,10\n"), ("2020.csv", b"id,pop,area\n2,20,5\n")];
+    write("years.zip", &crate::common::zip(years));
+    let rows: &[&[&str]] = &[&["id"], &["1"]];
+    write("report.xlsx", &crate::common::workbook(&[("2010", rows), ("Población 2020", rows)]));
+    write("old.zip", &crate::common::zip_named(b"d/Educa\x87\xc6o.csv", table));
     write("urls.txt", b"https://example.org/1.csv\nhttps://example.org/2.csv\n");
     folder
 }

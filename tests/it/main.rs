@@ -12,6 +12,7 @@ mod adaptive;
 mod ask;
 mod bad_input;
 mod compare_page;
+mod containers;
 mod examples;
 mod examples_readme;
 mod fetch_bad;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::archive::file_name;
 use super::encoding::{Encoding, Encodings};
 use super::query::Query;
 use super::rows::Rows;
+use super::signature::file_name;
 use raudal_common::{Error, Kind};
 
 /// Returns the delimiter, if nothing in the text or the query says another. What the server says is

@@ -5,6 +5,8 @@ use super::dialect::Dialect;
 use super::encoding::{Encoding, Encodings};
 use super::filter::Filter;
 use super::limits::Limits;
+use super::members;
+use super::names::MemberEncoding;
 use super::nulls::Nulls;
 use super::pick::{ColumnsMode, Pick};
 use super::select::Select;
@@ -36,8 +38,15 @@ pub struct Query {
     /// Which of the kept rows of all inputs are written. [`Table`](crate::Table) does that.
     pub pick: Pick,
     /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
-    /// selects the only CSV member.
+    /// selects the only CSV member. Members of an archive within the archive are named one level at
+    /// a time: `inner.zip!/**/*.csv`.
     pub member: Option<String>,
+    /// The encoding of members' names that are not UTF-8. By default code page 437, and 850 is
+    /// tried for [`member`](Self::member) too.
+    pub member_encoding: Option<MemberEncoding>,
+    /// The sheet of a workbook: its name, or its position from 1. `None` selects the only visible
+    /// one that has cells.
+    pub sheet: Option<String>,
     /// The encodings that the text may have.
     pub encodings: Encodings,
     /// How the text is written: its delimiter, quotes, header, numbers.
@@ -63,6 +72,8 @@ impl Query {
             fold_names: false,
             pick: Pick::default(),
             member: None,
+            member_encoding: None,
+            sheet: None,
             encodings: Encodings::default(),
             dialect: Dialect::default(),
             nulls: Nulls::default(),
@@ -81,7 +92,9 @@ impl Query {
     /// ```
     pub fn check(&self) -> Result<()> {
         if let Some(glob) = &self.member {
-            check_glob("the member", glob)?;
+            for level in members::levels(glob) {
+                check_glob("the member", level)?;
+            }
         }
         self.dialect.check()?;
         self.pick.check()?;
@@ -128,8 +141,9 @@ impl Served {
     /// assert!(served.changes_reading());
     /// ```
     pub fn changes_reading(&self) -> bool {
-        let name = self.file_name.as_deref().unwrap_or_default().to_ascii_lowercase();
-        self.has_tabs() || self.is_document() || [".tsv", ".tab"].iter().any(|ending| name.ends_with(ending))
+        let extension = self.file_name.as_deref().and_then(|name| Some(name.rsplit_once('.')?.1));
+        let is_tabs = |extension: &str| ["tsv", "tab"].iter().any(|tabs| extension.eq_ignore_ascii_case(tabs));
+        self.has_tabs() || self.is_document() || extension.is_some_and(is_tabs)
     }
 
     /// Whether the server calls it a table with tabs.

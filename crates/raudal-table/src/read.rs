@@ -1,19 +1,20 @@
 //! Reads one input into rows: open, verify, decode, split, filter, keep.
 
-use std::io::{BufReader, Read, Seek};
+use std::io::{Read, Seek};
 use std::ops::Range;
 
-use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr, memrchr_iter};
 
-use super::archive::{self, Input};
 use super::choice;
 use super::column_names::quoted;
 use super::columns::{padded, shown};
+use super::dialect::{Delimiter, Dialect, Quote};
 use super::encoding::Encoding;
 use super::filter::Bound;
 use super::impostor;
 use super::layout::Layout;
+use super::numbers::Numbers;
+use super::open::{self, Arrived, Bytes as Verified, Found, Visit};
 use super::pick::ColumnsMode;
 use super::query::Query;
 use super::records::{Record, Records};
@@ -43,7 +44,8 @@ pub trait Watch {
 
 impl Watch for () {}
 
-/// Reads one input (a zip, a gzip or plain text) and returns the rows that the query selects.
+/// Reads one input and returns the rows that the query selects: plain text, a compressed file, an
+/// archive, a workbook, and archives within archives.
 ///
 /// `name` is the input's URL or path. It appears in errors and sets the default delimiter. The kind
 /// of input is detected from its first bytes.
@@ -57,7 +59,9 @@ pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Wat
 }
 
 /// Reads an input that is still arriving. Works like [`read`], but reads from first byte to last
-/// where possible. For a zip, the directory at its end must be there first.
+/// where possible. For a zip, the directory at its end must be there first. A tar archive, a
+/// workbook and an archive behind other bytes cannot be read so: that is an error, and [`read`]
+/// reads them once they are there.
 ///
 /// The rows are provisional. [`confirm`] makes the checks that need the whole archive: that no
 /// members overlap, and that every member has the same name before its data as in the directory.
@@ -86,14 +90,7 @@ pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &d
 ///
 /// The errors of [`read`] that concern an archive as a whole.
 pub fn confirm<R: Read + Seek>(input: R, name: &str, query: &Query) -> Result<()> {
-    archive::open(input, name, &query.limits).map(drop).map_err(|error| error.input(name))
-}
-
-/// Whether the whole input is there.
-#[derive(Clone, Copy)]
-enum Arrived {
-    Whole,
-    InPart,
+    open::confirm(input, &query.limits).map_err(|error| error.input(name))
 }
 
 fn read_arrived<R: Read + Seek>(
@@ -104,11 +101,8 @@ fn read_arrived<R: Read + Seek>(
     watch: &dyn Watch,
 ) -> Result<Rows> {
     let mut pass = |reading: &mut Reading| {
-        let opened = match arrived {
-            Arrived::Whole => archive::open(&mut input, name, &query.limits)?,
-            Arrived::InPart => archive::open_ahead(&mut input, name, &query.limits)?,
-        };
-        reading.input(opened, name)
+        input.rewind().map_err(|error| Error::io("cannot read the input", error))?;
+        open::visit(&mut input, name, query, arrived, reading)
     };
     let mut reading = Reading::new(query, watch, Task::Read(Vec::new()));
     let read = query.check().and_then(|()| pass(&mut reading)).or_else(|error| {
@@ -163,65 +157,61 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Reading<'_> {
-    fn input<R: Read + Seek>(&mut self, input: Input<R>, name: &str) -> Result<()> {
-        let limits = &self.query.limits;
-        match input {
-            Input::Plain(input) => self.text(Verify::new(input, None, 0, limits), name),
-            Input::Gzip(input, packed) => {
-                let inflated = MultiGzDecoder::new(BufReader::with_capacity(64 << 10, input));
-                let name = archive::file_name(name);
-                let name = name.trim_end_matches(".gz").trim_end_matches(".gzip");
-                self.text(Verify::new(inflated, None, packed, limits), name)
-            }
-            Input::Zip(mut archive) => {
-                for member in archive.choose(self.query)? {
-                    let with_name = |error: Error| error.member(member.name.clone());
-                    if member.climbs {
-                        self.rows.warnings.push(format!(
-                            "the name of the member leads out of its folder; the member was only read: {}",
-                            shown(&member.name)
-                        ));
-                    }
-                    let (reader, promise, packed) = archive.member(&member).map_err(with_name)?;
-                    let verified = Verify::new(reader, Some(promise), packed, limits);
-                    let said = (self.rows.warnings.len(), self.rows.notes.len());
-                    self.text(verified, &member.name).map_err(with_name)?;
-                    self.rows.name_member(said, &member.name);
-                    self.rows.members.push(member.name);
-                }
-                Ok(())
-            }
+impl Visit for Reading<'_> {
+    fn table(&mut self, bytes: &mut Verified<'_>, found: &Found<'_>) -> Result<()> {
+        let said = (self.rows.warnings.len(), self.rows.notes.len());
+        self.text(bytes, found)?;
+        if let Some(member) = found.member {
+            self.rows.name_member(said, member);
+            self.rows.members.push(member.to_owned());
         }
+        Ok(())
     }
 
-    fn text<R: Read>(&mut self, mut verified: Verify<R>, name: &str) -> Result<()> {
+    fn warn(&mut self, warning: String) {
+        self.rows.warnings.push(warning);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.watch.cancelled()
+    }
+}
+
+impl Reading<'_> {
+    fn text(&mut self, verified: &mut Verified<'_>, found: &Found<'_>) -> Result<()> {
         let watch = self.watch;
-        self.records(&mut verified, name).map_err(|error| verified.blame(error, || watch.cancelled()))
+        self.records(verified, found).map_err(|error| verified.blame(error, || watch.cancelled()))
     }
 
-    fn records<R: Read>(&mut self, verified: &mut Verify<R>, name: &str) -> Result<()> {
+    fn records<R: Read>(&mut self, verified: &mut Verify<R>, found: &Found<'_>) -> Result<()> {
         let at = self.texts;
         self.texts += 1;
         let mut bytes = 0;
         let mut watched = Watched { verified, watch: self.watch, bytes: &mut bytes };
+        // A sheet is CSV of our own making.
+        let is_sheet = found.is_sheet;
         let encoding = match &mut self.task {
-            Task::Read(decided) => decided.get(at).copied(),
+            Task::Read(decided) => decided.get(at).copied().filter(|_| !is_sheet),
             Task::Survey(found) => {
-                found.push(survey(&mut watched, &choice::encodings(self.query))?);
+                let encodings = choice::encodings(self.query);
+                found.push(if is_sheet { Encoding::UTF_8 } else { survey(&mut watched, &encodings)? });
                 return Ok(());
             }
         };
-        let text = Text::new(watched, encoding.unwrap_or(choice::first(self.query)));
+        let first = if is_sheet { Encoding::UTF_8 } else { choice::first(self.query) };
+        let text = Text::new(watched, encoding.unwrap_or(first));
         let query = self.query;
-        let delimiter = choice::delimiter(query, name, !self.rows.members.is_empty());
-        let mut records = Records::new(text, &query.dialect, delimiter, &query.limits);
+        let own = is_sheet.then(|| of_sheet(&query.dialect));
+        let dialect = own.as_ref().unwrap_or(&query.dialect);
+        let delimiter =
+            if is_sheet { b',' } else { choice::delimiter(query, found.name, !self.rows.members.is_empty()) };
+        let mut records = Records::new(text, dialect, delimiter, &query.limits);
         let header = records.header()?;
         if header.len() == 1 && query.served.is_document() {
             return Err(impostor::message(&header[0]));
         }
-        let (found, is_marked) = (records.text().encoding(), records.text().is_marked());
-        let mut plan = self.plan(header, records.separator())?;
+        let (encoding, is_marked) = (records.text().encoding(), records.text().is_marked());
+        let mut plan = self.plan(header, records.separator(), &dialect.numbers)?;
         let (before, mut reported) = (self.rows.rows_read, self.rows.rows_read);
         while let Some(record) = records.next()? {
             self.rows.rows_read += 1;
@@ -242,20 +232,20 @@ impl Reading<'_> {
         self.rows.notes.append(&mut records.notes);
         self.rows.notes.extend(records.tally.notes());
         drop(records);
-        choice::say_encoding(query, found, is_marked, &mut self.rows);
+        if !is_sheet {
+            choice::say_encoding(query, encoding, is_marked, &mut self.rows);
+        }
         self.rows.bytes += bytes;
         Ok(())
     }
 
     /// Binds the query to a header. The first member's header determines the output columns; the
     /// columns of the others are put in their places.
-    fn plan(&mut self, header: Vec<String>, delimiter: u8) -> Result<Plan> {
+    fn plan(&mut self, header: Vec<String>, delimiter: u8, numbers: &Numbers) -> Result<Plan> {
         let query = self.query;
         let (names, lenient) = (query.names(), query.columns_mode == ColumnsMode::Union);
         let filter = query.filter.as_ref();
-        let filter = filter
-            .map(|filter| filter.bind(&header, names, lenient, &query.dialect.numbers, &query.nulls))
-            .transpose()?;
+        let filter = filter.map(|filter| filter.bind(&header, names, lenient, numbers, &query.nulls)).transpose()?;
         let (first, width) = (self.rows.members.is_empty(), header.len());
         let mut warnings: Vec<String> = padded(&header).into_iter().collect();
         let mut missing = filter.as_ref().map(|filter| filter.missing.clone()).unwrap_or_default();
@@ -316,6 +306,15 @@ impl Reading<'_> {
             None => error,
         }
     }
+}
+
+/// The dialect of a sheet, which was turned into plain CSV: what is said of rows and headers counts, but not how fields
+/// and numbers are written.
+fn of_sheet(asked: &Dialect) -> Dialect {
+    let mut dialect = asked.clone();
+    (dialect.delimiter, dialect.quote, dialect.escape) = (Delimiter::default(), Quote::default(), None);
+    dialect.numbers = Numbers::default();
+    dialect
 }
 
 /// How to process each record of one text.

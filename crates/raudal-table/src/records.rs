@@ -24,6 +24,8 @@ use raudal_common::{Error, Kind, Result};
 /// Text held at once. Of 64, 128, 256 and 512 KiB this suited the L2 cache best.
 const BUFFER: usize = 256 << 10;
 
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// The position of a record and what the scan found in it.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -41,6 +43,7 @@ pub(super) struct Record {
 }
 
 /// The records of a text.
+#[expect(clippy::struct_excessive_bools, reason = "each is looked at for every record")]
 pub(super) struct Records<'a, B> {
     text: Lines<B>,
     dialect: &'a Dialect,
@@ -48,6 +51,8 @@ pub(super) struct Records<'a, B> {
     delimiter: u8,
     /// Whether [`scan`] reads the records.
     is_plain: bool,
+    /// Whether [`Self::next_plain`] may read the rows.
+    is_fast: bool,
     rules: Rules,
     limits: Limits,
     buffer: Vec<u8>,
@@ -89,6 +94,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             dialect,
             delimiter: fallback,
             is_plain: dialect.is_plain(),
+            is_fast: false,
             rules,
             limits: limits.clone(),
             buffer: vec![0; BUFFER],
@@ -127,6 +133,45 @@ impl<'a, B: Bytes> Records<'a, B> {
 
     /// The next row: a record after the header that is neither blank nor left out.
     pub(super) fn next(&mut self) -> Result<Option<Record>> {
+        if let Some(record) = self.next_plain() {
+            return Ok(Some(record));
+        }
+        self.next_any()
+    }
+
+    /// The next row, if it is one of plain CSV that is all in the buffer and needs no other look.
+    /// Nearly all rows are, so this is worth a short way.
+    #[inline]
+    fn next_plain(&mut self) -> Option<Record> {
+        let text = &self.buffer[self.unread.clone()];
+        // Between CR and LF, or at a blank line.
+        let text = if self.after_cr { text.strip_prefix(b"\n")? } else { text };
+        if !self.is_fast || matches!(text.first()?, b'\n' | b'\r') {
+            return None;
+        }
+        let Scan::Record { end, fields, quotes, lines } = scan(text, self.delimiter, false) else { return None };
+        let is_usual = fields == self.width
+            && end <= self.limits.field_bytes
+            && (lines == 0 || self.delimiter != b'\t')
+            && !may_repeat(&text[..end], &self.header_bytes);
+        if !is_usual {
+            return None;
+        }
+        let start = self.unread.start + usize::from(self.after_cr);
+        let line = self.line;
+        // The scan has seen its line end.
+        self.after_cr = self.buffer[start + end] == b'\r';
+        self.unread.start = start + end + 1;
+        self.line += lines + 1;
+        if self.first_row == 0 {
+            self.first_row = line;
+        }
+        Some(Record { place: start..start + end, line, quotes, rewritten: false, fields, lines })
+    }
+
+    /// The next row in any dialect.
+    #[inline(never)]
+    fn next_any(&mut self) -> Result<Option<Record>> {
         loop {
             if self.width == 1
                 && let Some(record) = self.empty_row()?
@@ -302,4 +347,11 @@ impl<'a, B: Bytes> Records<'a, B> {
             None => error,
         }
     }
+}
+
+/// Whether a record may repeat the header, behind a byte order mark too.
+#[inline]
+fn may_repeat(record: &[u8], header: &[u8]) -> bool {
+    let surplus = record.len().wrapping_sub(header.len());
+    (surplus == 0 || surplus == BOM.len()) && record.ends_with(header)
 }

@@ -73,6 +73,7 @@ pub(super) fn scan(text: &[u8], delimiter: u8, whole: bool) -> Scan {
 }
 
 /// Finds the quote that closes a field whose content begins at `from`. Skips doubled quotes.
+#[inline]
 fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let at = from + find_near(b'"', &text[from..])?;
@@ -84,12 +85,14 @@ fn closing_quote(text: &[u8], mut from: usize) -> Option<usize> {
 }
 
 /// Finds a byte that is likely near. In short text, calling `memchr` costs more than a plain loop.
+#[inline]
 fn find_near(needle: u8, text: &[u8]) -> Option<usize> {
     let (near, far) = text.split_at(text.len().min(NEAR));
     near.iter().position(|&byte| byte == needle).or_else(|| Some(NEAR + memchr(needle, far)?))
 }
 
 /// Counts the line ends in the text: LF, CRLF or CR.
+#[inline]
 pub(super) fn lines(text: &[u8]) -> u64 {
     if text.len() <= NEAR && !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return 0;
@@ -98,6 +101,7 @@ pub(super) fn lines(text: &[u8]) -> u64 {
 }
 
 /// Returns where the field that begins at `start` ends: at a delimiter or with the record.
+#[inline]
 pub(super) fn field_end(record: &[u8], start: usize, delimiter: u8) -> usize {
     let mut from = start;
     if record.get(start) == Some(&b'"') {
@@ -110,6 +114,7 @@ pub(super) fn field_end(record: &[u8], start: usize, delimiter: u8) -> usize {
 ///
 /// A field with more than blanks between its closing quote and the delimiter was not meant to be
 /// quoted: `"Kostas" Theatre`. It is kept as it stands, and `false` is returned.
+#[inline]
 pub(super) fn unquote(field: &[u8], out: &mut Vec<u8>) -> bool {
     let Some(mut rest) = field.strip_prefix(b"\"") else {
         out.extend_from_slice(field);
@@ -120,7 +125,7 @@ pub(super) fn unquote(field: &[u8], out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at + 1..];
         if rest.first() != Some(&b'"') {
-            if !rest.trim_ascii().is_empty() {
+            if !rest.is_empty() && !rest.trim_ascii().is_empty() {
                 out.truncate(start);
                 out.extend_from_slice(field);
                 return false;

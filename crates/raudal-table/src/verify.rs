@@ -12,10 +12,10 @@ use raudal_common::{Error, Kind, Result};
 /// and is harmless.
 const RATIO_FROM: u64 = 1 << 20;
 
-/// The size and the CRC that the archive declares for a member.
+/// The size that the archive declares for a member, and its CRC. Tar has none.
 pub(super) struct Promise {
     pub(super) size: u64,
-    pub(super) crc: u32,
+    pub(super) crc: Option<u32>,
 }
 
 /// A reader of decompressed bytes that ends without an error only if every check passed.
@@ -28,16 +28,51 @@ pub(super) struct Verify<R> {
     packed: u64,
     limits: Limits,
     ended: bool,
+    /// Bytes that were looked at and not yet taken.
+    ahead: Vec<u8>,
 }
 
 impl<R: Read> Verify<R> {
     pub(super) fn new(inner: R, promise: Option<Promise>, packed: u64, limits: &Limits) -> Self {
         let limits = limits.clone();
-        Self { inner, promise, hasher: crc32fast::Hasher::new(), read: 0, packed, limits, ended: false }
+        let hasher = crc32fast::Hasher::new();
+        Self { inner, promise, hasher, read: 0, packed, limits, ended: false, ahead: Vec::new() }
+    }
+
+    /// Returns the next bytes without taking them: `count`, or fewer at the end.
+    pub(super) fn peek(&mut self, count: usize) -> Result<&[u8]> {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        while ahead.len() < count {
+            let from = ahead.len();
+            ahead.resize(count, 0);
+            let read = self.read(&mut ahead[from..])?;
+            ahead.truncate(from + read);
+            if read == 0 {
+                break;
+            }
+        }
+        self.ahead = ahead;
+        Ok(&self.ahead)
+    }
+
+    /// The compressed bytes behind what is read.
+    pub(super) fn packed(&self) -> u64 {
+        self.packed
+    }
+
+    /// The bytes read so far.
+    pub(super) fn count(&self) -> u64 {
+        self.read
     }
 
     /// Reads the next bytes. Returns 0 only at the end, after every check passed.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&self.ahead[..count]);
+            self.ahead.drain(..count);
+            return Ok(count);
+        }
         if self.ended || buffer.is_empty() {
             return Ok(0);
         }
@@ -55,7 +90,7 @@ impl<R: Read> Verify<R> {
         }
         self.read += count as u64;
         self.bounds()?;
-        if self.promise.is_some() {
+        if self.promise.as_ref().is_some_and(|promise| promise.crc.is_some()) {
             self.hasher.update(&buffer[..count]);
         }
         Ok(count)
@@ -108,14 +143,25 @@ impl<R: Read> Verify<R> {
                 format!("the member ends after {} bytes of {}: cut off or damaged", self.read, promise.size),
             ));
         }
+        let Some(promised) = promise.crc else { return Ok(()) };
         let crc = self.hasher.clone().finalize();
-        if crc != promise.crc {
+        if crc != promised {
             return Err(Error::new(
                 Kind::Checksum,
-                format!("the checksum (CRC-32) differs: {crc:08x} instead of {:08x}", promise.crc),
+                format!("the checksum (CRC-32) differs: {crc:08x} instead of {promised:08x}"),
             ));
         }
         Ok(())
+    }
+}
+
+/// Reads what was verified, for a decoder on top of it. Its errors come out again in the [`Verify`]
+/// above that decoder.
+pub(super) struct Below<R>(pub(super) Verify<R>);
+
+impl<R: Read> Read for Below<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(io::Error::other)
     }
 }
 
@@ -126,7 +172,11 @@ pub(super) fn too_large(limit: u64) -> Error {
 }
 
 /// Converts an error of the decompressor or of the reader below it.
-fn broken(error: io::Error) -> Error {
+pub(super) fn broken(error: io::Error) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             Error::new(Kind::Corrupt, "the compressed data ends too early: cut off").because(error)

@@ -1,6 +1,6 @@
 //! The options of `raudal get`.
 
-use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs};
+use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, NameArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
@@ -21,9 +21,11 @@ pub(crate) struct GetCommand {
     /// Replace existing files
     #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
-    /// Extract each zip archive to a folder with its name: all members, or those that match --extract=GLOB
+    /// Extract each zip or tar archive to a folder with its name: all members, or those that match --extract=GLOB
     #[arg(long, value_name = "GLOB", num_args = 0..=1, require_equals = true, default_missing_value = "", env = "RAUDAL_EXTRACT", help_heading = ARCHIVES)]
     pub(crate) extract: Option<String>,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
     #[command(flatten)]
     pub(crate) bounds: BoundArgs,
     #[command(flatten)]

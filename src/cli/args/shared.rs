@@ -16,6 +16,14 @@ pub(crate) struct SourceArgs {
     pub(crate) input: Option<PathBuf>,
 }
 
+/// How the names of members are read.
+#[derive(Debug, Args)]
+pub(crate) struct NameArgs {
+    /// The encoding of members' names that are not UTF-8, such as cp850 [default: cp437]
+    #[arg(long = "member-encoding", value_name = "LABEL", env = "RAUDAL_MEMBER_ENCODING", help_heading = ARCHIVES)]
+    pub(crate) member_encoding: Option<String>,
+}
+
 /// What an archive may cost at most.
 #[derive(Debug, Args)]
 pub(crate) struct BoundArgs {

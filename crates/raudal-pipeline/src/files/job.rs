@@ -165,7 +165,7 @@ impl FileJob<'_> {
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
         let looked = path.clone();
-        let (bytes, sha256) = self
+        let (bytes, sha256, warnings) = self
             .context
             .blocking(move || {
                 let open = || File::open(&looked).map_err(|error| cannot_read(&looked, error));
@@ -183,11 +183,12 @@ impl FileJob<'_> {
                     lock.hold(job, Locked::of_file(&input, bytes, found.clone()))
                         .map_err(|error| error.transient(false))?;
                 }
+                let mut warnings = Vec::new();
                 if let Some((folder, true)) = &folder {
-                    extract.run(BufReader::new(open()?), folder)?;
+                    warnings = extract.run(BufReader::new(open()?), folder)?;
                     extract.publish(folder)?;
                 }
-                Ok::<_, Error>((bytes, sha256))
+                Ok::<_, Error>((bytes, sha256, warnings))
             })
             .await?;
         Ok(Saved {
@@ -198,6 +199,7 @@ impl FileJob<'_> {
             sha256,
             skipped: true,
             extracted: asked.map(|(folder, _)| folder),
+            warnings,
         })
     }
 
@@ -211,7 +213,7 @@ impl FileJob<'_> {
             let again = error.is_transient() && self.input.location.is_remote();
             error.transient(again)
         })?;
-        let saved = Saved {
+        let mut saved = Saved {
             url: self.input.location.to_string(),
             final_url: Some(body.location().to_string()),
             bytes: body.len(),
@@ -219,6 +221,7 @@ impl FileJob<'_> {
             skipped: false,
             extracted: folder.as_ref().map(|(folder, _)| folder.clone()),
             path: path.clone(),
+            warnings: Vec::new(),
         };
         let (extract, place) = (self.extraction(), self.place.clone());
         let replace = self.shared.options.existing == Existing::Replace;
@@ -226,11 +229,13 @@ impl FileJob<'_> {
         let (client, location, job) = (self.shared.client.clone(), self.input.location.clone(), self.context.job());
         self.context.stage(if folder.is_some() { "extract" } else { "publish" });
         // Must not stop half-way: cancellation waits for the end.
-        self.context
+        saved.warnings = self
+            .context
             .blocking(move || {
+                let mut warnings = Vec::new();
                 let members = folder.filter(|(_, missing)| *missing).map(|(folder, _)| folder);
                 if let Some(folder) = &members {
-                    extract.run(body.into_reader(), folder).map_err(|error| {
+                    warnings = extract.run(body.into_reader(), folder).map_err(|error| {
                         let again = remote && error.kind().may_be_damage_on_the_way();
                         if again {
                             place.clear();
@@ -245,7 +250,8 @@ impl FileJob<'_> {
                 if let Some((lock, locked)) = locked {
                     lock.hold(job, locked)?;
                 }
-                members.map_or(Ok(()), |folder| extract.publish(&folder))
+                members.map_or(Ok(()), |folder| extract.publish(&folder))?;
+                Ok(warnings)
             })
             .await?;
         Ok(saved)
@@ -276,6 +282,7 @@ impl FileJob<'_> {
             unfinished: unfinished.into(),
             members: self.shared.options.extract.clone(),
             limits: self.shared.options.limits.clone(),
+            member_encoding: self.shared.options.member_encoding,
             place: self.input.location.to_string(),
             watch: JobWatch::new(self.context.clone()),
         }
@@ -289,12 +296,14 @@ struct Extraction {
     unfinished: PathBuf,
     members: Option<Members>,
     limits: raudal_table::Limits,
+    member_encoding: Option<raudal_table::MemberEncoding>,
     place: String,
     watch: JobWatch,
 }
 
 impl Extraction {
-    fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<()> {
+    /// Returns the warnings of the archive.
+    fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<Vec<String>> {
         // Left by a killed run. Its name shows that it is ours, and a link is not followed.
         match fs::remove_dir_all(&self.unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -302,11 +311,13 @@ impl Extraction {
             }
             _ => {}
         }
-        let glob = match &self.members {
-            Some(Members::Matching(glob)) => Some(glob.as_str()),
-            _ => None,
-        };
-        raudal_table::extract(archive, &self.place, &self.unfinished, glob, &self.limits, &self.watch)?;
+        let mut options = raudal_table::ExtractOptions::default();
+        options.limits = self.limits.clone();
+        options.member_encoding = self.member_encoding;
+        if let Some(Members::Matching(glob)) = &self.members {
+            options.members = Some(glob.clone());
+        }
+        let extracted = raudal_table::extract(archive, &self.place, &self.unfinished, &options, &self.watch)?;
         if fs::symlink_metadata(folder).is_ok() {
             let _ = fs::remove_dir_all(&self.unfinished);
             return Err(Error::new(
@@ -314,7 +325,7 @@ impl Extraction {
                 format!("a file or folder with this name already exists: {}", folder.display()),
             ));
         }
-        Ok(())
+        Ok(extracted.warnings)
     }
 
     fn publish(&self, folder: &Path) -> Result<()> {

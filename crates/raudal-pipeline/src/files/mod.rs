@@ -23,7 +23,7 @@ use crate::run::failure::Failure;
 use crate::run::options::RunOptions;
 use raudal_pool::RunReport;
 use raudal_source::Input;
-use raudal_table::Limits;
+use raudal_table::{Limits, MemberEncoding};
 use std::path::PathBuf;
 
 /// What to do with a file that already exists.
@@ -60,10 +60,12 @@ pub struct Options {
     pub existing: Existing,
     /// Resume partial files of an earlier run, and keep incomplete files for the next one.
     pub resume: bool,
-    /// Also extract zip archives: all members, or those that match a glob (`**` for all files).
+    /// Also extract archives, zip and tar: all members, or those that match a glob (`**` for all files).
     pub extract: Option<Members>,
     /// The bounds of an archive that is extracted.
     pub limits: Limits,
+    /// The encoding of members' names that are not UTF-8. Default: code page 437.
+    pub member_encoding: Option<MemberEncoding>,
 }
 
 /// Which members of an archive are extracted.
@@ -86,6 +88,7 @@ impl Options {
             resume: false,
             extract: None,
             limits: Limits::default(),
+            member_encoding: None,
         }
     }
 }
@@ -108,6 +111,8 @@ pub struct Saved {
     pub skipped: bool,
     /// The folder with its members, if they were extracted.
     pub extracted: Option<PathBuf>,
+    /// Harmless oddities in the archive that was extracted.
+    pub warnings: Vec<String>,
 }
 
 /// The result of a run.

@@ -82,6 +82,8 @@ where
                     run.shutdown().await;
                     return Err(error);
                 }
+                let place = raudal_common::error::redact(&saved.url);
+                summary.warnings.extend(saved.warnings.iter().map(|warning| format!("{place}: {warning}")));
                 summary.saved.push(saved);
             }
             Err(error) => match failure(error, &input) {

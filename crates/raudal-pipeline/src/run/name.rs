@@ -75,12 +75,17 @@ pub(crate) fn partial(input: &Input) -> String {
     format!("{name}.{}.part", hex(&digest[..8]))
 }
 
-/// Returns the folder that an archive is extracted to: its name without `.zip`.
+/// Endings of archives.
+const ENDINGS: &[&str] =
+    &[".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4", ".tgz", ".tbz2", ".txz", ".tzst", ".tar"];
+
+/// Returns the folder that an archive is extracted to: its name without `.zip` or `.tar.gz`.
 pub(crate) fn folder(archive: &str) -> String {
-    match archive.len().checked_sub(4).and_then(|at| archive.split_at_checked(at)) {
-        Some((stem, end)) if end.eq_ignore_ascii_case(".zip") && !stem.is_empty() => stem.to_owned(),
-        _ => format!("{archive}.unzipped"),
-    }
+    let stem = ENDINGS.iter().find_map(|ending| {
+        let (stem, end) = archive.split_at_checked(archive.len().checked_sub(ending.len())?)?;
+        (end.eq_ignore_ascii_case(ending) && !stem.is_empty()).then_some(stem)
+    });
+    stem.map_or_else(|| format!("{archive}.unzipped"), str::to_owned)
 }
 
 #[cfg(test)]
@@ -88,6 +93,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use raudal_source::Location;
+
+    #[test]
+    fn an_archive_is_extracted_to_a_folder_of_its_name() {
+        for (archive, to) in [
+            ("a.zip", "a"),
+            ("a.b.TAR.GZ", "a.b"),
+            ("t.tgz", "t"),
+            ("t.tar", "t"),
+            (".zip", ".zip.unzipped"),
+            ("a.exe", "a.exe.unzipped"),
+            ("é", "é.unzipped"),
+            ("aé.ZIP", "aé"),
+            ("zip", "zip.unzipped"),
+        ] {
+            assert_eq!(folder(archive), to);
+        }
+    }
 
     #[test]
     fn a_name_is_what_is_left_of_a_text_from_outside() {
@@ -130,12 +152,6 @@ mod tests {
         assert_ne!(name, partial(&input("https://h/a.zip?v=2")));
         assert_ne!(name, partial(&input("https://h/a.zip?v=1").named("a.zip")));
         assert!(partial(&input(&format!("https://h/{}", "x".repeat(250)))).len() < 240);
-    }
-
-    #[test]
-    fn an_archive_is_extracted_to_its_name_without_the_extension() {
-        let names = ["a.zip", "a.ZIP", "a.tar", "zip", "é", "aé.zip"].map(folder);
-        assert_eq!(names, ["a", "a", "a.tar.unzipped", "zip.unzipped", "é.unzipped", "aé"]);
     }
 
     proptest! {

@@ -16,6 +16,8 @@ pub(super) struct Cells {
     numbers: Vec<String>,
     spelling: Numbers,
     nulls: Nulls,
+    /// Whether numbers have the usual spelling, and no number is null.
+    is_usual: bool,
     /// Whether the cell was compared with a number, or a date, and is none.
     odd: Vec<[Cell<bool>; 2]>,
     is_odd: Cell<bool>,
@@ -29,6 +31,7 @@ impl Cells {
             numbers: vec![String::new(); if spelling.is_plain() { 0 } else { columns }],
             spelling: spelling.clone(),
             nulls: nulls.clone(),
+            is_usual: spelling.is_plain() && nulls.is_empty(),
             odd: vec![[Cell::new(false), Cell::new(false)]; columns],
             is_odd: Cell::new(false),
             counts: (0..columns).map(|_| [Count::default(), Count::default()]).collect(),
@@ -36,6 +39,7 @@ impl Cells {
     }
 
     /// Takes the cells of the next row. `read` writes the value of a column.
+    #[inline]
     pub(super) fn take(&mut self, mut read: impl FnMut(usize, &mut Vec<u8>)) {
         for (column, text) in self.texts.iter_mut().enumerate() {
             text.clear();
@@ -65,9 +69,19 @@ impl Cells {
     }
 
     /// The number in the cell; `None`, and remembered, if it is none.
+    #[inline]
     pub(super) fn number(&self, column: usize) -> Option<Number<'_>> {
+        if self.is_usual
+            && let Some(number) = Number::parse(&self.texts[column])
+        {
+            return Some(number);
+        }
+        self.other_number(column)
+    }
+
+    fn other_number(&self, column: usize) -> Option<Number<'_>> {
         let text = self.numbers.get(column).map_or(self.texts[column].as_slice(), String::as_bytes);
-        let number = Number::parse(text).filter(|_| self.nulls.is_empty() || !self.is_null(column));
+        let number = Number::parse(text).filter(|_| !self.is_null(column));
         if number.is_none() {
             self.odd[column][0].set(true);
             self.is_odd.set(true);
@@ -86,10 +100,15 @@ impl Cells {
     }
 
     /// Counts the cells of this row that were taken for null although something is in them.
+    #[inline]
     pub(super) fn count(&mut self, line: u64) {
-        if !self.is_odd.replace(false) {
-            return;
+        if self.is_odd.replace(false) {
+            self.count_odd(line);
         }
+    }
+
+    #[cold]
+    fn count_odd(&mut self, line: u64) {
         for column in 0..self.texts.len() {
             for kind in 0..2 {
                 if self.odd[column][kind].replace(false) && !self.is_null(column) {

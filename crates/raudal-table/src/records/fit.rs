@@ -1,6 +1,6 @@
 //! Records that differ from the header in length, and those that repeat it.
 
-use super::{Record, Records};
+use super::{BOM, Record, Records, may_repeat};
 use crate::dialect::{Delimiter, Quote, Ragged, RepeatedHeader, spelled};
 use crate::scan::field_end;
 use crate::sniff::{USUAL, sniff};
@@ -17,9 +17,8 @@ impl<B: Bytes> Records<'_, B> {
         if self.first_row == 0 {
             self.first_row = record.line;
         }
-        let length = self.bytes(record).len();
-        let may_be_header = length == self.header_bytes.len() || length == self.header_bytes.len() + BOM.len();
-        record.lines == 0 && !may_be_header && (self.is_plain || self.rewriter.as_they_stand == 0)
+        let repeats = may_repeat(self.bytes(record), &self.header_bytes);
+        record.lines == 0 && !repeats && (self.is_plain || self.rewriter.as_they_stand == 0)
     }
 
     /// Makes a record fit the header; `None` if it is left out.
@@ -167,7 +166,12 @@ impl<B: Bytes> Records<'_, B> {
             return format!("if this line is a comment, [`comment`] '{}' leaves it out", char::from(*sign));
         }
         if let Some(hint) = self.other_layout() {
-            return hint;
+            return match self.header_bytes.first() {
+                Some(sign @ (b'#' | b'%')) if self.dialect.comment.is_none() => {
+                    format!("{hint}; if what is above it are comments, [`comment`] '{}'", char::from(*sign))
+                }
+                _ => hint,
+            };
         }
         if self.ended
             && self.fault.is_none()
@@ -211,5 +215,3 @@ impl<B: Bytes> Records<'_, B> {
         are_notes.then_some(lines.len())
     }
 }
-
-const BOM: &[u8] = b"\xef\xbb\xbf";

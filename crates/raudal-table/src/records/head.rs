@@ -37,6 +37,7 @@ impl<B: Bytes> Records<'_, B> {
         if !self.dialect.columns.is_empty() {
             self.rename()?;
         }
+        self.is_fast = self.is_plain && self.dialect.comment.is_none() && self.width > 1;
         Ok(self.header.clone())
     }
 

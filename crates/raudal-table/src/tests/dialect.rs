@@ -212,6 +212,8 @@ fn comments_are_left_out_and_counted() {
     let rows = good("# source: x\n# \"made: y\nid,name\n1,a\n#2,b\n3,#c\n# end", "x.csv", &hash);
     assert_eq!(rows.notes(), ["4 comments were left out, the first at line 1: \"# source: x\""]);
     assert_eq!(text(rows), "1,a\n3,#c\n");
+    let error = refused(b"# source: x\n# made: y\nid,name\n1,a\n", "x.csv");
+    assert!(hint(&error).contains("[`skip_rows`] 2; if what is above it are comments, [`comment`] '#'"), "{error:?}");
     let slashes = dialect(|dialect| dialect.comment = Some("//".into()));
     assert_eq!(table("// x\na,b\n/1,2\n", "x.csv", &slashes), "a,b\n/1,2\n");
     let error = refused(b"id,name\n1,a\n# the end\n", "x.csv");

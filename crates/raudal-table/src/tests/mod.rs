@@ -2,16 +2,24 @@
 //! readers.
 
 mod archive;
+#[cfg(feature = "formats")]
+mod containers;
 mod damage;
 mod dialect;
 mod encodings;
+#[cfg(feature = "formats")]
+mod extract;
 mod filter;
 mod naive;
+#[cfg(feature = "formats")]
+mod packed;
 mod records;
 mod select;
 mod sink;
 mod table;
 mod text;
+#[cfg(feature = "formats")]
+mod workbook;
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 

@@ -1,0 +1,121 @@
+//! Selects the members of an archive that are read, by their names. All kinds of archives share it.
+//!
+//! `inner.zip!/**/*.csv` names members of an archive within the archive, one level at a time.
+
+use super::names::Name;
+use raudal_common::{Error, Kind, Result};
+
+/// What stands between the name of an inner archive and the names in it.
+pub(super) const WITHIN: &str = "!/";
+
+/// Endings of tables, plain or compressed.
+const TABLES: &[&str] = &[".csv", ".tsv", ".tab"];
+/// Endings of what holds tables. They are taken only where no table lies beside them.
+const HOLDERS: &[&[&str]] = &[&[".xlsx"], &[".zip", ".tar"]];
+
+/// A member, as far as its choice goes.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) name: Name,
+    /// Whether it is a file; a folder, a link or a device is not.
+    pub(super) is_file: bool,
+}
+
+/// What was selected.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// Positions in the list of members, in its order.
+    pub(super) places: Vec<usize>,
+    /// The glob for the members of the members, if the glob names them.
+    pub(super) within: Option<String>,
+}
+
+/// Selects the members to read: those that match the glob, or else the only CSV, or else the only
+/// workbook or archive, or else the only file.
+pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
+    let is_data = |at: &usize| members.get(*at).is_some_and(|member| member.is_file && !member.name.is_hidden());
+    let files: Vec<usize> = (0..members.len()).filter(is_data).collect();
+    if let Some(glob) = glob {
+        let (glob, within) = split(members, &files, glob);
+        let places = matching(members, &files, &glob);
+        if places.is_empty() {
+            return Err(none_matches(members, &files, &glob));
+        }
+        return Ok(Chosen { places, within });
+    }
+    let those = |endings: &[&str]| -> Vec<usize> {
+        let ends = |at: &usize| members.get(*at).is_some_and(|member| member.name.ends_with(endings, true));
+        files.iter().copied().filter(ends).collect()
+    };
+    let tables = those(TABLES);
+    if tables.is_empty() {
+        // The only one of its kind, however many others lie beside it.
+        if let Some(places) = HOLDERS.iter().map(|endings| those(endings)).find(|places| places.len() == 1) {
+            return Ok(Chosen { places, within: None });
+        }
+    }
+    match (tables.as_slice(), files.as_slice()) {
+        ([one], _) | ([], [one]) => Ok(Chosen { places: vec![*one], within: None }),
+        ([], []) => Err(Error::new(Kind::Member, "the archive holds no files")),
+        ([], _) => {
+            let error = Error::new(Kind::Member, format!("no CSV among the members: {}", names(members, &files)));
+            Err(error.hint(
+                "choose the member with [`member`], a glob; those of an archive within it as in [`member`] 'inner.zip!/**/*.csv'",
+            ))
+        }
+        _ => Err(Error::new(
+            Kind::Member,
+            format!("{} CSV members where one is expected: {}", tables.len(), names(members, &tables)),
+        )
+        .hint("choose one with a glob, as in [`member`] '**/data/*.csv'")),
+    }
+}
+
+/// Selects every member, or those that match the glob; hidden ones too. Folders only without a glob.
+pub(super) fn every(members: &[Member], glob: Option<&str>) -> Result<Vec<usize>> {
+    let all: Vec<usize> = (0..members.len()).collect();
+    let Some(glob) = glob.map(str::to_lowercase) else {
+        if all.is_empty() {
+            return Err(Error::new(Kind::Member, "the archive has no members"));
+        }
+        return Ok(all);
+    };
+    let is_file = |at: &usize| members.get(*at).is_some_and(|member| !member.name.is_folder());
+    let files: Vec<usize> = all.iter().copied().filter(is_file).collect();
+    let places = matching(members, &files, &glob);
+    if places.is_empty() { Err(none_matches(members, &all, &glob)) } else { Ok(places) }
+}
+
+/// Splits a glob into that of this archive and that of the archives in it. A name that has the
+/// separator in it wins.
+fn split(members: &[Member], files: &[usize], glob: &str) -> (String, Option<String>) {
+    let glob = glob.to_lowercase();
+    match glob.split_once(WITHIN) {
+        Some((here, within)) if matching(members, files, &glob).is_empty() => {
+            (here.to_owned(), Some(within.to_owned()))
+        }
+        _ => (glob, None),
+    }
+}
+
+fn matching(members: &[Member], files: &[usize], glob: &str) -> Vec<usize> {
+    let is_meant = |at: &usize| members.get(*at).is_some_and(|member| member.name.matches(glob));
+    files.iter().copied().filter(is_meant).collect()
+}
+
+fn none_matches(members: &[Member], files: &[usize], glob: &str) -> Error {
+    Error::new(Kind::Member, format!("no member matches {glob}: {}", names(members, files)))
+}
+
+/// The first names of a list, each with both readings if it has two.
+fn names(members: &[Member], places: &[usize]) -> String {
+    let shown: Vec<String> = places.iter().take(10).filter_map(|&at| Some(members.get(at)?.name.shown())).collect();
+    let rest = places.len().saturating_sub(10);
+    let first = shown.join(", ");
+    if rest == 0 { first } else { format!("{first} and {rest} more") }
+}
+
+/// Returns the globs of each level, to be checked one by one.
+pub(super) fn levels(glob: &str) -> impl Iterator<Item = &str> {
+    glob.split(WITHIN)
+}
