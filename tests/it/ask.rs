@@ -48,7 +48,7 @@ fn columns_that_differ_are_refused_united_or_intersected() {
     let folder = years();
     let refused = table(folder.path(), &[]);
     assert_eq!(refused.code, Some(7), "{}", refused.stderr);
-    assert!(refused.stderr.contains("its columns differ: with \"area\" besides"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("its columns differ: with extra \"area\""), "{}", refused.stderr);
     assert!(refused.stderr.contains("--columns-mode union"), "{}", refused.stderr);
     let union = table(folder.path(), &["--columns-mode", "union", "-o", "all.csv", "--source-column", "file"]);
     assert_eq!(good(&union), "");
