@@ -126,6 +126,17 @@ impl Node {
             Self::Any(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), true),
             Self::Not(node) => node.eval(cells).map(|truth| !truth),
             Self::Compare { column, test, with } => with.order(cells, *column).map(|order| test.holds(order)),
+            Self::In { column, list } => {
+                decide(list.iter().map(|literal| literal.order(cells, *column).map(Ordering::is_eq)), true)
+            }
+            other => other.eval_rare(cells),
+        }
+    }
+
+    /// Evaluates what is rarer. It is apart so that the usual comparisons need little of the stack.
+    #[inline(never)]
+    fn eval_rare(&self, cells: &Cells) -> Option<bool> {
+        match self {
             Self::Operands { left, test, right, by } => {
                 let order = match by {
                     By::Number => left.compare_numbers(right, cells)?,
@@ -133,9 +144,6 @@ impl Node {
                     By::Date => left.date(cells)?.cmp(&right.date(cells)?),
                 };
                 Some(test.holds(order))
-            }
-            Self::In { column, list } => {
-                decide(list.iter().map(|literal| literal.order(cells, *column).map(Ordering::is_eq)), true)
             }
             Self::Null(of) => Some(of.is_null(cells)),
             Self::Like { of, pattern, fold } => {
@@ -147,6 +155,7 @@ impl Node {
             }
             Self::Matches { of, regex } => Some(regex.is_match(&of.text(cells)?)),
             Self::Starts { of, with } => Some(of.text(cells)?.starts_with(with.as_bytes())),
+            Self::All(_) | Self::Any(_) | Self::Not(_) | Self::Compare { .. } | Self::In { .. } => self.eval(cells),
         }
     }
 }

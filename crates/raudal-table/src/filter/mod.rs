@@ -104,9 +104,9 @@ impl Filter {
         for name in &self.columns {
             if lenient && places(header, name, names).is_empty() {
                 missing.push(name.clone());
-                found.push(None);
+                found.push(NOWHERE);
             } else {
-                found.push(Some(find(header, name, names)?));
+                found.push(find(header, name, names)?);
             }
         }
         let cells = Cells::new(found.len(), numbers, nulls);
@@ -120,13 +120,16 @@ impl fmt::Display for Filter {
     }
 }
 
+/// The place of a column that the header does not have.
+const NOWHERE: usize = usize::MAX;
+
 /// A filter bound to a header.
 pub(super) struct Bound {
     node: Node,
     /// The names of the columns of the filter.
     names: Vec<String>,
     /// The position in the header of each column of the filter.
-    places: Vec<Option<usize>>,
+    places: Vec<usize>,
     /// The columns that the header does not have.
     pub(super) missing: Vec<String>,
     /// The cells of the current row.
@@ -135,14 +138,14 @@ pub(super) struct Bound {
 
 impl Bound {
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        self.places.iter().copied().flatten()
+        self.places.iter().copied().filter(|place| *place != NOWHERE)
     }
 
     /// Returns whether to keep the record with these fields, which begins on this line.
     pub(super) fn keeps(&mut self, record: &[u8], fields: &[Range<usize>], line: u64) -> bool {
         self.cells.take(|column, cell| {
-            if let Some(place) = self.places[column] {
-                unquote(&record[fields[place].clone()], cell);
+            if let Some(field) = fields.get(self.places[column]) {
+                unquote(&record[field.clone()], cell);
             }
         });
         let keeps = self.node.eval(&self.cells) == Some(true);
