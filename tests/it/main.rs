@@ -13,6 +13,7 @@ mod ask;
 mod bad_input;
 mod compare_page;
 mod containers;
+mod dialects;
 mod examples;
 mod examples_readme;
 mod fetch_bad;

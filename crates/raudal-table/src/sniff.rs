@@ -18,6 +18,8 @@ pub(super) struct Layout {
     pub(super) delimiter: u8,
     /// Lines above the one that looks like the header.
     pub(super) above: u64,
+    /// Whether that is the first record: only blank lines and comments are above it.
+    pub(super) is_first: bool,
     /// Fields of the header.
     pub(super) fields: usize,
     /// Records of as many fields, the header included.
@@ -57,7 +59,7 @@ fn longest_run(delimiter: u8, records: &[(u64, usize)]) -> Option<Layout> {
     while let Some(&(above, fields)) = records.get(from) {
         let run = records[from..].iter().take_while(|(_, other)| *other == fields).count();
         if fields > 1 {
-            let layout = Layout { delimiter, above, fields, run, is_even: run == records.len() };
+            let layout = Layout { delimiter, above, is_first: from == 0, fields, run, is_even: run == records.len() };
             if best.is_none_or(|best| layout.score() > best.score()) {
                 best = Some(layout);
             }

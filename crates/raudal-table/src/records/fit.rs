@@ -195,13 +195,13 @@ impl<B: Bytes> Records<'_, B> {
         let layout = sniff(text, self.ended, candidates, self.rules, self.dialect.comment.as_deref())?;
         let delimiter =
             (layout.delimiter != self.delimiter).then(|| format!("[`delimiter`] {}", spelled(layout.delimiter)));
-        if layout.above > 0 && layout.run > 1 && (layout.fields > self.width || delimiter.is_some()) {
+        if !layout.is_first && layout.run > 1 && (layout.fields > self.width || delimiter.is_some()) {
             let found = line + layout.above;
             let with = delimiter.map_or(String::new(), |delimiter| format!(" {delimiter}"));
             return Some(format!("line {found} looks like the header: [`skip_rows`] {}{with}", found - 1));
         }
         delimiter
-            .filter(|_| layout.above == 0)
+            .filter(|_| layout.is_first)
             .map(|delimiter| format!("its fields seem to be separated otherwise: {delimiter}"))
     }
 

@@ -97,7 +97,7 @@ impl<B: Bytes> Records<'_, B> {
             self.notes.push("it has one column: no delimiter was found".to_owned());
             return Ok(b',');
         };
-        if layout.above > 0 && layout.run > 1 && self.dialect.header != Header::None {
+        if !layout.is_first && layout.run > 1 && self.dialect.header != Header::None {
             let line = self.line + layout.above;
             return Err(Error::new(
                 Kind::Csv,

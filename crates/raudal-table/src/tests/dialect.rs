@@ -71,6 +71,9 @@ fn auto_says_what_it_found_and_leaves_one_column_alone() {
     let rows = good("id\tname\n1\ta\n", "x.csv", &delimited("auto"));
     assert_eq!(rows.notes(), ["the delimiter that was found: tab"]);
     assert_eq!(table("phone\n111\n", "x.csv", &delimited("auto")), "phone\n111\n");
+    let mut hash = delimited("auto");
+    hash.dialect.comment = Some("#".into());
+    assert_eq!(table("\n# a, b\n\nid;name\n1;a\n", "x.csv", &hash), "id,name\n1,a\n");
     let error = bad("A title\n\nid;name\n1;a\n2;b\n", &delimited("auto"));
     assert!(hint(&error).contains("[`skip_rows`] 2"), "{error:?}");
 }
