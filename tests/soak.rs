@@ -185,7 +185,7 @@ async fn run(scene: Scene, origin: &Origin, seed: u64, observer: Arc<dyn Observe
     let mut options = Options::default();
     options.run.concurrency = scene.jobs(seed).into();
     options.run.backoff = Backoff::default().first(Duration::ZERO).retries(30);
-    options.query.select = COLUMNS.map(str::to_owned).to_vec();
+    options.query.select = raudal::table::Select::names(COLUMNS);
     options.run.observer = observer;
     let location = |name| Location::parse(&format!("{}{name}", origin.url())).expect("a URL");
     let inputs: Vec<Input> = scene.names().into_iter().map(|name| Input::new(location(name))).collect();

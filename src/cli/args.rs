@@ -3,6 +3,7 @@
 // Users read these doc comments on a terminal, so they have no backticks.
 #![allow(clippy::doc_markdown)]
 
+mod ask;
 mod compare;
 mod dialect;
 mod get;
@@ -12,6 +13,7 @@ mod output;
 mod serve;
 mod shared;
 
+pub(crate) use ask::AskArgs;
 pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
@@ -74,7 +76,14 @@ Examples:
   raudal table outer.zip --member '2020.zip!/**/*.csv'
   raudal table report.xlsx --sheet 'Población 2020'
 
-A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.")]
+A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.
+
+A --where knows ==, !=, <, and, or, not, in [..], between, like, ilike, starts with, is null,
+~ and !~ (regular expressions), + - * /, lower(), unaccent() and date '2020-03-01'.
+A null cell is neither equal nor unequal to anything: != does not keep it,
+'x != 5 or x is null' does.
+
+Grouping, joins and sorting are tasks for DuckDB and polars: docs/recipes.md shows how.")]
     Table(TableCommand),
     /// Download files to a folder; a file gets its name once it is verified
     #[command(after_help = "\
@@ -153,6 +162,9 @@ pub(crate) struct TableCommand {
     /// Keep only the rows that match this expression over the columns, such as 'MUN == 0 and POBTOT > 1000'
     #[arg(long = "where", value_name = "EXPR", default_value = "", hide_default_value = true, env = "RAUDAL_WHERE", help_heading = TABLE)]
     pub(crate) filter: String,
+    /// The seed of --sample: the same seed gives the same rows [default: 0]
+    #[arg(long, value_name = "N", requires = "sample", env = "RAUDAL_SEED", help_heading = TABLE)]
+    pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) table: TableArgs,
     #[command(flatten)]
@@ -175,9 +187,11 @@ const HTTP: &str = "HTTP";
 
 #[derive(Debug, Args)]
 pub(crate) struct TableArgs {
-    /// Write only these columns, in this order
-    #[arg(long, value_name = "COLS", value_delimiter = ',', env = "RAUDAL_SELECT", help_heading = TABLE)]
+    /// Write only these columns, in this order: names, VPH_*, ENTIDAD..LOC, !NOM_*, POBTOT as people, "a name, so"
+    #[arg(long, value_name = "COLS", env = "RAUDAL_SELECT", help_heading = TABLE)]
     pub(crate) select: Vec<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
     /// Read only the members of an archive that match this glob: '**/data/*.csv'; in an inner archive: 'inner.zip!/**/*.csv'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_MEMBER", help_heading = TABLE)]
     pub(crate) member: Option<String>,

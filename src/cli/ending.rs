@@ -20,7 +20,8 @@ impl<'a> From<&'a Summary> for Ending<'a> {
             succeeded: summary.succeeded,
             failures: &summary.failures,
             unfinished: &summary.unfinished,
-            pulled: summary.pulled,
+            // No input is left to do once the table has the rows of its limit.
+            pulled: if summary.limited { u64::MAX } else { summary.pulled },
             warnings: &summary.warnings,
         }
     }

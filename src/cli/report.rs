@@ -22,6 +22,8 @@ struct Report<'a> {
     archives: u64,
     rows_read: u64,
     rows_kept: u64,
+    /// Whether inputs were left out because the table had all rows of its limit.
+    limited: bool,
     table_bytes: u64,
     output: Option<Output>,
     failed: Vec<Failed<'a>>,
@@ -68,6 +70,7 @@ pub(crate) fn write(
         archives: summary.succeeded,
         rows_read: summary.rows_read,
         rows_kept: summary.rows_kept,
+        limited: summary.limited,
         table_bytes: summary.table_bytes,
         output: summary.written.as_ref().map(|written| Output {
             path: output.map(|path| written_path(&path, summary.report.stopped)),

@@ -90,8 +90,27 @@ impl Session {
         }
     }
 
-    /// Prints where the table is, and its figures.
-    pub(crate) fn say_table(&self, summary: &Summary, inputs: &str, output: &Output, partials: Option<&Path>) {
+    /// Prints that inputs were left out because the table has all rows of its limit.
+    pub(crate) fn say_limit(&self, summary: &Summary, total: u64) {
+        let left = total.saturating_sub(summary.succeeded + summary.failures.len() as u64);
+        if summary.limited && left > 0 {
+            self.progress.note(&format!(
+                "the table has the rows of --limit: {} of {} not read",
+                thousands(left),
+                counted(total, "input")
+            ));
+        }
+    }
+
+    /// Prints where the table is, and its figures. `counts` if the table is a count of rows.
+    pub(crate) fn say_table(
+        &self,
+        summary: &Summary,
+        inputs: &str,
+        counts: bool,
+        output: &Output,
+        partials: Option<&Path>,
+    ) {
         match (output.name(), &summary.written) {
             (Some(path), Some(_)) if summary.report.stopped => {
                 let kept = raudal::table::partial_path(Path::new(&path));
@@ -111,8 +130,10 @@ impl Session {
         for note in &summary.notes {
             self.progress.detail(&options(note));
         }
+        let written = summary.written.as_ref().filter(|written| !counts && written.rows != summary.rows_kept);
+        let written = written.map(|written| format!(", {} written", thousands(written.rows))).unwrap_or_default();
         self.progress.note(&format!(
-            "{}, {}: {} read, {} kept",
+            "{}, {}: {} read, {} kept{written}",
             counted(summary.succeeded, inputs),
             units::bytes(summary.report.bytes),
             counted(summary.rows_read, "row"),

@@ -6,7 +6,7 @@ use raudal::fetch::Netrc;
 use raudal::pipeline::{Concurrency, Jobs, RunOptions};
 use raudal::pool::Backoff;
 use raudal::source::Checksums;
-use raudal::table::{Filter, Limits, MemberEncoding, Query};
+use raudal::table::{Filter, Limits, MemberEncoding, Query, Sample, Select};
 use raudal::workload::Mirror;
 use raudal::{Error, Result, fetch, origin};
 use std::fs::File;
@@ -28,8 +28,8 @@ pub(crate) fn origin_options(args: &OriginArgs) -> Result<origin::Options> {
 }
 
 /// Returns the mirror. The options of the embedded origin mean nothing to another server, so they
-/// are refused there.
-pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
+/// are refused there; the seed is also that of a sample, if the run `samples`.
+pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs, samples: bool) -> Result<Mirror> {
     if name == Some("embedded") {
         return Ok(Mirror::Embedded(origin_options(args)?));
     }
@@ -38,7 +38,7 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
         ("--bandwidth-per-connection", args.bandwidth_per_connection.is_some()),
         ("--bandwidth", args.bandwidth.is_some()),
         ("--scale", args.scale.is_some()),
-        ("--seed", args.seed.is_some()),
+        ("--seed", args.seed.is_some() && !samples),
         ("--fault", !args.faults.is_empty()),
     ];
     if let Some((option, _)) = shaped.iter().find(|(_, given)| *given) {
@@ -48,11 +48,20 @@ pub(crate) fn mirror(name: Option<&str>, args: &OriginArgs) -> Result<Mirror> {
     Ok(name.map_or(Mirror::Inegi, |url| Mirror::Url(url.to_owned())))
 }
 
-pub(crate) fn query(args: &TableArgs, http: &HttpArgs, filter: &str) -> Result<Query> {
+/// Returns the query. `seed` is that of a sample.
+pub(crate) fn query(args: &TableArgs, http: &HttpArgs, filter: &str, seed: Option<u64>) -> Result<Query> {
     let mut query = Query::new();
     query.filter = self::filter(filter)?;
     // An empty list, as from an empty variable, selects all columns.
-    query.select = args.select.iter().filter(|name| !name.is_empty()).cloned().collect();
+    let select: Vec<&str> = args.select.iter().map(String::as_str).filter(|item| !item.trim().is_empty()).collect();
+    query.select = Select::parse(&select.join(","))?;
+    let ask = &args.ask;
+    query.columns_mode = ask.columns_mode;
+    query.fold_names = ask.fold_names;
+    query.pick.distinct = ask.distinct;
+    query.pick.limit = ask.limit;
+    query.pick.sample = ask.sample.map(|rows| Sample { rows, seed: seed.unwrap_or_default() });
+    query.pick.count = ask.count;
     query.member.clone_from(&args.member);
     (query.dialect, query.encodings) = dialect::read(&args.dialect, http.table_header());
     query.nulls = args.dialect.nulls();

@@ -22,6 +22,8 @@ struct Job<'a> {
     /// Whether a later run could resume what this one leaves.
     keeps: bool,
     filter: &'a str,
+    /// The seed of a sample.
+    seed: Option<u64>,
     table: &'a TableArgs,
     output: &'a OutputArgs,
     verify: &'a VerifyArgs,
@@ -37,6 +39,7 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
         input: "input",
         keeps: true,
         filter: &args.filter,
+        seed: args.seed,
         table: &args.table,
         output: &args.output,
         verify: &args.verify,
@@ -56,13 +59,14 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
     args.table.dialect.null.get_or_insert_with(|| dialect::ITER_NULLS.map(str::to_owned).to_vec());
     let entities = entities(args.entities.as_deref())?;
     let edition = Edition::from(args.edition);
-    let mirror = setup::mirror(args.mirror.as_deref(), &args.origin)?;
+    let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
     let job = Job {
         command: "iter",
         input: "archive",
         // The embedded origin has a new address in each run, and ends with the run.
         keeps: !matches!(mirror, Mirror::Embedded(_)),
         filter: &args.filter,
+        seed: args.origin.seed,
         table: &args.table,
         output: &args.output,
         verify: &args.verify,
@@ -145,7 +149,7 @@ struct Prepared {
 impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
-        let query = setup::query(self.table, self.http, self.filter)?;
+        let query = setup::query(self.table, self.http, self.filter, self.seed)?;
         let output = Output::plan(self.output, self.table)?;
         let mut options = pipeline::Options::default();
         (options.run, options.query) = (setup::run_options(self.run), query);
@@ -192,7 +196,9 @@ impl Job<'_> {
             held.release()?;
         }
         session.conclude(&ending, total);
-        session.say_table(&summary, self.input, &output, partials.as_deref());
+        session.say_limit(&summary, total);
+        let counts = self.table.ask.count;
+        session.say_table(&summary, self.input, counts, &output, partials.as_deref());
         session.say_cache(cache.as_ref());
         lock::write(self.keep, lock.as_deref(), &ending, session)?;
         let code = exit::of_ending(&ending, session.signals.stop());

@@ -35,7 +35,7 @@ pub(super) async fn iter(args: IterWork) -> Result<u8> {
     let mut options = pipeline::Options::default();
     options.run = setup::limits(&args.limits);
     options.query.filter = setup::filter(&args.filter)?;
-    let mut mirror = setup::mirror(Some(&args.mirror), &args.origin)?;
+    let mut mirror = setup::mirror(Some(&args.mirror), &args.origin, false)?;
     let mut place = args.mirror.clone();
     if let Mirror::Embedded(origin) = &mut mirror {
         origin.latency = args.origin.latency.unwrap_or(LATENCY);

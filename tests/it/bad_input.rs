@@ -49,8 +49,12 @@ fn answered(answer: Answer, arguments: &[&str], code: i32, tries: usize, says: &
 fn an_unknown_column_names_the_nearest() {
     let folder = folder();
     let path = file(&folder, "a.csv", TABLE);
-    refused(&table([path.as_str(), "--where", "peple > 3"]).run(), 7, &["a.csv", "no such column: peple", "people"]);
-    refused(&table([path.as_str(), "--select", "town,Code"]).run(), 7, &["no such column: Code", "code"]);
+    refused(
+        &table([path.as_str(), "--where", "peple > 3"]).run(),
+        7,
+        &["a.csv", "no such column: \"peple\"", "\"people\""],
+    );
+    refused(&table([path.as_str(), "--select", "town,Code"]).run(), 7, &["no such column: \"Code\"", "\"code\""]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A whole run over a bad network: bytes kept between attempts are used by the next attempt, and
 //! are counted once.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::common::{Answer, Server};
-use raudal::fetch::{self, Client};
+use raudal::fetch::{self, Client, Expect};
 use raudal::pipeline::{self, Options, Summary};
 use raudal::pool::{Backoff, Event, EventKind, Observer};
 use raudal::source::{Input, Location};
@@ -128,4 +129,39 @@ async fn the_biggest_are_begun_first_and_the_table_is_in_the_order_of_the_inputs
     assert_eq!(server.paths().len(), 5);
     assert_eq!((summary.succeeded, summary.pulled), (5, 5));
     assert_eq!(std::fs::read_to_string(output).expect("a table"), "n\n/a\n/b\n/c\n/d\n/e\n");
+}
+
+/// Answers one request on each connection. A second one on the same connection gets `stale`.
+fn serves_once_a_connection(stale: &'static [u8]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/a.csv", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { return };
+            std::thread::spawn(move || {
+                let mut asked = [0; 4096];
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na\n1\n";
+                for answer in [&answer[..], stale] {
+                    if !matches!(client.read(&mut asked), Ok(1..)) || client.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_request_on_a_connection_that_turns_out_stale_is_sent_again_and_is_no_try() {
+    // The server closes it, or left bytes there that nobody asked for.
+    for stale in [&b""[..], b"1\n2\n\r\n\r\n"] {
+        let url = serves_once_a_connection(stale);
+        let client = Client::new(&fetch::Options::default()).expect("a client");
+        let location = Location::parse(&url).expect("a URL");
+        for _ in 0..4 {
+            let body = client.fetch(&location, Expect::Table, &()).await.expect("a body at the first try");
+            assert_eq!(body.len(), 4);
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod common;
 mod harness;
 
 mod adaptive;
+mod ask;
 mod bad_input;
 mod compare_page;
 mod containers;

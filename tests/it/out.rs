@@ -89,7 +89,7 @@ fn rows_of_other_columns_are_not_added() {
     fs::write(folder.path().join("out.csv"), "k,m\n1,2\n").expect("a file");
     let finished = table(folder.path(), &["-o", "out.csv", "--append"]);
     assert_eq!(finished.code, Some(7), "{}", finished.stderr);
-    assert!(finished.stderr.contains("without m, with n besides"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("without \"m\", with extra \"n\""), "{}", finished.stderr);
     assert_eq!(fs::read_to_string(folder.path().join("out.csv")).expect("a table"), "k,m\n1,2\n");
     let finished = table(folder.path(), &["-o", "out.json", "--append"]);
     assert_eq!(finished.code, Some(2), "{}", finished.stderr);

@@ -2,34 +2,72 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::column_names::{Names, quoted, trimmed};
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
-/// Finds a column by its exact name. A name that occurs twice is an error.
-pub(super) fn find(header: &[String], name: &str) -> Result<usize> {
-    let mut places = header.iter().enumerate().filter(|(_, have)| *have == name).map(|(at, _)| at);
-    match (places.next(), places.next()) {
-        (Some(at), None) => Ok(at),
-        (Some(first), Some(second)) => Err(Error::new(
-            Kind::Column,
-            format!(
-                "the header has this name more than once, as columns {} and {}: {}",
-                first + 1,
-                second + 1,
-                shown(name)
-            ),
-        )),
-        (None, _) => {
-            let names: Vec<&str> = header.iter().map(String::as_str).collect();
-            let error = Error::new(Kind::Column, format!("no such column: {}", shown(name)));
-            let near: Vec<_> = nearest(name, &names).into_iter().map(shown).collect();
-            Err(if near.is_empty() {
-                error.hint(format!("the header has {}", list(header.iter().map(String::as_str), 8)))
+/// Finds a column by its name. A column of exactly this name comes first, then the columns whose
+/// names are the same. Two of them are an error.
+pub(super) fn find(header: &[String], name: &str, names: Names) -> Result<usize> {
+    match places(header, name, names)[..] {
+        [at] => Ok(at),
+        [] => Err(missing(header, name)),
+        [first, second, ..] => {
+            let error = Error::new(
+                Kind::Column,
+                format!(
+                    "the header has this name more than once, as columns {} and {}: {}",
+                    first + 1,
+                    second + 1,
+                    quoted(name)
+                ),
+            );
+            Err(if header[first] == header[second] {
+                error
             } else {
-                error.hint(format!("did you mean {}?", near.join(" or ")))
+                error.hint(format!("they are {} and {}", quoted(&header[first]), quoted(&header[second])))
             })
         }
     }
+}
+
+/// Returns the columns of this name: those that are exactly called so, or else those whose names
+/// are the same.
+pub(super) fn places(header: &[String], name: &str, names: Names) -> Vec<usize> {
+    let all = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        header.iter().enumerate().filter(|(_, have)| same(have)).map(|(at, _)| at).collect()
+    };
+    let exact = all(&|have| have == name);
+    if !exact.is_empty() {
+        return exact;
+    }
+    let key = names.key(name);
+    all(&|have| names.key(have) == key)
+}
+
+/// Returns the error for a name that no column has.
+pub(super) fn missing(header: &[String], name: &str) -> Error {
+    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    let error = Error::new(Kind::Column, format!("no such column: {}", quoted(name)));
+    let near: Vec<_> = nearest(name, &names).into_iter().map(quoted).collect();
+    if near.is_empty() {
+        error.hint(format!("the header has {}", quoted_list(header.iter().map(String::as_str), 8)))
+    } else {
+        error.hint(format!("did you mean {}?", near.join(" or ")))
+    }
+}
+
+/// Warns of names with blanks around them.
+pub(super) fn padded(header: &[String]) -> Option<String> {
+    let padded: Vec<&str> = header.iter().map(String::as_str).filter(|name| trimmed(name) != *name).collect();
+    let first = padded.first()?;
+    Some(match padded.len() {
+        1 => format!("a name in the header has blanks around it, which do not count: {}", quoted(first)),
+        n => format!(
+            "{n} names in the header have blanks around them, which do not count: {}",
+            quoted_list(padded.into_iter(), 5)
+        ),
+    })
 }
 
 /// Returns up to three candidates similar to the name. A match that ignores case comes first.
@@ -61,45 +99,71 @@ fn likeness(wanted: &str, name: &str) -> f64 {
 /// Returns the position in `header` of each column of `reference`.
 ///
 /// Returns `None` when the order is the same and nothing has to move.
-pub(super) fn align(reference: &[String], header: &[String]) -> Result<Option<Vec<usize>>> {
+pub(super) fn align(reference: &[String], header: &[String], names: Names) -> Result<Option<Vec<usize>>> {
     if reference == header {
         return Ok(None);
     }
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(header.len());
+    let [wanted, have] =
+        [reference, header].map(|header| header.iter().map(|name| names.key(name)).collect::<Vec<_>>());
+    if wanted == have {
+        return Ok(None);
+    }
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(have.len());
     let mut twice = None;
-    for (at, name) in header.iter().enumerate() {
+    for (at, name) in have.iter().enumerate() {
         if places.insert(name, at).is_some() {
-            twice = Some(name);
+            twice = Some(&header[at]);
         }
     }
-    let missing: Vec<&str> = reference.iter().map(String::as_str).filter(|name| !places.contains_key(name)).collect();
-    let known: HashSet<&str> = reference.iter().map(String::as_str).collect();
-    let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+    let without = |keys: &[String], header: &[String], known: &dyn Fn(&str) -> bool| -> Vec<String> {
+        keys.iter().zip(header).filter(|(key, _)| !known(key)).map(|(_, name)| name.clone()).collect()
+    };
+    let missing = without(&wanted, reference, &|key| places.contains_key(key));
+    let known: HashSet<&str> = wanted.iter().map(String::as_str).collect();
+    let extra = without(&have, header, &|key| known.contains(key));
     let mut differences = Vec::new();
     if !missing.is_empty() {
-        differences.push(format!("without {}", list(missing.into_iter(), 5)));
+        differences.push(format!("without {}", quoted_list(missing.iter().map(String::as_str), 5)));
     }
     if !extra.is_empty() {
-        differences.push(format!("with extra {}", list(extra.into_iter(), 5)));
+        differences.push(format!("with extra {}", quoted_list(extra.iter().map(String::as_str), 5)));
     }
     if differences.is_empty()
         && let Some(name) = twice
     {
-        differences.push(format!("in another order, with {} more than once", shown(name)));
+        differences.push(format!("in another order, with {} more than once", quoted(name)));
     }
     if differences.is_empty() && header.len() != reference.len() {
         differences.push(format!("{} columns instead of {}", header.len(), reference.len()));
     }
     if differences.is_empty() {
-        return Ok(Some(reference.iter().filter_map(|name| places.get(name.as_str()).copied()).collect()));
+        return Ok(Some(wanted.iter().filter_map(|key| places.get(key.as_str()).copied()).collect()));
     }
     Err(Error::new(Kind::Headers, format!("its columns differ: {}", differences.join(", "))))
 }
 
+/// Says, for columns that differ, which settings read them as one table.
+pub(super) fn cure(reference: &[String], header: &[String], names: Names) -> &'static str {
+    let fold = Names { fold: true };
+    if !names.fold && align(reference, header, fold).is_ok() {
+        return "the names differ by case or accents alone: [`fold_names`] takes them for the same";
+    }
+    "[`columns_mode`] union takes the columns of all inputs, intersection those that all have"
+}
+
 /// Formats the first names of a list, and how many more there are.
 pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> String {
+    listed(names, most, shown)
+}
+
+/// Formats the first names of columns, and how many more there are.
+pub(super) fn quoted_list<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> String {
+    listed(names, most, quoted)
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>, most: usize, format: fn(&str) -> String) -> String {
     let names: Vec<&str> = names.collect();
-    let first: Vec<String> = names.iter().take(most).copied().map(shown).collect();
+    let first: Vec<String> = names.iter().take(most).copied().map(format).collect();
     match names.len().saturating_sub(most) {
         0 => first.join(", "),
         more => format!("{} and {more} more", first.join(", ")),

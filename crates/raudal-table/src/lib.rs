@@ -28,7 +28,11 @@
 //! | `records` | the records of a text, each with as many fields as the header |
 //! | `tally` | counts what was dropped, changed or guessed |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
+//! | `select` | [`Select`]: the columns to keep, their order and their names |
+//! | `column_names`, `columns` | when two names are the same; columns in a header |
+//! | `layout` | how headers that differ fit together |
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
+//! | `pick`, `table` | [`Table`]: aligns the columns of many inputs, and picks rows of all of them |
 //! | `sink` | [`Sink`]: writes many inputs as one table, a [`Format`] a file |
 //!
 //! # Features
@@ -65,12 +69,12 @@
 //! # Example
 //!
 //! ```
-//! use raudal_table::{Filter, Format, Query, Sink, SinkOptions, Target};
+//! use raudal_table::{Filter, Format, Query, Select, Sink, SinkOptions, Target};
 //!
 //! # fn main() -> raudal_common::Result<()> {
 //! let mut query = Query::new();
 //! query.filter = Some(Filter::parse("MUN == 0 and LOC == 0")?);
-//! query.select = vec!["NOM_ENT".into(), "POBTOT".into()];
+//! query.select = Select::parse("NOM_ENT, POBTOT as people")?;
 //!
 //! let input = "MUN,LOC,NOM_ENT,POBTOT\r\n000,0000,Aguascalientes,1425607\r\n001,0000,Aguascalientes,948990\r\n";
 //! let rows = raudal_table::read(std::io::Cursor::new(input), "iter.csv", &query, &())?;
@@ -85,12 +89,14 @@
 
 mod archive;
 mod choice;
+mod column_names;
 mod columns;
 mod dialect;
 mod encoding;
 mod extract;
 mod filter;
 mod impostor;
+mod layout;
 mod letters;
 mod limits;
 mod lines;
@@ -99,16 +105,20 @@ mod names;
 mod nulls;
 mod numbers;
 mod open;
+mod pick;
 mod query;
 mod read;
 mod records;
+mod reshape;
 mod rewrite;
 mod rows;
 mod scan;
+mod select;
 mod signature;
 mod sink;
 mod sniff;
 mod survey;
+mod table;
 mod tally;
 #[cfg(feature = "tar")]
 mod tape;
@@ -129,10 +139,13 @@ pub use limits::Limits;
 pub use names::MemberEncoding;
 pub use nulls::Nulls;
 pub use numbers::Numbers;
+pub use pick::{ColumnsMode, Pick, Sample};
 pub use query::{Query, Served, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;
+pub use select::Select;
 pub use sink::{
     Compression, Existing, FileType, Format, Sink, SinkOptions, Target, Type, Types, Written, check_target,
     partial_path,
 };
+pub use table::Table;

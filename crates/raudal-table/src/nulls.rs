@@ -28,8 +28,17 @@ impl Nulls {
     }
 
     /// Returns whether the cell is null.
+    #[inline]
     pub fn contains(&self, cell: impl AsRef<[u8]>) -> bool {
-        let cell = cell.as_ref().trim_ascii();
+        let cell = cell.as_ref();
+        // Most cells are decided by their first byte.
+        if self.0.is_empty() && cell.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
+            return false;
+        }
+        self.names(cell.trim_ascii())
+    }
+
+    fn names(&self, cell: &[u8]) -> bool {
         cell.is_empty() || self.0.iter().any(|token| token == cell)
     }
 

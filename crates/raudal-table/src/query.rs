@@ -1,5 +1,6 @@
 //! The options for reading an input.
 
+use super::column_names::Names;
 use super::dialect::Dialect;
 use super::encoding::{Encoding, Encodings};
 use super::filter::Filter;
@@ -7,6 +8,8 @@ use super::limits::Limits;
 use super::members;
 use super::names::MemberEncoding;
 use super::nulls::Nulls;
+use super::pick::{ColumnsMode, Pick};
+use super::select::Select;
 use raudal_common::{Error, Result};
 
 const KIB: usize = 1 << 10;
@@ -26,8 +29,14 @@ const KIB: usize = 1 << 10;
 pub struct Query {
     /// Rows to keep; all when `None`.
     pub filter: Option<Filter>,
-    /// Columns to keep, in this order; all when empty.
-    pub select: Vec<String>,
+    /// Columns to keep, in this order; all by default.
+    pub select: Select,
+    /// How inputs whose columns differ become one table; strict by default.
+    pub columns_mode: ColumnsMode,
+    /// Whether names of columns are the same if they differ by case or accents alone; no by default.
+    pub fold_names: bool,
+    /// Which of the kept rows of all inputs are written. [`Table`](crate::Table) does that.
+    pub pick: Pick,
     /// A glob for the names of an archive's members (`**` crosses folders, case is ignored). `None`
     /// selects the only CSV member. Members of an archive within the archive are named one level at
     /// a time: `inner.zip!/**/*.csv`.
@@ -58,7 +67,10 @@ impl Query {
     pub fn new() -> Self {
         Self {
             filter: None,
-            select: Vec::new(),
+            select: Select::default(),
+            columns_mode: ColumnsMode::default(),
+            fold_names: false,
+            pick: Pick::default(),
             member: None,
             member_encoding: None,
             sheet: None,
@@ -85,12 +97,13 @@ impl Query {
             }
         }
         self.dialect.check()?;
-        for (at, name) in self.select.iter().enumerate() {
-            if self.select[..at].contains(name) {
-                return Err(Error::usage(format!("a column is selected twice: {name}")));
-            }
-        }
-        Ok(())
+        self.pick.check()?;
+        self.select.check()
+    }
+
+    /// Returns when two names of columns are the same.
+    pub(super) fn names(&self) -> Names {
+        Names { fold: self.fold_names }
     }
 }
 

@@ -6,13 +6,16 @@ use std::ops::Range;
 use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::choice;
-use super::columns::{align, find, shown};
+use super::column_names::quoted;
+use super::columns::{padded, shown};
 use super::dialect::{Delimiter, Dialect, Quote};
 use super::encoding::Encoding;
 use super::filter::Bound;
 use super::impostor;
+use super::layout::Layout;
 use super::numbers::Numbers;
 use super::open::{self, Arrived, Bytes as Verified, Found, Visit};
+use super::pick::ColumnsMode;
 use super::query::Query;
 use super::records::{Record, Records};
 use super::rows::{Rows, Store, end_record, write_field};
@@ -117,8 +120,7 @@ fn read_arrived<R: Read + Seek>(
         reading = Reading::new(query, watch, Task::Read(found));
         pass(&mut reading)
     });
-    read.map_err(|error| error.input(name))?;
-    Ok(reading.rows)
+    read.and_then(|()| reading.layout.finish(reading.rows, query.memory)).map_err(|error| error.input(name))
 }
 
 /// Passes on only whether to stop, for bytes that are read twice.
@@ -145,14 +147,13 @@ struct Reading<'a> {
     /// Texts begun.
     texts: usize,
     rows: Rows,
-    /// The whole header of the first member. The headers of the others must match it.
-    all: Vec<String>,
+    layout: Layout,
 }
 
 impl<'a> Reading<'a> {
     fn new(query: &'a Query, watch: &'a dyn Watch, task: Task) -> Self {
         let rows = Rows { store: Store::new(query.memory), ..Rows::default() };
-        Self { query, watch, task, texts: 0, rows, all: Vec::new() }
+        Self { query, watch, task, texts: 0, rows, layout: Layout::new(query) }
     }
 }
 
@@ -239,26 +240,48 @@ impl Reading<'_> {
     }
 
     /// Binds the query to a header. The first member's header determines the output columns; the
-    /// columns of the others are reordered to match.
+    /// columns of the others are put in their places.
     fn plan(&mut self, header: Vec<String>, delimiter: u8, numbers: &Numbers) -> Result<Plan> {
-        let filter = self.query.filter.as_ref();
-        let filter = filter.map(|filter| filter.bind(&header, numbers, &self.query.nulls)).transpose()?;
+        let query = self.query;
+        let (names, lenient) = (query.names(), query.columns_mode == ColumnsMode::Union);
+        let filter = query.filter.as_ref();
+        let filter = filter.map(|filter| filter.bind(&header, names, lenient, numbers, &query.nulls)).transpose()?;
         let (first, width) = (self.rows.members.is_empty(), header.len());
-        let select = if self.query.select.is_empty() {
-            if first { None } else { align(&self.all, &header).map_err(|error| self.reference(error))? }
+        let mut warnings: Vec<String> = padded(&header).into_iter().collect();
+        let mut missing = filter.as_ref().map(|filter| filter.missing.clone()).unwrap_or_default();
+        let (select, header) = if query.select.is_all() {
+            (None, header)
         } else {
-            // The columns that are not selected may differ, as between inputs.
-            Some(self.query.select.iter().map(|name| find(&header, name)).collect::<Result<Vec<_>>>()?)
+            let chosen = query.select.bind(&header, names, lenient)?;
+            missing.extend(chosen.missing);
+            let (places, header): (Vec<_>, Vec<_>) = chosen.columns.into_iter().unzip();
+            (Some(places), header)
         };
-        if first {
-            self.rows.header = match &select {
-                Some(select) => select.iter().map(|&at| header[at].clone()).collect(),
-                None => header.clone(),
-            };
-            self.all = header;
+        warnings.extend(missing.iter().map(|name| format!("no such column, so its cells are null: {}", quoted(name))));
+        for warning in warnings {
+            if !self.rows.warnings.contains(&warning) {
+                self.rows.warnings.push(warning);
+            }
         }
+        let select = if first {
+            self.rows.header = header;
+            self.rows.missing = missing;
+            select
+        } else {
+            self.rows.missing.retain(|name| missing.contains(name));
+            let order = if query.pick.count {
+                None
+            } else {
+                self.layout.place(&mut self.rows.header, &header).map_err(|error| self.reference(error))?
+            };
+            match (order, select) {
+                (None, select) => select,
+                (order, None) => order,
+                (Some(order), Some(select)) => Some(order.into_iter().map(|at| select[at?]).collect()),
+            }
+        };
         let mut wanted: Vec<usize> =
-            filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied()).collect();
+            filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied().flatten()).collect();
         wanted.sort_unstable();
         wanted.dedup();
         Ok(Plan {
@@ -266,6 +289,7 @@ impl Reading<'_> {
             select,
             delimiter,
             wanted,
+            counts: query.pick.count,
             fields: vec![0..0; width],
             scratch: Vec::new(),
             as_they_stand: Count::default(),
@@ -273,8 +297,12 @@ impl Reading<'_> {
     }
 
     fn reference(&self, error: Error) -> Error {
+        let cure = error.hint_text().unwrap_or_default();
         match self.rows.members.first() {
-            Some(member) => error.hint(format!("compared with the first member: {}", shown(member))),
+            Some(member) => {
+                let hint = format!("compared with the first member: {}; {cure}", shown(member));
+                error.hint(hint)
+            }
             None => error,
         }
     }
@@ -292,11 +320,13 @@ fn of_sheet(asked: &Dialect) -> Dialect {
 /// How to process each record of one text.
 struct Plan {
     filter: Option<Bound>,
-    /// The output fields, in their order; all when `None`.
-    select: Option<Vec<usize>>,
+    /// The output fields, in their order; all when `None`. A field that is `None` is empty.
+    select: Option<Vec<Option<usize>>>,
     delimiter: u8,
     /// The fields that the filter and the output need, in ascending order.
     wanted: Vec<usize>,
+    /// Whether rows are only counted.
+    counts: bool,
     /// Where the wanted fields are. The other entries are meaningless.
     fields: Vec<Range<usize>>,
     scratch: Vec<u8>,
@@ -312,6 +342,9 @@ impl Plan {
             && !filter.keeps(bytes, &self.fields, record.line)
         {
             return false;
+        }
+        if self.counts {
+            return true;
         }
         let start = out.len();
         let mut odd = 0;
@@ -335,7 +368,9 @@ impl Plan {
                     if at > 0 {
                         out.push(b',');
                     }
-                    odd += canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
+                    if let Some(field) = field {
+                        odd += canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
+                    }
                 }
             }
         }

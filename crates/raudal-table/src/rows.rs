@@ -33,6 +33,8 @@ pub struct Rows {
     pub(super) members: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) notes: Vec<String>,
+    /// The columns that the query names and the input does not have.
+    pub(super) missing: Vec<String>,
     pub(super) store: Store,
 }
 
@@ -104,6 +106,8 @@ pub(super) struct Store {
     pub(super) memory: Vec<u8>,
     limit: usize,
     file: Option<File>,
+    /// Bytes in the file.
+    spilled: u64,
 }
 
 impl Store {
@@ -124,6 +128,7 @@ impl Store {
             }
         };
         file.write_all(&self.memory).map_err(spilled)?;
+        self.spilled += self.memory.len() as u64;
         self.memory.clear();
         Ok(())
     }
@@ -139,6 +144,11 @@ impl Store {
         }
     }
 
+    /// Returns the bytes of all records.
+    pub(super) fn len(&self) -> u64 {
+        self.spilled + self.memory.len() as u64
+    }
+
     /// Returns a reader of all records from the first.
     pub(super) fn into_reader(mut self) -> Result<Box<dyn Read + Send>> {
         let rest = std::io::Cursor::new(self.memory);
@@ -152,7 +162,7 @@ impl Store {
     }
 }
 
-fn spilled(error: std::io::Error) -> Error {
+pub(super) fn spilled(error: std::io::Error) -> Error {
     let folder = std::env::temp_dir();
     Error::io(format!("cannot hold rows in a temporary file in {}", folder.display()), error)
         .hint("set TMPDIR to a folder with more space")

@@ -230,7 +230,7 @@ fn a_table_goes_on_with_inputs_that_an_earlier_run_has_left_beside_it() {
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     assert!(finished.stderr.contains("out.csv.partials"), "it is said: {}", finished.stderr);
     assert_eq!(names(&kept).len(), 4, "the one that broke off, and the one that can be had again for a question");
-    assert!(finished.stderr.contains("with --overwrite goes on with it"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("with --overwrite resumes it"), "{}", finished.stderr);
     assert_eq!(run("x == 7").code, Some(8), "the first table is there");
     assert_eq!(server.requests().len(), 3, "nothing was asked for");
     overwrite.set(true);

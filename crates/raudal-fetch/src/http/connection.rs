@@ -23,12 +23,18 @@ tokio::task_local! {
     static CONNECTION: Arc<AtomicU8>;
 }
 
-/// Sends a request, and says when it connects and when it waits for the first byte of its answer.
-pub(crate) async fn watched<T>(request: impl Future<Output = T>, progress: &dyn TransferProgress) -> T {
+/// A request that was sent, and whether its connection had been used before.
+pub(crate) struct Sent<T> {
+    pub(crate) outcome: T,
+    pub(crate) is_reused: bool,
+}
+
+/// Sends a request. Reports when it connects and when it waits for the first byte of the response.
+pub(crate) async fn watched<T>(request: impl Future<Output = T>, progress: &dyn TransferProgress) -> Sent<T> {
     let connection = Arc::new(AtomicU8::new(NONE));
     let mut request = pin!(CONNECTION.scope(Arc::clone(&connection), request));
     let mut seen = None;
-    std::future::poll_fn(|cx| {
+    let outcome = std::future::poll_fn(|cx| {
         let answer = request.as_mut().poll(cx);
         let now = connection.load(Relaxed);
         if seen.replace(now) != Some(now) {
@@ -36,7 +42,8 @@ pub(crate) async fn watched<T>(request: impl Future<Output = T>, progress: &dyn 
         }
         answer
     })
-    .await
+    .await;
+    Sent { outcome, is_reused: connection.load(Relaxed) == NONE }
 }
 
 /// The layer around the connector.
@@ -124,10 +131,11 @@ mod tests {
     async fn a_request_that_connects_says_so_and_one_that_does_not_waits_for_its_first_byte_at_once() {
         let log = Log::default();
         let mut connector = ConnectService(Slow);
-        watched(connector.call(()), &log).await.unwrap();
+        let sent = watched(connector.call(()), &log).await;
+        assert!(sent.outcome.is_ok() && !sent.is_reused);
         assert_eq!(*log.0.lock().unwrap(), [Stage::Connect, Stage::FirstByte]);
         let log = Log::default();
-        watched(std::future::ready(()), &log).await;
+        assert!(watched(std::future::ready(()), &log).await.is_reused);
         assert_eq!(*log.0.lock().unwrap(), [Stage::FirstByte]);
     }
 }

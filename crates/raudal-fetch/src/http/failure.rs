@@ -8,6 +8,20 @@ use std::time::Duration;
 use crate::Options;
 use raudal_common::{Error, Kind};
 
+/// Whether a request failed because its connection, which was kept open, had ended or held bytes that nobody asked for.
+/// Nothing of a response to it has come.
+pub(crate) fn is_stale(error: &reqwest::Error) -> bool {
+    if error.is_timeout() || error.is_connect() {
+        return false;
+    }
+    let ended = |io: &io::Error| matches!(io.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+    match find::<hyper::Error>(error) {
+        Some(hyper) if hyper.is_parse_too_large() => false,
+        Some(hyper) if hyper.is_parse() || hyper.is_incomplete_message() || hyper.is_canceled() => true,
+        _ => find::<io::Error>(error).is_some_and(ended),
+    }
+}
+
 /// Returns the error for a request that got no response.
 pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {
     if let Some(tls) = find::<rustls::Error>(error) {

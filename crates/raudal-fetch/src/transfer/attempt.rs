@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{self, HeaderValue};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
@@ -32,6 +32,9 @@ use raudal_common::blocking;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
+
+/// As many kept connections to one host can be stale at once.
+const MOST_STALE: usize = 64;
 
 /// A response that is not a redirect.
 struct FinalResponse {
@@ -191,7 +194,7 @@ async fn respond(
             is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
         })?;
         let begin = Instant::now();
-        let response = connection::watched(request.send(), progress).await.map_err(|error| {
+        let response = send(request, progress).await.map_err(|error| {
             let fault = failure::before_answer(&error, transport.options());
             // The error names the input anyway, so name the host only if it is another one.
             if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
@@ -205,6 +208,20 @@ async fn respond(
     }
     Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", transport.options().max_redirects))
         .hint("the server may send requests in a circle: open the URL in a browser"))
+}
+
+/// Sends a request, again at once where a connection that was kept open turns out to be stale. That is no attempt: the
+/// server has not answered this request.
+async fn send(mut request: RequestBuilder, progress: &dyn TransferProgress) -> reqwest::Result<Response> {
+    for _ in 0..MOST_STALE {
+        let Some(again) = request.try_clone() else { break };
+        let sent = connection::watched(request.send(), progress).await;
+        match sent.outcome {
+            Err(error) if sent.is_reused && failure::is_stale(&error) => request = again,
+            outcome => return outcome,
+        }
+    }
+    connection::watched(request.send(), progress).await.outcome
 }
 
 /// Receives the body to its last byte. If it breaks off, leaves the received bytes in `kept`.

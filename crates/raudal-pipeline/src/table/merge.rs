@@ -15,7 +15,7 @@ use raudal_common::{Error, Kind, Result, blocking};
 use raudal_fetch::Client;
 use raudal_pool::{Context, JobError, RunReport};
 use raudal_source::Input;
-use raudal_table::{Rows, Sink};
+use raudal_table::{Rows, Sink, Table};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -29,10 +29,14 @@ use tokio::sync::Semaphore;
 /// it was. If no input succeeds, nothing is published. With a [`Lock`](super::Lock) read from a file, nothing is published unless every
 /// input matches it. Rows already written to anything but a file cannot be taken back.
 ///
+/// Once the table has all rows of the query's limit, the run ends, and is complete: see
+/// [`Summary::limited`].
+///
 /// # Errors
 ///
-/// Only what makes the result impossible: the sink cannot be written to, or a limit is 0. Failures
-/// of inputs are in the summary.
+/// Only what makes the result impossible: the sink cannot be written to, a limit is 0, a lock is to
+/// hold inputs that a limit on rows leaves out, or no input has a column of the query. Failures of
+/// inputs are in the summary.
 ///
 /// ```
 /// use raudal_fetch::{Client};
@@ -64,6 +68,12 @@ where
     In: IntoIterator<Item = Input>,
     In::IntoIter: Send + 'static,
 {
+    let limited = options.query.pick.limit.is_some();
+    if limited && options.run.lock.is_some() {
+        return Err(Error::usage("a lock is about all inputs, and a limit on rows leaves some of them out")
+            .hint("leave [`limit`] or [`lock`] out"));
+    }
+    let table = Table::new(sink, &options.query)?;
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let decoders = Decoders::new(options.decoders);
     let busy = Arc::clone(&decoders);
@@ -71,7 +81,8 @@ where
     let pool = policies::build(policies::pool(&options.run).hold_growth_while(move || busy.are_busy()))?;
     let (planning, lock) = (client.clone(), options.run.lock.clone());
     let begun = Box::new(inputs.into_iter());
-    let at_first = options.run.concurrency.at_first();
+    // The first inputs fill a limit, so they start first.
+    let at_first = if limited { 1 } else { options.run.concurrency.at_first() };
     let (inputs, plan) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
     let shared = Arc::new(TableRun {
         client: client.clone(),
@@ -90,7 +101,7 @@ where
     let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
     let segments = Segments::start(client, run.permits());
     let closed = options.run.lock.as_ref().is_some_and(|lock| lock.is_closed());
-    let mut merge = Merge::new(sink, options.partials, closed);
+    let mut merge = Merge::new(table, options.partials, closed);
     let mut reorder = ReorderBuffer::new(plan);
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };
@@ -102,8 +113,12 @@ where
                 return Err(error);
             }
         }
+        if merge.is_full() {
+            run.cancel();
+            break;
+        }
     }
-    for done in reorder.rest() {
+    for done in if merge.is_full() { Vec::new() } else { reorder.rest() } {
         match done {
             Ok(done) => merge.take(done).await?,
             Err(input) => merge.skip(*input),
@@ -124,7 +139,7 @@ struct Done {
 
 /// The results merged so far.
 struct Merge {
-    sink: Option<Sink>,
+    table: Option<Table>,
     /// The folder of partial files, removed once the table is published.
     partials: Option<PathBuf>,
     /// Whether a lock read from a file applies: publish all inputs, or nothing.
@@ -133,7 +148,7 @@ struct Merge {
 }
 
 impl Merge {
-    fn new(sink: Sink, partials: Option<PathBuf>, closed: bool) -> Self {
+    fn new(table: Table, partials: Option<PathBuf>, closed: bool) -> Self {
         let summary = Summary {
             report: RunReport::default(),
             succeeded: 0,
@@ -143,11 +158,17 @@ impl Merge {
             rows_read: 0,
             rows_kept: 0,
             table_bytes: 0,
+            limited: false,
             warnings: Vec::new(),
             notes: Vec::new(),
             written: None,
         };
-        Self { sink: Some(sink), partials, closed, summary }
+        Self { table: Some(table), partials, closed, summary }
+    }
+
+    /// Whether no further input can add a row.
+    fn is_full(&self) -> bool {
+        self.table.as_ref().is_some_and(Table::is_full)
     }
 
     /// Merges the result of one input, in its turn.
@@ -190,7 +211,7 @@ impl Merge {
         let placed = |said: &[String]| said.iter().map(|line| format!("{place}: {line}")).collect::<Vec<_>>();
         let (warnings, notes) = (placed(rows.warnings()), placed(rows.notes()));
         let name = input.name.clone();
-        self.with_sink(move |sink| sink.append(&name, rows)).await?;
+        self.with_table(move |table| table.append(&name, &place, rows)).await?;
         self.summary.warnings.extend(warnings);
         self.summary.notes.extend(notes);
         self.summary.succeeded += 1;
@@ -200,31 +221,44 @@ impl Merge {
         Ok(())
     }
 
-    async fn with_sink<R: Send + 'static>(
+    async fn with_table<R: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Sink) -> Result<R> + Send + 'static,
+        work: impl FnOnce(&mut Table) -> Result<R> + Send + 'static,
     ) -> Result<R> {
-        let Some(mut sink) = self.sink.take() else {
-            return Err(Error::new(Kind::Internal, "the sink is gone"));
+        let Some(mut table) = self.table.take() else {
+            return Err(Error::new(Kind::Internal, "the table is gone"));
         };
-        let (sink, result) = blocking(move || {
-            let result = work(&mut sink);
-            (sink, result)
+        let (table, result) = blocking(move || {
+            let result = work(&mut table);
+            (table, result)
         })
         .await?;
-        self.sink = Some(sink);
+        self.table = Some(table);
         result
     }
 
     async fn finish(mut self, report: RunReport) -> Result<Summary> {
         self.summary.report = report;
+        if self.is_full() {
+            // Nothing is missing from the table, whatever was left out.
+            self.summary.limited = self.summary.report.stopped;
+            self.summary.report.stopped = false;
+        }
         let complete = !self.summary.report.stopped;
-        if let Some(sink) = self.sink.take()
+        if let Some(table) = self.table.take()
             && self.summary.succeeded > 0
             && !(self.closed && !(complete && self.summary.is_complete()))
         {
-            let finish = move || if complete { sink.finish().map(Some) } else { sink.finish_partial() };
-            self.summary.written = blocking(finish).await??;
+            let publish = move || {
+                if complete {
+                    table.finish().map(|(written, warnings)| (Some(written), warnings))
+                } else {
+                    table.finish_partial()
+                }
+            };
+            let (written, warnings) = blocking(publish).await??;
+            self.summary.warnings.extend(warnings);
+            self.summary.written = written;
         }
         if let Some(folder) = self.partials.take() {
             // The next run would add nothing to the table, so it needs no partial files.

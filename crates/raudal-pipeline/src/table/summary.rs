@@ -26,6 +26,9 @@ pub struct Summary {
     pub rows_kept: u64,
     /// Decompressed bytes of the inputs in the table.
     pub table_bytes: u64,
+    /// Whether the run ended before all inputs were read because the table had all rows of the
+    /// query's limit. Then [`RunReport::stopped`] is false, as the table is complete.
+    pub limited: bool,
     /// Warnings for the user, which are not errors.
     pub warnings: Vec<String>,
     /// What was found in the inputs or left out as asked, such as encodings and comments.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::date::Date;
 use super::number::Number;
 use crate::nulls::Nulls;
 use crate::numbers::Numbers;
@@ -17,10 +18,10 @@ pub(super) struct Cells {
     nulls: Nulls,
     /// Whether numbers have the usual spelling, and no number is null.
     is_usual: bool,
-    /// Whether the cell was compared with a number and is none.
-    odd: Vec<Cell<bool>>,
+    /// Whether the cell was compared with a number, or a date, and is none.
+    odd: Vec<[Cell<bool>; 2]>,
     is_odd: Cell<bool>,
-    counts: Vec<Count>,
+    counts: Vec<[Count; 2]>,
 }
 
 impl Cells {
@@ -31,9 +32,9 @@ impl Cells {
             spelling: spelling.clone(),
             nulls: nulls.clone(),
             is_usual: spelling.is_plain() && nulls.is_empty(),
-            odd: vec![Cell::new(false); columns],
+            odd: vec![[Cell::new(false), Cell::new(false)]; columns],
             is_odd: Cell::new(false),
-            counts: (0..columns).map(|_| Count::default()).collect(),
+            counts: (0..columns).map(|_| [Count::default(), Count::default()]).collect(),
         }
     }
 
@@ -62,6 +63,11 @@ impl Cells {
         self.nulls.contains(&self.texts[column])
     }
 
+    /// Whether a text has no value.
+    pub(super) fn means_null(&self, text: &str) -> bool {
+        self.nulls.contains(text)
+    }
+
     /// The number in the cell; `None`, and remembered, if it is none.
     #[inline]
     pub(super) fn number(&self, column: usize) -> Option<Number<'_>> {
@@ -77,10 +83,20 @@ impl Cells {
         let text = self.numbers.get(column).map_or(self.texts[column].as_slice(), String::as_bytes);
         let number = Number::parse(text).filter(|_| !self.is_null(column));
         if number.is_none() {
-            self.odd[column].set(true);
+            self.odd[column][0].set(true);
             self.is_odd.set(true);
         }
         number
+    }
+
+    /// The date in the cell, as `parse` reads it; `None`, and remembered, if it is none.
+    pub(super) fn date(&self, column: usize, parse: impl FnOnce(&[u8]) -> Option<Date>) -> Option<Date> {
+        let date = parse(&self.texts[column]).filter(|_| !self.is_null(column));
+        if date.is_none() {
+            self.odd[column][1].set(true);
+            self.is_odd.set(true);
+        }
+        date
     }
 
     /// Counts the cells of this row that were taken for null although something is in them.
@@ -94,14 +110,16 @@ impl Cells {
     #[cold]
     fn count_odd(&mut self, line: u64) {
         for column in 0..self.texts.len() {
-            if self.odd[column].replace(false) && !self.is_null(column) {
-                self.counts[column].one(line, &self.texts[column]);
+            for kind in 0..2 {
+                if self.odd[column][kind].replace(false) && !self.is_null(column) {
+                    self.counts[column][kind].one(line, &self.texts[column]);
+                }
             }
         }
     }
 
-    /// Returns how many cells of each column were no numbers, and where the first is.
-    pub(super) fn counts(&self) -> &[Count] {
+    /// Returns how many cells of each column were no numbers, and no dates, and where the first is.
+    pub(super) fn counts(&self) -> &[[Count; 2]] {
         &self.counts
     }
 }

@@ -2,8 +2,11 @@
 
 use std::cmp::Ordering;
 
+use regex::bytes::Regex;
+
 use super::cells::Cells;
 use super::number::Number;
+use super::operand::Operand;
 
 /// An expression. A column is an index into the filter's list of columns.
 #[derive(Clone, Debug)]
@@ -11,10 +14,36 @@ pub(super) enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
-    Compare { column: usize, test: Test, with: Literal },
-    In { column: usize, list: Vec<Literal> },
-    Null { column: usize },
-    Like { column: usize, pattern: Vec<Like>, fold: bool },
+    /// The most common comparison.
+    Compare {
+        column: usize,
+        test: Test,
+        with: Literal,
+    },
+    Operands {
+        left: Operand,
+        test: Test,
+        right: Operand,
+        by: By,
+    },
+    In {
+        column: usize,
+        list: Vec<Literal>,
+    },
+    Null(Operand),
+    Like {
+        of: Operand,
+        pattern: Vec<Like>,
+        fold: bool,
+    },
+    Matches {
+        of: Operand,
+        regex: Regex,
+    },
+    Starts {
+        of: Operand,
+        with: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +54,14 @@ pub(super) enum Test {
     AtMost,
     More,
     AtLeast,
+}
+
+/// What two operands are compared as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Number,
+    Text,
+    Date,
 }
 
 #[derive(Clone, Debug)]
@@ -69,9 +106,12 @@ impl Test {
 }
 
 impl Literal {
-    /// Compares the cell of a column with the literal; `None` if the cell is null.
+    /// Compares the cell of a column with the literal; `None` if the cell is null, or not of its
+    /// kind.
     fn order(&self, cells: &Cells, column: usize) -> Option<Ordering> {
         match self {
+            // A text that means null itself can only be meant as the text.
+            Self::Text(text) if cells.is_null(column) && !cells.means_null(text) => None,
             Self::Text(text) => Some(cells.text(column).cmp(text.as_bytes())),
             Self::Number(number) => Some(cells.number(column)?.compare(&Number::parse(number.as_bytes())?)),
         }
@@ -89,13 +129,33 @@ impl Node {
             Self::In { column, list } => {
                 decide(list.iter().map(|literal| literal.order(cells, *column).map(Ordering::is_eq)), true)
             }
-            Self::Null { column } => Some(cells.is_null(*column)),
-            Self::Like { column, pattern, fold } => {
-                let cell = String::from_utf8_lossy(cells.text(*column));
-                let cell: Vec<char> =
-                    if *fold { cell.to_lowercase().chars().collect() } else { cell.chars().collect() };
-                Some(like(&cell, pattern))
+            other => other.eval_rare(cells),
+        }
+    }
+
+    /// Evaluates what is rarer. It is apart so that the usual comparisons need little of the stack.
+    #[inline(never)]
+    fn eval_rare(&self, cells: &Cells) -> Option<bool> {
+        match self {
+            Self::Operands { left, test, right, by } => {
+                let order = match by {
+                    By::Number => left.compare_numbers(right, cells)?,
+                    By::Text => left.text(cells)?.cmp(&right.text(cells)?),
+                    By::Date => left.date(cells)?.cmp(&right.date(cells)?),
+                };
+                Some(test.holds(order))
             }
+            Self::Null(of) => Some(of.is_null(cells)),
+            Self::Like { of, pattern, fold } => {
+                let text = of.text(cells)?;
+                let text = String::from_utf8_lossy(&text);
+                let text: Vec<char> =
+                    if *fold { text.to_lowercase().chars().collect() } else { text.chars().collect() };
+                Some(like(&text, pattern))
+            }
+            Self::Matches { of, regex } => Some(regex.is_match(&of.text(cells)?)),
+            Self::Starts { of, with } => Some(of.text(cells)?.starts_with(with.as_bytes())),
+            Self::All(_) | Self::Any(_) | Self::Not(_) | Self::Compare { .. } | Self::In { .. } => self.eval(cells),
         }
     }
 }

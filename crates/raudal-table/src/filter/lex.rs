@@ -42,30 +42,46 @@ const OURS: [Keyword; 11] = [
     Keyword::FALSE,
 ];
 
+/// The tokenizer's signs for what SQL has no sign for. They are refused in the text itself.
+const STARTS: Token = Token::DoubleTilde;
+const STARTS_NOT: Token = Token::ExclamationMarkDoubleTilde;
+
 /// Returns the tokens of a filter, in `sqlparser`'s spelling.
 pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
-    let raw = Tokenizer::new(&Plain, text)
+    let mut raw = Tokenizer::new(&Plain, text)
         .tokenize_with_location()
         .map_err(|error| refuse(text, error.location, &lower(&error.message)))?;
+    if let Some(comment) =
+        raw.iter().find(|raw| matches!(&raw.token, Token::Whitespace(space) if !space.to_string().trim().is_empty()))
+    {
+        return Err(refuse(text, comment.span.start, "comments are not supported"));
+    }
+    raw.retain(|raw| !matches!(raw.token, Token::Whitespace(_)));
     let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
     let mut levels = 0;
     // Whether each open bracket belongs to a list.
     let mut lists = Vec::new();
-    for (at, TokenWithSpan { token, span }) in raw.iter().enumerate() {
+    let mut raw = raw.iter().peekable();
+    while let Some(TokenWithSpan { token, span }) = raw.next() {
+        let next = raw.peek().map(|next| &next.token);
         let previous = tokens.last().map(|token| &token.token);
         let after_in = matches!(previous, Some(Token::Word(word)) if word.keyword == Keyword::IN);
+        let after_operand = previous.is_some_and(ends_operand);
         let token = match token {
-            Token::Whitespace(space) if space.to_string().trim().is_empty() => continue,
-            Token::Whitespace(_) => return Err(refuse(text, span.start, "comments are not supported")),
             Token::DoubleEq => Token::Eq,
             Token::Ampersand => word("AND", Keyword::AND),
             Token::Pipe => word("OR", Keyword::OR),
+            Token::Tilde if after_operand => Token::Tilde,
             Token::Tilde => {
-                let next = raw[at + 1..].iter().find(|next| !matches!(next.token, Token::Whitespace(_)));
-                if next.is_none_or(|next| next.token != Token::LParen) {
+                if next != Some(&Token::LParen) {
                     return Err(refuse(text, span.start, "put the condition after ~ in parentheses: ~(…)"));
                 }
                 word("NOT", Keyword::NOT)
+            }
+            token if foreign(token).is_some() => {
+                let (why, fix) = foreign(token).unwrap_or_default();
+                let place = caret(text, span.start).map(|place| format!("\n{place}")).unwrap_or_default();
+                return Err(Error::usage(format!("bad filter: {why}: {token}")).hint(format!("write: {fix}{place}")));
             }
             Token::LBracket if after_in => {
                 lists.push(());
@@ -75,16 +91,52 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
                 return Err(refuse(text, span.start, "put in before a list in brackets: column in [1, 2]"));
             }
             Token::RBracket if lists.pop().is_some() => Token::RParen,
-            Token::Word(quoted) if quoted.quote_style == Some('"') => Token::SingleQuotedString(quoted.value.clone()),
+            // A day written without quotes would be a subtraction.
+            Token::Number(year, false) if is_bare_date(year, raw.clone()) => {
+                return Err(refuse(
+                    text,
+                    span.start,
+                    "put a date in quotes, and the word date before it: date '2020-03-01'",
+                ));
+            }
+            // Text, or a column where only a column can stand.
+            Token::Word(quoted) if quoted.quote_style == Some('"') => Token::DoubleQuotedString(quoted.value.clone()),
+            Token::Word(plain) if is_word(plain, "starts") && next.is_some_and(is_with) => {
+                match (after_operand, &tokens[..]) {
+                    (true, _) => {
+                        raw.next();
+                        STARTS
+                    }
+                    (false, [.., before, not]) if is_not(&not.token) && ends_operand(&before.token) => {
+                        raw.next();
+                        tokens.pop();
+                        STARTS_NOT
+                    }
+                    _ => column(plain),
+                }
+            }
+            // `date '2020-03-01'`, as a call of the function
+            Token::Word(plain) if is_word(plain, "date") && next.is_some_and(is_text) && !after_operand => {
+                let Some(literal) = raw.next() else { continue };
+                let literal = match &literal.token {
+                    Token::Word(quoted) => Token::SingleQuotedString(quoted.value.clone()),
+                    other => other.clone(),
+                };
+                tokens.extend([column(plain), Token::LParen, literal].map(|token| TokenWithSpan::new(token, *span)));
+                levels += 3;
+                Token::RParen
+            }
             Token::Word(plain) if plain.quote_style.is_none() && OURS.contains(&plain.keyword) => {
                 Token::Word(plain.clone())
             }
-            Token::Word(column) => {
-                Token::Word(Word { value: column.value.clone(), quote_style: Some('"'), keyword: Keyword::NoKeyword })
-            }
+            Token::Word(name) => column(name),
             other => other.clone(),
         };
-        levels += usize::from(!matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_)));
+        let is_light = matches!(
+            token,
+            Token::Comma | Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)
+        );
+        levels += usize::from(!is_light);
         if levels > MOST_TOKENS {
             return Err(Error::usage(format!("the filter is too long: more than {MOST_TOKENS} words and signs"))
                 .hint("the values of a list are not counted: column in [1, 2, 3]"));
@@ -92,6 +144,67 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         tokens.push(TokenWithSpan::new(token, *span));
     }
     Ok(tokens)
+}
+
+/// What a sign of another language means, and how it is written here.
+fn foreign(token: &Token) -> Option<(&'static str, &'static str)> {
+    Some(match token {
+        Token::Overlap => ("and is a word", "and"),
+        Token::StringConcat => ("or is a word", "or"),
+        Token::ExclamationMark | Token::DoubleExclamationMark => ("not is a word", "not"),
+        Token::TildeAsterisk => ("case is ignored by the expression itself", "~ '(?i)…'"),
+        Token::ExclamationMarkTildeAsterisk => ("case is ignored by the expression itself", "!~ '(?i)…'"),
+        Token::DoubleTilde => ("like is a word", "like"),
+        Token::DoubleTildeAsterisk => ("ilike is a word", "ilike"),
+        Token::ExclamationMarkDoubleTilde => ("not like are words", "not like"),
+        Token::ExclamationMarkDoubleTildeAsterisk => ("not ilike are words", "not ilike"),
+        Token::DuckIntDiv => ("not a sign of a filter", "/"),
+        Token::Mod => ("the rest of a division is not supported", "another condition than %"),
+        Token::Caret => ("powers are not supported", "x * x"),
+        _ => return None,
+    })
+}
+
+/// Whether an operand may end with this token, so that what follows stands between two.
+fn ends_operand(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => word.keyword == Keyword::NoKeyword,
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) | Token::RParen => true,
+        _ => false,
+    }
+}
+
+fn is_word(word: &Word, wanted: &str) -> bool {
+    word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted)
+}
+
+fn is_with(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if is_word(word, "with"))
+}
+
+fn is_not(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == Keyword::NOT)
+}
+
+fn is_text(token: &Token) -> bool {
+    match token {
+        Token::SingleQuotedString(_) => true,
+        Token::Word(word) => word.quote_style == Some('"'),
+        _ => false,
+    }
+}
+
+/// Whether the tokens after a number make it a day: `2020-03-01`.
+fn is_bare_date<'a>(year: &str, mut after: impl Iterator<Item = &'a TokenWithSpan>) -> bool {
+    let mut two_digits = || {
+        let dash = after.next().is_some_and(|token| token.token == Token::Minus);
+        dash && matches!(after.next().map(|token| &token.token), Some(Token::Number(digits, false)) if digits.len() == 2)
+    };
+    year.len() == 4 && two_digits() && two_digits()
+}
+
+fn column(name: &Word) -> Token {
+    Token::Word(Word { value: name.value.clone(), quote_style: Some('"'), keyword: Keyword::NoKeyword })
 }
 
 fn word(value: &str, keyword: Keyword) -> Token {

@@ -1,13 +1,19 @@
 //! The filter: an expression over columns that keeps the rows for which it is true.
 //!
 //! `lex` splits the text with `sqlparser`'s tokenizer and rewrites the spelling of `pandas.query`.
-//! `parse` lets `sqlparser` build the tree and accepts only the listed parts of it. `eval` decides
-//! on a row. `number` compares numbers of any length exactly.
+//! `parse` lets `sqlparser` build the tree and accepts only the listed conditions of it, `build` the
+//! listed operands. `eval` decides on a row; `operand` is what it
+//! compares, `cells` are the cells of a row. `number` compares numbers
+//! of any length exactly, `amount` calculates with them, `date` reads dates.
 
+mod amount;
+mod build;
 mod cells;
+mod date;
 mod eval;
 mod lex;
 mod number;
+mod operand;
 mod parse;
 
 use std::fmt;
@@ -16,24 +22,38 @@ use std::ops::Range;
 use cells::Cells;
 use eval::Node;
 
-use super::columns::{find, shown};
+use super::column_names::Names;
+use super::column_names::quoted;
+use super::columns::{find, places};
 use super::nulls::Nulls;
 use super::numbers::Numbers;
 use super::scan::unquote;
+use super::tally::Count;
 use raudal_common::Result;
 
 /// Selects the rows to keep.
 ///
 /// Accepts both SQL and the language of `pandas.query`: `==` or `=`, `!=` or `<>`, `and`, `or`,
 /// `not` in any case or `&`, `|`, `~(…)`, `in [..]` or `in (..)`, `between`, `like` and `ilike`
-/// with `%` and `_`, `is null`. Write text in single or double quotes, and a column that is not a
-/// plain word in backticks.
+/// with `%` and `_`, `starts with`, `is null`, `~` and `!~` with a regular expression that may match
+/// anywhere in the cell. A regular expression has the syntax of the [`regex`](https://docs.rs/regex)
+/// crate; `ilike`, and `~ '(?i)…'`, ignore case.
 ///
-/// - Compared with a number, a cell is a number: `0000` equals 0. Numbers of any length are
-///   compared exactly. A cell that is not a number (`*`, `N/D`, empty) is null: neither equal nor
-///   unequal.
-/// - Against text, a cell is its bytes: `0000` equals `'0000'` only.
-/// - `is null` is true of a cell that is empty, blank, or a token of [`Nulls`].
+/// Write text in single or double quotes, and a column that is not a plain word in backticks, or in
+/// double quotes where only a column can stand: `"Población, total" > 5`.
+///
+/// - Compared with a number, a cell is a number: `0000` equals 0. Numbers of any length are compared
+///   exactly. `+`, `-`, `*` and `/` calculate with columns and numbers, exactly as long as the
+///   decimals fit 36 digits. Two columns compare as numbers.
+/// - Against text, a cell is its bytes: `0000` equals `'0000'` only. `lower(column)` has no capitals,
+///   `unaccent(column)` no accents.
+/// - Against a date (`date '2020-03-01'`), a cell is an ISO date; `date(column, '%d/%m/%Y')` reads
+///   dates that are written otherwise. The time of day does not count.
+/// - A [null](Nulls) cell is neither equal nor unequal to anything, nor does it match a pattern, nor
+///   does it fail to: `!=`, `not in`, `not like` and `!~` do not keep it. Nor do they keep a cell
+///   that is not of the kind it is compared with: no number (`x`), no date. `is null` finds null
+///   cells. One comparison finds them too: with a text that is itself null, as in `POBTOT == '*'` or
+///   `NOM != ''`, a cell is its bytes.
 /// - Logic has three values: a row is kept if the whole is true, not if it is null.
 ///
 /// ```
@@ -69,15 +89,28 @@ impl Filter {
         self.columns.iter().map(String::as_str).collect()
     }
 
-    /// Finds the filter's columns in a header. `numbers` and `nulls` say how to read their cells.
-    pub(super) fn bind(&self, header: &[String], numbers: &Numbers, nulls: &Nulls) -> Result<Bound> {
-        let places = self.columns.iter().map(|name| find(header, name)).collect::<Result<Vec<_>>>()?;
-        Ok(Bound {
-            node: self.node.clone(),
-            cells: Cells::new(places.len(), numbers, nulls),
-            names: self.columns.clone(),
-            places,
-        })
+    /// Finds the filter's columns in a header. If `lenient`, the cells of a column that is not there
+    /// are null. `numbers` and `nulls` say how to read cells.
+    pub(super) fn bind(
+        &self,
+        header: &[String],
+        names: Names,
+        lenient: bool,
+        numbers: &Numbers,
+        nulls: &Nulls,
+    ) -> Result<Bound> {
+        let mut missing = Vec::new();
+        let mut found = Vec::with_capacity(self.columns.len());
+        for name in &self.columns {
+            if lenient && places(header, name, names).is_empty() {
+                missing.push(name.clone());
+                found.push(NOWHERE);
+            } else {
+                found.push(find(header, name, names)?);
+            }
+        }
+        let cells = Cells::new(found.len(), numbers, nulls);
+        Ok(Bound { node: self.node.clone(), names: self.columns.clone(), places: found, missing, cells })
     }
 }
 
@@ -87,44 +120,56 @@ impl fmt::Display for Filter {
     }
 }
 
+/// The place of a column that the header does not have.
+const NOWHERE: usize = usize::MAX;
+
 /// A filter bound to a header.
 pub(super) struct Bound {
     node: Node,
+    /// The names of the columns of the filter.
+    names: Vec<String>,
     /// The position in the header of each column of the filter.
     places: Vec<usize>,
-    /// The names of these columns.
-    names: Vec<String>,
+    /// The columns that the header does not have.
+    pub(super) missing: Vec<String>,
     /// The cells of the current row.
     cells: Cells,
 }
 
 impl Bound {
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        self.places.iter().copied()
+        self.places.iter().copied().filter(|place| *place != NOWHERE)
     }
 
     /// Returns whether to keep the record with these fields, which begins on this line.
     pub(super) fn keeps(&mut self, record: &[u8], fields: &[Range<usize>], line: u64) -> bool {
         self.cells.take(|column, cell| {
-            unquote(&record[fields[self.places[column]].clone()], cell);
+            if let Some(field) = fields.get(self.places[column]) {
+                unquote(&record[field.clone()], cell);
+            }
         });
         let keeps = self.node.eval(&self.cells) == Some(true);
         self.cells.count(line);
         keeps
     }
 
-    /// Says how many cells were compared with a number and are none.
+    /// Says how many cells were compared with a number or a date and are none.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let counts = self.names.iter().zip(self.cells.counts()).filter(|(_, count)| count.times > 0);
-        let say = |(name, count): (&String, &super::tally::Count)| {
-            let cells = if count.times == 1 { "1 cell was" } else { &format!("{} cells were", count.times) };
-            format!(
-                "column {}: {cells} no number for the filter, and so null, {} ([`decimal`], [`thousands`] and [`null`] \
-                 say how numbers and nulls are written)",
-                shown(name),
-                count.place()
-            )
-        };
-        counts.map(say).collect()
+        let mut warnings = Vec::new();
+        for (name, [numbers, dates]) in self.names.iter().zip(self.cells.counts()) {
+            let mut say = |count: &Count, what: &str, cure: &str| {
+                let cells = match count.times {
+                    0 => return,
+                    1 => "1 cell was".to_owned(),
+                    times => format!("{times} cells were"),
+                };
+                let (name, place) = (quoted(name), count.place());
+                warnings
+                    .push(format!("column {name}: {cells} no {what} for the filter, and so null, {place} ({cure})"));
+            };
+            say(numbers, "number", "[`decimal`], [`thousands`] and [`null`] say how numbers and nulls are written");
+            say(dates, "date", "date(column, '%d/%m/%Y') says how dates are written, [`null`] how nulls are");
+        }
+        warnings
     }
 }

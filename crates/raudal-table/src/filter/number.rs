@@ -73,7 +73,13 @@ impl<'a> Number<'a> {
         }
     }
 
-    fn as_f64(&self) -> f64 {
+    /// Returns whether it is negative, and its digits before and after the point. `None` if it has an
+    /// exponent.
+    pub(super) fn digits(&self) -> Option<(bool, &'a [u8], &'a [u8])> {
+        self.float.is_none().then_some((self.negative, self.whole, self.fraction))
+    }
+
+    pub(super) fn as_f64(&self) -> f64 {
         self.float.or_else(|| float(self.text)).unwrap_or(f64::NAN)
     }
 }

@@ -1,13 +1,16 @@
 //! Converts tokens into `sqlparser`'s tree, then into ours. Refuses anything that is not listed
-//! here, and shows its place and the fix.
+//! here or in `build`, and shows its place and the fix.
 
-use sqlparser::ast::{BinaryOperator, Expr, Spanned, UnaryOperator, Value};
+use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
-use super::eval::{Like, Literal, Node, Test};
-use super::lex::{Plain, caret, end, lower, refuse, tokens};
-use super::number::Number;
+use regex::bytes::RegexBuilder;
+
+use super::build::{Builder, sign, spelled, test, word};
+use super::eval::{By, Like, Literal, Node, Test};
+use super::lex::{Plain, end, lower, refuse, tokens};
+use super::operand::{Is, Operand};
 use raudal_common::{Error, Result};
 
 /// Maximum nesting of parentheses and `not`.
@@ -25,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<String>, Node)> {
     if rest.token != Token::EOF {
         return Err(refuse(text, rest.span.start, &leftover(&rest.token)));
     }
-    let mut builder = Builder { text, columns: Vec::new() };
+    let mut builder = Builder::new(text);
     let node = builder.condition(&expr)?;
     Ok((builder.columns, node))
 }
@@ -52,45 +55,39 @@ fn syntax(text: &str, error: &ParserError) -> Error {
     refuse(text, place.unwrap_or_else(|| end(text)), &what)
 }
 
-struct Builder<'a> {
-    text: &'a str,
-    columns: Vec<String>,
-}
-
 impl Builder<'_> {
-    fn refuse(&self, expr: &Expr, why: &str) -> Error {
-        refuse(self.text, start(expr), why)
-    }
-
-    /// Like [`Self::refuse`], and spells out the fix.
-    fn fix(&self, expr: &Expr, why: &str, fix: &str) -> Error {
-        let shown = caret(self.text, start(expr)).map(|shown| format!("\n{shown}")).unwrap_or_default();
-        Error::usage(format!("bad filter: {why}")).hint(format!("write: {fix}{shown}"))
-    }
-
     fn condition(&mut self, expr: &Expr) -> Result<Node> {
         match expr {
             Expr::Nested(inner) => self.condition(inner),
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => Ok(Node::Not(Box::new(self.condition(expr)?))),
             Expr::BinaryOp { op: BinaryOperator::And, .. } => Ok(Node::All(self.chain(expr, &BinaryOperator::And)?)),
             Expr::BinaryOp { op: BinaryOperator::Or, .. } => Ok(Node::Any(self.chain(expr, &BinaryOperator::Or)?)),
-            Expr::BinaryOp { left, op, right } => match test(op) {
-                Some(test) => self.compare(expr, left, test, right),
-                None => Err(self.refuse(expr, &format!("not supported: {op}"))),
-            },
+            Expr::BinaryOp { left, op, right } => self.between(expr, left, op, right),
             Expr::InList { expr, list, negated } => {
-                let column = self.column(expr)?;
-                let list = list.iter().map(|item| self.literal(item)).collect::<Result<Vec<_>>>()?;
-                Ok(negate(Node::In { column, list }, *negated))
+                let of = self.subject(expr)?;
+                let node = if let Operand::Column(column) = of {
+                    let list = list.iter().map(|item| self.literal(item)).collect::<Result<Vec<_>>>()?;
+                    Node::In { column, list }
+                } else {
+                    let equals = |item: &Expr| {
+                        let with = self.value(item)?;
+                        self.compared(expr, of.clone(), Test::Equal, item, with)
+                    };
+                    Node::Any(list.iter().map(equals).collect::<Result<Vec<_>>>()?)
+                };
+                Ok(negate(node, *negated))
             }
             Expr::Between { expr, negated, low, high } => {
-                let column = self.column(expr)?;
-                let low = Node::Compare { column, test: Test::AtLeast, with: self.literal(low)? };
-                let high = Node::Compare { column, test: Test::AtMost, with: self.literal(high)? };
-                Ok(negate(Node::All(vec![low, high]), *negated))
+                let of = self.subject(expr)?;
+                let mut end = |test, end: &Expr| {
+                    let with = self.operand(end, 0)?;
+                    self.compared(expr, of.clone(), test, end, with)
+                };
+                let ends = vec![end(Test::AtLeast, low)?, end(Test::AtMost, high)?];
+                Ok(negate(Node::All(ends), *negated))
             }
-            Expr::IsNull(expr) => Ok(Node::Null { column: self.column(expr)? }),
-            Expr::IsNotNull(expr) => Ok(negate(Node::Null { column: self.column(expr)? }, true)),
+            Expr::IsNull(expr) => Ok(Node::Null(self.subject(expr)?)),
+            Expr::IsNotNull(expr) => Ok(negate(Node::Null(self.subject(expr)?), true)),
             Expr::Like { negated, any: false, expr, pattern, escape_char: None } => {
                 self.like(expr, pattern, false).map(|node| negate(node, *negated))
             }
@@ -101,7 +98,25 @@ impl Builder<'_> {
                 Err(self.fix(expr, "a column alone is not a condition", &format!("{} == 1", spelled(&name.value))))
             }
             Expr::Value(_) => Err(self.refuse(expr, "a value alone is not a condition")),
+            Expr::Function(_) => Err(self.refuse(expr, "a function alone is not a condition")),
             _ => Err(self.unsupported(expr)),
+        }
+    }
+
+    /// A condition with a sign between two operands.
+    fn between(&mut self, whole: &Expr, left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Node> {
+        match op {
+            BinaryOperator::PGRegexMatch => self.matches(left, right),
+            BinaryOperator::PGRegexNotMatch => Ok(negate(self.matches(left, right)?, true)),
+            BinaryOperator::PGLikeMatch => self.starts(left, right),
+            BinaryOperator::PGNotLikeMatch => Ok(negate(self.starts(left, right)?, true)),
+            _ => match test(op) {
+                Some(test) => self.compare(whole, left, test, right),
+                None if super::build::sum(op).is_some() => {
+                    Err(self.refuse(whole, "a sum alone is not a condition: compare it with something"))
+                }
+                None => Err(self.refuse(whole, &format!("not supported: {op}"))),
+            },
         }
     }
 
@@ -122,7 +137,7 @@ impl Builder<'_> {
 
     fn compare(&mut self, whole: &Expr, left: &Expr, test: Test, right: &Expr) -> Result<Node> {
         if let Expr::BinaryOp { left: first, op, right: middle } = left
-            && self::test(op).is_some()
+            && super::build::test(op).is_some()
         {
             return Err(match (word(first), word(middle), word(right)) {
                 (Some(first), Some(middle), Some(last)) => {
@@ -133,33 +148,86 @@ impl Builder<'_> {
                 _ => self.refuse(whole, "a chain of comparisons: write a <= b and b <= c"),
             });
         }
-        match (is_column(left), is_column(right)) {
-            (true, false) => {
-                let column = self.column(left)?;
-                Ok(Node::Compare { column, test, with: self.literal(right)? })
+        let (mut of, mut with) = (self.operand(left, 0)?, self.operand(right, 0)?);
+        if !of.has_column() && !with.has_column() {
+            // In double quotes stands a column, where there is no other.
+            if let Some(column) = self.quoted_column(left) {
+                of = column;
+            } else if let Some(column) = self.quoted_column(right) {
+                with = column;
+            } else {
+                return Err(self.refuse(whole, "a comparison needs a column; text is in quotes, a column is not"));
             }
-            (false, true) => {
-                let with = self.literal(left)?;
-                Ok(Node::Compare { column: self.column(right)?, test: test.turned(), with })
+        }
+        if let (Operand::Column(_), Operand::Column(_), Test::Equal | Test::Unequal) = (&of, &with, test) {
+            let [one, two] = [left, right].map(|side| word(side).unwrap_or_default());
+            let fix = format!(
+                "{one} {sign} '{}' for a text, {one} {sign} {two} + 0 for numbers",
+                two.trim_matches('`'),
+                sign = sign(test)
+            );
+            return Err(self.fix(right, "two columns, and nothing says what they are; is the second one text?", &fix));
+        }
+        if matches!((&of, &with), (Operand::Number(_) | Operand::Text(_), Operand::Column(_))) {
+            return self.compared(right, with, test.turned(), left, of);
+        }
+        self.compared(left, of, test, right, with)
+    }
+
+    /// Compares two operands as what their forms say.
+    fn compared(&self, left: &Expr, of: Operand, test: Test, right: &Expr, with: Operand) -> Result<Node> {
+        match (of, with) {
+            (Operand::Column(column), Operand::Number(number)) => {
+                Ok(Node::Compare { column, test, with: Literal::Number(number) })
             }
-            (true, true) => {
-                let fix =
-                    format!("{} {} '{}'", word(left).unwrap_or_default(), sign(test), word(right).unwrap_or_default());
-                Err(self.fix(right, "two columns cannot be compared; is the second one text?", &fix))
+            (Operand::Column(column), Operand::Text(with)) => {
+                Ok(Node::Compare { column, test, with: Literal::Text(with) })
             }
-            (false, false) => match (self.literal(left), self.literal(right)) {
-                (Err(error), _) | (_, Err(error)) => Err(error),
-                _ => Err(self.refuse(whole, "a comparison needs a column; text is in quotes, a column is not")),
-            },
+            (of, with) => {
+                let (of, with) = match (of.is(), with.is()) {
+                    (Is::Date, Is::Text) => (of, self.as_date(right, with)?),
+                    (Is::Text, Is::Date) => (self.as_date(left, of)?, with),
+                    _ => (of, with),
+                };
+                let by = match (of.is(), with.is()) {
+                    (Is::Date, Is::Date | Is::Cell) | (Is::Cell, Is::Date) => By::Date,
+                    (Is::Number | Is::Cell, Is::Number | Is::Cell) => By::Number,
+                    (Is::Text, Is::Text | Is::Cell) | (Is::Cell, Is::Text) => By::Text,
+                    (Is::Date, _) | (_, Is::Date) => {
+                        return Err(self.refuse(right, "a date compares with a date alone"));
+                    }
+                    _ => return Err(self.refuse(right, "a number does not compare with text")),
+                };
+                self.reachable(left, &of, test, &with)?;
+                self.reachable(right, &with, test, &of)?;
+                Ok(Node::Operands { left: of, test, right: with, by })
+            }
         }
     }
 
+    /// Refuses a text that a function can never give: `lower(NOM) == 'Ayala'`.
+    fn reachable(&self, at: &Expr, of: &Operand, test: Test, with: &Operand) -> Result<()> {
+        match with {
+            Operand::Text(with) if matches!(test, Test::Equal | Test::Unequal) => self.gives(at, of, with),
+            _ => Ok(()),
+        }
+    }
+
+    fn gives(&self, at: &Expr, of: &Operand, text: &str) -> Result<()> {
+        let applied = of.applied(text);
+        if applied == text {
+            return Ok(());
+        }
+        Err(self.fix(at, "this function never gives a text with such letters", &format!("'{applied}'")))
+    }
+
     fn like(&mut self, expr: &Expr, pattern: &Expr, fold: bool) -> Result<Node> {
-        let column = self.column(expr)?;
+        let of = self.text_subject(expr)?;
         let Literal::Text(text) = self.literal(pattern)? else {
             return Err(self.refuse(pattern, "like needs a pattern in quotes, as in like 'San %'"));
         };
         let text = if fold { text.to_lowercase() } else { text };
+        self.gives(pattern, &of, &text)?;
         let pattern = text
             .chars()
             .map(|c| match c {
@@ -168,135 +236,53 @@ impl Builder<'_> {
                 c => Like::Just(c),
             })
             .collect();
-        Ok(Node::Like { column, pattern, fold })
+        Ok(Node::Like { of, pattern, fold })
     }
 
-    /// Returns the index of a column in the list.
-    fn column(&mut self, expr: &Expr) -> Result<usize> {
-        match bare(expr) {
-            Expr::Identifier(name) => {
-                let known = self.columns.iter().position(|column| *column == name.value);
-                Ok(known.unwrap_or_else(|| {
-                    self.columns.push(name.value.clone());
-                    self.columns.len() - 1
-                }))
-            }
-            Expr::Value(_) => Err(self.refuse(expr, "a column is expected here; text is in quotes, a column is not")),
-            other => Err(self.unsupported(other)),
-        }
-    }
-
-    fn literal(&self, expr: &Expr) -> Result<Literal> {
-        let (sign, value) = match bare(expr) {
-            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => ("-", bare(expr)),
-            Expr::UnaryOp { op: UnaryOperator::Plus, expr } => ("", bare(expr)),
-            other => ("", other),
+    fn matches(&mut self, expr: &Expr, pattern: &Expr) -> Result<Node> {
+        let of = self.text_subject(expr)?;
+        let Literal::Text(text) = self.literal(pattern)? else {
+            return Err(self.refuse(pattern, "~ needs a regular expression in quotes, as in ~ '^San '"));
         };
-        let signed = !std::ptr::eq(value, bare(expr));
-        match value {
-            Expr::Value(value) => match &value.value {
-                Value::Number(number, false) if Number::parse(number.as_bytes()).is_some() => {
-                    Ok(Literal::Number(format!("{sign}{number}")))
+        let regex = RegexBuilder::new(&text).size_limit(1 << 20).build().map_err(|error| {
+            let why = match error {
+                regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
+                error => {
+                    // The last line says what is wrong, the others draw where.
+                    let text = error.to_string();
+                    let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                    format!("bad regular expression: {last}")
                 }
-                Value::SingleQuotedString(text) if !signed => Ok(Literal::Text(text.clone())),
-                Value::Boolean(truth) => Err(self.fix(
-                    expr,
-                    "a cell is text or a number",
-                    &format!("'{truth}', as it is spelled in the cells"),
-                )),
-                Value::Null => Err(self.fix(expr, "nothing equals null", "column is null")),
-                _ => Err(self.refuse(expr, "neither a number nor a text in quotes")),
-            },
-            Expr::Identifier(name) => {
-                Err(self.fix(expr, "a value is expected here, not a column", &format!("'{}'", name.value)))
+            };
+            self.refuse(pattern, &why)
+        })?;
+        Ok(Node::Matches { of, regex })
+    }
+
+    fn starts(&mut self, expr: &Expr, with: &Expr) -> Result<Node> {
+        let of = self.text_subject(expr)?;
+        match self.literal(with)? {
+            Literal::Text(text) => {
+                self.gives(with, &of, &text)?;
+                Ok(Node::Starts { of, with: text })
             }
-            other => Err(self.unsupported(other)),
+            // The digits as the cell has them, with its zeros.
+            Literal::Number(number) => {
+                Err(self.fix(with, "starts with compares text", &format!("starts with '{number}'")))
+            }
         }
     }
 
-    fn unsupported(&self, expr: &Expr) -> Error {
-        match expr {
-            Expr::CompoundIdentifier(names) => {
-                let name: Vec<&str> = names.iter().map(|name| name.value.as_str()).collect();
-                self.fix(expr, "a dot in the name of a column", &format!("`{}`", name.join(".")))
-            }
-            Expr::Function(_) => self.refuse(expr, "functions are not supported"),
-            Expr::BinaryOp { op, .. }
-                if test(op).is_some() || matches!(op, BinaryOperator::And | BinaryOperator::Or) =>
-            {
-                self.refuse(expr, "a condition in place of a column or a value")
-            }
-            Expr::BinaryOp { op, .. } => self.refuse(expr, &format!("arithmetic is not supported: {op}")),
-            _ => self.refuse(
-                expr,
-                "not supported: only comparisons of a column with a value, in, between, like, is null, and, or, not",
-            ),
+    /// An operand that is text, or a cell taken as text.
+    fn text_subject(&mut self, expr: &Expr) -> Result<Operand> {
+        let of = self.subject(expr)?;
+        match of.is() {
+            Is::Cell | Is::Text => Ok(of),
+            Is::Number | Is::Date => Err(self.refuse(expr, "text is expected here: a column, lower() or unaccent()")),
         }
     }
-}
-
-fn bare(mut expr: &Expr) -> &Expr {
-    while let Expr::Nested(inner) = expr {
-        expr = inner;
-    }
-    expr
-}
-
-fn is_column(expr: &Expr) -> bool {
-    matches!(bare(expr), Expr::Identifier(_))
 }
 
 fn negate(node: Node, negated: bool) -> Node {
     if negated { Node::Not(Box::new(node)) } else { node }
-}
-
-fn test(op: &BinaryOperator) -> Option<Test> {
-    Some(match op {
-        BinaryOperator::Eq => Test::Equal,
-        BinaryOperator::NotEq => Test::Unequal,
-        BinaryOperator::Lt => Test::Less,
-        BinaryOperator::LtEq => Test::AtMost,
-        BinaryOperator::Gt => Test::More,
-        BinaryOperator::GtEq => Test::AtLeast,
-        _ => return None,
-    })
-}
-
-fn sign(test: Test) -> &'static str {
-    match test {
-        Test::Equal => "==",
-        Test::Unequal => "!=",
-        Test::Less => "<",
-        Test::AtMost => "<=",
-        Test::More => ">",
-        Test::AtLeast => ">=",
-    }
-}
-
-/// Formats a column as written in a filter.
-fn spelled(name: &str) -> String {
-    let word = name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_numeric());
-    if word { name.to_owned() } else { format!("`{name}`") }
-}
-
-/// Formats a column or a value as written in a filter. Returns `None` for anything larger, which
-/// could be very large.
-fn word(expr: &Expr) -> Option<String> {
-    match bare(expr) {
-        Expr::Identifier(name) => Some(spelled(&name.value)),
-        Expr::Value(value) => Some(value.to_string()),
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match &**expr {
-            Expr::Value(value) => Some(format!("-{value}")),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// Returns where an expression begins. It loops because `Spanned` would recurse into a long chain.
-fn start(mut expr: &Expr) -> Location {
-    while let Expr::BinaryOp { left, .. } = expr {
-        expr = left;
-    }
-    expr.span().start
 }

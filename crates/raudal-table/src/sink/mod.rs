@@ -44,7 +44,8 @@ use output::Output;
 use types::Schema;
 use writer::{Ending, Row, Writer};
 
-use super::columns::{align, shown};
+use super::column_names::{Names, quoted};
+use super::columns::align;
 use super::rows::Rows;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
@@ -106,7 +107,7 @@ impl Sink {
                             Kind::Headers,
                             format!(
                                 "the first column of the existing table is not the source column: {}",
-                                shown(source)
+                                quoted(source)
                             ),
                         )
                         .input(&name));
@@ -129,7 +130,7 @@ impl Sink {
         self.usable()?;
         let order = match &self.reference {
             None => None,
-            Some((header, first)) => align(header, rows.header()).map_err(|error| {
+            Some((header, first)) => align(header, rows.header(), Names::default()).map_err(|error| {
                 let first = redact(first);
                 let hint = match self.writer.existing() {
                     Some(_) => format!("rows are appended only to the same columns: {first}"),
@@ -397,7 +398,7 @@ fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Resu
     {
         return Err(Error::new(
             Kind::Column,
-            format!("the input has a column of the source column's name: {}", shown(name)),
+            format!("the input has a column of the source column's name: {}", quoted(name)),
         )
         .hint("choose another name for [`source_column`]"));
     }
@@ -412,7 +413,7 @@ fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Resu
     let mut names: Vec<(String, &String)> = header.iter().map(|name| (fold(name), name)).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(Error::new(Kind::Column, format!("{what}, the header has one twice: {}", shown(twice[1].1)))
+        return Err(Error::new(Kind::Column, format!("{what}, the header has one twice: {}", quoted(twice[1].1)))
             .hint("choose columns with [`select`], or another [`format`]"));
     }
     Ok(())

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::column_names::Names;
 use crate::columns::{find, nearest, shown};
 use raudal_common::{Error, Kind, Result};
 
@@ -178,7 +179,7 @@ impl Schema {
     pub(super) fn name_types(&mut self, named: &[(String, Type)]) -> Result<()> {
         let known: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         for (name, of_type) in named {
-            self.columns[find(&known, name)?].of_type = *of_type;
+            self.columns[find(&known, name, Names::default())?].of_type = *of_type;
         }
         Ok(())
     }

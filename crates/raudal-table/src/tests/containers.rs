@@ -147,7 +147,7 @@ fn members_of_a_tar_are_selected_as_those_of_a_zip() {
     for bytes in [archive.clone(), pack(Packing::Gzip, &archive)] {
         let mut query = with_glob("**/*.csv");
         assert_eq!(read_query(&bytes, "a", &query).unwrap_err().kind(), Kind::Headers);
-        query.select = vec!["id".into(), "pop".into()];
+        query.select = crate::Select::names(["id", "pop"]);
         assert_eq!(text(read_query(&bytes, "a", &query).unwrap()), "1,10\n2,20\n");
         assert_eq!(text(read_query(&bytes, "a", &with_glob("x/2020.csv")).unwrap()), "2,20,5\n");
     }

@@ -34,7 +34,7 @@ impl Seek for Patient<'_> {
 
 fn attempt(bytes: &[u8]) -> Result<Rows> {
     let mut query = Query::new();
-    query.select = vec!["NAME".into(), "N".into()];
+    query.select = crate::Select::names(["NAME", "N"]);
     read(Patient { inner: Cursor::new(bytes), left: 100_000 }, "a.zip", &query, &())
 }
 

@@ -130,7 +130,7 @@ fn text_after_a_closing_quote_is_kept_as_it_stands_and_said() {
     assert_eq!(text(rows), kept);
     // Selected, filtered, in the header, in another dialect: the same.
     let mut query = Query::new();
-    query.select = vec!["name".into()];
+    query.select = crate::Select::names(["name"]);
     query.filter = Some(Filter::parse("name == '\"Kostas\" Theatre'").unwrap());
     assert_eq!(text(good(input, "names.tsv", &query)), "\"\"\"Kostas\"\" Theatre\"\n");
     assert_eq!(good("\"a\"b,c\n1,2\n", "x.csv", &Query::new()).header(), ["\"a\"b", "c"]);
@@ -450,7 +450,7 @@ fn numbers_are_compared_as_they_are_written() {
     assert_eq!(
         warnings,
         [
-            "column t: 1 cell was no number for the filter, and so null, at line 3: \"12,5\" ([`decimal`], [`thousands`] and \
+            "column \"t\": 1 cell was no number for the filter, and so null, at line 3: \"12,5\" ([`decimal`], [`thousands`] and \
           [`null`] say how numbers and nulls are written)"
         ]
     );
@@ -469,11 +469,11 @@ fn cells_that_the_filter_takes_for_null_are_counted_unless_they_are_empty_or_nam
     query.filter = Some(Filter::parse("x > 10 and y in [1, 2, 3]").unwrap());
     let input = "x,y\n45.6 b,1\n, \n11,*\n12,N/D\n13,p\n";
     let rows = good(input, "x.csv", &query);
-    assert!(rows.warnings()[0].starts_with("column x: 1 cell was no number"), "{:?}", rows.warnings());
-    assert!(rows.warnings()[1].starts_with("column y: 3 cells were no number"), "{:?}", rows.warnings());
+    assert!(rows.warnings()[0].starts_with("column \"x\": 1 cell was no number"), "{:?}", rows.warnings());
+    assert!(rows.warnings()[1].starts_with("column \"y\": 3 cells were no number"), "{:?}", rows.warnings());
     assert!(rows.warnings()[1].contains("the first at line 4: \"*\""), "{:?}", rows.warnings());
     query.nulls = crate::Nulls::new(["*", "N/D"]);
-    assert!(good(input, "x.csv", &query).warnings()[1].starts_with("column y: 1 cell was no number"));
+    assert!(good(input, "x.csv", &query).warnings()[1].starts_with("column \"y\": 1 cell was no number"));
     query.filter = Some(Filter::parse("y is null").unwrap());
     assert_eq!(text(good(input, "x.csv", &query)), ", \n11,*\n12,N/D\n");
     query.nulls = crate::Nulls::new(["-999"]);

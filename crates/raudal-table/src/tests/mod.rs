@@ -16,7 +16,9 @@ mod out;
 #[cfg(feature = "formats")]
 mod packed;
 mod records;
+mod select;
 mod sink;
+mod table;
 mod text;
 #[cfg(feature = "formats")]
 mod workbook;

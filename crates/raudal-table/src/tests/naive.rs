@@ -30,7 +30,7 @@ enum Tree {
 }
 
 const NUMBERS: [&str; 8] = ["0", "1", "-1", "7", "0.5", "-2.25", "1000", "1e2"];
-const TEXTS: [&str; 8] = ["", "000", "x", "San Juan", "it's", "say \"hi\"", "ñ", "*"];
+const TEXTS: [&str; 9] = ["", "N/D", "000", "x", "San Juan", "it's", "say \"hi\"", "ñ", "*"];
 const CELLS: [&str; 22] = [
     "",
     " ",
@@ -100,6 +100,7 @@ impl Literal {
     /// Compares the cell with the literal, if possible.
     fn order(&self, cell: &str) -> Option<std::cmp::Ordering> {
         match self {
+            Self::Text(text) if is_null(cell) && !is_null(text) => None,
             Self::Text(text) => Some(cell.as_bytes().cmp(text.as_bytes())),
             Self::Number(number) => {
                 let cell: f64 = cell.trim().parse().ok().filter(|cell: &f64| cell.is_finite())?;
@@ -179,7 +180,8 @@ impl Tree {
                 let high = truth(high.order(row[*at]).map(std::cmp::Ordering::is_le));
                 negate(*negated, low.min(high))
             }
-            Self::Null(at, negated) => negate(*negated, truth(Some(row[*at].trim().is_empty()))),
+            Self::Null(at, negated) => negate(*negated, truth(Some(is_null(row[*at])))),
+            Self::Like(at, ..) if is_null(row[*at]) => 1,
             Self::Like(at, negated, fold, pattern) => {
                 let lower = |text: &str| if *fold { text.to_lowercase() } else { text.to_owned() };
                 let [cell, pattern] = [lower(row[*at]), lower(pattern)].map(|text| text.chars().collect::<Vec<_>>());
@@ -190,6 +192,11 @@ impl Tree {
             Self::Or(one, two) => one.eval(row).max(two.eval(row)),
         }
     }
+}
+
+/// As the query says: `N/D` is null, and so is a blank cell.
+fn is_null(cell: &str) -> bool {
+    ["", "N/D"].contains(&cell.trim())
 }
 
 fn like(cell: &[char], pattern: &[char]) -> bool {
@@ -218,7 +225,8 @@ proptest! {
         let text = tree.write(pandas, 0);
         let mut query = Query::new();
         query.filter = Some(Filter::parse(&text).map_err(|error| TestCaseError::fail(format!("{text}: {error:?}")))?);
-        query.select = vec!["ID".into()];
+        query.select = crate::Select::names(["ID"]);
+        query.nulls = crate::Nulls::new(["N/D"]);
         let mut table = format!("ID,{}\n", COLUMNS.join(","));
         for (id, row) in rows.iter().enumerate() {
             let _ = writeln!(table, "{id},{}", row.map(quoted).join(","));

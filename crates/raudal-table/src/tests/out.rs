@@ -252,7 +252,7 @@ fn named_types_are_numbers_in_json_and_a_bad_cell_refuses_its_input_only() {
 fn a_type_for_a_column_that_is_not_there_names_the_nearest() {
     let (mut sink, _) = to_shared(typed("POBTOTAL:int", Format::Csv));
     let error = sink.append("a.csv", rows("POBTOT,b\n1,2\n")).unwrap_err();
-    assert_eq!((error.kind(), error.hint_text()), (Kind::Column, Some("did you mean POBTOT?")));
+    assert_eq!((error.kind(), error.hint_text()), (Kind::Column, Some("did you mean \"POBTOT\"?")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Hostile, read_all, read_query, refused, text};
-use crate::{Delimiter, Query, read};
+use crate::{Delimiter, Query, Select, read};
 use raudal_common::Kind;
 
 /// Returns header and rows as the `csv` crate reads them; `None` if it refuses or finds no header.
@@ -121,17 +121,19 @@ proptest! {
         wanted in proptest::collection::vec(0usize..12, 1..4)) {
         let names: Vec<String> = (0..cells.len()).map(|at| format!("c{at}")).collect();
         let mut query = Query::new();
+        let mut select: Vec<String> = Vec::new();
         for at in wanted {
             let name = names[at % names.len()].clone();
-            if !query.select.contains(&name) {
-                query.select.push(name);
+            if !select.contains(&name) {
+                select.push(name);
             }
         }
+        query.select = select.clone().into();
         let input = format!("{}\n{}\n", names.join(","), cells.join(","));
         let mut reader = csv::Reader::from_reader(input.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(query.select.iter().map(|name| &record[name[1..].parse::<usize>().unwrap()])).unwrap();
+        writer.write_record(select.iter().map(|name| &record[name[1..].parse::<usize>().unwrap()])).unwrap();
         let ours = text(read_query(input.as_bytes(), "x.csv", &query).unwrap());
         prop_assert_eq!(ours.as_bytes(), writer.into_inner().unwrap());
     }
@@ -228,13 +230,13 @@ fn nul_bytes_are_refused_with_their_line() {
 #[test]
 fn selected_columns_come_in_the_order_asked_for_and_an_empty_one_is_no_blank_line() {
     let mut query = Query::new();
-    query.select = vec!["c".into(), "a".into()];
+    query.select = Select::names(["c", "a"]);
     let rows = read_query(b"a,b,c\n1,2,3\n\"4\",\"5\",\"6,\"\n", "x.csv", &query).unwrap();
     assert_eq!(rows.header(), ["c", "a"]);
     assert_eq!(text(rows), "3,1\n\"6,\",4\n");
-    query.select = vec!["b".into()];
+    query.select = Select::names(["b"]);
     assert_eq!(text(read_query(b"a,b\n1,\n2,3\n", "x.csv", &query).unwrap()), "\"\"\n3\n");
-    query.select = vec!["b".into(), "b".into()];
+    query.select = Select::names(["b", "b"]);
     assert_eq!(read_query(b"a,b\n1,2\n", "x.csv", &query).unwrap_err().kind(), Kind::Usage);
 }
 

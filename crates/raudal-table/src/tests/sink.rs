@@ -77,7 +77,7 @@ fn jsonl_keeps_text_and_the_order_of_columns() {
     assert_eq!(text, "{\"z\":\"000\",\"a\":\"x\\\"\\ny\\u001f\"}\n{\"z\":\"\",\"a\":\"é\"}\n");
     let (mut sink, _) = to_shared(SinkOptions::new(Format::Jsonl));
     let error = sink.append("x.csv", rows("a,b,a\n1,2,3\n")).unwrap_err();
-    assert_eq!(error.to_string(), "x.csv: a JSON object has each name once, the header has one twice: a");
+    assert_eq!(error.to_string(), "x.csv: a JSON object has each name once, the header has one twice: \"a\"");
     sink.append("y.csv", rows("a,b\n1,2\n")).unwrap();
 }
 
@@ -99,10 +99,10 @@ fn columns_that_differ_are_named_and_the_sink_goes_on() {
     let (mut sink, shared) = to_shared(SinkOptions::new(Format::Csv));
     sink.append("https://u:p@h/one.csv", rows("a,b,c\n1,2,3\n")).unwrap();
     for (csv, message) in [
-        ("a,b\n1,2\n", "two.csv: its columns differ: without c"),
-        ("a,b,c,d\n1,2,3,4\n", "two.csv: its columns differ: with extra d"),
-        ("a,B,c\n1,2,3\n", "two.csv: its columns differ: without b, with extra B"),
-        ("c,b,a,a\n1,2,3,4\n", "two.csv: its columns differ: in another order, with a more than once"),
+        ("a,b\n1,2\n", "two.csv: its columns differ: without \"c\""),
+        ("a,b,c,d\n1,2,3,4\n", "two.csv: its columns differ: with extra \"d\""),
+        ("a,B,c\n1,2,3\n", "two.csv: its columns differ: without \"b\", with extra \"B\""),
+        ("c,b,a,a\n1,2,3,4\n", "two.csv: its columns differ: in another order, with \"a\" more than once"),
     ] {
         let error = sink.append("two.csv", rows(csv)).unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Headers, message));
