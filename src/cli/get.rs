@@ -1,9 +1,10 @@
 //! `raudal get`: fetches inputs into files of a folder.
 
 use super::args::GetCommand;
+use super::beside_bars::BesideBars;
 use super::ending::Ending;
 use super::inputs::Inputs;
-use super::session::{BesideBars, Session, check_folder};
+use super::session::{Session, check_folder};
 use super::{cache, exit, limits, lock, report, setup, table};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};

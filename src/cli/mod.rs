@@ -1,6 +1,7 @@
 //! The command line: turns arguments into calls of the library, and the outcome into an exit code.
 
 mod args;
+mod beside_bars;
 mod cache;
 mod compare;
 mod dialect;

@@ -2,7 +2,7 @@
 //! fetched.
 
 use super::args::{OutputArgs, TableArgs};
-use super::session::BesideBars;
+use super::beside_bars::BesideBars;
 use raudal::error::redact;
 use raudal::progress::Progress;
 use raudal::table::{Existing, FileType, Format, Sink, SinkOptions, Target, check_target};

@@ -11,7 +11,6 @@ use raudal::pool::{Observer, RunReport};
 use raudal::progress::{Progress, Recorder, Verbosity};
 use raudal::units;
 use raudal::{Error, Kind, Result};
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -216,29 +215,6 @@ fn verbosity(show: &ShowArgs) -> Verbosity {
 /// expression, so its lines stay aligned.
 fn hint_line(hint: &str) -> String {
     format!("  hint: {}", options(hint).replace('\n', "\n        "))
-}
-
-/// Writes to a terminal that shows bars too: they are hidden while rows are written.
-pub(crate) struct BesideBars {
-    progress: Progress,
-    out: io::Stdout,
-}
-
-impl BesideBars {
-    pub(crate) fn new(progress: &Progress) -> Self {
-        Self { progress: progress.clone(), out: io::stdout() }
-    }
-}
-
-impl Write for BesideBars {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.progress.suspend(|| self.out.write_all(bytes).and_then(|()| self.out.flush()))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 /// Refuses a missing folder before the work is done, since the file could not be written at the

@@ -319,6 +319,7 @@ fn open(target: Target, options: &SinkOptions) -> Result<Box<dyn Writer>> {
 
 /// Refuses what this build cannot write, before anything is fetched.
 fn check_built(options: &SinkOptions) -> Result<()> {
+    #[allow(clippy::match_like_matches_macro, reason = "it looks like that without features")]
     let built = match options.format {
         Format::Parquet => cfg!(feature = "parquet"),
         Format::Arrow => cfg!(feature = "arrow"),

@@ -26,6 +26,7 @@ pub(super) struct Output {
     existing: Existing,
 }
 
+#[cfg_attr(not(feature = "zstd"), allow(clippy::large_enum_variant, reason = "there is one for a table"))]
 enum Encoder {
     Plain(Counted),
     Gzip(GzEncoder<Counted>),

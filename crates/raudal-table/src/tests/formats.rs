@@ -31,7 +31,6 @@ fn names(folder: &Path) -> Vec<String> {
 const MIXED: &[&str] = &["k,n,f,d\n007,1,1.5,2020-03-15\n\"a\"\"\n\",,,\n", "d,f,n,k\n1969-12-31,-2e3,-5,ñ\n"];
 const TYPES: &str = "n:int, f:float, d:date";
 
-#[cfg(feature = "arrow")]
 fn is_mixed(batch: &arrow_array::RecordBatch) {
     use arrow_array::cast::AsArray as _;
     use arrow_array::types::{Date32Type, Float64Type, Int64Type};
@@ -47,7 +46,6 @@ fn is_mixed(batch: &arrow_array::RecordBatch) {
     assert_eq!(days, [Some(18_336), None, Some(-1)]);
 }
 
-#[cfg(feature = "arrow")]
 /// Passes on what is written.
 struct Into(std::sync::mpsc::Sender<Vec<u8>>);
 
@@ -85,7 +83,6 @@ fn arrow_is_a_file_with_a_footer_or_a_stream() {
     assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>(), [2, 1]);
 }
 
-#[cfg(feature = "parquet")]
 #[test]
 fn parquet_holds_the_types_and_the_same_table_is_the_same_file() {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -107,7 +104,6 @@ fn parquet_holds_the_types_and_the_same_table_is_the_same_file() {
     }
 }
 
-#[cfg(feature = "parquet")]
 #[test]
 fn a_closed_pipe_is_known_behind_every_format() {
     struct Closed;
@@ -142,7 +138,6 @@ fn a_name_that_comes_twice_is_refused_where_readers_would_lose_a_column() {
     assert_eq!(shared.text(), "a,a\n1,2\n");
 }
 
-#[cfg(feature = "sqlite")]
 mod sqlite {
     use super::*;
     use rusqlite::Connection;

@@ -10,8 +10,10 @@ mod encodings;
 #[cfg(feature = "formats")]
 mod extract;
 mod filter;
+#[cfg(all(feature = "arrow", feature = "parquet", feature = "sqlite", feature = "zstd"))]
 mod formats;
 mod naive;
+#[cfg(all(feature = "arrow", feature = "parquet", feature = "sqlite", feature = "zstd"))]
 mod out;
 #[cfg(feature = "formats")]
 mod packed;
