@@ -165,3 +165,18 @@ async fn a_request_on_a_connection_that_turns_out_stale_is_sent_again_and_is_no_
         }
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_is_not_ready_yet_is_asked_for_again_and_one_that_a_proxy_changed_is_good() {
+    let table = "n\n1\n";
+    let server = Server::start([
+        ("/later.csv", vec![Answer::status(202, "").header("Retry-After", "0"), Answer::ok(table)]),
+        ("/proxy.csv", vec![Answer::ok(table).with_status(203)]),
+        ("/never.csv", vec![Answer::status(202, "")]),
+    ]);
+    let (summary, table, _) = run(&server, &["/later.csv", "/proxy.csv", "/never.csv"]).await;
+    assert_eq!((summary.succeeded, table.as_str()), (2, "n\n1\n1\n"));
+    let failure = &summary.failures[0];
+    assert!(failure.attempts > 1 && failure.error.is_transient(), "{failure:?}");
+    assert!(failure.error.hint_text().is_some_and(|hint| hint.contains("still preparing")), "{failure:?}");
+}

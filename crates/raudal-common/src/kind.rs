@@ -113,13 +113,13 @@ impl Kind {
 
     /// Returns whether the same request may succeed if repeated.
     ///
-    /// 408, 425, 429 and every 5xx except 501 and 505 are worth a retry (RFC 9110, sections 15.5.9
-    /// and 15.6; RFC 8470; RFC 6585). So are failures of the network, and an empty, short or wrong
+    /// 202 means that the answer is not ready yet. 408, 425, 429 and every 5xx except 501 and 505 are
+    /// worth a retry too (RFC 9110, sections 15.3.3, 15.5.9 and 15.6; RFC 8470; RFC 6585). So are failures of the network, and an empty, short or wrong
     /// body.
     pub const fn is_transient(self) -> bool {
         match self {
             Self::Status(status) => {
-                matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
+                matches!(status, 202 | 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
             }
             Self::Name | Self::Connect | Self::Reset | Self::Timeout | Self::Impostor | Self::Empty | Self::Length => {
                 true
@@ -160,7 +160,9 @@ impl Kind {
     /// Returns whether the host refuses work that it may accept under less load. Reduce its load at
     /// once. A [`Timeout`](Self::Timeout) is a weaker sign, and is not included.
     pub const fn is_refusal(self) -> bool {
-        self.is_transient() && matches!(self, Self::Status(_) | Self::Reset | Self::Connect)
+        self.is_transient()
+            && matches!(self, Self::Status(_) | Self::Reset | Self::Connect)
+            && !matches!(self, Self::Status(202))
     }
 
     /// Returns what a person must look at. Exit codes are derived from it.
@@ -211,13 +213,14 @@ pub enum Class {
 mod tests {
     use super::*;
 
-    const ALL: [Kind; 31] = [
+    const ALL: [Kind; 32] = [
         Kind::Usage,
         Kind::Name,
         Kind::Connect,
         Kind::Tls,
         Kind::Reset,
         Kind::Timeout,
+        Kind::Status(202),
         Kind::Status(404),
         Kind::Status(429),
         Kind::Status(501),
@@ -254,7 +257,7 @@ mod tests {
         use Kind::*;
         assert_eq!(
             those(Kind::is_transient),
-            [Name, Connect, Reset, Timeout, Status(429), Status(503), Impostor, Empty, Length]
+            [Name, Connect, Reset, Timeout, Status(202), Status(429), Status(503), Impostor, Empty, Length]
         );
         assert_eq!(those(Kind::may_be_damage_on_the_way), [Impostor, Empty, Length, Checksum, Corrupt, NotAnArchive]);
         assert_eq!(those(Kind::is_damage), [Checksum, Corrupt]);

@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(error.report(), "https:////h.or/1: not a URL: empty host");
         let error = expand("{http,gopher}://h/[1-3]").expect_err("gopher");
         assert_eq!(error.message(), "unsupported scheme: gopher");
-        assert!(expand("http://h/a b").is_err());
+        assert!(expand("http://h/a http://h/b").is_err());
         for pattern in ["{a,}", "{a,-}", "{,a}{-,b}"] {
             assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
         }

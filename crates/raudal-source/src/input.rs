@@ -199,8 +199,9 @@ pub(super) fn check_text(text: &str) -> Result<()> {
     if let Some(c) = text.chars().find(|c| c.is_control()) {
         return Err(Error::usage(format!("a control character in a source: {}", c.escape_default())).input(text));
     }
-    if text.contains("://") && text.contains(char::is_whitespace) {
-        return Err(Error::usage("white space in a URL").input(text).hint("write %20 for a space"));
+    // A space within a URL is encoded, as browsers do. A second URL after it is another input.
+    if text.contains("://") && text.split_whitespace().skip(1).any(|rest| rest.contains("://")) {
+        return Err(Error::usage("two URLs in one source").input(text).hint("give each URL as a source of its own"));
     }
     Ok(())
 }
@@ -250,12 +251,19 @@ mod tests {
     }
 
     #[test]
+    fn a_space_in_a_url_is_encoded() {
+        let location = Location::parse("http://h/any/a b.csv?x=1 2").expect("a URL");
+        assert_eq!(location.to_string(), "http://h/any/a%20b.csv?x=1%202");
+        assert_eq!(location.file_name(), "a b.csv");
+    }
+
+    #[test]
     fn what_cannot_be_fetched_is_a_usage_error_with_a_cure() {
         for (text, message) in [
             ("", "an empty source"),
             ("-", "cannot read data from standard input: -"),
             ("ftp://h/a", "ftp://h/a: unsupported scheme: ftp"),
-            ("http://h/a b", "http://h/a b: white space in a URL"),
+            ("http://h/a http://h/b", "http://h/a http://h/b: two URLs in one source"),
             ("http://h/a\nb", "http://h/a\\nb: a control character in a source: \\n"),
             ("http://", "http://: not a URL: empty host"),
             ("http://me:secret@h:x/", "http://h:x/: not a URL: invalid port number"),

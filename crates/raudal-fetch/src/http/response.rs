@@ -30,7 +30,8 @@ pub(crate) struct Head {
 impl Head {
     /// Judges the head of the response to a plain GET. `path` is the path of the URL that answered.
     pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, path: &str, now: SystemTime) -> Result<Self> {
-        if status != StatusCode::OK {
+        // 203: a proxy has changed something on the way, and says so. It is a good answer.
+        if status != StatusCode::OK && status != StatusCode::NON_AUTHORITATIVE_INFORMATION {
             return Err(refusal(status, headers, now));
         }
         if let Some(encoding) = compressed(headers, path) {
@@ -91,9 +92,10 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
     let wait = text(headers, &header::RETRY_AFTER).and_then(|value| parse_retry_after(&value, now));
     let error = Error::new(Kind::Status(code), format!("the server answered: {code}{reason}")).retry_after(wait);
     match code {
+        202 => error.hint("the server is still preparing the file: try again later"),
         206 => error.hint("it sent a range although the whole file was requested: a proxy or cache may be broken"),
         401 => error.hint("the server requires a login: check the credentials"),
-        403 => error.hint("the server refuses access: credentials may be missing, or it may block automated requests"),
+        403 => error.hint("the server refuses access: credentials may be missing, or it blocks programs: give a name with [`user_agent`], or say who you are with [`contact`]"),
         404 | 410 => error.hint("check the URL"),
         407 => error.hint("the proxy requires a login: put the name and password into its URL"),
         429 => error.hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),

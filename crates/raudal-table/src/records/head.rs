@@ -153,7 +153,7 @@ impl<B: Bytes> Records<'_, B> {
             let of = if self.width == 1 { "1 field".to_owned() } else { format!("{} fields", self.width) };
             return Err(Error::new(
                 Kind::Headers,
-                format!("its records have {of}, and [`columns`] names {}", columns.len()),
+                format!("its records have {of}, and {} names were given for the columns", columns.len()),
             )
             .hint("name each column, in the order of the fields"));
         }
