@@ -3,6 +3,7 @@
 
 use super::args::{OutputArgs, TableArgs};
 use super::beside_bars::BesideBars;
+use super::dialect;
 use raudal::error::redact;
 use raudal::progress::Progress;
 use raudal::table::{Existing, FileType, Format, Sink, SinkOptions, Target, check_target};
@@ -59,6 +60,7 @@ impl Output {
         };
         options.types = args.types.clone().unwrap_or_default();
         // An empty variable names no cell.
+        options.numbers = dialect::read(&table.dialect, None).0.numbers;
         options.null = table.dialect.null.iter().flatten().filter(|cell| !cell.is_empty()).cloned().collect();
         options.source_column.clone_from(&table.source_column);
         options.bom = args.bom;

@@ -42,10 +42,10 @@ pub(crate) struct DialectArgs {
     /// Rows that repeat the header, as in joined files: warn of them, or drop them
     #[arg(long, value_enum, value_name = "WHAT", env = "RAUDAL_REPEATED_HEADER", help_heading = DIALECT)]
     pub(crate) repeated_header: Option<RepeatedHeaderArg>,
-    /// The decimal mark of numbers, for --where [default: .]
+    /// The decimal mark of numbers, for --where and --types [default: .]
     #[arg(long, value_name = "CHAR", value_parser = character, env = "RAUDAL_DECIMAL", help_heading = DIALECT)]
     pub(crate) decimal: Option<char>,
-    /// The mark between the thousands of numbers, for --where
+    /// The mark between the thousands of numbers, for --where and --types
     #[arg(long, value_name = "CHAR", value_parser = character, env = "RAUDAL_THOUSANDS", help_heading = DIALECT)]
     pub(crate) thousands: Option<char>,
     /// Cells that mean "no value" for --where, besides empty ones [default: none; *,N/D,N/A for iter]

@@ -68,7 +68,14 @@ impl Undecided {
             if let Some(seen) = self.columns.get_mut(at).filter(|_| at > 0 || !self.has_source) {
                 let text = String::from_utf8_lossy(cell);
                 if !self.schema.is_missing(&text) {
-                    seen.cell(&text, source, number);
+                    // What has other marks than those of numbers is looked at as it is: it may be a date.
+                    let spelled = self.schema.spelled(&text);
+                    let looks = match spelled {
+                        Some(spelled) => looks(&spelled),
+                        None if days(&text).is_some() => Looks::Date,
+                        None => Looks::Text,
+                    };
+                    seen.cell(looks, &text, source, number);
                 }
             }
         }
@@ -88,8 +95,7 @@ impl Undecided {
 }
 
 impl Seen {
-    fn cell(&mut self, text: &str, source: &str, number: u64) {
-        let looks = looks(text);
+    fn cell(&mut self, looks: Looks, text: &str, source: &str, number: u64) {
         let found = match looks {
             Looks::Int | Looks::BigInt => &mut self.ints,
             Looks::Float => &mut self.floats,

@@ -243,7 +243,7 @@ impl Sink {
         let source = self.options.source_column.as_deref();
         let header = self.reference.as_ref().map_or(header, |(existing, _)| existing);
         check_header(self.options.format, source, header)?;
-        let mut schema = Schema::text(source, header, &self.options.null);
+        let mut schema = Schema::text(source, header, &self.options);
         if let Types::Named(named) = &self.options.types {
             schema.name_types(named)?;
         }

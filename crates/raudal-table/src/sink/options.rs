@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::format::{Compression, FileType, Format};
 use super::types::Types;
+use crate::numbers::Numbers;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
@@ -72,6 +73,8 @@ pub struct SinkOptions {
     /// Cells that count as missing in columns that are not text, such as `*` or `N/D`. Empty cells
     /// always do. Default: none.
     pub null: Vec<String>,
+    /// How cells write numbers, for columns that are no text. Default: with a point, without groups.
+    pub numbers: Numbers,
     /// The name of a first column that holds the source of each row.
     pub source_column: Option<String>,
     /// Begin CSV or TSV with a byte order mark: Excel reads UTF-8 only then. Default: no.
@@ -96,6 +99,7 @@ impl SinkOptions {
             existing: Existing::default(),
             types: Types::default(),
             null: Vec::new(),
+            numbers: Numbers::default(),
             source_column: None,
             bom: false,
             table: "data".to_owned(),

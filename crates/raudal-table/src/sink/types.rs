@@ -3,11 +3,14 @@
 //! A cell is text. A type says how it is read: the cells of a column with a type are all of it, or
 //! missing. Nothing is guessed from a sample, and no digit is lost without being asked for.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use super::options::SinkOptions;
 use crate::column_names::Names;
 use crate::columns::{find, nearest, shown};
+use crate::numbers::Numbers;
 use raudal_common::{Error, Kind, Result};
 
 /// The type of a column.
@@ -154,6 +157,8 @@ pub(super) struct Column {
 pub(super) struct Schema {
     pub(super) columns: Vec<Column>,
     pub(super) null: Vec<String>,
+    /// How cells write numbers.
+    pub(super) numbers: Numbers,
 }
 
 /// A cell, read as its column's type says.
@@ -169,10 +174,10 @@ pub(super) enum Value<'a> {
 
 impl Schema {
     /// Creates a schema of text. `source` is the name of the source column.
-    pub(super) fn text(source: Option<&str>, header: &[String], null: &[String]) -> Self {
+    pub(super) fn text(source: Option<&str>, header: &[String], options: &SinkOptions) -> Self {
         let names = source.into_iter().chain(header.iter().map(String::as_str));
         let columns = names.map(|name| Column { name: name.to_owned(), of_type: Type::Text }).collect();
-        Self { columns, null: null.to_vec() }
+        Self { columns, null: options.null.clone(), numbers: options.numbers.clone() }
     }
 
     /// Gives the named columns their types.
@@ -209,15 +214,23 @@ impl Schema {
         let trimmed = text.trim_ascii();
         let value = match column.of_type {
             Type::Text => None,
-            Type::Int => trimmed.parse().ok().map(Value::Int),
-            Type::Float => float(trimmed).map(Value::Float),
+            Type::Int => self.spelled(trimmed).and_then(|text| text.parse().ok()).map(Value::Int),
+            Type::Float => self.spelled(trimmed).and_then(|text| float(&text)).map(Value::Float),
             Type::Date => days(trimmed).map(Value::Date),
         };
         value.ok_or_else(|| {
             Error::new(Kind::Csv, format!("this cell is not of the type {}: {}", column.of_type, shown(text)))
                 .column(shown(&column.name))
-                .hint("let [`null`] name the cells that stand for nothing, or leave the column out of [`types`]")
+                .hint(
+                    "let [`null`] name the cells that stand for nothing, [`decimal`] and [`thousands`] the marks of \
+                     numbers; or leave the column out of [`types`]",
+                )
         })
+    }
+
+    /// Returns a number in the usual spelling, with a point and without groups; `None` for what has other marks.
+    pub(super) fn spelled<'a>(&self, cell: &'a str) -> Option<Cow<'a, str>> {
+        if self.numbers.is_plain() { Some(Cow::Borrowed(cell)) } else { self.numbers.plain(cell) }
     }
 
     pub(super) fn is_missing(&self, cell: &str) -> bool {
@@ -295,7 +308,9 @@ mod tests {
 
     #[test]
     fn a_named_type_reads_what_people_write_and_refuses_the_rest() {
-        let mut schema = Schema::text(None, &["i".into(), "f".into(), "d".into()], &["*".into()]);
+        let mut options = SinkOptions::new(crate::Format::Csv);
+        options.null = vec!["*".into()];
+        let mut schema = Schema::text(None, &["i".into(), "f".into(), "d".into()], &options);
         schema.name_types(&[("i".into(), Type::Int), ("f".into(), Type::Float), ("d".into(), Type::Date)]).unwrap();
         for (at, cell, value) in [
             (0, "007", Value::Int(7)),

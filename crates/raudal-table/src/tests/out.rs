@@ -249,6 +249,24 @@ fn named_types_are_numbers_in_json_and_a_bad_cell_refuses_its_input_only() {
 }
 
 #[test]
+fn types_read_numbers_with_the_marks_of_their_country() {
+    for types in ["t:float, n:int", "auto"] {
+        let mut options = typed(types, Format::Jsonl);
+        (options.numbers.decimal, options.numbers.thousands) = (',', Some('.'));
+        let (mut sink, shared) = to_shared(options);
+        sink.append("a.csv", rows("k,t,n\na,\"1.234,5\",1.000\nb,\"2,5\",12\n")).unwrap();
+        sink.finish().unwrap();
+        let expected = "{\"k\":\"a\",\"t\":1234.5,\"n\":1000}\n{\"k\":\"b\",\"t\":2.5,\"n\":12}\n";
+        assert_eq!(shared.text(), expected, "{types}");
+    }
+    // A point that is no mark of thousands makes no number.
+    let mut options = typed("t:float", Format::Jsonl);
+    (options.numbers.decimal, options.numbers.thousands) = (',', Some('.'));
+    let (mut sink, _) = to_shared(options);
+    assert_eq!(sink.append("a.csv", rows("t\n12.5\n")).unwrap_err().kind(), Kind::Csv);
+}
+
+#[test]
 fn a_type_for_a_column_that_is_not_there_names_the_nearest() {
     let (mut sink, _) = to_shared(typed("POBTOTAL:int", Format::Csv));
     let error = sink.append("a.csv", rows("POBTOT,b\n1,2\n")).unwrap_err();
