@@ -12,7 +12,7 @@
 //!           merge, in input order ─► sink
 //! ```
 //!
-//! [`run`] does all of this; [`files`] saves inputs as files instead. A failed input is data in the
+//! [`run()`] does all of this; [`files`] saves inputs as files instead. A failed input is data in the
 //! [`Summary`], never an early return. Only a failure that makes the result impossible (a full
 //! disk, a closed pipe) is an error.
 //!

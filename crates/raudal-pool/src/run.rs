@@ -92,7 +92,7 @@ impl<I, T, E> Run<I, T, E> {
     }
 
     /// Drains the run: nothing new begins, neither a job nor a further attempt, and what runs comes to its end. An
-    /// attempt that fails then is final, with its error; jobs that wait end as [`JobError::Cancelled`]. So a drain takes
+    /// attempt that fails then is final, with its error; jobs that wait end as [`JobError::Cancelled`](crate::JobError::Cancelled). So a drain takes
     /// no longer than the longest attempt. [`cancel`](Self::cancel) is quicker.
     ///
     /// ```

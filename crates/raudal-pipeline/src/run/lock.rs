@@ -43,7 +43,7 @@ struct LockFile {
     inputs: Vec<Locked>,
 }
 
-/// What the inputs of a run were. A new lock in the run's [`Options`](super::Options) records them.
+/// What the inputs of a run were. A new lock in the run's [`RunOptions`](crate::RunOptions) records them.
 /// A lock that was read from a file is compared with them.
 ///
 /// ```

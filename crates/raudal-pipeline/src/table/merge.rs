@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 ///
 /// If the run is cancelled, or stops after too many failures, the complete rows are kept. Standard
 /// output has them already; a file gets `.partial` added to its name; a table of a database stays as
-/// it was. If no input succeeds, nothing is published. With a [`Lock`](super::Lock) read from a file, nothing is published unless every
+/// it was. If no input succeeds, nothing is published. With a [`Lock`](crate::Lock) read from a file, nothing is published unless every
 /// input matches it. Rows already written to anything but a file cannot be taken back.
 ///
 /// Once the table has all rows of the query's limit, the run ends, and is complete: see
