@@ -40,6 +40,10 @@ impl Output {
             Some(path) => database(path).map_or_else(|| To::File(path.clone()), To::Database),
             None => To::stdout(),
         };
+        if args.append && matches!(to, To::Stdout { .. }) {
+            return Err(Error::usage("nothing can be appended to standard output")
+                .hint("name the table that gets the rows with --output"));
+        }
         let file_type = match &to {
             To::File(path) => of_file(path, args.format)?,
             To::Stdout { terminal } => of_stdout(*terminal, args.format)?,
@@ -59,8 +63,8 @@ impl Output {
             _ => Existing::Refuse,
         };
         options.types = args.types.clone().unwrap_or_default();
-        // An empty variable names no cell.
         options.numbers = dialect::read(&table.dialect, None).0.numbers;
+        // An empty variable names no cell.
         options.null = table.dialect.null.iter().flatten().filter(|cell| !cell.is_empty()).cloned().collect();
         options.source_column.clone_from(&table.source_column);
         options.bom = args.bom;

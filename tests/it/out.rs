@@ -84,6 +84,17 @@ fn an_output_that_is_there_is_refused_before_anything_is_fetched() {
 }
 
 #[test]
+fn rows_cannot_be_appended_to_standard_output() {
+    let folder = folder();
+    for output in [&["--append"][..], &["-o", "-", "--append"]] {
+        let finished = table(folder.path(), output);
+        assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+        assert!(finished.stderr.contains("--output"), "{}", finished.stderr);
+        assert!(finished.stdout.is_empty());
+    }
+}
+
+#[test]
 fn rows_of_other_columns_are_not_added() {
     let folder = folder();
     fs::write(folder.path().join("out.csv"), "k,m\n1,2\n").expect("a file");

@@ -231,7 +231,7 @@ fn split(text: &str) -> (&str, &str) {
     (number, unit.trim_start())
 }
 
-/// Parses a plain decimal. Rejects a sign, an exponent and `inf`, all of which `f64` would accept.
+/// Parses a plain decimal. Rejects a sign, an exponent and `inf`, although `f64` accepts them.
 fn decimal(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.bytes().any(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()

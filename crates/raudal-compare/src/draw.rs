@@ -256,7 +256,7 @@ which job ran when, in the median run of each level; a cell is 20.0 ms
     }
 
     #[test]
-    fn names_steer_no_terminal_and_are_cut_on_the_left() {
+    fn names_lose_their_control_characters_and_are_cut_on_the_left() {
         assert_eq!(fit("https://example.org/ITER_06_2020_csv.zip", 16), "…06_2020_csv.zip");
         assert_eq!(fit("a\x1b[2J", 16), "a\\u{1b}[2J");
         assert_eq!(fit("日本語日本語", 5), "…本語");

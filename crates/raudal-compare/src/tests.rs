@@ -172,7 +172,7 @@ async fn unequal_results_are_an_error_that_names_the_level_the_run_and_the_part(
 }
 
 #[tokio::test(start_paused = true)]
-async fn parts_with_other_names_or_too_many_are_named_and_steer_no_terminal() {
+async fn parts_with_other_names_or_too_many_are_named_without_control_characters() {
     let mut fake = Fake::new();
     fake.result = |run, jobs| {
         let label = if run == 1 { "02\u{1b}[2J" } else { "02" };

@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_outside_cannot_steer_the_terminal() {
+    fn control_characters_from_outside_are_escaped() {
         let event = Event::new(
             1,
             EventKind::AttemptFailed {

@@ -70,6 +70,16 @@ pub(super) fn padded(header: &[String]) -> Option<String> {
     })
 }
 
+/// Returns the hint for a word that is none of these: those that are near, or all of them.
+pub(super) fn suggestion(word: &str, words: &[&str]) -> String {
+    let near = nearest(word, words);
+    if near.is_empty() {
+        format!("one of {}", words.join(", "))
+    } else {
+        format!("did you mean {}?", near.join(" or "))
+    }
+}
+
 /// Returns up to three candidates similar to the name. A match that ignores case comes first.
 pub(super) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Vec<&'a str> {
     // A name this long is not a typo, and a comparison costs the product of the lengths.

@@ -5,6 +5,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`query`](Query) | the options for each input: filter, columns, member, encoding, bounds |
+//! | `plan` | filters the records of one text, and writes those that are kept |
 //! | `read` | [`read()`]: reads one input and returns its verified [`Rows`] |
 //! | `open` | finds the tables in an input: compressed, in archives, in workbooks, one in another |
 //! | `signature` | tells the kind of an input by its first bytes |
@@ -106,6 +107,7 @@ mod nulls;
 mod numbers;
 mod open;
 mod pick;
+mod plan;
 mod query;
 mod read;
 mod records;

@@ -1,9 +1,6 @@
 //! Reads one input into rows: open, verify, decode, split, filter, keep.
 
 use std::io::{Read, Seek};
-use std::ops::Range;
-
-use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::choice;
 use super::column_names::quoted;
@@ -16,10 +13,10 @@ use super::layout::Layout;
 use super::numbers::Numbers;
 use super::open::{self, Arrived, Bytes as Verified, Found, Visit};
 use super::pick::ColumnsMode;
+use super::plan::RecordPlan;
 use super::query::Query;
-use super::records::{Record, Records};
-use super::rows::{Rows, Store, end_record, write_field};
-use super::scan::{field_end, unquote};
+use super::records::Records;
+use super::rows::{Rows, Store};
 use super::survey::survey;
 use super::tally::Count;
 use super::text::{Bytes, Text};
@@ -241,7 +238,7 @@ impl Reading<'_> {
 
     /// Binds the query to a header. The first member's header determines the output columns; the
     /// columns of the others are put in their places.
-    fn plan(&mut self, header: Vec<String>, delimiter: u8, numbers: &Numbers) -> Result<Plan> {
+    fn plan(&mut self, header: Vec<String>, delimiter: u8, numbers: &Numbers) -> Result<RecordPlan> {
         let query = self.query;
         let (names, lenient) = (query.names(), query.columns_mode == ColumnsMode::Union);
         let filter = query.filter.as_ref();
@@ -284,7 +281,7 @@ impl Reading<'_> {
             filter.iter().flat_map(Bound::places).chain(select.iter().flatten().copied().flatten()).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        Ok(Plan {
+        Ok(RecordPlan {
             filter,
             select,
             delimiter,
@@ -315,128 +312,6 @@ fn of_sheet(asked: &Dialect) -> Dialect {
     (dialect.delimiter, dialect.quote, dialect.escape) = (Delimiter::default(), Quote::default(), None);
     dialect.numbers = Numbers::default();
     dialect
-}
-
-/// How to process each record of one text.
-struct Plan {
-    filter: Option<Bound>,
-    /// The output fields, in their order; all when `None`. A field that is `None` is empty.
-    select: Option<Vec<Option<usize>>>,
-    delimiter: u8,
-    /// The fields that the filter and the output need, in ascending order.
-    wanted: Vec<usize>,
-    /// Whether rows are only counted.
-    counts: bool,
-    /// Where the wanted fields are. The other entries are meaningless.
-    fields: Vec<Range<usize>>,
-    scratch: Vec<u8>,
-    /// Fields with text after their closing quote, among those written.
-    as_they_stand: Count,
-}
-
-impl Plan {
-    /// Appends the record to `out` if the filter accepts it.
-    fn keep(&mut self, bytes: &[u8], record: &Record, out: &mut Vec<u8>) -> bool {
-        locate(bytes, record.quotes, self.delimiter, &self.wanted, &mut self.fields);
-        if let Some(filter) = &mut self.filter
-            && !filter.keeps(bytes, &self.fields, record.line)
-        {
-            return false;
-        }
-        if self.counts {
-            return true;
-        }
-        let start = out.len();
-        let mut odd = 0;
-        match &self.select {
-            None if !record.quotes && self.delimiter == b',' => out.extend_from_slice(bytes),
-            None if self.delimiter == b',' => odd += canonical_record(bytes, &mut self.scratch, out),
-            None => {
-                let mut from = 0;
-                loop {
-                    let end = field_end(bytes, from, self.delimiter);
-                    odd += canonical(&bytes[from..end], &mut self.scratch, out);
-                    if end == bytes.len() {
-                        break;
-                    }
-                    out.push(b',');
-                    from = end + 1;
-                }
-            }
-            Some(select) => {
-                for (at, &field) in select.iter().enumerate() {
-                    if at > 0 {
-                        out.push(b',');
-                    }
-                    if let Some(field) = field {
-                        odd += canonical(&bytes[self.fields[field].clone()], &mut self.scratch, out);
-                    }
-                }
-            }
-        }
-        for _ in 0..odd {
-            self.as_they_stand.one(record.line, bytes);
-        }
-        end_record(start, out);
-        true
-    }
-}
-
-/// Locates the wanted fields, which are in ascending order. Scans forward for those of the first
-/// half and backward for the others, up to the last quote.
-fn locate(bytes: &[u8], quotes: bool, delimiter: u8, wanted: &[usize], fields: &mut [Range<usize>]) {
-    let plain = if quotes { memrchr(b'"', bytes).map_or(0, |quote| quote + 1) } else { 0 };
-    let (mut rest, mut at, mut end) = (wanted, fields.len(), bytes.len());
-    // The leftmost of these delimiters may end a quoted field; the forward scan locates that field.
-    let mut delimiters = memrchr_iter(delimiter, &bytes[plain..]);
-    while let Some((&last, before)) = rest.split_last()
-        && last > fields.len() / 2
-        && let Some(found) = delimiters.next()
-    {
-        let start = plain + found + 1;
-        at -= 1;
-        if at == last {
-            fields[at] = start..end;
-            rest = before;
-        }
-        end = start - 1;
-    }
-    let Some(&last) = rest.last() else { return };
-    let mut from = 0;
-    for field in fields.iter_mut().take(last + 1) {
-        let end = field_end(bytes, from, delimiter);
-        *field = from..end;
-        from = end + 1;
-    }
-}
-
-/// Appends a comma-separated record in canonical form. Only rewrites fields that contain a quote.
-/// Returns how many have text after their closing quote.
-fn canonical_record(bytes: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> usize {
-    let mut odd = 0;
-    let mut from = 0;
-    while let Some(quote) = memchr(b'"', &bytes[from..]).map(|at| from + at) {
-        let start = memrchr(b',', &bytes[from..quote]).map_or(from, |comma| from + comma + 1);
-        let end = field_end(bytes, start, b',');
-        out.extend_from_slice(&bytes[from..start]);
-        odd += canonical(&bytes[start..end], scratch, out);
-        from = end;
-    }
-    out.extend_from_slice(&bytes[from..]);
-    odd
-}
-
-/// Appends a field in canonical form, whatever its quoting was. Returns 1 if it has text after its
-/// closing quote.
-fn canonical(field: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> usize {
-    if field.first() != Some(&b'"') {
-        write_field(field, b',', out);
-        return 0;
-    }
-    scratch.clear();
-    let is_clean = unquote(field, scratch);
-    write_field(scratch, b',', out);
-    usize::from(!is_clean)
 }
 
 /// Reads verified bytes, counts and reports them, and stops on cancellation.

@@ -152,7 +152,7 @@ impl Spool {
 
     /// Lets streaming readers read along, until the body ends or [breaks off](Self::break_off).
     /// `None` if the body goes to memory.
-    pub(crate) fn follow(&mut self) -> Option<&Feed> {
+    pub(crate) fn feed(&mut self) -> Option<&Feed> {
         let feed = Feed::new();
         match &self.storage {
             Storage::Memory { .. } | Storage::Kept(None) => return None,

@@ -146,7 +146,7 @@ async fn load_once(
     arrive(transport, IncomingBody { response, took, part: None }, partial, request, kept).await
 }
 
-/// A body of which nothing has arrived yet, as the head of its response announces it.
+/// Creates an empty body, as the head of its response announces it.
 fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) -> Result<Partial> {
     let (expect, file, headers) = (ask.request.expect, ask.request.file, response.headers());
     #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
@@ -269,7 +269,7 @@ async fn read(
     let source = partial.source(end.is_some(), response.headers()).map(Arc::new);
     if let Some(total) = partial.total.filter(|total| streaming::is_worth(*total))
         && let Some(arriving) = &request.arriving
-        && let Some(feed) = partial.spool.follow()
+        && let Some(feed) = partial.spool.feed()
     {
         // A closed channel means that nobody reads the body while it arrives.
         let _ = arriving.send(feed.arriving(total, source.clone()));

@@ -10,7 +10,8 @@ use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
 
 use super::output::Output;
-use super::types::{Schema, Type, Value};
+use super::schema::{Schema, Value};
+use super::types::Type;
 use super::writer::{Bytes, Ending, Row, Writer};
 use raudal_common::{Error, Kind, Result};
 
@@ -139,7 +140,7 @@ enum Builder {
 
 impl Batches {
     pub(super) fn new(schema: &Schema) -> Self {
-        let field = |column: &super::types::Column| {
+        let field = |column: &super::schema::Column| {
             let (of_type, nullable) = match column.of_type {
                 Type::Text => (DataType::Utf8, false),
                 Type::Int => (DataType::Int64, true),
@@ -148,7 +149,7 @@ impl Batches {
             };
             Field::new(&column.name, of_type, nullable)
         };
-        let builder = |column: &super::types::Column| match column.of_type {
+        let builder = |column: &super::schema::Column| match column.of_type {
             Type::Text => Builder::Text(StringBuilder::new()),
             Type::Int => Builder::Int(Int64Builder::new()),
             Type::Float => Builder::Float(Float64Builder::new()),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::columns::{nearest, shown};
+use crate::columns::{nearest, shown, suggestion};
 use raudal_common::{Error, Result};
 
 /// How the table is written.
@@ -101,13 +101,7 @@ impl FromStr for Format {
             return Err(error);
         }
         let names = Self::NAMES.map(|(name, _)| name);
-        let near = nearest(text, &names);
-        let hint = if near.is_empty() {
-            format!("one of {}", names.join(", "))
-        } else {
-            format!("did you mean {}?", near.join(" or "))
-        };
-        Err(Error::usage(format!("no such format: {}", shown(text))).hint(hint))
+        Err(Error::usage(format!("unknown format: {}", shown(text))).hint(suggestion(text, &names)))
     }
 }
 

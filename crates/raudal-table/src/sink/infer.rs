@@ -3,7 +3,8 @@
 //! The rows wait in memory, then in a temporary file. A column has a type only if no cell would
 //! lose anything by it.
 
-use super::types::{Column, Schema, Type, days};
+use super::schema::{Column, Schema};
+use super::types::{Type, days};
 use super::writer::Row;
 use crate::columns::shown;
 use crate::rows::{Store, end_record, write_field};

@@ -7,7 +7,8 @@ use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use super::output::{Old, Output};
-use super::types::{Column, Schema, Type, Value};
+use super::schema::{Column, Schema, Value};
+use super::types::Type;
 use super::writer::{Bytes, Ending, Row, Writer};
 use raudal_common::{Error, Kind, Result};
 

@@ -25,6 +25,7 @@ mod output;
 mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod schema;
 mod separated;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -41,7 +42,7 @@ pub use types::{Type, Types};
 
 use infer::Undecided;
 use output::Output;
-use types::Schema;
+use schema::Schema;
 use writer::{Ending, Row, Writer};
 
 use super::column_names::{Names, quoted};

@@ -7,7 +7,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::arrow::{Batches, external};
 use super::output::Output;
-use super::types::Schema;
+use super::schema::Schema;
 use super::writer::{Bytes, Ending, Row, Writer};
 use raudal_common::{Error, Kind, Result};
 

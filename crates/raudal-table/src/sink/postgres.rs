@@ -15,7 +15,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, CopyInSink, NoTls};
 
 use super::options::{Existing, SinkOptions};
-use super::types::{Column, Schema, Type, Value};
+use super::schema::{Column, Schema, Value};
+use super::types::Type;
 use super::writer::{Bytes, Ending, Row, Writer};
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};

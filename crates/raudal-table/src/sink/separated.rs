@@ -4,7 +4,8 @@ use std::io::Read;
 
 use super::options::SinkOptions;
 use super::output::{Old, Output};
-use super::types::{Column, Schema, Type};
+use super::schema::{Column, Schema};
+use super::types::Type;
 use super::writer::{Bytes, Ending, Row, Writer};
 use crate::rows::{end_record, write_field};
 use raudal_common::{Error, Kind, Result};

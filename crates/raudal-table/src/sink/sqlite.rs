@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::options::{Existing, SinkOptions};
 use super::output::{publish, unfinished};
-use super::types::{Column, Schema, Type, Value};
+use super::schema::{Column, Schema, Value};
+use super::types::Type;
 use super::writer::{Bytes, Ending, Row, Writer};
 use raudal_common::atomic_file::{AtomicFile, hex};
 use raudal_common::{Error, Kind, Result};

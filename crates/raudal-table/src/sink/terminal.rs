@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::options::SinkOptions;
 use super::output::Output;
-use super::types::Schema;
+use super::schema::Schema;
 use super::writer::{Bytes, Ending, Row, Writer};
 use raudal_common::Result;
 use raudal_common::error::printable;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::options::partial_path;
-use super::types::{Column, Schema};
+use super::schema::{Column, Schema};
 use raudal_common::{Error, Kind, Result};
 
 /// Writes the table in one format. It is dropped without [`finish`](Self::finish) when a run fails,

@@ -18,6 +18,7 @@ mod out;
 #[cfg(feature = "formats")]
 mod packed;
 mod records;
+mod rows_and_headers;
 mod select;
 mod sink;
 mod table;

@@ -373,7 +373,7 @@ fn a_terminal_shows_the_columns_that_tell_rows_apart_and_the_first_numbers() {
 #[test]
 fn an_error_of_an_option_tells_its_kind() {
     let error: Error = "POBTOT:number".parse::<Types>().unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, "no such type: number"));
+    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, "unknown type: number"));
 }
 
 #[test]

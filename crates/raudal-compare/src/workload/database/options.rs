@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Which queries are made, of which database.
+/// The queries to run, and their database.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DatabaseOptions {
