@@ -16,8 +16,20 @@ use raudal_common::{Error, Result};
 /// Maximum nesting of parentheses and `not`.
 const DEPTH: usize = 100;
 
+/// The stack that [`DEPTH`] needs in a build that is not optimised, where `sqlparser` takes more than 40 KiB for each
+/// level. Threads of tokio and of tests have 2 MiB.
+const STACK: usize = 32 << 20;
+
 /// Parses a filter. Returns the columns that it names and its tree.
 pub(super) fn parse(text: &str) -> Result<(Vec<String>, Node)> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || parse_here(text));
+        let thread = thread.map_err(|error| Error::io("cannot start a thread to read the filter", error))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn parse_here(text: &str) -> Result<(Vec<String>, Node)> {
     let tokens = tokens(text)?;
     if tokens.is_empty() {
         return Err(Error::usage("the filter is empty").hint("as in: MUN == 0 and LOC == 0"));
