@@ -39,7 +39,7 @@ pub(super) fn pack(packing: Packing, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
-        Packing::Zstd => ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest),
+        Packing::Zstd => zstd::encode_all(bytes, zstd::DEFAULT_COMPRESSION_LEVEL).unwrap(),
         Packing::Lz4 => {
             let mut info = lz4_flex::frame::FrameInfo::new();
             info.content_checksum = true;

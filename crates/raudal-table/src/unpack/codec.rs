@@ -25,7 +25,7 @@ enum Decoder<R: Read> {
     #[cfg(feature = "xz")]
     Xz(lzma_rust2::XzReader<R>),
     #[cfg(feature = "zstd")]
-    Zstd(ruzstd::decoding::StreamingDecoder<R, ruzstd::decoding::FrameDecoder>),
+    Zstd(zstd::Decoder<'static, R>),
     #[cfg(feature = "lz4")]
     Lz4(lz4_flex::frame::FrameDecoder<R>),
     #[cfg(feature = "deflate64")]
@@ -104,8 +104,9 @@ impl<R: Read> Codec<R> {
             }
             #[cfg(feature = "zstd")]
             Packing::Zstd => {
-                let opened = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(source, WINDOW);
-                Decoder::Zstd(opened.map_err(|error| explain(&fate, io::Error::other(error)))?)
+                let mut decoder = zstd::Decoder::with_buffer(source)?.single_frame();
+                decoder.window_log_max(WINDOW.ilog2())?;
+                Decoder::Zstd(decoder)
             }
             #[cfg(feature = "lz4")]
             Packing::Lz4 => Decoder::Lz4(lz4_flex::frame::FrameDecoder::new(source)),
@@ -151,7 +152,7 @@ impl<R: Read> Codec<R> {
     }
 
     /// Ends a stream that gave its last byte: checks what the decoder does not check by itself.
-    #[cfg_attr(not(any(feature = "zstd", feature = "lz4")), allow(clippy::unnecessary_wraps))]
+    #[cfg_attr(not(feature = "lz4"), allow(clippy::unnecessary_wraps))]
     pub(super) fn end(self) -> io::Result<Source<R>> {
         match self.decoder {
             Decoder::Gzip(decoder) => Ok(decoder.into_inner()),
@@ -160,16 +161,7 @@ impl<R: Read> Codec<R> {
             #[cfg(feature = "xz")]
             Decoder::Xz(decoder) => Ok(decoder.into_inner()),
             #[cfg(feature = "zstd")]
-            Decoder::Zstd(decoder) => {
-                let (source, frame) = decoder.into_parts();
-                match (frame.get_checksum_from_data(), frame.get_calculated_checksum()) {
-                    (Some(stated), Some(found)) if stated != found => Err(io::Error::other(Error::new(
-                        Kind::Checksum,
-                        format!("the checksum (XXH64) differs: {found:08x} in place of {stated:08x}"),
-                    ))),
-                    _ => Ok(source),
-                }
-            }
+            Decoder::Zstd(decoder) => Ok(decoder.finish()),
             #[cfg(feature = "lz4")]
             Decoder::Lz4(decoder) => {
                 // Its decoder takes the end of the source for the end of a frame.
@@ -216,13 +208,10 @@ fn explain(fate: &Fate, error: io::Error) -> io::Error {
         return cut_off(Some(error));
     }
     let said = error.to_string().to_lowercase();
-    if error.kind() == io::ErrorKind::OutOfMemory
-        || said.contains("window_size is too big")
-        || said.contains("windowtoobig")
-    {
+    if error.kind() == io::ErrorKind::OutOfMemory || said.contains("too much memory") {
         return window_too_large();
     }
-    if said.contains("specified dictionary id") || said.contains("dictionarynotsupported") {
+    if said.contains("dictionary") {
         let error =
             Error::new(Kind::Unsupported, "it was compressed with a dictionary, which is not here").because(error);
         return io::Error::other(error.hint("decompress it first, with its dictionary"));
