@@ -67,6 +67,8 @@ pub(super) struct Records<'a, B> {
     header: Vec<String>,
     /// The header as it was written; empty if there is none.
     header_bytes: Vec<u8>,
+    /// Whether each record is one line, a row of a sheet, whatever line ends are in its cells.
+    is_sheet: bool,
     /// Fields of each record; 0 until the header was read.
     width: usize,
     /// Delimiters at the end of each record that the header lacks: 1 if the first record has one.
@@ -105,6 +107,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             fault: None,
             header: Vec::new(),
             header_bytes: Vec::new(),
+            is_sheet: false,
             width: 0,
             trailing: 0,
             first_row: 0,
@@ -114,6 +117,13 @@ impl<'a, B: Bytes> Records<'a, B> {
             tally: Tally::default(),
             notes: Vec::new(),
         }
+    }
+
+    /// Says that the text is a sheet: a record is a row, and so a line, and a blank line is no row.
+    /// `above` rows were left out above it.
+    pub(super) fn are_rows_of_a_sheet(&mut self, above: u64) {
+        self.is_sheet = true;
+        self.line = above.saturating_add(1);
     }
 
     /// The text that the records are read from.
@@ -162,7 +172,7 @@ impl<'a, B: Bytes> Records<'a, B> {
         // The scan has seen its line end.
         self.after_cr = self.buffer[start + end] == b'\r';
         self.unread.start = start + end + 1;
-        self.line += lines + 1;
+        self.line += if self.is_sheet { 1 } else { lines + 1 };
         if self.first_row == 0 {
             self.first_row = line;
         }
@@ -174,6 +184,7 @@ impl<'a, B: Bytes> Records<'a, B> {
     fn next_any(&mut self) -> Result<Option<Record>> {
         loop {
             if self.width == 1
+                && !self.is_sheet
                 && let Some(record) = self.empty_row()?
             {
                 return Ok(Some(record));
@@ -243,7 +254,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             self.after_cr = self.buffer[self.unread.start] == b'\r';
             self.unread.start += 1;
         }
-        self.line += lines + 1;
+        self.line += if self.is_sheet { 1 } else { lines + 1 };
         Ok(record)
     }
 

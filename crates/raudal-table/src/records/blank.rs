@@ -2,6 +2,7 @@
 
 use super::{Record, Records};
 use crate::lines::END_MARK;
+use crate::scan::{Scan, scan};
 use crate::text::Bytes;
 use memchr::memchr2;
 use raudal_common::{Error, Kind, Result};
@@ -69,6 +70,9 @@ impl<B: Bytes> Records<'_, B> {
     /// Skips a comment at the beginning of the unread text. A quote in it means nothing.
     pub(super) fn skip_comment(&mut self) -> Result<bool> {
         let Some(comment) = self.dialect.comment.as_deref().map(str::as_bytes) else { return Ok(false) };
+        if self.is_sheet {
+            return self.skip_row_of_comment(comment);
+        }
         loop {
             let text = &self.buffer[self.unread.clone()];
             if !text.starts_with(&comment[..comment.len().min(text.len())]) {
@@ -83,6 +87,29 @@ impl<B: Bytes> Records<'_, B> {
                 self.tally.comments.one(self.line, &text[..end]);
                 self.record(end, 1, false, 0)?;
                 return Ok(true);
+            }
+            self.bounds(0, false)?;
+            self.fill()?;
+        }
+    }
+
+    /// Skips a row of a sheet whose first cell begins with the text, quoted or not.
+    fn skip_row_of_comment(&mut self, comment: &[u8]) -> Result<bool> {
+        loop {
+            let text = &self.buffer[self.unread.clone()];
+            let cell = text.strip_prefix(b"\"").unwrap_or(text);
+            if !cell.starts_with(&comment[..comment.len().min(cell.len())]) {
+                return Ok(false);
+            }
+            if let Scan::Record { end, fields, quotes, lines } = scan(text, self.delimiter, self.ended)
+                && cell.len() >= comment.len()
+            {
+                self.tally.comments.one(self.line, &text[..end]);
+                self.record(end, fields, quotes, lines)?;
+                return Ok(true);
+            }
+            if self.ended {
+                return Ok(false);
             }
             self.bounds(0, false)?;
             self.fill()?;

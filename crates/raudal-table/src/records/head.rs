@@ -133,7 +133,7 @@ impl<B: Bytes> Records<'_, B> {
     fn refuse_one_column(&self, record: &Record) -> Result<()> {
         let is_named = matches!(self.dialect.delimiter, Delimiter::Byte(_));
         let bytes = &self.buffer[record.place.clone()];
-        if record.fields != 1 || is_named || bytes.first() == self.rules.quote.as_ref() {
+        if record.fields != 1 || is_named || self.is_sheet || bytes.first() == self.rules.quote.as_ref() {
             return Ok(());
         }
         let held = USUAL.iter().filter(|other| **other != self.delimiter && bytes.contains(other));
