@@ -45,7 +45,7 @@ use output::Output;
 use schema::Schema;
 use writer::{Ending, Row, Writer};
 
-use super::column_names::{Names, quoted};
+use super::column_names::quoted;
 use super::columns::align;
 use super::rows::Rows;
 use raudal_common::error::redact;
@@ -103,7 +103,8 @@ impl Sink {
             Some(existing) => {
                 let mut header: Vec<String> = existing.iter().map(|column| column.name.clone()).collect();
                 if let Some(source) = &options.source_column {
-                    if header.first() != Some(source) {
+                    let names = options.names();
+                    if header.first().is_none_or(|first| names.key(first) != names.key(source)) {
                         return Err(Error::new(
                             Kind::Headers,
                             format!(
@@ -131,7 +132,7 @@ impl Sink {
         self.usable()?;
         let order = match &self.reference {
             None => None,
-            Some((header, first)) => align(header, rows.header(), Names::default()).map_err(|error| {
+            Some((header, first)) => align(header, rows.header(), self.options.names()).map_err(|error| {
                 let first = redact(first);
                 let hint = match self.writer.existing() {
                     Some(_) => format!("rows are appended only to the same columns: {first}"),
@@ -246,7 +247,7 @@ impl Sink {
         check_header(self.options.format, source, header)?;
         let mut schema = Schema::text(source, header, &self.options);
         if let Types::Named(named) = &self.options.types {
-            schema.name_types(named)?;
+            schema.name_types(named, self.options.names())?;
         }
         for (column, existing) in schema.columns.iter_mut().zip(self.writer.existing().unwrap_or_default()) {
             if existing.of_type != Type::Text {
@@ -395,8 +396,9 @@ fn each(records: impl Read, arranged: Arranged<'_>, mut work: impl FnMut(&Row<'_
 }
 
 fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Result<()> {
+    let fold = |name: &str| if format == Format::Sqlite { name.to_ascii_lowercase() } else { name.to_owned() };
     if let Some(name) = source
-        && header.iter().any(|column| column == name)
+        && header.iter().any(|column| fold(column) == fold(name))
     {
         return Err(Error::new(
             Kind::Column,
@@ -411,9 +413,18 @@ fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Resu
         Format::Sqlite => "SQLite needs each name once, whatever its case",
         Format::Postgres => "PostgreSQL needs each name once",
     };
-    let fold = |name: &String| if format == Format::Sqlite { name.to_ascii_lowercase() } else { name.clone() };
     let mut names: Vec<(String, &String)> = header.iter().map(|name| (fold(name), name)).collect();
     names.sort_unstable();
+    let most = match format {
+        Format::Sqlite => 2000,
+        Format::Postgres => 1600,
+        _ => usize::MAX,
+    };
+    let columns = header.len() + usize::from(source.is_some());
+    if columns > most {
+        return Err(Error::new(Kind::Column, format!("a table of {format} has {most} columns at most, not {columns}"))
+            .hint("choose columns with [`select`], or another [`format`]"));
+    }
     if let Some(twice) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::new(Kind::Column, format!("{what}, the header has one twice: {}", quoted(twice[1].1)))
             .hint("choose columns with [`select`], or another [`format`]"));
