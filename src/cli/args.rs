@@ -281,6 +281,15 @@ fn jobs(text: &str) -> Result<Jobs, String> {
     text.parse().map_err(|error| with_hint(&error))
 }
 
+/// Reads the variable of a switch. An empty one is not set.
+pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "0" | "false" | "no" | "off" | "n" | "f" | "" => Ok(false),
+        _ => Err("the variable of a switch is 1, true, yes or on; or 0, false, no, off or empty".to_owned()),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(0) => Err("it must be at least 1".to_owned()),

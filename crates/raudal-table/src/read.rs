@@ -117,7 +117,13 @@ fn read_arrived<R: Read + Seek>(
         reading = Reading::new(query, watch, Task::Read(found));
         pass(&mut reading)
     });
-    read.and_then(|()| reading.layout.finish(reading.rows, query.memory)).map_err(|error| error.input(name))
+    let read = read.and_then(|()| reading.layout.finish(reading.rows, query.memory));
+    read.map_err(|error| if is_url(name) { error } else { impostor::of_file(error) }.input(name))
+}
+
+/// Whether a server has sent the input.
+fn is_url(name: &str) -> bool {
+    name.contains("://")
 }
 
 /// Passes on only whether to stop, for bytes that are read twice.
@@ -226,6 +232,7 @@ impl Reading<'_> {
         }
         self.watch.advance(0, self.rows.rows_read - reported);
         records.refuse_message(self.rows.rows_read - before)?;
+        self.rows.warnings.extend(records.message_warning(self.rows.rows_read - before));
         records.tally.as_they_stand.add(std::mem::take(&mut plan.as_they_stand));
         self.rows.warnings.extend(records.tally.warnings());
         self.rows.warnings.extend(plan.filter.iter().flat_map(Bound::warnings));

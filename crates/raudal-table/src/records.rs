@@ -8,8 +8,11 @@
 mod blank;
 mod fit;
 mod head;
+mod repeats;
 
 use std::ops::Range;
+
+use repeats::Repeats;
 
 use super::columns::shown;
 use super::dialect::Dialect;
@@ -24,7 +27,9 @@ use raudal_common::{Error, Kind, Result};
 /// Text held at once. Of 64, 128, 256 and 512 KiB this suited the L2 cache best.
 const BUFFER: usize = 256 << 10;
 
+/// The byte order mark. Every record that begins with its first byte gets a second look.
 const BOM: &[u8] = b"\xef\xbb\xbf";
+const BOM_BYTE: u8 = 0xef;
 
 /// The position of a record and what the scan found in it.
 #[derive(Clone, Debug)]
@@ -67,6 +72,10 @@ pub(super) struct Records<'a, B> {
     header: Vec<String>,
     /// The header as it was written; empty if there is none.
     header_bytes: Vec<u8>,
+    /// Tells rows that may repeat the header.
+    repeats: Repeats,
+    /// Whether the dialect or the text names the delimiter.
+    is_told: bool,
     /// Whether each record is one line, a row of a sheet, whatever line ends are in its cells.
     is_sheet: bool,
     /// Fields of each record; 0 until the header was read.
@@ -107,6 +116,8 @@ impl<'a, B: Bytes> Records<'a, B> {
             fault: None,
             header: Vec::new(),
             header_bytes: Vec::new(),
+            repeats: Repeats::default(),
+            is_told: false,
             is_sheet: false,
             width: 0,
             trailing: 0,
@@ -156,14 +167,14 @@ impl<'a, B: Bytes> Records<'a, B> {
         let text = &self.buffer[self.unread.clone()];
         // Between CR and LF, or at a blank line.
         let text = if self.after_cr { text.strip_prefix(b"\n")? } else { text };
-        if !self.is_fast || matches!(text.first()?, b'\n' | b'\r') {
+        if !self.is_fast || matches!(text.first()?, b'\n' | b'\r' | &BOM_BYTE) {
             return None;
         }
         let Scan::Record { end, fields, quotes, lines } = scan(text, self.delimiter, false) else { return None };
         let is_usual = fields == self.width
             && end <= self.limits.field_bytes
             && (lines == 0 || self.delimiter != b'\t')
-            && !may_repeat(&text[..end], &self.header_bytes);
+            && !self.repeats.may_be(&text[..end]);
         if !is_usual {
             return None;
         }
@@ -203,6 +214,7 @@ impl<'a, B: Bytes> Records<'a, B> {
     fn split(&mut self) -> Result<Option<Record>> {
         loop {
             self.skip_blank_lines();
+            self.drop_mark()?;
             if self.dialect.comment.is_some() && self.skip_comment()? {
                 continue;
             }
@@ -358,11 +370,4 @@ impl<'a, B: Bytes> Records<'a, B> {
             None => error,
         }
     }
-}
-
-/// Whether a record may repeat the header, behind a byte order mark too.
-#[inline]
-fn may_repeat(record: &[u8], header: &[u8]) -> bool {
-    let surplus = record.len().wrapping_sub(header.len());
-    (surplus == 0 || surplus == BOM.len()) && record.ends_with(header)
 }

@@ -66,7 +66,7 @@ pub(crate) struct ShowArgs {
     /// Show progress as auto, bar, plain, json or none
     #[arg(long, value_name = "STYLE", default_value = "auto", value_parser = str::parse::<raudal::progress::Style>, env = "RAUDAL_PROGRESS", help_heading = OUTPUT)]
     pub(crate) progress: raudal::progress::Style,
-    /// Print only errors: no progress, no summary
+    /// Print only errors: no warnings, no progress, no summary
     #[arg(short, long, env = "RAUDAL_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose", help_heading = OUTPUT)]
     pub(crate) quiet: bool,
     /// Print more, such as each retry and each pause

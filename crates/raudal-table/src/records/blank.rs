@@ -1,6 +1,6 @@
 //! What is between records and is none: blank lines, comments, the end mark of DOS.
 
-use super::{Record, Records};
+use super::{BOM, BOM_BYTE, Record, Records};
 use crate::lines::END_MARK;
 use crate::scan::{Scan, scan};
 use crate::text::Bytes;
@@ -15,6 +15,25 @@ impl<B: Bytes> Records<'_, B> {
             self.unread.start += 1;
         }
         self.after_cr &= self.unread.is_empty();
+    }
+
+    /// Drops a byte order mark before a record: the second of two joined files may begin with it.
+    pub(super) fn drop_mark(&mut self) -> Result<()> {
+        loop {
+            let text = &self.buffer[self.unread.clone()];
+            if text.first() != Some(&BOM_BYTE) || !text.starts_with(&BOM[..BOM.len().min(text.len())]) {
+                return Ok(());
+            }
+            if text.len() >= BOM.len() {
+                let end = memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+                self.tally.marks.one(self.line, &text[BOM.len()..end]);
+                self.unread.start += BOM.len();
+            } else if self.ended {
+                return Ok(());
+            } else {
+                self.fill()?;
+            }
+        }
     }
 
     /// In a table of one column, returns a row for an empty line between two others.

@@ -37,7 +37,8 @@ impl Json {
             None => None,
             Some(old) => {
                 held = keys(&old)?;
-                let existing = held.iter().map(|key| Column { name: key.name.clone(), of_type: key.of_type() }).collect();
+                let existing =
+                    held.iter().map(|key| Column { name: key.name.clone(), of_type: key.of_type() }).collect();
                 if output.copy(&mut old.reader()?)? != Some(b'\n') {
                     output.write(b"\n")?;
                 }

@@ -126,9 +126,19 @@ impl Sink {
     ///
     /// # Errors
     ///
+    /// As [`append_of`](Self::append_of).
+    pub fn append(&mut self, source: &str, rows: Rows) -> Result<()> {
+        self.append_of(source, source, rows)
+    }
+
+    /// Appends the rows of an input. `source` is its name in the source column, `place` its path or
+    /// URL in errors.
+    ///
+    /// # Errors
+    ///
     /// After [`Kind::Headers`], [`Kind::Column`] or [`Kind::Csv`] (a cell that is not of its
     /// column's type), nothing was written and another input may be appended.
-    pub fn append(&mut self, source: &str, mut rows: Rows) -> Result<()> {
+    pub fn append_of(&mut self, source: &str, place: &str, mut rows: Rows) -> Result<()> {
         self.usable()?;
         let order = match &self.reference {
             None => None,
@@ -138,19 +148,19 @@ impl Sink {
                     Some(_) => format!("rows are appended only to the same columns: {first}"),
                     None => format!("compared with the first input: {first}"),
                 };
-                error.input(source).hint(hint)
+                error.input(place).hint(hint)
             })?,
         };
         let source_cell = self.options.source_column.is_some().then(|| redact(source));
         let arranged = Arranged { order: order.as_deref(), source: source_cell.as_deref() };
         let kept = rows.rows_kept();
         if self.undecided.is_none() {
-            self.check_and_begin(source, &mut rows, arranged)?;
+            self.check_and_begin(place, &mut rows, arranged)?;
         }
-        self.reference.get_or_insert_with(|| (rows.header.clone(), source.to_owned()));
+        self.reference.get_or_insert_with(|| (rows.header.clone(), place.to_owned()));
         // Any failure from here on leaves part of a table behind.
         self.broken = true;
-        self.write(source, rows, arranged)?;
+        self.write(place, rows, arranged)?;
         self.rows += kept;
         self.writer.input_done()?;
         self.broken = false;
@@ -158,18 +168,18 @@ impl Sink {
     }
 
     /// Checks the columns and the cells of an input, and begins the table with the first one.
-    fn check_and_begin(&mut self, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+    fn check_and_begin(&mut self, place: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
         let first = self.schema.is_none();
         let schema = match self.schema.take() {
             Some(schema) => schema,
-            None => self.plan(rows.header()).map_err(|error| error.input(source))?,
+            None => self.plan(rows.header()).map_err(|error| error.input(place))?,
         };
         if self.options.types == Types::Auto && self.options.format.has_types() && self.writer.existing().is_none() {
             self.undecided = Some(Undecided::new(schema, self.options.source_column.is_some()));
             return Ok(());
         }
         // Before anything is written, so that one bad cell refuses its input only.
-        let checked = check_cells(&schema, source, rows, arranged);
+        let checked = check_cells(&schema, place, rows, arranged);
         if first && checked.is_ok() {
             self.broken = true;
             self.writer.begin(&schema)?;
@@ -182,13 +192,13 @@ impl Sink {
     }
 
     /// Writes the rows of an input, or puts them with those whose types are undecided.
-    fn write(&mut self, source: &str, rows: Rows, arranged: Arranged<'_>) -> Result<()> {
+    fn write(&mut self, place: &str, rows: Rows, arranged: Arranged<'_>) -> Result<()> {
         let mut records = rows.store.into_reader()?;
         if let Some(undecided) = &mut self.undecided {
             let mut number = 0;
             each(records, arranged, |row| {
                 number += 1;
-                undecided.row(row, source, number)
+                undecided.row(row, place, number)
             })
         } else if self.writer.copies_records() && arranged.order.is_none() && arranged.source.is_none() {
             self.writer.copy(&mut records)
@@ -361,7 +371,7 @@ impl Writer for Gone {
 }
 
 /// Checks that each cell is of its column's type.
-fn check_cells(schema: &Schema, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+fn check_cells(schema: &Schema, place: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
     if schema.is_all_text() {
         return Ok(());
     }
@@ -370,7 +380,7 @@ fn check_cells(schema: &Schema, source: &str, rows: &mut Rows, arranged: Arrange
         number += 1;
         row.cells().enumerate().try_for_each(|(at, cell)| schema.value(at, cell).map(drop))
     })
-    .map_err(|error| error.member(format!("kept row {number}")).input(source))
+    .map_err(|error| error.member(format!("kept row {number}")).input(place))
 }
 
 /// What a record lacks to be a row of the output.

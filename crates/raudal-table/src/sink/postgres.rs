@@ -272,7 +272,8 @@ impl Table {
             _ => None,
         };
         if let Some(what) = what {
-            let error = format!("what has this name in the database is no table, but {what}: {}", printable(&self.name));
+            let error =
+                format!("what has this name in the database is no table, but {what}: {}", printable(&self.name));
             return Err(Error::new(Kind::Io, error).input(&self.place).hint("name another one with [`table`]"));
         }
         let query = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute \

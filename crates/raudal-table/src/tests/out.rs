@@ -212,7 +212,9 @@ fn rows_that_are_added_have_the_line_ends_of_the_file() {
 fn a_file_that_ends_within_quotes_gets_no_rows() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
-    for (text, line) in [("a,b\n1,\"x", 2), ("a,b\n1,\"x\"\"\n2,3\n", 2), ("\u{feff}\"a,b\n", 1), ("a\r\n\"x\"\r\n\"", 3)] {
+    for (text, line) in
+        [("a,b\n1,\"x", 2), ("a,b\n1,\"x\"\"\n2,3\n", 2), ("\u{feff}\"a,b\n", 1), ("a\r\n\"x\"\r\n\"", 3)]
+    {
         fs::write(&path, text).unwrap();
         let error = write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap_err();
         assert_eq!(error.kind(), Kind::Csv, "{text}");
@@ -279,13 +281,12 @@ fn what_sqlite_would_refuse_is_refused_in_our_words() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sqlite");
     let database = rusqlite::Connection::open(&path).unwrap();
-    database
-        .execute_batch("CREATE TABLE t (a); CREATE VIEW v AS SELECT a FROM t; CREATE INDEX i ON t (a)")
-        .unwrap();
+    database.execute_batch("CREATE TABLE t (a); CREATE VIEW v AS SELECT a FROM t; CREATE INDEX i ON t (a)").unwrap();
     drop(database);
     let before = fs::read(&path).unwrap();
     for existing in [Existing::Append, Existing::Replace] {
-        for (table, says) in [("V", "a view: V"), ("i", "an index: i"), ("SQLite_master", "for itself: SQLite_master")] {
+        for (table, says) in [("V", "a view: V"), ("i", "an index: i"), ("SQLite_master", "for itself: SQLite_master")]
+        {
             let mut options = SinkOptions::new(Format::Sqlite);
             (options.existing, options.table) = (existing, table.to_owned());
             let error = Sink::create(Target::File(path.clone()), options).unwrap_err();
