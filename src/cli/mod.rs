@@ -10,6 +10,7 @@ mod exit;
 mod get;
 mod inputs;
 mod limits;
+mod links;
 mod lock;
 mod output;
 mod report;

@@ -203,7 +203,8 @@ pub(crate) fn thousands(n: u64) -> String {
     text
 }
 
-fn verbosity(show: &ShowArgs) -> Verbosity {
+/// How much a run says.
+pub(crate) fn verbosity(show: &ShowArgs) -> Verbosity {
     match (show.quiet, show.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,
