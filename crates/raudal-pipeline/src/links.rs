@@ -7,7 +7,7 @@ use crate::run::policies::{self, policies};
 use crate::run::slowed::Slowed;
 use raudal_common::{Error, Kind, Result, blocking};
 use raudal_fetch::{Client, Expect};
-use raudal_pool::Context;
+use raudal_pool::{Context, NoObserver};
 use raudal_source::{FoundLinks, Input, Links, Location};
 use std::collections::HashSet;
 use std::io::Read;
@@ -37,7 +37,7 @@ pub struct Linked {
 /// of inputs without it.
 pub async fn linked(pages: Vec<Input>, client: &Client, options: &RunOptions, links: &Links) -> Result<Linked> {
     let mut options = options.clone();
-    options.observer = Arc::new(());
+    options.observer = Arc::new(NoObserver);
     let pool = policies::build(policies::pool(&options))?;
     let (client, of_page) = (client.clone(), Arc::new(links.clone()));
     let job = move |_: Context<Input>, page: Input| {
