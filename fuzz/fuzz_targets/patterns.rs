@@ -7,6 +7,10 @@ use raudal::Kind;
 use raudal::source::{Location, MAX_INPUTS, expand, read_list};
 
 fuzz_target!(|text: &str| {
+    // A glob would look through the folders of this machine.
+    if !text.contains("://") && text.contains(['*', '?']) {
+        return;
+    }
     match expand(text) {
         Ok(expansion) => {
             let count = expansion.len();

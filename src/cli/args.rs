@@ -74,9 +74,11 @@ Examples:
   raudal table a.csv b.csv.gz c.zip --format jsonl
   raudal table -i urls.txt --source-column file -o all.csv
   raudal table outer.zip --member '2020.zip!/**/*.csv'
+  raudal table https://example.org/data/ --links '*.csv'
   raudal table report.xlsx --sheet 'Población 2020'
 
-A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash) or a local file.
+A SOURCE is a URL, a URL pattern ([01-32], [a-z], {a,b}; escape with a backslash), a local file, a
+glob for local files ('data/**/*.csv'), or - for standard input.
 
 A --where knows ==, !=, <, and, or, not, in [..], between, like, ilike, starts with, is null,
 ~ and !~ (regular expressions), + - * /, lower(), unaccent() and date '2020-03-01'.
@@ -279,6 +281,15 @@ fn with_hint(error: &raudal::Error) -> String {
 
 fn jobs(text: &str) -> Result<Jobs, String> {
     text.parse().map_err(|error| with_hint(&error))
+}
+
+/// Reads the variable of a switch. An empty one is not set.
+pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "0" | "false" | "no" | "off" | "n" | "f" | "" => Ok(false),
+        _ => Err("the variable of a switch is 1, true, yes or on; or 0, false, no, off or empty".to_owned()),
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

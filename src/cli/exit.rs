@@ -63,9 +63,6 @@ fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
     } else if failures.iter().any(|error| error.kind() == Kind::Drift) {
         // With `--locked` the run is all or nothing.
         INTEGRITY
-    } else if failures.iter().any(|error| error.kind() == Kind::Headers) {
-        // No single input is bad, but their headers differ: they do not form one table.
-        DATA
     } else if some_succeeded {
         PARTIAL
     } else if failures.iter().all(|error| class(error) == first) {
@@ -87,6 +84,8 @@ fn class(error: &Error) -> u8 {
         Class::Local => LOCAL,
         Class::Deadline => Stop::Deadline.code(),
         Class::Remote if error.is_transient() => TRANSIENT,
+        // What is in a file on this machine: nothing, or no table.
+        Class::Remote if matches!(error.kind(), Kind::Empty | Kind::Impostor) => DATA,
         Class::Remote | Class::Permanent => PERMANENT,
     }
 }
@@ -128,8 +127,17 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_differ_and_faults_of_the_program_are_never_partial() {
-        assert_eq!(code(true, &[Kind::Status(404), Kind::Headers]), 7);
+    fn a_file_without_a_table_in_it_is_about_data() {
+        for kind in [Kind::Empty, Kind::Impostor] {
+            let error = Error::new(kind, "it failed").transient(false);
+            assert_eq!(of_failures(false, &[&error]), 7, "{kind:?}");
+            assert_eq!(code(false, &[kind]), 4, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn faults_of_the_program_are_never_partial() {
+        assert_eq!(code(true, &[Kind::Status(404), Kind::Headers]), 3);
         assert_eq!(code(true, &[Kind::Headers, Kind::Internal]), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! The inputs that the arguments name, in order. Cloning the iterator starts a second pass.
 
-use raudal::source::{Expansion, Input, expand, read_list};
+use raudal::source::{Expansion, Input, Location, expand, read_list};
 use raudal::{Error, Result};
 use std::fs::File;
 use std::io::BufReader;
@@ -21,8 +21,15 @@ impl Inputs {
     /// Parses the sources and the list. Their inputs come in this order.
     pub(crate) fn parse(sources: &[String], list: Option<&Path>) -> Result<Self> {
         let patterns = sources.iter().map(|source| expand(source)).collect::<Result<Vec<_>>>()?;
-        let list = list.map(self::list).transpose()?.unwrap_or_default();
-        let inputs = Self { patterns, list: list.into(), pattern: 0, listed: 0 };
+        let listed = list.map(self::list).transpose()?.unwrap_or_default();
+        let inputs = Self { patterns, list: listed.into(), pattern: 0, listed: 0 };
+        let is_stdin = |input: &Input| input.location == Location::Stdin;
+        let times = sources.iter().filter(|source| *source == "-").count()
+            + inputs.list.iter().filter(|input| is_stdin(input)).count()
+            + usize::from(list.is_some_and(|path| path.as_os_str() == "-"));
+        if times > 1 {
+            return Err(Error::usage("standard input is read once, and `-` is given more often").hint("give it once"));
+        }
         if inputs.len() == 0 {
             return Err(Error::usage("nothing to do: no inputs").hint("give a URL or a file"));
         }

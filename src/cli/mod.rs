@@ -10,6 +10,7 @@ mod exit;
 mod get;
 mod inputs;
 mod limits;
+mod links;
 mod lock;
 mod output;
 mod report;
@@ -50,12 +51,18 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Builds the command line. The help states the one rule for environment variables and hides the
-/// single ones: clap would also show their values, which may be secret.
+/// single ones: clap would also show their values, which may be secret. The variable of a switch
+/// says yes or no: clap would take `maybe` for yes.
 fn command() -> clap::Command {
-    fn hide(command: clap::Command) -> clap::Command {
-        command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(hide)
+    fn complete(command: clap::Command) -> clap::Command {
+        let arg = |arg: clap::Arg| {
+            let is_switch = matches!(arg.get_action(), clap::ArgAction::SetTrue);
+            let arg = arg.hide_env(true);
+            if is_switch { arg.value_parser(args::yes_or_no) } else { arg }
+        };
+        command.mut_args(arg).mut_subcommands(complete)
     }
-    hide(Cli::command())
+    complete(Cli::command())
 }
 
 async fn run(given: Command) -> u8 {

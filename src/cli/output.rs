@@ -6,7 +6,7 @@ use super::beside_bars::BesideBars;
 use super::dialect;
 use raudal::error::redact;
 use raudal::progress::Progress;
-use raudal::table::{Existing, FileType, Format, Sink, SinkOptions, Target, check_target};
+use raudal::table::{Existing, FileType, Format, Sink, SinkOptions, Target, Types, check_target};
 use raudal::{Error, Result};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,7 @@ impl Output {
             _ => Existing::Refuse,
         };
         options.types = args.types.clone().unwrap_or_default();
+        options.fold_names = table.ask.fold_names;
         options.numbers = dialect::read(&table.dialect, None).0.numbers;
         // An empty variable names no cell.
         options.null = table.dialect.null.iter().flatten().filter(|cell| !cell.is_empty()).cloned().collect();
@@ -78,6 +79,7 @@ impl Output {
             return Err(Error::usage(format!("only a database has tables, not this format: {file_type}"))
                 .hint("leave --table out, or name a database with --output"));
         }
+        check_counts(table, &options)?;
         let target = match &to {
             To::File(path) => Target::File(path.clone()),
             To::Stdout { .. } => Target::Stdout,
@@ -131,6 +133,18 @@ impl Output {
 impl To {
     fn stdout() -> Self {
         Self::Stdout { terminal: io::stdout().is_terminal() }
+    }
+}
+
+/// Refuses types for columns that a count does not have.
+fn check_counts(table: &TableArgs, options: &SinkOptions) -> Result<()> {
+    const COUNTS: [&str; 3] = ["input", "read", "kept"];
+    let Types::Named(named) = &options.types else { return Ok(()) };
+    let is_there = |name: &str| COUNTS.contains(&name) || options.source_column.as_deref() == Some(name);
+    match named.iter().find(|(name, _)| table.ask.count && !is_there(name)) {
+        Some((name, _)) => Err(Error::usage(format!("with --count, the output has no column for --types: {name}"))
+            .hint("leave --types out: rows are counted, and the columns are input, read and kept")),
+        None => Ok(()),
     }
 }
 

@@ -62,7 +62,7 @@ impl Session {
         let (progress, report) = (&self.progress, ending.report);
         progress.finish();
         for warning in ending.warnings {
-            progress.error(&format!("warning: {}", options(warning)));
+            progress.note(&format!("warning: {}", options(warning)));
         }
         for failure in ending.failures.iter().take(NAMED_FAILURES) {
             let tries = if failure.attempts == 1 { String::new() } else { format!(" ({} tries)", failure.attempts) };
@@ -148,7 +148,7 @@ impl Session {
             self.progress.note(&format!("{} from the cache", counted(cache.hits(), "input")));
         }
         if let Some(problem) = cache.problem() {
-            self.progress.error(&format!("warning: {problem}"));
+            self.progress.note(&format!("warning: {problem}"));
         }
     }
 
@@ -203,7 +203,8 @@ pub(crate) fn thousands(n: u64) -> String {
     text
 }
 
-fn verbosity(show: &ShowArgs) -> Verbosity {
+/// How much a run says.
+pub(crate) fn verbosity(show: &ShowArgs) -> Verbosity {
     match (show.quiet, show.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,

@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::output::Output;
 use super::session::{Session, check_folder};
-use super::{cache, dialect, exit, limits, lock, print, report, setup};
+use super::{cache, dialect, exit, limits, links, lock, print, report, setup};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
 use raudal::workload::{Archives, Mirror};
@@ -47,7 +47,10 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
         run: &args.run,
         http: &args.http,
     };
+    let links = links::wanted(&args.source)?;
     let prepared = job.prepare()?;
+    let (client, run, show) = (&prepared.client, &prepared.options.run, &args.output.end.show);
+    let inputs = links::follow(links.as_ref(), inputs, client, run, args.run.deadline, show).await?;
     if args.output.end.dry_run {
         return plan(inputs);
     }

@@ -84,6 +84,10 @@ fn folder() -> tempfile::TempDir {
     let rows: &[&[&str]] = &[&["id"], &["1"]];
     write("report.xlsx", &crate::common::workbook(&[("2010", rows), ("Población 2020", rows)]));
     write("old.zip", &crate::common::zip_named(b"d/Educa\x87\xc6o.csv", table));
+    write("page.html", b"<a href='a.csv'>a</a> <a href='data/1.csv'>1</a> <a href='x.pdf'>x</a>");
+    fs::create_dir_all(folder.path().join("data/2020")).expect("a folder");
+    write("data/1.csv", table);
+    write("data/2020/2.csv", table);
     write("urls.txt", b"https://example.org/1.csv\nhttps://example.org/2.csv\n");
     folder
 }

@@ -139,6 +139,15 @@ impl Client {
                 }
                 .map(ControlFlow::Continue)
             }
+            Location::Stdin => {
+                progress.stage(Stage::Transfer);
+                let body = local::stdin(expect, progress, &self.0.budget).await;
+                match (body, file) {
+                    (Ok(body), Some(file)) => local::into_file(body, file).await,
+                    (body, _) => body,
+                }
+                .map(ControlFlow::Continue)
+            }
         };
         fetched.map_err(|error| error.input(location.to_string()))
     }
@@ -168,6 +177,7 @@ impl Client {
         match location {
             Location::Url(url) => ask::known_size(&self.0, url),
             Location::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
+            Location::Stdin => None,
         }
     }
 

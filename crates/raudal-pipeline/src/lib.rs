@@ -20,12 +20,15 @@
 //! |---|---|
 //! | `run/` | what every run has: limits (`concurrency`) and policies, partial transfers kept for the next attempt, segments for idle slots, the lock file, checksums |
 //! | `table/` | inputs → one table: begin the biggest first (`reorder`), decode while downloading (`ahead`), merge in input order |
+//! | `links` | the links on pages, as inputs |
 //! | `files/` | inputs → files: reserve names, verify, extract, publish |
 
 pub mod files;
+mod links;
 mod run;
 mod table;
 
+pub use links::{Linked, linked};
 pub use run::concurrency::{Concurrency, Jobs};
 pub use run::failure::Failure;
 pub use run::lock::{Lock, Locked};

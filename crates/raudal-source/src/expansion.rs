@@ -2,21 +2,29 @@
 //! created on demand.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::files;
 use super::input::check_text;
 use super::pattern::{Part, parse, wrong};
 use super::{Input, Location};
-use raudal_common::Result;
+use raudal_common::{Error, Result};
 
 /// The maximum number of inputs for a pattern. A larger number is more likely a typo.
 pub const MAX_INPUTS: u64 = 10_000_000;
 
-/// Expands a URL, a URL pattern or a local path.
+/// The maximum number of globs that a pattern for local files stands for: each reads folders.
+const MAX_GLOBS: u64 = 10_000;
+
+/// Expands a URL, a URL pattern, a local path or a glob for local files. `-` is standard input.
 ///
 /// The patterns are curl's: `[01-32]` (padded with zeros as written), `[0-100:10]`, `[a-z]` and
 /// `{one,two}`. Write a backslash before a literal bracket. The last set varies fastest. A literal
 /// IPv6 host, as in `http://[::1]:8000/`, needs no backslash. A text without `scheme://` is a local
 /// path. If a file with exactly that name exists, its brackets are part of the name.
+///
+/// In a local path, `*` and `?` stand for letters of names, and `**` for any folders. The files that
+/// match come in the order of their names. Names that begin with a dot need a dot in the pattern.
 ///
 /// ```
 /// use raudal_source::expand;
@@ -33,12 +41,15 @@ pub const MAX_INPUTS: u64 = 10_000_000;
 /// # Errors
 ///
 /// A usage error for a pattern that is malformed, stands for more than [`MAX_INPUTS`], or gives
-/// something that is not a URL. All errors are reported here, before the first input is taken.
+/// something that is not a URL; [`Kind::Io`](raudal_common::Kind::Io) if no file matches a glob. All errors are reported here, before the first input is taken.
 pub fn expand(pattern: &str) -> Result<Expansion> {
     check_text(pattern)?;
+    if pattern == "-" {
+        return Ok(Expansion::of(vec![Input::new(Location::Stdin)]));
+    }
     let is_url = pattern.contains("://");
-    let parts =
-        if !is_url && Path::new(pattern).exists() { vec![Part::Text(pattern.to_owned())] } else { parse(pattern)? };
+    let is_literal = !is_url && Path::new(pattern).exists();
+    let parts = if is_literal { vec![Part::Text(pattern.to_owned())] } else { parse(pattern)? };
     let total = parts
         .iter()
         .try_fold(1_u64, |total, part| total.checked_mul(part.count()))
@@ -47,13 +58,22 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
             let at = pattern.find(['[', '{']).unwrap_or_default();
             wrong(pattern, at, format!("the pattern expands to too many inputs: more than {MAX_INPUTS}"))
         })?;
-    let expansion = Expansion { parts, next: 0, total };
+    let expansion = Expansion { parts, listed: None, next: 0, total };
+    if !is_url && !is_literal && files::is_glob(pattern) {
+        if total > MAX_GLOBS {
+            return Err(wrong(pattern, 0, format!("the pattern expands to too many globs: more than {MAX_GLOBS}")));
+        }
+        let all = (0..total).try_fold(Vec::new(), |all, at| files::add(all, &expansion.text(at), MAX_INPUTS))?;
+        return Ok(Expansion::of(all));
+    }
 
     // Once scheme and host are fixed, no path or query can make a URL bad, so one result is tested
     // for each beginning.
     let same = total / expansion.beginnings();
     for index in (0..total).step_by(same as usize) {
-        Location::parse(&expansion.text(index))?;
+        if let Location::Stdin = Location::parse(&expansion.text(index))? {
+            return Err(Error::usage("standard input cannot be part of a pattern: -").input(pattern));
+        }
     }
     Ok(expansion)
 }
@@ -63,11 +83,17 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
 #[must_use = "an expansion is lazy: it makes inputs as it is iterated over"]
 pub struct Expansion {
     parts: Vec<Part>,
+    /// The inputs themselves, where they are not made of parts.
+    listed: Option<Arc<[Input]>>,
     next: u64,
     total: u64,
 }
 
 impl Expansion {
+    fn of(inputs: Vec<Input>) -> Self {
+        Self { parts: Vec::new(), next: 0, total: inputs.len() as u64, listed: Some(inputs.into()) }
+    }
+
     /// Returns how many inputs are left.
     pub fn len(&self) -> u64 {
         self.total - self.next
@@ -142,6 +168,11 @@ impl Iterator for Expansion {
         if self.is_empty() {
             return None;
         }
+        if let Some(listed) = &self.listed {
+            let input = listed.get(self.next as usize).cloned();
+            self.next += 1;
+            return input;
+        }
         let text = self.text(self.next);
         self.next += 1;
         let location = Location::parse(&text).expect("`expand` tried whatever could fail");
@@ -205,7 +236,7 @@ mod tests {
         for pattern in ["x/{a,b:}//c", "{a,:}//c", "x:{a,/}{b,/}c", "x{a,:/}/[1-2]"] {
             assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
         }
-        assert!(expand("-").is_err());
+        assert_eq!(all("-"), ["standard input"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use url::Url;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
-/// Where an input is: on the web, or in a local file.
+/// Where an input is: on the web, in a local file, or on standard input.
 ///
 /// Exhaustive on purpose: code that reads inputs must handle each kind of location.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,13 +17,15 @@ pub enum Location {
     Url(Url),
     /// A local file.
     File(PathBuf),
+    /// Standard input, which can be read once.
+    Stdin,
 }
 
 impl Location {
     /// Parses a location literally, without expanding patterns.
     ///
-    /// A text with `scheme://` is a URL, and its scheme must be `http`, `https` or `file`. Anything
-    /// else is a local path.
+    /// A text with `scheme://` is a URL, and its scheme must be `http`, `https` or `file`. `-` is
+    /// standard input. Anything else is a local path.
     ///
     /// ```
     /// use raudal_source::Location;
@@ -36,6 +38,9 @@ impl Location {
     /// ```
     pub fn parse(text: &str) -> Result<Self> {
         check_text(text)?;
+        if text == "-" {
+            return Ok(Self::Stdin);
+        }
         if !text.contains("://") {
             return Ok(Self::File(PathBuf::from(text)));
         }
@@ -56,7 +61,7 @@ impl Location {
         }
     }
 
-    /// Returns the key for per-host limits: scheme, host and port. Local files have none.
+    /// Returns the key for per-host limits: scheme, host and port. What is on this machine has none.
     ///
     /// ```
     /// use raudal_source::Location;
@@ -73,7 +78,7 @@ impl Location {
                 let port = url.port_or_known_default().unwrap_or_default();
                 Some(format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default()))
             }
-            Self::File(_) => None,
+            Self::File(_) | Self::Stdin => None,
         }
     }
 
@@ -88,6 +93,7 @@ impl Location {
                 Some(name) => name.to_string_lossy().into_owned(),
                 None => path.display().to_string(),
             },
+            Self::Stdin => "stdin".to_owned(),
         }
     }
 
@@ -103,6 +109,7 @@ impl fmt::Display for Location {
         match self {
             Self::Url(url) => f.write_str(&redact(url.as_str())),
             Self::File(path) => path.display().fmt(f),
+            Self::Stdin => f.write_str("standard input"),
         }
     }
 }
@@ -166,6 +173,7 @@ impl Input {
                 .ok()
                 .and_then(|path| Url::from_file_path(path).ok())
                 .map_or_else(|| self.location.to_string(), String::from),
+            Location::Stdin => "-".to_owned(),
             other => other.to_string(),
         };
         if !self.is_named {
@@ -182,19 +190,18 @@ impl Input {
 /// Returns whether a list would misread a line with this path.
 fn is_misread(path: &Path) -> bool {
     let Some(text) = path.to_str() else { return true };
-    text.starts_with('#') || text.trim() != text || text.contains("://") || text.contains(char::is_control)
+    text.starts_with('#')
+        || text == "-"
+        || text.trim() != text
+        || text.contains("://")
+        || text.contains(char::is_control)
 }
 
 /// Refuses a text that no location may contain. The URL parser would silently drop tabs and line
 /// ends.
 pub(super) fn check_text(text: &str) -> Result<()> {
-    match text {
-        "" => return Err(Error::usage("an empty source").hint("give a URL or a path")),
-        "-" => {
-            return Err(Error::usage("cannot read data from standard input: -")
-                .hint("give a path, or a list of sources on standard input"));
-        }
-        _ => {}
+    if text.is_empty() {
+        return Err(Error::usage("an empty source").hint("give a URL or a path"));
     }
     if let Some(c) = text.chars().find(|c| c.is_control()) {
         return Err(Error::usage(format!("a control character in a source: {}", c.escape_default())).input(text));
@@ -261,7 +268,6 @@ mod tests {
     fn what_cannot_be_fetched_is_a_usage_error_with_a_cure() {
         for (text, message) in [
             ("", "an empty source"),
-            ("-", "cannot read data from standard input: -"),
             ("ftp://h/a", "ftp://h/a: unsupported scheme: ftp"),
             ("http://h/a http://h/b", "http://h/a http://h/b: two URLs in one source"),
             ("http://h/a\nb", "http://h/a\\nb: a control character in a source: \\n"),

@@ -2,18 +2,22 @@
 //!
 //! Everything here produces [`Input`]s, and nothing opens a connection:
 //!
-//! - [`expand`] reads one SOURCE of the command line, a path or a URL with curl's patterns;
+//! - [`expand`] reads one SOURCE of the command line: a path, a glob, a URL with curl's patterns, or `-`;
 //! - [`read_list`] reads the lines of `-i FILE`;
+//! - [`Links`] finds the links on an HTML page;
 //! - [`Checksums`] reads what `sha256sum` writes.
 
 mod checksums;
 mod expansion;
+mod files;
 mod input;
 mod lines;
+mod links;
 mod list;
 mod pattern;
 
 pub use checksums::Checksums;
 pub use expansion::{Expansion, MAX_INPUTS, expand};
 pub use input::{Input, Location};
+pub use links::{FoundLinks, Links};
 pub use list::read_list;

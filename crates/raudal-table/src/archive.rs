@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::members::Member;
 use super::names::{MemberEncoding, Name};
 use super::signature::{Foreign, SPREADSHEETS};
+use super::tally::counted;
 use super::unpack;
 use super::verify::{Promise, too_large};
 use raudal_common::{Error, Kind, Result};
@@ -68,8 +69,8 @@ impl<R: Read + Seek> Archive<R> {
             return Err(Error::new(
                 Kind::Corrupt,
                 format!(
-                    "the directory of the archive does not cover its first {} bytes: cut off or damaged",
-                    zip.offset()
+                    "the directory of the archive does not cover its beginning, {}: cut off or damaged",
+                    counted(zip.offset(), "byte")
                 ),
             ));
         }

@@ -70,6 +70,12 @@ pub(super) fn say_encoding(query: &Query, found: Encoding, is_marked: bool, rows
         Encodings::Told if found != Encoding::UTF_8 => {
             rows.notes.push(format!("its encoding, as the server says: {found}"));
         }
-        _ => {}
+        Encodings::Told => {
+            // Text that is valid UTF-8 is hardly ever anything else, whatever the server says.
+            if let Some(said) = query.served.charset.filter(|said| *said != found && !is_marked) {
+                rows.notes.push(format!("the server says {said}, but it is valid {found}, and was read so"));
+            }
+        }
+        Encodings::List(_) => {}
     }
 }

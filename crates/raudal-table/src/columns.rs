@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::column_names::{Names, quoted, trimmed};
+use super::tally::counted;
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
@@ -144,7 +145,7 @@ pub(super) fn align(reference: &[String], header: &[String], names: Names) -> Re
         differences.push(format!("in another order, with {} more than once", quoted(name)));
     }
     if differences.is_empty() && header.len() != reference.len() {
-        differences.push(format!("{} columns instead of {}", header.len(), reference.len()));
+        differences.push(format!("{} instead of {}", counted(header.len() as u64, "column"), reference.len()));
     }
     if differences.is_empty() {
         return Ok(Some(wanted.iter().filter_map(|key| places.get(key.as_str()).copied()).collect()));

@@ -15,6 +15,7 @@ use super::names::MemberEncoding;
 use super::open::probe;
 use super::read::Watch;
 use super::signature::{self, HEAD, Packing, Signature};
+use super::tally::leading;
 use super::unpack::{Notes, Unpacked};
 use super::verify::Verify;
 use raudal_common::{Error, Kind, Result};
@@ -132,8 +133,7 @@ impl Extraction<'_> {
 
     fn zip<R: Read + Seek>(&mut self, mut archive: Archive<R>) -> Result<()> {
         if archive.before > 0 {
-            let before = archive.before;
-            self.warn(format!("{before} bytes before the archive, as in self-extracting ones, were skipped"));
+            self.warn(leading(archive.before));
         }
         let members = archive.members(self.options.member_encoding);
         let refused = |at: usize| match archive.mode(at).map(|mode| mode & KIND) {
@@ -268,10 +268,7 @@ mod tape {
 
         fn tape(&mut self, listing: &Listing, tape: &mut dyn Tape, packed: u64) -> Result<()> {
             if listing.trailing > 0 {
-                let trailing = listing.trailing;
-                self.warn(format!(
-                    "{trailing} bytes after the end of the tar archive are something else; they were left out"
-                ));
+                self.warn(crate::tally::trailing(listing.trailing, "tar archive"));
             }
             let entries = &listing.entries;
             let members: Vec<Member> = entries.iter().map(Entry::member).collect();

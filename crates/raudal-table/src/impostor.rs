@@ -31,6 +31,44 @@ pub(super) fn is_message(name: &str) -> bool {
     name.split_whitespace().count() > 1 || name.ends_with(['.', '!', ':', '>', '}'])
 }
 
+/// Words of messages, in small letters.
+const WORDS: &[&str] = &[
+    "error",
+    "forbidden",
+    "unauthorized",
+    "denied",
+    "unavailable",
+    "exceeded",
+    "not found",
+    "try again",
+    "too many",
+    "bad request",
+    "maintenance",
+    "no se encontr",
+    "intente",
+    "mantenimiento",
+];
+
+/// Whether a header of few columns and the text with at most one row below it read like a message:
+/// `Too many requests, try again later`.
+pub(super) fn is_prose(header: &[String], text: &str) -> bool {
+    let words = |name: &str| name.split_whitespace().count();
+    let text = text.trim().to_lowercase();
+    let is_sentence = text.ends_with(['.', '!', '?']) || WORDS.iter().any(|word| text.contains(word));
+    header.len() <= 6 && header.iter().any(|name| words(name) > 1) && (is_sentence || words(&text) > 12)
+}
+
+/// Says of a file on this machine what to do about something that is no table. No server has sent it, and
+/// reading it again gives the same.
+pub(super) fn of_file(error: Error) -> Error {
+    match error.kind() {
+        Kind::Impostor => error
+            .transient(false)
+            .hint("name a table; JSON and XML become one with a program such as jq, DuckDB or pandas"),
+        _ => error,
+    }
+}
+
 fn impostor(what: &str, text: &[u8]) -> Error {
     let text = String::from_utf8_lossy(&text[..text.len().min(SHOWN * 8)]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -86,6 +124,25 @@ mod tests {
         }
         for text in ["[id],[name]\n1,2\n", "[1],[2]\n", "{id},{name}\n", "<5,>5\n1,2\n", "a,b\n", "", "{", "[a"] {
             assert!(refuse_document(text.as_bytes(), true).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn prose_is_told_from_a_small_table() {
+        let is = |text: &str| {
+            let header: Vec<String> = text.lines().next().unwrap_or_default().split(',').map(str::to_owned).collect();
+            is_prose(&header, text)
+        };
+        for text in [
+            "Too many requests, try again later",
+            "Error 503: the service is down, sorry\nrequest id, 17",
+            "The file that you asked for is not here,\nplease look elsewhere.",
+            "Intente más tarde, por favor",
+        ] {
+            assert!(is(text), "{text}");
+        }
+        for text in ["id,name\n1,a", "Total population,Area in km2\n5,7", "año,error\n2020,0.5", "a,b"] {
+            assert!(!is(text), "{text}");
         }
     }
 

@@ -57,7 +57,10 @@ impl Sample {
         let mut found: Vec<(Encoding, String)> = Vec::new();
         let mut texts: Vec<String> = Vec::new();
         for encoding in candidates {
-            let Some(text) = encoding.decode(&self.lines).filter(|text| is_words(text)) else { continue };
+            let is_likely = encoding == guess || [WINDOWS_1250, WINDOWS_1252].into_iter().any(|it| encoding.is(it));
+            // Of the rarer ones, a few symbols are no proof: any bytes are some.
+            let fits = |text: &String| is_words(text) && (is_likely || has_letters(text));
+            let Some(text) = encoding.decode(&self.lines).filter(fits) else { continue };
             // Two that read it alike need no choice, except of the code pages, which are confused.
             let is_page = encoding.name().starts_with("cp");
             if found.iter().any(|(other, _)| *other == encoding) || (texts.contains(&text) && !is_page) {
@@ -126,6 +129,17 @@ fn is_words(text: &str) -> bool {
     good > 0 && bad * 20 <= good
 }
 
+/// Whether most of what is not ASCII is letters.
+fn has_letters(text: &str) -> bool {
+    let (letters, others): (Vec<char>, Vec<char>) =
+        text.chars().filter(|c| !c.is_ascii()).partition(|c| c.is_alphabetic());
+    letters.len() > others.len()
+}
+
+fn is_l(c: char) -> bool {
+    matches!(c, 'l' | 'L')
+}
+
 /// Whether a character that is not ASCII fits between its neighbours.
 fn fits(before: Option<char>, c: char, after: Option<char>) -> bool {
     let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphabetic());
@@ -141,7 +155,9 @@ fn fits(before: Option<char>, c: char, after: Option<char>) -> bool {
     }
     let in_word = is_letter(before) && is_letter(after);
     match c {
-        '’' | '·' => true,
+        '’' => true,
+        // Between two l, as in Catalan.
+        '·' => before.is_some_and(is_l) && after.is_some_and(is_l),
         '“' | '”' | '‘' | '«' | '»' | '–' | '—' | '…' | '€' | '£' | '°' | '¿' | '¡' | '§' | '©' | '®' | '™' | '•'
         | '½' | '¼' | '¾' | '²' | '³' | '±' | '\u{a0}' => !in_word,
         _ => false,

@@ -4,6 +4,7 @@
 
 use memchr::memchr2;
 
+use super::tally::counted;
 use super::text::{Bytes, LEAST, Text};
 use raudal_common::{Error, Kind, Result};
 
@@ -145,7 +146,11 @@ impl<B: Bytes> Lines<B> {
         if self.held.len() - self.free > self.bound {
             return Err(Error::new(
                 Kind::Bounds,
-                format!("the last {} lines are longer than the bound: {} bytes", self.below, self.bound),
+                format!(
+                    "the end of the text, {}, is longer than the bound: {} bytes",
+                    counted(self.below, "line"),
+                    self.bound
+                ),
             )
             .hint("[`footer`] counts the lines at the end; [`max_field_size`] lifts the bound"));
         }

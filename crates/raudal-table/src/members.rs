@@ -3,6 +3,7 @@
 //! `inner.zip!/**/*.csv` names members of an archive within the archive, one level at a time.
 
 use super::names::Name;
+use super::signature;
 use raudal_common::{Error, Kind, Result};
 
 /// What stands between the name of an inner archive and the names in it.
@@ -12,6 +13,13 @@ pub(super) const WITHIN: &str = "!/";
 const TABLES: &[&str] = &[".csv", ".tsv", ".tab"];
 /// Endings of what holds tables. They are taken only where no table lies beside them.
 const HOLDERS: &[&[&str]] = &[&[".xlsx"], &[".zip", ".tar"]];
+
+/// Endings of what is no table: documents, pictures, code.
+const OTHERS: &[&str] = &[
+    ".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".md", ".htm", ".html", ".xml", ".xsd", ".json", ".jpg",
+    ".jpeg", ".png", ".gif", ".svg", ".tif", ".tiff", ".sql", ".r", ".py", ".do", ".sas", ".sps", ".exe", ".url",
+    ".lnk",
+];
 
 /// A member, as far as its choice goes.
 #[derive(Clone, Debug)]
@@ -31,7 +39,7 @@ pub(super) struct Chosen {
 }
 
 /// Selects the members to read: those that match the glob, or else the only CSV, or else the only
-/// workbook or archive, or else the only file.
+/// workbook or archive, or else the only file that may be a table.
 pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
     let is_data = |at: &usize| members.get(*at).is_some_and(|member| member.is_file && !member.name.is_hidden());
     let files: Vec<usize> = (0..members.len()).filter(is_data).collect();
@@ -54,11 +62,15 @@ pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
             return Ok(Chosen { places, within: None });
         }
     }
-    match (tables.as_slice(), files.as_slice()) {
+    let mut maybe = files.clone();
+    maybe.retain(|at| {
+        members.get(*at).is_some_and(|member| !member.name.ends_with(OTHERS, false) && !is_readme(member))
+    });
+    match (tables.as_slice(), if maybe.len() == 1 { maybe.as_slice() } else { files.as_slice() }) {
         ([one], _) | ([], [one]) => Ok(Chosen { places: vec![*one], within: None }),
         ([], []) => Err(Error::new(Kind::Member, "the archive holds no files")),
-        ([], _) => {
-            let error = Error::new(Kind::Member, format!("no CSV among the members: {}", names(members, &files)));
+        ([], files) => {
+            let error = Error::new(Kind::Member, format!("no CSV among the members: {}", names(members, files)));
             Err(error.hint(
                 "choose the member with [`member`], a glob; those of an archive within it as in [`member`] 'inner.zip!/**/*.csv'",
             ))
@@ -69,6 +81,12 @@ pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
         )
         .hint("choose one with a glob, as in [`member`] '**/data/*.csv'")),
     }
+}
+
+/// Whether the name says that the member explains the others.
+fn is_readme(member: &Member) -> bool {
+    let name = signature::file_name(&member.name.text);
+    ["readme", "license", "licence", "leeme", "léeme", "leame"].iter().any(|start| name.starts_with(start))
 }
 
 /// Selects every member, or those that match the glob; hidden ones too. Folders only without a glob.

@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::choice;
 use super::column_names::quoted;
 use super::columns::{padded, shown};
-use super::dialect::{Delimiter, Dialect, Quote};
+use super::dialect::{Delimiter, Dialect, Header, Quote};
 use super::encoding::Encoding;
 use super::filter::Bound;
 use super::impostor;
@@ -117,7 +117,13 @@ fn read_arrived<R: Read + Seek>(
         reading = Reading::new(query, watch, Task::Read(found));
         pass(&mut reading)
     });
-    read.and_then(|()| reading.layout.finish(reading.rows, query.memory)).map_err(|error| error.input(name))
+    let read = read.and_then(|()| reading.layout.finish(reading.rows, query.memory));
+    read.map_err(|error| if is_url(name) { error } else { impostor::of_file(error) }.input(name))
+}
+
+/// Whether a server has sent the input.
+fn is_url(name: &str) -> bool {
+    name.contains("://")
 }
 
 /// Passes on only whether to stop, for bytes that are read twice.
@@ -203,6 +209,9 @@ impl Reading<'_> {
         let delimiter =
             if is_sheet { b',' } else { choice::delimiter(query, found.name, !self.rows.members.is_empty()) };
         let mut records = Records::new(text, dialect, delimiter, &query.limits);
+        if is_sheet {
+            records.are_rows_of_a_sheet(query.dialect.lines_above());
+        }
         let header = records.header()?;
         if header.len() == 1 && query.served.is_document() {
             return Err(impostor::message(&header[0]));
@@ -223,6 +232,7 @@ impl Reading<'_> {
         }
         self.watch.advance(0, self.rows.rows_read - reported);
         records.refuse_message(self.rows.rows_read - before)?;
+        self.rows.warnings.extend(records.message_warning(self.rows.rows_read - before));
         records.tally.as_they_stand.add(std::mem::take(&mut plan.as_they_stand));
         self.rows.warnings.extend(records.tally.warnings());
         self.rows.warnings.extend(plan.filter.iter().flat_map(Bound::warnings));
@@ -305,12 +315,15 @@ impl Reading<'_> {
     }
 }
 
-/// The dialect of a sheet, which was turned into plain CSV: what is said of rows and headers counts, but not how fields
-/// and numbers are written.
+/// The dialect of a sheet, which was turned into plain CSV without the rows above and below: what is said of headers,
+/// columns and numbers counts, but not how fields are written.
 fn of_sheet(asked: &Dialect) -> Dialect {
     let mut dialect = asked.clone();
     (dialect.delimiter, dialect.quote, dialect.escape) = (Delimiter::default(), Quote::default(), None);
-    dialect.numbers = Numbers::default();
+    (dialect.skip_rows, dialect.footer) = (0, 0);
+    if let Header::Line(_) = dialect.header {
+        dialect.header = Header::Line(1);
+    }
     dialect
 }
 

@@ -8,8 +8,11 @@
 mod blank;
 mod fit;
 mod head;
+mod repeats;
 
 use std::ops::Range;
+
+use repeats::Repeats;
 
 use super::columns::shown;
 use super::dialect::Dialect;
@@ -24,7 +27,9 @@ use raudal_common::{Error, Kind, Result};
 /// Text held at once. Of 64, 128, 256 and 512 KiB this suited the L2 cache best.
 const BUFFER: usize = 256 << 10;
 
+/// The byte order mark. Every record that begins with its first byte gets a second look.
 const BOM: &[u8] = b"\xef\xbb\xbf";
+const BOM_BYTE: u8 = 0xef;
 
 /// The position of a record and what the scan found in it.
 #[derive(Clone, Debug)]
@@ -67,6 +72,12 @@ pub(super) struct Records<'a, B> {
     header: Vec<String>,
     /// The header as it was written; empty if there is none.
     header_bytes: Vec<u8>,
+    /// Tells rows that may repeat the header.
+    repeats: Repeats,
+    /// Whether the dialect or the text names the delimiter.
+    is_told: bool,
+    /// Whether each record is one line, a row of a sheet, whatever line ends are in its cells.
+    is_sheet: bool,
     /// Fields of each record; 0 until the header was read.
     width: usize,
     /// Delimiters at the end of each record that the header lacks: 1 if the first record has one.
@@ -105,6 +116,9 @@ impl<'a, B: Bytes> Records<'a, B> {
             fault: None,
             header: Vec::new(),
             header_bytes: Vec::new(),
+            repeats: Repeats::default(),
+            is_told: false,
+            is_sheet: false,
             width: 0,
             trailing: 0,
             first_row: 0,
@@ -114,6 +128,13 @@ impl<'a, B: Bytes> Records<'a, B> {
             tally: Tally::default(),
             notes: Vec::new(),
         }
+    }
+
+    /// Says that the text is a sheet: a record is a row, and so a line, and a blank line is no row.
+    /// `above` rows were left out above it.
+    pub(super) fn are_rows_of_a_sheet(&mut self, above: u64) {
+        self.is_sheet = true;
+        self.line = above.saturating_add(1);
     }
 
     /// The text that the records are read from.
@@ -146,14 +167,14 @@ impl<'a, B: Bytes> Records<'a, B> {
         let text = &self.buffer[self.unread.clone()];
         // Between CR and LF, or at a blank line.
         let text = if self.after_cr { text.strip_prefix(b"\n")? } else { text };
-        if !self.is_fast || matches!(text.first()?, b'\n' | b'\r') {
+        if !self.is_fast || matches!(text.first()?, b'\n' | b'\r' | &BOM_BYTE) {
             return None;
         }
         let Scan::Record { end, fields, quotes, lines } = scan(text, self.delimiter, false) else { return None };
         let is_usual = fields == self.width
             && end <= self.limits.field_bytes
             && (lines == 0 || self.delimiter != b'\t')
-            && !may_repeat(&text[..end], &self.header_bytes);
+            && !self.repeats.may_be(&text[..end]);
         if !is_usual {
             return None;
         }
@@ -162,7 +183,7 @@ impl<'a, B: Bytes> Records<'a, B> {
         // The scan has seen its line end.
         self.after_cr = self.buffer[start + end] == b'\r';
         self.unread.start = start + end + 1;
-        self.line += lines + 1;
+        self.line += if self.is_sheet { 1 } else { lines + 1 };
         if self.first_row == 0 {
             self.first_row = line;
         }
@@ -174,6 +195,7 @@ impl<'a, B: Bytes> Records<'a, B> {
     fn next_any(&mut self) -> Result<Option<Record>> {
         loop {
             if self.width == 1
+                && !self.is_sheet
                 && let Some(record) = self.empty_row()?
             {
                 return Ok(Some(record));
@@ -192,6 +214,7 @@ impl<'a, B: Bytes> Records<'a, B> {
     fn split(&mut self) -> Result<Option<Record>> {
         loop {
             self.skip_blank_lines();
+            self.drop_mark()?;
             if self.dialect.comment.is_some() && self.skip_comment()? {
                 continue;
             }
@@ -243,7 +266,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             self.after_cr = self.buffer[self.unread.start] == b'\r';
             self.unread.start += 1;
         }
-        self.line += lines + 1;
+        self.line += if self.is_sheet { 1 } else { lines + 1 };
         Ok(record)
     }
 
@@ -347,11 +370,4 @@ impl<'a, B: Bytes> Records<'a, B> {
             None => error,
         }
     }
-}
-
-/// Whether a record may repeat the header, behind a byte order mark too.
-#[inline]
-fn may_repeat(record: &[u8], header: &[u8]) -> bool {
-    let surplus = record.len().wrapping_sub(header.len());
-    (surplus == 0 || surplus == BOM.len()) && record.ends_with(header)
 }

@@ -8,6 +8,9 @@ use super::scan::Scan;
 /// What tables have between their fields, the usual first.
 pub(super) const USUAL: [u8; 4] = *b",;\t|";
 
+/// Those, and what is rare: it is only named in hints.
+pub(super) const RARE: [u8; 7] = *b",;\t|^~:";
+
 /// How much text is looked at, in bytes and in records.
 const HEAD: usize = 64 << 10;
 const RECORDS: usize = 200;
@@ -26,6 +29,8 @@ pub(super) struct Layout {
     pub(super) run: usize,
     /// Whether all records that were looked at have as many.
     pub(super) is_even: bool,
+    /// Whether the last record that was looked at is one of them.
+    pub(super) is_last: bool,
 }
 
 /// Returns the best reading with one of the delimiters, if any gives two fields or more. `rules`
@@ -59,7 +64,15 @@ fn longest_run(delimiter: u8, records: &[(u64, usize)]) -> Option<Layout> {
     while let Some(&(above, fields)) = records.get(from) {
         let run = records[from..].iter().take_while(|(_, other)| *other == fields).count();
         if fields > 1 {
-            let layout = Layout { delimiter, above, is_first: from == 0, fields, run, is_even: run == records.len() };
+            let layout = Layout {
+                delimiter,
+                above,
+                is_first: from == 0,
+                fields,
+                run,
+                is_even: run == records.len(),
+                is_last: from + run == records.len(),
+            };
             if best.is_none_or(|best| layout.score() > best.score()) {
                 best = Some(layout);
             }
@@ -70,7 +83,7 @@ fn longest_run(delimiter: u8, records: &[(u64, usize)]) -> Option<Layout> {
 }
 
 /// Returns the lines above each record, and its number of fields.
-fn records(text: &[u8], whole: bool, rules: Rules, comment: Option<&str>) -> Vec<(u64, usize)> {
+pub(super) fn records(text: &[u8], whole: bool, rules: Rules, comment: Option<&str>) -> Vec<(u64, usize)> {
     let mut rewriter = Rewriter::default();
     let (mut records, mut at, mut line) = (Vec::new(), 0, 0);
     while at < text.len() && records.len() < RECORDS {

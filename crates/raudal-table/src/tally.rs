@@ -35,6 +35,23 @@ impl Count {
     }
 }
 
+/// Formats a number of things: `1 byte`, `2 bytes`.
+pub(super) fn counted(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Says that bytes after the end of something were left out.
+pub(super) fn trailing(bytes: u64, what: &str) -> String {
+    let (is, it_was) = if bytes == 1 { ("is", "it was") } else { ("are", "they were") };
+    format!("{} after the end of the {what} {is} something else; {it_was} left out", counted(bytes, "byte"))
+}
+
+/// Says that bytes before an archive were skipped.
+pub(super) fn leading(bytes: u64) -> String {
+    let was = if bytes == 1 { "was" } else { "were" };
+    format!("{} before the archive, as in self-extracting ones, {was} skipped", counted(bytes, "byte"))
+}
+
 /// Formats the beginning of a value for a message.
 pub(super) fn quoted(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -64,6 +81,8 @@ pub(super) struct Tally {
     pub(super) blank_tail: u64,
     pub(super) comments: Count,
     pub(super) end_marks: u64,
+    /// Byte order marks before records.
+    pub(super) marks: Count,
 }
 
 impl Tally {
@@ -101,6 +120,11 @@ impl Tally {
             "field has text after its closing quote and was kept as it stands ([`quote`] none takes quotes for letters)",
             "fields have text after their closing quote and were kept as they stand ([`quote`] none takes quotes for \
              letters)",
+        );
+        say(
+            &self.marks,
+            "byte order mark before a record was dropped; it looks like files that were joined",
+            "byte order marks before records were dropped; it looks like files that were joined",
         );
         match self.blank_tail {
             0 => {}

@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 
 use super::limits::Limits;
+use super::tally::counted;
 use raudal_common::{Error, Kind, Result};
 
 /// The ratio is checked after this many bytes. A small file of equal rows compresses a thousandfold
@@ -129,7 +130,7 @@ impl<R: Read> Verify<R> {
         match &self.promise {
             Some(promise) if self.read > promise.size => Err(Error::new(
                 Kind::Corrupt,
-                format!("the member is longer than the archive says: more than {} bytes", promise.size),
+                format!("the member is longer than the archive says: more than {}", counted(promise.size, "byte")),
             )),
             _ => Ok(()),
         }
@@ -140,7 +141,7 @@ impl<R: Read> Verify<R> {
         if self.read != promise.size {
             return Err(Error::new(
                 Kind::Corrupt,
-                format!("the member ends after {} bytes of {}: cut off or damaged", self.read, promise.size),
+                format!("the member ends after {} of {}: cut off or damaged", counted(self.read, "byte"), promise.size),
             ));
         }
         let Some(promised) = promise.crc else { return Ok(()) };

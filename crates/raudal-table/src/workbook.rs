@@ -2,16 +2,19 @@
 //!
 //! A workbook holds values, not what Excel shows: a code stored as the number 7 and shown as `007`
 //! is `7` here. Dates are numbers with a format; they come out as `2020-03-15` or
-//! `2020-03-15 13:45:00`. Blank rows, and blank columns left of the table, are left out.
+//! `2020-03-15 13:45:00`. Blank columns left of the table are left out. A row without a value is a
+//! blank line, so that the lines of the CSV are the rows of the sheet, but for line ends in cells.
 
 use std::cell::Cell;
 use std::io::{BufReader, Read, Seek};
+use std::ops::Range;
 use std::rc::Rc;
 
 use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
 
 use super::archive::Archive;
 use super::columns::{list, nearest, shown};
+use super::dialect::Dialect;
 use super::limits::Limits;
 use super::rows::{end_record, write_field};
 use super::verify::{Verify, broken};
@@ -20,6 +23,8 @@ use raudal_common::{Error, Kind, Result};
 /// Bytes of the texts that all sheets share. They are held in memory.
 const TEXTS: u64 = 512 << 20;
 const BUFFER: usize = 64 << 10;
+/// Rows of a sheet at most, as Excel has them. A place below is damage.
+const MOST_ROWS: u32 = 1 << 20;
 
 /// Checks the parts that hold the workbook: their checksums, and the bounds. `calamine` does
 /// neither. Returns the compressed bytes of all of them.
@@ -73,16 +78,26 @@ impl<R: Read + Seek> Workbook<R> {
         &self.sheet
     }
 
-    /// Returns the rows of the sheet as CSV, and what is found amiss while they are read.
-    pub(super) fn rows(&mut self) -> Result<(Rows<'_, R>, Rc<Faults>)> {
-        let area = self.area()?;
+    /// Returns the rows of the sheet as CSV, without those that the dialect leaves out above and
+    /// below, and what is found amiss while they are read.
+    pub(super) fn rows(&mut self, dialect: &Dialect) -> Result<(Rows<'_, R>, Rc<Faults>)> {
+        let above = u32::try_from(dialect.lines_above()).unwrap_or(u32::MAX);
+        let mut rows = above..u32::MAX;
+        if dialect.footer > 0 {
+            let last = self.area(&rows)?.map_or(0, |area| area.rows);
+            rows.end = last.saturating_sub(u32::try_from(dialect.footer).unwrap_or(u32::MAX));
+        }
+        let area = self.area(&rows)?;
         let faults = Rc::new(Faults::default());
         let cells = self.book.worksheet_cells_reader(&self.sheet).map_err(unreadable)?;
-        let row = vec![Vec::new(); area.map_or(0, |(first, last)| (last - first + 1) as usize)];
+        let width = area.as_ref().map_or(0, |area| (area.last - area.first + 1) as usize);
         let rows = Rows {
             cells,
-            first: area.map_or(0, |(first, _)| first),
-            row,
+            first: area.map_or(0, |area| area.first),
+            row: vec![Vec::new(); width],
+            next: rows.start,
+            rows,
+            decimal: dialect.numbers.decimal,
             of: 0,
             held: None,
             out: Vec::new(),
@@ -93,18 +108,27 @@ impl<R: Read + Seek> Workbook<R> {
         Ok((rows, faults))
     }
 
-    /// The first and the last column with a value. What the sheet says of it may be wrong.
-    fn area(&mut self) -> Result<Option<(u32, u32)>> {
+    /// Where these rows have values. What the sheet says of it may be wrong.
+    fn area(&mut self, rows: &Range<u32>) -> Result<Option<Area>> {
         let mut cells = self.book.worksheet_cells_reader(&self.sheet).map_err(unreadable)?;
-        let mut area: Option<(u32, u32)> = None;
+        let mut area: Option<Area> = None;
         while let Some(cell) = cells.next_cell().map_err(unreadable)? {
-            if !is_empty(cell.get_value()) {
-                let (_, column) = cell.get_position();
-                area = Some(area.map_or((column, column), |(first, last)| (first.min(column), last.max(column))));
+            let (row, column) = cell.get_position();
+            if !is_empty(cell.get_value()) && rows.contains(&row) {
+                let area = area.get_or_insert(Area { first: column, last: column, rows: 0 });
+                (area.first, area.last) = (area.first.min(column), area.last.max(column));
+                area.rows = area.rows.max(row.saturating_add(1));
             }
         }
         Ok(area)
     }
+}
+
+/// The first and the last column with a value, and the rows up to the last one.
+struct Area {
+    first: u32,
+    last: u32,
+    rows: u32,
 }
 
 fn choose<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, wanted: Option<&str>) -> Result<String> {
@@ -177,6 +201,11 @@ pub(super) struct Rows<'a, R: Read + Seek> {
     /// The values of the row that is being put together.
     row: Vec<Vec<u8>>,
     of: u32,
+    /// The rows that are wanted, and the next of them.
+    rows: Range<u32>,
+    next: u32,
+    /// The decimal mark of numbers: that of the texts beside them.
+    decimal: char,
     /// The first cell of the next row.
     held: Option<(u32, u32, Vec<u8>)>,
     out: Vec<u8>,
@@ -205,6 +234,9 @@ impl<R: Read + Seek> Rows<'_, R> {
                 continue;
             }
             let (row, column) = cell.get_position();
+            if !self.rows.contains(&row) {
+                continue;
+            }
             let value = self.text(cell.get_value());
             if any && row < self.of {
                 return Err(Error::new(Kind::Corrupt, "the rows of the sheet are out of order: damaged"));
@@ -218,6 +250,14 @@ impl<R: Read + Seek> Rows<'_, R> {
             self.put(column, value);
         }
         if any {
+            if self.of < self.next {
+                return Err(Error::new(Kind::Corrupt, "the rows of the sheet are out of order: damaged"));
+            }
+            if self.of >= MOST_ROWS {
+                return Err(Error::new(Kind::Corrupt, "a row below the last one of Excel: damaged"));
+            }
+            self.out.extend(std::iter::repeat_n(b'\n', (self.of - self.next) as usize));
+            self.next = self.of + 1;
             let start = self.out.len();
             for (at, value) in self.row.iter().enumerate() {
                 if at > 0 {
@@ -240,7 +280,8 @@ impl<R: Read + Seek> Rows<'_, R> {
         let text = match value {
             DataRef::Empty => String::new(),
             DataRef::Int(number) => number.to_string(),
-            DataRef::Float(number) => float(*number),
+            // So that one spelling holds for all cells of a column, those that are text too.
+            DataRef::Float(number) => float(*number).replace('.', self.decimal.encode_utf8(&mut [0; 4])),
             DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
             DataRef::SharedString(text) => (*text).to_owned(),
             DataRef::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),

@@ -13,7 +13,7 @@ pub(crate) struct AskArgs {
     /// Names of columns are the same if they differ by case or accents alone
     #[arg(long, env = "RAUDAL_FOLD_NAMES", value_parser = FalseyValueParser::new(), help_heading = TABLE)]
     pub(crate) fold_names: bool,
-    /// Write equal rows once
+    /// Write equal rows once: those whose cells are written alike
     #[arg(long, env = "RAUDAL_DISTINCT", value_parser = FalseyValueParser::new(), help_heading = TABLE)]
     pub(crate) distinct: bool,
     /// Write the first N rows, in input order, and stop the transfers once they are there

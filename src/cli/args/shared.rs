@@ -8,12 +8,18 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// URLs, URL patterns or local files to read
+    /// URLs, URL patterns, local files or globs to read; `-` is standard input
     #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath)]
     pub(crate) sources: Vec<String>,
     /// Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#` comments
     #[arg(short, long, value_name = "FILE", env = "RAUDAL_INPUT", value_hint = ValueHint::FilePath)]
     pub(crate) input: Option<PathBuf>,
+    /// Take each source for a page, and the links on it that match this glob for the inputs: '*.csv', '2020/*.zip'
+    #[arg(long, value_name = "GLOB", env = "RAUDAL_LINKS")]
+    pub(crate) links: Option<String>,
+    /// Take links to other hosts than that of their page too
+    #[arg(long, env = "RAUDAL_LINKS_ANY_HOST", value_parser = FalseyValueParser::new(), requires = "links")]
+    pub(crate) links_any_host: bool,
 }
 
 /// How the names of members are read.
@@ -66,7 +72,7 @@ pub(crate) struct ShowArgs {
     /// Show progress as auto, bar, plain, json or none
     #[arg(long, value_name = "STYLE", default_value = "auto", value_parser = str::parse::<raudal::progress::Style>, env = "RAUDAL_PROGRESS", help_heading = OUTPUT)]
     pub(crate) progress: raudal::progress::Style,
-    /// Print only errors: no progress, no summary
+    /// Print only errors: no warnings, no progress, no summary
     #[arg(short, long, env = "RAUDAL_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose", help_heading = OUTPUT)]
     pub(crate) quiet: bool,
     /// Print more, such as each retry and each pause

@@ -36,18 +36,32 @@ pub(crate) async fn open(
             progress.advanced(length);
             (Stored::File(file), length, first)
         }
-        None => pipe(path, progress, budget).await?,
+        None => pipe(Some(path.to_owned()), progress, budget).await?,
     };
     if length == 0 {
         return Err(Error::new(Kind::Empty, "the file is empty").transient(false));
     }
+    checked(Location::File(path.to_owned()), stored, length, &first, expect)
+}
+
+/// Reads standard input to its end.
+pub(crate) async fn stdin(expect: Expect, progress: &dyn TransferProgress, budget: &Arc<Budget>) -> Result<Body> {
+    let (stored, length, first) = pipe(None, progress, budget).await?;
+    if length == 0 {
+        return Err(Error::new(Kind::Empty, "nothing comes from it: 0 bytes").transient(false));
+    }
+    checked(Location::Stdin, stored, length, &first, expect)
+}
+
+/// Returns the body, unless its first bytes are not what is expected.
+fn checked(location: Location, stored: Stored, length: u64, first: &[u8], expect: Expect) -> Result<Body> {
     if expect == Expect::Table {
         let mut look = Look::default();
-        look.more(&first)
+        look.more(first)
             .and_then(|()| look.end())
             .map_err(|message| Error::new(Kind::Impostor, message).transient(false))?;
     }
-    Ok(Body { location: Location::File(path.to_owned()), length, head: Head::default(), stored })
+    Ok(Body { location, length, head: Head::default(), stored })
 }
 
 /// Copies a file into a partial file. The copy is complete or an error: it is never resumed.
@@ -108,14 +122,17 @@ fn can_seek(metadata: &Metadata) -> bool {
     metadata.is_file()
 }
 
-/// Spools a file that can be read only once. It is read on a thread of its own: opening a FIFO waits
+/// Spools a file that can be read only once, or standard input. It is read on a thread of its own: opening a FIFO waits
 /// for its writer, perhaps for ever, and would keep the runtime from shutting down.
-async fn pipe(path: &Path, progress: &dyn TransferProgress, budget: &Arc<Budget>) -> Result<(Stored, u64, Vec<u8>)> {
+async fn pipe(
+    path: Option<PathBuf>,
+    progress: &dyn TransferProgress,
+    budget: &Arc<Budget>,
+) -> Result<(Stored, u64, Vec<u8>)> {
     let (sender, mut pieces) = mpsc::channel(1);
-    let owned = path.to_owned();
     std::thread::Builder::new()
         .name("raudal-pipe".into())
-        .spawn(move || read_pipe(&owned, &sender))
+        .spawn(move || read_pipe(path.as_deref(), &sender))
         .map_err(|error| cannot("cannot read the file", error))?;
     let mut spool = Spool::new(budget, None);
     let mut first = Vec::new();
@@ -130,8 +147,12 @@ async fn pipe(path: &Path, progress: &dyn TransferProgress, budget: &Arc<Budget>
 }
 
 /// Sends the bytes of a pipe until it ends or the receiver is dropped.
-fn read_pipe(path: &PathBuf, sender: &mpsc::Sender<io::Result<Vec<u8>>>) {
-    let mut pipe = match File::open(path) {
+fn read_pipe(path: Option<&Path>, sender: &mpsc::Sender<io::Result<Vec<u8>>>) {
+    let opened: io::Result<Box<dyn Read>> = match path {
+        Some(path) => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+        None => Ok(Box::new(io::stdin().lock())),
+    };
+    let mut pipe = match opened {
         Ok(pipe) => pipe,
         Err(error) => return drop(sender.blocking_send(Err(error))),
     };

@@ -122,12 +122,12 @@ impl Node {
     /// Evaluates a row in Kleene's three-valued logic: null means unknown.
     pub(super) fn eval(&self, cells: &Cells) -> Option<bool> {
         match self {
-            Self::All(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), false),
-            Self::Any(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), true),
+            Self::All(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), false, cells.looks_at_all()),
+            Self::Any(nodes) => decide(nodes.iter().map(|node| node.eval(cells)), true, cells.looks_at_all()),
             Self::Not(node) => node.eval(cells).map(|truth| !truth),
             Self::Compare { column, test, with } => with.order(cells, *column).map(|order| test.holds(order)),
             Self::In { column, list } => {
-                decide(list.iter().map(|literal| literal.order(cells, *column).map(Ordering::is_eq)), true)
+                decide(list.iter().map(|literal| literal.order(cells, *column).map(Ordering::is_eq)), true, false)
             }
             other => other.eval_rare(cells),
         }
@@ -160,12 +160,19 @@ impl Node {
     }
 }
 
-/// Returns `decisive` if any value is; else null if any is null; else the opposite.
-fn decide(truths: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
+/// Returns `decisive` if any value is; else null if any is null; else the opposite. Asks for all
+/// values if `all`, even if one decides.
+#[inline]
+fn decide(mut truths: impl Iterator<Item = Option<bool>>, decisive: bool, all: bool) -> Option<bool> {
     let mut whole = Some(!decisive);
-    for truth in truths {
+    while let Some(truth) = truths.next() {
         match truth {
-            Some(truth) if truth == decisive => return Some(decisive),
+            Some(truth) if truth == decisive => {
+                if all {
+                    truths.for_each(drop);
+                }
+                return Some(decisive);
+            }
             None => whole = None,
             Some(_) => {}
         }

@@ -28,6 +28,7 @@ use super::limits::Limits;
 use super::members::{WITHIN, choose};
 use super::query::Query;
 use super::signature::{self, HEAD, Packing, Signature};
+use super::tally::leading;
 use super::unpack::{Notes, Unpacked};
 use super::verify::{Below, Verify};
 use raudal_common::{Error, Kind, Result};
@@ -321,8 +322,7 @@ impl Walk<'_> {
             return self.workbook(archive, layer);
         }
         if archive.before > 0 {
-            self.visitor
-                .warn(format!("{} bytes before the archive, as in self-extracting ones, were skipped", archive.before));
+            self.visitor.warn(leading(archive.before));
         }
         let members = archive.members(self.query.member_encoding);
         self.count(members.len() as u64)?;

@@ -25,7 +25,7 @@ impl Walk<'_> {
                 Error::new(Kind::Member, "a workbook has sheets, no members").hint("name its sheet with [`sheet`]")
             );
         }
-        let (rows, faults) = workbook.rows().map_err(with_name)?;
+        let (rows, faults) = workbook.rows(&self.query.dialect).map_err(with_name)?;
         let mut bytes = Verify::new(Box::new(rows) as Box<dyn Read>, None, packed, limits);
         let found = Found { name: &inner.name, member: Some(&path), is_sheet: true };
         self.visitor.table(&mut bytes, &found).map_err(with_name)?;

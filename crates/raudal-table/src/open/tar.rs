@@ -6,6 +6,7 @@ use super::{Arrived, Layer, Walk, cannot_read, not_yet};
 use crate::limits::Limits;
 use crate::members::choose;
 use crate::signature::Packing;
+use crate::tally::trailing;
 use crate::tape::{Entry, Flowing, Seeking, Tape, list};
 use crate::unpack::{Notes, Unpacked};
 use crate::verify::{Below, Promise, Verify, broken};
@@ -44,10 +45,7 @@ impl Walk<'_> {
     fn list(&mut self, tape: &mut dyn Tape) -> Result<Vec<Entry>> {
         let listing = list(tape, &self.query.limits, self.query.member_encoding)?;
         if listing.trailing > 0 {
-            let trailing = listing.trailing;
-            self.visitor.warn(format!(
-                "{trailing} bytes after the end of the tar archive are something else; they were left out"
-            ));
+            self.visitor.warn(trailing(listing.trailing, "tar archive"));
         }
         self.count(listing.entries.len() as u64)?;
         Ok(listing.entries)

@@ -1,7 +1,8 @@
 //! What is between records and is none: blank lines, comments, the end mark of DOS.
 
-use super::{Record, Records};
+use super::{BOM, BOM_BYTE, Record, Records};
 use crate::lines::END_MARK;
+use crate::scan::{Scan, scan};
 use crate::text::Bytes;
 use memchr::memchr2;
 use raudal_common::{Error, Kind, Result};
@@ -14,6 +15,25 @@ impl<B: Bytes> Records<'_, B> {
             self.unread.start += 1;
         }
         self.after_cr &= self.unread.is_empty();
+    }
+
+    /// Drops a byte order mark before a record: the second of two joined files may begin with it.
+    pub(super) fn drop_mark(&mut self) -> Result<()> {
+        loop {
+            let text = &self.buffer[self.unread.clone()];
+            if text.first() != Some(&BOM_BYTE) || !text.starts_with(&BOM[..BOM.len().min(text.len())]) {
+                return Ok(());
+            }
+            if text.len() >= BOM.len() {
+                let end = memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+                self.tally.marks.one(self.line, &text[BOM.len()..end]);
+                self.unread.start += BOM.len();
+            } else if self.ended {
+                return Ok(());
+            } else {
+                self.fill()?;
+            }
+        }
     }
 
     /// In a table of one column, returns a row for an empty line between two others.
@@ -69,6 +89,9 @@ impl<B: Bytes> Records<'_, B> {
     /// Skips a comment at the beginning of the unread text. A quote in it means nothing.
     pub(super) fn skip_comment(&mut self) -> Result<bool> {
         let Some(comment) = self.dialect.comment.as_deref().map(str::as_bytes) else { return Ok(false) };
+        if self.is_sheet {
+            return self.skip_row_of_comment(comment);
+        }
         loop {
             let text = &self.buffer[self.unread.clone()];
             if !text.starts_with(&comment[..comment.len().min(text.len())]) {
@@ -83,6 +106,29 @@ impl<B: Bytes> Records<'_, B> {
                 self.tally.comments.one(self.line, &text[..end]);
                 self.record(end, 1, false, 0)?;
                 return Ok(true);
+            }
+            self.bounds(0, false)?;
+            self.fill()?;
+        }
+    }
+
+    /// Skips a row of a sheet whose first cell begins with the text, quoted or not.
+    fn skip_row_of_comment(&mut self, comment: &[u8]) -> Result<bool> {
+        loop {
+            let text = &self.buffer[self.unread.clone()];
+            let cell = text.strip_prefix(b"\"").unwrap_or(text);
+            if !cell.starts_with(&comment[..comment.len().min(cell.len())]) {
+                return Ok(false);
+            }
+            if let Scan::Record { end, fields, quotes, lines } = scan(text, self.delimiter, self.ended)
+                && cell.len() >= comment.len()
+            {
+                self.tally.comments.one(self.line, &text[..end]);
+                self.record(end, fields, quotes, lines)?;
+                return Ok(true);
+            }
+            if self.ended {
+                return Ok(false);
             }
             self.bounds(0, false)?;
             self.fill()?;

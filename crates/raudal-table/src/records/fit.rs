@@ -1,9 +1,13 @@
 //! Records that differ from the header in length, and those that repeat it.
 
-use super::{BOM, Record, Records, may_repeat};
+use super::head::is_numeric;
+use super::repeats::are_same;
+use super::{BOM, Record, Records};
 use crate::dialect::{Delimiter, Quote, Ragged, RepeatedHeader, spelled};
-use crate::scan::field_end;
-use crate::sniff::{USUAL, sniff};
+use crate::rewrite::Rules;
+use crate::scan::{field_end, unquote};
+use crate::sniff::{RARE, records, sniff};
+use crate::tally::counted;
 use crate::text::Bytes;
 use memchr::{memchr_iter, memmem};
 use raudal_common::{Error, Kind, Result};
@@ -17,7 +21,7 @@ impl<B: Bytes> Records<'_, B> {
         if self.first_row == 0 {
             self.first_row = record.line;
         }
-        let repeats = may_repeat(self.bytes(record), &self.header_bytes);
+        let repeats = self.repeats.may_be(self.bytes(record));
         record.lines == 0 && !repeats && (self.is_plain || self.rewriter.as_they_stand == 0)
     }
 
@@ -96,10 +100,11 @@ impl<B: Bytes> Records<'_, B> {
 
     /// Counts a record that repeats the header. Returns whether to leave it out.
     fn repeats_header(&mut self, record: &Record) -> bool {
-        let bytes = self.bytes(record);
-        // The second of two joined files may begin with its byte order mark.
-        let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
-        if self.header_bytes.is_empty() || bytes != self.header_bytes {
+        let (bytes, separator) = (self.bytes(record), self.separator());
+        if self.header_bytes.is_empty() || (record.lines == 0 && !self.repeats.may_be(bytes)) {
+            return false;
+        }
+        if bytes != self.header_bytes && !are_same(&self.header_bytes, bytes, separator) {
             return false;
         }
         let drops = self.dialect.repeated_header == RepeatedHeader::Drop;
@@ -139,7 +144,7 @@ impl<B: Bytes> Records<'_, B> {
 
     /// Returns the error for a record that has more or fewer fields than the header.
     fn ragged(&self, record: &Record) -> Error {
-        let of = if record.fields == 1 { "1 field".to_owned() } else { format!("{} fields", record.fields) };
+        let of = counted(record.fields as u64, "field");
         let than = if self.header_bytes.is_empty() { "the first one" } else { "the header" };
         Error::new(Kind::Csv, format!("this record has {of}, {than} has {}", self.width))
             .line(record.line)
@@ -149,6 +154,10 @@ impl<B: Bytes> Records<'_, B> {
     /// Returns what would help to read a ragged record.
     fn remedy(&self, record: &Record) -> String {
         let bytes = &self.buffer[record.place.clone()];
+        if memmem::find(bytes, BOM).is_some() {
+            return "a byte order mark in it shows where a second file begins: join files with a line end between them"
+                .to_owned();
+        }
         if self.dialect.escape.is_none() && memmem::find(bytes, b"\\\"").is_some() {
             return "if a backslash keeps a quote from ending a field here, [`escape`] '\\' reads it".to_owned();
         }
@@ -164,6 +173,12 @@ impl<B: Bytes> Records<'_, B> {
             && let Some(sign @ (b'#' | b'%')) = bytes.first()
         {
             return format!("if this line is a comment, [`comment`] '{}' leaves it out", char::from(*sign));
+        }
+        if let Some(setting) = self.other_rules(record) {
+            return format!("it reads well with {setting}");
+        }
+        if let Some(hint) = self.nameless_column(record) {
+            return hint;
         }
         if let Some(hint) = self.other_layout() {
             return match self.header_bytes.first() {
@@ -185,13 +200,56 @@ impl<B: Bytes> Records<'_, B> {
         "[`ragged`] skip leaves such records out, [`ragged`] pad fills them".to_owned()
     }
 
+    /// Returns a hint if all rows have one field more than the header, and are no header themselves.
+    fn nameless_column(&self, record: &Record) -> Option<String> {
+        if record.line != self.first_row || record.fields != self.width + 1 || self.header_bytes.is_empty() {
+            return None;
+        }
+        let text = &self.buffer[record.place.start..self.unread.end];
+        let rows = records(text, self.ended, self.rules, self.dialect.comment.as_deref());
+        let bytes = self.bytes(record);
+        let (mut value, mut from, mut has_number) = (Vec::new(), 0, false);
+        while from <= bytes.len() {
+            let end = field_end(bytes, from, self.separator());
+            value.clear();
+            unquote(&bytes[from..end], &mut value);
+            has_number |= is_numeric(&String::from_utf8_lossy(&value));
+            from = end + 1;
+        }
+        let all_longer = rows.iter().all(|(_, fields)| *fields == self.width + 1);
+        (all_longer && has_number).then(|| {
+            format!(
+                "the rows have one field more than the header, so a name may be missing there: [`skip_rows`] {} and \
+                 [`header`] none, with [`columns`] for all names",
+                record.line - 1
+            )
+        })
+    }
+
+    /// Returns the setting with which the text from this record on has as many fields as the header.
+    fn other_rules(&self, record: &Record) -> Option<&'static str> {
+        let (own, is_usual) = (self.rules, self.dialect.quote == Quote::Usual);
+        let candidates = [
+            ("[`trim`]", Rules { trim: true, ..own }, !own.trim),
+            ("[`escape`] '\\'", Rules { escape: Some(b'\\'), ..own }, own.escape.is_none()),
+            ("[`quote`] \"'\"", Rules { quote: Some(b'\''), ..own }, is_usual),
+            ("[`quote`] none", Rules { quote: None, ..own }, is_usual),
+        ];
+        let text = &self.buffer[record.place.start..self.unread.end];
+        let fits = |rules| {
+            let rows = records(text, self.ended, rules, self.dialect.comment.as_deref());
+            !rows.is_empty() && rows.iter().all(|(_, fields)| *fields == self.width)
+        };
+        candidates.into_iter().find(|(_, rules, is_new)| *is_new && fits(*rules)).map(|(setting, ..)| setting)
+    }
+
     /// Returns a hint if the beginning of the text reads better with another header or delimiter.
     pub(super) fn other_layout(&self) -> Option<String> {
         let (start, line) = self.head?;
         let text = &self.buffer[start..self.unread.end];
         let is_named = matches!(self.dialect.delimiter, Delimiter::Byte(_));
         let own = [self.delimiter];
-        let candidates: &[u8] = if is_named { &own } else { &USUAL };
+        let candidates: &[u8] = if is_named { &own } else { &RARE };
         let layout = sniff(text, self.ended, candidates, self.rules, self.dialect.comment.as_deref())?;
         let delimiter =
             (layout.delimiter != self.delimiter).then(|| format!("[`delimiter`] {}", spelled(layout.delimiter)));

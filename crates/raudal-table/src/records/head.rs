@@ -1,14 +1,19 @@
 //! The beginning of a text: what separates its fields, and its header.
 
+use super::repeats::Repeats;
 use super::{Record, Records};
 use crate::dialect::{Delimiter, Header, spelled};
 use crate::impostor;
-use crate::scan::{field_end, unquote};
-use crate::sniff::{USUAL, sniff};
-use crate::tally::Count;
+use crate::rewrite::Rewriter;
+use crate::scan::{Scan, field_end, lines, unquote};
+use crate::sniff::{Layout, RARE, USUAL, sniff};
+use crate::tally::{self, Count, counted};
 use crate::text::Bytes;
 use memchr::memchr2;
 use raudal_common::{Error, Kind, Result};
+
+/// Records below a title among which the header is looked for.
+const TITLES: usize = 20;
 
 impl<B: Bytes> Records<'_, B> {
     /// Returns the names of the columns. Every later record must have as many fields.
@@ -17,13 +22,17 @@ impl<B: Bytes> Records<'_, B> {
         let Some(record) = self.split()? else {
             let error = Error::new(Kind::Empty, "nothing in it, not even a header");
             let above = self.dialect.lines_above();
-            let error =
-                if above > 0 { error.hint(format!("[`skip_rows`] and [`header`] skip {above} lines")) } else { error };
+            let error = if above > 0 {
+                error.hint(format!("[`skip_rows`] and [`header`] skip {}", counted(above, "line")))
+            } else {
+                error
+            };
             // The bytes were verified, so a retry would bring the same empty text.
             return Err(error.transient(false));
         };
         let names = self.names(&record);
         self.refuse_one_column(&record)?;
+        self.refuse_commas_of_prose(&record)?;
         self.width = record.fields;
         if self.dialect.header == Header::None {
             self.header = (1..=self.width).map(|at| format!("column_{at}")).collect();
@@ -32,6 +41,8 @@ impl<B: Bytes> Records<'_, B> {
             self.tally.as_they_stand = Count::default();
         } else {
             self.header_bytes = self.bytes(&record).to_vec();
+            self.repeats = Repeats::of(&self.header_bytes, self.separator());
+            self.refuse_title(&record, &names)?;
             self.header = names;
         }
         if !self.dialect.columns.is_empty() {
@@ -51,6 +62,17 @@ impl<B: Bytes> Records<'_, B> {
         }
     }
 
+    /// Says that a text of one or two lines reads like a message, once all of it was read.
+    pub(in super::super) fn message_warning(&self, rows: u64) -> Option<String> {
+        let is_one = rows <= 1 && !self.header_bytes.is_empty() && !self.is_sheet;
+        // The only row may hold the sentence.
+        let row = self.head.map_or(&[][..], |(start, _)| &self.buffer[start..self.unread.end]);
+        (is_one && impostor::is_prose(&self.header, &String::from_utf8_lossy(row))).then(|| {
+            let lines = if rows == 0 { "its only line reads" } else { "its two lines read" };
+            format!("{lines} like a message, not like a table: {}", tally::quoted(&self.header_bytes))
+        })
+    }
+
     /// Reads the beginning of the text and decides on the delimiter.
     fn begin(&mut self) -> Result<()> {
         self.fill()?;
@@ -61,12 +83,14 @@ impl<B: Bytes> Records<'_, B> {
         let delimiter = match (self.dialect.delimiter, named) {
             (Delimiter::Byte(byte), _) => byte,
             (_, Some(byte)) => {
+                self.is_told = true;
                 self.notes.push(format!("its first line names the delimiter: {}", spelled(byte)));
                 byte
             }
             (Delimiter::ByName, None) => self.delimiter,
             (Delimiter::Auto, None) => self.guess()?,
         };
+        self.is_told |= matches!(self.dialect.delimiter, Delimiter::Byte(_));
         (self.delimiter, self.rules.delimiter) = (delimiter, delimiter);
         Ok(())
     }
@@ -78,8 +102,9 @@ impl<B: Bytes> Records<'_, B> {
         let line = &text[..end];
         let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
         let (key, value) = line.split_at_checked(4)?;
-        let [byte] = value else { return None };
-        if !key.eq_ignore_ascii_case(b"sep=") || !byte.is_ascii() {
+        // A program may have padded the line: `sep=;;;`.
+        let (byte, rest) = value.split_first()?;
+        if !key.eq_ignore_ascii_case(b"sep=") || !byte.is_ascii() || rest.iter().any(|other| other != byte) {
             return None;
         }
         let byte = *byte;
@@ -97,6 +122,8 @@ impl<B: Bytes> Records<'_, B> {
             self.notes.push("it has one column: no delimiter was found".to_owned());
             return Ok(b',');
         };
+        let end = memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+        let layout = self.rather(&text[..end], layout.fields, layout.delimiter).unwrap_or(layout);
         if !layout.is_first && layout.run > 1 && self.dialect.header != Header::None {
             let line = self.line + layout.above;
             return Err(Error::new(
@@ -131,12 +158,12 @@ impl<B: Bytes> Records<'_, B> {
 
     /// Refuses a header of one column that has another delimiter in it, unless its own was named.
     fn refuse_one_column(&self, record: &Record) -> Result<()> {
-        let is_named = matches!(self.dialect.delimiter, Delimiter::Byte(_));
         let bytes = &self.buffer[record.place.clone()];
-        if record.fields != 1 || is_named || bytes.first() == self.rules.quote.as_ref() {
+        if record.fields != 1 || self.is_told || self.is_sheet || bytes.first() == self.rules.quote.as_ref() {
             return Ok(());
         }
-        let held = USUAL.iter().filter(|other| **other != self.delimiter && bytes.contains(other));
+        let held = RARE.iter().filter(|other| **other != self.delimiter && bytes.contains(other));
+        let held = held.filter(|other| USUAL.contains(other) || self.reads_evenly(**other));
         let Some(other) = held.max_by_key(|other| memchr::memchr_iter(**other, bytes).count()) else { return Ok(()) };
         let hint = self
             .other_layout()
@@ -146,14 +173,95 @@ impl<B: Bytes> Records<'_, B> {
             .hint(format!("{hint}; if it is one column, [`delimiter`] {}", spelled(self.delimiter))))
     }
 
+    /// Whether another delimiter gives records of one length from here on.
+    fn reads_evenly(&self, other: u8) -> bool {
+        let text = self.head.map_or(&[][..], |(start, _)| &self.buffer[start..self.unread.end]);
+        sniff(text, self.ended, &[other], self.rules, self.dialect.comment.as_deref())
+            .is_some_and(|layout| layout.is_even && layout.run > 1)
+    }
+
+    /// Returns a reading with another delimiter if the commas of a header are those of prose, each
+    /// with a blank after it: `Fecha;Valor, en pesos`.
+    fn rather(&self, header: &[u8], fields: usize, delimiter: u8) -> Option<Layout> {
+        let (start, _) = self.head?;
+        let mut commas = memchr::memchr_iter(b',', header).peekable();
+        let is_prose = commas.peek().is_some() && commas.all(|at| header.get(at + 1) == Some(&b' '));
+        let others: Vec<u8> = USUAL.into_iter().filter(|other| *other != b',').collect();
+        let has_other = memchr::memchr3(b';', b'\t', b'|', &self.buffer[start..self.unread.end]).is_some();
+        if delimiter != b',' || !is_prose || !has_other || header.contains(&b'"') {
+            return None;
+        }
+        let text = &self.buffer[start..self.unread.end];
+        sniff(text, self.ended, &others, self.rules, self.dialect.comment.as_deref())
+            .filter(|layout| layout.is_last && layout.run > 1 && layout.fields >= fields)
+    }
+
+    /// Refuses a table that commas and another delimiter divide alike, if the commas look like prose.
+    fn refuse_commas_of_prose(&self, record: &Record) -> Result<()> {
+        if self.is_told || self.is_sheet || self.dialect.delimiter == Delimiter::Auto {
+            return Ok(());
+        }
+        let bytes = &self.buffer[record.place.clone()];
+        let Some(layout) = self.rather(bytes, record.fields, self.delimiter) else { return Ok(()) };
+        let above = self.head.map_or(0, |(_, line)| line - 1) + layout.above;
+        let skip = if layout.is_first { String::new() } else { format!("[`skip_rows`] {above} ") };
+        let other = spelled(layout.delimiter);
+        Err(Error::new(
+            Kind::Csv,
+            format!("its fields may be separated by a comma or by {}", in_words(layout.delimiter)),
+        )
+        .line(record.line)
+        .hint(format!("{skip}[`delimiter`] {other}; if by a comma, [`delimiter`] ,")))
+    }
+
+    /// Refuses a title that a program has padded with delimiters (`Title;;;`), if a row below it
+    /// looks like the header.
+    fn refuse_title(&self, record: &Record, names: &[String]) -> Result<()> {
+        let is_title = names.len() > 2
+            && names.first().is_some_and(|name| !name.trim().is_empty())
+            && names.iter().skip(1).all(|name| name.trim().is_empty());
+        if !is_title || !self.dialect.columns.is_empty() {
+            return Ok(());
+        }
+        let (mut at, mut line) = (self.unread.start, self.line);
+        let mut rewriter = Rewriter::default();
+        for _ in 0..TITLES {
+            let rest = &self.buffer[at..self.unread.end];
+            let skipped = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            line += lines(&rest[..skipped]);
+            let rest = &rest[skipped..];
+            let Scan::Record { end, lines, .. } = rewriter.scan(rest, self.rules, self.ended) else { break };
+            if is_header(&rewriter.record) {
+                return Err(Error::new(Kind::Csv, "this header has one name, and else empty ones")
+                    .line(record.line)
+                    .hint(format!(
+                        "line {line} looks like the header: [`skip_rows`] {}; if this is the header, name all columns \
+                         with [`columns`]",
+                        line - 1
+                    )));
+            }
+            if end == 0 {
+                break;
+            }
+            let crlf = rest[end..].starts_with(b"\r\n");
+            at += skipped + end + if crlf { 2 } else { 1 };
+            line += if self.is_sheet { 1 } else { lines + 1 };
+            if at >= self.unread.end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Gives the columns the names of the dialect.
     fn rename(&mut self) -> Result<()> {
         let columns = &self.dialect.columns;
         if columns.len() != self.width {
-            let of = if self.width == 1 { "1 field".to_owned() } else { format!("{} fields", self.width) };
+            let (of, names) = (counted(self.width as u64, "field"), counted(columns.len() as u64, "name"));
+            let were = if columns.len() == 1 { "was" } else { "were" };
             return Err(Error::new(
                 Kind::Headers,
-                format!("its records have {of}, and {} names were given for the columns", columns.len()),
+                format!("its records have {of}, and {names} {were} given for the columns"),
             )
             .hint("name each column, in the order of the fields"));
         }
@@ -162,11 +270,40 @@ impl<B: Bytes> Records<'_, B> {
     }
 }
 
+/// Whether a record of plain CSV looks like a header: names that differ, none of them a number.
+fn is_header(record: &[u8]) -> bool {
+    let (mut names, mut value, mut from, mut fields) = (Vec::new(), Vec::new(), 0, 0);
+    loop {
+        let end = field_end(record, from, b',');
+        value.clear();
+        unquote(&record[from..end], &mut value);
+        fields += 1;
+        let name = String::from_utf8_lossy(&value).trim().to_owned();
+        if !name.is_empty() {
+            names.push(name);
+        }
+        if end == record.len() {
+            break;
+        }
+        from = end + 1;
+    }
+    let differ = names.iter().collect::<std::collections::HashSet<_>>().len() == names.len();
+    names.len() > 1 && names.len() * 2 >= fields && differ && !names.iter().any(|name| is_numeric(name))
+}
+
+/// Whether a cell is a number, as far as a guess needs it.
+pub(super) fn is_numeric(cell: &str) -> bool {
+    cell.trim().replace(',', ".").parse::<f64>().is_ok_and(f64::is_finite)
+}
+
 fn in_words(delimiter: u8) -> &'static str {
     match delimiter {
         b'\t' => "a tab",
         b';' => "a semicolon",
         b'|' => "a vertical bar: |",
+        b'^' => "a caret: ^",
+        b'~' => "a tilde: ~",
+        b':' => "a colon",
         _ => "a comma",
     }
 }

@@ -45,7 +45,7 @@ use output::Output;
 use schema::Schema;
 use writer::{Ending, Row, Writer};
 
-use super::column_names::{Names, quoted};
+use super::column_names::quoted;
 use super::columns::align;
 use super::rows::Rows;
 use raudal_common::error::redact;
@@ -103,7 +103,8 @@ impl Sink {
             Some(existing) => {
                 let mut header: Vec<String> = existing.iter().map(|column| column.name.clone()).collect();
                 if let Some(source) = &options.source_column {
-                    if header.first() != Some(source) {
+                    let names = options.names();
+                    if header.first().is_none_or(|first| names.key(first) != names.key(source)) {
                         return Err(Error::new(
                             Kind::Headers,
                             format!(
@@ -125,31 +126,41 @@ impl Sink {
     ///
     /// # Errors
     ///
+    /// As [`append_of`](Self::append_of).
+    pub fn append(&mut self, source: &str, rows: Rows) -> Result<()> {
+        self.append_of(source, source, rows)
+    }
+
+    /// Appends the rows of an input. `source` is its name in the source column, `place` its path or
+    /// URL in errors.
+    ///
+    /// # Errors
+    ///
     /// After [`Kind::Headers`], [`Kind::Column`] or [`Kind::Csv`] (a cell that is not of its
     /// column's type), nothing was written and another input may be appended.
-    pub fn append(&mut self, source: &str, mut rows: Rows) -> Result<()> {
+    pub fn append_of(&mut self, source: &str, place: &str, mut rows: Rows) -> Result<()> {
         self.usable()?;
         let order = match &self.reference {
             None => None,
-            Some((header, first)) => align(header, rows.header(), Names::default()).map_err(|error| {
+            Some((header, first)) => align(header, rows.header(), self.options.names()).map_err(|error| {
                 let first = redact(first);
                 let hint = match self.writer.existing() {
                     Some(_) => format!("rows are appended only to the same columns: {first}"),
                     None => format!("compared with the first input: {first}"),
                 };
-                error.input(source).hint(hint)
+                error.input(place).hint(hint)
             })?,
         };
         let source_cell = self.options.source_column.is_some().then(|| redact(source));
         let arranged = Arranged { order: order.as_deref(), source: source_cell.as_deref() };
         let kept = rows.rows_kept();
         if self.undecided.is_none() {
-            self.check_and_begin(source, &mut rows, arranged)?;
+            self.check_and_begin(place, &mut rows, arranged)?;
         }
-        self.reference.get_or_insert_with(|| (rows.header.clone(), source.to_owned()));
+        self.reference.get_or_insert_with(|| (rows.header.clone(), place.to_owned()));
         // Any failure from here on leaves part of a table behind.
         self.broken = true;
-        self.write(source, rows, arranged)?;
+        self.write(place, rows, arranged)?;
         self.rows += kept;
         self.writer.input_done()?;
         self.broken = false;
@@ -157,18 +168,18 @@ impl Sink {
     }
 
     /// Checks the columns and the cells of an input, and begins the table with the first one.
-    fn check_and_begin(&mut self, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+    fn check_and_begin(&mut self, place: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
         let first = self.schema.is_none();
         let schema = match self.schema.take() {
             Some(schema) => schema,
-            None => self.plan(rows.header()).map_err(|error| error.input(source))?,
+            None => self.plan(rows.header()).map_err(|error| error.input(place))?,
         };
         if self.options.types == Types::Auto && self.options.format.has_types() && self.writer.existing().is_none() {
             self.undecided = Some(Undecided::new(schema, self.options.source_column.is_some()));
             return Ok(());
         }
         // Before anything is written, so that one bad cell refuses its input only.
-        let checked = check_cells(&schema, source, rows, arranged);
+        let checked = check_cells(&schema, place, rows, arranged);
         if first && checked.is_ok() {
             self.broken = true;
             self.writer.begin(&schema)?;
@@ -181,13 +192,13 @@ impl Sink {
     }
 
     /// Writes the rows of an input, or puts them with those whose types are undecided.
-    fn write(&mut self, source: &str, rows: Rows, arranged: Arranged<'_>) -> Result<()> {
+    fn write(&mut self, place: &str, rows: Rows, arranged: Arranged<'_>) -> Result<()> {
         let mut records = rows.store.into_reader()?;
         if let Some(undecided) = &mut self.undecided {
             let mut number = 0;
             each(records, arranged, |row| {
                 number += 1;
-                undecided.row(row, source, number)
+                undecided.row(row, place, number)
             })
         } else if self.writer.copies_records() && arranged.order.is_none() && arranged.source.is_none() {
             self.writer.copy(&mut records)
@@ -246,7 +257,7 @@ impl Sink {
         check_header(self.options.format, source, header)?;
         let mut schema = Schema::text(source, header, &self.options);
         if let Types::Named(named) = &self.options.types {
-            schema.name_types(named)?;
+            schema.name_types(named, self.options.names())?;
         }
         for (column, existing) in schema.columns.iter_mut().zip(self.writer.existing().unwrap_or_default()) {
             if existing.of_type != Type::Text {
@@ -360,7 +371,7 @@ impl Writer for Gone {
 }
 
 /// Checks that each cell is of its column's type.
-fn check_cells(schema: &Schema, source: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
+fn check_cells(schema: &Schema, place: &str, rows: &mut Rows, arranged: Arranged<'_>) -> Result<()> {
     if schema.is_all_text() {
         return Ok(());
     }
@@ -369,7 +380,7 @@ fn check_cells(schema: &Schema, source: &str, rows: &mut Rows, arranged: Arrange
         number += 1;
         row.cells().enumerate().try_for_each(|(at, cell)| schema.value(at, cell).map(drop))
     })
-    .map_err(|error| error.member(format!("kept row {number}")).input(source))
+    .map_err(|error| error.member(format!("kept row {number}")).input(place))
 }
 
 /// What a record lacks to be a row of the output.
@@ -395,8 +406,9 @@ fn each(records: impl Read, arranged: Arranged<'_>, mut work: impl FnMut(&Row<'_
 }
 
 fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Result<()> {
+    let fold = |name: &str| if format == Format::Sqlite { name.to_ascii_lowercase() } else { name.to_owned() };
     if let Some(name) = source
-        && header.iter().any(|column| column == name)
+        && header.iter().any(|column| fold(column) == fold(name))
     {
         return Err(Error::new(
             Kind::Column,
@@ -411,9 +423,18 @@ fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Resu
         Format::Sqlite => "SQLite needs each name once, whatever its case",
         Format::Postgres => "PostgreSQL needs each name once",
     };
-    let fold = |name: &String| if format == Format::Sqlite { name.to_ascii_lowercase() } else { name.clone() };
     let mut names: Vec<(String, &String)> = header.iter().map(|name| (fold(name), name)).collect();
     names.sort_unstable();
+    let most = match format {
+        Format::Sqlite => 2000,
+        Format::Postgres => 1600,
+        _ => usize::MAX,
+    };
+    let columns = header.len() + usize::from(source.is_some());
+    if columns > most {
+        return Err(Error::new(Kind::Column, format!("a table of {format} has {most} columns at most, not {columns}"))
+            .hint("choose columns with [`select`], or another [`format`]"));
+    }
     if let Some(twice) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::new(Kind::Column, format!("{what}, the header has one twice: {}", quoted(twice[1].1)))
             .hint("choose columns with [`select`], or another [`format`]"));

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::format::{Compression, FileType, Format};
 use super::types::Types;
+use crate::column_names::Names;
+use crate::columns::shown;
 use crate::numbers::Numbers;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
@@ -75,6 +77,9 @@ pub struct SinkOptions {
     pub null: Vec<String>,
     /// How cells write numbers, for columns that are no text. Default: with a point, without groups.
     pub numbers: Numbers,
+    /// Whether names of columns are the same if they differ by case or accents alone, for types and
+    /// for rows that are appended. Default: no.
+    pub fold_names: bool,
     /// The name of a first column that holds the source of each row.
     pub source_column: Option<String>,
     /// Begin CSV or TSV with a byte order mark: Excel reads UTF-8 only then. Default: no.
@@ -100,6 +105,7 @@ impl SinkOptions {
             types: Types::default(),
             null: Vec::new(),
             numbers: Numbers::default(),
+            fold_names: false,
             source_column: None,
             bom: false,
             table: "data".to_owned(),
@@ -130,7 +136,19 @@ impl SinkOptions {
         if self.table.is_empty() || self.table.contains('\0') {
             return Err(Error::usage("the table of the database needs a name").hint("name it with [`table`]"));
         }
+        // A name that SQLite keeps to itself.
+        if self.format == Format::Sqlite
+            && self.table.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"))
+        {
+            return Err(Error::usage(format!("SQLite keeps this name for itself: {}", shown(&self.table)))
+                .hint("name another one with [`table`]: it must not begin with sqlite_"));
+        }
         super::check_built(self)
+    }
+
+    /// When two names of columns are the same.
+    pub(super) fn names(&self) -> Names {
+        Names { fold: self.fold_names }
     }
 }
 

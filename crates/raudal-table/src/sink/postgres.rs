@@ -262,9 +262,19 @@ impl Table {
     async fn columns(&self, client: &Client) -> Result<Option<Vec<Column>>> {
         let failed = |error| self.failed(error);
         let name = qualified(&self.name);
-        let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&name]).await.map_err(failed)?;
-        if !row.try_get::<_, bool>(0).map_err(failed)? {
-            return Ok(None);
+        let query = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass($1)";
+        let Some(row) = client.query_opt(query, &[&name]).await.map_err(failed)? else { return Ok(None) };
+        let what = match row.try_get::<_, String>(0).map_err(failed)?.as_str() {
+            "v" | "m" => Some("a view"),
+            "i" | "I" => Some("an index"),
+            "S" => Some("a sequence"),
+            "c" => Some("a type"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            let error =
+                format!("what has this name in the database is no table, but {what}: {}", printable(&self.name));
+            return Err(Error::new(Kind::Io, error).input(&self.place).hint("name another one with [`table`]"));
         }
         let query = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute \
                      WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";

@@ -45,10 +45,19 @@ impl Schema {
     }
 
     /// Gives the named columns their types.
-    pub(super) fn name_types(&mut self, named: &[(String, Type)]) -> Result<()> {
+    pub(super) fn name_types(&mut self, named: &[(String, Type)], names: Names) -> Result<()> {
         let known: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         for (name, of_type) in named {
-            self.columns[find(&known, name, Names::default())?].of_type = *of_type;
+            let at = find(&known, name, names).map_err(|error| {
+                let hint = error.hint_text().unwrap_or_default().to_owned();
+                if hint.starts_with("did you mean") {
+                    return error;
+                }
+                error.hint(format!("{hint}; [`types`] takes the names that the output has, after [`select`]"))
+            })?;
+            if let Some(column) = self.columns.get_mut(at) {
+                column.of_type = *of_type;
+            }
         }
         Ok(())
     }
@@ -117,7 +126,12 @@ mod tests {
         let mut options = SinkOptions::new(crate::Format::Csv);
         options.null = vec!["*".into()];
         let mut schema = Schema::text(None, &["i".into(), "f".into(), "d".into()], &options);
-        schema.name_types(&[("i".into(), Type::Int), ("f".into(), Type::Float), ("d".into(), Type::Date)]).unwrap();
+        schema
+            .name_types(
+                &[("i".into(), Type::Int), ("f".into(), Type::Float), ("d".into(), Type::Date)],
+                Names::default(),
+            )
+            .unwrap();
         for (at, cell, value) in [
             (0, "007", Value::Int(7)),
             (0, " -3 ", Value::Int(-3)),

@@ -17,6 +17,7 @@ use super::output::{publish, unfinished};
 use super::schema::{Column, Schema, Value};
 use super::types::Type;
 use super::writer::{Bytes, Ending, Row, Writer};
+use crate::columns::shown;
 use raudal_common::atomic_file::{AtomicFile, hex};
 use raudal_common::{Error, Kind, Result};
 
@@ -193,8 +194,15 @@ fn existing(path: &Path, name: &str, options: &SinkOptions) -> Result<Option<Ope
         }
         Ok((connection, Some(columns).filter(|columns| !columns.is_empty())))
     };
-    match open() {
-        Ok(opened) => Ok(Some(opened)),
+    let checked = open().and_then(|opened| Ok((other_thing(&opened.0, &options.table)?, opened)));
+    match checked {
+        Ok((Some(what), _)) => Err(Error::new(
+            Kind::Io,
+            format!("what has this name in the database is no table, but {what}: {}", shown(&options.table)),
+        )
+        .input(name)
+        .hint("name another one with [`table`]")),
+        Ok((None, opened)) => Ok(Some(opened)),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => match options.existing {
             Existing::Append => Err(Error::new(Kind::Io, format!("the file is not a SQLite database: {name}"))
                 .hint("name another file, or replace this one with [`overwrite`]")),
@@ -202,6 +210,20 @@ fn existing(path: &Path, name: &str, options: &SinkOptions) -> Result<Option<Ope
         },
         Err(error) => Err(failed(name, error)),
     }
+}
+
+/// Returns what has the name of the table and is none, so that rows cannot be written to it.
+fn other_thing(connection: &Connection, table: &str) -> rusqlite::Result<Option<&'static str>> {
+    let mut statement = connection.prepare("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE")?;
+    let mut rows = statement.query([table])?;
+    while let Some(row) = rows.next()? {
+        match row.get::<_, String>(0)?.as_str() {
+            "view" => return Ok(Some("a view")),
+            "index" => return Ok(Some("an index")),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Makes a new database beside its final name.

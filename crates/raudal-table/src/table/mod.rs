@@ -110,13 +110,13 @@ impl Table {
         }
         let missing = rows.missing.clone();
         if let Some(spool) = &mut self.spool {
-            spool.put(source, rows).map_err(|error| error.input(source))?;
+            spool.put(source, place, rows).map_err(|error| error.input(place))?;
         } else {
-            let rows = self.aligned(source, rows)?;
+            let rows = self.aligned(place, rows)?;
             let header = self.reference.is_none().then(|| rows.header.clone());
-            self.emit(source, rows)?;
+            self.emit(source, place, rows)?;
             if let Some(header) = header {
-                self.reference = Some((header, source.to_owned()));
+                self.reference = Some((header, place.to_owned()));
             }
         }
         match &mut self.missing {
@@ -163,24 +163,24 @@ impl Table {
         let mut warnings = Vec::new();
         if let Some(spool) = self.spool.take() {
             warnings.extend(spool.warning());
-            spool.replay(|source, rows| {
-                self.emit(source, rows)?;
+            spool.replay(|source, place, rows| {
+                self.emit(source, place, rows)?;
                 Ok(self.sample.is_some() || self.pick.limit.is_none_or(|limit| self.out < limit))
             })?;
         }
         if let Some(sample) = self.sample.take() {
-            sample.replay(|source, rows| self.sink.append(source, rows))?;
+            sample.replay(|source, place, rows| self.sink.append_of(source, place, rows))?;
         }
         Ok((finish(self.sink)?, warnings))
     }
 
     /// Brings the columns of an input to the names and, if rows are compared, to the order of the
     /// first one.
-    fn aligned(&self, source: &str, mut rows: Rows) -> Result<Rows> {
+    fn aligned(&self, place: &str, mut rows: Rows) -> Result<Rows> {
         let Some((reference, first)) = &self.reference else { return Ok(rows) };
         let order = align(reference, &rows.header, self.names).map_err(|error| {
             let cure = cure(reference, &rows.header, self.names);
-            error.input(source).hint(format!("compared with the first input: {}; {cure}", redact(first)))
+            error.input(place).hint(format!("compared with the first input: {}; {cure}", redact(first)))
         })?;
         match order {
             None => rows.header.clone_from(reference),
@@ -199,7 +199,7 @@ impl Table {
     }
 
     /// Picks rows, and hands them on.
-    fn emit(&mut self, source: &str, mut rows: Rows) -> Result<()> {
+    fn emit(&mut self, source: &str, place: &str, mut rows: Rows) -> Result<()> {
         let left = self.pick.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.out));
         if self.pick.distinct {
             let (seen, mut kept) = (&mut self.seen, 0);
@@ -221,10 +221,10 @@ impl Table {
             })?;
         }
         if let Some(sample) = &mut self.sample {
-            return sample.put(source, rows);
+            return sample.put(source, place, rows);
         }
         let kept = rows.rows_kept;
-        self.sink.append(source, rows)?;
+        self.sink.append_of(source, place, rows)?;
         self.out += kept;
         Ok(())
     }

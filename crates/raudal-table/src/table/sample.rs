@@ -23,8 +23,8 @@ pub(super) struct Reservoir {
     inputs: u64,
     file: SpooledTempFile,
     written: u64,
-    /// The header, and the name of the first input.
-    header: Option<(Vec<String>, String)>,
+    /// The header, and the two names of the first input.
+    header: Option<(Vec<String>, [String; 2])>,
     memory: usize,
 }
 
@@ -53,17 +53,17 @@ impl Reservoir {
     }
 
     /// Offers the rows of an input.
-    pub(super) fn put(&mut self, source: &str, mut rows: Rows) -> Result<()> {
+    pub(super) fn put(&mut self, source: &str, place: &str, mut rows: Rows) -> Result<()> {
         let header = std::mem::take(&mut rows.header);
-        self.header.get_or_insert_with(|| (header, source.to_owned()));
+        self.header.get_or_insert_with(|| (header, [source, place].map(str::to_owned)));
         let input = self.inputs;
         self.inputs += 1;
         let mut entry = Vec::new();
         rows.each(|record| {
             let row = self.rows;
             self.rows += 1;
-            let place = if row < self.wanted { row } else { self.random.below(row + 1) };
-            if place >= self.wanted {
+            let at = if row < self.wanted { row } else { self.random.below(row + 1) };
+            if at >= self.wanted {
                 return Ok(Verdict::Drop);
             }
             entry.clear();
@@ -75,12 +75,12 @@ impl Reservoir {
             }
             end_record(0, &mut entry);
             let slot = Slot { at: self.written, input, row };
-            for part in [source.as_bytes(), &entry] {
+            for part in [source.as_bytes(), place.as_bytes(), &entry] {
                 self.file.write_all(&(part.len() as u64).to_le_bytes()).map_err(spilled)?;
                 self.file.write_all(part).map_err(spilled)?;
                 self.written += 8 + part.len() as u64;
             }
-            match self.slots.get_mut(place as usize) {
+            match self.slots.get_mut(at as usize) {
                 Some(taken) => *taken = slot,
                 None => self.slots.push(slot),
             }
@@ -89,29 +89,31 @@ impl Reservoir {
     }
 
     /// Gives the rows of the sample, input by input.
-    pub(super) fn replay(mut self, mut take: impl FnMut(&str, Rows) -> Result<()>) -> Result<()> {
+    pub(super) fn replay(mut self, mut take: impl FnMut(&str, &str, Rows) -> Result<()>) -> Result<()> {
         let Some((header, first)) = self.header else { return Ok(()) };
         self.slots.sort_unstable_by_key(|slot| slot.row);
         if self.slots.is_empty() {
-            return take(&first, Rows::empty(header, self.memory));
+            return take(&first[0], &first[1], Rows::empty(header, self.memory));
         }
         let mut slots = self.slots.iter().peekable();
         while let Some(first) = slots.peek().copied() {
             let mut rows = Rows::empty(header.clone(), self.memory);
-            let mut source = Vec::new();
+            let (mut source, mut place) = (Vec::new(), Vec::new());
             while let Some(slot) = slots.next_if(|slot| slot.input == first.input) {
                 self.file.seek(SeekFrom::Start(slot.at)).map_err(spilled)?;
-                source = part(&mut self.file)?;
+                (source, place) = (part(&mut self.file)?, part(&mut self.file)?);
                 rows.store.memory.extend_from_slice(&part(&mut self.file)?);
                 rows.rows_kept += 1;
                 rows.store.spill()?;
             }
-            let source = String::from_utf8(source)
-                .map_err(|error| Error::new(Kind::Internal, "a name held aside is no text").because(error))?;
-            take(&source, rows)?;
+            take(&text(source)?, &text(place)?, rows)?;
         }
         Ok(())
     }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| Error::new(Kind::Internal, "a name held aside is no text").because(error))
 }
 
 fn part(file: &mut impl Read) -> Result<Vec<u8>> {

@@ -9,7 +9,7 @@ use crate::query::Query;
 use crate::rows::{Rows, Store, spilled};
 use raudal_common::{Error, Kind, Result};
 
-/// Rows that wait, in memory and then in a temporary file: for each input its name, its columns, and
+/// Rows that wait, in memory and then in a temporary file: for each input its names, its columns, and
 /// its rows as they came.
 pub(super) struct Spool {
     layout: Layout,
@@ -46,7 +46,7 @@ impl Spool {
     }
 
     /// Adds the rows of an input. After an error about its header, nothing was added.
-    pub(super) fn put(&mut self, source: &str, rows: Rows) -> Result<()> {
+    pub(super) fn put(&mut self, source: &str, place: &str, rows: Rows) -> Result<()> {
         let order = self.layout.place(&mut self.header, &rows.header)?;
         // For each column of the input, its place in the table.
         let mut places = vec![NOWHERE; rows.header.len()];
@@ -63,8 +63,10 @@ impl Spool {
         let (kept, length) = (rows.rows_kept, rows.store.len());
         let mut records = rows.store.into_reader()?;
         let mut head = Vec::new();
-        head.extend((source.len() as u64).to_le_bytes());
-        head.extend(source.as_bytes());
+        for name in [source, place] {
+            head.extend((name.len() as u64).to_le_bytes());
+            head.extend(name.as_bytes());
+        }
         head.extend((places.len() as u64).to_le_bytes());
         head.extend(places.iter().flat_map(|place| place.to_le_bytes()));
         head.extend(length.to_le_bytes());
@@ -76,7 +78,7 @@ impl Spool {
     }
 
     /// Gives the rows of each input, with all columns of the table, until the function has enough.
-    pub(super) fn replay(mut self, mut take: impl FnMut(&str, Rows) -> Result<bool>) -> Result<()> {
+    pub(super) fn replay(mut self, mut take: impl FnMut(&str, &str, Rows) -> Result<bool>) -> Result<()> {
         let kept = self.layout.kept();
         if self.inputs > 0 && kept.is_empty() {
             return Err(none_common("input"));
@@ -85,9 +87,7 @@ impl Spool {
         self.file.seek(SeekFrom::Start(0)).map_err(spilled)?;
         let mut file = BufReader::with_capacity(64 << 10, self.file);
         for _ in 0..self.inputs {
-            let length = number(&mut file)?;
-            let mut source = vec![0; length as usize];
-            file.read_exact(&mut source).map_err(spilled)?;
+            let (source, name) = (text(&mut file)?, text(&mut file)?);
             let columns = number(&mut file)?;
             let places = (0..columns).map(|_| number(&mut file)).collect::<Result<Vec<u64>>>()?;
             let length = number(&mut file)?;
@@ -106,14 +106,18 @@ impl Spool {
             let places: Vec<Option<usize>> = kept.iter().map(place).collect();
             let rows = Rows { store, ..Rows::default() };
             let rows = rows.rearranged(header.clone(), &places, self.memory)?;
-            let source = String::from_utf8(source)
-                .map_err(|error| Error::new(Kind::Internal, "a name held aside is no text").because(error))?;
-            if !take(&source, rows)? {
+            if !take(&source, &name, rows)? {
                 break;
             }
         }
         Ok(())
     }
+}
+
+fn text(file: &mut impl Read) -> Result<String> {
+    let mut text = vec![0; number(file)? as usize];
+    file.read_exact(&mut text).map_err(spilled)?;
+    String::from_utf8(text).map_err(|error| Error::new(Kind::Internal, "a name held aside is no text").because(error))
 }
 
 fn number(file: &mut impl Read) -> Result<u64> {

@@ -70,8 +70,8 @@ fn the_only_csv_is_meant_or_else_the_only_file() {
 
     let error = refused(&zip(&others[1..]), "x.zip");
     assert_eq!((error.kind(), error.message()), (Kind::Member, "the archive holds no files"));
-    let error = refused(&zip(&[stored("a.txt", b"x"), stored("b.pdf", b"x")]), "x.zip");
-    assert_eq!((error.kind(), error.message()), (Kind::Member, "no CSV among the members: a.txt, b.pdf"));
+    let error = refused(&zip(&[stored("a.txt", b"x"), stored("b.dat", b"x")]), "x.zip");
+    assert_eq!((error.kind(), error.message()), (Kind::Member, "no CSV among the members: a.txt, b.dat"));
     assert_eq!(refused(&zip(&[]), "x.zip").kind(), Kind::Member);
 }
 

@@ -12,6 +12,7 @@ mod extract;
 mod filter;
 #[cfg(all(feature = "arrow", feature = "parquet", feature = "sqlite", feature = "zstd"))]
 mod formats;
+mod mistaken;
 mod naive;
 #[cfg(all(feature = "arrow", feature = "parquet", feature = "sqlite", feature = "zstd"))]
 mod out;

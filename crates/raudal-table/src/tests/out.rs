@@ -176,7 +176,7 @@ fn what_others_wrote_is_added_to_as_it_is() {
     // A byte order mark, CRLF, no line end at the end.
     let path = at("a.csv", "\u{feff}\"a\",b\r\n1,2");
     write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap();
-    assert_eq!(read(&path), "\u{feff}\"a\",b\r\n1,2\n3,4\n");
+    assert_eq!(read(&path), "\u{feff}\"a\",b\r\n1,2\r\n3,4\r\n");
     let path = at("empty.csv", "");
     write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap();
     assert_eq!(read(&path), "a,b\n3,4\n");
@@ -186,8 +186,125 @@ fn what_others_wrote_is_added_to_as_it_is() {
         assert_eq!(read(&path), text);
     }
     let path = at("c.jsonl", "{\"b\": 1, \"a\": {\"x\": [2]}}");
-    write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap();
-    assert_eq!(read(&path), "{\"b\": 1, \"a\": {\"x\": [2]}}\n{\"b\":\"4\",\"a\":\"3\"}\n");
+    let error = write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap_err();
+    assert!(error.message().contains("neither text nor numbers in this column: \"a\""), "{error:?}");
+    assert_eq!(read(&path), "{\"b\": 1, \"a\": {\"x\": [2]}}");
+}
+
+#[test]
+fn rows_that_are_added_have_the_line_ends_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, added) in [
+        ("a.csv", "a,b\r\n1,2\r\n", "3,\"x\ny\"\r\n"),
+        ("b.csv", "a,b\r1,2\r", "3,\"x\ny\"\r"),
+        ("c.csv", "\"a\",\"b\"\n\"1\r\n\",2\n", "3,\"x\ny\"\n"),
+        ("d.tsv", "a\tb\r\n", "3\t\"x\ny\"\r\n"),
+        ("e.csv", "a,b", "\n3,\"x\ny\"\n"),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        write(&path, Existing::Append, &["a,b\n3,\"x\ny\"\n"]).unwrap();
+        assert_eq!(read(&path), format!("{text}{added}"), "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_ends_within_quotes_gets_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    for (text, line) in
+        [("a,b\n1,\"x", 2), ("a,b\n1,\"x\"\"\n2,3\n", 2), ("\u{feff}\"a,b\n", 1), ("a\r\n\"x\"\r\n\"", 3)]
+    {
+        fs::write(&path, text).unwrap();
+        let error = write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Csv, "{text}");
+        assert!(error.to_string().contains(&format!("a.csv: line {line}: ")) && error.hint_text().is_some(), "{error}");
+        assert_eq!(read(&path), text);
+    }
+    // Quotes that are letters, or closed.
+    for text in ["a,b\n1,x\"y\n", "a,b\n1,\"x\"\"\"\n", "a,b\n1,\"\"\n"] {
+        fs::write(&path, text).unwrap();
+        write(&path, Existing::Append, &["a,b\n3,4\n"]).unwrap();
+        assert_eq!(read(&path), format!("{text}3,4\n"));
+    }
+}
+
+#[test]
+fn values_added_to_json_lines_are_of_the_kinds_that_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let before = "{\"a\":1,\"b\":\"x\",\"c\":null,\"d\":2}\n{\"b\":\"y\",\"a\":2,\"c\":null,\"d\":2.5}\n";
+    fs::write(&path, before).unwrap();
+    write(&path, Existing::Append, &["a,b,c,d\n03,04,05,06\n,,,\n"]).unwrap();
+    let added = "{\"a\":3,\"b\":\"04\",\"c\":\"05\",\"d\":6.0}\n{\"a\":null,\"b\":\"\",\"c\":\"\",\"d\":null}\n";
+    assert_eq!(read(&path), format!("{before}{added}"));
+    fs::write(&path, before).unwrap();
+    let error = write(&path, Existing::Append, &["a,b,c,d\nx,1,1,1\n"]).unwrap_err();
+    assert!(error.kind() == Kind::Csv && error.message().ends_with("not of the type int: x"), "{error:?}");
+    let mut options = SinkOptions::new(Format::Jsonl);
+    options.existing = Existing::Append;
+    options.types = "b:int".parse().unwrap();
+    let mut sink = Sink::create(Target::File(path.clone()), options).unwrap();
+    let error = sink.append("in.csv", rows("a,b,c,d\n1,1,1,1\n")).unwrap_err();
+    assert!(error.message().ends_with("text in this column: \"b\""), "{error:?}");
+    drop(sink);
+    assert_eq!(read(&path), before);
+    fs::write(&path, "{\"a\":1}\n{\"a\":").unwrap();
+    let error = write(&path, Existing::Append, &["a\n1\n"]).unwrap_err();
+    assert!(error.to_string().contains("line 2") && error.hint_text().is_some(), "{error:?}");
+}
+
+#[test]
+fn names_are_folded_for_types_and_for_rows_that_are_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    fs::write(&path, "{\"Año\":1,\"b\":\"x\"}\n").unwrap();
+    let mut options = SinkOptions::new(Format::Jsonl);
+    options.existing = Existing::Append;
+    options.types = "ANO:int".parse().unwrap();
+    let add = |options: &SinkOptions| {
+        let mut sink = Sink::create(Target::File(path.clone()), options.clone()).unwrap();
+        sink.append("in.csv", rows("B,ano\ny,2\n")).and_then(|()| sink.finish())
+    };
+    assert_eq!(add(&options).unwrap_err().kind(), Kind::Headers);
+    options.fold_names = true;
+    add(&options).unwrap();
+    assert_eq!(read(&path), "{\"Año\":1,\"b\":\"x\"}\n{\"Año\":2,\"b\":\"y\"}\n");
+    options.types = "POB:int".parse().unwrap();
+    let error = add(&options).unwrap_err();
+    assert!(error.hint_text().unwrap().contains("the names that the output has, after [`select`]"), "{error:?}");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn what_sqlite_would_refuse_is_refused_in_our_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sqlite");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute_batch("CREATE TABLE t (a); CREATE VIEW v AS SELECT a FROM t; CREATE INDEX i ON t (a)").unwrap();
+    drop(database);
+    let before = fs::read(&path).unwrap();
+    for existing in [Existing::Append, Existing::Replace] {
+        for (table, says) in [("V", "a view: V"), ("i", "an index: i"), ("SQLite_master", "for itself: SQLite_master")]
+        {
+            let mut options = SinkOptions::new(Format::Sqlite);
+            (options.existing, options.table) = (existing, table.to_owned());
+            let error = Sink::create(Target::File(path.clone()), options).unwrap_err();
+            assert!(error.message().ends_with(says) && error.hint_text().unwrap().contains("[`table`]"), "{error:?}");
+        }
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+    let refused = |source: Option<&str>, input: &str| {
+        let mut options = SinkOptions::new(Format::Sqlite);
+        options.source_column = source.map(str::to_owned);
+        let mut sink = Sink::create(Target::File(folder.path().join("new.sqlite")), options).unwrap();
+        let error = sink.append("in.csv", rows(input)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Column);
+        error.message().to_owned()
+    };
+    assert!(refused(Some("FILE"), "file,b\n1,2\n").ends_with("a column of the source column's name: \"FILE\""));
+    let wide: Vec<String> = (0..2001).map(|at| format!("c{at}")).collect();
+    assert_eq!(refused(None, &format!("{}\n", wide.join(","))), "a table of sqlite has 2000 columns at most, not 2001");
 }
 
 #[test]

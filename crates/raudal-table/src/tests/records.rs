@@ -30,6 +30,9 @@ fn agree(input: &str, delimiter: u8) {
     match (ours, reference(input.as_bytes(), delimiter)) {
         // Different on purpose: text after a closing quote.
         (Ok(rows), _) if rows.warnings().iter().any(|said| said.contains("closing quote")) => {}
+        // Different on purpose: a byte order mark before a record that is not the first.
+        (Ok(rows), _) if rows.warnings().iter().any(|said| said.contains("byte order mark")) => {}
+        (Err(_), Some(_)) if input.char_indices().any(|(at, c)| at > 0 && c == '\u{feff}') => {}
         (Ok(rows), Some((header, expected))) => {
             assert_eq!(rows.header(), header, "{input:?}");
             let is_one_column = rows.header().len() == 1;
@@ -45,9 +48,10 @@ fn agree(input: &str, delimiter: u8) {
         (Ok(rows), None) if rows.warnings().iter().any(|said| said.contains("that the header lacks")) => {}
         (Ok(rows), None) => panic!("the csv crate refuses {input:?}, we read {rows:?}"),
         (Err(error), Some(_)) => {
-            // Stricter on purpose: an unclosed quote, the line of a message, rows within a field.
-            let intended =
-                ["never closes", "one line of text", "swallows"].iter().any(|why| error.message().contains(why));
+            // Stricter on purpose: an unclosed quote, the line of a message, rows within a field, a title.
+            let intended = ["never closes", "one line of text", "swallows", "one name"]
+                .iter()
+                .any(|why| error.message().contains(why));
             assert!(intended, "the csv crate reads {input:?}, we refuse: {error}");
         }
         (Err(_), None) => {}

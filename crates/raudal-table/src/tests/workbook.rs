@@ -145,6 +145,76 @@ fn cells_become_text_by_their_kind() {
     assert_eq!(text(rows), "#N/A\n");
 }
 
+/// A cell with a text of its own.
+fn cell(place: &str, text: &str) -> String {
+    format!("<c r=\"{place}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{text}</t></is></c>")
+}
+
+/// A title of two lines in row 1, a blank row, a header in row 3, rows in 4 and 6, notes in 7 and 8.
+fn titled() -> Vec<u8> {
+    let row = |number: u32, cells: &[(&str, &str)]| {
+        let cells: String = cells.iter().map(|(column, text)| cell(&format!("{column}{number}"), text)).collect();
+        format!("<row r=\"{number}\">{cells}</row>")
+    };
+    let rows = [
+        row(1, &[("A", "A title\nof two lines"), ("Z", "wide")]),
+        row(3, &[("B", "id"), ("C", "first\nname")]),
+        row(4, &[("B", "1"), ("C", "a\nb")]),
+        row(6, &[("B", "x"), ("C", "c")]),
+        row(7, &[("B", "# note,\nof two lines"), ("C", "d")]),
+        row(8, &[("A", "the end\nof it")]),
+    ];
+    workbook(&[("s", "visible", &rows.concat())])
+}
+
+#[test]
+fn the_rows_above_and_below_are_those_of_the_sheet() {
+    let mut query = Query::new();
+    query.dialect.footer = 2;
+    for (skip, header) in [(2, 1), (0, 3), (1, 2)] {
+        (query.dialect.skip_rows, query.dialect.header) = (skip, crate::Header::Line(header));
+        let rows = read_query(&titled(), "a.xlsx", &query).unwrap();
+        assert_eq!(rows.header(), ["id", "first\nname"]);
+        assert_eq!(text(rows), "1,\"a\nb\"\nx,c\n");
+    }
+    (query.dialect.skip_rows, query.dialect.header, query.dialect.footer) = (3, crate::Header::None, 4);
+    assert_eq!(text(read_query(&titled(), "a.xlsx", &query).unwrap()), "1,\"a\nb\"\n");
+    query.dialect.footer = 100;
+    assert_eq!(read_query(&titled(), "a.xlsx", &query).unwrap_err().kind(), Kind::Empty);
+}
+
+#[test]
+fn a_row_is_a_line_in_messages_and_a_comment() {
+    let mut query = Query::new();
+    (query.dialect.skip_rows, query.dialect.footer) = (2, 1);
+    query.dialect.comment = Some("#".into());
+    query.filter = Some(crate::Filter::parse("id < 5").unwrap());
+    let rows = read_query(&titled(), "a.xlsx", &query).unwrap();
+    assert_eq!((rows.rows_read(), rows.rows_kept()), (2, 1));
+    assert!(rows.warnings()[0].contains("at line 6: \"x\""), "{:?}", rows.warnings());
+    assert!(rows.notes().iter().any(|note| note.contains("1 comment was left out, at line 7")), "{:?}", rows.notes());
+}
+
+#[test]
+fn numbers_have_the_decimal_mark_of_the_texts_beside_them() {
+    let rows = format!(
+        "<row r=\"1\">{}</row><row r=\"2\"><c r=\"A2\"><v>1234.5</v></c></row><row r=\"3\">{}</row>\
+         <row r=\"4\"><c r=\"A4\"><v>1e-9</v></c></row><row r=\"5\"><c r=\"A5\"><v>1.234</v></c></row>",
+        cell("A1", "t"),
+        cell("A3", "1.234,5")
+    );
+    let mut query = Query::new();
+    (query.dialect.numbers.decimal, query.dialect.numbers.thousands) = (',', Some('.'));
+    query.filter = Some(crate::Filter::parse("t < 2 or t == 1234.5").unwrap());
+    let rows = read_query(&workbook(&[("s", "visible", &rows)]), "a.xlsx", &query).unwrap();
+    assert!(rows.warnings().is_empty(), "{:?}", rows.warnings());
+    let kept = text(rows);
+    assert_eq!(kept, "\"1234,5\"\n\"1.234,5\"\n1e-9\n\"1,234\"\n");
+    for (cell, number) in [("1234,5", "1234.5"), ("1.234,5", "1234.5"), ("1e-9", "1e-9"), ("1,234", "1.234")] {
+        assert_eq!(query.dialect.numbers.plain(cell).as_deref(), Some(number));
+    }
+}
+
 #[test]
 fn a_workbook_in_an_archive_is_read_too() {
     let book = workbook(&[("Datos", "visible", ROWS)]);

@@ -16,6 +16,7 @@ pub(super) use codec::method;
 use source::Source;
 
 use super::signature::Packing;
+use super::tally;
 use raudal_common::{Error, Kind};
 
 /// Memory that a decoder may take for its window: what `xz -9` and `zstd --ultra` need, twice.
@@ -73,10 +74,7 @@ impl<R: Read> Unpacked<R> {
             return Err(damaged(format!("a further {} stream in it is cut off or damaged", self.packing.name()), None));
         }
         let trailing = source.rest()?;
-        self.notes.borrow_mut().push(format!(
-            "{trailing} bytes after the end of the {} data are something else; they were left out",
-            self.packing.name()
-        ));
+        self.notes.borrow_mut().push(tally::trailing(trailing, &format!("{} data", self.packing.name())));
         Ok(State::Ended)
     }
 }

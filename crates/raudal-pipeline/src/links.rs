@@ -1,0 +1,147 @@
+//! Inputs that are the links on pages.
+
+use crate::run::failure::failure;
+use crate::run::options::RunOptions;
+use crate::run::partials::Partials;
+use crate::run::policies::{self, policies};
+use crate::run::slowed::Slowed;
+use raudal_common::{Error, Kind, Result, blocking};
+use raudal_fetch::{Client, Expect};
+use raudal_pool::{Context, NoObserver};
+use raudal_source::{FoundLinks, Input, Links, Location};
+use std::collections::HashSet;
+use std::io::Read;
+use std::sync::Arc;
+use url::Url;
+
+/// A longer page is refused, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// The inputs that the links on pages are.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Linked {
+    /// In the order of the pages, and on each in the order of its links. None comes twice.
+    pub inputs: Vec<Input>,
+    /// What was left out.
+    pub warnings: Vec<String>,
+}
+
+/// Fetches pages, and returns the links on them that match. Follows no further link: the inputs are not looked at.
+///
+/// Pages are fetched with the limits and the retries of the options, without their observer, lock and checksums.
+///
+/// # Errors
+///
+/// The error of the first page that cannot be fetched or has no link that matches. There is no list
+/// of inputs without it.
+pub async fn linked(pages: Vec<Input>, client: &Client, options: &RunOptions, links: &Links) -> Result<Linked> {
+    let mut options = options.clone();
+    options.observer = Arc::new(NoObserver);
+    let pool = policies::build(policies::pool(&options))?;
+    let (client, of_page) = (client.clone(), Arc::new(links.clone()));
+    let job = move |_: Context<Input>, page: Input| {
+        let (client, links) = (client.clone(), Arc::clone(&of_page));
+        async move { on_page(&client, &page.location, &links).await }
+    };
+    let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
+    let mut run = policies(pool.run(pages, job), &options, partials, Arc::clone(&slowed)).ordered().start();
+    let (mut linked, mut seen) = (Linked::default(), HashSet::new());
+    while let Some(done) = run.next().await {
+        let Some(page) = done.input else { continue };
+        let place = page.location.to_string();
+        let found = match done.result {
+            Ok(found) if found.inputs.is_empty() => Err(found.none(links).input(&place)),
+            Ok(found) => Ok(found),
+            Err(error) => Err(failure(error, &page).unwrap_or_else(|| Error::new(Kind::Cancelled, "cancelled"))),
+        };
+        match found {
+            Ok(found) => {
+                linked.warnings.extend(found.warning().map(|warning| format!("{place}: {warning}")));
+                linked.inputs.extend(found.inputs.into_iter().filter(|input| seen.insert(input.location.clone())));
+            }
+            Err(error) => {
+                run.shutdown().await;
+                return Err(error);
+            }
+        }
+    }
+    run.join().await;
+    linked.warnings.extend(slowed.warnings());
+    Ok(linked)
+}
+
+async fn on_page(client: &Client, location: &Location, links: &Links) -> Result<FoundLinks> {
+    if let Location::Stdin = location {
+        return Err(Error::usage("a page on standard input has no address that its links start from")
+            .hint("give the URL of the page, or a file"));
+    }
+    let body = client.resume(location, Expect::Any, &(), &mut None).await?;
+    if body.len() > LONGEST {
+        return Err(Error::new(Kind::Bounds, format!("the page is longer than {} MiB", LONGEST >> 20))
+            .input(location.to_string())
+            .hint("is it the data itself? leave [`links`] out then"));
+    }
+    // After redirects, links start from where the page is.
+    let at = match body.location() {
+        Location::Url(url) => url.clone(),
+        Location::File(path) => std::path::absolute(path)
+            .ok()
+            .and_then(|path| Url::from_file_path(path).ok())
+            .ok_or_else(|| Error::new(Kind::Io, "the path of the page is no URL").input(location.to_string()))?,
+        Location::Stdin => return Err(Error::new(Kind::Internal, "a page came from standard input")),
+    };
+    let links = links.clone();
+    let read = move || -> std::io::Result<FoundLinks> {
+        let mut page = Vec::new();
+        body.into_reader().read_to_end(&mut page)?;
+        Ok(links.on(&page, &at))
+    };
+    blocking(read).await?.map_err(|error| Error::io("cannot read the page", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raudal_source::expand;
+
+    async fn of(pages: &[(&str, &str)], glob: &str) -> Result<Linked> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut inputs = Vec::new();
+        for (name, page) in pages {
+            let path = folder.path().join(name);
+            std::fs::write(&path, page).expect("a page");
+            inputs.extend(expand(path.to_str().expect("text"))?);
+        }
+        let client = Client::new(&raudal_fetch::Options::default())?;
+        linked(inputs, &client, &RunOptions::default(), &Links::new(glob)?).await
+    }
+
+    #[tokio::test]
+    async fn the_links_of_several_pages_are_one_list_without_repeats() {
+        let pages = [
+            ("a.html", "<a href=2.csv><a href=1.csv><a href=x.pdf><a href=https://h/3.csv>"),
+            ("b.html", "<a href=1.csv><a href=0.csv>"),
+        ];
+        let linked = of(&pages, "*.csv").await.expect("links");
+        let names: Vec<&str> = linked.inputs.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(names, ["2.csv", "1.csv", "0.csv"]);
+        assert!(linked.warnings[0].contains("a.html: 1 link that matches leads to other hosts (h)"));
+    }
+
+    #[tokio::test]
+    async fn a_page_without_links_or_that_is_missing_is_an_error() {
+        let error = of(&[("a.html", "<a href=x.pdf>")], "*.csv").await.expect_err("no links");
+        assert!(error.to_string().contains("a.html: no link on the page matches: *.csv"), "{error}");
+        assert_eq!(error.hint_text(), Some("its links are x.pdf"));
+        let error = linked(
+            vec![Input::new(Location::Stdin)],
+            &Client::new(&raudal_fetch::Options::default()).expect("a client"),
+            &RunOptions::default(),
+            &Links::new("*").expect("a glob"),
+        )
+        .await
+        .expect_err("no address");
+        assert_eq!(error.kind(), Kind::Usage);
+    }
+}
