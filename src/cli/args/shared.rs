@@ -14,6 +14,9 @@ pub(crate) struct SourceArgs {
     /// Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#` comments
     #[arg(short, long, value_name = "FILE", env = "RAUDAL_INPUT", value_hint = ValueHint::FilePath)]
     pub(crate) input: Option<PathBuf>,
+    /// Refuse a list with a bad line, before anything is fetched [default: the line fails, the others go on]
+    #[arg(long, env = "RAUDAL_STRICT_LIST", value_parser = FalseyValueParser::new())]
+    pub(crate) strict_list: bool,
 }
 
 /// How the names of members are read.

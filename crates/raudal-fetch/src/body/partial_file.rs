@@ -10,12 +10,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::http::response::Head;
-use raudal_common::atomic_file::{AtomicFile, hex};
+use raudal_common::atomic_file::{AtomicFile, hex, sync_folder};
 use raudal_common::{Error, Kind, Result};
 
 /// How much is read at a time when stored bytes are hashed.
@@ -142,18 +143,47 @@ impl PartialFile {
     ///
     /// Returns an error of the kind [`Io`](Kind::Io).
     pub fn publish(&self, to: &Path, replace: bool) -> Result<()> {
+        // First: a run that is killed during it keeps all that has arrived.
+        self.sync()?;
+        self.rename(to, replace)?;
+        sync_folder(to);
+        Ok(())
+    }
+
+    /// Syncs the bytes to disk: the first part of [`publish`](Self::publish), which may take long.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Io`](Kind::Io).
+    pub fn sync(&self) -> Result<()> {
+        let file = self.reader()?;
+        file.sync_all().map_err(|error| failed("cannot write", &self.0.path, error))
+    }
+
+    /// Gives the file its final name: the second part of [`publish`](Self::publish). The name is
+    /// durable once the folder is synced, which may serve many files at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    pub fn rename(&self, to: &Path, replace: bool) -> Result<()> {
         let mut state = self.state();
         let Some(mut unfinished) = state.unfinished.take() else {
             return Err(Error::new(Kind::Internal, "a file is published twice"));
         };
-        let synced = unfinished.sync();
-        // After the sync: a run that is killed during it keeps all that has arrived. Before the
-        // renaming: a leftover sidecar would be taken for that of the next file.
+        // Before the renaming: a leftover sidecar would be taken for that of the next file.
         state.forget_sidecar(&self.0.path);
-        synced.and_then(|()| unfinished.rename(to, replace)).map_err(|error| match error.kind() {
+        unfinished.rename_unsynced(to, replace).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => already_there(to),
             _ => failed("cannot write", to, error),
         })
+    }
+
+    /// Sets the time of the file. A time that the file system cannot hold is left out.
+    pub fn set_modified(&self, time: SystemTime) {
+        if let Some(unfinished) = &self.state().unfinished {
+            let _ = unfinished.file().set_modified(time);
+        }
     }
 
     /// Removes the file and its sidecar, because neither is of use.
@@ -331,7 +361,10 @@ fn cannot(path: &Path, error: io::Error) -> Error {
         return Error::new(Kind::Io, format!("another run is writing to this file: {}", path.display()))
             .hint("wait until it is done, or choose another folder");
     }
-    failed("cannot write", path, error)
+    // Then it is the folder that nothing may be written to.
+    let of_folder = error.kind() == ErrorKind::PermissionDenied && fs::symlink_metadata(path).is_err();
+    let failed = failed("cannot write", path, error);
+    if of_folder { failed.of_machine() } else { failed }
 }
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {

@@ -9,8 +9,10 @@ use raudal_source::Input;
 const LONGEST: usize = 180;
 /// A longer part after the last dot is not an extension.
 const LONGEST_EXTENSION: usize = 16;
+/// The name of a file that has no other.
+pub(crate) const NAMELESS: &str = "download";
 /// The suffixes of a partial file and of what belongs to it.
-const OURS: [&str; 3] = [".part", ".part.json", ".part.d"];
+const OURS: [&str; 4] = [".part", ".part.json", ".part.d", ".part.old.d"];
 
 /// Returns a name for a file directly in one folder, as close to the text as possible: the part
 /// after the last slash, without what controls a terminal, hides a file, or is forbidden on some
@@ -71,7 +73,7 @@ pub(crate) fn partial(input: &Input) -> String {
     let place = input.location.to_string();
     let given = if input.is_named { input.name.as_str() } else { "" };
     let digest = Sha256::new().chain_update(&place).chain_update([0]).chain_update(given).finalize();
-    let name = safe(&input.name).unwrap_or_else(|| "download".to_owned());
+    let name = safe(&input.name).unwrap_or_else(|| NAMELESS.to_owned());
     format!("{name}.{}.part", hex(&digest[..8]))
 }
 
