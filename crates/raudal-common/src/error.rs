@@ -269,7 +269,9 @@ mod tests {
         for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem] {
             assert!(of_machine(kind), "{kind:?}");
         }
-        for kind in [ErrorKind::PermissionDenied, ErrorKind::FileTooLarge, ErrorKind::NotFound, ErrorKind::InvalidFilename] {
+        for kind in
+            [ErrorKind::PermissionDenied, ErrorKind::FileTooLarge, ErrorKind::NotFound, ErrorKind::InvalidFilename]
+        {
             assert!(!of_machine(kind), "{kind:?}");
         }
     }

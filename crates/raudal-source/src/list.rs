@@ -124,7 +124,10 @@ mod tests {
                 Some("list.txt: line 8: a line that is not UTF-8".to_owned()),
             ]
         );
-        assert_eq!(inputs[1].refusal().and_then(|error| error.hint_text().map(str::to_owned)).as_deref(), Some("use http, https or file"));
+        assert_eq!(
+            inputs[1].refusal().and_then(|error| error.hint_text().map(str::to_owned)).as_deref(),
+            Some("use http, https or file")
+        );
         // What failed is written as it was, so that it can be corrected, but without credentials.
         assert_eq!((inputs[1].to_line().as_str(), inputs[4].to_line().as_str()), ("ftp://h/b\tB", "http://h:x/c"));
         assert_eq!(inputs[5].line.as_ref().map(|line| line.number), Some(7));

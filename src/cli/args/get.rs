@@ -1,6 +1,8 @@
 //! The options of `raudal get`.
 
-use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, NameArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs, with_hint};
+use super::{
+    ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, NameArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs, with_hint,
+};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
 use raudal::pipeline::files::Template;

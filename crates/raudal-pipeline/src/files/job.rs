@@ -1,5 +1,6 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
+use super::durable::FolderSync;
 use super::extraction::{Extraction, Unpack, folder_exists};
 use super::inputs::{Repeated, refusal};
 use super::reserved::Reserved;
@@ -11,10 +12,12 @@ use crate::run::name;
 use crate::run::partials::{KeptTransfer, Partials, make_folder, open_place};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
-use raudal_common::atomic_file::{folder_of, sync_folder};
+use raudal_common::atomic_file::folder_of;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Body, Client, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators, already_there};
+use raudal_fetch::{
+    Body, Client, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators, already_there,
+};
 use raudal_pool::Attempt;
 use raudal_source::{Input, Location};
 use std::fs::{self, File};
@@ -23,6 +26,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+const TAKEN: &str = "another file may have the name of the folder: name the files differently with [`name`]";
+
 /// What all jobs of a run share.
 pub(super) struct FilesRun {
     pub(super) client: Client,
@@ -30,8 +35,23 @@ pub(super) struct FilesRun {
     pub(super) reserved: Reserved,
     pub(super) partials: Arc<Partials>,
     pub(super) repeated: Repeated,
+    pub(super) folders: FolderSync,
     /// With [`Existing::Update`], the versions of the files that are there.
     pub(super) versions: Option<Versions>,
+}
+
+impl FilesRun {
+    /// Creates the folders that a template gives a file.
+    fn make_folders(&self, path: &Path) -> Result<()> {
+        let folder = folder_of(path);
+        if folder.is_dir() {
+            return Ok(());
+        }
+        make_folder(folder).map_err(|error| if error.is_of_machine() { error } else { error.hint(TAKEN) })?;
+        // Their own names are to be durable too.
+        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
+        Ok(())
+    }
 }
 
 pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Input) -> Result<Saved> {
@@ -394,10 +414,9 @@ impl Publication {
         // Publish the archive first: if the run is killed in between, the next one extracts it again.
         place.sync()?;
         let replace = matches!(shared.options.existing, Existing::Replace | Existing::Update);
-        let folder = folder_of(&target.path);
-        make_folder(folder)?;
+        shared.make_folders(&target.path)?;
         shared.reserved.publish(&[&target.name], *job, || place.rename(&target.path, replace)).map_err(refused)?;
-        sync_folder(&target.path);
+        shared.folders.sync(&target.path);
         if let (Some(versions), Some(version)) = (&shared.versions, version) {
             versions.record(version, &target.path);
         }

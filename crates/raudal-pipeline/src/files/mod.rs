@@ -5,7 +5,7 @@
 //!             │ one job an input, retried as a whole
 //!           fetch ─► NAME.….part beside the final name, with a sidecar if it is to be resumed
 //!             │ length, digests, checksums; members extracted to a temporary folder, if requested
-//!           sync, rename ─► the file, reported in input order
+//!           sync, rename, sync the folder (once for many) ─► the file, reported in input order
 //! ```
 //!
 //! [`run()`] does all of this. The name of a file comes from the list, else from the server, else
@@ -13,6 +13,7 @@
 //! has it. An input that is given twice is fetched once. An existing file stays unless the options say
 //! otherwise.
 
+mod durable;
 mod extraction;
 mod inputs;
 mod job;

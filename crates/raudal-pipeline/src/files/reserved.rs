@@ -13,7 +13,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-pub(super) const HINT: &str = "give them different names: with [`name`] or [`directories`], or in a list, with a TAB and a name after the URL";
+pub(super) const HINT: &str =
+    "give them different names: with [`name`] or [`directories`], or in a list, with a TAB and a name after the URL";
 
 /// The reserved names of a folder.
 #[derive(Debug)]
@@ -44,9 +45,8 @@ impl Reserved {
             return Err(collision);
         }
         for name in names {
-            let holder = taken
-                .entry(key(name))
-                .or_insert_with(|| Holder { job, place: place.to_owned(), is_published: false });
+            let holder =
+                taken.entry(key(name)).or_insert_with(|| Holder { job, place: place.to_owned(), is_published: false });
             if holder.job != job {
                 if holder.is_published {
                     self.remove(name);

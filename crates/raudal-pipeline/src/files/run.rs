@@ -1,5 +1,6 @@
 //! Runs the jobs and reports their files in input order.
 
+use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::{FilesRun, attempt};
 use super::reserved::Reserved;
@@ -71,7 +72,15 @@ where
     let keeps = Arc::clone(&partials);
     let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
     let reserved = Reserved::new(options.folder.clone(), removes);
-    let shared = Arc::new(FilesRun { client: client.clone(), options, reserved, partials, repeated, versions });
+    let shared = Arc::new(FilesRun {
+        client: client.clone(),
+        options,
+        reserved,
+        partials,
+        repeated,
+        versions,
+        folders: FolderSync::default(),
+    });
     let of_jobs = Arc::clone(&shared);
     let job = move |cx: Context<Input>, input| {
         let (attempt, stop) = (attempt(Arc::clone(&of_jobs), cx.as_attempt().clone(), input), stop.clone());

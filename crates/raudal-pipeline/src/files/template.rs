@@ -168,7 +168,9 @@ mod tests {
 
     #[test]
     fn a_template_that_is_none_is_refused() {
-        for text in ["", "/{n}", "{n}/", "../{n}", "a//{n}", "{n", "{x}", "{n:}", "{n:99}", "{n:x}", "C:\\{n}", ".{n}", "{n}?"] {
+        for text in
+            ["", "/{n}", "{n}/", "../{n}", "a//{n}", "{n", "{x}", "{n:}", "{n:99}", "{n:x}", "C:\\{n}", ".{n}", "{n}?"]
+        {
             let error = text.parse::<Template>().expect_err(text);
             assert_eq!(error.kind(), raudal_common::Kind::Usage, "{text}");
         }
@@ -177,7 +179,8 @@ mod tests {
     #[test]
     fn a_name_is_known_before_the_response_unless_the_template_has_theirs() {
         let url = input("http://h/a/b.csv");
-        let known = |template: &str, input: &Input| super::known(Some(&template.parse().expect("a template")), input, 1);
+        let known =
+            |template: &str, input: &Input| super::known(Some(&template.parse().expect("a template")), input, 1);
         assert_eq!(known("{path}", &url).as_deref(), Some("a/b.csv"));
         assert_eq!(known("{n}_{name}", &url), None);
         assert_eq!(known("{n}_{name}", &url.named("c.csv")).as_deref(), Some("1_c.csv"));

@@ -53,18 +53,28 @@ fn is_reserved(name: &str) -> bool {
         || is_numbered("lpt")
 }
 
-/// Shortens a name to the maximum length and keeps its extension.
+/// Shortens a name to the maximum length. It keeps its extension, and gets a digest of the whole, so
+/// that two long names stay two.
 fn cut(name: &str) -> String {
     if name.len() <= LONGEST {
         return name.to_owned();
     }
-    let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
-    let extension = if extension.len() <= LONGEST_EXTENSION { extension } else { "" };
-    let mut end = LONGEST - extension.len();
+    let digest = format!("-{}", &hex(&Sha256::digest(name))[..8]);
+    let ending = format!("{digest}{}", extension(name));
+    let mut end = LONGEST - ending.len();
     while !name.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{extension}", &name[..end])
+    format!("{}{ending}", &name[..end])
+}
+
+/// Returns the extension of a name, with its dot: `.csv`, `.csv.gz`.
+fn extension(name: &str) -> &str {
+    let last = |name: &str| name.rfind('.').filter(|dot| name.len() - dot <= LONGEST_EXTENSION);
+    let Some(dot) = last(name) else { return "" };
+    let is_packed = [".gz", ".bz2", ".xz", ".zst", ".lz4"].iter().any(|end| name[dot..].eq_ignore_ascii_case(end));
+    let begin = if is_packed { last(&name[..dot]).unwrap_or(dot) } else { dot };
+    &name[begin..]
 }
 
 /// Returns the name of an input's partial file. It has the input's own name, if known, and a digest
@@ -141,7 +151,9 @@ mod tests {
             assert_eq!(safe(text).as_deref(), name, "{text:?}");
         }
         let long = safe(&("é".repeat(200) + ".csv.gz")).expect("a name");
-        assert!(long.len() <= LONGEST && long.ends_with("é.gz"), "{long}");
+        assert!(long.len() <= LONGEST && long.starts_with("éé") && long.ends_with(".csv.gz"), "{long}");
+        let [one, other] = ["1", "2"].map(|end| safe(&format!("{}{end}.csv", "x".repeat(250))));
+        assert!(one != other && one.is_some_and(|name| name.ends_with(".csv")), "two long names stay two");
         assert_eq!(safe(&"x".repeat(300)).map(|name| name.len()), Some(LONGEST));
     }
 
