@@ -44,6 +44,7 @@ const LOCAL: u8 = 8;
 pub(crate) fn of_ending(ending: &Ending<'_>, stop: Option<Stop>) -> u8 {
     match stop {
         Some(stop) if ending.report.stopped => stop.code(),
+        _ if ending.condition.is_some() => ending.condition.map_or(LOCAL, class),
         _ => {
             let failures: Vec<&Error> = ending.failures.iter().map(|failure| &failure.error).collect();
             of_failures(ending.succeeded > 0, &failures)
@@ -56,7 +57,8 @@ pub(crate) fn of_error(error: &Error) -> u8 {
     class(error)
 }
 
-fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
+/// Returns the exit code of these failures.
+pub(crate) fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
     let Some(first) = failures.first().map(|error| class(error)) else { return OK };
     if failures.iter().any(|error| class(error) == FAULT) {
         FAULT

@@ -13,7 +13,7 @@ use raudal::{Error, Result};
 use std::io::Write as _;
 
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
-    let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
+    let inputs = Inputs::parse(&args.source)?;
     let mut options = options(&args)?;
     args.http.refuse_table_header()?;
     let mut of_client = setup::fetch_options(&args.http)?;
@@ -22,6 +22,9 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let client = Client::new(&of_client)?;
     let (deadline, show) = (args.run.deadline, &args.end.show);
     let inputs = links::follow(links.as_ref(), inputs, &client, &options.run, deadline, show).await?;
+    if args.source.strict_list {
+        files::check(inputs.clone(), options.name.as_ref())?;
+    }
     let lock = lock::of_run(&args.keep, &inputs)?;
     let lowered = limits::lower(&mut options.run);
     options.run.lock.clone_from(&lock);
@@ -29,14 +32,12 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
         check_folder(path.as_deref())?;
     }
     if args.end.dry_run {
-        files::check(inputs.clone())?;
         return table::plan(inputs);
     }
     let session = Session::begin(&args.end.show, args.run.deadline, args.end.report.is_some());
     session.warn_of(&args.http);
     options.run.observer = session.observer();
     options.run.cancel = session.signals.token().clone();
-    let total = inputs.len();
     let mut stdout = BesideBars::new(&session.progress);
     let summary = files::run(inputs.clone(), &client, options, |saved| {
         let line = format!("{}\n", shown(saved));
@@ -46,8 +47,8 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let mut summary = summary.inspect_err(|_| session.progress.finish())?;
     summary.warnings.extend(lowered);
     let ending = Ending::from(&summary);
-    session.conclude(&ending, total);
-    session.say_files(&summary, args.resume);
+    session.conclude(&ending, inputs.len() - summary.repeated);
+    session.say_files(&summary, args.resume, args.update);
     session.say_cache(of_client.cache.as_ref());
     lock::write(&args.keep, lock.as_deref(), &ending, &session)?;
     let code = exit::of_ending(&ending, session.signals.stop());
@@ -68,11 +69,13 @@ fn options(args: &GetCommand) -> Result<files::Options> {
     options.run = setup::run_options(&args.run);
     options.run.checksums = setup::checksums(&args.verify)?;
     options.resume = args.resume;
-    options.existing = match (args.skip_existing || args.resume, args.overwrite) {
-        (true, _) => Existing::Skip,
-        (_, true) => Existing::Replace,
+    options.existing = match (args.update, args.skip_existing || args.resume, args.overwrite) {
+        (true, ..) => Existing::Update,
+        (_, true, _) => Existing::Skip,
+        (.., true) => Existing::Replace,
         _ => Existing::Refuse,
     };
+    options.name = if args.directories { Some("{host}/{path}".parse()?) } else { args.name.clone() };
     options.extract = match args.extract.as_deref() {
         None => None,
         Some("") => Some(Members::All),

@@ -1,5 +1,6 @@
 //! The inputs that the arguments name, in order. Cloning the iterator starts a second pass.
 
+use super::args::SourceArgs;
 use raudal::source::{Expansion, Input, Location, expand, read_list};
 use raudal::{Error, Result};
 use std::fs::File;
@@ -19,7 +20,13 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     /// Parses the sources and the list. Their inputs come in this order.
-    pub(crate) fn parse(sources: &[String], list: Option<&Path>) -> Result<Self> {
+    pub(crate) fn parse(args: &SourceArgs) -> Result<Self> {
+        let inputs = Self::of(&args.sources, args.input.as_deref())?;
+        let bad = inputs.bad_lines().next().filter(|_| args.strict_list);
+        bad.map_or(Ok(inputs), Err)
+    }
+
+    fn of(sources: &[String], list: Option<&Path>) -> Result<Self> {
         let patterns = sources.iter().map(|source| expand(source)).collect::<Result<Vec<_>>>()?;
         let listed = list.map(self::list).transpose()?.unwrap_or_default();
         let inputs = Self { patterns, list: listed.into(), pattern: 0, listed: 0 };
@@ -34,6 +41,11 @@ impl Inputs {
             return Err(Error::usage("nothing to do: no inputs").hint("give a URL or a file"));
         }
         Ok(inputs)
+    }
+
+    /// Returns the errors of the lines of the list that are not inputs.
+    pub(crate) fn bad_lines(&self) -> impl Iterator<Item = Error> {
+        self.list.iter().filter_map(Input::refusal)
     }
 
     /// How many inputs are left.
@@ -86,7 +98,7 @@ mod tests {
     #[test]
     fn the_inputs_come_in_the_order_of_the_arguments_and_are_counted_before() {
         let sources = ["http://a.example/[1-2].csv", "http://b.example/x.csv"].map(str::to_owned);
-        let inputs = Inputs::parse(&sources, None).expect("good sources");
+        let inputs = Inputs::of(&sources, None).expect("good sources");
         assert_eq!(inputs.size_hint(), (3, Some(3)));
         let names: Vec<String> = inputs.clone().map(|input| input.name).collect();
         assert_eq!(names, ["1.csv", "2.csv", "x.csv"]);

@@ -80,6 +80,9 @@ impl Session {
             && report.stopped
         {
             progress.error(&format!("{}: {left} of {} not done", stop.words(), counted(total, "input")));
+        } else if let Some(condition) = ending.condition {
+            Self::say_error(progress, condition);
+            progress.error(&format!("stopped: {left} of {} not done", counted(total, "input")));
         } else if report.stopped {
             let all = counted(total, "input");
             progress.error(&format!("stopped after {failed} failed: {left} of {all} not done"));
@@ -152,14 +155,22 @@ impl Session {
         }
     }
 
+    /// Prints that partial data is kept, after an error that ended the run. An empty folder is removed.
+    pub(crate) fn say_partials(&self, folder: Option<&Path>) {
+        if let Some(folder) = folder.filter(|folder| std::fs::remove_dir(folder).is_err() && folder.is_dir()) {
+            self.say_kept(folder, "the same command");
+        }
+    }
+
     fn say_kept(&self, folder: &Path, command: &str) {
         self.progress.note(&format!("partial data is kept; {command} resumes it: {}", folder.display()));
     }
 
     /// Prints how many files there are, and their figures.
-    pub(crate) fn say_files(&self, summary: &files::Summary, resumes: bool) {
+    pub(crate) fn say_files(&self, summary: &files::Summary, resumes: bool, updates: bool) {
         let skipped = summary.saved.iter().filter(|saved| saved.skipped).count() as u64;
-        let there = if skipped > 0 { format!(", {} of them already there", thousands(skipped)) } else { String::new() };
+        let what = if updates { "unchanged" } else { "already there" };
+        let there = if skipped > 0 { format!(", {} of them {what}", thousands(skipped)) } else { String::new() };
         let files = counted(summary.saved.len() as u64, "file");
         if resumes && (!summary.failures.is_empty() || summary.report.stopped) {
             self.progress.note("partial data is kept; run the same command again to resume");

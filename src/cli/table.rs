@@ -9,6 +9,7 @@ use super::session::{Session, check_folder};
 use super::{cache, dialect, exit, limits, links, lock, print, report, setup};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
+use raudal::progress::{Progress, Style, Verbosity};
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
@@ -33,7 +34,7 @@ struct Job<'a> {
 }
 
 pub(crate) async fn table(args: TableCommand) -> Result<u8> {
-    let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
+    let inputs = Inputs::parse(&args.source)?;
     let job = Job {
         command: "table",
         input: "input",
@@ -116,7 +117,12 @@ fn planned(mirror: &Mirror, entities: &[&Entry], edition: Edition) -> Result<Vec
     iter_2020::catalogue().inputs(entities, edition, base)
 }
 
+/// Prints the inputs. Lines of a list that are none are printed as errors.
 pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
+    let progress = Progress::new(Style::None, Verbosity::Quiet);
+    let bad: Vec<Error> = inputs.bad_lines().inspect(|error| Session::say_error(&progress, error)).collect();
+    let code = exit::of_failures((bad.len() as u64) < inputs.len(), &bad.iter().collect::<Vec<_>>());
+    let inputs = inputs.filter(|input| input.refusal().is_none());
     let mut lines = String::new();
     for input in inputs {
         let _ = writeln!(lines, "{}", input.to_line());
@@ -125,7 +131,8 @@ pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
             lines.clear();
         }
     }
-    print(lines.as_bytes())
+    print(lines.as_bytes())?;
+    Ok(code)
 }
 
 /// Returns the folder for partial files: beside the output. An output that is not a file, such as a
@@ -189,6 +196,7 @@ impl Job<'_> {
             Ok(summary) => summary,
             Err(error) => {
                 session.progress.finish();
+                session.say_partials(partials.as_deref());
                 return Err(name_output(&output, error));
             }
         };

@@ -92,8 +92,17 @@ impl AtomicFile {
         self.file.sync_all()
     }
 
-    /// Renames the file: the second half of [`publish`](Self::publish), which is fast.
+    /// Renames the file, and syncs the folder: the second half of [`publish`](Self::publish), which is
+    /// fast.
     pub fn rename(&mut self, to: &Path, replace: bool) -> io::Result<()> {
+        self.rename_unsynced(to, replace)?;
+        sync_folder(to);
+        Ok(())
+    }
+
+    /// Renames the file. The name is durable once the folder is [synced](sync_folder), which may serve
+    /// many files at once.
+    pub fn rename_unsynced(&mut self, to: &Path, replace: bool) -> io::Result<()> {
         if replace {
             fs::rename(&self.path, to)?;
         } else {
@@ -103,7 +112,6 @@ impl AtomicFile {
             name.persist_noclobber(to).map_err(|error| error.error)?;
         }
         self.owned = false;
-        sync_folder(to);
         Ok(())
     }
 }

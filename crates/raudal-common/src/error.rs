@@ -41,6 +41,7 @@ struct Inner {
     hint: Option<String>,
     retry_after: Option<Duration>,
     transient: Option<bool>,
+    of_machine: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -57,6 +58,7 @@ impl Error {
             hint: None,
             retry_after: None,
             transient: None,
+            of_machine: false,
             source: None,
         }))
     }
@@ -66,12 +68,21 @@ impl Error {
         Self::new(Kind::Usage, message)
     }
 
-    /// Creates a local I/O error. `what` says what was being done and to which path. A full disk
-    /// gets a hint.
+    /// Creates a local I/O error. `what` says what was being done and to which path. A full disk and
+    /// one that cannot be written to get a hint, and are [of the machine](Self::of_machine).
     pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
-        let is_full = matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+        use std::io::ErrorKind;
+        let hint = match source.kind() {
+            ErrorKind::StorageFull => Some("the disk is full"),
+            ErrorKind::QuotaExceeded => Some("the quota of the disk is used up"),
+            ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only"),
+            _ => None,
+        };
         let error = Self::new(Kind::Io, what).because(source);
-        if is_full { error.hint("the disk is full") } else { error }
+        match hint {
+            Some(hint) => error.hint(hint).of_machine(),
+            None => error,
+        }
     }
 
     /// Sets the input: a URL or a path. Removes credentials from a URL.
@@ -130,6 +141,19 @@ impl Error {
     pub fn transient(mut self, transient: bool) -> Self {
         self.0.transient = Some(transient);
         self
+    }
+
+    /// Says that the reason is a condition of this machine, which every other input would meet too.
+    #[must_use]
+    pub fn of_machine(mut self) -> Self {
+        self.0.of_machine = true;
+        self
+    }
+
+    /// Returns whether every other input would fail in the same way: the disk is full or read-only, or
+    /// nothing may be written to the folder. A run stops there.
+    pub fn is_of_machine(&self) -> bool {
+        self.0.of_machine
     }
 
     /// Returns what went wrong.
@@ -236,6 +260,20 @@ mod tests {
         let error = Error::new(Kind::Status(401), "refused").input("https://me:pa%40ss@host:8443/a?b=c@d");
         assert_eq!(error.to_string(), "https://host:8443/a?b=c@d: refused");
         assert_eq!(redact("a@b.csv"), "a@b.csv");
+    }
+
+    #[test]
+    fn a_disk_that_is_full_or_read_only_is_a_condition_of_the_machine() {
+        use std::io::ErrorKind;
+        let of_machine = |kind: ErrorKind| Error::io("cannot write: a", kind.into()).is_of_machine();
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem] {
+            assert!(of_machine(kind), "{kind:?}");
+        }
+        for kind in
+            [ErrorKind::PermissionDenied, ErrorKind::FileTooLarge, ErrorKind::NotFound, ErrorKind::InvalidFilename]
+        {
+            assert!(!of_machine(kind), "{kind:?}");
+        }
     }
 
     #[test]

@@ -13,11 +13,11 @@ use crate::body::streaming::{Arriving, Tail};
 use crate::cache::ask;
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request};
-use crate::transfer::attempt::Ask;
+use crate::transfer::attempt::{Ask, Loaded};
 use crate::transfer::segments::CutSearch;
 use crate::transfer::transport::Transport;
 use crate::transfer::{hedge, local};
-use crate::{Body, Options, Partial};
+use crate::{Body, Options, Partial, Validators};
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
 
@@ -151,6 +151,45 @@ impl Client {
         };
         fetched.map_err(|error| error.input(location.to_string()))
     }
+
+    /// Like [`send`](Self::send), but asks the server for the body only if it is not the version that
+    /// is `known`. A local file is always copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch).
+    pub async fn send_if_changed(
+        &self,
+        request: Request<'_>,
+        known: &Validators,
+        kept: &mut Option<Partial>,
+    ) -> Result<IfChanged> {
+        let Location::Url(url) = request.location else {
+            return Ok(match self.send(request, kept).await? {
+                ControlFlow::Continue(body) => IfChanged::Body(body),
+                ControlFlow::Break(()) => IfChanged::Declined,
+            });
+        };
+        match ask::get_if_changed(&self.0, Ask { url, request: &request }, known, kept).await {
+            Ok(Loaded::Body(body)) => Ok(IfChanged::Body(body)),
+            Ok(Loaded::NotModified) => Ok(IfChanged::Unchanged),
+            Ok(Loaded::Declined) => Ok(IfChanged::Declined),
+            Err(error) => Err(error.input(request.location.to_string())),
+        }
+    }
+}
+
+/// The answer to a request for a body that may have changed.
+#[derive(Debug)]
+#[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "it is moved on at once")]
+pub enum IfChanged {
+    /// The body: it has changed, or the server does not say.
+    Body(Body),
+    /// The server says that it has not changed (304).
+    Unchanged,
+    /// [`Request::accept`] declined it.
+    Declined,
 }
 
 impl<S> fmt::Debug for Segment<S> {

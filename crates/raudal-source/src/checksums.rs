@@ -39,6 +39,7 @@ impl Checksums {
     pub fn read(reader: impl BufRead, name: &str) -> Result<Self> {
         let mut sums = Self::default();
         each_line(reader, name, LINE, |line| {
+            let line = line.text?;
             if line.trim().is_empty() || line.starts_with('#') {
                 return Ok(());
             }

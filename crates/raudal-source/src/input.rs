@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use url::Url;
 
@@ -97,6 +98,39 @@ impl Location {
         }
     }
 
+    /// Returns the folders and the file of its path, percent-decoded, for a file in the same folders.
+    ///
+    /// As with `wget -x`, the last one has the query, and is `index.html` if the path ends with a
+    /// slash.
+    ///
+    /// ```
+    /// use raudal_source::Location;
+    ///
+    /// let path = |text| Location::parse(text).map(|location| location.path());
+    /// assert_eq!(path("https://example.org/2023/San%20Luis.csv")?, ["2023", "San Luis.csv"]);
+    /// assert_eq!(path("https://example.org/get?id=1")?, ["get?id=1"]);
+    /// assert_eq!(path("https://example.org/a/")?, ["a", "index.html"]);
+    /// # Ok::<(), raudal_common::Error>(())
+    /// ```
+    pub fn path(&self) -> Vec<String> {
+        let url = match self {
+            Self::File(path) => {
+                let normal = |part| match part {
+                    std::path::Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
+                    _ => None,
+                };
+                return path.components().filter_map(normal).collect();
+            }
+            Self::Stdin => return vec!["stdin".to_owned()],
+            Self::Url(url) => url,
+        };
+        let mut parts: Vec<String> = url.path_segments().into_iter().flatten().map(decode).collect();
+        let file = parts.pop().filter(|file| !file.is_empty()).unwrap_or_else(|| "index.html".to_owned());
+        parts.retain(|part| !part.is_empty());
+        parts.push(url.query().map_or_else(|| file.clone(), |query| format!("{file}?{query}")));
+        parts
+    }
+
     /// Returns whether it is reached over a network, so that a retry may get another response.
     pub const fn is_remote(&self) -> bool {
         matches!(self, Self::Url(_))
@@ -131,6 +165,27 @@ pub struct Input {
     pub size: Option<u64>,
     /// Whether a list or a program gave the name, so that it is not from the location.
     pub is_named: bool,
+    /// The line of the list that it comes from.
+    pub line: Option<Line>,
+    /// Why the line is not an input.
+    refused: Option<Refused>,
+}
+
+/// A line of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The name of the list.
+    pub list: Arc<str>,
+    /// The number of the line, from 1.
+    pub number: u64,
+}
+
+/// Why a line is not an input. An error cannot be cloned, so these are its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refused {
+    text: String,
+    message: String,
+    hint: Option<String>,
 }
 
 impl Input {
@@ -144,7 +199,42 @@ impl Input {
     /// # Ok::<(), raudal_common::Error>(())
     /// ```
     pub fn new(location: Location) -> Self {
-        Self { name: location.file_name(), location, member: None, size: None, is_named: false }
+        let name = location.file_name();
+        Self { name, location, member: None, size: None, is_named: false, line: None, refused: None }
+    }
+
+    /// Creates an input that fails: a line that is not one.
+    pub(super) fn refused(text: &str, error: &Error, line: Line) -> Self {
+        let text = redact(text);
+        let place = text.split('\t').map(str::trim).find(|part| !part.is_empty()).unwrap_or_default();
+        let location = Location::File(place.into());
+        let (message, hint) = (error.report(), error.hint_text().map(str::to_owned));
+        Self { refused: Some(Refused { text, message, hint }), line: Some(line), ..Self::new(location) }
+    }
+
+    /// Returns the input with the line that it comes from.
+    pub(super) fn at_line(mut self, line: Line) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Returns why it cannot be fetched, if it is a line of a list that is not an input.
+    pub fn refusal(&self) -> Option<Error> {
+        let refused = self.refused.as_ref()?;
+        let error = self.place(Error::usage(&refused.message));
+        Some(match &refused.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
+    }
+
+    /// Adds to an error where the input was given: the line of its list, else its location.
+    #[must_use]
+    pub fn place(&self, error: Error) -> Error {
+        match &self.line {
+            Some(line) => error.input(&line.list).line(line.number),
+            None => error.input(self.location.to_string()),
+        }
     }
 
     /// Returns the input with another name.
@@ -165,9 +255,12 @@ impl Input {
     /// Formats the input as a line that [`read_list`](super::read_list) reads back, without a line
     /// end.
     ///
-    /// Credentials and the glob are not written. A path that a list would misread (it begins with
+    /// A line that is not an input is returned as it was. Credentials and the glob are not written. A path that a list would misread (it begins with
     /// `#`, or contains a tab) becomes a `file://` URL.
     pub fn to_line(&self) -> String {
+        if let Some(refused) = &self.refused {
+            return refused.text.clone();
+        }
         let place = match &self.location {
             Location::File(path) if is_misread(path) => std::path::absolute(path)
                 .ok()

@@ -18,6 +18,6 @@ mod pattern;
 
 pub use checksums::Checksums;
 pub use expansion::{Expansion, MAX_INPUTS, expand};
-pub use input::{Input, Location};
+pub use input::{Input, Line, Location};
 pub use links::{FoundLinks, Links};
 pub use list::read_list;

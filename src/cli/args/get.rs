@@ -1,10 +1,14 @@
 //! The options of `raudal get`.
 
-use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, NameArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs};
+use super::{
+    ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, NameArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs, with_hint,
+};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
+use raudal::pipeline::files::Template;
 use std::path::PathBuf;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct GetCommand {
     #[command(flatten)]
@@ -18,6 +22,15 @@ pub(crate) struct GetCommand {
     /// Treat an existing file as already downloaded [default: the input fails]
     #[arg(long, env = "RAUDAL_SKIP_EXISTING", value_parser = FalseyValueParser::new(), conflicts_with = "overwrite", help_heading = OUTPUT)]
     pub(crate) skip_existing: bool,
+    /// Fetch only what has changed since the last run, and set the time of files to the server's, as wget -N does
+    #[arg(long, env = "RAUDAL_UPDATE", value_parser = FalseyValueParser::new(), conflicts_with_all = ["overwrite", "skip_existing"], help_heading = OUTPUT)]
+    pub(crate) update: bool,
+    /// Name files by host and path, in folders, as wget -x does: the same as --name '{host}/{path}'
+    #[arg(long, env = "RAUDAL_DIRECTORIES", value_parser = FalseyValueParser::new(), conflicts_with = "name", help_heading = OUTPUT)]
+    pub(crate) directories: bool,
+    /// Name files by this template: {host}, {path}, {name} (without a template), {n} (position), {n:04} (with zeros)
+    #[arg(long, value_name = "TEMPLATE", value_parser = template, env = "RAUDAL_NAME", help_heading = OUTPUT)]
+    pub(crate) name: Option<Template>,
     /// Replace existing files
     #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
@@ -38,4 +51,8 @@ pub(crate) struct GetCommand {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
+}
+
+fn template(text: &str) -> Result<Template, String> {
+    text.parse().map_err(|error| with_hint(&error))
 }

@@ -20,6 +20,9 @@ pub(crate) struct SourceArgs {
     /// Take links to other hosts than that of their page too
     #[arg(long, env = "RAUDAL_LINKS_ANY_HOST", value_parser = FalseyValueParser::new(), requires = "links")]
     pub(crate) links_any_host: bool,
+    /// Refuse a list with a bad line, before anything is fetched [default: the line fails, the others go on]
+    #[arg(long, env = "RAUDAL_STRICT_LIST", value_parser = FalseyValueParser::new())]
+    pub(crate) strict_list: bool,
 }
 
 /// How the names of members are read.

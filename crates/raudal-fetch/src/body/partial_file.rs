@@ -10,12 +10,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::http::response::Head;
-use raudal_common::atomic_file::{AtomicFile, hex};
+use raudal_common::atomic_file::{AtomicFile, hex, sync_folder};
 use raudal_common::{Error, Kind, Result};
 
 /// How much is read at a time when stored bytes are hashed.
@@ -62,6 +63,8 @@ struct PartialFileState {
     /// `None` after it was published or removed.
     unfinished: Option<AtomicFile>,
     sidecar: Option<File>,
+    /// Whether there may be a sidecar, of this run or of an earlier one.
+    has_sidecar: bool,
     /// The length of the sidecar. A shorter text is padded, so that one write replaces all of it.
     length: usize,
     /// Whether this run has read or written the file.
@@ -130,8 +133,14 @@ impl PartialFile {
     /// or the permission is missing.
     pub fn open(path: &Path, keeps: bool) -> Result<Self> {
         let unfinished = AtomicFile::open(path).map_err(|error| cannot(path, error))?;
-        let state =
-            PartialFileState { unfinished: Some(unfinished), sidecar: None, length: 0, known: !keeps, good: false };
+        let state = PartialFileState {
+            unfinished: Some(unfinished),
+            sidecar: None,
+            has_sidecar: true,
+            length: 0,
+            known: !keeps,
+            good: false,
+        };
         Ok(Self(Arc::new(PartialFileInner { path: path.to_owned(), keeps, state: Mutex::new(state) })))
     }
 
@@ -142,18 +151,47 @@ impl PartialFile {
     ///
     /// Returns an error of the kind [`Io`](Kind::Io).
     pub fn publish(&self, to: &Path, replace: bool) -> Result<()> {
+        // First: a run that is killed during it keeps all that has arrived.
+        self.sync()?;
+        self.rename(to, replace)?;
+        sync_folder(to);
+        Ok(())
+    }
+
+    /// Syncs the bytes to disk: the first part of [`publish`](Self::publish), which may take long.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Io`](Kind::Io).
+    pub fn sync(&self) -> Result<()> {
+        let synced = self.state().unfinished.as_ref().map_or(Ok(()), AtomicFile::sync);
+        synced.map_err(|error| failed("cannot write", &self.0.path, error))
+    }
+
+    /// Gives the file its final name: the second part of [`publish`](Self::publish). The name is
+    /// durable once the folder is synced, which may serve many files at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    pub fn rename(&self, to: &Path, replace: bool) -> Result<()> {
         let mut state = self.state();
         let Some(mut unfinished) = state.unfinished.take() else {
             return Err(Error::new(Kind::Internal, "a file is published twice"));
         };
-        let synced = unfinished.sync();
-        // After the sync: a run that is killed during it keeps all that has arrived. Before the
-        // renaming: a leftover sidecar would be taken for that of the next file.
+        // Before the renaming: a leftover sidecar would be taken for that of the next file.
         state.forget_sidecar(&self.0.path);
-        synced.and_then(|()| unfinished.rename(to, replace)).map_err(|error| match error.kind() {
+        unfinished.rename_unsynced(to, replace).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => already_there(to),
             _ => failed("cannot write", to, error),
         })
+    }
+
+    /// Sets the time of the file. A time that the file system cannot hold is left out.
+    pub fn set_modified(&self, time: SystemTime) {
+        if let Some(unfinished) = &self.state().unfinished {
+            let _ = unfinished.file().set_modified(time);
+        }
     }
 
     /// Removes the file and its sidecar, because neither is of use.
@@ -291,7 +329,7 @@ impl PartialFileState {
             let path = sidecar_path(path);
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
             self.length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(BUFFER);
-            self.sidecar = Some(file);
+            (self.sidecar, self.has_sidecar) = (Some(file), true);
         }
         let Some(mut file) = self.sidecar.as_ref() else { return Ok(()) };
         let text = format!("{json:<width$}\n", width = self.length.saturating_sub(1));
@@ -303,7 +341,10 @@ impl PartialFileState {
 
     fn forget_sidecar(&mut self, path: &Path) {
         (self.sidecar, self.length, self.good) = (None, 0, false);
-        let _ = fs::remove_file(sidecar_path(path));
+        // With many small files, a call for each that finds nothing takes longer than their bytes.
+        if std::mem::replace(&mut self.has_sidecar, false) {
+            let _ = fs::remove_file(sidecar_path(path));
+        }
     }
 }
 
@@ -331,7 +372,10 @@ fn cannot(path: &Path, error: io::Error) -> Error {
         return Error::new(Kind::Io, format!("another run is writing to this file: {}", path.display()))
             .hint("wait until it is done, or choose another folder");
     }
-    failed("cannot write", path, error)
+    // Then it is the folder that nothing may be written to.
+    let of_folder = error.kind() == ErrorKind::PermissionDenied && fs::symlink_metadata(path).is_err();
+    let failed = failed("cannot write", path, error);
+    if of_folder { failed.of_machine() } else { failed }
 }
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {

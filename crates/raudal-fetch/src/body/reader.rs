@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::time::SystemTime;
 
 use crate::body::spool::{Held, Stored};
 use crate::http::response::Head;
@@ -51,6 +52,15 @@ impl Body {
     /// The header `Last-Modified`, as the server sent it.
     pub fn last_modified(&self) -> Option<&str> {
         self.head.last_modified.as_deref()
+    }
+
+    /// The time in the header `Last-Modified`; of a local file, when it was last written.
+    pub fn modified(&self) -> Option<SystemTime> {
+        match &self.location {
+            Location::File(path) => std::fs::metadata(path).ok()?.modified().ok(),
+            Location::Stdin => None,
+            Location::Url(_) => httpdate::parse_http_date(self.last_modified()?).ok(),
+        }
     }
 
     /// Whether it came over the network. Then fetching it again may cure a damage.

@@ -10,7 +10,7 @@ use url::Url;
 use super::store::key;
 use super::{Cache, CacheEntry, CacheMode};
 use crate::body::spool::Stored;
-use crate::http::conditional::Known;
+use crate::http::conditional::Validators;
 use crate::http::response::Head;
 use crate::request::{Expect, ResponseHead};
 use crate::transfer::attempt::{self, Ask, Loaded};
@@ -69,6 +69,28 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
     }
 }
 
+/// Fetches a URL if it has changed. A new body is stored in the cache; what is stored there is not
+/// asked for.
+pub(crate) async fn get_if_changed(
+    transport: &Transport,
+    ask: Ask<'_>,
+    known: &Validators,
+    kept: &mut Option<Partial>,
+) -> Result<Loaded> {
+    let cache = transport.options().cache.as_ref();
+    if cache.is_some_and(|cache| cache.0.mode != CacheMode::Revalidate) {
+        return Ok(match get(transport, ask, kept).await? {
+            Continue(body) => Loaded::Body(body),
+            Break(()) => Loaded::Declined,
+        });
+    }
+    let loaded = attempt::load(transport, ask, kept, Some(known)).await?;
+    match (loaded, cache, key_of(transport, ask.url)) {
+        (Loaded::Body(body), Some(cache), Some(key)) => keep(cache, key, ask.url, body).await.map(Loaded::Body),
+        (loaded, ..) => Ok(loaded),
+    }
+}
+
 /// Fetches the whole body without a condition.
 async fn whole(transport: &Transport, ask: Ask<'_>, kept: &mut Option<Partial>) -> Result<Fetched> {
     match attempt::load(transport, ask, kept, None).await? {
@@ -115,9 +137,9 @@ pub(crate) fn forget(transport: &Transport, url: &Url) {
 
 impl FoundEntry {
     /// Returns the validators for a conditional request.
-    fn known(&self) -> Known {
+    fn known(&self) -> Validators {
         let Head { etag, last_modified, .. } = &self.entry.head;
-        Known::new(&self.entry.final_url, etag.as_deref(), last_modified.as_deref())
+        Validators::new(&self.entry.final_url, etag.as_deref(), last_modified.as_deref())
     }
 
     /// Opens the stored bytes. Also returns whether they are acceptable as a table, or `None` if they

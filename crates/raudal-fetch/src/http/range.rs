@@ -69,7 +69,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue
 
 /// Whether this is a strong tag: `"…"` with printable characters. A weak tag begins with `W/`
 /// (section 8.8.3).
-fn is_strong_tag(tag: &[u8]) -> bool {
+pub(crate) fn is_strong_tag(tag: &[u8]) -> bool {
     tag.len() >= 2
         && tag.starts_with(b"\"")
         && tag.ends_with(b"\"")

@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 
+use crate::http::disposition;
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
@@ -49,7 +50,7 @@ impl Head {
             charset: text(headers, &header::CONTENT_TYPE).and_then(|value| charset(&value)),
             etag: text(headers, &header::ETAG),
             last_modified: text(headers, &header::LAST_MODIFIED),
-            disposition: text(headers, &header::CONTENT_DISPOSITION),
+            disposition: headers.get(header::CONTENT_DISPOSITION).map(|value| disposition::text(value.as_bytes())),
             no_store: says(headers, &header::CACHE_CONTROL, "no-store") || says(headers, &header::VARY, "*"),
         })
     }

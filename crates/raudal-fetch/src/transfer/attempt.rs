@@ -14,7 +14,7 @@ use crate::body::file_writer::FileWriter;
 use crate::body::resume;
 use crate::body::spool::Spool;
 use crate::body::streaming;
-use crate::http::conditional::Known;
+use crate::http::conditional::Validators;
 use crate::http::connection;
 use crate::http::digest::Digests;
 use crate::http::failure;
@@ -80,7 +80,7 @@ pub(crate) async fn load(
     transport: &Transport,
     ask: Ask<'_>,
     kept: &mut Option<Partial>,
-    known: Option<&Known>,
+    known: Option<&Validators>,
 ) -> Result<Loaded> {
     if let Some(partial) = kept {
         partial.told = false;
@@ -99,7 +99,7 @@ async fn load_once(
     transport: &Transport,
     ask: Ask<'_>,
     kept: &mut Option<Partial>,
-    known: Option<&Known>,
+    known: Option<&Validators>,
 ) -> Result<Loaded> {
     let Ask { url, request } = ask;
     let (expect, place) = (request.expect, request.file);
@@ -183,7 +183,7 @@ async fn respond(
     transport: &Transport,
     start: &Url,
     kept: Option<&Partial>,
-    known: Option<&Known>,
+    known: Option<&Validators>,
     progress: &dyn TransferProgress,
 ) -> Result<FinalResponse> {
     let mut here = start.clone();

@@ -1,22 +1,32 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::reserved::{Reserved, known};
-use super::{Existing, Members, Options, Saved};
+use super::durable::FolderSync;
+use super::extraction::{Extraction, Unpack, folder_exists};
+use super::inputs::{Repeated, refusal};
+use super::reserved::Reserved;
+use super::template::{known, named};
+use super::versions::{Version, Versions};
+use super::{Existing, Options, Saved};
 use crate::run::lock::{Lock, Locked};
 use crate::run::name;
-use crate::run::partials::{KeptTransfer, Partials, open_place};
+use crate::run::partials::{KeptTransfer, Partials, make_folder, open_place};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
+use raudal_common::atomic_file::folder_of;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Client, Expect, Partial, PartialFile, Request, ResponseHead, already_there};
+use raudal_fetch::{
+    Body, Client, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators, already_there,
+};
 use raudal_pool::Attempt;
-use raudal_source::Input;
+use raudal_source::{Input, Location};
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Seek};
+use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+
+const TAKEN: &str = "another file may have the name of the folder: name the files differently with [`name`]";
 
 /// What all jobs of a run share.
 pub(super) struct FilesRun {
@@ -24,15 +34,37 @@ pub(super) struct FilesRun {
     pub(super) options: Options,
     pub(super) reserved: Reserved,
     pub(super) partials: Arc<Partials>,
+    pub(super) repeated: Repeated,
+    pub(super) folders: FolderSync,
+    /// With [`Existing::Update`], the versions of the files that are there.
+    pub(super) versions: Option<Versions>,
+}
+
+impl FilesRun {
+    /// Creates the folders that a template gives a file.
+    fn make_folders(&self, path: &Path) -> Result<()> {
+        let folder = folder_of(path);
+        if folder.is_dir() {
+            return Ok(());
+        }
+        make_folder(folder).map_err(|error| if error.is_of_machine() { error } else { error.hint(TAKEN) })?;
+        // Their own names are to be durable too.
+        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
+        Ok(())
+    }
 }
 
 pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Input) -> Result<Saved> {
+    if let Some(error) = refusal(&input) {
+        return Err(error);
+    }
     let KeptTransfer { mut partial, place } = shared.partials.take(context.job());
     let place = match place {
         Some(place) => place,
         None => open_place(&context, &shared.options.folder, &input, shared.options.resume).await?,
     };
-    let job = FileJob { shared: &shared, context: &context, input: &input, place: &place };
+    let number = shared.repeated.position(context.job()) + 1;
+    let job = FileJob { shared: &shared, context: &context, input: &input, place: &place, number };
     let saved = job.run(&mut partial).await;
     // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
     let goes_on = |failed: &FileFailure| {
@@ -61,6 +93,10 @@ impl From<Error> for FileFailure {
     }
 }
 
+fn refused(error: Error) -> FileFailure {
+    FileFailure { error, is_refused: true }
+}
+
 /// What is done with an input, once its name is known.
 #[derive(Debug)]
 enum Decision {
@@ -72,96 +108,158 @@ enum Decision {
 
 #[derive(Debug)]
 struct SaveTarget {
+    /// The name without a template, for the record of its version.
+    theirs: String,
+    /// The path in the folder, and the whole one.
+    name: String,
     path: PathBuf,
     digest: Option<String>,
-    /// The folder for the members, and whether they still have to be extracted.
-    folder: Option<(PathBuf, bool)>,
+    /// The folder for the members, in the folder and as a whole path.
+    members: Option<(String, PathBuf, Unpack)>,
+}
+
+impl SaveTarget {
+    /// The names that it takes.
+    fn names(&self) -> Vec<String> {
+        let members = self.members.as_ref().map(|(name, ..)| name.clone());
+        [self.name.clone()].into_iter().chain(members).collect()
+    }
+
+    fn extracted(&self) -> Option<PathBuf> {
+        self.members.as_ref().map(|(_, folder, _)| folder.clone())
+    }
 }
 
 struct FileJob<'a> {
-    shared: &'a FilesRun,
+    shared: &'a Arc<FilesRun>,
     context: &'a Attempt,
     input: &'a Input,
     place: &'a PartialFile,
+    /// The position of the input, from 1.
+    number: u64,
 }
 
 impl FileJob<'_> {
     async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, FileFailure> {
-        let refused = |error| FileFailure { error, is_refused: true };
-        let named = match known(self.input) {
-            Some(name) => Some(self.decide(&name).map_err(refused)?),
+        let template = self.shared.options.name.as_ref();
+        let named = match known(template, self.input, self.number) {
+            Some(name) => Some(self.decide(&self.input.name, name).map_err(refused)?),
             None => None,
         };
         if let Some(Decision::Skip(target)) = named {
             return Ok(self.there(target).await?);
         }
+        let before = self.before(named.as_ref()).await;
         // Without a name of its own it is called what the response says.
         let (is_named, decided) = (named.is_some(), Mutex::new(named.map(Ok)));
         let accept = |head: &ResponseHead<'_>| {
             if is_named {
                 return ControlFlow::Continue(());
             }
-            let decision = self.decide(&self.name_by(head));
+            let decision = self.decide_by(self.name_by(head.disposition));
             let goes_on = matches!(decision, Ok(Decision::Save(_)));
             *lock(&decided) = Some(decision);
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let request = Request::new(&self.input.location).expect(Expect::Any).progress(self.context);
         let request = request.into_file(self.place).accept(&accept);
-        let fetched = self.shared.client.send(request, partial).await?;
-        let decided = lock(&decided).take().transpose().map_err(refused)?;
-        match (fetched, decided) {
-            (ControlFlow::Continue(body), Some(Decision::Save(target))) => Ok(self.save(target, body).await?),
-            (_, Some(Decision::Skip(target))) => Ok(self.there(target).await?),
+        let client = &self.shared.client;
+        let fetched = match &before {
+            Before::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
+                ControlFlow::Continue(body) => IfChanged::Body(body),
+                ControlFlow::Break(()) => IfChanged::Declined,
+            }),
+            Before::Version(known, _) => client.send_if_changed(request, known, partial).await,
+            Before::Same => Ok(IfChanged::Unchanged),
+        }?;
+        let decided = match (lock(&decided).take(), before) {
+            // The server has nothing to say of a file that has not changed, not even its name.
+            (None, Before::Version(_, theirs)) => Some(self.decide_by(theirs)),
+            (decided, _) => decided,
+        };
+        match (fetched, decided.transpose().map_err(refused)?) {
+            (IfChanged::Body(body), Some(Decision::Save(target))) => self.save(target, body).await,
+            (IfChanged::Unchanged, Some(Decision::Save(target) | Decision::Skip(target)))
+            | (_, Some(Decision::Skip(target))) => Ok(self.there(target).await?),
             _ => Err(Error::new(Kind::Internal, "no name was chosen for the file").into()),
         }
     }
 
+    /// Finds out which version of the input the folder has, if that counts.
+    async fn before(&self, named: Option<&Decision>) -> Before {
+        let Some(versions) = &self.shared.versions else { return Before::Unknown };
+        let (theirs, name) = match named {
+            Some(Decision::Save(target) | Decision::Skip(target)) => (target.theirs.clone(), target.name.clone()),
+            None => {
+                let theirs = versions.last(self.input).map_or_else(|| self.name_by(None), |version| version.theirs);
+                let name = named_by(self, theirs.clone());
+                (theirs, name)
+            }
+        };
+        let (path, input, shared) =
+            (self.shared.options.folder.join(&name), self.input.clone(), Arc::clone(self.shared));
+        let look = move || match &input.location {
+            Location::File(source) if is_same(source, &path) => Before::Same,
+            Location::File(_) | Location::Stdin => Before::Unknown,
+            Location::Url(_) => {
+                let known = shared.versions.as_ref().and_then(|versions| versions.validators(&input, &name, &path));
+                known.map_or(Before::Unknown, |known| Before::Version(known, theirs))
+            }
+        };
+        self.context.blocking(look).await
+    }
+
     /// The name that a response gives a file.
-    fn name_by(&self, head: &ResponseHead<'_>) -> String {
-        let theirs = head.disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
+    fn name_by(&self, disposition: Option<&str>) -> String {
+        let theirs = disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
         let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
-        name.unwrap_or_else(|| "download".to_owned())
+        name.unwrap_or_else(|| name::NAMELESS.to_owned())
+    }
+
+    fn decide_by(&self, theirs: String) -> Result<Decision> {
+        let name = named_by(self, theirs.clone());
+        self.decide(&theirs, name)
     }
 
     /// Decides what is done under this name.
-    fn decide(&self, name: &str) -> Result<Decision> {
-        let FilesRun { options, reserved, .. } = self.shared;
-        let members = options.extract.as_ref().map(|_| name::folder(name));
-        let names: Vec<&str> = [name].into_iter().chain(members.as_deref()).collect();
+    fn decide(&self, theirs: &str, name: String) -> Result<Decision> {
+        let FilesRun { options, reserved, .. } = &**self.shared;
+        let members = options.extract.as_ref().map(|_| name::folder(&name));
+        let names: Vec<&str> = [name.as_str()].into_iter().chain(members.as_deref()).collect();
         reserved.take(&names, self.context.job(), &self.input.location.to_string())?;
-        let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, name)).transpose()?;
-        let path = options.folder.join(name);
+        let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, &name)).transpose()?;
+        let path = options.folder.join(&name);
         // A dangling link exists too: it takes the name.
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-        let folder = match members.map(|members| options.folder.join(members)) {
+        let members = match members.map(|members| (options.folder.join(&members), members)) {
             None => None,
-            Some(folder) if !is_there(&folder) => Some((folder, true)),
-            Some(folder) if options.existing == Existing::Skip => Some((folder, false)),
-            Some(folder) => {
-                return Err(Error::new(
-                    Kind::Io,
-                    format!("a file or folder with this name already exists: {}", folder.display()),
-                )
-                .hint("members are extracted to a new folder: move or remove this one"));
+            Some((folder, name)) => {
+                let unpack = match options.existing {
+                    _ if !is_there(&folder) => Unpack::Create,
+                    Existing::Skip => Unpack::Keep,
+                    Existing::Update if folder.is_dir() => Unpack::Replace,
+                    _ => return Err(folder_exists(&folder)),
+                };
+                Some((name, folder, unpack))
             }
         };
-        let target = SaveTarget { path, digest, folder };
+        let target = SaveTarget { theirs: theirs.to_owned(), name, path, digest, members };
         match options.existing {
             _ if !is_there(&target.path) => Ok(Decision::Save(target)),
             Existing::Refuse => Err(already_there(&target.path)),
             Existing::Skip => Ok(Decision::Skip(target)),
-            Existing::Replace if target.path.is_dir() => {
+            Existing::Replace | Existing::Update if target.path.is_dir() => {
                 Err(Error::new(Kind::Io, format!("a folder has the name of the file: {}", target.path.display())))
             }
-            Existing::Replace => Ok(Decision::Save(target)),
+            Existing::Replace | Existing::Update => Ok(Decision::Save(target)),
         }
     }
 
     /// Handles a file that already exists.
     async fn there(&self, target: SaveTarget) -> Result<Saved> {
-        let SaveTarget { path, digest, folder } = target;
-        let (asked, extract) = (folder.clone(), self.extraction());
+        let (names, extracted) = (target.names(), target.extracted());
+        let SaveTarget { path, digest, members, .. } = target;
+        let extract = self.extraction();
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
         let looked = path.clone();
@@ -184,9 +282,9 @@ impl FileJob<'_> {
                         .map_err(|error| error.transient(false))?;
                 }
                 let mut warnings = Vec::new();
-                if let Some((folder, true)) = &folder {
-                    warnings = extract.run(BufReader::new(open()?), folder)?;
-                    extract.publish(folder)?;
+                if let Some((_, folder, Unpack::Create)) = &members {
+                    warnings = extract.run(BufReader::new(open()?), folder, Unpack::Create)?;
+                    extract.publish(folder, Unpack::Create)?;
                 }
                 Ok::<_, Error>((bytes, sha256, warnings))
             })
@@ -198,16 +296,16 @@ impl FileJob<'_> {
             bytes,
             sha256,
             skipped: true,
-            extracted: asked.map(|(folder, _)| folder),
+            extracted,
             warnings,
+            names,
         })
     }
 
     /// Verifies a body that has arrived, and publishes it.
-    async fn save(&self, target: SaveTarget, body: raudal_fetch::Body) -> Result<Saved> {
-        let SaveTarget { path, digest, folder } = target;
+    async fn save(&self, target: SaveTarget, body: Body) -> Result<Saved, FileFailure> {
         let sha256 = body.sha256().map(str::to_owned);
-        let locked = self.verified(&body, sha256.as_deref(), digest.as_deref()).map_err(|error| {
+        let locked = self.verified(&body, sha256.as_deref(), target.digest.as_deref()).map_err(|error| {
             self.place.clear();
             self.shared.client.forget(&self.input.location);
             let again = error.is_transient() && self.input.location.is_remote();
@@ -219,48 +317,28 @@ impl FileJob<'_> {
             bytes: body.len(),
             sha256,
             skipped: false,
-            extracted: folder.as_ref().map(|(folder, _)| folder.clone()),
-            path: path.clone(),
+            extracted: target.extracted(),
+            path: target.path.clone(),
             warnings: Vec::new(),
+            names: target.names(),
         };
-        let (extract, place) = (self.extraction(), self.place.clone());
-        let replace = self.shared.options.existing == Existing::Replace;
-        let remote = self.input.location.is_remote();
-        let (client, location, job) = (self.shared.client.clone(), self.input.location.clone(), self.context.job());
-        self.context.stage(if folder.is_some() { "extract" } else { "publish" });
+        self.context.stage(if target.members.is_some() { "extract" } else { "publish" });
+        let publication = Publication {
+            shared: Arc::clone(self.shared),
+            job: self.context.job(),
+            input: self.input.clone(),
+            place: self.place.clone(),
+            extract: self.extraction(),
+        };
         // Must not stop half-way: cancellation waits for the end.
-        saved.warnings = self
-            .context
-            .blocking(move || {
-                let mut warnings = Vec::new();
-                let members = folder.filter(|(_, missing)| *missing).map(|(folder, _)| folder);
-                if let Some(folder) = &members {
-                    warnings = extract.run(body.into_reader(), folder).map_err(|error| {
-                        let again = remote && error.kind().may_be_damage_on_the_way();
-                        if again {
-                            place.clear();
-                            client.forget(&location);
-                        }
-                        error.transient(again)
-                    })?;
-                }
-                // Publish the archive first: if the run is killed in between, the next one extracts
-                // it again.
-                place.publish(&path, replace)?;
-                if let Some((lock, locked)) = locked {
-                    lock.hold(job, locked)?;
-                }
-                members.map_or(Ok(()), |folder| extract.publish(&folder))?;
-                Ok(warnings)
-            })
-            .await?;
+        saved.warnings = self.context.blocking(move || publication.run(target, body, locked)).await?;
         Ok(saved)
     }
 
     /// Holds the digest of a body against the list of checksums and the lock file. Returns what the lock file is to say.
     fn verified(
         &self,
-        body: &raudal_fetch::Body,
+        body: &Body,
         found: Option<&str>,
         promised: Option<&str>,
     ) -> Result<Option<(Arc<Lock>, Locked)>> {
@@ -276,66 +354,90 @@ impl FileJob<'_> {
     }
 
     fn extraction(&self) -> Extraction {
-        let mut unfinished = self.place.path().as_os_str().to_owned();
-        unfinished.push(".d");
+        let options = &self.shared.options;
         Extraction {
-            unfinished: unfinished.into(),
-            members: self.shared.options.extract.clone(),
-            limits: self.shared.options.limits.clone(),
-            member_encoding: self.shared.options.member_encoding,
+            unfinished: self.place.path().to_owned(),
+            members: options.extract.clone(),
+            limits: options.limits.clone(),
+            member_encoding: options.member_encoding,
             place: self.input.location.to_string(),
             watch: JobWatch::new(self.context.clone()),
         }
     }
 }
 
-/// The extraction of members to their folder.
-struct Extraction {
-    /// The temporary folder until all members are extracted. The lock on the partial file protects
-    /// it too.
-    unfinished: PathBuf,
-    members: Option<Members>,
-    limits: raudal_table::Limits,
-    member_encoding: Option<raudal_table::MemberEncoding>,
-    place: String,
-    watch: JobWatch,
+/// What is known of an input before it is asked for.
+enum Before {
+    /// Nothing that counts.
+    Unknown,
+    /// The folder has this version of it, under the name that the server or the URL gives.
+    Version(Validators, String),
+    /// The folder has the same file.
+    Same,
 }
 
-impl Extraction {
-    /// Returns the warnings of the archive.
-    fn run<R: Read + Seek>(&self, archive: R, folder: &Path) -> Result<Vec<String>> {
-        // Left by a killed run. Its name shows that it is ours, and a link is not followed.
-        match fs::remove_dir_all(&self.unfinished) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io(format!("cannot remove: {}", self.unfinished.display()), error));
-            }
-            _ => {}
-        }
-        let mut options = raudal_table::ExtractOptions::default();
-        options.limits = self.limits.clone();
-        options.member_encoding = self.member_encoding;
-        if let Some(Members::Matching(glob)) = &self.members {
-            options.members = Some(glob.clone());
-        }
-        let extracted = raudal_table::extract(archive, &self.place, &self.unfinished, &options, &self.watch)?;
-        if fs::symlink_metadata(folder).is_ok() {
-            let _ = fs::remove_dir_all(&self.unfinished);
-            return Err(Error::new(
-                Kind::Io,
-                format!("a file or folder with this name already exists: {}", folder.display()),
-            ));
-        }
-        Ok(extracted.warnings)
-    }
+/// Gives a verified body its name.
+struct Publication {
+    shared: Arc<FilesRun>,
+    job: u64,
+    input: Input,
+    place: PartialFile,
+    extract: Extraction,
+}
 
-    fn publish(&self, folder: &Path) -> Result<()> {
-        fs::rename(&self.unfinished, folder).map_err(|error| {
-            let _ = fs::remove_dir_all(&self.unfinished);
-            Error::io(format!("cannot create the folder: {}", folder.display()), error)
-        })?;
-        raudal_common::atomic_file::sync_folder(folder);
-        Ok(())
+impl Publication {
+    /// Returns the warnings of an archive. It blocks.
+    fn run(
+        self,
+        target: SaveTarget,
+        body: Body,
+        locked: Option<(Arc<Lock>, Locked)>,
+    ) -> Result<Vec<String>, FileFailure> {
+        let Self { shared, job, input, place, extract } = &self;
+        let version =
+            shared.versions.as_ref().map(|_| Version::of(input, &body, target.theirs.clone(), target.name.clone()));
+        if let Some(modified) = body.modified().filter(|_| version.is_some()) {
+            place.set_modified(modified);
+        }
+        let mut warnings = Vec::new();
+        let members = target.members.as_ref().filter(|(.., unpack)| *unpack != Unpack::Keep);
+        if let Some((_, folder, unpack)) = members {
+            warnings = extract.run(body.into_reader(), folder, *unpack).map_err(|error| {
+                let again = input.location.is_remote() && error.kind().may_be_damage_on_the_way();
+                if again {
+                    place.clear();
+                    shared.client.forget(&input.location);
+                }
+                error.transient(again)
+            })?;
+        }
+        // Publish the archive first: if the run is killed in between, the next one extracts it again.
+        place.sync()?;
+        let replace = matches!(shared.options.existing, Existing::Replace | Existing::Update);
+        shared.make_folders(&target.path)?;
+        shared.reserved.publish(&[&target.name], *job, || place.rename(&target.path, replace)).map_err(refused)?;
+        shared.folders.sync(&target.path);
+        if let (Some(versions), Some(version)) = (&shared.versions, version) {
+            versions.record(version, &target.path);
+        }
+        if let Some((lock, locked)) = locked {
+            lock.hold(*job, locked)?;
+        }
+        if let Some((name, folder, unpack)) = members {
+            shared.reserved.publish(&[name], *job, || extract.publish(folder, *unpack)).map_err(refused)?;
+        }
+        Ok(warnings)
     }
+}
+
+fn named_by(job: &FileJob<'_>, theirs: String) -> String {
+    named(job.shared.options.name.as_ref(), job.input, job.number, theirs)
+}
+
+/// Whether a file has the size and the time of another.
+fn is_same(source: &Path, file: &Path) -> bool {
+    let (Ok(source), Ok(file)) = (fs::metadata(source), fs::metadata(file)) else { return false };
+    source.is_file() && source.len() == file.len() && source.modified().ok() == file.modified().ok()
 }
 
 fn cannot_read(path: &Path, error: std::io::Error) -> Error {

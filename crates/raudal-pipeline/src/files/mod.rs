@@ -5,22 +5,30 @@
 //!             │ one job an input, retried as a whole
 //!           fetch ─► NAME.….part beside the final name, with a sidecar if it is to be resumed
 //!             │ length, digests, checksums; members extracted to a temporary folder, if requested
-//!           sync, rename ─► the file, reported in input order
+//!           sync, rename, sync the folder (once for many) ─► the file, reported in input order
 //! ```
 //!
 //! [`run()`] does all of this. The name of a file comes from the list, else from the server, else
-//! from the URL. Two inputs never have the same name. An existing file stays unless the options say
+//! from the URL, or from a [`Template`]. Two inputs never have the same name: the first in input order
+//! has it. An input that is given twice is fetched once. An existing file stays unless the options say
 //! otherwise.
 
+mod durable;
+mod extraction;
+mod inputs;
 mod job;
 mod reserved;
 mod run;
+mod template;
+mod versions;
 
-pub use reserved::check;
+pub use inputs::check;
 pub use run::run;
+pub use template::Template;
 
 use crate::run::failure::Failure;
 use crate::run::options::RunOptions;
+use raudal_common::Error;
 use raudal_pool::RunReport;
 use raudal_source::Input;
 use raudal_table::{Limits, MemberEncoding};
@@ -37,6 +45,12 @@ pub enum Existing {
     Skip,
     /// Replace the file.
     Replace,
+    /// Replace the file if it has changed on the server.
+    ///
+    /// The request is conditional, by what the folder has recorded of the file (`ETag`,
+    /// `Last-Modified`), else by its time. A file gets the time of the server's. A local input is
+    /// copied if its size or time differs.
+    Update,
 }
 
 /// Options of a run that saves files.
@@ -51,13 +65,14 @@ pub enum Existing {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Jobs, retries, checksums, bounds: the options of every run. Its filter and columns are
     /// The limits and policies of every run.
     pub run: RunOptions,
     /// The folder for the files. It is created if it does not exist.
     pub folder: PathBuf,
     /// What to do with a file that already exists.
     pub existing: Existing,
+    /// How the files are named. Default: by the list, else by the server, else by the URL.
+    pub name: Option<Template>,
     /// Resume partial files of an earlier run, and keep incomplete files for the next one.
     pub resume: bool,
     /// Also extract archives, zip and tar: all members, or those that match a glob (`**` for all files).
@@ -85,6 +100,7 @@ impl Options {
             run: RunOptions::default(),
             folder: folder.into(),
             existing: Existing::default(),
+            name: None,
             resume: false,
             extract: None,
             limits: Limits::default(),
@@ -107,12 +123,14 @@ pub struct Saved {
     pub bytes: u64,
     /// The SHA-256 of its bytes in hexadecimal; `None` for an existing file that was not read.
     pub sha256: Option<String>,
-    /// Whether it already existed.
+    /// Whether it already existed; with [`Existing::Update`], whether it has not changed.
     pub skipped: bool,
     /// The folder with its members, if they were extracted.
     pub extracted: Option<PathBuf>,
     /// Harmless oddities in the archive that was extracted.
     pub warnings: Vec<String>,
+    /// The names that it takes in the folder.
+    names: Vec<String>,
 }
 
 /// The result of a run.
@@ -128,8 +146,13 @@ pub struct Summary {
     /// The inputs that were pulled but not finished when the run was stopped, in input order. Later
     /// inputs were never looked at: `pulled` is the index of the first of them.
     pub unfinished: Vec<Input>,
+    /// The condition of the machine that stopped the run, such as a full disk. The inputs that met it
+    /// are `unfinished`.
+    pub condition: Option<Error>,
     /// Number of inputs pulled from the iterator.
     pub pulled: u64,
+    /// How many inputs are the same as an earlier one. They are fetched once, and count only here.
+    pub repeated: u64,
     /// Warnings for the user, which are not errors.
     pub warnings: Vec<String>,
 }

@@ -1,94 +1,134 @@
-//! Reserved names: two inputs never have the same name.
+//! Reserved names: two inputs never have the same name, and the first one in input order has it.
+//!
+//! A name is often known only from the response, and responses come in any order. So an input takes
+//! a name away from a later one, whatever that one has done with it by then. What the later one has
+//! published is removed, and it fails. The run reports inputs in their order, so nobody has been told
+//! of that file.
 
 use raudal_common::error::printable;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_source::Input;
-use sha2::{Digest, Sha256};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
-use crate::run::name;
+pub(super) const HINT: &str =
+    "give them different names: with [`name`] or [`directories`], or in a list, with a TAB and a name after the URL";
 
-const HINT: &str = "give them different names: in a list of inputs, write a TAB and a name after the URL";
+/// The reserved names of a folder.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    folder: PathBuf,
+    /// Whether to remove what a later input has published. Without it, the earlier one replaces it.
+    removes: bool,
+    names: Mutex<HashMap<String, Holder>>,
+}
 
-/// The reserved names, each with its job and its location.
-#[derive(Debug, Default)]
-pub(super) struct Reserved(Mutex<HashMap<String, (u64, String)>>);
+/// The input that has a name.
+#[derive(Debug)]
+struct Holder {
+    job: u64,
+    place: String,
+    is_published: bool,
+}
 
 impl Reserved {
-    /// Reserves these names for a job, or none of them if another job has one.
+    pub(super) fn new(folder: PathBuf, removes: bool) -> Self {
+        Self { folder, removes, names: Mutex::default() }
+    }
+
+    /// Reserves these names for a job, or none of them if an earlier job has one.
     pub(super) fn take(&self, names: &[&str], job: u64, place: &str) -> Result<()> {
-        let mut taken = lock(&self.0);
-        for name in names {
-            if let Some((_, other)) = taken.get(&key(name)).filter(|(owner, _)| *owner != job) {
-                return Err(collision(name, other));
-            }
+        let mut taken = lock(&self.names);
+        if let Some(collision) = names.iter().find_map(|name| collision(&taken, name, |holder| holder < job)) {
+            return Err(collision);
         }
         for name in names {
-            taken.insert(key(name), (job, place.to_owned()));
+            let holder =
+                taken.entry(key(name)).or_insert_with(|| Holder { job, place: place.to_owned(), is_published: false });
+            if holder.job != job {
+                if holder.is_published {
+                    self.remove(name);
+                }
+                *holder = Holder { job, place: place.to_owned(), is_published: false };
+            }
         }
         Ok(())
     }
+
+    /// Publishes what has these names, unless an earlier job has taken one away.
+    pub(super) fn publish(&self, names: &[&str], job: u64, publish: impl FnOnce() -> Result<()>) -> Result<()> {
+        let mut taken = lock(&self.names);
+        if let Some(collision) = names.iter().find_map(|name| collision(&taken, name, |holder| holder != job)) {
+            return Err(collision);
+        }
+        publish()?;
+        for name in names {
+            if let Some(holder) = taken.get_mut(&key(name)) {
+                holder.is_published = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says at the end whether a job still has its names. If not, removes what it has published.
+    pub(super) fn settle(&self, names: &[String], job: u64) -> Result<()> {
+        let taken = lock(&self.names);
+        let Some(collision) = names.iter().find_map(|name| collision(&taken, name, |holder| holder != job)) else {
+            return Ok(());
+        };
+        for name in names {
+            if taken.get(&key(name)).is_some_and(|holder| holder.job == job && holder.is_published) {
+                self.remove(name);
+            }
+        }
+        Err(collision)
+    }
+
+    fn remove(&self, name: &str) {
+        if !self.removes {
+            return;
+        }
+        let path = self.folder.join(name);
+        // If it cannot be removed, the name is taken, and the job that publishes it says so.
+        let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+    }
 }
 
-fn collision(name: &str, other: &str) -> Error {
-    Error::new(Kind::Io, format!("another input has the same file name, {}: {}", printable(name), printable(other)))
-        .hint(HINT)
+fn collision(taken: &HashMap<String, Holder>, name: &str, is_other: impl Fn(u64) -> bool) -> Option<Error> {
+    let other = taken.get(&key(name)).filter(|holder| is_other(holder.job))?;
+    let other = printable(&other.place);
+    let message = format!("another input has the same file name, {}: {other}", printable(name));
+    Some(Error::new(Kind::Io, message).hint(HINT))
 }
 
 /// Returns the same key for all names of one file. Some file systems ignore case, so the key does
 /// too.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     if cfg!(any(windows, target_os = "macos")) { name.to_lowercase() } else { name.to_owned() }
 }
 
-/// Returns the name of an input if it is known before fetching: from a list, or from a path.
-pub(super) fn known(input: &Input) -> Option<String> {
-    if input.is_named || !input.location.is_remote() { name::safe(&input.name) } else { None }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Refuses two inputs that certainly have the same name, and a name that is not valid for a file.
-///
-/// # Errors
-///
-/// Of kind [`Usage`](Kind::Usage), naming the inputs.
-///
-/// ```
-/// use raudal_pipeline::files::check;
-/// use raudal_source::{Input, Location};
-///
-/// let input = |url| Location::parse(url).map(|location| Input::new(location).named("data.zip"));
-/// let inputs = [input("https://example.org/a.zip")?, input("https://example.org/b.zip")?];
-/// assert!(check(inputs.into_iter()).unwrap_err().to_string().contains("data.zip"));
-/// # Ok::<(), raudal_common::Error>(())
-/// ```
-pub fn check(inputs: impl Iterator<Item = Input>) -> Result<()> {
-    let mut names: HashMap<String, String> = HashMap::new();
-    // There may be millions of different URLs. A digest of each is enough to find a duplicate.
-    let mut unnamed: HashSet<[u8; 16]> = HashSet::new();
-    for input in inputs {
-        let place = input.location.to_string();
-        if input.is_named && name::safe(&input.name).as_deref() != Some(input.name.as_str()) {
-            let error = Error::usage(format!("not a valid file name: {}", printable(&input.name))).input(&place);
-            return Err(match name::safe(&input.name) {
-                Some(name) => error.hint(format!("a valid name would be: {name}")),
-                None => error,
-            });
-        }
-        if let Some(name) = known(&input) {
-            if let Some(other) = names.insert(key(&name), place.clone()) {
-                let name = printable(&name);
-                let message = format!("two inputs would have the same file name, {name}: {place} and {other}");
-                return Err(Error::usage(message).hint(HINT));
-            }
-        } else {
-            let mut digest = [0; 16];
-            digest.copy_from_slice(&Sha256::digest(&place)[..16]);
-            if !unnamed.insert(digest) {
-                return Err(Error::usage(format!("the same input twice: {place}")).hint(HINT));
-            }
-        }
+    #[test]
+    fn the_first_in_input_order_has_a_name_whoever_comes_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let reserved = Reserved::new(folder.path().to_owned(), true);
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).map_err(|e| Error::io("no", e));
+        reserved.take(&["a", "b"], 7, "http://h/7").expect("free");
+        reserved.publish(&["a", "b"], 7, || write("a", "7").and_then(|()| write("b", "7"))).expect("its own");
+        reserved.take(&["a"], 3, "http://h/3").expect("earlier");
+        assert!(!folder.path().join("a").exists(), "nobody was told of it");
+        let error = reserved.take(&["a"], 5, "http://h/5").expect_err("later");
+        assert_eq!(error.to_string(), "another input has the same file name, a: http://h/3");
+        reserved.publish(&["a"], 3, || write("a", "3")).expect("its own");
+        assert!(reserved.publish(&["a"], 7, || panic!("not its own any more")).is_err());
+        reserved.settle(&["a".into()], 3).expect("still its own");
+        reserved.settle(&["a".into(), "b".into()], 7).expect_err("one of them is gone");
+        assert_eq!(fs::read_to_string(folder.path().join("a")).expect("a file"), "3");
+        assert!(!folder.path().join("b").exists(), "what failed leaves nothing");
     }
-    Ok(())
 }

@@ -1,16 +1,19 @@
 //! Runs the jobs and reports their files in input order.
 
+use super::durable::FolderSync;
+use super::inputs::Repeated;
 use super::job::{FilesRun, attempt};
-use super::reserved::{Reserved, check};
-use super::{Options, Saved, Summary};
+use super::reserved::Reserved;
+use super::versions::Versions;
+use super::{Existing, Options, Saved, Summary};
 use crate::run::failure::{Failure, failure};
 use crate::run::partials::{Partials, make_folder};
-use crate::run::policies::{self, policies};
+use crate::run::policies::{self, policies, stop_at_condition};
 use crate::run::segments::Segments;
 use crate::run::slowed::Slowed;
 use raudal_common::{Result, blocking};
 use raudal_fetch::Client;
-use raudal_pool::{Context, RunReport};
+use raudal_pool::{Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
 
@@ -19,9 +22,8 @@ use std::sync::Arc;
 ///
 /// # Errors
 ///
-/// Fails before fetching if two inputs certainly have the same name, a name is not valid, or the
-/// folder cannot be created. An error of `tell` ends the run. Failures of inputs are in the
-/// summary.
+/// Fails before fetching if the folder cannot be created. An error of `tell` ends the run. Failures
+/// of inputs are in the summary. [`check`](super::check) finds some of them before.
 ///
 /// ```
 /// use raudal_fetch::{Client};
@@ -47,7 +49,7 @@ use std::sync::Arc;
 pub async fn run<In>(
     inputs: In,
     client: &Client,
-    options: Options,
+    mut options: Options,
     mut tell: impl FnMut(&Saved) -> Result<()>,
 ) -> Result<Summary>
 where
@@ -55,14 +57,35 @@ where
     In::IntoIter: Clone + Send + 'static,
 {
     let inputs = inputs.into_iter();
-    let (looked, folder) = (inputs.clone(), options.folder.clone());
-    blocking(move || check(looked).and_then(|()| make_folder(&folder))).await??;
+    let (looked, folder, updates) = (inputs.clone(), options.folder.clone(), options.existing == Existing::Update);
+    let before = move || {
+        make_folder(&folder)?;
+        Ok((Repeated::find(looked), updates.then(|| Versions::read(&folder))))
+    };
+    let (repeated, versions) = blocking(before).await??;
+    let inputs = repeated.skip(inputs);
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
+    let stop = options.run.cancel.child_token();
+    options.run.cancel = stop.clone();
     let pool = policies::build(policies::pool(&options.run))?;
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
-    let shared = Arc::new(FilesRun { client: client.clone(), options, reserved: Reserved::default(), partials });
-    let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
+    let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
+    let reserved = Reserved::new(options.folder.clone(), removes);
+    let shared = Arc::new(FilesRun {
+        client: client.clone(),
+        options,
+        reserved,
+        partials,
+        repeated,
+        versions,
+        folders: FolderSync::default(),
+    });
+    let of_jobs = Arc::clone(&shared);
+    let job = move |cx: Context<Input>, input| {
+        let (attempt, stop) = (attempt(Arc::clone(&of_jobs), cx.as_attempt().clone(), input), stop.clone());
+        async move { stop_at_condition(attempt.await, &stop) }
+    };
     let mut run = policies(pool.run(inputs, job), &run_options, keeps, Arc::clone(&slowed)).ordered().start();
     let segments = Segments::start(client, run.permits());
     let mut summary = Summary {
@@ -70,13 +93,20 @@ where
         saved: Vec::new(),
         failures: Vec::new(),
         unfinished: Vec::new(),
+        condition: None,
         pulled: 0,
-        warnings: Vec::new(),
+        repeated: shared.repeated.len(),
+        warnings: shared.repeated.warning().into_iter().collect(),
     };
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };
-        summary.pulled += 1;
-        match done.result {
+        summary.pulled = shared.repeated.position(done.job) + 1;
+        let settled = match done.result {
+            // An earlier input may have taken its name away.
+            Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
+            failed => failed,
+        };
+        match settled {
             Ok(saved) => {
                 if let Err(error) = tell(&saved) {
                     run.shutdown().await;
@@ -87,6 +117,10 @@ where
                 summary.saved.push(saved);
             }
             Err(error) => match failure(error, &input) {
+                Some(error) if error.is_of_machine() => {
+                    summary.condition.get_or_insert(error);
+                    summary.unfinished.push(input);
+                }
                 Some(error) => summary.failures.push(Failure { input, error, attempts: done.report.attempts }),
                 None => summary.unfinished.push(input),
             },
@@ -95,5 +129,6 @@ where
     segments.stop().await;
     summary.report = run.join().await;
     summary.warnings.extend(slowed.warnings());
+    summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
     Ok(summary)
 }

@@ -137,6 +137,9 @@ impl Lock {
         let Some(expected) = &self.expected else { return Ok(()) };
         let mut left = expected.clone();
         for input in inputs {
+            if let Some(error) = input.refusal() {
+                return Err(error);
+            }
             let key = (input.location.to_string(), input.name.clone());
             left.remove(&key);
             if !expected.contains_key(&key) {

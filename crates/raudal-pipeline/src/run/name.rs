@@ -9,8 +9,10 @@ use raudal_source::Input;
 const LONGEST: usize = 180;
 /// A longer part after the last dot is not an extension.
 const LONGEST_EXTENSION: usize = 16;
+/// The name of a file that has no other.
+pub(crate) const NAMELESS: &str = "download";
 /// The suffixes of a partial file and of what belongs to it.
-const OURS: [&str; 3] = [".part", ".part.json", ".part.d"];
+const OURS: [&str; 4] = [".part", ".part.json", ".part.d", ".part.old.d"];
 
 /// Returns a name for a file directly in one folder, as close to the text as possible: the part
 /// after the last slash, without what controls a terminal, hides a file, or is forbidden on some
@@ -51,18 +53,28 @@ fn is_reserved(name: &str) -> bool {
         || is_numbered("lpt")
 }
 
-/// Shortens a name to the maximum length and keeps its extension.
+/// Shortens a name to the maximum length. It keeps its extension, and gets a digest of the whole, so
+/// that two long names stay two.
 fn cut(name: &str) -> String {
     if name.len() <= LONGEST {
         return name.to_owned();
     }
-    let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
-    let extension = if extension.len() <= LONGEST_EXTENSION { extension } else { "" };
-    let mut end = LONGEST - extension.len();
+    let digest = format!("-{}", &hex(&Sha256::digest(name))[..8]);
+    let ending = format!("{digest}{}", extension(name));
+    let mut end = LONGEST - ending.len();
     while !name.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{extension}", &name[..end])
+    format!("{}{ending}", &name[..end])
+}
+
+/// Returns the extension of a name, with its dot: `.csv`, `.csv.gz`.
+fn extension(name: &str) -> &str {
+    let last = |name: &str| name.rfind('.').filter(|dot| name.len() - dot <= LONGEST_EXTENSION);
+    let Some(dot) = last(name) else { return "" };
+    let is_packed = [".gz", ".bz2", ".xz", ".zst", ".lz4"].iter().any(|end| name[dot..].eq_ignore_ascii_case(end));
+    let begin = if is_packed { last(&name[..dot]).unwrap_or(dot) } else { dot };
+    &name[begin..]
 }
 
 /// Returns the name of an input's partial file. It has the input's own name, if known, and a digest
@@ -71,7 +83,7 @@ pub(crate) fn partial(input: &Input) -> String {
     let place = input.location.to_string();
     let given = if input.is_named { input.name.as_str() } else { "" };
     let digest = Sha256::new().chain_update(&place).chain_update([0]).chain_update(given).finalize();
-    let name = safe(&input.name).unwrap_or_else(|| "download".to_owned());
+    let name = safe(&input.name).unwrap_or_else(|| NAMELESS.to_owned());
     format!("{name}.{}.part", hex(&digest[..8]))
 }
 
@@ -139,7 +151,9 @@ mod tests {
             assert_eq!(safe(text).as_deref(), name, "{text:?}");
         }
         let long = safe(&("é".repeat(200) + ".csv.gz")).expect("a name");
-        assert!(long.len() <= LONGEST && long.ends_with("é.gz"), "{long}");
+        assert!(long.len() <= LONGEST && long.starts_with("éé") && long.ends_with(".csv.gz"), "{long}");
+        let [one, other] = ["1", "2"].map(|end| safe(&format!("{}{end}.csv", "x".repeat(250))));
+        assert!(one != other && one.is_some_and(|name| name.ends_with(".csv")), "two long names stay two");
         assert_eq!(safe(&"x".repeat(300)).map(|name| name.len()), Some(LONGEST));
     }
 

@@ -49,7 +49,9 @@ impl Observer for Partials {
 pub(crate) async fn open_place(context: &Attempt, folder: &Path, input: &Input, keeps: bool) -> Result<PartialFile> {
     let (folder, file) = (folder.to_owned(), name::partial(input));
     let opened = context.blocking(move || {
-        make_folder(&folder)?;
+        if !folder.is_dir() {
+            make_folder(&folder).map_err(Error::of_machine)?;
+        }
         PartialFile::open(&folder.join(file), keeps)
     });
     opened.await.map_err(|error| error.input(input.location.to_string()))

@@ -7,6 +7,7 @@ use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Observer, Pool, PoolBuilder, Pressure, Retry, RunBuilder};
 use raudal_source::Input;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// A pool with the limits of a run, to be built.
 pub(crate) fn pool(options: &RunOptions) -> PoolBuilder {
@@ -53,6 +54,16 @@ pub(crate) fn policies<S, F, T, O>(
         Some(failures) => run.stop_after(failures),
         None => run,
     }
+}
+
+/// Stops the run if an input met a condition of the machine, such as a full disk: every other one
+/// would meet it too.
+pub(crate) fn stop_at_condition<T>(result: Result<T>, stop: &CancellationToken) -> Result<T> {
+    result.inspect_err(|error| {
+        if error.is_of_machine() {
+            stop.cancel();
+        }
+    })
 }
 
 /// Returns what a failure says about the load on its host.

@@ -18,6 +18,9 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Input) -> Result<Rows> {
+    if let Some(error) = input.refusal() {
+        return Err(error);
+    }
     let promised = shared.checksums.as_ref().map(|sums| verify::promised_of(sums, &input)).transpose();
     let promised = promised.map_err(|error| error.input(input.location.to_string()))?;
     let (arriving, bodies) = mpsc::unbounded_channel();

@@ -8,7 +8,7 @@ use super::shared::TableRun;
 use super::summary::Summary;
 use crate::run::failure::{Failure, failure};
 use crate::run::partials::Partials;
-use crate::run::policies::{self, policies};
+use crate::run::policies::{self, policies, stop_at_condition};
 use crate::run::segments::Segments;
 use crate::run::slowed::Slowed;
 use raudal_common::{Error, Kind, Result, blocking};
@@ -63,7 +63,7 @@ use tokio::sync::Semaphore;
 /// # Ok(())
 /// # }
 /// ```
-pub async fn run<In>(inputs: In, client: &Client, options: Options, sink: Sink) -> Result<Summary>
+pub async fn run<In>(inputs: In, client: &Client, mut options: Options, sink: Sink) -> Result<Summary>
 where
     In: IntoIterator<Item = Input>,
     In::IntoIter: Send + 'static,
@@ -77,6 +77,8 @@ where
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let decoders = Decoders::new(options.decoders);
     let busy = Arc::clone(&decoders);
+    let stop = options.run.cancel.child_token();
+    options.run.cancel = stop.clone();
     // While decoding is behind, more transfers would only fill the memory.
     let pool = policies::build(policies::pool(&options.run).hold_growth_while(move || busy.are_busy()))?;
     let (planning, lock) = (client.clone(), options.run.lock.clone());
@@ -96,7 +98,10 @@ where
         full: AtomicBool::new(false),
         ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
     });
-    let job = move |cx: Context<Input>, input| attempt(Arc::clone(&shared), cx.as_attempt().clone(), input);
+    let job = move |cx: Context<Input>, input| {
+        let (attempt, stop) = (attempt(Arc::clone(&shared), cx.as_attempt().clone(), input), stop.clone());
+        async move { stop_at_condition(attempt.await, &stop) }
+    };
     let run = policies(pool.run(inputs, job), &options.run, partials, Arc::clone(&slowed));
     let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
     let segments = Segments::start(client, run.permits());
@@ -154,6 +159,7 @@ impl Merge {
             succeeded: 0,
             failures: Vec::new(),
             unfinished: Vec::new(),
+            condition: None,
             pulled: 0,
             rows_read: 0,
             rows_kept: 0,
@@ -190,6 +196,11 @@ impl Merge {
                     self.summary.unfinished.push(input);
                     return Ok(());
                 };
+                if error.is_of_machine() {
+                    self.summary.condition.get_or_insert(error);
+                    self.summary.unfinished.push(input);
+                    return Ok(());
+                }
                 (error, attempts)
             }
         };

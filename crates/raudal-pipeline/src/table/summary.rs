@@ -1,6 +1,7 @@
 //! The result of a run, input by input.
 
 use crate::run::failure::Failure;
+use raudal_common::Error;
 use raudal_pool::RunReport;
 use raudal_source::Input;
 use raudal_table::Written;
@@ -18,6 +19,9 @@ pub struct Summary {
     /// The inputs that were pulled but not finished when the run was stopped, in input order. Later
     /// inputs were never looked at: `pulled` is the index of the first of them.
     pub unfinished: Vec<Input>,
+    /// The condition of the machine that stopped the run, such as a full disk. The inputs that met it
+    /// are `unfinished`.
+    pub condition: Option<Error>,
     /// Number of inputs pulled from the iterator.
     pub pulled: u64,
     /// Rows read from the inputs in the table.
