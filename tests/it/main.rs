@@ -31,6 +31,7 @@ mod origin_http;
 mod out;
 mod out_postgres;
 mod real_archives;
+mod servers;
 mod terminal;
 mod trust;
 mod workload_cli;

@@ -45,7 +45,7 @@ pub(crate) async fn open(
         let mut look = Look::default();
         look.more(&first)
             .and_then(|()| look.end())
-            .map_err(|message| Error::new(Kind::Impostor, message).transient(false))?;
+            .map_err(|page| Error::new(Kind::Impostor, page.message()).transient(false))?;
     }
     Ok(Body { location: Location::File(path.to_owned()), length, head: Head::default(), stored })
 }

@@ -221,7 +221,7 @@ impl FileJob<'_> {
             skipped: false,
             extracted: folder.as_ref().map(|(folder, _)| folder.clone()),
             path: path.clone(),
-            warnings: Vec::new(),
+            warnings: body.warnings().to_vec(),
         };
         let (extract, place) = (self.extraction(), self.place.clone());
         let replace = self.shared.options.existing == Existing::Replace;
@@ -229,7 +229,7 @@ impl FileJob<'_> {
         let (client, location, job) = (self.shared.client.clone(), self.input.location.clone(), self.context.job());
         self.context.stage(if folder.is_some() { "extract" } else { "publish" });
         // Must not stop half-way: cancellation waits for the end.
-        saved.warnings = self
+        let warnings = self
             .context
             .blocking(move || {
                 let mut warnings = Vec::new();
@@ -254,6 +254,7 @@ impl FileJob<'_> {
                 Ok(warnings)
             })
             .await?;
+        saved.warnings.extend(warnings);
         Ok(saved)
     }
 
