@@ -264,3 +264,31 @@ async fn a_run_gives_its_spare_slots_to_the_transfers_that_are_left_and_never_mo
         assert!(server.peak() <= jobs && (segments > 0) == (jobs > 1), "{segments} of {}", server.peak());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_stalls_is_asked_for_again_before_the_inputs_that_wait() {
+    let text = (0..40_000).fold(String::from("n\n"), |text, n| text + &format!("{n}\n"));
+    let stalled = Answer::stall_after(&text[..50_000], text.len());
+    let stalled = stalled.header("ETag", TAG).header("Accept-Ranges", "bytes");
+    let parts = Answer::ranged(&text).header("ETag", TAG).header("Accept-Ranges", "bytes");
+    let small: Vec<String> = (0..60).map(|n| format!("/{n}.csv")).collect();
+    let mut routes = vec![("/stalled.csv", vec![stalled, parts])];
+    routes.extend(small.iter().map(|path| (path.as_str(), vec![Answer::ok("n\n1\n")])));
+    let server = Server::start(routes);
+    let mut options = pipeline::Options::default();
+    options.run.concurrency = 2.into();
+    // The inputs that wait last for three seconds, and the silence for one.
+    options.run.rate = Some(20.0);
+    let paths = std::iter::once("/stalled.csv").chain(small.iter().map(String::as_str));
+    let inputs: Vec<_> = paths.map(|path| Input::new(Location::parse(&server.url(path)).expect("a URL"))).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let sink = Sink::create(Target::File(folder.path().join("all.csv")), SinkOptions::default()).expect("a sink");
+    let client = Client::new(&Options::default()).expect("a client");
+    let summary = pipeline::run(inputs, &client, options, sink).await.expect("a run");
+    assert_eq!((summary.succeeded, summary.rows_kept), (61, 40_060));
+    let requests = server.requests();
+    let again = requests.iter().rposition(|request| request.path == "/stalled.csv").expect("a request");
+    assert!(again > 0 && again < requests.len() - 5, "number {again} of {}", requests.len());
+    assert_eq!(requests[again].header("range"), Some(format!("bytes=50000-{}", text.len() - 1).as_str()));
+    assert!(server.peak() <= 2);
+}

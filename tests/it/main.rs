@@ -31,6 +31,7 @@ mod origin_http;
 mod out;
 mod out_postgres;
 mod real_archives;
+mod servers;
 mod sources;
 mod terminal;
 mod trust;

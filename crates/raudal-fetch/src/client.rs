@@ -237,7 +237,20 @@ impl Client {
         spare: impl FnMut(Option<&str>) -> usize,
         slot: impl FnMut(Option<&str>) -> Option<S>,
     ) -> Segment<S> {
-        match self.0.transfers.cut(Instant::now(), spare, slot) {
+        self.begin(self.0.transfers.cut(Instant::now(), spare, slot))
+    }
+
+    /// Requests a stalled transfer a second time (a hedged request), and splits none: for a slot that other inputs wait
+    /// for. A transfer counts as stalled after a longer silence than for [`segment`](Self::segment).
+    ///
+    /// `slot` is called for the host of each stalled transfer, until it returns a slot. It may take one ahead of what
+    /// waits: [`Permits::claim`](raudal_pool::Permits::claim).
+    pub fn hedge<S: Send + 'static>(&self, slot: impl FnMut(Option<&str>) -> Option<S>) -> Segment<S> {
+        self.begin(self.0.transfers.ask_again(Instant::now(), slot))
+    }
+
+    fn begin<S: Send + 'static>(&self, found: CutSearch<S>) -> Segment<S> {
+        match found {
             CutSearch::Cut(cut, slot) => {
                 let transport = Arc::clone(&self.0);
                 Segment::Cut(Box::pin(async move {

@@ -17,6 +17,8 @@
 //! | `http/range` | whether a body can be resumed, and whether a range fits |
 //! | `http/conditional` | requests a body only if it has changed |
 //! | `http/requests` | the requests of a client: headers, proxies, certificates |
+//! | `http/coding` | which content codings must be undone |
+//! | `http/cookie` | cookies that servers set in a chain of redirects |
 //! | `http/source` | identifies the file that the bytes of a body belong to |
 //! | `http/digest` | verifies the digests that a server sends |
 //! | `http/disposition` | the file name that a server gives |
@@ -29,6 +31,7 @@
 //! | `body/spool` | the memory budget, then a temporary file |
 //! | `body/partial_file`, `body/file_writer` | a file that outlives the run, its sidecar, its writer |
 //! | `body/partial`, `body/resume` | a body that broke off, in this run or in an earlier one |
+//! | `body/decode` | undoes the content codings of a body |
 //! | `body/streaming` | reads a long body while it arrives |
 //! | `body/reader` | reads and seeks in verified bytes |
 //! | `transfer/` | brings bytes |

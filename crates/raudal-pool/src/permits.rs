@@ -64,6 +64,48 @@ impl Permits {
     }
 }
 
+impl Permits {
+    /// Takes a slot before any waiting job. If none is free, the next one that comes free is not given to a job: wait
+    /// until the permit [is ready](Permit::is_ready). Dropping the permit gives the slot up.
+    ///
+    /// For work that a running job needs more than another job needs to begin: a second request for a download that has
+    /// stalled. Returns `None` where the limit is 1: the slot would be that of the running job.
+    ///
+    /// ```
+    /// use raudal_pool::Pool;
+    /// use std::sync::Arc;
+    /// use tokio::sync::Notify;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let gate = Arc::new(Notify::new());
+    /// let open = gate.clone();
+    /// let mut run = Pool::new(2)
+    ///     .run(0..3, move |_cx, n| {
+    ///         let gate = gate.clone();
+    ///         async move {
+    ///             tokio::task::yield_now().await;
+    ///             if n == 1 {
+    ///                 gate.notified().await;
+    ///             }
+    ///             Ok::<_, String>(n)
+    ///         }
+    ///     })
+    ///     .start();
+    /// let permit = run.permits().claim(None).expect("more than one slot");
+    /// run.next().await;
+    /// assert!(permit.is_ready(), "the slot of the first job, which the last one would have taken");
+    /// drop(permit);
+    /// open.notify_one();
+    /// assert_eq!(run.join().await.succeeded, 3);
+    /// # }
+    /// ```
+    pub fn claim(&self, key: Option<&str>) -> Option<Permit> {
+        let spare = self.pool.with(|scheduler| scheduler.claim(key))?;
+        Some(Permit { pool: Arc::clone(&self.pool), key: spare.key })
+    }
+}
+
 impl fmt::Debug for Permits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permits").finish_non_exhaustive()
@@ -74,6 +116,13 @@ impl fmt::Debug for Permits {
 pub struct Permit {
     pool: Arc<PoolShared>,
     key: Option<KeyId>,
+}
+
+impl Permit {
+    /// Whether the slot is free for its work. Only a [claimed](Permits::claim) one may not be yet.
+    pub fn is_ready(&self) -> bool {
+        self.pool.with(|scheduler| scheduler.is_within_limits(self.key))
+    }
 }
 
 impl fmt::Debug for Permit {

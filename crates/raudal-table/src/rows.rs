@@ -70,6 +70,18 @@ impl Rows {
         &self.warnings
     }
 
+    /// Adds a warning about the input that whoever fetched it has.
+    ///
+    /// ```
+    /// let mut rows = raudal_table::read(std::io::Cursor::new("a\n1\n"), "a.csv", &raudal_table::Query::new(), &())?;
+    /// rows.warn("the head of the response has invalid lines");
+    /// assert_eq!(rows.warnings().len(), 1);
+    /// # Ok::<(), raudal_common::Error>(())
+    /// ```
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
     /// What was found in the input or left out as asked, for those who want to know: its encoding,
     /// its comments.
     pub fn notes(&self) -> &[String] {

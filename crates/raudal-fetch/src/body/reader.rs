@@ -74,6 +74,11 @@ impl Body {
         self.head.disposition.as_deref()
     }
 
+    /// What was wrong with the response and was put up with, for the user.
+    pub fn warnings(&self) -> &[String] {
+        &self.head.warnings
+    }
+
     /// The SHA-256 of the bytes in hexadecimal. Only bytes that go to a
     /// [`PartialFile`](crate::PartialFile) are hashed as they arrive.
     pub fn sha256(&self) -> Option<&str> {

@@ -11,6 +11,7 @@ use super::store::key;
 use super::{Cache, CacheEntry, CacheMode};
 use crate::body::spool::Stored;
 use crate::http::conditional::Validators;
+use crate::http::html::Page;
 use crate::http::response::Head;
 use crate::request::{Expect, ResponseHead};
 use crate::transfer::attempt::{self, Ask, Loaded};
@@ -109,7 +110,7 @@ async fn stored(cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Fetched> {
     let found = FoundEntry { key: key.to_owned(), entry };
     match found.open(cache, ask.request.expect).await? {
         Some((file, Ok(()))) => serve(cache, found.entry, file, ask).await,
-        Some((_, Err(message))) => Err(Error::new(Kind::Impostor, message).transient(false)),
+        Some((_, Err(page))) => Err(Error::new(Kind::Impostor, page.message()).transient(false)),
         None => Err(missing("the cached copy is damaged")),
     }
 }
@@ -144,7 +145,7 @@ impl FoundEntry {
 
     /// Opens the stored bytes. Also returns whether they are acceptable as a table, or `None` if they
     /// are damaged.
-    async fn open(&self, cache: &Cache, expect: Expect) -> Result<Option<(File, Result<(), String>)>> {
+    async fn open(&self, cache: &Cache, expect: Expect) -> Result<Option<(File, Result<(), Page>)>> {
         let (cache, found) = (cache.clone(), self.clone());
         let opened = blocking(move || cache.open(&found.key, &found.entry)).await?;
         Ok(opened.map(|(file, table)| (file, if expect == Expect::Table { table } else { Ok(()) })))

@@ -13,7 +13,7 @@ use super::{Cache, CacheEntry, FORM};
 use crate::Body;
 use crate::body::file_writer::BLOCK;
 use crate::body::spool::Stored;
-use crate::http::html::{LOOK, Look};
+use crate::http::html::{LOOK, Look, Page};
 use raudal_common::atomic_file::{AtomicFile, hex};
 use raudal_common::error::redact;
 
@@ -55,7 +55,7 @@ impl Cache {
 
     /// Opens the bytes of an entry, at their beginning, if their hash is right. The inner result
     /// says whether they may be a table.
-    pub(super) fn open(&self, key: &str, entry: &CacheEntry) -> Option<(File, Result<(), String>)> {
+    pub(super) fn open(&self, key: &str, entry: &CacheEntry) -> Option<(File, Result<(), Page>)> {
         let mut file = File::open(self.body(key, &entry.sha256)).ok()?;
         let mut look = Look::new(entry.head.is_page());
         let (mut hasher, mut buffer, mut first, mut size) = (Sha256::new(), vec![0; BLOCK], Vec::new(), 0);

@@ -22,6 +22,11 @@ pub(crate) fn is_stale(error: &reqwest::Error) -> bool {
     }
 }
 
+/// Whether the head of the response is not HTTP as it should be, so that a lenient reader may make something of it.
+pub(crate) fn is_bad_head(error: &reqwest::Error) -> bool {
+    find::<hyper::Error>(error).is_some_and(|hyper| hyper.is_parse() && !hyper.is_parse_too_large())
+}
+
 /// Returns the error for a request that got no response.
 pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {
     if let Some(tls) = find::<rustls::Error>(error) {
@@ -41,7 +46,7 @@ pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
     } else if let Some(hyper) = find::<hyper::Error>(error) {
         match hyper {
             e if e.is_parse_too_large() => (Kind::Bounds, "the head of the response is too large"),
-            e if e.is_parse() => (Kind::Impostor, "the response is not HTTP"),
+            e if e.is_parse() => (Kind::Impostor, "the response is not valid HTTP"),
             e if e.is_incomplete_message() => (Kind::Reset, "the server closed the connection without a response"),
             _ => (Kind::Reset, "the connection broke before the response"),
         }

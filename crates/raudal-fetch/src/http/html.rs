@@ -3,12 +3,45 @@
 //! INEGI's server, like many others, answers a request for a missing file with 200 and a page. Such
 //! a page must not be reported as a damaged archive.
 
-use raudal_common::error::printable;
+use raudal_common::error::{printable, redact};
+use raudal_common::{Error, Kind};
 
 /// How many bytes are examined. The title is near the top of a page.
 pub(crate) const LOOK: usize = 4 * 1024;
 /// How many characters of a page's title a message quotes.
 const TITLE: usize = 80;
+/// How many characters of a URL a message quotes.
+const URL: usize = 500;
+
+/// An HTML page in place of the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    title: Option<String>,
+    /// Where the page sends a browser on to.
+    refresh: Option<String>,
+}
+
+impl Page {
+    fn new(first: &[u8]) -> Self {
+        let line = || shown(first).filter(|_| !has_tag(first));
+        Self { title: title(first).or_else(line), refresh: meta_refresh(first) }
+    }
+
+    pub(crate) fn message(&self) -> String {
+        match &self.title {
+            Some(title) => format!("an HTML page in place of the data: {title}"),
+            None => "an HTML page in place of the data".into(),
+        }
+    }
+
+    /// Returns the error for a page that a server has sent.
+    pub(crate) fn error(&self) -> Error {
+        Error::new(Kind::Impostor, self.message()).hint(match &self.refresh {
+            Some(url) => format!("the page sends browsers on to another URL, which may have the data: {url}"),
+            None => "many servers answer this way when a file is missing: check the URL".into(),
+        })
+    }
+}
 
 /// What the first bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +66,9 @@ impl Look {
         Self { called_page, ..Self::default() }
     }
 
-    /// Takes more bytes. Returns an error with a message once it is sure of a page, and has found
-    /// its title or has seen enough bytes.
-    pub(crate) fn more(&mut self, bytes: &[u8]) -> Result<(), String> {
+    /// Takes more bytes. Returns an error once it is sure of a page, and has found its title or has seen
+    /// enough bytes.
+    pub(crate) fn more(&mut self, bytes: &[u8]) -> Result<(), Page> {
         if self.done {
             return Ok(());
         }
@@ -50,7 +83,7 @@ impl Look {
             }
             // Wait for the title, but only within the first bytes.
             Verdict::Page if self.first.len() < LOOK && title(&self.first).is_none() => Ok(()),
-            Verdict::Page => Err(message(&self.first)),
+            Verdict::Page => Err(Page::new(&self.first)),
         }
     }
 
@@ -60,34 +93,39 @@ impl Look {
     }
 
     /// Decides when the body has ended.
-    pub(crate) fn end(&self) -> Result<(), String> {
-        if !self.done && !self.first.is_empty() && (self.called_page || self.verdict() == Verdict::Page) {
-            return Err(message(&self.first));
+    pub(crate) fn end(&self) -> Result<(), Page> {
+        let is_page = self.verdict() == Verdict::Page
+            || self.called_page && !self.first.is_empty() && (has_tag(&self.first) || is_one_line(&self.first));
+        if !self.done && is_page {
+            return Err(Page::new(&self.first));
         }
         Ok(())
     }
 
     fn verdict(&self) -> Verdict {
         match sniff(&self.first) {
-            // If the server says that this is a page, only an archive's signature overrules it.
-            Verdict::Data if self.called_page && !is_archive(&self.first) => {
-                if self.first.len() < 4 {
-                    Verdict::Unknown
-                } else {
-                    Verdict::Page
-                }
-            }
+            // Servers call tables pages too. So the bytes decide: a page has tags, wherever they begin.
+            Verdict::Data if self.called_page && !is_archive(&self.first) => match has_tag(&self.first) {
+                true => Verdict::Page,
+                false if self.first.len() < LOOK => Verdict::Unknown,
+                false => Verdict::Data,
+            },
             Verdict::Unknown if self.called_page && self.first.len() == LOOK => Verdict::Page,
             verdict => verdict,
         }
     }
 }
 
-fn message(first: &[u8]) -> String {
-    match title(first) {
-        Some(title) => format!("an HTML page in place of the data: {title}"),
-        None => "an HTML page in place of the data".into(),
-    }
+/// Whether there is anything that may be a tag, a comment or a declaration.
+fn has_tag(first: &[u8]) -> bool {
+    let begins =
+        |pair: &[u8]| pair[0] == b'<' && (pair[1].is_ascii_alphabetic() || matches!(pair[1], b'!' | b'/' | b'?'));
+    first.windows(2).any(begins)
+}
+
+/// Whether a whole body is one line: a message, rather than a header without rows.
+fn is_one_line(body: &[u8]) -> bool {
+    body.len() < LOOK && !body.trim_ascii_end().contains(&b'\n')
 }
 
 /// Whether the bytes begin with the signature of a zip (also an empty one) or of gzip.
@@ -140,12 +178,48 @@ fn title(page: &[u8]) -> Option<String> {
     let open = find(&lower, b"<title")?;
     let start = open + find(&lower[open..], b">")? + 1;
     let end = start + find(&lower[start..], b"</title")?;
-    let text = String::from_utf8_lossy(&page[start..end]);
+    shown(&page[start..end])
+}
+
+fn shown(text: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut shown: String = printable(&words).chars().take(TITLE).collect();
     if shown.chars().count() == TITLE {
         shown.push('…');
     }
+    (!shown.is_empty()).then_some(shown)
+}
+
+/// Returns the URL of a `<meta http-equiv="refresh">`, for messages.
+fn meta_refresh(page: &[u8]) -> Option<String> {
+    let page = String::from_utf8_lossy(page);
+    let lower = page.to_ascii_lowercase();
+    for (at, _) in lower.match_indices("<meta") {
+        let tag = &lower[at..];
+        let tag = &tag[..tag.find('>').unwrap_or(tag.len())];
+        if !(tag.contains("http-equiv") && tag.contains("refresh")) {
+            continue;
+        }
+        let content = tag.find("content").and_then(|content| Some(content + tag[content..].find('=')? + 1));
+        if let Some(content) = content {
+            return refresh_url(page[at + content..at + tag.len()].trim().trim_start_matches(['"', '\'']));
+        }
+    }
+    None
+}
+
+/// Returns the URL of a `Refresh` header, or of the attribute `content` of such a tag, for messages: `5; url=a.csv`.
+pub(crate) fn refresh_url(value: &str) -> Option<String> {
+    let (_, target) = value.split_once([';', ','])?;
+    let target = target.trim_start();
+    let named = target.get(..3).filter(|name| name.eq_ignore_ascii_case("url")).map(|_| target[3..].trim_start());
+    let target = named.and_then(|rest| rest.strip_prefix('=')).unwrap_or(target).trim_start();
+    let (target, ends): (_, &[char]) = match target.strip_prefix(['"', '\'']) {
+        Some(quoted) => (quoted, &['"', '\'']),
+        None => (target, &['"', '\'', ' ', '\t', '\r', '\n']),
+    };
+    let shown: String = printable(&redact(target.split(ends).next()?)).chars().take(URL).collect();
     (!shown.is_empty()).then_some(shown)
 }
 
@@ -182,7 +256,7 @@ mod tests {
             let mut look = Look::new(false);
             let seen = look.more(&page[..cut]).and_then(|()| look.more(&page[cut..])).and_then(|()| look.end());
             assert_eq!(
-                seen,
+                seen.map_err(|page| page.message()),
                 Err("an HTML page in place of the data: Página no encontrada\\u{1b}".into()),
                 "cut at {cut}"
             );
@@ -193,24 +267,55 @@ mod tests {
     fn a_long_title_is_cut_and_a_page_without_one_is_not_waited_for() {
         let mut look = Look::new(false);
         let long = format!("<html><title>{}</title>", "x".repeat(500));
-        let message = look.more(long.as_bytes()).expect_err("a page");
-        assert!(message.ends_with(&format!(": {}…", "x".repeat(80))));
+        let page = look.more(long.as_bytes()).expect_err("a page");
+        assert!(page.message().ends_with(&format!(": {}…", "x".repeat(80))));
         let mut look = Look::new(false);
         assert_eq!(look.more(b"<html>"), Ok(()));
-        assert_eq!(look.more(&[b' '; LOOK]), Err("an HTML page in place of the data".into()));
+        assert_eq!(look.more(&[b' '; LOOK]).unwrap_err().message(), "an HTML page in place of the data");
     }
 
     #[test]
-    fn a_servers_word_for_a_page_is_taken_unless_an_archive_is_seen() {
+    fn what_a_server_calls_a_page_is_one_if_it_has_a_tag() {
         let look = |bytes: &[u8]| {
             let mut look = Look::new(true);
             look.more(bytes).and_then(|()| look.end())
         };
-        assert!(look(b"not found").is_err());
-        assert!(look(b"no").is_err());
+        for page in
+            ["Sorry <b>not found</b>", "<br />\n<b>Warning</b>: mysql_connect()\nid,name\n", "no", "  <!-- x -->"]
+        {
+            assert!(look(page.as_bytes()).is_err(), "{page}");
+        }
+        for data in ["id,name\n1,a\n", "a < b,c\n<5,1\n", "\u{feff}id\n1\n"] {
+            assert!(look(data.as_bytes()).is_ok(), "{data}");
+        }
+        let message = look(b"Sorry, not found\n").unwrap_err().message();
+        assert_eq!(message, "an HTML page in place of the data: Sorry, not found");
+        let long = "1,a\n".repeat(LOOK);
+        assert!(look(long.as_bytes()).is_ok());
         assert!(look(b"PK\x03\x04 and so on").is_ok());
         assert!(look(b"\x1f\x8b\x08\x00 and so on").is_ok());
         let mut data = Look::new(false);
         assert_eq!(data.more(b"a,b\n").and_then(|()| data.more(b"<html>")).and_then(|()| data.end()), Ok(()));
+    }
+
+    #[test]
+    fn where_a_page_sends_browsers_on_to_is_in_the_hint() {
+        for (page, url) in [
+            ("<html><meta http-equiv=\"refresh\" content=\"0; url=/a.csv\">", Some("/a.csv")),
+            ("<html><META content='5;URL=\"b.csv?x=1&y=2\"' HTTP-EQUIV=Refresh />", Some("b.csv?x=1&y=2")),
+            ("<html><meta charset=utf-8><meta http-equiv=refresh content=3;c.csv>", Some("c.csv")),
+            ("<html><meta http-equiv=refresh content='3; url=https://u:secret@h/'>", Some("https://h/")),
+            ("<html><meta http-equiv=refresh content=\"60\">", None),
+            ("<html><meta name=refresh content=\"1; url=x\">", None),
+            ("<html><meta http-equiv=\"refresh\" content=\"0; url=/cut", Some("/cut")),
+        ] {
+            let mut look = Look::default();
+            let found = look.more(page.as_bytes()).and_then(|()| look.end()).unwrap_err();
+            assert_eq!(found.refresh.as_deref(), url, "{page}");
+            let error = found.error();
+            assert!(error.hint_text().is_some_and(|hint| hint.ends_with(url.unwrap_or("check the URL"))), "{page}");
+        }
+        assert_eq!(refresh_url("0; url=/idle.csv").as_deref(), Some("/idle.csv"));
+        assert_eq!(refresh_url("0"), None);
     }
 }

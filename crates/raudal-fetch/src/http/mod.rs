@@ -1,7 +1,9 @@
 //! Decides what HTTP messages mean, with pure functions; sets up TLS; watches connections.
 
+pub(crate) mod coding;
 pub(crate) mod conditional;
 pub(crate) mod connection;
+pub(crate) mod cookie;
 pub(crate) mod digest;
 pub(crate) mod disposition;
 pub(crate) mod failure;

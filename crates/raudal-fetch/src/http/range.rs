@@ -115,7 +115,7 @@ fn rest(kept: ResumePoint<'_>, headers: &HeaderMap) -> Result<RangeReply, &'stat
     if media_type.to_ascii_lowercase().trim_ascii_start().starts_with(b"multipart/byteranges") {
         return Err("several ranges instead of one");
     }
-    if response::compressed(headers, kept.path).is_some() {
+    if response::is_encoded(headers, kept.path) {
         return Err("the range is of a compressed body");
     }
     if !kept.validator.is_kept_by(headers) {

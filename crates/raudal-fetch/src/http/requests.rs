@@ -25,8 +25,9 @@ pub(crate) struct HttpRequests {
     headers: HeaderMap,
     http: reqwest::Client,
     /// Clients without the system's proxies (for the addresses of this machine), without our
-    /// certificate, and without both. Each is created when it is first needed.
-    others: [OnceLock<reqwest::Client>; 3],
+    /// certificate, lenient ones, and those for which several of these hold. Each is created when it is
+    /// first needed.
+    others: [OnceLock<reqwest::Client>; 7],
     /// Whether any certificate authority is trusted.
     believes: bool,
 }
@@ -48,18 +49,24 @@ impl HttpRequests {
         &self.headers
     }
 
-    /// Creates a GET request for `here`, after the user requested `start`. `add` adds more headers.
+    /// Creates a GET request for `here`, after the user requested `start`. `add` adds more headers. A
+    /// lenient request accepts a response whose head has invalid lines, or that has no head at all.
     ///
     /// # Errors
     ///
     /// Returns an error if the URL needs TLS and no certificate authority is known.
-    pub(crate) fn get(&self, start: &Url, here: &Url, add: impl FnOnce(&mut HeaderMap)) -> Result<RequestBuilder> {
+    pub(crate) fn get(
+        &self,
+        (start, here): (&Url, &Url),
+        is_lenient: bool,
+        add: impl FnOnce(&mut HeaderMap),
+    ) -> Result<RequestBuilder> {
         if here.scheme() == "https" && !self.believes {
             return Err(tls::no_authorities());
         }
         let (address, mut headers) = redirect::dress(start, here, &self.headers, &self.options.netrc);
         add(&mut headers);
-        Ok(self.http_for(start, here)?.get(address).headers(headers))
+        Ok(self.http_for(start, here, is_lenient)?.get(address).headers(headers))
     }
 
     /// Returns whether a request for this URL identifies the user.
@@ -70,19 +77,20 @@ impl HttpRequests {
     /// Returns the client for `here`, after the user requested `start`. Addresses of this machine are
     /// reached directly, unless a proxy is set as an option. Our certificate is shown only where
     /// credentials may go.
-    fn http_for(&self, start: &Url, here: &Url) -> Result<&reqwest::Client> {
+    fn http_for(&self, start: &Url, here: &Url, is_lenient: bool) -> Result<&reqwest::Client> {
         let direct = self.options.proxy.is_none() && is_loopback(here);
         let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
-        if !direct && !nameless {
+        if !direct && !nameless && !is_lenient {
             return Ok(&self.http);
         }
-        let other = &self.others[usize::from(direct) + 2 * usize::from(nameless) - 1];
+        let other = &self.others[usize::from(direct) + 2 * usize::from(nameless) + 4 * usize::from(is_lenient) - 1];
         if let Some(client) = other.get() {
             return Ok(client);
         }
         let proxy = proxy(&self.options)?;
         let builder = || {
             let builder = builder(&self.options, proxy.clone());
+            let builder = if is_lenient { lenient(builder) } else { builder };
             if direct { builder.no_proxy() } else { builder }
         };
         let (client, _) = tls::build(builder, &self.options, !nameless)?;
@@ -113,6 +121,15 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
         None if options.proxy.is_some() => builder.no_proxy(),
         None => builder,
     }
+}
+
+/// Accepts what other programs accept too: invalid lines in the head are left out.
+fn lenient(builder: ClientBuilder) -> ClientBuilder {
+    builder
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http09_responses()
 }
 
 fn proxy(options: &Options) -> Result<Option<Proxy>> {

@@ -7,8 +7,8 @@ use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 
+use crate::http::coding::{self, Coding};
 use crate::http::disposition;
-use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
 /// The parts of a good response's head that are used later.
@@ -26,6 +26,18 @@ pub(crate) struct Head {
     /// The server forbids storing the response, or varies it with every request.
     #[serde(default)]
     pub(crate) no_store: bool,
+    /// The header `Refresh`: where a browser would go on to.
+    #[serde(skip)]
+    pub(crate) refresh: Option<String>,
+    /// The codings to undo, the outermost first. `length` is that of the encoded body.
+    #[serde(skip)]
+    pub(crate) codings: Vec<Coding>,
+    /// There was no head at all (HTTP/0.9).
+    #[serde(skip)]
+    pub(crate) is_bare: bool,
+    /// What was wrong with the response and was put up with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Head {
@@ -34,11 +46,6 @@ impl Head {
         // 203: a proxy has changed something on the way, and says so. It is a good answer.
         if status != StatusCode::OK && status != StatusCode::NON_AUTHORITATIVE_INFORMATION {
             return Err(refusal(status, headers, now));
-        }
-        if let Some(encoding) = compressed(headers, path) {
-            let message = format!("the body has a content encoding that was not requested: {}", printable(&encoding));
-            return Err(Error::new(Kind::Unsupported, message)
-                .hint("the server or proxy must send the file without a content encoding"));
         }
         Ok(Self {
             // The HTTP library has already refused malformed and contradictory lengths.
@@ -52,6 +59,10 @@ impl Head {
             last_modified: text(headers, &header::LAST_MODIFIED),
             disposition: headers.get(header::CONTENT_DISPOSITION).map(|value| disposition::text(value.as_bytes())),
             no_store: says(headers, &header::CACHE_CONTROL, "no-store") || says(headers, &header::VARY, "*"),
+            refresh: text(headers, &header::REFRESH),
+            codings: coding::codings(headers, path)?,
+            is_bare: false,
+            warnings: Vec::new(),
         })
     }
 
@@ -69,21 +80,9 @@ fn charset(media_type: &str) -> Option<String> {
     Some(value.trim().trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty())
 }
 
-/// Returns the content coding if it changes the bytes of the file at this path.
-pub(crate) fn compressed(headers: &HeaderMap, path: &str) -> Option<String> {
-    text(headers, &header::CONTENT_ENCODING).filter(|encoding| !is_harmless_encoding(encoding, path))
-}
-
-/// Whether the coding leaves the file's bytes as they are. Servers often send a `.gz` file with
-/// `Content-Encoding: gzip` instead of `application/gzip`; its bytes are still the file.
-fn is_harmless_encoding(encoding: &str, path: &str) -> bool {
-    let encoding = encoding.trim().to_ascii_lowercase();
-    let extension = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    match encoding.as_str() {
-        "" | "identity" => true,
-        "gzip" | "x-gzip" => extension == "gz" || extension == "tgz",
-        _ => false,
-    }
+/// Whether a content coding changes the bytes of the file at this path.
+pub(crate) fn is_encoded(headers: &HeaderMap, path: &str) -> bool {
+    coding::codings(headers, path).map_or(true, |codings| !codings.is_empty())
 }
 
 /// Returns the error for a status that is not 200.
@@ -126,6 +125,14 @@ pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// Whether a response without a head may be a file by its first bytes, and not another protocol: an alert of TLS, the
+/// greeting of SSH, FTP or mail, another version of HTTP.
+pub(crate) fn may_be_file(first: &[u8]) -> bool {
+    let is_greeting = |word: &&str| first.starts_with(word.as_bytes());
+    let is_text = matches!(first, [b'\t' | b'\n' | b'\r' | b' '.., ..] | [0x1f, 0x8b, ..]);
+    is_text && !["HTTP/", "SSH-", "220 ", "220-", "ICY ", "RTSP/", "* OK", "+OK"].iter().any(is_greeting)
 }
 
 /// Whether a header's comma-separated values include this word.
@@ -205,12 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn a_body_compressed_for_the_transfer_is_refused() {
-        let error = judge(200, &[("content-encoding", "br")], "/a.zip").expect_err("br");
-        assert_eq!(error.kind(), Kind::Unsupported);
-        assert!(error.message().ends_with(": br"));
-        assert!(judge(200, &[("content-encoding", "gzip")], "/a.csv").is_err());
-        assert!(judge(200, &[("content-encoding", "x-gzip")], "/a.csv.GZ").is_ok());
-        assert!(judge(200, &[("content-encoding", "identity")], "/a.csv").is_ok());
+    fn another_protocol_is_no_file() {
+        for file in [&b"id,name\n"[..], b"\xef\xbb\xbfid", b"PK\x03\x04", b"\x1f\x8b\x08", b"\r\n", b"220,1"] {
+            assert!(may_be_file(file), "{file:?}");
+        }
+        for other in [&b"\x15\x03\x03\0\x02"[..], b"SSH-2.0-OpenSSH_9", b"220 mail ESMTP", b"HTTP/9.9 200 OK", b"\0\0"]
+        {
+            assert!(!may_be_file(other), "{other:?}");
+        }
     }
 }

@@ -6,22 +6,24 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{self, HeaderValue};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode, Version};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::body::decode;
 use crate::body::file_writer::FileWriter;
 use crate::body::resume;
 use crate::body::spool::Spool;
 use crate::body::streaming;
 use crate::http::conditional::Validators;
 use crate::http::connection;
+use crate::http::cookie::Cookies;
 use crate::http::digest::Digests;
 use crate::http::failure;
-use crate::http::html::Look;
+use crate::http::html::{self, Look};
 use crate::http::range::{RangeReply, Validator};
 use crate::http::redirect;
-use crate::http::response::Head;
+use crate::http::response::{self, Head};
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
@@ -47,6 +49,8 @@ struct FinalResponse {
     is_conditional: bool,
     /// The time from the request to the head of the response.
     took: Duration,
+    /// Whether its head is not HTTP as it should be.
+    is_bad_head: bool,
 }
 
 /// A body that is about to arrive.
@@ -125,7 +129,7 @@ async fn load_once(
                     if announce(&mut partial, request).is_break() {
                         return Ok(Loaded::Declined);
                     }
-                    return whole(partial).await.map(Loaded::Body);
+                    return whole(transport, partial, request).await.map(Loaded::Body);
                 }
             }
             Ok(RangeReply::Whole) => {}
@@ -138,11 +142,20 @@ async fn load_once(
             }
         }
     }
-    let FinalResponse { response, here, took, is_conditional, .. } = answer;
+    let FinalResponse { response, here, took, is_conditional, is_bad_head, .. } = answer;
     if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
         return Ok(Loaded::NotModified);
     }
-    let partial = begin(transport, ask, &response, here)?;
+    let mut partial = begin(transport, ask, &response, here)?;
+    partial.head.is_bare = response.version() == Version::HTTP_09;
+    if is_bad_head {
+        let warning = if partial.head.is_bare {
+            "the response has no head (HTTP/0.9): its body was taken as it came"
+        } else {
+            "the head of the response has invalid lines, which were left out"
+        };
+        partial.head.warnings.push(warning.into());
+    }
     arrive(transport, IncomingBody { response, took, part: None }, partial, request, kept).await
 }
 
@@ -151,20 +164,22 @@ fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) ->
     let (expect, file, headers) = (ask.request.expect, ask.request.file, response.headers());
     #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
     let head = Head::judge(response.status(), headers, here.path(), SystemTime::now())?;
+    // What is stored of an encoded body is of no use to another attempt: its encoding may differ each time.
+    let is_encoded = !head.codings.is_empty();
     let mut partial = Partial {
         asked: ask.url.clone(),
         expect,
         here,
-        validator: Validator::strong(headers),
+        validator: Validator::strong(headers).filter(|_| !is_encoded),
         total: head.length,
-        spool: Spool::new(&transport.budget, head.length.filter(|_| file.is_none())),
+        spool: Spool::new(&transport.budget, head.length.filter(|_| file.is_none() || is_encoded)),
         digests: Digests::of_whole(headers),
-        look: (expect == Expect::Table).then(|| Look::new(head.is_page())),
+        look: (expect == Expect::Table && !is_encoded).then(|| Look::new(head.is_page())),
         told: false,
         segment_failed: false,
         head,
     };
-    if let Some(file) = file {
+    if let Some(file) = file.filter(|_| !is_encoded) {
         let sidecar = resume::sidecar(&partial, headers);
         partial.spool = Spool::kept(&transport.budget, FileWriter::new(file, sidecar));
     }
@@ -186,23 +201,39 @@ async fn respond(
     known: Option<&Validators>,
     progress: &dyn TransferProgress,
 ) -> Result<FinalResponse> {
-    let mut here = start.clone();
+    let (mut here, mut cookies) = (start.clone(), Cookies::default());
     for _ in 0..=transport.options().max_redirects {
         let (mut is_to_range, mut is_conditional) = (false, false);
-        let request = transport.requests.get(start, &here, |headers| {
-            is_to_range = kept.is_some_and(|partial| partial.ask(&here, headers));
-            is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
-        })?;
+        let mut request = |is_lenient| {
+            transport.requests.get((start, &here), is_lenient, |headers| {
+                cookies.add(&here, headers);
+                is_to_range = kept.is_some_and(|partial| partial.ask(&here, headers));
+                is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
+            })
+        };
         let begin = Instant::now();
-        let response = send(request, progress).await.map_err(|error| {
+        let mut sent = send(request(false)?, progress).await;
+        let is_bad_head = sent.as_ref().is_err_and(failure::is_bad_head);
+        if is_bad_head {
+            sent = send(request(true)?, progress).await;
+        }
+        let response = sent.map_err(|error| {
             let fault = failure::before_answer(&error, transport.options());
             // The error names the input anyway, so name the host only if it is another one.
             if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
         })?;
         if !redirect::is_redirect(response.status().as_u16()) {
             here.set_fragment(None);
-            return Ok(FinalResponse { response, here, is_to_range, is_conditional, took: begin.elapsed() });
+            return Ok(FinalResponse {
+                response,
+                here,
+                is_to_range,
+                is_conditional,
+                took: begin.elapsed(),
+                is_bad_head,
+            });
         }
+        cookies.take(&here, response.headers());
         let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
         here = redirect::next(&here, target, transport.options().allow_http)?;
     }
@@ -239,7 +270,7 @@ async fn arrive(
     match read(transport, arriving, &mut partial, request, kept).await {
         Ok(()) => {
             *kept = None;
-            whole(partial).await.map(Loaded::Body)
+            whole(transport, partial, request).await.map(Loaded::Body)
         }
         Err(error) => {
             partial.spool.break_off();
@@ -267,7 +298,7 @@ async fn read(
     let end = part.map(|part| partial.received().saturating_add(part));
     let of_part = end.map(|_| Digests::of_part(response.headers())).unwrap_or_default();
     let source = partial.source(end.is_some(), response.headers()).map(Arc::new);
-    if let Some(total) = partial.total.filter(|total| streaming::is_worth(*total))
+    if let Some(total) = partial.total.filter(|total| streaming::is_worth(*total) && partial.head.codings.is_empty())
         && let Some(arriving) = &request.arriving
         && let Some(feed) = partial.spool.feed()
     {
@@ -292,7 +323,7 @@ async fn read(
     let Taking { partial, of_part, .. } = taking;
     // "It is a page" explains more than "it broke off", so check that first.
     if let Some(look) = &partial.look {
-        look.end().map_err(impostor)?;
+        look.end().map_err(|page| page.error())?;
     }
     ended?;
     if end.is_none_or(|end| end == partial.received()) {
@@ -302,9 +333,20 @@ async fn read(
         return Err(failure::too_short(partial.received(), partial.total));
     }
     if partial.received() == 0 {
-        return Err(Error::new(Kind::Empty, "the body is empty"));
+        return Err(empty(partial));
     }
     Ok(())
+}
+
+fn empty(partial: &Partial) -> Error {
+    let error = Error::new(Kind::Empty, "the body is empty");
+    match partial.head.refresh.as_deref().and_then(html::refresh_url) {
+        Some(url) => {
+            let url = partial.here.join(&url).map_or(url, |url| redact(url.as_str()));
+            error.hint(format!("the server sends browsers on to another URL, which may have the data: {url}"))
+        }
+        None => error,
+    }
 }
 
 /// Receives the body of one response, to its end or to where another connection continues. The inner result says how
@@ -356,8 +398,11 @@ struct Taking<'a> {
 
 impl Intake for Taking<'_> {
     async fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.partial.head.is_bare && self.partial.received() == 0 && !response::may_be_file(bytes) {
+            return Err(Error::new(Kind::Impostor, "the response is not HTTP"));
+        }
         if let Some(look) = &mut self.partial.look {
-            look.more(bytes).map_err(impostor)?;
+            look.more(bytes).map_err(|page| page.error())?;
         }
         if self.partial.look.as_ref().is_none_or(Look::is_done) {
             // These bytes are no HTML page, so the bytes of the earlier attempt can be dropped.
@@ -367,10 +412,6 @@ impl Intake for Taking<'_> {
         self.of_part.update(bytes);
         self.partial.spool.write(bytes).await
     }
-}
-
-fn impostor(message: String) -> Error {
-    Error::new(Kind::Impostor, message).hint("many servers answer this way when a file is missing: check the URL")
 }
 
 /// Reports the length of the body, and the bytes that are already there. The observer discarded its
@@ -390,15 +431,30 @@ fn announce(partial: &mut Partial, request: &Request<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Returns the complete body after verifying its digests.
-async fn whole(mut partial: Partial) -> Result<Body> {
+/// Returns the complete body after verifying its digests and undoing its codings.
+async fn whole(transport: &Transport, mut partial: Partial, request: &Request<'_>) -> Result<Body> {
     let length = partial.received();
     if let Err(error) = std::mem::take(&mut partial.digests).verify() {
         partial.spool.abandon();
         return Err(error);
     }
-    let stored = partial.spool.finish().await?;
-    Ok(Body { location: Location::Url(partial.here), length, head: partial.head, stored })
+    let (mut stored, mut length, mut head) = (partial.spool.finish().await?, length, partial.head);
+    if !head.codings.is_empty() {
+        let spool = match request.file {
+            Some(file) => Spool::kept(&transport.budget, FileWriter::new(file, None)),
+            None => Spool::new(&transport.budget, None),
+        };
+        let look = (request.expect == Expect::Table).then(|| Look::new(head.is_page()));
+        let decoded = decode::decode(stored, length, &head.codings, spool, look).await?;
+        (stored, length, head.length) = (decoded.stored, decoded.length, Some(decoded.length));
+        head.warnings.extend(decoded.missing.iter().map(|coding| {
+            let name = coding.name();
+            format!(
+                "the server says Content-Encoding: {name}, but the bytes are no {name}: they were taken as they are"
+            )
+        }));
+    }
+    Ok(Body { location: Location::Url(partial.here), length, head, stored })
 }
 
 /// Returns the same error, with the URL of the host that failed.

@@ -92,7 +92,7 @@ async fn bring(transport: &Transport, cut: &Wanted, answered: Result<PartRespons
 async fn part(transport: &Transport, source: &BodySource, first: u64, end: u64) -> Result<PartResponse> {
     let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
     let wanted = wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-    let request = transport.requests.get(&source.asked, &source.here, |headers| {
+    let request = transport.requests.get((&source.asked, &source.here), false, |headers| {
         headers.insert(header::RANGE, wanted);
         headers.insert(header::IF_RANGE, source.validator.value().clone());
     })?;

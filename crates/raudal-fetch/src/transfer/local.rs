@@ -59,7 +59,7 @@ fn checked(location: Location, stored: Stored, length: u64, first: &[u8], expect
         let mut look = Look::default();
         look.more(first)
             .and_then(|()| look.end())
-            .map_err(|message| Error::new(Kind::Impostor, message).transient(false))?;
+            .map_err(|page| Error::new(Kind::Impostor, page.message()).transient(false))?;
     }
     Ok(Body { location, length, head: Head::default(), stored })
 }

@@ -13,8 +13,9 @@
 //!
 //! While slots are free, a stalled piece is requested a second time (hedged requests: J. Dean and
 //! L. A. Barroso, "The Tail at Scale", Communications of the ACM 56(2), 2013). Otherwise repeated
-//! packet loss, or a server that throttles per second, could delay the end of the run. The second
-//! response replaces the first only if the piece is still stalled when it begins.
+//! packet loss, or a server that throttles per second, could delay the end of the run. While inputs
+//! wait for the slots, a piece is requested again after a longer silence, before a new input begins.
+//! The second response replaces the first only if the piece is still stalled when it begins.
 
 mod pick;
 mod piece;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::pick::Host;
+use self::pick::{Host, Pick};
 use self::piece::{LOOK, Piece};
 use crate::http::source::BodySource;
 
@@ -119,7 +120,7 @@ impl Transfers {
         &self,
         now: Instant,
         mut spare: impl FnMut(Option<&str>) -> usize,
-        mut slot: impl FnMut(Option<&str>) -> Option<S>,
+        slot: impl FnMut(Option<&str>) -> Option<S>,
     ) -> CutSearch<S> {
         let hosts = self.hosts(now);
         let may_be_later = !hosts.is_empty();
@@ -130,6 +131,24 @@ impl Transfers {
             picked.extend(host.pick(spare).into_iter().map(|pick| (key.clone(), pick)));
         }
         picked.sort_by(|(_, one), (_, other)| other.rank().total_cmp(&one.rank()));
+        self.take_first(picked, slot, may_be_later)
+    }
+
+    /// Requests a stalled piece again although other inputs wait for a slot. Calls `slot` for the host of each.
+    pub(crate) fn ask_again<S>(&self, now: Instant, slot: impl FnMut(Option<&str>) -> Option<S>) -> CutSearch<S> {
+        let hosts = self.hosts(now);
+        let may_be_later = !hosts.is_empty();
+        let of_host = |(key, host): (Option<String>, Host)| host.stalled().map(move |pick| (key.clone(), pick));
+        self.take_first(hosts.into_iter().flat_map(of_host).collect(), slot, may_be_later)
+    }
+
+    /// Cuts the first piece for which there is a slot.
+    fn take_first<S>(
+        &self,
+        picked: Vec<(Option<String>, Pick)>,
+        mut slot: impl FnMut(Option<&str>) -> Option<S>,
+        may_be_later: bool,
+    ) -> CutSearch<S> {
         for (key, pick) in picked {
             let Some(slot) = slot(key.as_deref()) else { continue };
             // Returns `None` if the piece has made progress meanwhile.

@@ -319,7 +319,7 @@ impl FileJob<'_> {
             skipped: false,
             extracted: target.extracted(),
             path: target.path.clone(),
-            warnings: Vec::new(),
+            warnings: body.warnings().to_vec(),
             names: target.names(),
         };
         self.context.stage(if target.members.is_some() { "extract" } else { "publish" });
@@ -331,7 +331,8 @@ impl FileJob<'_> {
             extract: self.extraction(),
         };
         // Must not stop half-way: cancellation waits for the end.
-        saved.warnings = self.context.blocking(move || publication.run(target, body, locked)).await?;
+        let warnings = self.context.blocking(move || publication.run(target, body, locked)).await?;
+        saved.warnings.extend(warnings);
         Ok(saved)
     }
 

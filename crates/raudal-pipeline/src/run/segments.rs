@@ -1,7 +1,8 @@
-//! Idle slots split the slowest remaining downloads into ranges.
+//! Idle slots split the slowest remaining downloads into ranges. A stalled download is requested again even while inputs
+//! wait: before a new one begins.
 
 use raudal_fetch::{Client, Segment};
-use raudal_pool::Permits;
+use raudal_pool::{Permit, Permits};
 use std::convert::Infallible;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -13,7 +14,8 @@ pub(crate) struct Segments(JoinHandle<Infallible>);
 
 impl Segments {
     pub(crate) fn start(client: &Client, permits: Permits) -> Self {
-        let work = SegmentTask { begun: client.transfers(), client: client.clone(), permits, tasks: JoinSet::new() };
+        let (begun, client) = (client.transfers(), client.clone());
+        let work = SegmentTask { begun, client, permits, claim: None, tasks: JoinSet::new() };
         Self(tokio::spawn(work.run()))
     }
 
@@ -35,7 +37,9 @@ struct SegmentTask {
     client: Client,
     permits: Permits,
     begun: watch::Receiver<()>,
-    tasks: JoinSet<raudal_pool::Permit>,
+    /// A slot for a stalled transfer of this host, which is taken from the inputs as soon as one comes free.
+    claim: Option<(Option<String>, Permit)>,
+    tasks: JoinSet<Permit>,
 }
 
 impl SegmentTask {
@@ -55,15 +59,38 @@ impl SegmentTask {
     /// Fetches segments as long as slots are idle, and says when to look again.
     fn begin_all(&mut self) -> Option<Instant> {
         loop {
-            // Do nothing while jobs wait for slots.
-            if self.permits.spare(None) == 0 {
-                return None;
-            }
-            match self.client.segment(|key| self.permits.spare(key), |key| self.permits.try_acquire(key)) {
+            let found = if self.claim.is_none() && self.permits.spare(None) > 0 {
+                self.client.segment(|key| self.permits.spare(key), |key| self.permits.try_acquire(key))
+            } else {
+                self.hedge()
+            };
+            match found {
                 Segment::Cut(segment) => drop(self.tasks.spawn(segment)),
                 Segment::Later(after) => return Some(Instant::now() + after),
                 _ => return None,
             }
         }
+    }
+
+    /// Requests a stalled transfer again while inputs wait for slots.
+    fn hedge(&mut self) -> Segment<Permit> {
+        let (permits, claim, mut is_needed) = (&self.permits, &mut self.claim, false);
+        let found = self.client.hedge(|key| {
+            if claim.is_none() {
+                *claim = permits.claim(key).map(|permit| (key.map(str::to_owned), permit));
+            }
+            // One host at a time, so that few slots wait for their use.
+            let (host, permit) = claim.take_if(|(host, _)| host.as_deref() == key)?;
+            is_needed = true;
+            if permit.is_ready() {
+                return Some(permit);
+            }
+            *claim = Some((host, permit));
+            None
+        });
+        if !is_needed {
+            self.claim = None;
+        }
+        found
     }
 }

@@ -77,6 +77,7 @@ impl Decode {
         query.served = served(&body);
         // What is read while it arrives does not know what the server says of it.
         let ahead = ahead.filter(|_| !query.served.changes_reading());
+        let warnings = body.warnings().to_vec();
         let known = body.sha256().map(str::to_owned);
         let mut locked = shared.lock.as_ref().map(|_| Locked::of(&input, &body, String::new()));
         let mut reader = body.into_reader();
@@ -92,10 +93,11 @@ impl Decode {
             });
             verified.map_err(|error| error.input(&place))?;
         }
-        let rows = match ahead {
+        let mut rows = match ahead {
             Some(rows) => raudal_table::confirm(reader, &place, &query).map(|()| rows)?,
             None => raudal_table::read(reader, &place, &query, watch)?,
         };
+        warnings.into_iter().for_each(|warning| rows.warn(warning));
         if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
             lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place))?;
         }

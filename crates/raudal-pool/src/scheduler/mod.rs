@@ -620,6 +620,29 @@ impl Scheduler {
         Some(Spare { key })
     }
 
+    /// Takes a slot before any waiting job. While no slot is free it is one too many, and so no job begins until one has
+    /// ended.
+    pub(crate) fn claim(&mut self, name: Option<&str>) -> Option<Spare> {
+        let key = name.map(|name| self.keys.intern(name));
+        let limit = key.map_or(self.limit, |key| self.keys.limit_of(key).min(self.limit));
+        if limit <= 1 {
+            self.release_key(key);
+            return None;
+        }
+        self.in_use += 1;
+        if let Some(key) = key {
+            self.keys.get_mut(key).running += 1;
+        }
+        Some(Spare { key })
+    }
+
+    /// Whether no more slots are taken than there are; with a key, of that key as well.
+    pub(crate) fn is_within_limits(&self, key: Option<KeyId>) -> bool {
+        let of_key =
+            |key| self.keys.get(key).paused_until.is_none() && self.keys.get(key).running <= self.keys.limit_of(key);
+        self.in_use <= self.limit && key.is_none_or(of_key)
+    }
+
     pub(crate) fn release_spare(&mut self, key: Option<KeyId>) {
         self.in_use -= 1;
         if let Some(key) = key {

@@ -273,3 +273,44 @@ async fn a_slot_that_a_light_job_leaves_to_a_heavy_one_is_not_lost() {
     assert_eq!(tokio::time::timeout(60 * SECOND, run).await.expect("it ends").succeeded, 100);
     assert_eq!(pool.in_flight(), 0);
 }
+
+/// Eight jobs of a second each in a pool of four, with permits claimed after half a second.
+async fn claimed(keys: &'static [&'static str], claims: &[Option<&str>]) -> Vec<u64> {
+    let (start, ends) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
+    let told = ends.clone();
+    let pool = Pool::builder().jobs(4).per_key(2).build().unwrap();
+    let mut run = pool
+        .run(0..8_usize, move |_, _| {
+            let told = told.clone();
+            async move {
+                wait().await?;
+                told.lock().unwrap().push(start.elapsed().as_millis() as u64);
+                Ok::<_, String>(())
+            }
+        })
+        .key(move |n| Some(keys[n % keys.len()].to_owned()))
+        .start();
+    let permits = run.permits();
+    let helper = async {
+        sleep(SECOND / 2).await;
+        let claims: Vec<_> = claims.iter().map(|key| permits.claim(*key).unwrap()).collect();
+        assert!(claims.iter().all(|claim| !claim.is_ready()), "every slot has a job");
+        sleep(SECOND).await;
+        assert!(claims.iter().all(raudal_pool::Permit::is_ready), "a job has ended");
+        sleep(SECOND).await;
+    };
+    let jobs = async { while run.next().await.is_some() {} };
+    tokio::join!(helper, jobs);
+    let ends = ends.lock().unwrap().clone();
+    ends
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claimed_slot_goes_to_its_work_and_not_to_a_waiting_job() {
+    assert_eq!(claimed(&["a", "b"], &[Some("a")]).await, [1000, 1000, 1000, 1000, 2000, 2000, 2000, 3000]);
+    assert_eq!(claimed(&["a", "b"], &[None, None]).await, [1000, 1000, 1000, 1000, 2000, 2000, 3000, 3000]);
+    let one = Pool::builder().jobs(4).per_key(1).build().unwrap();
+    let run = one.run([0], |_, _| wait()).start();
+    assert!(run.permits().claim(Some("a")).is_none(), "the only slot is that of the job");
+    assert!(run.permits().claim(None).is_some_and(|permit| permit.is_ready()));
+}

@@ -10,6 +10,10 @@ use crate::transfer::balance::Balance;
 /// time that a response takes.
 const STILL: Duration = Duration::from_millis(250);
 
+/// While inputs wait for slots, a piece is stalled after this many times as long. A server may pause for a moment when it
+/// has much to do, and a second request would take the slot of an input.
+const PATIENCE: u32 = 4;
+
 /// The pieces of a host in flight.
 #[derive(Debug, Default)]
 pub(super) struct Host(Vec<(Arc<Piece>, Seen)>);
@@ -49,11 +53,24 @@ impl Host {
     pub(super) fn pick(self, spare: usize) -> Vec<Pick> {
         // The first response of a host includes the time to connect. A segment may reuse a connection,
         // so take the shortest time.
-        let setup = self.0.iter().map(|(_, seen)| seen.setup).min().unwrap_or_default();
-        let mut picked: Vec<_> = self.longest(spare, setup).into_iter().collect();
-        let is_still = |seen: &Seen| seen.still > STILL.max(2 * setup);
-        picked.extend(self.0.into_iter().filter(|(_, seen)| is_still(seen)).map(|(piece, _)| Pick::Still(piece)));
+        let mut picked: Vec<_> = self.longest(spare, self.setup()).into_iter().collect();
+        picked.extend(self.still(1));
         picked
+    }
+
+    /// Returns the pieces that are requested again although inputs wait.
+    pub(super) fn stalled(self) -> impl Iterator<Item = Pick> {
+        self.still(PATIENCE)
+    }
+
+    fn still(self, patience: u32) -> impl Iterator<Item = Pick> {
+        let longest = patience * STILL.max(2 * self.setup());
+        self.0.into_iter().filter(move |(_, seen)| seen.still > longest).map(|(piece, _)| Pick::Still(piece))
+    }
+
+    /// Returns the shortest time from a request to the head of its response.
+    fn setup(&self) -> Duration {
+        self.0.iter().map(|(_, seen)| seen.setup).min().unwrap_or_default()
     }
 
     /// Returns the piece with the longest remaining time, if splitting it makes it finish earlier.

@@ -163,3 +163,32 @@ fn a_server_that_drips_is_not_asked_for_ever() {
     now += Duration::from_secs(1);
     assert_eq!(cut(&transfers, now).expect("however short it is").wanted.asks, 0);
 }
+
+#[test]
+fn while_inputs_wait_only_a_longer_silence_is_asked_for_again_and_nothing_is_split() {
+    let (transfers, start) = (Transfers::default(), Instant::now());
+    let (long, still) = (piece(&transfers, "a", 9 * MIB), piece(&transfers, "a", MIB));
+    run(&long, start, MIB);
+    run(&still, start, MIB - 1001);
+    let last = start + Duration::from_secs(1);
+    still.wait(last);
+    let mut asked = 0;
+    let mut ask = |millis, has_slot: bool| {
+        let now = last + Duration::from_millis(millis);
+        match transfers.ask_again(now, |_| {
+            asked += 1;
+            has_slot.then_some(())
+        }) {
+            CutSearch::Cut(cut, ()) => Some((cut.wanted.first, cut.wanted.end)),
+            CutSearch::Later(_) => None,
+            CutSearch::Nothing => panic!("pieces are in flight"),
+        }
+    };
+    assert_eq!(ask(1000, true), None, "a server may pause for a moment");
+    assert_eq!(ask(1001, false), None);
+    assert_eq!(ask(1001, true), Some((MIB - 1000, MIB)));
+    assert_eq!(ask(9000, true), None, "once is enough");
+    assert_eq!(asked, 2);
+    drop((long, still));
+    assert!(matches!(transfers.ask_again(last, |_| Some(())), CutSearch::Nothing));
+}
