@@ -10,7 +10,7 @@
 //! | `model` | the state of a run at one moment; pure |
 //! | `lines` | every line for people; pure |
 //! | `json` | every line for programs; pure |
-//! | `painter` | redraws lines on a terminal; the only file outside the tests that uses indicatif |
+//! | `painter` | redraws lines on a terminal, by escape sequences |
 //! | `out`, `ticker` | the stream, and the thread that ticks |
 //! | `recorder` | [`Recorder`] |
 //!
