@@ -8,6 +8,7 @@
 //! | `handle` | [`Progress`]: takes events and messages, and writes them one after the other |
 //! | `style` | [`Style`], [`Verbosity`], and what stderr can show |
 //! | `model` | the state of a run at one moment; pure |
+//! | `sizes` | what is known of the sizes of jobs, and how long the rest takes; pure |
 //! | `lines` | every line for people; pure |
 //! | `json` | every line for programs; pure |
 //! | `painter` | redraws lines on a terminal, by escape sequences |
@@ -46,6 +47,7 @@ mod model;
 mod out;
 mod painter;
 mod recorder;
+mod sizes;
 mod style;
 mod ticker;
 

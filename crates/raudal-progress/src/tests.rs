@@ -169,7 +169,7 @@ fn a_terminal_shows_each_job_in_flight_and_the_whole() {
     assert_eq!(
         show.after(100),
         "█████░░░░░░░░░░░░░░░ 01.zip  500 kB/2.0 MB  455 kB/s  fetch\n\
-         ██████░░░░░░░░░░░░░░ 1/4 done, 1 in flight, 1.0 MB, 909 kB/s, 4 s left"
+         ██████░░░░░░░░░░░░░░ 1/4 done, 1 in flight, 1.0 MB, 909 kB/s, 6 s left"
     );
 }
 
