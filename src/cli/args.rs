@@ -97,7 +97,8 @@ Examples:
 The name of a file comes from the list (URL, TAB, name), else from the server (Content-Disposition),
 else from the end of the URL. Two inputs never share a name.
 A file is downloaded to NAME.….part beside its final name, and renamed once it is verified.
-stdout gets the path of each complete file (with --extract, of its folder), in input order.")]
+stdout gets the path of each complete file (with --extract, of its folder), in input order; on a
+terminal only with -v.")]
     Get(GetCommand),
     /// Compare a workload at several levels of concurrency, measured fairly
     #[command(after_help = "\

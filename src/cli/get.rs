@@ -1,7 +1,7 @@
 //! `raudal get`: fetches inputs into files of a folder.
 
 use super::args::GetCommand;
-use super::beside_bars::BesideBars;
+use super::beside_bars::Lines;
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{Session, check_folder};
@@ -10,7 +10,7 @@ use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::table::check_glob;
 use raudal::{Error, Result};
-use std::io::Write as _;
+use std::io::IsTerminal as _;
 
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let inputs = Inputs::parse(&args.source)?;
@@ -38,10 +38,10 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     session.warn_of(&args.http);
     options.run.observer = session.observer();
     options.run.cancel = session.signals.token().clone();
-    let mut stdout = BesideBars::new(&session.progress);
-    let summary = files::run(inputs.clone(), &client, options, |saved| {
-        let line = format!("{}\n", shown(saved));
-        stdout.write_all(line.as_bytes()).map_err(|error| Error::io("cannot write to standard output", error))
+    let mut lines = lists_files(&args).then(|| Lines::new(&session.progress));
+    let summary = files::run(inputs.clone(), &client, options, |saved| match &mut lines {
+        Some(lines) => lines.write(&shown(saved)).map_err(|error| Error::io("cannot write to standard output", error)),
+        None => Ok(()),
     })
     .await;
     let mut summary = summary.inspect_err(|_| session.progress.finish())?;
@@ -85,6 +85,12 @@ fn options(args: &GetCommand) -> Result<files::Options> {
         }
     };
     Ok(options)
+}
+
+/// Returns whether the path of each file is printed. Another program reads them all; on a terminal,
+/// thousands of them would only hide what failed.
+fn lists_files(args: &GetCommand) -> bool {
+    args.end.show.verbose || !std::io::stdout().is_terminal()
 }
 
 /// Returns the path to print: the file, or its folder with --extract.

@@ -98,7 +98,7 @@ async fn run(given: Command) -> u8 {
 }
 
 async fn serve(args: &ServeArgs) -> Result<u8, Error> {
-    let signals = signals::Signals::watch(None);
+    let signals = signals::Signals::watch(None, || ());
     let origin = Origin::bind(args.listen, setup::origin_options(&args.origin)?).await?;
     print(format!("{}\n", origin.url()).as_bytes())?;
     eprintln!("serving synthetic ITER archives on {} (Ctrl-C stops)", origin.url());

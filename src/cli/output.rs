@@ -2,13 +2,13 @@
 //! fetched.
 
 use super::args::{OutputArgs, TableArgs};
-use super::beside_bars::BesideBars;
+use super::beside_bars::{Rows, path_may_show, stdout_may_show};
 use super::dialect;
 use raudal::error::redact;
 use raudal::progress::Progress;
 use raudal::table::{Existing, FileType, Format, Sink, SinkOptions, Target, Types, check_target};
 use raudal::{Error, Result};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// Where the table of a run goes.
@@ -115,15 +115,17 @@ impl Output {
         matches!(self.to, To::Stdout { .. })
     }
 
-    /// Opens it. `writer` replaces standard output.
+    /// Opens it. `writer` replaces standard output. The bars make room for rows that may be shown on
+    /// their terminal.
     pub(crate) fn open(&self, writer: Option<Box<dyn Write + Send>>, progress: &Progress) -> Result<Sink> {
+        if self.path().is_some_and(path_may_show) {
+            progress.hide_bars();
+        }
         let target = match (&self.to, writer) {
             (To::File(path), _) => Target::File(path.clone()),
             (To::Database(url), _) => Target::Database(url.clone()),
             (To::Stdout { .. }, Some(writer)) => Target::Writer(writer),
-            (To::Stdout { terminal: true }, None) => {
-                Target::Writer(Box::new(BufWriter::new(BesideBars::new(progress))))
-            }
+            (To::Stdout { .. }, None) if stdout_may_show() => Target::Writer(Box::new(Rows::new(progress))),
             (To::Stdout { .. }, None) => Target::Stdout,
         };
         Sink::create(target, self.options.clone())

@@ -26,11 +26,12 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn begin(show: &ShowArgs, deadline: Option<Duration>, record: bool) -> Self {
-        Self {
-            progress: Progress::new(show.progress, verbosity(show)),
-            signals: Signals::watch(deadline),
-            recorder: record.then(Arc::default),
+        let progress = Progress::new(show.progress, verbosity(show));
+        if progress.is_terminal() {
+            progress.clear_on_panic();
         }
+        let signals = Signals::watch(deadline, progress.eraser());
+        Self { progress, signals, recorder: record.then(Arc::default) }
     }
 
     /// Returns the observers of the run, as one.

@@ -15,8 +15,9 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Starts to watch. Must be called within the runtime.
-    pub(crate) fn watch(deadline: Option<Duration>) -> Self {
+    /// Starts to watch. `at_end` is called before a second signal ends the program. Must be called
+    /// within the runtime.
+    pub(crate) fn watch(deadline: Option<Duration>, at_end: impl FnOnce() + Send + 'static) -> Self {
         let (token, stop) = (CancellationToken::new(), Arc::new(OnceLock::new()));
         let (cancel, reason) = (token.clone(), Arc::clone(&stop));
         let task = tokio::spawn(async move {
@@ -28,6 +29,7 @@ impl Signals {
             cancel.cancel();
             // A second signal means: stop now.
             let second = signal().await;
+            at_end();
             std::process::exit(i32::from(second.code()));
         });
         Self { token, stop, task }

@@ -36,6 +36,11 @@ pub enum EventKind<'a> {
         /// At most this many are in flight.
         jobs: usize,
     },
+    /// The sizes of all jobs were known before: see [`RunBuilder::sizes`](crate::RunBuilder::sizes).
+    Sizes {
+        /// The size of each job in bytes, exact or approximate, in the order of the jobs.
+        bytes: &'a [u64],
+    },
     /// A job spawned another job of its run: the total grows by one.
     Spawned {
         /// The new job.

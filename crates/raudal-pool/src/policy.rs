@@ -24,6 +24,8 @@ pub(crate) struct Policy<'p, I, E> {
     pub(crate) limit: usize,
     pub(crate) buffer: Option<usize>,
     pub(crate) look_ahead: usize,
+    /// The size of each job; empty if sizes are not known.
+    pub(crate) sizes: Vec<u64>,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) grace: Duration,
@@ -54,6 +56,7 @@ impl<I, E> Policy<'_, I, E> {
             limit: usize::MAX,
             buffer: None,
             look_ahead: 4096,
+            sizes: Vec::new(),
             attempt_timeout: None,
             deadline: None,
             grace: Duration::ZERO,

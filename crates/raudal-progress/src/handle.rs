@@ -17,7 +17,7 @@ use raudal_common::lock;
 use raudal_pool::{Event, EventKind, Observer};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 /// The interval of the ticker: the eye would not see a faster change.
@@ -25,6 +25,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// After a message, the bars are repainted at once, unless they were painted less than this ago.
 /// Otherwise each of many rows would repaint them. The ticker repaints them in any case.
 const REPAINT: Duration = Duration::from_millis(50);
+/// How often, a millisecond apart, a program that is about to end tries to reach the terminal.
+const SOON: u32 = 50;
 /// How often a plain line is written.
 const PLAIN: Duration = Duration::from_secs(2);
 
@@ -81,9 +83,9 @@ impl Progress {
     pub fn new(style: Style, verbosity: Verbosity) -> Self {
         let around = Surroundings::of_stderr();
         let mut style = style.resolve(verbosity, &around);
-        let mut painter = (style == Style::Bar).then(Painter::on_stderr);
-        if painter.as_ref().is_some_and(Painter::is_hidden) {
-            (style, painter) = (Style::Plain, None);
+        let painter = (style == Style::Bar).then(Painter::on_stderr).flatten();
+        if style == Style::Bar && painter.is_none() {
+            style = Style::Plain;
         }
         let start = Instant::now();
         let clock: Clock = Arc::new(move || start.elapsed());
@@ -188,6 +190,43 @@ impl Progress {
         f()
     }
 
+    /// Removes the bars for good, because from now on someone else writes to the terminal: rows, or
+    /// a program that gets the rows through a pipe. Messages are still shown, and so are the lines
+    /// of the other styles.
+    pub fn hide_bars(&self) {
+        let mut out = lock(&self.inner().out);
+        out.erase();
+        out.hidden = true;
+    }
+
+    /// Returns a function that removes the bars for good, for a program that ends at once. It waits
+    /// only briefly for a terminal that takes no text, and does not keep the display alive.
+    pub fn eraser(&self) -> impl FnOnce() + Send + 'static {
+        let inner = Arc::downgrade(self.inner());
+        move || {
+            let inner = inner.upgrade();
+            if let Some(mut out) = inner.as_ref().and_then(|inner| inner.out_soon()) {
+                out.erase();
+                out.hidden = true;
+            }
+        }
+    }
+
+    /// From now on, removes the bars before the message of a panic of any thread.
+    pub fn clear_on_panic(&self) {
+        let inner = Arc::downgrade(self.inner());
+        let show = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let inner = inner.upgrade();
+            // Held until the message is written, so that no bar is drawn over it.
+            let mut out = inner.as_ref().and_then(|inner| inner.out_soon());
+            if let Some(out) = &mut out {
+                out.erase();
+            }
+            show(panic);
+        }));
+    }
+
     /// Writes what is due now. Call it only if you passed in a clock; otherwise a thread does it.
     pub fn tick(&self) {
         self.inner().tick();
@@ -226,6 +265,18 @@ impl Observer for Eye {
 }
 
 impl ProgressInner {
+    /// Returns the stream, unless it stays in use, perhaps by this very thread.
+    fn out_soon(&self) -> Option<MutexGuard<'_, Out>> {
+        for _ in 0..SOON {
+            match self.out.try_lock() {
+                Ok(out) => return Some(out),
+                Err(TryLockError::Poisoned(out)) => return Some(out.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        None
+    }
+
     fn take(&self, event: &Event<'_>) {
         let now = (self.clock)();
         if self.style == Style::Json {
@@ -256,7 +307,7 @@ impl ProgressInner {
         if self.style == Style::Json {
             let text = out.encoder.message(level.word(), line, now);
             out.write(&text);
-        } else {
+        } else if level == Level::Error || !out.painter.as_ref().is_some_and(Painter::is_taken) {
             out.write(&format!("{line}\n"));
             self.repaint(&mut out, now);
         }
@@ -298,7 +349,10 @@ impl ProgressInner {
     }
 
     fn paint(&self, out: &mut Out, now: Duration) {
-        let Some(painter) = out.painter.as_mut().filter(|_| out.suspended == 0 && !out.finished) else { return };
+        if out.suspended > 0 || out.hidden || out.finished {
+            return;
+        }
+        let Some(painter) = out.painter.as_mut().filter(|painter| !painter.is_taken()) else { return };
         let (width, height) = painter.size();
         let mut model = lock(&self.model);
         if model.started.is_none() {
@@ -307,7 +361,8 @@ impl ProgressInner {
         model.pass(now);
         let picture = lines::frame(&model, now, width, height, self.colours);
         drop(model);
-        painter.paint(&picture);
+        let text = painter.paint(&picture);
+        out.put(&text);
         out.painted = Some(now);
     }
 

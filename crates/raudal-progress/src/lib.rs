@@ -8,9 +8,10 @@
 //! | `handle` | [`Progress`]: takes events and messages, and writes them one after the other |
 //! | `style` | [`Style`], [`Verbosity`], and what stderr can show |
 //! | `model` | the state of a run at one moment; pure |
+//! | `sizes` | what is known of the sizes of jobs, and how long the rest takes; pure |
 //! | `lines` | every line for people; pure |
 //! | `json` | every line for programs; pure |
-//! | `painter` | redraws lines on a terminal; the only file outside the tests that uses indicatif |
+//! | `painter` | redraws lines on a terminal, by escape sequences |
 //! | `out`, `ticker` | the stream, and the thread that ticks |
 //! | `recorder` | [`Recorder`] |
 //!
@@ -46,6 +47,7 @@ mod model;
 mod out;
 mod painter;
 mod recorder;
+mod sizes;
 mod style;
 mod ticker;
 

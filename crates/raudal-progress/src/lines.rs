@@ -300,7 +300,7 @@ mod tests {
             [
                 "░░░░░░░░░░░░░░░░░░░░ ITER_00_2020_csv.zip  0 B/2.0 MB               fetch",
                 "█████░░░░░░░░░░░░░░░ ITER_01_2020_csv.zip  500 kB/2.0 MB  501 kB/s  fetch",
-                "░░░░░░░░░░░░░░░░░░░░ 0/32 done, 2 in flight, 500 kB, 500 kB/s, 2 min 7 s left",
+                "░░░░░░░░░░░░░░░░░░░░ 0/32 done, 2 in flight, 500 kB, 500 kB/s",
             ]
         );
     }

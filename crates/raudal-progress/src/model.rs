@@ -1,6 +1,7 @@
 //! The state of a run at one moment: events and the time in, numbers out. Nothing here reads a
 //! clock or writes.
 
+use super::sizes::{Begun, Sizes, time};
 use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(super) struct Model {
     pub(super) jobs: BTreeMap<(u64, u64), JobView>,
     /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
+    sizes: Sizes,
     meter: RateMeter,
 }
 
@@ -44,6 +46,8 @@ pub(super) struct JobView {
     pub(super) since: Duration,
     /// Set while it waits for its next attempt.
     pub(super) waiting: Option<WaitingView>,
+    /// Its part of the run, in units of [`Sizes`].
+    weight: f64,
     meter: RateMeter,
 }
 
@@ -67,10 +71,12 @@ impl Model {
                 self.runs += 1;
                 self.total = self.total.zip(*total).map(|(all, more)| all + more);
             }
+            EventKind::Sizes { bytes } => self.sizes.tell(run, bytes),
             EventKind::Spawned { .. } => self.total = self.total.map(|total| total + 1),
             EventKind::AttemptStarted { job, label, attempt } => {
-                let job = self.jobs.entry((run, *job)).or_insert_with(|| JobView::new(label, now));
-                job.begin(*attempt, now);
+                let sizes = &mut self.sizes;
+                let begun = || JobView::new(label, sizes.begin(run, *job), now);
+                self.jobs.entry((run, *job)).or_insert_with(begun).begin(*attempt, now);
             }
             EventKind::Stage { job, stage } => self.with((run, *job), |job| job.stage = Some(stage)),
             EventKind::Expected { job, bytes } => self.with((run, *job), |job| job.expected = Some(*bytes)),
@@ -101,9 +107,13 @@ impl Model {
                 self.pauses.insert((*key).to_owned(), now.saturating_add(*pause));
             }
             EventKind::JobFinished { report } => {
-                self.jobs.remove(&(run, report.job));
+                let job = self.jobs.remove(&(run, report.job));
                 match report.outcome {
-                    Outcome::Succeeded => self.succeeded += 1,
+                    Outcome::Succeeded => {
+                        self.succeeded += 1;
+                        let sizes = &mut self.sizes;
+                        job.inspect(|job| sizes.succeed(job.weight, job.expected.unwrap_or(job.bytes)));
+                    }
                     Outcome::Failed => self.failed += 1,
                     _ => self.cancelled += 1,
                 }
@@ -157,39 +167,19 @@ impl Model {
         Some(((self.done() as f64 + parts) / total as f64).clamp(0.0, 1.0))
     }
 
-    /// Estimates how long the rest will take.
-    ///
-    /// If sizes are known, it uses bytes: what the jobs in flight still need, plus the mean known
-    /// size for each other job, at the current speed. Otherwise it uses jobs: each remaining job
-    /// takes the mean time so far.
+    /// Estimates how long the rest will take: the bytes that are left, at the current speed. There
+    /// is no estimate if too little is known of the sizes, or if nothing moves.
     pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
         let total = self.total?;
-        let begun = self.done() + self.jobs.len() as u64;
-        let to_come = total.saturating_sub(begun);
-        let sized = self.jobs.values().filter_map(|job| job.expected.map(|expected| (expected, job.bytes)));
-        let (count, expected, moved) =
-            sized.fold((0_u64, 0_u64, 0_u64), |(n, e, m), (expected, bytes)| (n + 1, e + expected, m + bytes));
-        let finished_bytes = self.bytes.saturating_sub(self.jobs.values().map(|job| job.bytes).sum());
-        let known = self.succeeded + count;
-        let seconds = match self.speed(now) {
-            Some(speed) if speed > 0.0 && known > 0 && finished_bytes + expected > 0 => {
-                let mean = (finished_bytes + expected) as f64 / known as f64;
-                let unsized_jobs = self.jobs.len() as u64 - count + to_come;
-                (expected.saturating_sub(moved) as f64 + mean * unsized_jobs as f64) / speed
-            }
-            // Bytes were moved, but none now, or no job is done yet: there is no estimate.
-            _ if self.bytes > 0 || self.done() == 0 => return None,
-            _ => {
-                let elapsed = now.saturating_sub(self.started?).as_secs_f64();
-                elapsed / self.done() as f64 * total.saturating_sub(self.done()) as f64
-            }
-        };
-        Duration::try_from_secs_f64(seconds).ok()
+        let to_come = total.saturating_sub(self.done() + self.jobs.len() as u64);
+        let begun = |job: &JobView| Begun { weight: job.weight, expected: job.expected, moved: job.bytes };
+        let in_flight: Vec<Begun> = self.jobs.values().map(begun).collect();
+        time(self.sizes.left(total, to_come, &in_flight)?, self.speed(now)?)
     }
 }
 
 impl JobView {
-    fn new(label: &str, now: Duration) -> Self {
+    fn new(label: &str, weight: f64, now: Duration) -> Self {
         Self {
             label: raudal_common::error::printable(label),
             attempt: 0,
@@ -199,6 +189,7 @@ impl JobView {
             items: 0,
             since: now,
             waiting: None,
+            weight,
             meter: RateMeter::new(now),
         }
     }
@@ -334,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn the_remaining_time_comes_from_bytes_where_they_are_known_and_from_jobs_elsewhere() {
+    fn the_remaining_time_comes_from_bytes_where_sizes_are_known_and_elsewhere_there_is_none() {
         let mut model = started(4);
         begin(&mut model, 0, at(0));
         begin(&mut model, 1, at(0));
@@ -349,7 +340,7 @@ mod tests {
 
         let mut model = started(4);
         model.succeeded = 1;
-        assert_eq!(model.remaining(at(1000)), Some(at(3000)));
+        assert_eq!(model.remaining(at(1000)), None);
         assert_eq!(Model::default().remaining(at(1000)), None);
     }
 }

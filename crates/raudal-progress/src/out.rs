@@ -7,8 +7,11 @@ use std::time::Duration;
 
 /// The stream and its state.
 pub(super) struct Out {
-    pub(super) stream: Box<dyn Write + Send>,
+    stream: Box<dyn Write + Send>,
+    /// `None` if no bars are drawn.
     pub(super) painter: Option<Painter>,
+    /// Whether no bars are drawn any more.
+    pub(super) hidden: bool,
     pub(super) encoder: Encoder,
     /// More than 0 while other code writes to the terminal; messages then wait in `deferred`.
     pub(super) suspended: u32,
@@ -24,6 +27,7 @@ impl Out {
         Self {
             stream,
             painter,
+            hidden: false,
             encoder: Encoder::default(),
             suspended: 0,
             deferred: String::new(),
@@ -42,15 +46,21 @@ impl Out {
             self.deferred.push_str(text);
             return;
         }
-        self.erase();
-        // A closed stderr is not an error, because nobody would see the message.
-        let _ = self.stream.write_all(text.as_bytes());
-        let _ = self.stream.flush();
+        let erase = self.painter.as_mut().map_or("", Painter::erase);
+        self.put(&format!("{erase}{text}"));
     }
 
     pub(super) fn erase(&mut self) {
-        if let Some(painter) = &mut self.painter {
-            painter.erase();
+        let erase = self.painter.as_mut().map_or("", Painter::erase);
+        self.put(erase);
+    }
+
+    /// Writes text as it is, at once.
+    pub(super) fn put(&mut self, text: &str) {
+        if !text.is_empty() {
+            // A closed stderr is not an error, because nobody would see the message.
+            let _ = self.stream.write_all(text.as_bytes());
+            let _ = self.stream.flush();
         }
     }
 }

@@ -1,37 +1,39 @@
-//! Redraws the lines at the bottom of a terminal. Outside the tests, only this file uses indicatif.
+//! Draws lines on a terminal, over those that it drew before: escape sequences as text, and nothing
+//! else.
 //!
-//! indicatif moves the cursor, redraws without flicker and at most 20 times a second, and follows a
-//! window that changes its size. The text of the lines comes from `lines`, so that it can be tested
-//! as text. All lines are one bar with a message of several lines, so that they are always drawn
-//! together.
+//! Between two frames, the cursor rests where the first line begins. So removing the lines only
+//! clears from the cursor on, and never moves up. A row that another program writes there stays on
+//! the screen. It does not matter either whether the terminal wraps the lines anew when its window
+//! becomes narrower.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+/// Clears from the begin of the cursor's line to the end of the screen.
+const CLEAR: &str = "\r\u{1b}[J";
 
-/// Paints lines over the lines that it painted before.
+/// Draws lines over those that it drew before.
 pub(super) struct Painter {
-    screen: MultiProgress,
-    bar: Option<ProgressBar>,
     /// Returns the columns and lines of the terminal, measured each time.
     size: Box<dyn Fn() -> (usize, usize) + Send>,
+    /// Returns whether another program, such as a pager, has the terminal for itself.
+    is_taken: Box<dyn Fn() -> bool + Send>,
+    drawn: bool,
 }
 
 impl Painter {
-    /// Creates a painter for stderr.
-    pub(super) fn on_stderr() -> Self {
+    /// Creates a painter for stderr; `None` if its console knows no escape sequences.
+    pub(super) fn on_stderr() -> Option<Self> {
+        #[cfg(windows)]
+        if anstyle_query::windows::enable_ansi_colors() == Some(false) {
+            return None;
+        }
         let size = || {
             let size = terminal_size::terminal_size_of(std::io::stderr());
             size.map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
         };
-        Self::new(ProgressDrawTarget::stderr(), Box::new(size))
+        Some(Self::new(Box::new(size), Box::new(is_taken)))
     }
 
-    pub(super) fn new(target: ProgressDrawTarget, size: Box<dyn Fn() -> (usize, usize) + Send>) -> Self {
-        Self { screen: MultiProgress::with_draw_target(target), bar: None, size }
-    }
-
-    /// Returns whether painted lines would be invisible.
-    pub(super) fn is_hidden(&self) -> bool {
-        self.screen.is_hidden()
+    pub(super) fn new(size: Box<dyn Fn() -> (usize, usize) + Send>, is_taken: Box<dyn Fn() -> bool + Send>) -> Self {
+        Self { size, is_taken, drawn: false }
     }
 
     /// Returns the columns and lines of the terminal.
@@ -39,27 +41,47 @@ impl Painter {
         (self.size)()
     }
 
-    /// Paints lines in place of the last ones.
-    pub(super) fn paint(&mut self, lines: &[String]) {
-        let bar = self.bar.get_or_insert_with(|| {
-            // It is hidden until it belongs to the screen; otherwise it would draw on stderr by
-            // itself.
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                bar.set_style(style);
-            }
-            self.screen.add(bar)
-        });
-        // This also draws, unless it was drawn too often recently. Then the next tick draws.
-        bar.set_message(lines.join("\n"));
+    /// Returns whether another program, such as a pager, has the terminal for itself.
+    pub(super) fn is_taken(&self) -> bool {
+        (self.is_taken)()
     }
 
-    /// Removes the lines from the screen. The cursor is then where the first of them began.
-    pub(super) fn erase(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            // If the terminal is gone, there is nothing to do. `suspend` would panic then.
-            let _ = self.screen.clear();
-            self.screen.remove(&bar);
+    /// Returns what draws these lines in place of the last ones.
+    pub(super) fn paint(&mut self, lines: &[String]) -> String {
+        self.drawn = true;
+        // No line wraps, even if the window has become narrower since it was measured. Each line is
+        // overwritten and then cleared to its end, which does not flicker.
+        let mut text = String::from("\r\u{1b}[?7l");
+        for (at, line) in lines.iter().enumerate() {
+            text += if at > 0 { "\r\n" } else { "" };
+            text += line;
+            text += "\u{1b}[K";
         }
+        text += "\u{1b}[J\u{1b}[?7h\r";
+        if lines.len() > 1 {
+            text += &format!("\u{1b}[{}A", lines.len() - 1);
+        }
+        text
     }
+
+    /// Returns what removes the lines, if any are drawn. The cursor is then where the first of them
+    /// began.
+    pub(super) fn erase(&mut self) -> &'static str {
+        if std::mem::take(&mut self.drawn) { CLEAR } else { "" }
+    }
+}
+
+/// A program that shows a page at a time reads single keys. A run whose output goes to a pager must
+/// not write over its page.
+#[cfg(unix)]
+fn is_taken() -> bool {
+    use rustix::termios::{LocalModes, tcgetattr};
+    use std::io::IsTerminal as _;
+    !std::io::stdout().is_terminal()
+        && tcgetattr(std::io::stderr()).is_ok_and(|terminal| !terminal.local_modes.contains(LocalModes::ICANON))
+}
+
+#[cfg(not(unix))]
+fn is_taken() -> bool {
+    false
 }

@@ -1,11 +1,12 @@
 //! Tests what a terminal, a log file and a program see of a run. Time is passed in: nothing here
 //! sleeps.
 
+mod terminal;
+
 use super::handle::Clock;
 use super::painter::Painter;
 use super::screen::Screen;
 use super::{Progress, Recorder, Style, Verbosity};
-use indicatif::ProgressDrawTarget;
 use raudal_pool::{Event, EventKind, JobReport, Observer, Outcome, RunReport};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,9 +71,17 @@ struct Show {
 
 impl Show {
     fn on_terminal(width: u16, height: u16, verbosity: Verbosity) -> Self {
+        Self::on_screen(width, height, verbosity, false)
+    }
+
+    fn beside_a_pager() -> Self {
+        Self::on_screen(80, 24, Verbosity::Verbose, true)
+    }
+
+    fn on_screen(width: u16, height: u16, verbosity: Verbosity, is_taken: bool) -> Self {
         let (hand, screen) = (Hand::default(), Screen::new(width, height));
-        let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
-        let painter = Painter::new(target, Box::new(move || (width.into(), height.into())));
+        let window = screen.clone();
+        let painter = Painter::new(Box::new(move || window.size()), Box::new(move || is_taken));
         let progress = Progress::with_screen(verbosity, Box::new(screen.clone()), painter, hand.clock());
         Self { observer: progress.observer(), progress, hand, screen, log: Log::default() }
     }
@@ -160,7 +169,7 @@ fn a_terminal_shows_each_job_in_flight_and_the_whole() {
     assert_eq!(
         show.after(100),
         "█████░░░░░░░░░░░░░░░ 01.zip  500 kB/2.0 MB  455 kB/s  fetch\n\
-         ██████░░░░░░░░░░░░░░ 1/4 done, 1 in flight, 1.0 MB, 909 kB/s, 4 s left"
+         ██████░░░░░░░░░░░░░░ 1/4 done, 1 in flight, 1.0 MB, 909 kB/s, 6 s left"
     );
 }
 

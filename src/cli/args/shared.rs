@@ -78,7 +78,7 @@ pub(crate) struct ShowArgs {
     /// Print only errors: no warnings, no progress, no summary
     #[arg(short, long, env = "RAUDAL_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose", help_heading = OUTPUT)]
     pub(crate) quiet: bool,
-    /// Print more, such as each retry and each pause
+    /// Print more, such as each retry and each pause; on a terminal, get also prints the path of each file
     #[arg(short, long, env = "RAUDAL_VERBOSE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) verbose: bool,
 }

@@ -85,7 +85,7 @@ where
     let begun = Box::new(inputs.into_iter());
     // The first inputs fill a limit, so they start first.
     let at_first = if limited { 1 } else { options.run.concurrency.at_first() };
-    let (inputs, plan) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
+    let (inputs, plan, sizes) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
     let shared = Arc::new(TableRun {
         client: client.clone(),
         query: options.query.clone(),
@@ -102,7 +102,7 @@ where
         let (attempt, stop) = (attempt(Arc::clone(&shared), cx.as_attempt().clone(), input), stop.clone());
         async move { stop_at_condition(attempt.await, &stop) }
     };
-    let run = policies(pool.run(inputs, job), &options.run, partials, Arc::clone(&slowed));
+    let run = policies(pool.run(inputs, job).sizes(sizes), &options.run, partials, Arc::clone(&slowed));
     let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
     let segments = Segments::start(client, run.permits());
     let closed = options.run.lock.as_ref().is_some_and(|lock| lock.is_closed());

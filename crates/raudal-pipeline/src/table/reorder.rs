@@ -14,30 +14,36 @@ const FEW: usize = 64;
 pub(crate) type Begun = Box<dyn Iterator<Item = Input> + Send>;
 
 /// Puts inputs in order if they are few, but more than start `at_first`. Then the number of waiting
-/// results is as limited as in a run in input order. May read files.
+/// results is as limited as in a run in input order. Returns their sizes too, in the order in which
+/// they start, if they are few and all sizes are known. May read files.
 pub(crate) fn plan(
     mut inputs: Begun,
     at_first: usize,
     client: &Client,
     lock: Option<&Lock>,
-) -> (Begun, Option<StartOrder>) {
+) -> (Begun, Option<StartOrder>, Vec<u64>) {
     let most = at_first.saturating_mul(4).max(FEW);
-    if at_first < 2 || inputs.size_hint().0 > most {
-        return (inputs, None);
+    if inputs.size_hint().0 > most {
+        return (inputs, None, Vec::new());
     }
     let first: Vec<Input> = inputs.by_ref().take(most + 1).collect();
-    if first.len() > most || first.len() <= at_first {
-        return (Box::new(first.into_iter().chain(inputs)), None);
+    if first.len() > most {
+        return (Box::new(first.into_iter().chain(inputs)), None, Vec::new());
     }
     let size = |input: &Input| {
         lock.and_then(|lock| lock.size(input)).or(input.size).or_else(|| client.known_size(&input.location))
     };
-    // An input of unknown size may be the biggest.
-    let sizes: Vec<u64> = first.iter().map(|input| size(input).unwrap_or(u64::MAX)).collect();
+    let sizes: Vec<Option<u64>> = first.iter().map(size).collect();
+    let known = |places: &[usize]| places.iter().map(|&place| sizes[place]).collect::<Option<_>>().unwrap_or_default();
     let mut places: Vec<usize> = (0..first.len()).collect();
-    places.sort_by_key(|&place| Reverse(sizes[place]));
+    if at_first < 2 || first.len() <= at_first {
+        return (Box::new(first.into_iter()), None, known(&places));
+    }
+    // An input of unknown size may be the biggest.
+    places.sort_by_key(|&place| Reverse(sizes[place].unwrap_or(u64::MAX)));
     let begun: Vec<Input> = places.iter().map(|&place| first[place].clone()).collect();
-    (Box::new(begun.into_iter()), Some(StartOrder { inputs: first, places }))
+    let known = known(&places);
+    (Box::new(begun.into_iter()), Some(StartOrder { inputs: first, places }), known)
 }
 
 /// The order in which inputs start.
@@ -99,7 +105,7 @@ mod tests {
 
     fn planned(sizes: &[Option<u64>], jobs: usize) -> Option<Vec<usize>> {
         let client = Client::new(&Options::default()).expect("a client");
-        let (begun, plan) = plan(Box::new(inputs(sizes).into_iter()), jobs, &client, None);
+        let (begun, plan, _) = plan(Box::new(inputs(sizes).into_iter()), jobs, &client, None);
         assert_eq!(begun.count(), sizes.len(), "none is lost");
         plan.map(|plan| plan.places)
     }
@@ -109,6 +115,17 @@ mod tests {
         let some = [Some(3), Some(9), None, Some(9), Some(1)];
         assert_eq!(planned(&some, 2), Some(vec![2, 1, 3, 0, 4]));
         assert_eq!(planned(&[None, None, None], 2), Some(vec![0, 1, 2]), "nothing is known, nothing changes");
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_order_of_the_jobs_if_all_are_known() {
+        let client = Client::new(&Options::default()).expect("a client");
+        let told = |sizes: &[Option<u64>], jobs| plan(Box::new(inputs(sizes).into_iter()), jobs, &client, None).2;
+        let known = [Some(3), Some(9), Some(1)];
+        assert_eq!(told(&known, 2), [9, 3, 1]);
+        assert_eq!(told(&known, 1), [3, 9, 1]);
+        assert_eq!(told(&known, 3), [3, 9, 1]);
+        assert!(told(&[Some(3), None], 1).is_empty() && told(&[Some(1); 65], 2).is_empty());
     }
 
     #[test]

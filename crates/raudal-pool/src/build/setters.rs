@@ -119,6 +119,13 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
+    /// Tells the observer the sizes of all jobs in bytes, exact or approximate, in the order of the inputs, so that it
+    /// can say how long the rest will take. Default: they are not known.
+    pub fn sizes(mut self, sizes: Vec<u64>) -> Self {
+        self.policy.sizes = sizes;
+        self
+    }
+
     /// Retries failed jobs. Default: no retries. The run keeps each input for the next attempt, so inputs must be
     /// `Clone`.
     pub fn retry(mut self, retry: impl Into<Retry<E>>) -> Self

@@ -179,6 +179,9 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     pub(crate) fn begin(&self, total: Option<u64>) {
         let jobs = self.stats().report.jobs;
         self.policy.tell(self.number(), EventKind::RunStarted { total, jobs });
+        if !self.policy.sizes.is_empty() {
+            self.policy.tell(self.number(), EventKind::Sizes { bytes: &self.policy.sizes });
+        }
     }
 
     /// Stops the run from starting jobs. `give_up_all` then ends the waiting ones.
