@@ -2,12 +2,12 @@
 
 use super::json::Encoder;
 use super::painter::Painter;
-use std::io::Write;
+use super::relay::Stream;
 use std::time::Duration;
 
 /// The stream and its state.
 pub(super) struct Out {
-    pub(super) stream: Box<dyn Write + Send>,
+    pub(super) stream: Stream,
     pub(super) painter: Option<Painter>,
     pub(super) encoder: Encoder,
     /// More than 0 while other code writes to the terminal; messages then wait in `deferred`.
@@ -20,11 +20,11 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new(stream: Box<dyn Write + Send>, painter: Option<Painter>) -> Self {
+    pub(super) fn new(stream: Stream, painter: Option<Painter>, encoder: Encoder) -> Self {
         Self {
             stream,
             painter,
-            encoder: Encoder::default(),
+            encoder,
             suspended: 0,
             deferred: String::new(),
             painted: None,
@@ -43,9 +43,7 @@ impl Out {
             return;
         }
         self.erase();
-        // A closed stderr is not an error, because nobody would see the message.
-        let _ = self.stream.write_all(text.as_bytes());
-        let _ = self.stream.flush();
+        self.stream.write(text);
     }
 
     pub(super) fn erase(&mut self) {
