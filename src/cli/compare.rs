@@ -1,14 +1,15 @@
 //! `raudal compare`: a workload at several levels.
 
 use super::args::{HttpArgs, LevelArgs};
-use super::print;
 use super::session::{Session, check_folder};
 use super::wording::options;
+use super::{command_line, print};
 use raudal::compare::{self, Comparison, Jobs, Plan, Turn};
 use raudal::pool::Observer;
 use raudal::workload::{Bound, Workload};
-use raudal::{Kind, Result};
+use raudal::{Error, Kind, Result};
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +22,12 @@ pub(super) async fn measure<W: Workload>(
     open: impl Future<Output = Result<W>>,
     close: impl AsyncFnOnce(W),
 ) -> Result<u8> {
-    for path in [&args.export_json, &args.export_markdown, &args.export_csv, &args.timeline, &args.trace] {
-        check_folder(path.as_deref())?;
+    let to_stdout = exports(args).into_iter().filter(|path| is_stdout(path)).count();
+    if to_stdout > 1 {
+        return Err(Error::usage("more than one export to standard output").hint("write the others to files"));
+    }
+    for path in exports(args) {
+        check_folder(Some(path))?;
     }
     let plan = Plan::new(levels.iter().copied())?.warmup(args.warmup);
     let plan = match args.min_runs {
@@ -35,57 +40,75 @@ pub(super) async fn measure<W: Workload>(
         session.warn_of(http);
     }
     session.progress.note(about);
-    let token = session.signals.token().clone();
-    let work = async {
-        let workload = open.await?;
-        let bound = workload.bound();
-        let done = compare::compare(&workload, &plan, &Watch(&session), token.clone()).await;
-        close(workload).await;
-        Ok((done?, bound))
-    };
-    let done = tokio::select! {
-        biased;
-        done = work => done,
-        // The comparison itself stops cleanly; this is for the opening of the workload.
-        () = async { token.cancelled().await; tokio::time::sleep(Duration::from_millis(900)).await } => {
-            Err(raudal::Error::new(Kind::Cancelled, "cancelled"))
-        }
-    };
+    let done = run(&session, &plan, open, close).await;
     session.progress.finish();
-    let (comparison, bound) = match (done, session.signals.stop()) {
+    let stop = session.signals.stop();
+    let (mut comparison, bound) = match (done, stop) {
         (Err(error), Some(stop)) if error.kind() == Kind::Cancelled => {
             session.progress.error(&format!("{}: nothing was compared", stop.words()));
             return Ok(stop.code());
         }
         (done, _) => done?,
     };
+    comparison.conditions.command = command_line::of_this_process();
     export(args, &comparison)?;
     let mut report = compare::render_text(&comparison);
-    report += &timeline(&comparison);
+    if to_stdout == 0 {
+        report += &timeline(&comparison);
+    }
     if let Some(bound) = bound {
         report += &explain(&bound, &plan);
     }
-    print(report.as_bytes())
+    if to_stdout == 0 {
+        print(report.as_bytes())?;
+    } else {
+        session.progress.note(report.trim_end());
+    }
+    let Some(stop) = stop.filter(|_| comparison.stopped.is_some()) else { return Ok(0) };
+    session.progress.error(&format!("{}: the complete runs are kept", stop.words()));
+    Ok(stop.code())
+}
+
+async fn run<W: Workload>(
+    session: &Session,
+    plan: &Plan,
+    open: impl Future<Output = Result<W>>,
+    close: impl AsyncFnOnce(W),
+) -> Result<(Comparison, Option<Bound>)> {
+    let token = session.signals.token();
+    let workload = tokio::select! {
+        biased;
+        workload = open => workload?,
+        () = token.cancelled() => return Err(Error::new(Kind::Cancelled, "cancelled")),
+    };
+    let bound = workload.bound();
+    let done = compare::compare(&workload, plan, &TurnLines(session), token.clone()).await;
+    close(workload).await;
+    Ok((done?, bound))
+}
+
+/// The requested files.
+fn exports(args: &LevelArgs) -> Vec<&Path> {
+    let paths = [&args.export_json, &args.export_markdown, &args.export_csv, &args.timeline, &args.trace];
+    paths.into_iter().flatten().map(PathBuf::as_path).collect()
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// Writes the requested files.
 fn export(args: &LevelArgs, comparison: &Comparison) -> Result<()> {
-    if let Some(path) = &args.export_json {
-        compare::export(path, &compare::to_json(comparison)?)?;
-    }
-    if let Some(path) = &args.export_markdown {
-        compare::export(path, &compare::to_markdown(comparison))?;
-    }
-    if let Some(path) = &args.export_csv {
-        compare::export(path, &compare::to_csv(comparison))?;
-    }
-    if let Some(path) = &args.timeline {
-        compare::export(path, &compare::to_html(comparison))?;
-    }
-    if let Some(path) = &args.trace {
-        compare::export(path, &compare::to_trace(comparison)?)?;
-    }
-    Ok(())
+    let write = |path: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match path {
+        Some(path) if is_stdout(path) => print(text()?.as_bytes()).map(drop),
+        Some(path) => compare::export(path, &text()?),
+        None => Ok(()),
+    };
+    write(&args.export_json, &|| compare::to_json(comparison))?;
+    write(&args.export_markdown, &|| Ok(compare::to_markdown(comparison)))?;
+    write(&args.export_csv, &|| Ok(compare::to_csv(comparison)))?;
+    write(&args.timeline, &|| Ok(compare::to_html(comparison)))?;
+    write(&args.trace, &|| compare::to_trace(comparison))
 }
 
 /// Draws when each job ran, for a terminal. A file or a pipe gets only the figures; --timeline
@@ -115,9 +138,9 @@ fn explain(bound: &Bound, plan: &Plan) -> String {
 }
 
 /// Shows the progress of each run, and the time it took.
-struct Watch<'a>(&'a Session);
+struct TurnLines<'a>(&'a Session);
 
-impl compare::Watch for Watch<'_> {
+impl compare::TurnObserver for TurnLines<'_> {
     fn begin(&self, _: &Turn) -> Arc<dyn Observer> {
         self.0.observer()
     }

@@ -3,6 +3,7 @@
 mod args;
 mod beside_bars;
 mod cache;
+mod command_line;
 mod compare;
 mod dialect;
 mod ending;

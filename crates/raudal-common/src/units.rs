@@ -5,7 +5,7 @@
 //! because half of the tools read it as one and half as the other. All functions are pure.
 
 use crate::{Error, Result};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Formats a size.
 ///
@@ -98,6 +98,22 @@ pub fn countdown(time: Duration) -> String {
         _ => (seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
     };
     if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+}
+
+/// The last second of the year 9999: RFC 3339 has years of four digits.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
+/// Formats a moment as a date of RFC 3339, in UTC, with milliseconds. Moments before 1970 and after
+/// 9999 become the nearest date that can be written.
+///
+/// ```
+/// use raudal_common::units::date;
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// assert_eq!(date(UNIX_EPOCH + Duration::from_millis(951_782_400_250)), "2000-02-29T00:00:00.250Z");
+/// ```
+pub fn date(moment: SystemTime) -> String {
+    humantime::format_rfc3339_millis(moment.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST_DATE)).to_string()
 }
 
 /// Parses a size: `0`, `4096`, `512KiB`, `1.5 MB`. Ignores case.
@@ -244,6 +260,12 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_that_cannot_be_written_is_the_nearest_one_that_can() {
+        assert_eq!(date(UNIX_EPOCH - Duration::from_secs(9)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(date(UNIX_EPOCH + LAST_DATE + Duration::from_secs(9)), "9999-12-31T23:59:59.000Z");
+    }
     use crate::Kind;
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a comparison measured. Every figure is computed from the individual runs.
 
+use super::conditions::Conditions;
+use super::plan::Turn;
 use super::stats::{SpeedUp, Summary};
 use super::workload::{Stage, Unit};
 use raudal_pipeline::Jobs;
 use raudal_pool::{JobReport, LimitChange, RunReport};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A workload, measured at several levels. It exists only if all its runs gave the same result.
 #[derive(Clone, Debug)]
@@ -20,6 +22,11 @@ pub struct Comparison {
     pub cores: Option<usize>,
     /// Warm-up runs of each level, which are not among `levels`.
     pub warmup: u32,
+    /// The run that was stopped or not begun, if the comparison was cancelled. The complete runs are
+    /// kept, so levels may differ in their number of runs.
+    pub stopped: Option<Turn>,
+    /// The conditions: machine, version, settings, date.
+    pub conditions: Conditions,
     /// The level that the others are compared with.
     pub baseline: Jobs,
     /// The levels, in the order they were asked for.
@@ -36,7 +43,7 @@ pub struct Comparison {
 pub struct Level {
     /// The limit on jobs in flight.
     pub jobs: Jobs,
-    /// The runs, in the order they were made.
+    /// The runs, in the order they were made. Empty only if the comparison was stopped.
     pub runs: Vec<Measured>,
 }
 
@@ -46,6 +53,8 @@ pub struct Level {
 pub struct Measured {
     /// The number of the run among all runs, from 1, warm-up included.
     pub turn: u64,
+    /// When the run began.
+    pub started: SystemTime,
     /// The time from the call of the workload to its result.
     pub wall: Duration,
     /// CPU time (user and system) that this whole process used during the run. With an embedded

@@ -206,7 +206,7 @@ fn what_needs_a_number_is_not_said_of_auto_and_its_highest_limit_is() {
     let text = render_text(&comparison);
     assert!(text.lines().any(|line| line.starts_with("  auto (16)") && line.contains("  –  ")), "{text}");
     assert!(to_csv(&comparison).lines().nth(3).unwrap().starts_with("fake,auto,1,1,"));
-    assert!(to_csv(&comparison).lines().nth(3).unwrap().ends_with(",d1,16"));
+    assert!(to_csv(&comparison).lines().nth(3).unwrap().contains(",d1,16,2026-01-02T"));
     let json: serde_json::Value = serde_json::from_str(&to_json(&comparison).unwrap()).unwrap();
     assert_eq!((&json["levels"][1]["jobs"], &json["levels"][1]["highest_limit"]), (&"auto".into(), &16.into()));
     assert!(json["levels"][0]["highest_limit"].is_null() && json["levels"][1]["ideal_seconds"].is_null());
@@ -274,9 +274,11 @@ fn csv_holds_every_run_and_an_empty_cell_for_what_is_undefined() {
     assert_eq!(
         lines[0],
         "workload,jobs,round,turn,wall_seconds,job_seconds,cpu_seconds,overlap,peak_in_flight,succeeded,attempts,retries,\
-         bytes,items,rows,digest,highest_limit"
+         bytes,items,rows,digest,highest_limit,started,version,machine,settings,command"
     );
-    assert_eq!(lines[2], "\"one, \"\"two\"\"\",1,2,2,2,2,,1,1,20,20,0,0,20,32,d1,");
-    assert_eq!(lines[3], "\"one, \"\"two\"\"\",10,1,1,0.2,2,0.12,10,10,20,20,0,0,20,32,d1,");
+    let conditions = "2026-01-02T03:04:05.000Z,1.2.3,\"linux x86_64, Some CPU, 2 cores, 8.2 GB of memory\",\
+                      latency 80ms; seed 7,raudal compare fake --seed=7";
+    assert_eq!(lines[2], format!("\"one, \"\"two\"\"\",1,2,2,2,2,,1,1,20,20,0,0,20,32,d1,,{conditions}"));
+    assert_eq!(lines[3], format!("\"one, \"\"two\"\"\",10,1,1,0.2,2,0.12,10,10,20,20,0,0,20,32,d1,,{conditions}"));
     assert_eq!(lines.len(), 4);
 }

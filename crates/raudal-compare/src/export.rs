@@ -1,11 +1,14 @@
 //! Exports a comparison for programs, and writes files atomically.
 
-use super::comparison::{Comparison, Level};
+use super::comparison::{Comparison, Level, Measured};
+use super::conditions;
 use raudal_common::atomic_file::AtomicFile;
+use raudal_common::units::date;
 use raudal_common::{Error, Kind, Result};
 use raudal_pipeline::Jobs;
 use raudal_pool::RunReport;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -20,8 +23,29 @@ struct Document<'a> {
     cores: Option<usize>,
     warmup_runs: u32,
     baseline_jobs: Jobs,
+    stopped: bool,
+    conditions: ConditionsJson<'a>,
     levels: Vec<LevelJson<'a>>,
     warnings: Vec<WarningJson>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ConditionsJson<'a> {
+    started: String,
+    ended: String,
+    version: &'a str,
+    command: Option<&'a str>,
+    machine: MachineJson<'a>,
+    settings: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct MachineJson<'a> {
+    system: &'a str,
+    architecture: &'a str,
+    processor: Option<&'a str>,
+    cores: Option<usize>,
+    memory_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +76,8 @@ struct LevelJson<'a> {
 #[derive(Serialize)]
 struct RunJson<'a> {
     turn: u64,
+    started: String,
+    ended: String,
     wall_seconds: f64,
     cpu_seconds: Option<f64>,
     report: &'a RunReport,
@@ -76,6 +102,8 @@ pub fn to_json(comparison: &Comparison) -> Result<String> {
         cores: comparison.cores,
         warmup_runs: comparison.warmup,
         baseline_jobs: comparison.baseline,
+        stopped: comparison.stopped.is_some(),
+        conditions: conditions_json(comparison),
         levels: comparison.levels.iter().map(|level| level_json(comparison, level)).collect(),
         warnings: comparison
             .warnings()
@@ -86,6 +114,45 @@ pub fn to_json(comparison: &Comparison) -> Result<String> {
     let json = serde_json::to_string_pretty(&document)
         .map_err(|e| Error::new(Kind::Internal, "cannot write the comparison as JSON").because(e))?;
     Ok(json + "\n")
+}
+
+pub(super) fn conditions_json(comparison: &Comparison) -> ConditionsJson<'_> {
+    let conditions = &comparison.conditions;
+    let machine = &conditions.machine;
+    let mut settings: Map<String, Value> = Map::new();
+    for setting in &conditions.settings {
+        // A setting that is given several times, such as a fault, is one text.
+        let value = match settings.get(setting.name).and_then(Value::as_str) {
+            Some(before) => format!("{before}; {}", setting.value),
+            None => setting.value.clone(),
+        };
+        settings.insert(setting.name.to_owned(), value.into());
+    }
+    ConditionsJson {
+        started: date(conditions.started),
+        ended: date(conditions.ended),
+        version: &conditions.version,
+        command: conditions.command.as_deref(),
+        machine: MachineJson {
+            system: &machine.system,
+            architecture: &machine.architecture,
+            processor: machine.processor.as_deref(),
+            cores: comparison.cores,
+            memory_bytes: machine.memory,
+        },
+        settings,
+    }
+}
+
+fn run_json(run: &Measured) -> RunJson<'_> {
+    RunJson {
+        turn: run.turn,
+        started: date(run.started),
+        ended: date(run.started + run.wall),
+        wall_seconds: run.wall.as_secs_f64(),
+        cpu_seconds: run.cpu.map(|cpu| cpu.as_secs_f64()),
+        report: &run.report,
+    }
 }
 
 fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
@@ -114,16 +181,7 @@ fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
         highest_limit: level.highest_limit(),
         bytes_per_second: level.bytes_per_second(),
         per_second: level.per_second(comparison.unit),
-        runs: level
-            .runs
-            .iter()
-            .map(|run| RunJson {
-                turn: run.turn,
-                wall_seconds: run.wall.as_secs_f64(),
-                cpu_seconds: run.cpu.map(|cpu| cpu.as_secs_f64()),
-                report: &run.report,
-            })
-            .collect(),
+        runs: level.runs.iter().map(run_json).collect(),
     }
 }
 
@@ -132,11 +190,20 @@ fn level_json<'a>(comparison: &Comparison, level: &'a Level) -> LevelJson<'a> {
 #[must_use]
 pub fn to_csv(comparison: &Comparison) -> String {
     let mut out = COLUMNS.join(",") + "\n";
+    let given = &comparison.conditions;
+    let conditions = [
+        given.version.clone(),
+        conditions::machine(&given.machine, comparison.cores),
+        conditions::settings(&given.settings, "; "),
+        given.command.clone().unwrap_or_default(),
+    ]
+    .map(|condition| cell(&condition));
     for level in &comparison.levels {
         for (round, run) in (1..).zip(&level.runs) {
             let report = &run.report;
             let overlap = (!run.wall.is_zero()).then(|| report.job_time.as_secs_f64() / run.wall.as_secs_f64());
             let or_empty = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+            let [version, machine, settings, command] = conditions.clone();
             let cells: [String; COLUMNS.len()] = [
                 cell(&comparison.workload),
                 level.jobs.to_string(),
@@ -155,6 +222,11 @@ pub fn to_csv(comparison: &Comparison) -> String {
                 comparison.rows.to_string(),
                 cell(&comparison.digest),
                 run.limits.iter().map(|change| change.limit).max().map_or_else(String::new, |limit| limit.to_string()),
+                date(run.started),
+                version,
+                machine,
+                settings,
+                command,
             ];
             out += &(cells.join(",") + "\n");
         }
@@ -163,7 +235,7 @@ pub fn to_csv(comparison: &Comparison) -> String {
 }
 
 /// New columns go at the end, so that programs that read by position keep working.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 22] = [
     "workload",
     "jobs",
     "round",
@@ -181,6 +253,11 @@ const COLUMNS: [&str; 17] = [
     "rows",
     "digest",
     "highest_limit",
+    "started",
+    "version",
+    "machine",
+    "settings",
+    "command",
 ];
 
 /// A text in CSV, quoted where it must be (RFC 4180).

@@ -1,10 +1,11 @@
 //! Invented comparisons for tests: every time is known.
 
 use super::comparison::{Comparison, Level, Measured};
-use super::workload::{Activity, Stage, Unit};
+use super::conditions::{Conditions, Machine};
+use super::workload::{Activity, Setting, Stage, Unit};
 use raudal_pipeline::Jobs;
 use raudal_pool::{JobReport, LimitChange, Outcome, RunReport, StageSpan};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -49,7 +50,7 @@ pub(super) fn run(turn: u64, jobs: Vec<JobReport>) -> Measured {
         in_flight += step;
         report.peak_in_flight = report.peak_in_flight.max(in_flight as usize);
     }
-    Measured { turn, wall, cpu: None, report, limits: Vec::new(), jobs }
+    Measured { turn, started: moment(), wall, cpu: None, report, limits: Vec::new(), jobs }
 }
 
 pub(super) fn level(jobs: impl Into<Jobs>, runs: Vec<Measured>) -> Level {
@@ -66,6 +67,27 @@ pub(super) fn even(jobs: usize, count: u64, times: &[u64]) -> Level {
     level(jobs, runs.collect())
 }
 
+/// 2026-01-02T03:04:05Z.
+pub(super) fn moment() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_767_323_045)
+}
+
+pub(super) fn conditions() -> Conditions {
+    Conditions {
+        started: moment(),
+        ended: moment() + Duration::from_secs(10),
+        version: "1.2.3".to_owned(),
+        machine: Machine {
+            system: "linux".to_owned(),
+            architecture: "x86_64".to_owned(),
+            processor: Some("Some CPU".to_owned()),
+            memory: Some(8_192_000_000),
+        },
+        command: Some("raudal compare fake --seed=7".to_owned()),
+        settings: vec![Setting::new("latency", "80ms"), Setting::new("seed", 7)],
+    }
+}
+
 pub(super) fn comparison(levels: Vec<Level>) -> Comparison {
     Comparison {
         workload: "fake".to_owned(),
@@ -73,6 +95,8 @@ pub(super) fn comparison(levels: Vec<Level>) -> Comparison {
         rows: 32,
         cores: Some(2),
         warmup: 1,
+        stopped: None,
+        conditions: conditions(),
         baseline: levels[0].jobs,
         levels,
         stages: vec![

@@ -51,6 +51,7 @@ pub fn to_html(comparison: &Comparison) -> String {
     bounds(&mut out, comparison);
     warnings(&mut out, comparison);
     timeline(&mut out, comparison);
+    conditions(&mut out, comparison);
     let digest = escape(&comparison.digest);
     let _ = writeln!(
         out,
@@ -93,6 +94,14 @@ fn warnings(out: &mut String, comparison: &Comparison) {
         let _ = writeln!(out, "<li><b>Warning:</b> {}.</li>", escape(&warning.to_string()));
     }
     out.push_str("</ul>\n");
+}
+
+fn conditions(out: &mut String, comparison: &Comparison) {
+    out.push_str("<h2>Conditions</h2>\n<dl>\n");
+    for (name, value) in comparison.described_conditions() {
+        let _ = writeln!(out, "<dt>{name}</dt><dd>{}</dd>", escape(&value));
+    }
+    out.push_str("</dl>\n");
 }
 
 fn timeline(out: &mut String, comparison: &Comparison) {

@@ -9,10 +9,11 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `plan` | [`Plan`]: the levels, the runs and their order; [`Watch`]: receives the progress |
+//! | `plan` | [`Plan`]: the levels, the runs and their order; [`TurnObserver`]: receives the progress |
 //! | `run` | [`compare`]: the runs, and the check that their results are equal |
 //! | `observe` | what is recorded from outside a run: job reports, CPU time |
 //! | `comparison` | [`Comparison`]: every run, and the figures computed from them |
+//! | `conditions` | [`Conditions`]: machine, version, settings and date |
 //! | `stats` | [`Summary`], [`SpeedUp`]: pure statistics with their formulas |
 //! | `explain`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and the evidence |
 //! | `warnings` | [`Warning`]: what makes a figure doubtful, and what to do |
@@ -28,9 +29,10 @@
 //!
 //! | object | fields |
 //! |---|---|
-//! | the document | `schema`, `workload`, `unit` (what the throughput counts: `bytes`, `queries`, …), `digest`, `rows`, `cores`, `warmup_runs`, `baseline_jobs`, `levels`, `warnings` |
+//! | the document | `schema`, `workload`, `unit` (what the throughput counts: `bytes`, `queries`, …), `digest`, `rows`, `cores`, `warmup_runs`, `baseline_jobs`, `stopped` (whether it was stopped before its last run), `conditions`, `levels`, `warnings` |
+//! | the conditions | `started`, `ended` (dates of RFC 3339), `version`, `command` (null if there was none), `machine` (`system`, `architecture`, `processor`, `cores`, `memory_bytes`), `settings` (each value is a text with its unit) |
 //! | a level | `jobs` (a number, or the text `auto`), `mean_seconds`, `stddev_seconds`, `median_seconds`, `min_seconds`, `max_seconds`, `speed_up`, `speed_up_uncertainty`, `efficiency` (these three are null for the baseline; `efficiency` and the next two are null for `auto` too), `ideal_seconds`, `ideal_reached` (1 means that the level reached the ideal), `bound` (a [word](Bound::word)), `bound_because`, `bound_advice`, `busy_cores`, `overlap`, `peak_in_flight`, `highest_limit` (the highest limit set for a host, which shows how far `auto` went; null if none was set), `bytes_per_second`, `per_second` (in the unit of the document), `runs` |
-//! | a run | `turn` (its number among all runs, from 1, warm-up included), `wall_seconds`, `cpu_seconds`, `report` (a [`RunReport`](raudal_pool::RunReport)) |
+//! | a run | `turn` (its number among all runs, from 1, warm-up included), `started`, `ended` (dates of RFC 3339), `wall_seconds`, `cpu_seconds`, `report` (a [`RunReport`](raudal_pool::RunReport)) |
 //! | a warning | `warning` (a [word](Warning::word)), `jobs`, `text` |
 //!
 //! # CSV
@@ -53,8 +55,11 @@
 //! | `bytes`, `items` | bytes moved, items done |
 //! | `rows`, `digest` | the result, the same for all runs |
 //! | `highest_limit` | the highest limit set for a host in this run: how far `auto` went |
+//! | `started` | when the run began, as a date of RFC 3339 |
+//! | `version`, `machine`, `settings`, `command` | the conditions, the same for all runs |
 
 mod comparison;
+mod conditions;
 mod draw;
 mod explain;
 mod export;
@@ -80,11 +85,12 @@ mod html_tests;
 mod tests;
 
 pub use comparison::{Comparison, Level, Measured};
+pub use conditions::{Conditions, Machine};
 pub use draw::render_timeline;
 pub use explain::{Bound, Finding, Ideal};
 pub use export::{export, to_csv, to_json};
 pub use html::to_html;
-pub use plan::{Plan, Turn, Watch};
+pub use plan::{Plan, Turn, TurnObserver};
 pub use run::compare;
 pub use stats::{SpeedUp, Summary};
 pub use text::{conclusion, explanations, render_text, to_markdown};

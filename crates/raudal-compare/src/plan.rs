@@ -236,18 +236,18 @@ pub(super) fn jobs(jobs: Jobs) -> String {
 /// Receives the progress of a comparison, for example to show bars or to write a line for each run.
 ///
 /// ```
-/// use raudal_compare::{Turn, Watch};
+/// use raudal_compare::{Turn, TurnObserver};
 /// use std::time::Duration;
 ///
 /// struct Lines;
 ///
-/// impl Watch for Lines {
+/// impl TurnObserver for Lines {
 ///     fn done(&self, turn: &Turn, wall: Duration) {
 ///         eprintln!("{turn}, {}", raudal_common::units::duration(wall));
 ///     }
 /// }
 /// ```
-pub trait Watch: Send + Sync {
+pub trait TurnObserver: Send + Sync {
     /// Called when a run begins; the returned observer watches its jobs.
     fn begin(&self, turn: &Turn) -> Arc<dyn Observer> {
         let _ = turn;
@@ -260,8 +260,8 @@ pub trait Watch: Send + Sync {
     }
 }
 
-/// Watches nothing.
-impl Watch for () {}
+/// Observes nothing.
+impl TurnObserver for () {}
 
 #[cfg(test)]
 mod tests {

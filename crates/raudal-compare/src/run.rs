@@ -1,28 +1,35 @@
 //! Runs the plan: warm-up first, then the levels alternate. Each result must equal the first.
 
 use super::comparison::{Comparison, Level, Measured};
+use super::conditions::{Conditions, Machine};
 use super::observe::{Keeper, cpu_time};
-use super::plan::{Plan, Turn, Watch, jobs};
+use super::plan::{Plan, Turn, TurnObserver, jobs};
 use crate::workload::{Run, Workload};
 use raudal_common::{Error, Kind, Result};
 use raudal_pipeline::Jobs;
-use raudal_pool::{LimitChange, NoObserver, Observer};
+use raudal_pool::{LimitChange, NoObserver};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// How long a cancelled run may take to stop. After that it is dropped.
+const GRACE: Duration = Duration::from_millis(900);
 
 /// Runs a workload at the levels of a plan, and measures it.
 ///
 /// To be fair, it uses the same code at each level, does not count the warm-up runs, alternates the
 /// levels run by run, and checks that every run, warm-up included, gives the same result.
 ///
+/// If `cancel` is cancelled, the run in flight is stopped and dropped. The complete runs are
+/// returned, and [`Comparison::stopped`] says which run is missing first.
+///
 /// # Errors
 ///
 /// - [`Kind::Checksum`] if a run gave a different result from the first, or if one of its jobs
 ///   failed: unequal work is not compared. The message names the level and the run. It also names
 ///   the first part that differs, if the workload reports parts.
-/// - [`Kind::Cancelled`] if `cancel` was cancelled. The run in flight is awaited first.
+/// - [`Kind::Cancelled`] if `cancel` was cancelled before any measured run was complete.
 /// - [`Kind::Usage`] if `auto` is among the levels and the workload does not support it. Nothing is
 ///   run then.
 /// - Any error that the workload itself returns.
@@ -53,16 +60,18 @@ use tokio_util::sync::CancellationToken;
 pub async fn compare(
     workload: &dyn Workload,
     plan: &Plan,
-    watch: &dyn Watch,
+    turns: &dyn TurnObserver,
     cancel: CancellationToken,
 ) -> Result<Comparison> {
     if plan.levels().contains(&Jobs::Auto) && workload.run_auto(Arc::new(NoObserver), cancel.child_token()).is_none() {
         return Err(no_auto(workload));
     }
+    let started = SystemTime::now();
     cancel.run_until_cancelled(workload.prepare()).await.ok_or_else(cancelled)??;
 
     let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
     let mut first: Option<(Turn, Run)> = None;
+    let mut stopped = None;
     for number in 1.. {
         // A round is always finished. If one level had a run more than another, drift would not
         // affect them alike.
@@ -70,20 +79,22 @@ pub async fn compare(
             break;
         }
         let turn = plan.turn(number);
-        if cancel.is_cancelled() {
-            return Err(cancelled());
-        }
-        let TimedRun { run, wall, cpu, limits } = run_once(workload, &turn, watch.begin(&turn), &cancel).await?;
-        check_jobs(&turn, &run)?;
+        let Some(timed) = run_once(workload, &turn, turns, &cancel).await? else {
+            stopped = Some(turn);
+            break;
+        };
+        check_jobs(&turn, &timed.run)?;
         if let Some((first_turn, first_run)) = &first {
-            check_equal(first_turn, first_run, &turn, &run)?;
+            check_equal(first_turn, first_run, &turn, &timed.run)?;
         }
-        watch.done(&turn, wall);
-        let (report, jobs) = (run.report.clone(), run.jobs.clone());
-        first.get_or_insert((turn, run));
+        turns.done(&turn, timed.wall);
         if let Some(level) = levels.iter_mut().find(|level| level.jobs == turn.jobs).filter(|_| !turn.warmup) {
-            level.runs.push(Measured { turn: turn.number, wall, cpu, report, limits, jobs });
+            level.runs.push(timed.measured(&turn));
         }
+        first.get_or_insert((turn, timed.run));
+    }
+    if stopped.is_some() && levels.iter().all(|level| level.runs.is_empty()) {
+        return Err(cancelled());
     }
     let (digest, rows) = first.map(|(_, run)| (run.digest, run.rows)).unwrap_or_default();
     Ok(Comparison {
@@ -92,11 +103,24 @@ pub async fn compare(
         rows,
         cores: std::thread::available_parallelism().ok().map(usize::from),
         warmup: plan.warmups(),
+        stopped,
+        conditions: conditions(workload, started),
         baseline: plan.baseline(),
         levels,
         stages: workload.stages(),
         unit: workload.unit(),
     })
+}
+
+fn conditions(workload: &dyn Workload, started: SystemTime) -> Conditions {
+    Conditions {
+        started,
+        ended: SystemTime::now(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: Machine::this(),
+        command: None,
+        settings: workload.settings(),
+    }
 }
 
 fn no_auto(workload: &dyn Workload) -> Error {
@@ -105,43 +129,69 @@ fn no_auto(workload: &dyn Workload) -> Error {
 }
 
 fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "the comparison was cancelled; an incomplete comparison has no result")
+    Error::new(Kind::Cancelled, "the comparison was cancelled before a measured run was complete")
 }
 
 /// One run, and what was measured around it.
 struct TimedRun {
     run: Run,
+    started: SystemTime,
     wall: Duration,
     cpu: Option<Duration>,
     limits: Vec<LimitChange>,
 }
 
+impl TimedRun {
+    fn measured(&self, turn: &Turn) -> Measured {
+        Measured {
+            turn: turn.number,
+            started: self.started,
+            wall: self.wall,
+            cpu: self.cpu,
+            report: self.run.report.clone(),
+            limits: self.limits.clone(),
+            jobs: self.run.jobs.clone(),
+        }
+    }
+}
+
+/// Returns `None` if the run was cancelled: its result says nothing about the workload.
 async fn run_once(
     workload: &dyn Workload,
     turn: &Turn,
-    observer: Arc<dyn Observer>,
+    turns: &dyn TurnObserver,
     cancel: &CancellationToken,
-) -> Result<TimedRun> {
-    let keeper = Arc::new(Keeper::new(observer));
-    let (begin, cpu_begin) = (Instant::now(), cpu_time());
+) -> Result<Option<TimedRun>> {
+    if cancel.is_cancelled() {
+        return Ok(None);
+    }
+    let keeper = Arc::new(Keeper::new(turns.begin(turn)));
+    let (started, begin, cpu_begin) = (SystemTime::now(), Instant::now(), cpu_time());
     let running = match turn.jobs {
         Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
         Jobs::Auto => {
             workload.run_auto(Arc::clone(&keeper) as _, cancel.child_token()).ok_or_else(|| no_auto(workload))?
         }
     };
-    let result = running.await;
+    let given_up = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let result = tokio::select! {
+        biased;
+        result = running => result,
+        () = given_up => return Ok(None),
+    };
     let wall = begin.elapsed();
     let cpu = cpu_time().zip(cpu_begin).map(|(end, begin)| end.saturating_sub(begin));
-    // The result of a cancelled run says nothing about the workload.
     if cancel.is_cancelled() {
-        return Err(cancelled());
+        return Ok(None);
     }
     let mut run = result?;
     if run.jobs.is_empty() {
         run.jobs = keeper.take();
     }
-    Ok(TimedRun { run, wall, cpu, limits: keeper.limits() })
+    Ok(Some(TimedRun { run, started, wall, cpu, limits: keeper.limits() }))
 }
 
 /// Refuses a run that left out some of the work: it is not faster.

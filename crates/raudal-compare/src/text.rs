@@ -37,6 +37,10 @@ pub fn render_text(comparison: &Comparison) -> String {
     for (level, sentence) in explanations(comparison) {
         wrap(&mut out, &format!("  {level}: "), &sentence);
     }
+    out.push('\n');
+    for (name, value) in comparison.described_conditions() {
+        wrap(&mut out, &format!("  {name}: "), &value);
+    }
     let warnings = comparison.warnings();
     if !warnings.is_empty() {
         out.push('\n');
@@ -116,6 +120,10 @@ pub fn to_markdown(comparison: &Comparison) -> String {
     for (level, sentence) in explanations(comparison) {
         let _ = writeln!(out, "- {level}: {}", escape_markdown(&sentence));
     }
+    out.push('\n');
+    for (name, value) in comparison.described_conditions() {
+        let _ = writeln!(out, "- {name}: {}", code_span(&value));
+    }
     let warnings = comparison.warnings();
     if !warnings.is_empty() {
         out.push('\n');
@@ -124,6 +132,15 @@ pub fn to_markdown(comparison: &Comparison) -> String {
         let _ = writeln!(out, "- warning: {warning}");
     }
     out
+}
+
+/// Returns text as a code span, where no character is markup. The fence is longer than any row of
+/// backquotes in it.
+fn code_span(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let blank = if longest > 0 { " " } else { "" };
+    format!("{fence}{blank}{text}{blank}{fence}")
 }
 
 /// Escapes Markdown markup, because names of jobs come from outside.
@@ -139,16 +156,17 @@ fn escape_markdown(text: &str) -> String {
 }
 
 pub(super) fn heading(comparison: &Comparison) -> String {
-    let runs = comparison.levels.first().map_or(0, |level| level.runs.len());
+    let runs = comparison.levels.iter().map(|level| level.runs.len());
+    let (least, most) = (runs.clone().min().unwrap_or(0), runs.max().unwrap_or(0));
     let times = |n: usize, of: &str| format!("{n} {of}{}", if n == 1 { "" } else { "s" });
     let warmup = match comparison.warmup {
         0 => "without warm-up".to_owned(),
         n => format!("after {}", times(n as usize, "warm-up run")),
     };
+    let runs = if least == most { times(most, "run") } else { format!("{least} to {}", times(most, "run")) };
     format!(
-        "{}: {} of each level {warmup}; the result was the same every time ({})",
+        "{}: {runs} of each level {warmup}; the result was the same every time ({})",
         comparison.workload,
-        times(runs, "run"),
         times(comparison.rows as usize, "row"),
     )
 }

@@ -2,6 +2,7 @@
 //! the Trace Event Format.
 
 use super::comparison::{Comparison, Measured};
+use super::export::conditions_json;
 use super::plan::jobs;
 use super::timeline::{Bar, Chart, Kind, Track, name};
 use raudal_common::{Error, Result};
@@ -18,7 +19,7 @@ use std::time::Duration;
 /// - Each host whose limit was set has a counter, `limit HOST`, and an instant event (`i`) for each
 ///   change, with the reason.
 ///
-/// A job is put into the first slot that was free when it began. Without job reports, there is one
+/// `otherData` holds the conditions. A job is put into the first slot that was free when it began. Without job reports, there is one
 /// event for the whole run.
 pub fn to_trace(comparison: &Comparison) -> Result<String> {
     let mut events = Vec::new();
@@ -39,7 +40,11 @@ pub fn to_trace(comparison: &Comparison) -> Result<String> {
     }
     let document = json!({
         "displayTimeUnit": "ms",
-        "otherData": { "workload": comparison.workload, "digest": comparison.digest },
+        "otherData": {
+            "workload": comparison.workload,
+            "digest": comparison.digest,
+            "conditions": conditions_json(comparison),
+        },
         "traceEvents": events,
     });
     let json = serde_json::to_string(&document)

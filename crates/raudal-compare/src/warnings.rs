@@ -1,7 +1,7 @@
 //! What makes a figure doubtful, and what to do about it.
 
 use super::comparison::{Comparison, Level};
-use super::plan::jobs;
+use super::plan::{Turn, jobs};
 use super::stats::{SpeedUp, mean, robust_scores, trend};
 use raudal_common::units;
 use raudal_pipeline::Jobs;
@@ -27,6 +27,11 @@ const DRIFT: f64 = 0.05;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
+    /// The comparison was stopped, so levels may differ in their number of runs.
+    Stopped {
+        /// The first run that is missing.
+        turn: Turn,
+    },
     /// Each level was measured once: there is no deviation.
     SingleRun,
     /// Runs are too short to say much.
@@ -86,6 +91,7 @@ impl Warning {
     /// Returns the kind of warning as one word, for programs.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::Stopped { .. } => "stopped",
             Self::SingleRun => "single-run",
             Self::Short { .. } => "short",
             Self::SlowFirst { .. } => "slow-first",
@@ -99,7 +105,7 @@ impl Warning {
     /// Returns the level that the warning is about, if there is one.
     pub fn level(&self) -> Option<Jobs> {
         match self {
-            Self::SingleRun | Self::Drift { .. } => None,
+            Self::Stopped { .. } | Self::SingleRun | Self::Drift { .. } => None,
             Self::Short { jobs, .. }
             | Self::SlowFirst { jobs, .. }
             | Self::Spread { jobs, .. }
@@ -112,6 +118,11 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Stopped { turn } => write!(
+                f,
+                "the comparison was stopped in {turn}; the levels may differ in their number of runs, so a drift does \
+                 not affect them alike; let it run to its end"
+            ),
             Self::SingleRun => {
                 f.write_str("each level was measured once, so the spread is unknown; measure at least 5 runs")
             }
@@ -181,7 +192,8 @@ impl Comparison {
     /// Returns the reasons to doubt the figures.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        if self.levels.iter().all(|level| level.runs.len() == 1) {
+        warnings.extend(self.stopped.map(|turn| Warning::Stopped { turn }));
+        if self.levels.iter().all(|level| level.runs.len() <= 1) {
             warnings.push(Warning::SingleRun);
         }
         for level in &self.levels {

@@ -3,14 +3,17 @@
 //!
 //! There are two locks, always taken in this order: `out` for writing, `model` for the state. An
 //! event takes only `model`, and briefly. So a slow terminal (or one stopped by Ctrl-S) does not
-//! slow the run. A ticker thread, which needs no runtime, writes bars and plain lines. The task of
-//! an event writes only single lines (failures and retries with `-v`, JSON), and removes the bars
-//! at the end of a run.
+//! slow the run. A ticker thread, which needs no runtime, writes bars and plain lines. Where there
+//! are no bars, another thread does all the writing ([`relay`](super::relay)). On a terminal with
+//! bars, the task of an event writes only single lines (failures and retries with `-v`), and removes
+//! the bars at the end of a run.
 
+use super::json::{self, Encoder};
 use super::lines::{self, Level};
 use super::model::Model;
 use super::out::Out;
 use super::painter::Painter;
+use super::relay::Stream;
 use super::style::{Style, Surroundings, Verbosity};
 use super::ticker::Ticker;
 use raudal_common::lock;
@@ -18,7 +21,7 @@ use raudal_pool::{Event, EventKind, Observer};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The interval of the ticker: the eye would not see a faster change.
 const TICK: Duration = Duration::from_millis(100);
@@ -89,7 +92,13 @@ impl Progress {
         }
         let start = Instant::now();
         let clock: Clock = Arc::new(move || start.elapsed());
-        Self::build(style, verbosity, around.colours, Box::new(std::io::stderr()), painter, clock, false)
+        let stderr = Box::new(std::io::stderr());
+        let stream = match style {
+            Style::Bar => Stream::Direct(stderr),
+            Style::Json => Stream::relayed(stderr, json::lost),
+            _ => Stream::relayed(stderr, lines::lost),
+        };
+        Self::build(style, verbosity, around.colours, stream, painter, clock, false)
     }
 
     /// Shows runs on a writer that is not a terminal, with your own clock. [`Style::Auto`] and
@@ -107,7 +116,13 @@ impl Progress {
     /// ```
     pub fn with_writer(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>, clock: Clock) -> Self {
         let style = style.resolve(verbosity, &Surroundings::default());
-        Self::build(style, verbosity, false, writer, None, clock, true)
+        Self::build(style, verbosity, false, Stream::Direct(writer), None, clock, true)
+    }
+
+    /// Like [`with_writer`](Self::with_writer), but a thread writes, as it does for stderr.
+    #[cfg(test)]
+    pub(super) fn with_relay(style: Style, writer: Box<dyn Write + Send>, clock: Clock) -> Self {
+        Self::build(style, Verbosity::Verbose, false, Stream::relayed(writer, json::lost), None, clock, true)
     }
 
     #[cfg(test)]
@@ -117,24 +132,26 @@ impl Progress {
         painter: Painter,
         clock: Clock,
     ) -> Self {
-        Self::build(Style::Bar, verbosity, false, writer, Some(painter), clock, true)
+        Self::build(Style::Bar, verbosity, false, Stream::Direct(writer), Some(painter), clock, true)
     }
 
     fn build(
         style: Style,
         verbosity: Verbosity,
         colours: bool,
-        stream: Box<dyn Write + Send>,
+        stream: Stream,
         painter: Option<Painter>,
         clock: Clock,
         by_hand: bool,
     ) -> Self {
+        // The date of the clock's fixed moment. All dates follow from it, so that they never jump.
+        let zero = SystemTime::now().checked_sub(clock()).unwrap_or(SystemTime::UNIX_EPOCH);
         let inner = ProgressInner {
             style,
             verbosity,
             colours,
             clock,
-            out: Mutex::new(Out::new(stream, painter)),
+            out: Mutex::new(Out::new(stream, painter, Encoder::new(zero))),
             model: Mutex::default(),
             ticker: (!by_hand && style != Style::None).then(Ticker::default),
             runs: AtomicUsize::new(0),
@@ -311,6 +328,19 @@ impl ProgressInner {
             out.write(&format!("{line}\n"));
             self.repaint(&mut out, now);
         }
+        // No run goes on any more, so the line may take its time.
+        if out.finished {
+            Self::drain(out);
+        }
+    }
+
+    /// Waits until all lines are written.
+    fn drain(out: MutexGuard<'_, Out>) {
+        let relay = out.stream.relay();
+        drop(out);
+        if let Some(relay) = relay {
+            relay.drain();
+        }
     }
 
     fn tick(&self) {
@@ -389,7 +419,7 @@ impl ProgressInner {
         out.erase();
         out.finished = true;
         // The ticker takes this lock, so it is released first.
-        drop(out);
+        Self::drain(out);
         if let Some(ticker) = &self.ticker {
             ticker.stop();
         }

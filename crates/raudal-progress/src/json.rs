@@ -1,10 +1,11 @@
 //! Writes events as JSON, one object a line: pure values in, text out. The crate's documentation
 //! has the schema.
 
+use raudal_common::units::date;
 use raudal_pool::{Event, EventKind, JobReport, RunReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A job's `advanced` lines are at least this far apart: a reader wants a curve, not every read of
 /// a socket.
@@ -17,12 +18,14 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<u64>,
     t: f64,
+    time: String,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum What<'a> {
     RunStarted {
+        schema: &'static str,
         total: Option<u64>,
         jobs: usize,
     },
@@ -76,9 +79,20 @@ enum What<'a> {
     },
 }
 
+/// The schema of the lines. Fields are added under the same number; none is renamed or removed.
+const SCHEMA: &str = "raudal.events/1";
+
+/// Returns the line that says how many lines were left out because the reader was too slow. It has
+/// no time: it stands where they are missing.
+pub(super) fn lost(lines: u64) -> String {
+    format!("{{\"event\":\"lost\",\"lines\":{lines}}}\n")
+}
+
 /// Turns events into lines, and collects `advanced` events so that a job has few such lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Encoder {
+    /// The date of the moment from which `now` counts.
+    zero: SystemTime,
     started: Duration,
     /// How many runs have begun. `open` maps the number of each current run to its number in the
     /// output.
@@ -102,6 +116,10 @@ impl Held {
 }
 
 impl Encoder {
+    pub(super) fn new(zero: SystemTime) -> Self {
+        Self { zero, started: Duration::ZERO, runs: 0, open: BTreeMap::new(), held: BTreeMap::new() }
+    }
+
     /// Returns the lines for an event, each with its line end.
     pub(super) fn event(&mut self, event: &Event<'_>, now: Duration) -> String {
         let mut out = String::new();
@@ -113,7 +131,7 @@ impl Encoder {
                 }
                 self.runs += 1;
                 self.open.insert(run, self.runs);
-                What::RunStarted { total, jobs }
+                What::RunStarted { schema: SCHEMA, total, jobs }
             }
             EventKind::Advanced { job, bytes, items } => {
                 let held = self.held.entry((run, job)).or_default();
@@ -195,9 +213,10 @@ impl Encoder {
 
     fn line(&self, run: Option<u64>, what: What<'_>, now: Duration, out: &mut String) {
         let t = (now.saturating_sub(self.started).as_secs_f64() * 1e3).round() / 1e3;
+        let time = date(self.zero.checked_add(now).unwrap_or(self.zero));
         // A line holds only strings and numbers, so writing it cannot fail.
         if let Ok(json) =
-            serde_json::to_string(&Line { what, run: run.and_then(|run| self.open.get(&run).copied()), t })
+            serde_json::to_string(&Line { what, run: run.and_then(|run| self.open.get(&run).copied()), t, time })
         {
             *out += &json;
             out.push('\n');
@@ -215,22 +234,24 @@ mod tests {
 
     #[test]
     fn an_event_is_an_object_on_one_line() {
-        let mut encoder = Encoder::default();
+        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
         encoder.event(&Event::new(1, EventKind::RunStarted { total: None, jobs: 8 }), at(1000));
         let begun = Event::new(1, EventKind::AttemptStarted { job: 0, label: "a\n\"b\"", attempt: 1 });
         assert_eq!(
             encoder.event(&begun, at(1123)),
-            "{\"event\":\"attempt_started\",\"job\":0,\"label\":\"a\\n\\\"b\\\"\",\"attempt\":1,\"run\":1,\"t\":0.123}\n"
+            "{\"event\":\"attempt_started\",\"job\":0,\"label\":\"a\\n\\\"b\\\"\",\"attempt\":1,\"run\":1,\"t\":0.123,\
+             \"time\":\"1970-01-01T00:00:01.123Z\"}\n"
         );
         assert_eq!(
             encoder.message("note", "hello", at(2000)),
-            "{\"event\":\"message\",\"level\":\"note\",\"text\":\"hello\",\"t\":1.0}\n"
+            "{\"event\":\"message\",\"level\":\"note\",\"text\":\"hello\",\"t\":1.0,\
+             \"time\":\"1970-01-01T00:00:02.000Z\"}\n"
         );
     }
 
     #[test]
     fn advances_are_gathered_and_their_sum_is_exact_at_the_next_event_of_the_job() {
-        let mut encoder = Encoder::default();
+        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
         let mut lines = String::new();
         for millisecond in 0..1000 {
             lines +=
@@ -254,7 +275,7 @@ mod tests {
 
     #[test]
     fn lines_of_two_runs_at_once_can_be_told_apart_and_neither_ends_the_other() {
-        let mut encoder = Encoder::default();
+        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
         let mut lines = String::new();
         let report = RunReport::default();
         for (run, kind, millisecond) in [

@@ -12,19 +12,20 @@
 //! | `lines` | every line for people; pure |
 //! | `json` | every line for programs; pure |
 //! | `painter` | redraws lines on a terminal, by escape sequences |
-//! | `out`, `ticker` | the stream, and the thread that ticks |
+//! | `out`, `relay`, `ticker` | the stream, the thread that writes, and the thread that ticks |
 //! | `recorder` | [`Recorder`] |
 //!
 //! # JSON
 //!
-//! With [`Style::Json`], each line on stderr is an object. `event` is its type. `t` is the time in
-//! seconds; it starts at 0 when a run begins while no other goes on. `run` is the number of the
-//! run, from 1, because one `Progress` may show several runs at once. Jobs are numbered from 0 in
-//! the order of the input of their run. Fields may be added; these stay:
+//! With [`Style::Json`], each line on stderr is an object, in the schema `raudal.events/1`. `event`
+//! is its type. `time` is its date (RFC 3339, UTC). `t` is the offset in seconds; it starts at 0 when
+//! a run begins while no other goes on. `run` is the number of the run, from 1, because one
+//! `Progress` may show several runs at once. Jobs are numbered from 0 in the order of the input of
+//! their run. Fields may be added; these stay:
 //!
 //! | `event` | further fields |
 //! |---|---|
-//! | `run_started` | `total` (null if unknown), `jobs` (the limit on jobs in flight) |
+//! | `run_started` | `schema`, `total` (null if unknown), `jobs` (the limit on jobs in flight) |
 //! | `attempt_started` | `job`, `label`, `attempt` (from 1) |
 //! | `stage` | `job`, `stage` |
 //! | `expected` | `job`, `bytes` (all bytes of this attempt) |
@@ -34,6 +35,7 @@
 //! | `limit_changed` | `key` (a host), `limit` (the new limit on jobs in flight), `why` |
 //! | `job_finished` | `job`, `report` (a [`JobReport`](raudal_pool::JobReport)) |
 //! | `run_finished` | `report` (a [`RunReport`](raudal_pool::RunReport)) |
+//! | `lost` | `lines`: how many lines were left out, because 16 MiB waited for a slow reader |
 //! | `message` | `level` (`error`, `note` or `detail`), `text`: what other styles show as a line |
 //!
 //! A job has at most ten `advanced` lines a second. What was held back is written before any other
@@ -47,6 +49,7 @@ mod model;
 mod out;
 mod painter;
 mod recorder;
+mod relay;
 mod sizes;
 mod style;
 mod ticker;

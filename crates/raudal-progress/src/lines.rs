@@ -78,6 +78,11 @@ fn about(label: &str, reason: &str) -> String {
 /// A part of the status line and its rank: 0 is never left out, the highest rank goes first.
 struct StatusPart(u8, String);
 
+/// Says how many lines were left out because the reader was too slow.
+pub(super) fn lost(lines: u64) -> String {
+    format!("warning: the reader of these messages is too slow; lines left out: {lines}\n")
+}
+
 /// Returns the state of the run: `12/32 done, 1 failed, 3 in flight, 14.2 MB, 7.1 MB/s, 4 s left`.
 pub(super) fn status(model: &Model, now: Duration) -> String {
     join(&parts(model, now))

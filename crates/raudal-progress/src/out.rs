@@ -2,12 +2,12 @@
 
 use super::json::Encoder;
 use super::painter::Painter;
-use std::io::Write;
+use super::relay::Stream;
 use std::time::Duration;
 
 /// The stream and its state.
 pub(super) struct Out {
-    stream: Box<dyn Write + Send>,
+    pub(super) stream: Stream,
     /// `None` if no bars are drawn.
     pub(super) painter: Option<Painter>,
     /// Whether no bars are drawn any more.
@@ -23,12 +23,12 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new(stream: Box<dyn Write + Send>, painter: Option<Painter>) -> Self {
+    pub(super) fn new(stream: Stream, painter: Option<Painter>, encoder: Encoder) -> Self {
         Self {
             stream,
             painter,
             hidden: false,
-            encoder: Encoder::default(),
+            encoder,
             suspended: 0,
             deferred: String::new(),
             painted: None,
@@ -55,12 +55,10 @@ impl Out {
         self.put(erase);
     }
 
-    /// Writes text as it is, at once.
+    /// Writes text as it is.
     pub(super) fn put(&mut self, text: &str) {
         if !text.is_empty() {
-            // A closed stderr is not an error, because nobody would see the message.
-            let _ = self.stream.write_all(text.as_bytes());
-            let _ = self.stream.flush();
+            self.stream.write(text);
         }
     }
 }

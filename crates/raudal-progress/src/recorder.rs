@@ -2,10 +2,12 @@
 
 use raudal_common::error::Result;
 use raudal_common::lock;
+use raudal_common::units::date;
 use raudal_pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer, RunReport};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::SystemTime;
 
 /// Keeps every [`JobReport`], every [`LimitChange`] and the [`RunReport`], for `--report` and for
 /// timelines.
@@ -28,10 +30,16 @@ pub struct Recorder {
     runs: Mutex<BTreeMap<u64, (Recording, LimitLog)>>,
 }
 
-/// What a [`Recorder`] kept. In JSON, times are seconds.
+/// What a [`Recorder`] kept. In JSON, dates are those of RFC 3339, and other times are seconds.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Recording {
+    /// When the run began. All offsets in the reports of the run and of its jobs count from here.
+    #[serde(serialize_with = "as_date")]
+    pub started: Option<SystemTime>,
+    /// When the run was over.
+    #[serde(serialize_with = "as_date")]
+    pub ended: Option<SystemTime>,
     /// The report of the run, once it is over.
     pub run: Option<RunReport>,
     /// Attempts that failed and were followed by another.
@@ -70,6 +78,11 @@ impl Recorder {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands it over like this")]
+fn as_date<S: Serializer>(moment: &Option<SystemTime>, to: S) -> std::result::Result<S::Ok, S::Error> {
+    moment.map(date).serialize(to)
+}
+
 fn whole((recording, limits): &(Recording, LimitLog)) -> Recording {
     let mut recording = recording.clone();
     recording.jobs.sort_by_key(|job| job.job);
@@ -86,10 +99,15 @@ impl Observer for Recorder {
         let (recording, limits) = runs.entry(event.run).or_default();
         limits.observe(event);
         match &event.kind {
+            EventKind::RunStarted { .. } => recording.started = Some(SystemTime::now()),
             EventKind::AttemptFailed { retry_in: Some(_), .. } => recording.retries += 1,
             EventKind::KeyPaused { .. } => recording.pauses += 1,
             EventKind::JobFinished { report } => recording.jobs.push((*report).clone()),
-            EventKind::RunFinished { report } => recording.run = Some((*report).clone()),
+            EventKind::RunFinished { report } => {
+                // By the clock of the run, so that a changed date of the system shows nowhere.
+                recording.ended = recording.started.and_then(|started| started.checked_add(report.wall));
+                recording.run = Some((*report).clone());
+            }
             _ => {}
         }
     }

@@ -423,3 +423,57 @@ fn a_recorder_keeps_limits_and_jobs_in_the_order_of_the_input() {
     assert_eq!((recording.limits[0].limit, &*recording.limits[0].key), (8, "https://a.example:443"));
     assert!(recorder.to_json().unwrap().contains("\"label\": \"02.zip\""));
 }
+
+/// A pipe whose reader does not read before it is let.
+struct Stalled {
+    may_read: Arc<Mutex<()>>,
+    log: Log,
+}
+
+impl Write for Stalled {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _may = self.may_read.lock().unwrap();
+        self.log.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_stalls_holds_no_run_and_gets_every_line_in_the_end() {
+    let (may_read, log) = (Arc::new(Mutex::new(())), Log::default());
+    let stalled = may_read.lock().unwrap();
+    let writer = Stalled { may_read: Arc::clone(&may_read), log: log.clone() };
+    let progress = Progress::with_relay(Style::Json, Box::new(writer), Hand::default().clock());
+    let observer = progress.observer();
+    // It would wait here for ever if an event waited for the reader.
+    observer.observe(&Event::new(1, EventKind::RunStarted { total: Some(2000), jobs: 1 }));
+    for job in 0..2000 {
+        observer.observe(&Event::new(1, EventKind::AttemptStarted { job, label: "a", attempt: 1 }));
+        progress.note("a message");
+        progress.tick();
+    }
+    observer.observe(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }));
+    assert_eq!(log.text(), "");
+    drop(stalled);
+    progress.finish();
+    assert_eq!(log.text().lines().count(), 2000 * 2 + 2);
+    progress.error("after the end");
+    assert!(log.text().lines().last().unwrap().contains("after the end"), "it is written at once");
+}
+
+#[test]
+fn a_recording_has_the_dates_of_its_run() {
+    let recorder = Recorder::default();
+    assert_eq!((recorder.recording().started, recorder.recording().ended), (None, None));
+    recorder.observe(&Event::new(1, EventKind::RunStarted { total: None, jobs: 1 }));
+    let mut report = RunReport::default();
+    report.wall = Duration::from_secs(90);
+    recorder.observe(&Event::new(1, EventKind::RunFinished { report: &report }));
+    let recording = recorder.recording();
+    assert_eq!(recording.ended.unwrap().duration_since(recording.started.unwrap()).unwrap(), report.wall);
+    let json: serde_json::Value = serde_json::from_str(&recorder.to_json().unwrap()).unwrap();
+    assert!(json["ended"].as_str() > json["started"].as_str() && json["started"].as_str().unwrap().ends_with('Z'));
+}

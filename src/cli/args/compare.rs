@@ -109,13 +109,13 @@ pub(crate) struct LevelArgs {
     /// Run each level N times first, without counting
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000), env = "RAUDAL_WARMUP", help_heading = LEVELS)]
     pub(crate) warmup: u32,
-    /// Write the figures as JSON, with every run
+    /// Write the figures as JSON, with every run; `-` is standard output
     #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_JSON", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) export_json: Option<PathBuf>,
-    /// Write the figures as a Markdown table
+    /// Write the figures as a Markdown table; `-` is standard output
     #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_MARKDOWN", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) export_markdown: Option<PathBuf>,
-    /// Write the figures as CSV, one row per run
+    /// Write the figures as CSV, one row per run; `-` is standard output
     #[arg(long, value_name = "FILE", env = "RAUDAL_EXPORT_CSV", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) export_csv: Option<PathBuf>,
     /// Write a page that shows which job ran when at each level, with the figures

@@ -1,7 +1,7 @@
 //! Writes, syncs, reads back and checks files: what concurrency gains on a disk.
 
 use super::work::{AtOnce, WorkRun, digest};
-use super::{Activity, Run, Stage, Unit, Workload, scratch};
+use super::{Activity, Run, Setting, Stage, Unit, Workload, scratch};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Attempt, Observer};
@@ -27,6 +27,17 @@ pub enum SyncMode {
     Data,
     /// Its times are on the disk as well (`fsync`).
     All,
+}
+
+impl SyncMode {
+    /// Returns the mode as one word, which [`FromStr`] reads.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Data => "data",
+            Self::All => "all",
+        }
+    }
 }
 
 impl FromStr for SyncMode {
@@ -107,6 +118,16 @@ impl Workload for Files {
 
     fn stages(&self) -> Vec<Stage> {
         ["write", "sync", "read", "remove"].map(|name| Stage::new(name, Activity::Disk)).to_vec()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let FilesOptions { files, size, sync, seed, .. } = &self.options;
+        vec![
+            Setting::new("files", files),
+            Setting::new("size", format_args!("{size} B")),
+            Setting::new("sync", sync.word()),
+            Setting::new("seed", seed),
+        ]
     }
 
     fn unit(&self) -> Unit {

@@ -1,7 +1,7 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
 use super::work::JobKeeper;
-use super::{Activity, Run, Stage, Unit, Workload, stage};
+use super::{Activity, Run, Setting, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
 use raudal_catalogue::{Edition, Entry, iter_2020};
 use raudal_common::atomic_file::hex;
@@ -31,6 +31,30 @@ pub enum Mirror {
     Embedded(raudal_origin::Options),
 }
 
+impl Mirror {
+    fn settings(&self) -> Vec<Setting> {
+        let options = match self {
+            Self::Inegi => return vec![Setting::new("mirror", "INEGI")],
+            Self::Url(url) => return vec![Setting::new("mirror", raudal_common::error::redact(url))],
+            Self::Embedded(options) => options,
+        };
+        let per_second = |name, limit: Option<u64>| match limit {
+            Some(limit) => Setting::new(name, format_args!("{limit} B/s")),
+            None => Setting::new(name, "unlimited"),
+        };
+        let mut settings = vec![
+            Setting::new("mirror", "embedded"),
+            Setting::time("latency", options.latency),
+            per_second("bandwidth", options.bandwidth),
+            per_second("bandwidth per connection", options.bandwidth_per_connection),
+            Setting::new("scale", options.scale),
+            Setting::new("seed", options.seed),
+        ];
+        settings.extend(options.faults.iter().map(|fault| Setting::new("fault", fault)));
+        settings
+    }
+}
+
 /// The archives of some entities at a mirror, ready to be fetched. Keeps the embedded origin
 /// running.
 #[derive(Debug)]
@@ -38,6 +62,7 @@ pub struct Archives {
     /// One input for each entity, in the order of their codes.
     pub inputs: Vec<Input>,
     origin: Option<Origin>,
+    settings: Vec<Setting>,
 }
 
 impl Archives {
@@ -72,7 +97,9 @@ impl Archives {
             }
         };
         let inputs = iter_2020::catalogue().inputs(entities, edition, base.as_deref())?;
-        Ok(Self { inputs, origin })
+        let mut settings = mirror.settings();
+        settings.push(Setting::new("archives", inputs.len()));
+        Ok(Self { inputs, origin, settings })
     }
 
     /// The embedded origin, if that is the mirror.
@@ -187,6 +214,12 @@ impl Workload for Iter {
         stages.push(Stage::new("wait", Activity::Turn("a thread that decodes")));
         stages.push(Stage::new("decode", Activity::Compute));
         stages
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let mut settings = self.archives.settings.clone();
+        settings.extend(self.per_host.map(|most| Setting::new("per host", most)));
+        settings
     }
 
     fn unit(&self) -> Unit {

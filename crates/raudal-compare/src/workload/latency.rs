@@ -51,6 +51,24 @@ impl Latency {
         (0..jobs).map(|_| self.draw(&mut rng)).collect()
     }
 
+    /// Returns the latency as text that gives the same one when it is parsed.
+    ///
+    /// ```
+    /// use raudal_compare::workload::Latency;
+    ///
+    /// let latency: Latency = "uniform: 10ms .. 90ms".parse()?;
+    /// assert_eq!(latency.to_text(), "uniform:10ms..90ms");
+    /// assert_eq!(latency.to_text().parse::<Latency>()?, latency);
+    /// # Ok::<(), raudal_common::Error>(())
+    /// ```
+    pub fn to_text(self) -> String {
+        match self {
+            Self::Fixed(time) => format!("{time:?}"),
+            Self::Uniform(from, to) => format!("uniform:{from:?}..{to:?}"),
+            Self::LogNormal(median, deviation) => format!("lognormal:{median:?},{deviation}"),
+        }
+    }
+
     fn draw(self, rng: &mut fastrand::Rng) -> Duration {
         let seconds = match self {
             Self::Fixed(time) => return time.min(LONGEST),

@@ -4,7 +4,7 @@ use super::database::Sqlite;
 use super::files::{Content, SyncMode, round_trip};
 use super::requests::{answer, call};
 use super::work::{AtOnce, WorkRun, digest};
-use super::{Activity, Bound, Run, Stage, Unit, Workload, scratch, stage};
+use super::{Activity, Bound, Run, Setting, Stage, Unit, Workload, scratch, stage};
 use futures::future::BoxFuture;
 use raudal_catalogue::iter_2020;
 use raudal_common::{Error, Kind, Result, units};
@@ -108,6 +108,8 @@ pub struct Mixed {
     shared: Arc<MixedShared>,
     origin: Origin,
     times: [Duration; 4],
+    /// Bytes per second of the link that the zip comes over.
+    bandwidth: u64,
 }
 
 #[derive(Debug)]
@@ -153,7 +155,7 @@ impl Mixed {
         let times @ [_, api, _, zip] = options.times()?;
         let folder = scratch::folder(options.folder.as_deref())?;
         let sqlite = Sqlite::open(options.folder.clone(), 1).await?;
-        let (origin, archive) = slow_origin(zip, options.seed).await?;
+        let (origin, archive, bandwidth) = slow_origin(zip, options.seed).await?;
         let mut of_client = raudal_fetch::Options::default();
         // The time-out must be longer than the longest silence that was asked for.
         of_client.read_timeout = of_client.read_timeout.saturating_add(api.max(zip));
@@ -166,7 +168,7 @@ impl Mixed {
             api: call(&base, 0, api)?,
             zip: Location::parse(&format!("{base}{archive}"))?,
         };
-        Ok(Self { shared: Arc::new(shared), origin, times })
+        Ok(Self { shared: Arc::new(shared), origin, times, bandwidth })
     }
 
     /// Shuts down the workload and its origin.
@@ -176,8 +178,8 @@ impl Mixed {
 }
 
 /// Starts an origin whose link takes most of this time for the archive. Returns it with the
-/// archive's name.
-async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String)> {
+/// archive's name and the bandwidth of the link.
+async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String, u64)> {
     let entity = iter_2020::catalogue().entries().iter().find(|entity| entity.number() == ENTITY);
     let entity = entity.ok_or_else(|| Error::new(Kind::Internal, format!("no such entity: {ENTITY}")))?;
     let making =
@@ -191,7 +193,7 @@ async fn slow_origin(time: Duration, seed: u64) -> Result<(Origin, String)> {
     options.bandwidth_per_connection = Some(bandwidth);
     let origin = Origin::start(options).await?;
     origin.prepare(iter_2020::MICRODATOS, &[ENTITY]).await?;
-    Ok((origin, entity.file(iter_2020::MICRODATOS).to_owned()))
+    Ok((origin, entity.file(iter_2020::MICRODATOS).to_owned(), bandwidth))
 }
 
 impl MixedShared {
@@ -239,6 +241,18 @@ impl Workload for Mixed {
             Stage::new("stretch", Activity::Answer),
         ]);
         stages
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let [file, api, query, zip] = self.times;
+        vec![
+            Setting::time("file", file),
+            Setting::time("API", api),
+            Setting::time("database", query),
+            Setting::time("zip", zip),
+            Setting::new("bandwidth per connection", format_args!("{} B/s", self.bandwidth)),
+            Setting::new("seed", self.shared.seed),
+        ]
     }
 
     fn unit(&self) -> Unit {

@@ -112,6 +112,12 @@ pub trait Workload: Send + Sync {
         Vec::new()
     }
 
+    /// Returns the settings that its times depend on: latency, bandwidth, seed and others. Every
+    /// export of a comparison names them.
+    fn settings(&self) -> Vec<Setting> {
+        Vec::new()
+    }
+
     /// Returns what its throughput counts.
     fn unit(&self) -> Unit {
         Unit::Jobs("jobs")
@@ -162,6 +168,32 @@ pub struct Bound {
     pub at_once: usize,
     /// What limits the jobs, and what can be done about it, for people.
     pub why: String,
+}
+
+/// A setting of a workload that its times depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name, for people: "bandwidth per connection".
+    pub name: &'static str,
+    /// Its exact value, with its unit.
+    pub value: String,
+}
+
+impl Setting {
+    /// Creates a setting.
+    ///
+    /// ```
+    /// use raudal_compare::workload::Setting;
+    /// assert_eq!(Setting::new("seed", 7).value, "7");
+    /// ```
+    pub fn new(name: &'static str, value: impl std::fmt::Display) -> Self {
+        Self { name, value: value.to_string() }
+    }
+
+    /// Creates a setting from a time, which is not rounded: `80ms`.
+    pub(crate) fn time(name: &'static str, value: std::time::Duration) -> Self {
+        Self::new(name, format_args!("{value:?}"))
+    }
 }
 
 /// One job's share of a result.

@@ -1,7 +1,7 @@
 //! Makes many small API calls: each waits for its response, and moves hardly any data.
 
 use super::work::{AtOnce, WorkRun, digest};
-use super::{Latency, Run, Stage, Unit, Workload, stage};
+use super::{Latency, Run, Setting, Stage, Unit, Workload, stage};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::{Client, Expect};
@@ -43,6 +43,8 @@ pub struct Requests {
     client: Client,
     timeout: Duration,
     calls: Vec<(usize, Location)>,
+    latency: Latency,
+    seed: u64,
 }
 
 impl Requests {
@@ -80,7 +82,8 @@ impl Requests {
         let base = origin.url();
         let calls = options.latency.draws(options.requests, options.seed).into_iter().enumerate();
         let calls: Result<Vec<_>> = calls.map(|(n, think)| Ok((n, call(&base, n, think)?))).collect();
-        Ok(Self { client, timeout: options.timeout, calls: calls?, origin })
+        let RequestsOptions { latency, seed, timeout, .. } = *options;
+        Ok(Self { client, timeout, calls: calls?, origin, latency, seed })
     }
 
     async fn run_once(&self, at_once: AtOnce, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
@@ -121,6 +124,14 @@ impl Workload for Requests {
 
     fn stages(&self) -> Vec<Stage> {
         stage::TRANSFER.to_vec()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        vec![
+            Setting::new("requests", self.calls.len()),
+            Setting::new("latency", self.latency.to_text()),
+            Setting::new("seed", self.seed),
+        ]
     }
 
     fn unit(&self) -> Unit {

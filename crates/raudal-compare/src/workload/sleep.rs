@@ -1,7 +1,7 @@
 //! Only sleeps: the ideal, which shows what the toolkit itself costs.
 
 use super::work::{AtOnce, WorkRun, digest};
-use super::{Activity, Latency, Run, Stage, Unit, Workload};
+use super::{Activity, Latency, Run, Setting, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_pool::Observer;
@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug)]
 pub struct Sleep {
     draws: Vec<Duration>,
+    latency: Latency,
+    seed: u64,
 }
 
 impl Sleep {
@@ -42,7 +44,7 @@ impl Sleep {
         if sleeps == 0 {
             return Err(Error::usage("the number of sleeps must be at least 1: 0").hint("give at least 1"));
         }
-        Ok(Self { draws: latency.draws(sleeps, seed) })
+        Ok(Self { draws: latency.draws(sleeps, seed), latency, seed })
     }
 }
 
@@ -53,6 +55,14 @@ impl Workload for Sleep {
 
     fn stages(&self) -> Vec<Stage> {
         vec![Stage::new("sleep", Activity::Answer)]
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        vec![
+            Setting::new("sleeps", self.draws.len()),
+            Setting::new("latency", self.latency.to_text()),
+            Setting::new("seed", self.seed),
+        ]
     }
 
     fn unit(&self) -> Unit {

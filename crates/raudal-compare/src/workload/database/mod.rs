@@ -15,7 +15,7 @@ pub use options::DatabaseOptions;
 pub(super) use sqlite::Sqlite;
 
 use super::work::{AtOnce, WorkRun};
-use super::{Activity, Bound, Run, Stage, Unit, Workload};
+use super::{Activity, Bound, Run, Setting, Stage, Unit, Workload};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::Observer;
@@ -164,6 +164,22 @@ impl Workload for Database {
             Stage::new("begin", Activity::Turn("the only writer")),
             Stage::new("write", Activity::Disk),
             Stage::new("commit", Activity::Disk),
+        ]
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let DatabaseOptions { queries, latency, seed, connections, .. } = &self.options;
+        let server = match &self.options.url {
+            Some(_) => "PostgreSQL",
+            None if self.options.write => "SQLite, writing",
+            None => "SQLite",
+        };
+        vec![
+            Setting::new("database", server),
+            Setting::new("queries", queries),
+            Setting::new("latency", latency.to_text()),
+            Setting::new("connections", connections),
+            Setting::new("seed", seed),
         ]
     }
 
