@@ -1,19 +1,32 @@
 //! `raudal compare`: a workload at several levels.
 
 use super::args::{HttpArgs, LevelArgs};
+use super::host::Host;
 use super::print;
 use super::session::{Session, check_folder};
 use super::wording::options;
 use raudal::compare::{self, Comparison, Jobs, Plan, Turn};
 use raudal::pool::Observer;
+use raudal::progress::Progress;
 use raudal::workload::{Bound, Workload};
 use raudal::{Kind, Result};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Who shows a comparison.
+#[derive(Clone, Copy)]
+pub(super) enum ShownBy<'a> {
+    /// The command: it prints the report and writes the requested files.
+    Command,
+    /// A host, which gets the comparison.
+    Host(&'a Host, &'a OnceLock<Comparison>),
+}
 
 /// Opens a workload, compares its levels, closes it, and shows the result.
 pub(super) async fn measure<W: Workload>(
+    by: ShownBy<'_>,
     levels: &[Jobs],
     args: &LevelArgs,
     http: Option<&HttpArgs>,
@@ -21,36 +34,27 @@ pub(super) async fn measure<W: Workload>(
     open: impl Future<Output = Result<W>>,
     close: impl AsyncFnOnce(W),
 ) -> Result<u8> {
-    for path in [&args.export_json, &args.export_markdown, &args.export_csv, &args.timeline, &args.trace] {
-        check_folder(path.as_deref())?;
-    }
     let plan = Plan::new(levels.iter().copied())?.warmup(args.warmup);
     let plan = match args.min_runs {
         Some(least) => plan.min_runs(least)?,
         None => plan.runs(args.runs)?,
     };
+    if let ShownBy::Host(host, result) = by {
+        host.progress.note(about);
+        let (comparison, _) = run(&host.progress, &plan, &host.cancel, open, close).await?;
+        let _ = result.set(comparison);
+        return Ok(0);
+    }
+    for path in [&args.export_json, &args.export_markdown, &args.export_csv, &args.timeline, &args.trace] {
+        check_folder(path.as_deref())?;
+    }
 
     let session = Session::begin(&args.show, None, false);
     if let Some(http) = http {
         session.warn_of(http);
     }
     session.progress.note(about);
-    let token = session.signals.token().clone();
-    let work = async {
-        let workload = open.await?;
-        let bound = workload.bound();
-        let done = compare::compare(&workload, &plan, &Watch(&session), token.clone()).await;
-        close(workload).await;
-        Ok((done?, bound))
-    };
-    let done = tokio::select! {
-        biased;
-        done = work => done,
-        // The comparison itself stops cleanly; this is for the opening of the workload.
-        () = async { token.cancelled().await; tokio::time::sleep(Duration::from_millis(900)).await } => {
-            Err(raudal::Error::new(Kind::Cancelled, "cancelled"))
-        }
-    };
+    let done = run(&session.progress, &plan, session.signals.token(), open, close).await;
     session.progress.finish();
     let (comparison, bound) = match (done, session.signals.stop()) {
         (Err(error), Some(stop)) if error.kind() == Kind::Cancelled => {
@@ -66,6 +70,32 @@ pub(super) async fn measure<W: Workload>(
         report += &explain(&bound, &plan);
     }
     print(report.as_bytes())
+}
+
+/// Opens the workload, compares its levels and closes it. Returns the comparison and the workload's
+/// own limit.
+async fn run<W: Workload>(
+    progress: &Progress,
+    plan: &Plan,
+    cancel: &CancellationToken,
+    open: impl Future<Output = Result<W>>,
+    close: impl AsyncFnOnce(W),
+) -> Result<(Comparison, Option<Bound>)> {
+    let work = async {
+        let workload = open.await?;
+        let bound = workload.bound();
+        let done = compare::compare(&workload, plan, &Watch(progress), cancel.clone()).await;
+        close(workload).await;
+        Ok((done?, bound))
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        // The comparison itself stops cleanly; this is for the opening of the workload.
+        () = async { cancel.cancelled().await; tokio::time::sleep(Duration::from_millis(900)).await } => {
+            Err(raudal::Error::new(Kind::Cancelled, "cancelled"))
+        }
+    }
 }
 
 /// Writes the requested files.
@@ -115,7 +145,7 @@ fn explain(bound: &Bound, plan: &Plan) -> String {
 }
 
 /// Shows the progress of each run, and the time it took.
-struct Watch<'a>(&'a Session);
+struct Watch<'a>(&'a Progress);
 
 impl compare::Watch for Watch<'_> {
     fn begin(&self, _: &Turn) -> Arc<dyn Observer> {
@@ -123,7 +153,7 @@ impl compare::Watch for Watch<'_> {
     }
 
     fn done(&self, turn: &Turn, wall: Duration) {
-        self.0.progress.note(&format!("{turn}, {}", raudal::units::duration(wall)));
+        self.0.note(&format!("{turn}, {}", raudal::units::duration(wall)));
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     session.conclude(&ending, total);
     session.say_files(&summary, args.resume);
     session.say_cache(of_client.cache.as_ref());
-    lock::write(&args.keep, lock.as_deref(), &ending, &session)?;
+    lock::write(&args.keep, lock.as_deref(), &ending, &session.progress)?;
     let code = exit::of_ending(&ending, session.signals.stop());
     if let Some(path) = &args.end.failed_to {
         report::write_failed(path, &ending, inputs)?;
@@ -58,7 +58,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     Ok(code)
 }
 
-fn options(args: &GetCommand) -> Result<files::Options> {
+pub(super) fn options(args: &GetCommand) -> Result<files::Options> {
     let mut options = files::Options::new(&args.dir);
     options.limits = setup::bounds(&args.bounds);
     options.member_encoding = setup::member_encoding(&args.names)?;
