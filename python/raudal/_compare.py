@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html import escape
+from math import nan
 from pathlib import Path
 from typing import Any, Union
 
@@ -54,10 +55,14 @@ class Comparison:
         return [str(warning["text"]) for warning in self.data["warnings"]]
 
     def speed_up(self, jobs: Union[int, str]) -> float:
-        """Return how many times as fast a level is as the baseline."""
+        """Return how many times as fast a level is as the baseline, the first one: 1 for itself.
+
+        Not a number where nothing could be measured. Raises KeyError for a level that is not there.
+        """
         for level in self.levels:
             if level["jobs"] == jobs:
-                return float(level["speed_up"])
+                known = level["speed_up"]
+                return float(known) if known is not None else 1.0 if jobs == self.data["baseline_jobs"] else nan
         raise KeyError(jobs)
 
     def timeline(self) -> Timeline:

@@ -38,7 +38,9 @@ def test_a_comparison_shows_itself():
     events = []
     c = raudal.compare("requests", jobs=[1, 4], requests=8, latency="5ms", runs=2, warmup=0, progress=events.append)
     assert [level["jobs"] for level in c.levels] == [1, 4]
-    assert c.speed_up(4) > 1.5
+    assert c.speed_up(4) > 1.5 and c.speed_up(1) == 1
+    with pytest.raises(KeyError):
+        c.speed_up(2)
     assert "requests" in repr(c) and "speed" in c.markdown().lower()
     html = c.timeline()._repr_html_()
     assert html.startswith("<iframe sandbox srcdoc=") and "&lt;svg" in html
