@@ -16,10 +16,16 @@
 //! | [`workload`], [`compare`] | `raudal-compare` | workloads at several levels of concurrency: runs, statistics, report |
 //! | [`progress`] | `raudal-progress` | observers of a run: bars, plain lines, JSON, a recorder |
 //! | [`error`], [`units`] | `raudal-common` | what all of them share |
+//! | [`cli`] | this package | the command line, and its commands for programs that host them |
 //!
 //! A crate depends only on crates above it in this table and on `raudal-common`. Only
 //! `raudal-pipeline` and `raudal-compare` combine the others. The command line uses only what any
 //! other program can use.
+
+// The command line names the crates as any program does.
+extern crate self as raudal;
+
+pub mod cli;
 
 pub use raudal_catalogue as catalogue;
 pub use raudal_common::{Error, Kind, Result, error, units};

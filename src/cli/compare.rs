@@ -1,20 +1,33 @@
 //! `raudal compare`: a workload at several levels.
 
 use super::args::{HttpArgs, LevelArgs};
+use super::host::Host;
 use super::session::{Session, check_folder};
 use super::wording::options;
 use super::{command_line, print};
 use raudal::compare::{self, Comparison, Jobs, Plan, Turn};
 use raudal::pool::Observer;
+use raudal::progress::Progress;
 use raudal::workload::{Bound, Workload};
 use raudal::{Error, Kind, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Who shows a comparison.
+#[derive(Clone, Copy)]
+pub(super) enum ShownBy<'a> {
+    /// The command: it prints the report and writes the requested files.
+    Command,
+    /// A host, which gets the comparison.
+    Host(&'a Host, &'a OnceLock<Comparison>),
+}
 
 /// Opens a workload, compares its levels, closes it, and shows the result.
 pub(super) async fn measure<W: Workload>(
+    by: ShownBy<'_>,
     levels: &[Jobs],
     args: &LevelArgs,
     http: Option<&HttpArgs>,
@@ -22,6 +35,17 @@ pub(super) async fn measure<W: Workload>(
     open: impl Future<Output = Result<W>>,
     close: impl AsyncFnOnce(W),
 ) -> Result<u8> {
+    let plan = Plan::new(levels.iter().copied())?.warmup(args.warmup);
+    let plan = match args.min_runs {
+        Some(least) => plan.min_runs(least)?,
+        None => plan.runs(args.runs)?,
+    };
+    if let ShownBy::Host(host, result) = by {
+        host.progress.note(about);
+        let (comparison, _) = run(&host.progress, &plan, &host.cancel, open, close).await?;
+        let _ = result.set(comparison);
+        return Ok(0);
+    }
     let to_stdout = exports(args).into_iter().filter(|path| is_stdout(path)).count();
     if to_stdout > 1 {
         return Err(Error::usage("more than one export to standard output").hint("write the others to files"));
@@ -29,18 +53,12 @@ pub(super) async fn measure<W: Workload>(
     for path in exports(args) {
         check_folder(Some(path))?;
     }
-    let plan = Plan::new(levels.iter().copied())?.warmup(args.warmup);
-    let plan = match args.min_runs {
-        Some(least) => plan.min_runs(least)?,
-        None => plan.runs(args.runs)?,
-    };
-
     let session = Session::begin(&args.show, None, false);
     if let Some(http) = http {
         session.warn_of(http);
     }
     session.progress.note(about);
-    let done = run(&session, &plan, open, close).await;
+    let done = run(&session.progress, &plan, session.signals.token(), open, close).await;
     session.progress.finish();
     let stop = session.signals.stop();
     let (mut comparison, bound) = match (done, stop) {
@@ -69,24 +87,6 @@ pub(super) async fn measure<W: Workload>(
     Ok(stop.code())
 }
 
-async fn run<W: Workload>(
-    session: &Session,
-    plan: &Plan,
-    open: impl Future<Output = Result<W>>,
-    close: impl AsyncFnOnce(W),
-) -> Result<(Comparison, Option<Bound>)> {
-    let token = session.signals.token();
-    let workload = tokio::select! {
-        biased;
-        workload = open => workload?,
-        () = token.cancelled() => return Err(Error::new(Kind::Cancelled, "cancelled")),
-    };
-    let bound = workload.bound();
-    let done = compare::compare(&workload, plan, &TurnLines(session), token.clone()).await;
-    close(workload).await;
-    Ok((done?, bound))
-}
-
 /// The requested files.
 fn exports(args: &LevelArgs) -> Vec<&Path> {
     let paths = [&args.export_json, &args.export_markdown, &args.export_csv, &args.timeline, &args.trace];
@@ -95,6 +95,26 @@ fn exports(args: &LevelArgs) -> Vec<&Path> {
 
 fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+/// Opens the workload, compares its levels and closes it. Returns the comparison and the workload's
+/// own limit.
+async fn run<W: Workload>(
+    progress: &Progress,
+    plan: &Plan,
+    cancel: &CancellationToken,
+    open: impl Future<Output = Result<W>>,
+    close: impl AsyncFnOnce(W),
+) -> Result<(Comparison, Option<Bound>)> {
+    let workload = tokio::select! {
+        biased;
+        workload = open => workload?,
+        () = cancel.cancelled() => return Err(Error::new(Kind::Cancelled, "cancelled")),
+    };
+    let bound = workload.bound();
+    let done = compare::compare(&workload, plan, &TurnLines(progress), cancel.clone()).await;
+    close(workload).await;
+    Ok((done?, bound))
 }
 
 /// Writes the requested files.
@@ -138,7 +158,7 @@ fn explain(bound: &Bound, plan: &Plan) -> String {
 }
 
 /// Shows the progress of each run, and the time it took.
-struct TurnLines<'a>(&'a Session);
+struct TurnLines<'a>(&'a Progress);
 
 impl compare::TurnObserver for TurnLines<'_> {
     fn begin(&self, _: &Turn) -> Arc<dyn Observer> {
@@ -146,7 +166,7 @@ impl compare::TurnObserver for TurnLines<'_> {
     }
 
     fn done(&self, turn: &Turn, wall: Duration) {
-        self.0.progress.note(&format!("{turn}, {}", raudal::units::duration(wall)));
+        self.0.note(&format!("{turn}, {}", raudal::units::duration(wall)));
     }
 }
 

@@ -31,7 +31,7 @@ impl Stop {
 }
 
 const OK: u8 = 0;
-const FAULT: u8 = 1;
+pub(crate) const FAULT: u8 = 1;
 const USAGE: u8 = 2;
 const PARTIAL: u8 = 3;
 const TRANSIENT: u8 = 4;

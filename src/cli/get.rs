@@ -4,10 +4,11 @@ use super::args::GetCommand;
 use super::beside_bars::Lines;
 use super::ending::Ending;
 use super::inputs::Inputs;
-use super::session::{Session, check_folder};
+use super::session::{Session, check_folder, verbosity};
 use super::{cache, exit, limits, links, lock, report, setup, table};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
+use raudal::progress::{Progress, Style};
 use raudal::table::check_glob;
 use raudal::{Error, Result};
 use std::io::IsTerminal as _;
@@ -20,8 +21,8 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     of_client.cache = cache::of_run(&args.keep)?;
     let links = links::wanted(&args.source)?;
     let client = Client::new(&of_client)?;
-    let (deadline, show) = (args.run.deadline, &args.end.show);
-    let inputs = links::follow(links.as_ref(), inputs, &client, &options.run, deadline, show).await?;
+    let progress = Progress::new(Style::None, verbosity(&args.end.show));
+    let inputs = links::follow(links.as_ref(), inputs, &client, &options.run, args.run.deadline, &progress).await?;
     if args.source.strict_list {
         files::check(inputs.clone(), options.name.as_ref())?;
     }
@@ -50,7 +51,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     session.conclude(&ending, inputs.len() - summary.repeated);
     session.say_files(&summary, args.resume, args.update);
     session.say_cache(of_client.cache.as_ref());
-    lock::write(&args.keep, lock.as_deref(), &ending, &session)?;
+    lock::write(&args.keep, lock.as_deref(), &ending, &session.progress)?;
     let code = exit::of_ending(&ending, session.signals.stop());
     if let Some(path) = &args.end.failed_to {
         report::write_failed(path, &ending, inputs)?;
@@ -62,7 +63,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     Ok(code)
 }
 
-fn options(args: &GetCommand) -> Result<files::Options> {
+pub(super) fn options(args: &GetCommand) -> Result<files::Options> {
     let mut options = files::Options::new(&args.dir);
     options.limits = setup::bounds(&args.bounds);
     options.member_encoding = setup::member_encoding(&args.names)?;

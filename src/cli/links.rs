@@ -1,12 +1,11 @@
 //! `--links`: the inputs are the links on pages.
 
-use super::args::{ShowArgs, SourceArgs};
+use super::args::SourceArgs;
 use super::inputs::Inputs;
-use super::session::verbosity;
 use super::wording::options;
 use raudal::fetch::Client;
 use raudal::pipeline::{RunOptions, linked};
-use raudal::progress::{Progress, Style};
+use raudal::progress::Progress;
 use raudal::source::Links;
 use raudal::{Error, Kind, Result};
 use std::time::Duration;
@@ -25,7 +24,7 @@ pub(crate) async fn follow(
     client: &Client,
     run: &RunOptions,
     deadline: Option<Duration>,
-    show: &ShowArgs,
+    progress: &Progress,
 ) -> Result<Inputs> {
     let Some(links) = links else { return Ok(inputs) };
     let pages = inputs.collect();
@@ -36,7 +35,6 @@ pub(crate) async fn follow(
         })?,
         None => following.await,
     }?;
-    let progress = Progress::new(Style::None, verbosity(show));
     for warning in &linked.warnings {
         progress.note(&format!("warning: {}", options(warning)));
     }

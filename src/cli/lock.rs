@@ -4,9 +4,10 @@
 use super::args::KeepArgs;
 use super::ending::Ending;
 use super::inputs::Inputs;
-use super::session::{Session, check_folder};
+use super::session::check_folder;
 use raudal::compare::export;
 use raudal::pipeline::Lock;
+use raudal::progress::Progress;
 use raudal::source::Input;
 use raudal::{Error, Result};
 use std::fs::File;
@@ -32,10 +33,10 @@ pub(crate) fn of_run(args: &KeepArgs, inputs: &Inputs) -> Result<Option<Arc<Lock
 
 /// Writes the lock file only if every input succeeded: an incomplete lock would refuse the missing
 /// inputs.
-pub(crate) fn write(args: &KeepArgs, lock: Option<&Lock>, ending: &Ending<'_>, session: &Session) -> Result<()> {
+pub(crate) fn write(args: &KeepArgs, lock: Option<&Lock>, ending: &Ending<'_>, progress: &Progress) -> Result<()> {
     let (Some(path), Some(lock)) = (&args.lock, lock.filter(|lock| !lock.is_closed())) else { return Ok(()) };
     if ending.report.stopped || !ending.failures.is_empty() || !ending.unfinished.is_empty() {
-        session.progress.error(&format!(
+        progress.error(&format!(
             "warning: the lock file is not written, because some inputs are not done: {}",
             path.display()
         ));

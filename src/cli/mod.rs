@@ -1,4 +1,8 @@
 //! The command line: turns arguments into calls of the library, and the outcome into an exit code.
+//!
+//! [`main()`] is the whole program. It is in the library, so that the Python package offers the
+//! command from the same code that its functions use: a second binary would double its size.
+//! [`host`] has the commands for a program that shows their results itself.
 
 mod args;
 mod beside_bars;
@@ -9,11 +13,13 @@ mod dialect;
 mod ending;
 mod exit;
 mod get;
+pub mod host;
 mod inputs;
 mod limits;
 mod links;
 mod lock;
 mod output;
+mod parse;
 mod report;
 mod session;
 mod setup;
@@ -23,32 +29,45 @@ mod wording;
 mod workloads;
 
 use args::{Cli, Command, ServeArgs};
-use clap::{CommandFactory, FromArgMatches};
+use clap::CommandFactory;
 use raudal::error::Error;
 use raudal::origin::Origin;
 use raudal::progress::{Progress, Style, Verbosity};
 use session::Session;
+use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
 use std::time::Duration;
 
-/// Runs the command that the arguments ask for.
-pub(crate) fn main() -> ExitCode {
-    // Exits here with code 2 on a usage error, and with 0 on --help.
-    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+/// Runs the command that the arguments ask for, and returns its exit code. The first argument is
+/// the name of the program.
+///
+/// It raises the limit on open files, and handles SIGINT and SIGTERM from then on.
+///
+/// ```
+/// assert_eq!(raudal::cli::main(["raudal", "table"]), 2); // no source
+/// ```
+pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
+    let cli = match parse::parse(command(), args.into_iter().map(Into::into).collect()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // With --help, this is the help. A closed stream is not an error, because nobody reads.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(exit::FAULT);
+        }
+    };
     limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start the runtime: {error}");
-            return ExitCode::from(1);
+            return exit::FAULT;
         }
     };
     let code = runtime.block_on(run(cli.command));
     // A thread that is blocked in a write to a pipe that nobody reads must not keep the program
     // alive.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    ExitCode::from(code)
+    code
 }
 
 /// Builds the command line. The help states the one rule for environment variables and hides the
@@ -71,7 +90,7 @@ async fn run(given: Command) -> u8 {
         Command::Iter(args) => table::iter(args).await,
         Command::Table(args) => table::table(args).await,
         Command::Get(args) => get::get(args).await,
-        Command::Compare(args) => workloads::compare(args).await,
+        Command::Compare(args) => workloads::compare(args, compare::ShownBy::Command).await,
         Command::Serve(args) => serve(&args).await,
         Command::Cache(args) => cache::cache(&args),
         Command::Completions { shell } => {

@@ -55,19 +55,12 @@ impl Output {
                 }
             },
         };
-        let mut options = SinkOptions::new(file_type.format);
-        options.compression = file_type.compression;
+        let mut options = sink_options(file_type, args, table);
         options.existing = match (args.overwrite, args.append) {
             (true, _) => Existing::Replace,
             (_, true) => Existing::Append,
             _ => Existing::Refuse,
         };
-        options.types = args.types.clone().unwrap_or_default();
-        options.fold_names = table.ask.fold_names;
-        options.numbers = dialect::read(&table.dialect, None).0.numbers;
-        // An empty variable names no cell.
-        options.null = table.dialect.null.iter().flatten().filter(|cell| !cell.is_empty()).cloned().collect();
-        options.source_column.clone_from(&table.source_column);
         options.bom = args.bom;
         options.width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         options.truncate = !args.no_truncate;
@@ -130,6 +123,19 @@ impl Output {
         };
         Sink::create(target, self.options.clone())
     }
+}
+
+/// Returns what the options say of the rows, wherever they go.
+pub(super) fn sink_options(file_type: FileType, args: &OutputArgs, table: &TableArgs) -> SinkOptions {
+    let mut options = SinkOptions::new(file_type.format);
+    options.compression = file_type.compression;
+    options.types = args.types.clone().unwrap_or_default();
+    options.fold_names = table.ask.fold_names;
+    options.numbers = dialect::read(&table.dialect, None).0.numbers;
+    // An empty variable names no cell.
+    options.null = table.dialect.null.iter().flatten().filter(|cell| !cell.is_empty()).cloned().collect();
+    options.source_column.clone_from(&table.source_column);
+    options
 }
 
 impl To {

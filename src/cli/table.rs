@@ -5,11 +5,17 @@ use super::ending::Ending;
 use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::output::Output;
-use super::session::{Session, check_folder};
+use super::session::{Session, check_folder, verbosity};
 use super::{cache, dialect, exit, limits, links, lock, print, report, setup};
+#[cfg(feature = "arrow")]
+use super::{host::Host, output};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
 use raudal::progress::{Progress, Style, Verbosity};
+use raudal::source::Links;
+use raudal::table::Query;
+#[cfg(feature = "arrow")]
+use raudal::table::{BatchSink, FileType, Format, Sink, Target};
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
@@ -35,23 +41,12 @@ struct Job<'a> {
 
 pub(crate) async fn table(args: TableCommand) -> Result<u8> {
     let inputs = Inputs::parse(&args.source)?;
-    let job = Job {
-        command: "table",
-        input: "input",
-        keeps: true,
-        filter: &args.filter,
-        seed: args.seed,
-        table: &args.table,
-        output: &args.output,
-        verify: &args.verify,
-        keep: &args.keep,
-        run: &args.run,
-        http: &args.http,
-    };
+    let job = Job::of_table(&args);
     let links = links::wanted(&args.source)?;
     let prepared = job.prepare()?;
-    let (client, run, show) = (&prepared.client, &prepared.options.run, &args.output.end.show);
-    let inputs = links::follow(links.as_ref(), inputs, client, run, args.run.deadline, show).await?;
+    let progress = Progress::new(Style::None, verbosity(&args.output.end.show));
+    let (client, run) = (&prepared.client, &prepared.options.run);
+    let inputs = links::follow(links.as_ref(), inputs, client, run, args.run.deadline, &progress).await?;
     if args.output.end.dry_run {
         return plan(inputs);
     }
@@ -64,20 +59,7 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;
     let edition = Edition::from(args.edition);
     let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
-    let job = Job {
-        command: "iter",
-        input: "archive",
-        // The embedded origin has a new address in each run, and ends with the run.
-        keeps: !matches!(mirror, Mirror::Embedded(_)),
-        filter: &args.filter,
-        seed: args.origin.seed,
-        table: &args.table,
-        output: &args.output,
-        verify: &args.verify,
-        keep: &args.keep,
-        run: &args.run,
-        http: &args.http,
-    };
+    let job = Job::of_iter(&args, &mirror);
     let prepared = job.prepare()?;
     if args.output.end.dry_run {
         return plan(planned(&mirror, &entities, edition)?.into());
@@ -95,6 +77,34 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
         }
     };
     let done = job.run(prepared, archives.inputs.clone().into(), &session).await;
+    archives.close().await;
+    done
+}
+
+/// Runs `table` for a host.
+#[cfg(feature = "arrow")]
+pub(super) async fn table_for(host: &Host, args: TableCommand, rows: Box<dyn BatchSink>) -> Result<pipeline::Summary> {
+    let inputs = Inputs::parse(&args.source)?;
+    let links = links::wanted(&args.source)?;
+    host.until(args.run.deadline, Job::of_table(&args).hosted(inputs, links.as_ref(), host, rows)).await
+}
+
+/// Runs `iter` for a host.
+#[cfg(feature = "arrow")]
+pub(super) async fn iter_for(host: &Host, mut args: IterArgs, rows: Box<dyn BatchSink>) -> Result<pipeline::Summary> {
+    args.table.dialect.null.get_or_insert_with(|| dialect::ITER_NULLS.map(str::to_owned).to_vec());
+    let entities = entities(args.entities.as_deref())?;
+    let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
+    let job = Job::of_iter(&args, &mirror);
+    // Before the archives are made, which takes a second.
+    job.query()?;
+    let opened = host.cancel.run_until_cancelled(Archives::open(&mirror, &entities, Edition::from(args.edition)));
+    let Some(archives) = opened.await else {
+        return Err(Error::new(Kind::Cancelled, "cancelled: nothing was fetched yet"));
+    };
+    let archives = archives?;
+    let inputs = Inputs::from(archives.inputs.clone());
+    let done = host.until(args.run.deadline, job.hosted(inputs, None, host, rows)).await;
     archives.close().await;
     done
 }
@@ -156,23 +166,99 @@ struct Prepared {
     lowered: Option<String>,
 }
 
+impl<'a> Job<'a> {
+    fn of_table(args: &'a TableCommand) -> Self {
+        Self {
+            command: "table",
+            input: "input",
+            keeps: true,
+            filter: &args.filter,
+            seed: args.seed,
+            table: &args.table,
+            output: &args.output,
+            verify: &args.verify,
+            keep: &args.keep,
+            run: &args.run,
+            http: &args.http,
+        }
+    }
+
+    fn of_iter(args: &'a IterArgs, mirror: &Mirror) -> Self {
+        Self {
+            command: "iter",
+            input: "archive",
+            // The embedded origin has a new address in each run, and ends with the run.
+            keeps: !matches!(mirror, Mirror::Embedded(_)),
+            filter: &args.filter,
+            seed: args.origin.seed,
+            table: &args.table,
+            output: &args.output,
+            verify: &args.verify,
+            keep: &args.keep,
+            run: &args.run,
+            http: &args.http,
+        }
+    }
+}
+
 impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
-        let query = setup::query(self.table, self.http, self.filter, self.seed)?;
+        let query = self.query()?;
         let output = Output::plan(self.output, self.table)?;
+        let partials = output.path().filter(|_| self.keeps).and_then(partials);
+        let (client, options, cache, lowered) = self.gather(query, partials)?;
+        for path in [&self.output.end.report, &self.output.end.failed_to] {
+            check_folder(path.as_deref())?;
+        }
+        Ok(Prepared { output, client, options, cache, lowered })
+    }
+
+    fn query(&self) -> Result<Query> {
+        setup::query(self.table, self.http, self.filter, self.seed)
+    }
+
+    /// Returns what a run needs besides its output: see the fields of [`Prepared`].
+    fn gather(
+        &self,
+        query: Query,
+        partials: Option<PathBuf>,
+    ) -> Result<(Client, pipeline::Options, Option<Cache>, Option<String>)> {
         let mut options = pipeline::Options::default();
         (options.run, options.query) = (setup::run_options(self.run), query);
         let lowered = limits::lower(&mut options.run);
         options.run.checksums = setup::checksums(self.verify)?;
-        options.partials = output.path().filter(|_| self.keeps).and_then(partials);
+        options.partials = partials;
         let mut of_client = setup::fetch_options(self.http)?;
         of_client.cache = if self.keeps { cache::of_run(self.keep)? } else { None };
         let client = Client::new(&of_client)?;
-        for path in [&self.output.end.report, &self.output.end.failed_to] {
-            check_folder(path.as_deref())?;
-        }
-        Ok(Prepared { output, client, options, cache: of_client.cache, lowered })
+        Ok((client, options, of_client.cache, lowered))
+    }
+
+    /// Runs for a host, which gets the rows.
+    #[cfg(feature = "arrow")]
+    async fn hosted(
+        &self,
+        inputs: Inputs,
+        links: Option<&Links>,
+        host: &Host,
+        rows: Box<dyn BatchSink>,
+    ) -> Result<pipeline::Summary> {
+        let query = self.query()?;
+        let (client, mut options, cache, lowered) = self.gather(query, None)?;
+        host.warn_of(self.http);
+        let inputs = links::follow(links, inputs, &client, &options.run, self.run.deadline, &host.progress).await?;
+        let lock = lock::of_run(self.keep, &inputs)?;
+        options.run.lock.clone_from(&lock);
+        options.run.observer = host.progress.observer();
+        options.run.cancel = host.cancel.clone();
+        let of_sink = output::sink_options(FileType::new(Format::Arrow), self.output, self.table);
+        let sink = Sink::create(Target::Batches(rows), of_sink)?;
+        let mut summary = pipeline::run(inputs, &client, options, sink).await?;
+        summary.warnings.extend(lowered);
+        summary.warnings.extend(cache.and_then(|cache| cache.problem()));
+        lock::write(self.keep, lock.as_deref(), &Ending::from(&summary), &host.progress)?;
+        Ok(summary)
     }
 
     fn session(&self) -> Session {
@@ -211,7 +297,7 @@ impl Job<'_> {
         let counts = self.table.ask.count;
         session.say_table(&summary, self.input, counts, &output, partials.as_deref());
         session.say_cache(cache.as_ref());
-        lock::write(self.keep, lock.as_deref(), &ending, session)?;
+        lock::write(self.keep, lock.as_deref(), &ending, &session.progress)?;
         let code = exit::of_ending(&ending, session.signals.stop());
         if let Some(path) = &self.output.end.failed_to {
             report::write_failed(path, &ending, inputs)?;

@@ -1,7 +1,7 @@
 //! Turns arguments into the workloads of `raudal compare`, and describes each in one line.
 
 use super::args::{CompareArgs, DatabaseWork, FilesWork, IterWork, MixedWork, RequestsWork, SleepWork, WorkloadArgs};
-use super::compare::measure;
+use super::compare::{ShownBy, measure};
 use super::table::entities;
 use super::{session, setup};
 use raudal::catalogue::Edition;
@@ -19,18 +19,18 @@ const LATENCY: Duration = Duration::from_millis(80);
 const BANDWIDTH_PER_CONNECTION: u64 = 8 << 20;
 
 /// Runs `raudal compare WORKLOAD`.
-pub(crate) async fn compare(args: CompareArgs) -> Result<u8> {
+pub(super) async fn compare(args: CompareArgs, by: ShownBy<'_>) -> Result<u8> {
     match args.workload {
-        WorkloadArgs::Iter(args) => iter(args).await,
-        WorkloadArgs::Mixed(args) => mixed(args).await,
-        WorkloadArgs::Database(args) => database(args).await,
-        WorkloadArgs::Files(args) => files(args).await,
-        WorkloadArgs::Requests(args) => requests(args).await,
-        WorkloadArgs::Sleep(args) => sleep(args).await,
+        WorkloadArgs::Iter(args) => iter(args, by).await,
+        WorkloadArgs::Mixed(args) => mixed(args, by).await,
+        WorkloadArgs::Database(args) => database(args, by).await,
+        WorkloadArgs::Files(args) => files(args, by).await,
+        WorkloadArgs::Requests(args) => requests(args, by).await,
+        WorkloadArgs::Sleep(args) => sleep(args, by).await,
     }
 }
 
-pub(super) async fn iter(args: IterWork) -> Result<u8> {
+pub(super) async fn iter(args: IterWork, by: ShownBy<'_>) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;
     let mut options = pipeline::Options::default();
     options.run = setup::limits(&args.limits);
@@ -48,7 +48,7 @@ pub(super) async fn iter(args: IterWork) -> Result<u8> {
         let archives = Archives::open(&mirror, &entities, Edition::from(args.edition)).await?;
         Ok(Iter::new(archives, setup::fetch_options(&args.http)?, options).per_host(args.limits.per_host))
     };
-    measure(&args.jobs.levels, &args.levels, Some(&args.http), &about, open, Iter::close).await
+    measure(by, &args.jobs.levels, &args.levels, Some(&args.http), &about, open, Iter::close).await
 }
 
 fn describe(origin: &origin::Options) -> String {
@@ -59,7 +59,7 @@ fn describe(origin: &origin::Options) -> String {
     format!("the embedded origin: {} of latency{per_connection}{all}", units::duration(origin.latency))
 }
 
-pub(super) async fn mixed(args: MixedWork) -> Result<u8> {
+pub(super) async fn mixed(args: MixedWork, by: ShownBy<'_>) -> Result<u8> {
     let mut options = MixedOptions::default();
     options.pace = args.pace;
     (options.file, options.api) = (args.file_time, args.api_time);
@@ -68,10 +68,10 @@ pub(super) async fn mixed(args: MixedWork) -> Result<u8> {
     let times = options.times()?;
     let [file, api, query, zip] = times.map(units::duration);
     let about = format!("a file {file}, an API {api}, a database {query}, a zip {zip}: {}", ideal(&times));
-    measure(&args.jobs.levels, &args.levels, None, &about, Mixed::open(&options), Mixed::close).await
+    measure(by, &args.jobs.levels, &args.levels, None, &about, Mixed::open(&options), Mixed::close).await
 }
 
-pub(super) async fn database(args: DatabaseWork) -> Result<u8> {
+pub(super) async fn database(args: DatabaseWork, by: ShownBy<'_>) -> Result<u8> {
     let mut options = DatabaseOptions::default();
     options.queries = args.queries;
     (options.latency, options.seed) = (args.latency.latency, args.latency.seed);
@@ -99,10 +99,10 @@ pub(super) async fn database(args: DatabaseWork) -> Result<u8> {
             }
         ),
     );
-    measure(&args.jobs.levels, &args.levels, None, &about, Database::open(options), dropped).await
+    measure(by, &args.jobs.levels, &args.levels, None, &about, Database::open(options), dropped).await
 }
 
-pub(super) async fn files(args: FilesWork) -> Result<u8> {
+pub(super) async fn files(args: FilesWork, by: ShownBy<'_>) -> Result<u8> {
     let mut options = FilesOptions::default();
     (options.files, options.size, options.sync) = (args.files, args.size, args.sync);
     options.folder = args.place.temp_dir;
@@ -113,22 +113,23 @@ pub(super) async fn files(args: FilesWork) -> Result<u8> {
         units::bytes(options.size),
         raudal::error::printable(&place.display().to_string()),
     );
-    measure(&args.jobs.levels, &args.levels, None, &about, async { Files::open(options) }, dropped).await
+    measure(by, &args.jobs.levels, &args.levels, None, &about, async { Files::open(options) }, dropped).await
 }
 
-pub(super) async fn requests(args: RequestsWork) -> Result<u8> {
+pub(super) async fn requests(args: RequestsWork, by: ShownBy<'_>) -> Result<u8> {
     let mut options = RequestsOptions::default();
     options.requests = args.requests;
     (options.latency, options.seed) = (args.latency.latency, args.latency.seed);
     options.timeout = args.timeout.timeout;
     let about = about(options.requests, "calls", options.latency, options.seed, " of the embedded origin");
-    measure(&args.jobs.levels, &args.levels, None, &about, Requests::open(&options), Requests::close).await
+    measure(by, &args.jobs.levels, &args.levels, None, &about, Requests::open(&options), Requests::close).await
 }
 
-pub(super) async fn sleep(args: SleepWork) -> Result<u8> {
+pub(super) async fn sleep(args: SleepWork, by: ShownBy<'_>) -> Result<u8> {
     let (sleeps, latency, seed) = (args.sleeps, args.latency.latency, args.latency.seed);
     let about = about(sleeps, "sleeps", latency, seed, "");
-    measure(&args.jobs.levels, &args.levels, None, &about, async { Sleep::new(sleeps, latency, seed) }, dropped).await
+    measure(by, &args.jobs.levels, &args.levels, None, &about, async { Sleep::new(sleeps, latency, seed) }, dropped)
+        .await
 }
 
 /// Closes a workload that needs no waiting: dropping it is enough.

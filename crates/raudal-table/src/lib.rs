@@ -147,6 +147,8 @@ pub use query::{Query, Served, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};
 pub use rows::Rows;
 pub use select::Select;
+#[cfg(feature = "arrow")]
+pub use sink::BatchSink;
 pub use sink::{
     Compression, Existing, FileType, Format, Sink, SinkOptions, Target, Type, Types, Written, check_target,
     partial_path,

@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
 
+use super::options::BatchSink;
 use super::output::Output;
 use super::schema::{Schema, Value};
 use super::types::Type;
@@ -98,6 +99,51 @@ impl Writer for Arrow {
             Ipc::Stream(writer) => writer.into_inner(),
         };
         output.map_err(failed)?.publish(ending).map(Some)
+    }
+}
+
+/// Hands record batches to a [`BatchSink`].
+pub(super) struct InMemory {
+    to: Box<dyn BatchSink>,
+    open: Option<Batches>,
+}
+
+impl InMemory {
+    pub(super) fn new(to: Box<dyn BatchSink>) -> Self {
+        Self { to, open: None }
+    }
+
+    fn rest(&mut self) -> Result<()> {
+        let rest = self.open.as_mut().map(Batches::rest).transpose()?.flatten();
+        rest.map_or(Ok(()), |batch| self.to.batch(batch))
+    }
+}
+
+impl Writer for InMemory {
+    fn begin(&mut self, schema: &Schema) -> Result<()> {
+        let batches = Batches::new(schema);
+        self.to.begin(Arc::clone(&batches.fields))?;
+        self.open = Some(batches);
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row<'_>) -> Result<()> {
+        match self.open.as_mut().ok_or_else(twice)?.row(row)? {
+            Some(batch) => self.to.batch(batch),
+            None => Ok(()),
+        }
+    }
+
+    fn input_done(&mut self) -> Result<()> {
+        if self.to.is_waiting() { self.rest() } else { Ok(()) }
+    }
+
+    fn finish(mut self: Box<Self>, _: Ending) -> Result<Option<Bytes>> {
+        if self.open.is_none() {
+            self.begin(&Schema::default())?;
+        }
+        self.rest()?;
+        Ok(Some(Bytes::default()))
     }
 }
 

@@ -37,6 +37,8 @@ use std::fmt;
 use std::io::Read;
 
 pub use format::{Compression, FileType, Format};
+#[cfg(feature = "arrow")]
+pub use options::BatchSink;
 pub use options::{Existing, SinkOptions, Target, partial_path};
 pub use types::{Type, Types};
 
@@ -313,7 +315,10 @@ fn open(target: Target, options: &SinkOptions) -> Result<Box<dyn Writer>> {
         #[cfg(feature = "parquet")]
         Format::Parquet => Box::new(parquet::Parquet::new(Output::open(target, options)?)),
         #[cfg(feature = "arrow")]
-        Format::Arrow => Box::new(arrow::Arrow::new(Output::open(target, options)?)),
+        Format::Arrow => match target {
+            Target::Batches(to) => Box::new(arrow::InMemory::new(to)),
+            _ => Box::new(arrow::Arrow::new(Output::open(target, options)?)),
+        },
         #[cfg(feature = "sqlite")]
         Format::Sqlite => match target {
             Target::File(path) => Box::new(sqlite::Sqlite::open(&path, options)?),

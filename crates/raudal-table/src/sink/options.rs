@@ -24,6 +24,55 @@ pub enum Target {
     Writer(Box<dyn Write + Send>),
     /// A table of a database server: its URL, which may hold a password.
     Database(String),
+    /// Record batches in memory, for another library; only with [`Format::Arrow`]. They are handed
+    /// over as they fill, on the thread that appends.
+    #[cfg(feature = "arrow")]
+    Batches(Box<dyn BatchSink>),
+}
+
+/// Takes a table as record batches.
+///
+/// ```
+/// use arrow_array::RecordBatch;
+/// use arrow_schema::SchemaRef;
+/// use raudal_common::Result;
+/// use raudal_table::{BatchSink, Format, Query, Sink, SinkOptions, Target, read};
+/// use std::sync::mpsc::{Sender, channel};
+///
+/// struct Send(Sender<RecordBatch>);
+///
+/// impl BatchSink for Send {
+///     fn begin(&mut self, _: SchemaRef) -> Result<()> {
+///         Ok(())
+///     }
+///
+///     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+///         self.0.send(batch).map_err(|_| raudal_common::Error::usage("nobody takes the rows"))
+///     }
+/// }
+///
+/// let (send, batches) = channel();
+/// let mut options = SinkOptions::new(Format::Arrow);
+/// options.types = "people:int".parse()?;
+/// let mut sink = Sink::create(Target::Batches(Box::new(Send(send))), options)?;
+/// let towns = std::io::Cursor::new("town,people\nAyala,31\nXico,\n");
+/// sink.append("a.csv", read(towns, "a.csv", &Query::new(), &())?)?;
+/// sink.finish()?;
+/// assert_eq!(batches.recv().unwrap().column(1).null_count(), 1);
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+#[cfg(feature = "arrow")]
+pub trait BatchSink: Send {
+    /// Takes the columns: once, before the first batch. A table without inputs has none.
+    fn begin(&mut self, schema: arrow_schema::SchemaRef) -> Result<()>;
+
+    /// Takes the next rows: at most 65,536, or some 4 MiB. An error ends the table.
+    fn batch(&mut self, batch: arrow_array::RecordBatch) -> Result<()>;
+
+    /// Returns whether the rows so far are wanted before a batch is full. Asked after each input.
+    fn is_waiting(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for Target {
@@ -32,6 +81,8 @@ impl fmt::Debug for Target {
             Self::Stdout => f.write_str("Stdout"),
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
             Self::Writer(_) => f.write_str("Writer"),
+            #[cfg(feature = "arrow")]
+            Self::Batches(_) => f.write_str("Batches"),
             Self::Database(url) => {
                 let place = redact(url);
                 f.debug_tuple("Database").field(&place.split_once('?').map_or(place.as_str(), |(at, _)| at)).finish()

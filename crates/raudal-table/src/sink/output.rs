@@ -55,6 +55,8 @@ impl Output {
             Target::Writer(writer) => (stream(writer), "the output".to_owned()),
             Target::File(path) => (file(&path, options)?, path.display().to_string()),
             Target::Database(_) => return Err(Error::usage("this format is not written to a database")),
+            #[cfg(feature = "arrow")]
+            Target::Batches(_) => return Err(Error::usage("only the format arrow has record batches")),
         };
         let old = match &to {
             To::AtomicFile(_, path) if options.existing == Existing::Append => {

@@ -83,6 +83,56 @@ fn arrow_is_a_file_with_a_footer_or_a_stream() {
     assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>(), [2, 1]);
 }
 
+/// Passes batches on. `true`: its reader waits for rows.
+struct Handed(std::sync::mpsc::Sender<arrow_array::RecordBatch>, bool);
+
+impl crate::BatchSink for Handed {
+    fn begin(&mut self, schema: arrow_schema::SchemaRef) -> Result<()> {
+        assert_eq!(schema.fields().len(), 4);
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: arrow_array::RecordBatch) -> Result<()> {
+        self.0.send(batch).map_err(|_| raudal_common::Error::new(Kind::Cancelled, "nobody takes the rows"))
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.1
+    }
+}
+
+#[test]
+fn batches_in_memory_are_handed_over_when_full_or_after_each_input_if_their_reader_waits() {
+    for (waits, rows_of) in [(false, &[3][..]), (true, &[2, 1])] {
+        let (to, from) = std::sync::mpsc::channel();
+        let mut sink =
+            Sink::create(Target::Batches(Box::new(Handed(to, waits))), options(Path::new("a.arrow"), TYPES)).unwrap();
+        for input in MIXED {
+            sink.append("in.csv", rows(input)).unwrap();
+        }
+        let written = sink.finish().unwrap();
+        assert_eq!((written.rows, written.columns), (3, 4));
+        let batches: Vec<_> = from.into_iter().collect();
+        assert_eq!(batches.iter().map(arrow_array::RecordBatch::num_rows).collect::<Vec<_>>(), rows_of);
+        if !waits {
+            is_mixed(&batches[0]);
+        }
+    }
+    let (to, _) = std::sync::mpsc::channel();
+    let csv = Sink::create(Target::Batches(Box::new(Handed(to, false))), SinkOptions::default());
+    assert_eq!(csv.unwrap_err().kind(), Kind::Usage);
+}
+
+#[test]
+fn batches_that_nobody_takes_end_the_table() {
+    let (to, from) = std::sync::mpsc::channel();
+    drop(from);
+    let mut sink =
+        Sink::create(Target::Batches(Box::new(Handed(to, true))), options(Path::new("a.arrow"), TYPES)).unwrap();
+    assert_eq!(sink.append("in.csv", rows(MIXED[0])).unwrap_err().kind(), Kind::Cancelled);
+    assert_eq!(sink.finish().unwrap_err().kind(), Kind::Io);
+}
+
 #[test]
 fn parquet_holds_the_types_and_the_same_table_is_the_same_file() {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;

@@ -1,0 +1,5 @@
+"""``python -m raudal`` is the command."""
+
+from ._command import main
+
+main()
