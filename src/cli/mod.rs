@@ -7,6 +7,8 @@ mod compare;
 mod dialect;
 mod ending;
 mod exit;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod get;
 mod inputs;
 mod limits;
@@ -33,7 +35,11 @@ use std::time::Duration;
 /// Runs the command that the arguments ask for.
 pub(crate) fn main() -> ExitCode {
     // Exits here with code 2 on a usage error, and with 0 on --help.
-    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let matches = command().get_matches();
+    #[cfg_attr(not(feature = "fleet"), expect(unused_mut, reason = "a fleet needs more than the parsed arguments"))]
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    #[cfg(feature = "fleet")]
+    fleet::remember(&mut cli.command, &matches);
     limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -66,6 +72,10 @@ async fn run(given: Command) -> u8 {
         Command::Compare(args) => workloads::compare(args).await,
         Command::Serve(args) => serve(&args).await,
         Command::Cache(args) => cache::cache(&args),
+        #[cfg(feature = "fleet")]
+        Command::Worker(args) => fleet::worker(args).await,
+        #[cfg(feature = "fleet")]
+        Command::Runs(args) => fleet::runs(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command(), "raudal", &mut script);

@@ -9,6 +9,7 @@ use super::session::{Session, check_folder};
 use super::{cache, dialect, exit, limits, lock, print, report, setup};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
+use raudal::table::Sink;
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
@@ -30,6 +31,8 @@ struct Job<'a> {
     keep: &'a KeepArgs,
     run: &'a RunArgs,
     http: &'a HttpArgs,
+    #[cfg(feature = "fleet")]
+    fleet: &'a super::args::FleetArgs,
 }
 
 pub(crate) async fn table(args: TableCommand) -> Result<u8> {
@@ -46,6 +49,8 @@ pub(crate) async fn table(args: TableCommand) -> Result<u8> {
         keep: &args.keep,
         run: &args.run,
         http: &args.http,
+        #[cfg(feature = "fleet")]
+        fleet: &args.fleet,
     };
     let prepared = job.prepare()?;
     if args.output.end.dry_run {
@@ -73,6 +78,8 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
         keep: &args.keep,
         run: &args.run,
         http: &args.http,
+        #[cfg(feature = "fleet")]
+        fleet: &args.fleet,
     };
     let prepared = job.prepare()?;
     if args.output.end.dry_run {
@@ -149,6 +156,8 @@ struct Prepared {
 impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
+        #[cfg(feature = "fleet")]
+        self.submission().check()?;
         let query = setup::query(self.table, self.http, self.filter, self.seed)?;
         let output = Output::plan(self.output, self.table)?;
         let mut options = pipeline::Options::default();
@@ -182,8 +191,9 @@ impl Job<'_> {
         let writer = held.as_ref().map(HeldBack::writer).transpose()?;
         let sink = output.open(writer, &session.progress)?;
         let total = inputs.len();
-        let mut summary = match pipeline::run(inputs.clone(), &client, options, sink).await {
-            Ok(summary) => summary,
+        let mut summary = match self.read(&inputs, &client, options, sink, session).await {
+            Ok(Ok(summary)) => summary,
+            Ok(Err(code)) => return Ok(code),
             Err(error) => {
                 session.progress.finish();
                 return Err(name_output(&output, error));
@@ -210,6 +220,37 @@ impl Job<'_> {
             report::write(path, self.command, &summary, &recording, output.name(), code)?;
         }
         Ok(code)
+    }
+}
+
+impl Job<'_> {
+    /// Reads the inputs into the sink: here, or on a fleet. Returns the exit code if a fleet goes on without us.
+    async fn read(
+        &self,
+        inputs: &Inputs,
+        client: &Client,
+        options: pipeline::Options,
+        sink: Sink,
+        #[cfg_attr(not(feature = "fleet"), expect(unused_variables, reason = "only a fleet has more to say"))]
+        session: &Session,
+    ) -> Result<Result<pipeline::Summary, u8>> {
+        #[cfg(feature = "fleet")]
+        if self.fleet.nats.nats.is_some() {
+            return self.submission().run(inputs.clone(), options, sink, session).await;
+        }
+        pipeline::run(inputs.clone(), client, options, sink).await.map(Ok)
+    }
+
+    #[cfg(feature = "fleet")]
+    fn submission(&self) -> super::fleet::Submission<'_> {
+        super::fleet::Submission {
+            fleet: self.fleet,
+            run: self.run,
+            http: self.http,
+            keep: self.keep,
+            checksums: self.verify.checksums.is_some(),
+            null: self.table.dialect.null.as_deref().unwrap_or_default(),
+        }
     }
 }
 
