@@ -15,6 +15,7 @@
 //! | [`origin`] | `raudal-origin` | a test server: synthetic archives, latency, bandwidth, faults |
 //! | [`workload`], [`compare`] | `raudal-compare` | workloads at several levels of concurrency: runs, statistics, report |
 //! | [`progress`] | `raudal-progress` | observers of a run: bars, plain lines, JSON, a recorder |
+//! | `fleet` | `raudal-fleet` | one run over many machines, with the feature `fleet` |
 //! | [`error`], [`units`] | `raudal-common` | what all of them share |
 //! | [`cli`] | this package | the command line, and its commands for programs that host them |
 //!
@@ -32,6 +33,8 @@ pub use raudal_common::{Error, Kind, Result, error, units};
 pub use raudal_compare as compare;
 pub use raudal_compare::workload;
 pub use raudal_fetch as fetch;
+#[cfg(feature = "fleet")]
+pub use raudal_fleet as fleet;
 pub use raudal_origin as origin;
 pub use raudal_pipeline as pipeline;
 pub use raudal_pool as pool;

@@ -6,6 +6,8 @@
 mod ask;
 mod compare;
 mod dialect;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod get;
 mod http;
 mod keep;
@@ -18,6 +20,8 @@ pub(crate) use compare::{
     CompareArgs, DatabaseWork, FilesWork, IterWork, LevelArgs, MixedWork, RequestsWork, SleepWork, WorkloadArgs,
 };
 pub(crate) use dialect::{DialectArgs, RaggedArg, RepeatedHeaderArg};
+#[cfg(feature = "fleet")]
+pub(crate) use fleet::{FleetArgs, NatsArgs, RunsArgs, RunsCommand, WorkerArgs};
 pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
@@ -114,6 +118,18 @@ raudal compare WORKLOAD --help lists the options of a workload.")]
     /// Serve synthetic ITER archives over HTTP: the embedded origin
     #[command(after_help = serve::HELP)]
     Serve(ServeArgs),
+    /// Work for runs of other machines, on NATS JetStream
+    #[cfg(feature = "fleet")]
+    #[command(after_help = "\
+Examples:
+  raudal worker --nats nats://a,b,c                      public hosts only, no files of this machine
+  raudal worker --nats nats://a --allow '*.example.org'  one domain only
+
+Give the logins of hosts to the workers (netrc, --header): they are never sent.")]
+    Worker(WorkerArgs),
+    /// List, watch, cancel or forget the runs of a fleet
+    #[cfg(feature = "fleet")]
+    Runs(RunsArgs),
     /// Show or empty the cache that --cache fills
     Cache(CacheArgs),
     /// Print a completion script for a shell
@@ -153,6 +169,9 @@ pub(crate) struct IterArgs {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
+    #[cfg(feature = "fleet")]
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// The default filter of `iter` and `compare iter`: the total row of each entity.
@@ -180,6 +199,9 @@ pub(crate) struct TableCommand {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
+    #[cfg(feature = "fleet")]
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 const TABLE: &str = "Table";

@@ -243,7 +243,7 @@ fn parse(names: &[&str], args: Vec<OsString>) -> Result<Command> {
         command.mut_args(of_terminal).mut_subcommands(silence)
     }
     let words = ["raudal"].iter().chain(names).map(OsString::from).chain(args).collect();
-    parse::parse(silence(command()), words).map(|cli| cli.command).map_err(|error| {
+    parse::parse(silence(command()), words).map(|(cli, _)| cli.command).map_err(|error| {
         // The first paragraph says what is wrong, one with a tip what may help; the rest is about the
         // help of the command line.
         let text = error.render().to_string();

@@ -12,6 +12,8 @@ mod compare;
 mod dialect;
 mod ending;
 mod exit;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod get;
 pub mod host;
 mod inputs;
@@ -47,14 +49,18 @@ use std::time::Duration;
 /// assert_eq!(raudal::cli::main(["raudal", "table"]), 2); // no source
 /// ```
 pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
-    let cli = match parse::parse(command(), args.into_iter().map(Into::into).collect()) {
-        Ok(cli) => cli,
+    let (cli, _matches) = match parse::parse(command(), args.into_iter().map(Into::into).collect()) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // With --help, this is the help. A closed stream is not an error, because nobody reads.
             let _ = error.print();
             return u8::try_from(error.exit_code()).unwrap_or(exit::FAULT);
         }
     };
+    #[cfg_attr(not(feature = "fleet"), expect(unused_mut, reason = "a fleet needs more than the parsed arguments"))]
+    let mut given = cli.command;
+    #[cfg(feature = "fleet")]
+    fleet::remember(&mut given, &_matches);
     limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -63,7 +69,7 @@ pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 
             return exit::FAULT;
         }
     };
-    let code = runtime.block_on(run(cli.command));
+    let code = runtime.block_on(run(given));
     // A thread that is blocked in a write to a pipe that nobody reads must not keep the program
     // alive.
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -93,6 +99,10 @@ async fn run(given: Command) -> u8 {
         Command::Compare(args) => workloads::compare(args, compare::ShownBy::Command).await,
         Command::Serve(args) => serve(&args).await,
         Command::Cache(args) => cache::cache(&args),
+        #[cfg(feature = "fleet")]
+        Command::Worker(args) => fleet::worker(args).await,
+        #[cfg(feature = "fleet")]
+        Command::Runs(args) => fleet::runs(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command(), "raudal", &mut script);

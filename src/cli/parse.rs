@@ -2,12 +2,13 @@
 
 use super::args::Cli;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Command, FromArgMatches};
+use clap::{ArgMatches, Command, FromArgMatches};
 use std::ffi::OsString;
 
-/// Parses arguments, the name of the program first.
-pub(super) fn parse(mut command: Command, args: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let parsed = command.try_get_matches_from_mut(&args).and_then(|found| Cli::from_arg_matches(&found));
+/// Parses arguments, the name of the program first. Returns them typed, and as clap found them.
+pub(super) fn parse(mut command: Command, args: Vec<OsString>) -> Result<(Cli, ArgMatches), clap::Error> {
+    let parsed =
+        command.try_get_matches_from_mut(&args).and_then(|found| Cli::from_arg_matches(&found).map(|cli| (cli, found)));
     parsed.map_err(|mut error| {
         if let Some(variable) = variable(&error, &command, &args) {
             let tip = format!("the value is that of the environment variable {variable}");

@@ -13,9 +13,9 @@ use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
 use raudal::progress::{Progress, Style, Verbosity};
 use raudal::source::Links;
-use raudal::table::Query;
 #[cfg(feature = "arrow")]
-use raudal::table::{BatchSink, FileType, Format, Sink, Target};
+use raudal::table::{BatchSink, FileType, Format, Target};
+use raudal::table::{Query, Sink};
 use raudal::workload::{Archives, Mirror};
 use raudal::{Error, Kind, Result, pipeline};
 use std::fmt::Write as _;
@@ -37,6 +37,8 @@ struct Job<'a> {
     keep: &'a KeepArgs,
     run: &'a RunArgs,
     http: &'a HttpArgs,
+    #[cfg(feature = "fleet")]
+    fleet: &'a super::args::FleetArgs,
 }
 
 pub(crate) async fn table(args: TableCommand) -> Result<u8> {
@@ -81,9 +83,20 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
     done
 }
 
+/// A fleet's run is shown and resumed by the command line.
+#[cfg(all(feature = "fleet", feature = "arrow"))]
+fn no_fleet(args: &super::args::FleetArgs) -> Result<()> {
+    if args.nats.nats.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Unsupported, "a fleet runs only for the program `raudal`").hint("leave [`nats`] out"))
+}
+
 /// Runs `table` for a host.
 #[cfg(feature = "arrow")]
 pub(super) async fn table_for(host: &Host, args: TableCommand, rows: Box<dyn BatchSink>) -> Result<pipeline::Summary> {
+    #[cfg(feature = "fleet")]
+    no_fleet(&args.fleet)?;
     let inputs = Inputs::parse(&args.source)?;
     let links = links::wanted(&args.source)?;
     host.until(args.run.deadline, Job::of_table(&args).hosted(inputs, links.as_ref(), host, rows)).await
@@ -92,6 +105,8 @@ pub(super) async fn table_for(host: &Host, args: TableCommand, rows: Box<dyn Bat
 /// Runs `iter` for a host.
 #[cfg(feature = "arrow")]
 pub(super) async fn iter_for(host: &Host, mut args: IterArgs, rows: Box<dyn BatchSink>) -> Result<pipeline::Summary> {
+    #[cfg(feature = "fleet")]
+    no_fleet(&args.fleet)?;
     args.table.dialect.null.get_or_insert_with(|| dialect::ITER_NULLS.map(str::to_owned).to_vec());
     let entities = entities(args.entities.as_deref())?;
     let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
@@ -180,6 +195,8 @@ impl<'a> Job<'a> {
             keep: &args.keep,
             run: &args.run,
             http: &args.http,
+            #[cfg(feature = "fleet")]
+            fleet: &args.fleet,
         }
     }
 
@@ -197,6 +214,8 @@ impl<'a> Job<'a> {
             keep: &args.keep,
             run: &args.run,
             http: &args.http,
+            #[cfg(feature = "fleet")]
+            fleet: &args.fleet,
         }
     }
 }
@@ -204,6 +223,8 @@ impl<'a> Job<'a> {
 impl Job<'_> {
     /// Checks everything that needs no network.
     fn prepare(&self) -> Result<Prepared> {
+        #[cfg(feature = "fleet")]
+        self.submission().check()?;
         let query = self.query()?;
         let output = Output::plan(self.output, self.table)?;
         let partials = output.path().filter(|_| self.keeps).and_then(partials);
@@ -278,8 +299,9 @@ impl Job<'_> {
         let writer = held.as_ref().map(HeldBack::writer).transpose()?;
         let sink = output.open(writer, &session.progress)?;
         let total = inputs.len();
-        let mut summary = match pipeline::run(inputs.clone(), &client, options, sink).await {
-            Ok(summary) => summary,
+        let mut summary = match self.read(&inputs, &client, options, sink, session).await {
+            Ok(Ok(summary)) => summary,
+            Ok(Err(code)) => return Ok(code),
             Err(error) => {
                 session.progress.finish();
                 session.say_partials(partials.as_deref());
@@ -307,6 +329,37 @@ impl Job<'_> {
             report::write(path, self.command, &summary, &recording, output.name(), code)?;
         }
         Ok(code)
+    }
+}
+
+impl Job<'_> {
+    /// Reads the inputs into the sink: here, or on a fleet. Returns the exit code if a fleet goes on without us.
+    async fn read(
+        &self,
+        inputs: &Inputs,
+        client: &Client,
+        options: pipeline::Options,
+        sink: Sink,
+        #[cfg_attr(not(feature = "fleet"), expect(unused_variables, reason = "only a fleet has more to say"))]
+        session: &Session,
+    ) -> Result<Result<pipeline::Summary, u8>> {
+        #[cfg(feature = "fleet")]
+        if self.fleet.nats.nats.is_some() {
+            return self.submission().run(inputs.clone(), options, sink, session).await;
+        }
+        pipeline::run(inputs.clone(), client, options, sink).await.map(Ok)
+    }
+
+    #[cfg(feature = "fleet")]
+    fn submission(&self) -> super::fleet::Submission<'_> {
+        super::fleet::Submission {
+            fleet: self.fleet,
+            run: self.run,
+            http: self.http,
+            keep: self.keep,
+            checksums: self.verify.checksums.is_some(),
+            null: self.table.dialect.null.as_deref().unwrap_or_default(),
+        }
     }
 }
 

@@ -171,6 +171,12 @@ impl Error {
         self.0.input.as_deref()
     }
 
+    /// Returns the member, the line and the column.
+    #[cfg(feature = "serde")]
+    pub(crate) fn place(&self) -> (Option<&str>, Option<u64>, Option<&str>) {
+        (self.0.member.as_deref(), self.0.line, self.0.column.as_deref())
+    }
+
     /// Returns what the user can do about it.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()

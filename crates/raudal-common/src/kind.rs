@@ -111,6 +111,16 @@ impl Kind {
         }
     }
 
+    /// Returns the kind with this [word](Self::word); `None` for a status, of which there are many.
+    ///
+    /// ```
+    /// use raudal_common::Kind;
+    /// assert_eq!(Kind::from_word("not-an-archive"), Some(Kind::NotAnArchive));
+    /// ```
+    pub fn from_word(word: &str) -> Option<Self> {
+        PLAIN.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// Returns whether the same request may succeed if repeated.
     ///
     /// 202 means that the answer is not ready yet. 408, 425, 429 and every 5xx except 501 and 505 are
@@ -186,6 +196,36 @@ impl Kind {
         }
     }
 }
+
+/// All kinds but the statuses.
+const PLAIN: [Kind; 26] = [
+    Kind::Usage,
+    Kind::Name,
+    Kind::Connect,
+    Kind::Tls,
+    Kind::Reset,
+    Kind::Timeout,
+    Kind::Redirect,
+    Kind::Impostor,
+    Kind::Empty,
+    Kind::Length,
+    Kind::Checksum,
+    Kind::Corrupt,
+    Kind::NotAnArchive,
+    Kind::Unsupported,
+    Kind::Bounds,
+    Kind::Member,
+    Kind::Column,
+    Kind::Headers,
+    Kind::Encoding,
+    Kind::Csv,
+    Kind::Io,
+    Kind::NotCached,
+    Kind::Drift,
+    Kind::Cancelled,
+    Kind::Deadline,
+    Kind::Internal,
+];
 
 /// What a person must look at after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

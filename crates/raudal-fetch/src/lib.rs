@@ -23,6 +23,7 @@
 //! | `http/digest` | verifies the digests that a server sends |
 //! | `http/disposition` | the file name that a server gives |
 //! | `http/html` | tells an HTML page from data |
+//! | `http/guard` | which addresses a client may request |
 //! | `http/failure` | names the reason of a failed transfer |
 //! | `http/retry_on` | which failures are retried |
 //! | `http/netrc` | logins by host |
@@ -64,6 +65,7 @@ pub use cache::{Cache, CacheMode, Cached};
 pub use client::{Client, IfChanged, Segment};
 pub use http::conditional::Validators;
 pub use http::disposition::file_name;
+pub use http::guard::Guard;
 pub use http::netrc::Netrc;
 pub use http::response::parse_retry_after;
 pub use http::retry_on::RetryOn;

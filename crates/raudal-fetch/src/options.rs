@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cache, Netrc};
+use super::{Cache, Guard, Netrc};
 
 /// How a [`Client`](super::Client) behaves. The defaults are what the command line uses.
 ///
@@ -63,6 +64,9 @@ pub struct Options {
     pub key: Option<PathBuf>,
     /// The cache for bodies of earlier runs. Default: none, so everything is fetched.
     pub cache: Option<Cache>,
+    /// Decides which addresses may be requested, for a program that fetches on behalf of others.
+    /// Default: none, so all may be.
+    pub guard: Option<Arc<dyn Guard>>,
     /// The limit of redirects in a row. Default: 10.
     pub max_redirects: usize,
     /// The bytes of one body to hold in memory before it goes to a file. Default: 1 MiB.
@@ -92,6 +96,7 @@ impl Default for Options {
             cert: None,
             key: None,
             cache: None,
+            guard: None,
             max_redirects: 10,
             memory_per_body: 1024 * 1024,
             memory: 16 * 1024 * 1024,
@@ -119,6 +124,7 @@ impl fmt::Debug for Options {
             .field("cert", &self.cert)
             .field("key", &self.key)
             .field("cache", &self.cache)
+            .field("guard", &self.guard.is_some())
             .field("max_redirects", &self.max_redirects)
             .field("memory_per_body", &self.memory_per_body)
             .field("memory", &self.memory)

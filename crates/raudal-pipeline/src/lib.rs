@@ -13,7 +13,8 @@
 //! ```
 //!
 //! [`run()`] does all of this; [`files`] saves inputs as files instead. A failed input is data in the
-//! [`Summary`], never an early return. Only a failure that makes the result impossible (a full
+//! [`Summary`], never an early return. [`Reader`] and [`Merge`] are the two halves of [`run()`], for a run over several
+//! machines. Only a failure that makes the result impossible (a full
 //! disk, a closed pipe) is an error.
 //!
 //! | module | what it does |
@@ -33,6 +34,7 @@ pub use run::concurrency::{Concurrency, Jobs};
 pub use run::failure::Failure;
 pub use run::lock::{Lock, Locked};
 pub use run::options::RunOptions;
-pub use table::merge::run;
+pub use table::merge::{Merge, run};
 pub use table::options::Options;
+pub use table::reader::{Gate, InputRead, Reader};
 pub use table::summary::Summary;

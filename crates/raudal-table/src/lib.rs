@@ -33,6 +33,7 @@
 //! | `column_names`, `columns` | when two names are the same; columns in a header |
 //! | `layout` | how headers that differ fit together |
 //! | `rows` | [`Rows`]: the kept rows, in memory or in a temporary file |
+//! | `portable` | rows that go to another process |
 //! | `pick`, `table` | [`Table`]: aligns the columns of many inputs, and picks rows of all of them |
 //! | `sink` | [`Sink`]: writes many inputs as one table, a [`Format`] a file |
 //!
@@ -109,6 +110,7 @@ mod numbers;
 mod open;
 mod pick;
 mod plan;
+mod portable;
 mod query;
 mod read;
 mod records;

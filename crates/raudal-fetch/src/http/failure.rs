@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::Options;
+use crate::http::guard::{self, RefusedName};
 use raudal_common::{Error, Kind};
 
 /// Whether a request failed because its connection, which was kept open, had ended or held bytes that nobody asked for.
@@ -31,6 +32,9 @@ pub(crate) fn is_bad_head(error: &reqwest::Error) -> bool {
 pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error {
     if let Some(tls) = find::<rustls::Error>(error) {
         return tls_fault(tls);
+    }
+    if let Some(name) = find::<RefusedName>(error) {
+        return guard::refused(name.to_string());
     }
     if error.is_timeout() {
         return if error.is_connect() {

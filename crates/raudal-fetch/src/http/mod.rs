@@ -7,6 +7,7 @@ pub(crate) mod cookie;
 pub(crate) mod digest;
 pub(crate) mod disposition;
 pub(crate) mod failure;
+pub(crate) mod guard;
 pub(crate) mod html;
 pub(crate) mod netrc;
 pub(crate) mod range;

@@ -1,7 +1,7 @@
 //! Builds the requests of a client: headers, proxies and certificates, with one connection pool for
 //! each combination.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
@@ -9,6 +9,7 @@ use url::{Host, Url};
 
 use crate::Options;
 use crate::http::connection::ConnectLayer;
+use crate::http::guard;
 use crate::http::redirect;
 use crate::http::tls;
 use raudal_common::error::redact;
@@ -54,13 +55,17 @@ impl HttpRequests {
     ///
     /// # Errors
     ///
-    /// Returns an error if the URL needs TLS and no certificate authority is known.
+    /// Returns an error if the guard refuses the URL, or if it needs TLS and no certificate authority is
+    /// known.
     pub(crate) fn get(
         &self,
         (start, here): (&Url, &Url),
         is_lenient: bool,
         add: impl FnOnce(&mut HeaderMap),
     ) -> Result<RequestBuilder> {
+        if let Some(guard) = &self.options.guard {
+            guard::check(guard.as_ref(), here)?;
+        }
         if here.scheme() == "https" && !self.believes {
             return Err(tls::no_authorities());
         }
@@ -116,6 +121,10 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
         .connect_timeout(options.connect_timeout)
         .connector_layer(ConnectLayer)
         .read_timeout(options.read_timeout);
+    let builder = match &options.guard {
+        Some(guard) => builder.dns_resolver(Arc::new(guard::GuardedNames(Arc::clone(guard)))),
+        None => builder,
+    };
     match proxy {
         Some(proxy) => builder.proxy(proxy),
         None if options.proxy.is_some() => builder.no_proxy(),

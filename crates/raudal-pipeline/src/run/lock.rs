@@ -190,6 +190,20 @@ impl Lock {
         Ok(())
     }
 
+    /// Records what an input was, if it matches. Another process has found it.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Drift`](Kind::Drift), if it differs from the lock file.
+    pub fn record(&self, index: u64, found: Locked) -> Result<()> {
+        self.hold(index, found)
+    }
+
+    /// Takes a record out.
+    pub(crate) fn take(&self) -> Option<Locked> {
+        self.found().pop_first().map(|(_, found)| found)
+    }
+
     /// Returns the text of a lock file for the inputs that succeeded. It is sorted, so it changes
     /// only when they do.
     pub fn text(&self) -> String {

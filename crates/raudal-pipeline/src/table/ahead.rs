@@ -109,7 +109,6 @@ mod tests {
     use raudal_table::Query;
     use std::io::Write;
     use std::ops::ControlFlow;
-    use std::sync::atomic::{AtomicBool, AtomicU64};
     use tokio::sync::{Semaphore, mpsc};
 
     const ROWS: u64 = 5 << 20;
@@ -139,8 +138,8 @@ mod tests {
             folder: None,
             checksums: None,
             lock: None,
-            kept: AtomicU64::new(0),
-            full: AtomicBool::new(false),
+            kept: Arc::default(),
+            full: Arc::default(),
             ahead: Arc::new(Semaphore::new(1)),
         });
         let inputs = [Input::new(Location::parse(&served()).expect("a URL"))];

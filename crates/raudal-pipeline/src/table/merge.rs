@@ -18,7 +18,6 @@ use raudal_source::Input;
 use raudal_table::{Rows, Sink, Table};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::Semaphore;
 
 /// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order,
@@ -94,8 +93,8 @@ where
         folder: options.partials.clone(),
         checksums: options.run.checksums.clone(),
         lock: options.run.lock.clone(),
-        kept: AtomicU64::new(0),
-        full: AtomicBool::new(false),
+        kept: Arc::default(),
+        full: Arc::default(),
         ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
     });
     let job = move |cx: Context<Input>, input| {
@@ -142,8 +141,29 @@ struct Done {
     attempts: u32,
 }
 
-/// The results merged so far.
-struct Merge {
+/// Merges the rows of inputs that were read elsewhere, in input order, as [`run()`] does.
+///
+/// ```
+/// use raudal_pipeline::{Merge, Options};
+/// use raudal_pool::RunReport;
+/// use raudal_source::{Input, Location};
+/// use raudal_table::{Sink, SinkOptions, Target, read};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> raudal_common::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let output = folder.path().join("out.csv");
+/// let options = Options::default();
+/// let sink = Sink::create(Target::File(output.clone()), SinkOptions::default())?;
+/// let mut merge = Merge::begin(sink, &options)?;
+/// let rows = read(std::io::Cursor::new("a\n1\n"), "x.csv", &options.query, &())?;
+/// merge.put(Input::new(Location::parse("x.csv")?), Ok(rows), 1).await?;
+/// let summary = merge.finish(RunReport::default()).await?;
+/// assert_eq!((summary.succeeded, std::fs::read_to_string(output).unwrap()), (1, "a\n1\n".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Merge {
     table: Option<Table>,
     /// The folder of partial files, removed once the table is published.
     partials: Option<PathBuf>,
@@ -172,8 +192,32 @@ impl Merge {
         Self { table: Some(table), partials, closed, summary }
     }
 
+    /// Begins a table without rows.
+    ///
+    /// # Errors
+    ///
+    /// A usage error for a query that asks for what excludes each other.
+    pub fn begin(sink: Sink, options: &Options) -> Result<Self> {
+        let closed = options.run.lock.as_ref().is_some_and(|lock| lock.is_closed());
+        Ok(Self::new(Table::new(sink, &options.query)?, options.partials.clone(), closed))
+    }
+
+    /// Merges an input in its turn: its rows, or why it has none.
+    ///
+    /// # Errors
+    ///
+    /// Only if the table cannot be written. An input that does not fit is a failure in the summary.
+    pub async fn put(&mut self, input: Input, result: Result<Rows>, attempts: u32) -> Result<()> {
+        self.take(Done { input, result: result.map_err(JobError::Failed), attempts }).await
+    }
+
+    /// The failures so far.
+    pub fn failures(&self) -> &[Failure] {
+        &self.summary.failures
+    }
+
     /// Whether no further input can add a row.
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.table.as_ref().is_some_and(Table::is_full)
     }
 
@@ -208,8 +252,8 @@ impl Merge {
         Ok(())
     }
 
-    /// Records an input that never started.
-    fn skip(&mut self, input: Input) {
+    /// Records an input that never started, in its turn.
+    pub fn skip(&mut self, input: Input) {
         self.summary.pulled += 1;
         self.summary.unfinished.push(input);
     }
@@ -248,7 +292,13 @@ impl Merge {
         result
     }
 
-    async fn finish(mut self, report: RunReport) -> Result<Summary> {
+    /// Publishes the table, and returns what became of the run. A report of a run that was stopped leaves a partial
+    /// table.
+    ///
+    /// # Errors
+    ///
+    /// If the table cannot be written, or no input has a column of the query.
+    pub async fn finish(mut self, report: RunReport) -> Result<Summary> {
         self.summary.report = report;
         if self.is_full() {
             // Nothing is missing from the table, whatever was left out.

@@ -5,6 +5,7 @@ pub(crate) mod decoders;
 mod job;
 pub(crate) mod merge;
 pub(crate) mod options;
+pub(crate) mod reader;
 mod reorder;
 mod shared;
 pub(crate) mod summary;

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 const KEPT: u64 = 128 << 20;
 
 /// What all jobs of a run share.
+#[derive(Clone)]
 pub(crate) struct TableRun {
     pub(crate) client: Client,
     pub(crate) query: Query,
@@ -28,9 +29,9 @@ pub(crate) struct TableRun {
     pub(crate) checksums: Option<Arc<Checksums>>,
     pub(crate) lock: Option<Arc<Lock>>,
     /// Bytes of finished inputs in `folder`.
-    pub(crate) kept: AtomicU64,
+    pub(crate) kept: Arc<AtomicU64>,
     /// Whether `folder` is full.
-    pub(crate) full: AtomicBool,
+    pub(crate) full: Arc<AtomicBool>,
     /// Limits how many inputs are decoded while they arrive.
     pub(crate) ahead: Arc<Semaphore>,
 }

@@ -1,0 +1,54 @@
+//! One run over many machines, on NATS JetStream.
+//!
+//! ```text
+//! submitter ─► plan: chunks of inputs ─► admit: at most K chunks of a host are open
+//!                                          │ jobs: a work-queue stream, one durable pull consumer
+//!                          worker ─► worker ─► worker     each reads its inputs one after the other
+//!                                          │ a part, written once; then an event; then the ack
+//! submitter ◄─ windows: input order, on the local disk ◄─ parts: a folder, NATS, or a cloud
+//!     │ merge, as on one machine
+//!   table
+//! ```
+//!
+//! Parts are the truth. The broker may lose everything: a part is written once, under a name made of
+//! the run and the chunk, and what is there is right.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`connect`](Broker::connect), `broker` | the connection; streams and entries of a run |
+//! | `protocol` | the messages and the names; their version |
+//! | `plan` | cuts inputs into chunks, by host |
+//! | `admission` | which chunk may open next. Pure |
+//! | `lead` | admits chunks for a run: the submitter does, and a worker when it is gone |
+//! | `part`, `store` | the result of a chunk, and where it lives |
+//! | `windows` | brings the inputs of all parts into input order, with bounded memory |
+//! | `submit` | [`submit()`]: starts or resumes a run, and merges it |
+//! | `allow` | [`Allow`]: which inputs a worker takes |
+//! | `lease`, `journal`, `pauses` | of a worker: whether its job is still its own; inputs that kill workers; hosts that asked for a pause |
+//! | `work`, `worker` | [`work()`]: one machine of a fleet |
+//! | `runs` | [`runs()`], [`cancel()`], [`forget()`] |
+
+mod admission;
+mod allow;
+mod broker;
+mod journal;
+mod lead;
+mod lease;
+mod part;
+mod pauses;
+mod plan;
+mod protocol;
+mod runs;
+mod store;
+mod submit;
+mod windows;
+mod work;
+mod worker;
+
+pub use allow::Allow;
+pub use broker::{Broker, Login};
+pub use protocol::{PROTOCOL, State};
+pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, watch, workers};
+pub use store::Parts;
+pub use submit::{Ended, SubmitOptions, submit};
+pub use worker::{Build, Prepared, Say, WorkerOptions, work};

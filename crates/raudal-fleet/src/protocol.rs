@@ -1,0 +1,285 @@
+//! The messages of a fleet, and the names of what the broker holds.
+//!
+//! All messages are JSON. A change that an older version would misread raises [`PROTOCOL`].
+
+use raudal_common::{Error, Kind, Portable, Result};
+use raudal_pipeline::Locked;
+use raudal_pool::{JobReport, Outcome};
+use raudal_source::{Input, Location};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// The version of the messages. A worker takes part only in runs of its own.
+pub const PROTOCOL: u32 = 1;
+
+/// The bucket that holds what is true of each run, pause and worker.
+pub(crate) const BUCKET: &str = "raudal";
+
+pub(crate) fn jobs_stream(run: &str) -> String {
+    format!("raudal-jobs-{run}")
+}
+
+pub(crate) fn events_stream(run: &str) -> String {
+    format!("raudal-events-{run}")
+}
+
+pub(crate) fn job_subject(run: &str, chunk: u32) -> String {
+    format!("raudal.jobs.{run}.{chunk}")
+}
+
+/// Returns the chunk of a job's subject.
+pub(crate) fn chunk_of(subject: &str) -> Option<u32> {
+    subject.rsplit('.').next()?.parse().ok()
+}
+
+pub(crate) fn event_subject(run: &str) -> String {
+    format!("raudal.events.{run}")
+}
+
+pub(crate) fn run_key(run: &str) -> String {
+    format!("run.{run}")
+}
+
+pub(crate) fn lead_key(run: &str) -> String {
+    format!("lead.{run}")
+}
+
+pub(crate) fn begun_key(run: &str, chunk: u32) -> String {
+    format!("begun.{run}.{chunk}")
+}
+
+pub(crate) fn worker_key(worker: &str) -> String {
+    format!("worker.{worker}")
+}
+
+/// The key of a pause. Keys may not hold every character of a host, so they hold its hash.
+pub(crate) fn pause_key(run: &str, host: &str) -> String {
+    format!("pause.{run}.{:016x}", host_hash(host))
+}
+
+/// Identifies a host in little memory.
+pub(crate) fn host_hash(host: &str) -> u64 {
+    let digest = Sha256::digest(host.as_bytes());
+    digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+}
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum State {
+    /// Workers take its jobs.
+    Running,
+    /// Somebody ended it.
+    Cancelled,
+}
+
+/// What every version understands of a run.
+#[derive(Deserialize)]
+pub(crate) struct Versions {
+    pub(crate) protocol: u32,
+    pub(crate) raudal: String,
+}
+
+/// All that a worker needs to know of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunRecord {
+    pub(crate) protocol: u32,
+    pub(crate) raudal: String,
+    pub(crate) run: String,
+    pub(crate) state: State,
+    /// A hash of the plan and of the words below.
+    pub(crate) digest: String,
+    /// What to do with each input, in the words of the command line.
+    pub(crate) spec: Vec<String>,
+    pub(crate) parts: String,
+    pub(crate) inputs: u64,
+    pub(crate) chunks: u32,
+    pub(crate) per_host: usize,
+    /// At most this many chunks are open.
+    pub(crate) open: usize,
+    /// Whether what the inputs were is recorded, for a lock file.
+    pub(crate) lock: bool,
+    /// Attempts a second, of all workers together.
+    pub(crate) rate: Option<f64>,
+    pub(crate) lease_ms: u64,
+    /// After so many deliveries without a result, an input is given up.
+    pub(crate) deliveries: u32,
+    /// The machine that submitted it, and when by its clock, in seconds since 1970. For people only.
+    pub(crate) from: String,
+    pub(crate) begun: u64,
+}
+
+impl RunRecord {
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+}
+
+/// A chunk of inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Job {
+    pub(crate) chunk: u32,
+    pub(crate) inputs: Vec<JobInput>,
+}
+
+/// An input of a chunk. It holds no credentials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobInput {
+    /// Its place among all inputs.
+    pub(crate) i: u64,
+    pub(crate) place: String,
+    /// The name that a list gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) member: Option<String>,
+}
+
+impl JobInput {
+    /// # Errors
+    ///
+    /// A usage error for an input with a login, and for a path that is no text.
+    pub(crate) fn of(i: u64, input: &Input) -> Result<Self> {
+        let place = match &input.location {
+            Location::Url(url) if !url.username().is_empty() || url.password().is_some() => {
+                return Err(Error::usage("a login in the URL of an input would be sent to all workers")
+                    .input(input.location.to_string())
+                    .hint("give the login to the workers, in their netrc file"));
+            }
+            Location::Url(url) => url.to_string(),
+            Location::Stdin => {
+                return Err(Error::usage("standard input cannot be sent to workers")
+                    .hint("write it to a file that they can read, or to a server"));
+            }
+            // A worker has another working folder.
+            Location::File(path) => std::path::absolute(path)
+                .ok()
+                .and_then(|path| path.to_str().map(str::to_owned))
+                .ok_or_else(|| Error::usage("the path is not text").input(input.location.to_string()))?,
+        };
+        Ok(Self { i, place, name: input.is_named.then(|| input.name.clone()), member: input.member.clone() })
+    }
+
+    pub(crate) fn input(&self) -> Result<Input> {
+        let mut input = Input::new(Location::parse(&self.place)?);
+        if let Some(name) = &self.name {
+            input = input.named(name);
+        }
+        input.member.clone_from(&self.member);
+        Ok(input)
+    }
+}
+
+/// What became of an input, without its rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InputLine {
+    pub(crate) i: u64,
+    pub(crate) name: String,
+    pub(crate) attempts: u32,
+    pub(crate) queued_us: u64,
+    pub(crate) running_us: u64,
+    pub(crate) bytes: u64,
+    pub(crate) items: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Portable>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) locked: Option<Locked>,
+}
+
+impl InputLine {
+    pub(crate) fn of(i: u64, report: &JobReport, error: Option<&Error>, locked: Option<Locked>) -> Self {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            i,
+            name: report.label.clone(),
+            attempts: report.attempts,
+            queued_us: micros(report.queued),
+            running_us: micros(report.running),
+            bytes: report.bytes,
+            items: report.items,
+            error: error.map(Portable::from),
+            locked,
+        }
+    }
+
+    /// Returns it as the report of a job that ended so long after the start of the run.
+    pub(crate) fn report(&self, ended: Duration) -> JobReport {
+        let outcome = if self.error.is_some() { Outcome::Failed } else { Outcome::Succeeded };
+        let mut report = JobReport::new(self.i, self.name.clone(), outcome);
+        report.attempts = self.attempts;
+        report.queued = Duration::from_micros(self.queued_us);
+        report.running = Duration::from_micros(self.running_us);
+        report.started = ended.saturating_sub(report.running);
+        (report.bytes, report.items) = (self.bytes, self.items);
+        if let Some(error) = self.error.clone().map(Portable::into_error) {
+            report.kind = Some(error.kind().word());
+            report.error = Some(error.report());
+        }
+        report
+    }
+}
+
+/// What happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(crate) enum Event {
+    /// The part of a chunk is written.
+    Part { chunk: u32, worker: String, rows: u64, bytes: u64, inputs: Vec<InputLine> },
+    /// A part was damaged: its chunk is to be done again.
+    Redo { chunk: u32 },
+    /// A message could not be read, and was set aside.
+    Aside { subject: String, worker: String, reason: String },
+    /// A worker cannot take part.
+    Refused { worker: String, reason: String },
+    /// A host asked for a pause.
+    Paused { host: String, ms: u64, worker: String },
+}
+
+/// A worker that is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Presence {
+    pub(crate) worker: String,
+    pub(crate) protocol: u32,
+    pub(crate) raudal: String,
+    pub(crate) slots: usize,
+    pub(crate) running: usize,
+    pub(crate) inputs: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Serializes a message. Plain fields cannot fail to.
+pub(crate) fn bytes(message: &impl Serialize) -> Result<bytes::Bytes> {
+    serde_json::to_vec(message)
+        .map(Into::into)
+        .map_err(|error| Error::new(Kind::Internal, "cannot write a message").because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_comes_through_with_its_name_and_member_and_never_with_a_login() {
+        let parse = |text: &str| Input::new(Location::parse(text).expect("a location"));
+        let input = parse("https://h/a%20b.zip?v=1").named("a\tb").with_member("**/*.csv");
+        let sent = serde_json::to_string(&JobInput::of(7, &input).expect("no login")).expect("JSON");
+        let back: JobInput = serde_json::from_str(&sent).expect("the same");
+        assert_eq!((back.i, back.input().expect("an input")), (7, input));
+        let error = JobInput::of(0, &parse("https://me:secret@h/a.zip")).expect_err("a login");
+        assert!(!format!("{error:?}").contains("secret") && error.hint_text().is_some(), "{error:?}");
+        let file = JobInput::of(0, &parse("a b.csv")).expect("a path");
+        assert!(std::path::Path::new(&file.place).is_absolute());
+    }
+
+    #[test]
+    fn keys_and_subjects_hold_no_character_of_a_host() {
+        let key = pause_key("r-1", "http://[::1]:80/*>");
+        assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)), "{key}");
+        assert_eq!(chunk_of(&job_subject("run-7", 12)), Some(12));
+        assert_eq!(chunk_of("raudal.jobs.run-7.x"), None);
+    }
+}

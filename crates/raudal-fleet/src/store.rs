@@ -1,0 +1,364 @@
+//! Where parts live: a folder that all machines share, or the broker's own object store.
+
+use super::part::spool;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::object_store::{self, ObjectStore};
+use futures::StreamExt;
+use raudal_common::atomic_file::sync_folder;
+use raudal_common::{Error, Kind, Result, blocking};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use tempfile::SpooledTempFile;
+use tokio::io::AsyncReadExt;
+
+/// The object that proves that a worker sees the store of the submitter.
+const MARK: &str = "run";
+/// The plan of the run.
+pub(crate) const PLAN: &str = "plan";
+
+/// Where the parts of runs are written.
+///
+/// ```
+/// use raudal_fleet::Parts;
+///
+/// assert_eq!("nats".parse::<Parts>()?.to_string(), "nats");
+/// assert!("s3://bucket/run-7".parse::<Parts>().is_err());
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Parts {
+    /// A folder that all machines see under this path.
+    Folder(PathBuf),
+    /// The broker's own object store. Needs no other machine, for runs of some GiB.
+    Nats,
+}
+
+impl FromStr for Parts {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once("://") {
+            _ if text == "nats" => Ok(Self::Nats),
+            Some(("file", path)) => Ok(Self::Folder(path.into())),
+            Some((scheme, _)) => Err(Error::usage(format!("parts cannot be written there yet: {scheme}"))
+                .hint("give a folder that all machines share, or nats")),
+            None if text.is_empty() => Err(Error::usage("no place for the parts").hint("give a folder, or nats")),
+            None => std::path::absolute(text)
+                .map(Self::Folder)
+                .map_err(|error| Error::usage("not the path of a folder").input(text).because(error)),
+        }
+    }
+}
+
+impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(f),
+            Self::Nats => f.write_str("nats"),
+        }
+    }
+}
+
+/// The parts of one run.
+#[derive(Clone)]
+pub(crate) enum Store {
+    Folder(PathBuf),
+    Nats { js: Context, bucket: String, store: ObjectStore },
+}
+
+/// Whether a part was written, or was there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Written,
+    There,
+}
+
+impl Store {
+    /// Makes the place of a run, or finds it.
+    pub(crate) async fn create(parts: &Parts, run: &str, js: &Context) -> Result<Self> {
+        match parts {
+            Parts::Folder(folder) => {
+                let folder = folder.join(format!("raudal-{run}"));
+                let made = folder.clone();
+                blocking(move || std::fs::create_dir_all(&made)).await?.map_err(|error| unusable(&folder, error))?;
+                let store = Self::Folder(folder);
+                store.put(MARK, bytes_of(run)).await?;
+                Ok(store)
+            }
+            Parts::Nats => {
+                let bucket = format!("raudal-parts-{run}");
+                if let Ok(store) = js.get_object_store(&bucket).await {
+                    return Ok(Self::Nats { js: js.clone(), bucket, store });
+                }
+                let mut last = None;
+                for replicas in super::broker::REPLICAS {
+                    let config =
+                        object_store::Config { bucket: bucket.clone(), num_replicas: replicas, ..Default::default() };
+                    match js.create_object_store(config).await {
+                        Ok(store) => return Ok(Self::Nats { js: js.clone(), bucket, store }),
+                        Err(error) => last = Some(error),
+                    }
+                }
+                let error = Error::new(Kind::Connect, "cannot create the object store of the run");
+                Err(match last {
+                    Some(last) => error.because(last),
+                    None => error,
+                })
+            }
+        }
+    }
+
+    /// Finds the place of a run that another machine has made.
+    pub(crate) async fn open(parts: &Parts, run: &str, js: &Context) -> Result<Self> {
+        match parts {
+            Parts::Folder(folder) => {
+                let folder = folder.join(format!("raudal-{run}"));
+                let (mark, expected) = (folder.join(MARK), run.to_owned());
+                let is_there = blocking(move || std::fs::read(mark).is_ok_and(|found| found == expected.as_bytes()));
+                if is_there.await? {
+                    return Ok(Self::Folder(folder));
+                }
+                Err(Error::new(
+                    Kind::Io,
+                    format!("this machine does not see the parts of the run: {}", folder.display()),
+                )
+                .hint("mount the folder here, or name its path on this machine with [`parts`]"))
+            }
+            Parts::Nats => {
+                let bucket = format!("raudal-parts-{run}");
+                let store =
+                    js.get_object_store(&bucket).await.map_err(|error| broken("cannot find the parts", error))?;
+                Ok(Self::Nats { js: js.clone(), bucket, store })
+            }
+        }
+    }
+
+    /// Writes an object unless it is there. It has its name only once all of it is written.
+    pub(crate) async fn put(&self, name: &str, mut object: SpooledTempFile) -> Result<Put> {
+        match self {
+            Self::Folder(folder) => {
+                let (folder, name) = (folder.clone(), name.to_owned());
+                blocking(move || {
+                    write(&folder, &name, &mut object).map_err(|error| unusable(&folder.join(name), error))
+                })
+                .await?
+            }
+            Self::Nats { store, .. } => {
+                if self.has(name).await? {
+                    return Ok(Put::There);
+                }
+                let mut reader = blocking(move || into_async(object)).await??;
+                store.put(name, &mut reader).await.map_err(|error| broken("cannot write a part", error))?;
+                Ok(Put::Written)
+            }
+        }
+    }
+
+    /// Returns whether the object is there.
+    pub(crate) async fn has(&self, name: &str) -> Result<bool> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                blocking(move || path.try_exists().map_err(|error| unusable(&path, error))).await?
+            }
+            Self::Nats { store, .. } => match store.info(name).await {
+                Ok(info) => Ok(!info.deleted),
+                Err(error) if error.kind() == object_store::InfoErrorKind::NotFound => Ok(false),
+                Err(error) => Err(broken("cannot look for a part", error)),
+            },
+        }
+    }
+
+    /// Returns an object, from its first byte.
+    pub(crate) async fn get(&self, name: &str) -> Result<SpooledOrFile> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                blocking(move || {
+                    std::fs::File::open(&path).map(SpooledOrFile::File).map_err(|error| unusable(&path, error))
+                })
+                .await?
+            }
+            Self::Nats { store, .. } => {
+                let mut object = store.get(name).await.map_err(|error| broken("cannot read a part", error))?;
+                let (mut out, mut buffer) = (spool(), vec![0; 128 << 10]);
+                loop {
+                    let read = object.read(&mut buffer).await.map_err(|error| broken("cannot read a part", error))?;
+                    if read == 0 {
+                        break;
+                    }
+                    out.write_all(&buffer[..read]).map_err(|error| Error::io("cannot hold a part", error))?;
+                }
+                out.seek(SeekFrom::Start(0)).map_err(|error| Error::io("cannot hold a part", error))?;
+                Ok(SpooledOrFile::Spooled(out))
+            }
+        }
+    }
+
+    /// Returns the chunks that have a part.
+    pub(crate) async fn chunks(&self) -> Result<BTreeSet<u32>> {
+        let names: Vec<String> = match self {
+            Self::Folder(folder) => {
+                let folder = folder.clone();
+                blocking(move || {
+                    let list = || -> io::Result<Vec<String>> {
+                        std::fs::read_dir(&folder)?
+                            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                            .collect()
+                    };
+                    list().map_err(|error| unusable(&folder, error))
+                })
+                .await??
+            }
+            Self::Nats { store, .. } => {
+                let mut list = store.list().await.map_err(|error| broken("cannot list the parts", error))?;
+                let mut names = Vec::new();
+                while let Some(info) = list.next().await {
+                    names.push(info.map_err(|error| broken("cannot list the parts", error))?.name);
+                }
+                names
+            }
+        };
+        Ok(names.iter().filter_map(|name| name.strip_suffix(".part")?.parse().ok()).collect())
+    }
+
+    /// Puts a damaged object aside, so that it can be written again.
+    pub(crate) async fn set_aside(&self, name: &str) -> Result<()> {
+        match self {
+            Self::Folder(folder) => {
+                let (path, aside) = (folder.join(name), folder.join(format!("{name}.damaged")));
+                blocking(move || std::fs::rename(&path, aside).map_err(|error| unusable(&path, error))).await?
+            }
+            Self::Nats { store, .. } => {
+                store.delete(name).await.map_err(|error| broken("cannot remove a damaged part", error))
+            }
+        }
+    }
+
+    /// Removes everything of the run.
+    pub(crate) async fn remove(&self) -> Result<()> {
+        match self {
+            Self::Folder(folder) => {
+                let folder = folder.clone();
+                blocking(move || match std::fs::remove_dir_all(&folder) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => Err(unusable(&folder, error)),
+                    _ => Ok(()),
+                })
+                .await?
+            }
+            Self::Nats { js, bucket, .. } => match js.get_object_store(bucket).await {
+                Ok(_) => js.delete_object_store(bucket).await.map_err(|error| broken("cannot remove the parts", error)),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+}
+
+/// Returns the name of a chunk's part.
+pub(crate) fn part_name(chunk: u32) -> String {
+    format!("{chunk:08}.part")
+}
+
+/// Writes under a name of its own, then links it to its final name, if that is free.
+fn write(folder: &Path, name: &str, object: &mut impl Read) -> io::Result<Put> {
+    let to = folder.join(name);
+    if to.try_exists()? {
+        return Ok(Put::There);
+    }
+    let mut file = tempfile::Builder::new().prefix(".raudal-").suffix(".tmp").tempfile_in(folder)?;
+    io::copy(object, file.as_file_mut())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(&to) {
+        Ok(_) => {
+            sync_folder(&to);
+            Ok(Put::Written)
+        }
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(Put::There),
+        Err(error) => Err(error.error),
+    }
+}
+
+fn bytes_of(text: &str) -> SpooledTempFile {
+    let mut object = spool();
+    // It is in memory.
+    let _ = object.write_all(text.as_bytes()).and_then(|()| object.rewind());
+    object
+}
+
+fn into_async(object: SpooledTempFile) -> Result<Box<dyn tokio::io::AsyncRead + Send + Unpin>> {
+    match object.into_inner() {
+        tempfile::SpooledData::InMemory(bytes) => Ok(Box::new(bytes)),
+        tempfile::SpooledData::OnDisk(file) => Ok(Box::new(tokio::fs::File::from_std(file))),
+    }
+}
+
+fn unusable(path: &Path, error: io::Error) -> Error {
+    Error::io(format!("cannot use the parts: {}", path.display()), error)
+}
+
+fn broken(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Connect, what).because(error)
+}
+
+/// An object that can be read and sought in.
+pub(crate) enum SpooledOrFile {
+    Spooled(SpooledTempFile),
+    File(std::fs::File),
+}
+
+impl Read for SpooledOrFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Spooled(object) => object.read(buffer),
+            Self::File(file) => file.read(buffer),
+        }
+    }
+}
+
+impl Seek for SpooledOrFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Spooled(object) => object.seek(to),
+            Self::File(file) => file.seek(to),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_is_written_once_and_what_is_there_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::Folder(folder.path().to_owned());
+        assert_eq!(store.put("00000003.part", bytes_of("first")).await.expect("written"), Put::Written);
+        assert_eq!(store.put("00000003.part", bytes_of("second")).await.expect("there"), Put::There);
+        let mut text = String::new();
+        store.get("00000003.part").await.expect("there").read_to_string(&mut text).expect("text");
+        assert_eq!(text, "first");
+        std::fs::write(folder.path().join(".raudal-x.tmp"), "half").expect("room");
+        assert_eq!(store.chunks().await.expect("a list").into_iter().collect::<Vec<_>>(), [3]);
+        store.set_aside("00000003.part").await.expect("set aside");
+        assert!(!store.has("00000003.part").await.expect("known"));
+    }
+
+    #[test]
+    fn two_writers_at_the_same_moment_leave_one_part_and_no_other_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let put = |n: u8| {
+            let path = folder.path().to_owned();
+            std::thread::spawn(move || write(&path, "1.part", &mut [n; 100_000].as_slice()).expect("written or there"))
+        };
+        let all: Vec<_> = (0..8).map(put).collect();
+        let written = all.into_iter().map(|one| one.join().expect("no panic")).filter(|put| *put == Put::Written);
+        assert_eq!(written.count(), 1);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+        let bytes = std::fs::read(folder.path().join("1.part")).expect("a part");
+        assert!(bytes.len() == 100_000 && bytes.iter().all(|byte| *byte == bytes[0]), "not mixed");
+    }
+}
