@@ -5,7 +5,7 @@ use super::beside_bars::BesideBars;
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{Session, check_folder};
-use super::{cache, exit, limits, lock, report, setup, table};
+use super::{cache, exit, limits, lock, metrics, report, setup, table};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::table::check_glob;
@@ -25,6 +25,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     for path in [&args.end.report, &args.end.failed_to] {
         check_folder(path.as_deref())?;
     }
+    metrics::check(args.end.metrics.as_deref())?;
     if args.end.dry_run {
         files::check(inputs.clone())?;
         return table::plan(inputs);
@@ -55,6 +56,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
         let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
         report::write_files(path, &summary, &recording, code)?;
     }
+    metrics::write(args.end.metrics.as_deref(), "get", &ending, total, code)?;
     Ok(code)
 }
 
