@@ -68,7 +68,7 @@ impl Metrics {
             Command::Iter(args) => ("iter", &args.output.end),
             _ => return None,
         };
-        let path = end.metrics.clone().filter(|_| !end.dry_run)?;
+        let path = end.metrics.clone().filter(|path| !end.dry_run && path.as_os_str() != "-")?;
         Some(Self { path, command: name, began: Instant::now() })
     }
 

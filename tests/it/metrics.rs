@@ -43,6 +43,17 @@ fn each_command_adds_its_runs_to_the_metrics() {
 }
 
 #[test]
+fn a_dash_is_refused_where_standard_output_has_something_else() {
+    for option in ["--metrics", "--report", "--failed-to"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let finished = raudal(["get", "http://127.0.0.1:1/a.csv", option, "-"]).in_folder(&folder).run();
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "{option} made a file");
+        assert_eq!((finished.code, finished.text()), (Some(2), ""), "{option}: {}", finished.stderr);
+        assert!(finished.stderr.contains("give the name of a file"), "{option}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn a_file_of_something_else_is_refused_before_anything_is_fetched() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("node.prom"), "node_load1 0.5\n").expect("a file");
