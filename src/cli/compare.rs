@@ -50,7 +50,7 @@ pub(super) async fn measure<W: Workload>(
     if to_stdout > 1 {
         return Err(Error::usage("more than one export to standard output").hint("write the others to files"));
     }
-    for path in exports(args) {
+    for path in exports(args).into_iter().filter(|path| !is_stdout(path)) {
         check_folder(Some(path))?;
     }
     let session = Session::begin(&args.show, None, false);

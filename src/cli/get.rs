@@ -5,7 +5,7 @@ use super::beside_bars::Lines;
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{Session, check_folder, verbosity};
-use super::{cache, exit, limits, links, lock, report, setup, table};
+use super::{cache, exit, limits, links, lock, metrics, report, setup, table};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::progress::{Progress, Style};
@@ -32,6 +32,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     for path in [&args.end.report, &args.end.failed_to] {
         check_folder(path.as_deref())?;
     }
+    metrics::check(args.end.metrics.as_deref())?;
     if args.end.dry_run {
         return table::plan(inputs);
     }
@@ -48,7 +49,8 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let mut summary = summary.inspect_err(|_| session.progress.finish())?;
     summary.warnings.extend(lowered);
     let ending = Ending::from(&summary);
-    session.conclude(&ending, inputs.len() - summary.repeated);
+    let total = inputs.len();
+    session.conclude(&ending, total - summary.repeated);
     session.say_files(&summary, args.resume, args.update);
     session.say_cache(of_client.cache.as_ref());
     lock::write(&args.keep, lock.as_deref(), &ending, &session.progress)?;
@@ -60,6 +62,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
         let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
         report::write_files(path, &summary, &recording, code)?;
     }
+    metrics::write(args.end.metrics.as_deref(), "get", &ending, total, code)?;
     Ok(code)
 }
 

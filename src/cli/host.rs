@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The options that say where a result goes and how a run is shown. A host has no use for them.
-const OF_THE_TERMINAL: [&str; 17] = [
+const OF_THE_TERMINAL: [&str; 18] = [
     "append",
     "bom",
     "dry_run",
@@ -35,6 +35,7 @@ const OF_THE_TERMINAL: [&str; 17] = [
     "export_markdown",
     "failed_to",
     "format",
+    "metrics",
     "no_truncate",
     "output",
     "progress",

@@ -20,6 +20,7 @@ mod inputs;
 mod limits;
 mod links;
 mod lock;
+mod metrics;
 mod output;
 mod parse;
 mod report;
@@ -92,6 +93,7 @@ fn command() -> clap::Command {
 }
 
 async fn run(given: Command) -> u8 {
+    let metrics = metrics::Metrics::of(&given);
     let done = match given {
         Command::Iter(args) => table::iter(args).await,
         Command::Table(args) => table::table(args).await,
@@ -121,7 +123,13 @@ async fn run(given: Command) -> u8 {
         // The reader of our output has closed the pipe: `| head -1` is not a failure.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
-            Session::say_error(&Progress::new(Style::None, Verbosity::Quiet), &error);
+            let progress = Progress::new(Style::None, Verbosity::Quiet);
+            Session::say_error(&progress, &error);
+            if let Some(Err(also)) = metrics.map(|metrics| metrics.add_error(&error))
+                && also.to_string() != error.to_string()
+            {
+                Session::say_error(&progress, &also);
+            }
             exit::of_error(&error)
         }
     }

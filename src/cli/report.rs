@@ -7,16 +7,23 @@ use raudal::compare::export;
 use raudal::pipeline::{Failure, Summary, files};
 use raudal::pool::{JobReport, LimitChange, RunReport};
 use raudal::progress::Recording;
+use raudal::units::date;
 use raudal::{Error, Kind, Result};
 use serde::Serialize;
 use std::path::Path;
 
-/// The report of a run. Times are seconds, sizes bytes.
+/// The schema of the report. Fields are added under the same number; none is renamed or removed.
+const SCHEMA: &str = "raudal.report/1";
+
+/// The report of a run. Dates are those of RFC 3339, other times are seconds, sizes bytes.
 #[derive(Serialize)]
 struct Report<'a> {
+    schema: &'static str,
     raudal: &'static str,
     command: &'a str,
     exit_code: u8,
+    started: Option<String>,
+    ended: Option<String>,
     run: &'a RunReport,
     overlap: Option<f64>,
     archives: u64,
@@ -62,9 +69,12 @@ pub(crate) fn write(
 ) -> Result<()> {
     let ending = Ending::from(summary);
     let report = Report {
+        schema: SCHEMA,
         raudal: env!("CARGO_PKG_VERSION"),
         command,
         exit_code,
+        started: recording.started.map(date),
+        ended: recording.ended.map(date),
         run: &summary.report,
         overlap: summary.report.overlap(),
         archives: summary.succeeded,
@@ -90,9 +100,12 @@ pub(crate) fn write(
 /// The report of a run that saved files.
 #[derive(Serialize)]
 struct FilesReport<'a> {
+    schema: &'static str,
     raudal: &'static str,
     command: &'a str,
     exit_code: u8,
+    started: Option<String>,
+    ended: Option<String>,
     run: &'a RunReport,
     overlap: Option<f64>,
     files: Vec<File<'a>>,
@@ -131,9 +144,12 @@ impl<'a> From<&'a files::Saved> for File<'a> {
 pub(crate) fn write_files(path: &Path, summary: &files::Summary, recording: &Recording, exit_code: u8) -> Result<()> {
     let ending = Ending::from(summary);
     let report = FilesReport {
+        schema: SCHEMA,
         raudal: env!("CARGO_PKG_VERSION"),
         command: "get",
         exit_code,
+        started: recording.started.map(date),
+        ended: recording.ended.map(date),
         run: &summary.report,
         overlap: summary.report.overlap(),
         files: summary.saved.iter().map(File::from).collect(),

@@ -230,10 +230,14 @@ fn hint_line(hint: &str) -> String {
     format!("  hint: {}", options(hint).replace('\n', "\n        "))
 }
 
-/// Refuses a missing folder before the work is done, since the file could not be written at the
-/// end.
+/// Refuses a file that could not be written at the end, before the work is done: its folder is
+/// missing, or it is standard output, which has the rows or the paths.
 pub(crate) fn check_folder(path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
+    if path.as_os_str() == "-" {
+        return Err(Error::usage("standard output has something else already: -")
+            .hint("give the name of a file; ./- is a file with this name"));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if folder.is_dir() {
         return Ok(());

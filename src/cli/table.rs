@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::output::Output;
 use super::session::{Session, check_folder, verbosity};
-use super::{cache, dialect, exit, limits, links, lock, print, report, setup};
+use super::{cache, dialect, exit, limits, links, lock, metrics, print, report, setup};
 #[cfg(feature = "arrow")]
 use super::{host::Host, output};
 use raudal::catalogue::{Edition, Entry, iter_2020};
@@ -232,6 +232,7 @@ impl Job<'_> {
         for path in [&self.output.end.report, &self.output.end.failed_to] {
             check_folder(path.as_deref())?;
         }
+        metrics::check(self.output.end.metrics.as_deref())?;
         Ok(Prepared { output, client, options, cache, lowered })
     }
 
@@ -328,6 +329,7 @@ impl Job<'_> {
             let recording = session.recorder.as_ref().map(|recorder| recorder.recording()).unwrap_or_default();
             report::write(path, self.command, &summary, &recording, output.name(), code)?;
         }
+        metrics::write(self.output.end.metrics.as_deref(), self.command, &ending, total, code)?;
         Ok(code)
     }
 }

@@ -13,8 +13,10 @@ use std::path::Path;
 
 /// Returns the documents that contain commands: the READMEs and the pages of the book.
 fn documents() -> Vec<String> {
-    let pages = fs::read_dir(root().join("docs")).expect("the book").map(|page| page.expect("a page").file_name());
-    let mut all: Vec<String> = pages.map(|page| format!("docs/{}", page.to_string_lossy())).collect();
+    let pages = fs::read_dir(root().join("docs")).expect("the book").map(|page| page.expect("a page").path());
+    let pages = pages.filter(|page| page.extension().is_some_and(|extension| extension == "md"));
+    let name = |page: std::path::PathBuf| format!("docs/{}", page.file_name().unwrap_or_default().to_string_lossy());
+    let mut all: Vec<String> = pages.map(name).collect();
     all.sort();
     all.extend(["README.md", "README.es.md", "examples/README.md"].map(str::to_owned));
     all

@@ -34,6 +34,19 @@ fn each_workload_proves_equality_says_the_speed_up_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn mixed_has_as_many_jobs_as_operations_unless_told_otherwise() {
+    let finished = raudal(["compare", "mixed", "--pace", "0.001", "-r", "1", "-w", "0", "--progress", "plain"]).run();
+    let levels: Vec<&str> =
+        finished.stderr.lines().filter_map(|line| line.split_once(" of 2: ")).map(|(_, it)| it).collect();
+    assert!(
+        levels.len() == 2 && levels[0].starts_with("1 job,") && levels[1].starts_with("4 jobs,"),
+        "{}",
+        finished.stderr
+    );
+    assert!(finished.text().contains("(4 rows)"), "{}", finished.text());
+}
+
+#[test]
 fn what_is_about_to_be_run_is_said_with_its_two_ends() {
     let finished = compare(&["sleep", "--sleeps", "2", "--latency", "2ms"]);
     assert!(
@@ -97,7 +110,8 @@ fn auto_is_a_level_beside_others_and_is_named_in_every_export() {
         assert_eq!(finished.code, Some(0), "{workload:?}: {}", finished.stderr);
         assert!(finished.stderr.contains("run 3 of 3: auto, "), "{}", finished.stderr);
         let report = finished.text();
-        assert!(report.contains("the result was the same every time") && report.contains("  auto ("), "{report}");
+        let unwrapped = report.replace('\n', " ");
+        assert!(unwrapped.contains("the result was the same every time") && report.contains("  auto ("), "{report}");
         let read = |path: &String| std::fs::read_to_string(path).expect("an export");
         let figures: serde_json::Value = serde_json::from_str(&read(json)).expect("JSON");
         let auto = &figures["levels"][2];

@@ -116,6 +116,12 @@ pub fn date(moment: SystemTime) -> String {
     humantime::format_rfc3339_millis(moment.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST_DATE)).to_string()
 }
 
+/// Returns the date of this moment, to write it down. It may jump: waits and times go by `Instant`.
+#[expect(clippy::disallowed_methods, reason = "the date is written, and nothing waits for it")]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Parses a size: `0`, `4096`, `512KiB`, `1.5 MB`. Ignores case.
 ///
 /// ```

@@ -2,7 +2,7 @@
 
 use super::comparison::Comparison;
 use super::plan::jobs;
-use super::timeline::{Bar, Chart, Kind, NONE, Track, kinds, name};
+use super::timeline::{Bar, Chart, Kind, LOOKS, NONE, Track, legend, look};
 use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const ROWS: usize = 80;
 const ROWS_OF_A_LEVEL: usize = 40;
 /// The most columns of a name. Names are cut on the left, because URLs differ at their end.
 const LABEL: usize = 24;
-/// The characters of the stages, in order; later stages share the last one.
+/// The characters of the first stages. Further ones have a letter each.
 const SHADES: [char; 6] = ['█', '▒', '▓', '▚', '░', '▞'];
 /// Eighths of a cell's height, for the jobs in flight.
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -21,7 +21,7 @@ const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 /// Draws which job ran when: the median run of each level on one time axis, a row for each job, at
 /// most `width` columns wide.
 ///
-/// Each stage has its own shade, and a legend explains them. A cell shows what the job did for most
+/// Each stage has its own shade or letter, and a legend explains them. A cell shows what the job did for most
 /// of its time; a job shorter than a cell still has one. A row shows each limit at the time when it
 /// was set, as far as there is room. Of many jobs, only some are shown: the retried ones, the
 /// longest, and others at even distances. Below each level is the number of jobs in flight, on one
@@ -33,14 +33,11 @@ pub fn render_timeline(comparison: &Comparison, width: usize) -> String {
     let label = labels.chain(["in flight".len()]).max().unwrap_or(0).min(LABEL).min(width / 3);
     // Two blanks before a name and one after it, and a line on both sides of the cells.
     let cells = width.saturating_sub(label + 5).clamp(10, 400);
-    let canvas = Canvas { chart: &chart, label, cells };
+    let canvas = Canvas { chart: &chart, label, cells, shades: shades(&chart.stages) };
 
     let cell = units::duration(chart.end / cells as u32);
-    let mut out = format!("which job ran when, in the median run of each level; a cell is {cell}\n");
-    for kind in kinds(&chart) {
-        let _ = write!(out, "  {} {}", canvas.shade(kind), name(kind, &chart.stages));
-    }
-    out.push('\n');
+    let mut out = format!("the median run of each level; a cell is {cell}\n");
+    canvas.legend(&mut out, width);
     let rows = (ROWS / chart.levels.len().max(1)).clamp(4, ROWS_OF_A_LEVEL);
     let peak = chart.levels.iter().flat_map(Track::in_flight).map(|step| step.1).max().unwrap_or(1).max(1);
     for track in &chart.levels {
@@ -71,9 +68,37 @@ struct Canvas<'a> {
     label: usize,
     /// Columns of the time axis.
     cells: usize,
+    /// The character of each look.
+    shades: Vec<char>,
+}
+
+/// Returns a different character for each look: first blocks, then a letter of the stage's name, or
+/// another one if the letters of the name are taken.
+fn shades(stages: &[&str]) -> Vec<char> {
+    let mut shades = SHADES.to_vec();
+    for stage in stages.iter().take(LOOKS).skip(SHADES.len()) {
+        let own = stage.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase());
+        let free = own.chain('a'..='z').chain('A'..='Z').find(|c| !shades.contains(c));
+        shades.push(free.unwrap_or('?'));
+    }
+    shades
 }
 
 impl Canvas<'_> {
+    fn legend(&self, out: &mut String, width: usize) {
+        let mut column = 0;
+        for (kind, name) in legend(self.chart) {
+            let entry = format!("  {} {name}", self.shade(kind));
+            if column > 0 && column + entry.width() > width {
+                out.push('\n');
+                column = 0;
+            }
+            column += entry.width();
+            out.push_str(&entry);
+        }
+        out.push('\n');
+    }
+
     fn row(&self, out: &mut String, label: &str, cells: &str) {
         let label = fit(label, self.label);
         let blanks = " ".repeat(self.label - label.width());
@@ -165,7 +190,7 @@ impl Canvas<'_> {
             Kind::Queued => '·',
             Kind::Running if self.chart.stages.is_empty() => SHADES[0],
             Kind::Running => '━',
-            Kind::Stage(stage) => SHADES[stage.min(SHADES.len() - 1)],
+            Kind::Stage(stage) => self.shades.get(look(stage)).copied().unwrap_or('?'),
             Kind::Pause => '-',
         }
     }
@@ -217,7 +242,7 @@ mod tests {
         assert_eq!(
             render_timeline(&comparison, 54),
             "\
-which job ran when, in the median run of each level; a cell is 20.0 ms
+the median run of each level; a cell is 20.0 ms
   · queued  █ fetch  ▒ decode
 
 1 job: 800 ms (run 1)
@@ -233,6 +258,38 @@ which job ran when, in the median run of each level; a cell is 20.0 ms
              0 s                      500 ms
 "
         );
+    }
+
+    #[test]
+    fn each_stage_has_a_character_of_its_own_and_the_legend_fits() {
+        const NAMES: [&str; 12] = [
+            "connect",
+            "first byte",
+            "transfer",
+            "write",
+            "sync",
+            "read",
+            "remove",
+            "stretch",
+            "acquire",
+            "query",
+            "unpack",
+            "request",
+        ];
+        let stages: Vec<(&str, u64)> = NAMES.iter().zip(1..).map(|(name, end)| (*name, end * 100)).collect();
+        let text = render_timeline(&comparison(vec![level(1, vec![run(1, vec![staged(0, 0, &stages)])])]), 60);
+        let legend = "  █ connect  ▒ first byte  ▓ transfer  ▚ write  ░ sync\n  \
+                      ▞ read  r remove  s stretch  a acquire  q query  u unpack\n  e request\n";
+        assert!(text.contains(legend), "{text}");
+        let row = text.lines().find(|line| line.starts_with("  job 0")).unwrap();
+        for shade in "█▒▓▚░▞rsaque".chars() {
+            assert!(row.contains(shade), "{shade}: {row}");
+        }
+        assert!(text.lines().all(|line| line.width() <= 60), "{text}");
+        let mut all = shades(&(0..LOOKS).map(|_| "same").collect::<Vec<_>>());
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), LOOKS);
     }
 
     #[test]

@@ -285,11 +285,8 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
         _ => write_whole(path, text),
     };
     written.map_err(|e| {
-        Error::io(
-            format!("cannot write the comparison to: {}", raudal_common::error::printable(&path.display().to_string())),
-            e,
-        )
-        .hint("give a file in an existing folder that you have permission to write to")
+        Error::io(format!("cannot write to: {}", raudal_common::error::printable(&path.display().to_string())), e)
+            .hint("give a file in an existing folder that you have permission to write to")
     })
 }
 

@@ -7,9 +7,10 @@
 
 use super::comparison::Comparison;
 use super::draw::fit;
+use super::look::{BAR, look_of, patterns};
 use super::plan::jobs;
 use super::text::{HEADINGS, explanations, heading, table};
-use super::timeline::{Bar, Chart, Kind, NONE, StagePiece, Track, kinds, limit_change, name};
+use super::timeline::{Bar, Chart, NONE, StagePiece, Track, legend, limit_change, name};
 use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,10 +21,9 @@ const STYLE: &str = include_str!("page.css");
 const ROWS: usize = 120;
 /// The most jobs drawn for one level; with more, a page takes long to open.
 const BARS: usize = 2000;
-/// Heights in pixels: the time axis, a row, a bar in a row, the graph of jobs in flight.
+/// Heights in pixels: the time axis, a row, the graph of jobs in flight.
 const AXIS: usize = 18;
 const ROW: usize = 16;
-const BAR: usize = 12;
 const FLIGHT: usize = 36;
 /// How many numbers beside marks fit on the axis of a narrow page.
 const LIMITS: u32 = 12;
@@ -61,15 +61,15 @@ pub fn to_html(comparison: &Comparison) -> String {
 }
 
 fn figures(out: &mut String, comparison: &Comparison) {
-    out.push_str("<h2 id=\"figures\">Figures</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"figures\">\n<table>\n<tr>");
+    out.push_str("<h2 id=\"figures\">Figures</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"figures\">\n<table class=\"fold\">\n<tr>");
     for heading in HEADINGS {
         let _ = write!(out, "<th scope=\"col\">{heading}</th>");
     }
     out.push_str("</tr>\n");
     for row in table(comparison) {
-        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", row[0]);
-        for cell in &row[1..] {
-            let _ = write!(out, "<td>{}</td>", escape(cell));
+        let _ = write!(out, "<tr><th scope=\"row\" data-label=\"{}\">{}</th>", HEADINGS[0], row[0]);
+        for (heading, cell) in HEADINGS.iter().zip(&row).skip(1) {
+            let _ = write!(out, "<td data-label=\"{heading}\">{}</td>", escape(cell));
         }
         out.push_str("</tr>\n");
     }
@@ -115,16 +115,16 @@ fn timeline(out: &mut String, comparison: &Comparison) {
          where a level ended. Point at a bar to see its times, and at a mark to see why a limit was \
          set. The tables show the same data.</p>\n<ul class=\"legend\">\n",
     );
-    for kind in kinds(&chart) {
-        let (class, height) = look(kind, &chart);
-        let y = (BAR - height) / 2;
-        let name = escape(&name(kind, &chart.stages));
+    for (kind, name) in legend(&chart) {
+        let (look, height) = look_of(kind, &chart);
+        let (y, name) = ((BAR - height) / 2, escape(&name));
         let _ = writeln!(
             out,
-            "<li><svg aria-hidden=\"true\"><rect class=\"{class}\" width=\"22\" height=\"{height}\" y=\"{y}\" /></svg>{name}</li>"
+            "<li><svg aria-hidden=\"true\"><rect {look} width=\"22\" height=\"{height}\" y=\"{y}\" /></svg>{name}</li>"
         );
     }
     out.push_str("</ul>\n");
+    patterns(out, &chart);
     let peak = chart.levels.iter().flat_map(Track::in_flight).map(|step| step.1).max().unwrap_or(1).max(1);
     for track in &chart.levels {
         level(out, &chart, track, peak);
@@ -223,13 +223,12 @@ fn axis(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, height: usize) {
 fn draw_bar(out: &mut String, chart: &Chart<'_>, bar: &Bar<'_>, top: usize) {
     let _ = write!(out, "<g class=\"job\"><title>{}</title>", escape(&tooltip(chart, bar)));
     for piece in &bar.pieces {
-        let (class, height) = look(piece.kind, chart);
+        let (look, height) = look_of(piece.kind, chart);
         let (x, end) = (percent(chart, piece.start), percent(chart, piece.end));
         let y = top + (BAR - height) / 2;
         // Even the shortest piece stays visible.
         let width = (end - x).max(0.15);
-        let _ =
-            write!(out, "<rect class=\"{class}\" x=\"{x:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{height}\" />");
+        let _ = write!(out, "<rect {look} x=\"{x:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{height}\" />");
     }
     out.push_str("</g>\n");
 }
@@ -247,20 +246,6 @@ fn draw_limits(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, top: usiz
             let _ = write!(out, "<text x=\"{x:.3}%\" dx=\"4\" y=\"{}\">{}</text>", top + 12, change.limit);
         }
         out.push_str("</g>\n");
-    }
-}
-
-/// Returns the class of a piece and its height. Waiting is drawn thinner, so that it can be told
-/// apart without colour.
-fn look(kind: Kind, chart: &Chart<'_>) -> (String, usize) {
-    match kind {
-        Kind::Queued | Kind::Pause => ("idle".to_owned(), 2),
-        Kind::Running if chart.stages.is_empty() => ("k0".to_owned(), BAR),
-        Kind::Running => ("idle".to_owned(), BAR / 2),
-        Kind::Stage(stage) => {
-            let waits = chart.waits.get(stage).is_some_and(|waits| *waits);
-            (format!("k{}", stage % 6), if waits { BAR / 2 } else { BAR })
-        }
     }
 }
 
@@ -310,7 +295,7 @@ fn in_flight(out: &mut String, chart: &Chart<'_>, track: &Track<'_>, peak: usize
 fn details(out: &mut String, chart: &Chart<'_>, bars: &[&Bar<'_>]) {
     out.push_str(
         "<details>\n<summary>Each job as a table</summary>\n<div class=\"scroll\" tabindex=\"0\" \
-         role=\"region\" aria-label=\"jobs\">\n<table>\n\
+         role=\"region\" aria-label=\"jobs\">\n<table class=\"fold\">\n\
          <tr><th scope=\"col\" class=\"name\">job</th><th scope=\"col\">began</th><th scope=\"col\">ended</th>\
          <th scope=\"col\">attempts</th><th scope=\"col\">bytes</th><th scope=\"col\" class=\"name\">stages</th></tr>\n",
     );
@@ -318,15 +303,17 @@ fn details(out: &mut String, chart: &Chart<'_>, bars: &[&Bar<'_>]) {
         let job = bar.job;
         let stages: Vec<String> = bar.pieces.iter().map(|piece| stage_time(chart, piece)).collect();
         let bytes = if job.bytes > 0 { units::bytes(job.bytes) } else { "–".to_owned() };
-        let _ = writeln!(
-            out,
-            "<tr><th scope=\"row\" class=\"name\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{bytes}</td><td class=\"name\">{}</td></tr>",
-            escape(&raudal_common::error::printable(&job.label)),
-            units::duration(job.started),
-            units::duration(bar.end),
-            job.attempts,
-            escape(&stages.join(", ")),
-        );
+        let label = escape(&raudal_common::error::printable(&job.label));
+        let _ = write!(out, "<tr><th scope=\"row\" class=\"name\" data-label=\"job\">{label}</th>");
+        for (heading, cell) in [
+            ("began", units::duration(job.started)),
+            ("ended", units::duration(bar.end)),
+            ("attempts", job.attempts.to_string()),
+            ("bytes", bytes),
+        ] {
+            let _ = write!(out, "<td data-label=\"{heading}\">{cell}</td>");
+        }
+        let _ = writeln!(out, "<td class=\"name\" data-label=\"stages\">{}</td></tr>", escape(&stages.join(", ")));
     }
     out.push_str("</table>\n</div>\n</details>\n");
 }

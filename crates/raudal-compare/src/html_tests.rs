@@ -74,9 +74,10 @@ fn names_from_outside_are_escaped_and_nothing_is_loaded() {
     assert!(!html.contains("<b>bold</b>") && html.contains("&lt;b&gt;bold&lt;/b&gt;"));
     assert!(html.contains("&lt;script&gt;alert(3)&lt;/script&gt; &amp; &quot;3&quot;"));
     assert!(!html.contains('\u{1b}'));
-    for outside in ["http:", "https:", "//", "url(", "@import"] {
+    for outside in ["http:", "https:", "//", "@import"] {
         assert!(!html.contains(outside), "{outside}");
     }
+    assert_eq!(html.matches("url(").count(), html.matches("fill=\"url(#look").count(), "only looks of this page");
     assert!(html.contains("default-src 'none'"));
 }
 
@@ -132,4 +133,50 @@ fn without_job_reports_the_page_has_all_but_the_timeline() {
     assert_eq!(unbalanced(&html), None);
     assert!(html.contains("no timeline: the workload records no job reports"));
     assert_eq!((count(&html, "table"), count(&html, "svg")), (1, 0));
+}
+
+/// A job that goes through this many stages.
+fn many_stages(count: usize) -> Comparison {
+    let names: Vec<&'static str> = (0..count).map(|n| &*format!("stage {n}").leak()).collect();
+    let stages: Vec<(&'static str, u64)> = names.into_iter().zip(1..).map(|(name, n)| (name, n * 10)).collect();
+    comparison(vec![level(1, vec![run(1, vec![staged(0, 0, &stages)])])])
+}
+
+#[test]
+fn each_stage_has_one_look_which_the_legend_explains() {
+    let html = to_html(&many_stages(30));
+    let document = Html::parse_document(&html);
+    let select = |selector: &str| Selector::parse(selector).unwrap();
+    let fills = |selector: &str| -> Vec<String> {
+        document.select(&select(selector)).filter_map(|rect| rect.attr("fill").map(str::to_owned)).collect()
+    };
+    let (bars, legend) = (fills("g.job > rect"), fills("ul.legend rect"));
+    let distinct: std::collections::BTreeSet<&String> = legend.iter().collect();
+    assert_eq!((bars.len(), &bars, distinct.len()), (30, &legend, 30));
+    // A look is a colour and a texture: no two patterns are drawn alike.
+    let drawn: std::collections::BTreeSet<String> =
+        document.select(&select("pattern")).map(|pattern| pattern.inner_html()).collect();
+    assert_eq!(drawn.len(), 30);
+    for fill in &bars {
+        let id = fill.strip_prefix("url(#").and_then(|id| id.strip_suffix(')')).unwrap();
+        assert_eq!(count(&html, &format!("pattern#{id}")), 1);
+    }
+}
+
+#[test]
+fn stages_beyond_those_that_can_be_told_apart_are_named_together() {
+    let html = to_html(&many_stages(40));
+    assert_eq!(count(&html, "ul.legend > li"), 30);
+    assert!(html.contains("</svg>other stages</li>") && !html.contains("</svg>stage 29</li>"));
+    assert!(html.contains("stage 35: 10.0 ms"), "the tooltip names it");
+}
+
+#[test]
+fn each_cell_of_a_table_that_folds_has_its_heading() {
+    let (_, html) = page();
+    let document = Html::parse_document(&html);
+    for cell in document.select(&Selector::parse("table.fold td, table.fold th[scope=row]").unwrap()) {
+        assert!(cell.attr("data-label").is_some_and(|label| !label.is_empty()), "{}", cell.html());
+    }
+    assert_eq!(count(&html, "table"), count(&html, "table.fold"));
 }

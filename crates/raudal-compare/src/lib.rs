@@ -19,7 +19,7 @@
 //! | `warnings` | [`Warning`]: what makes a figure doubtful, and what to do |
 //! | `text`, `export` | the report for people ([`render_text`], [`to_markdown`]) and for programs ([`to_json`], [`to_csv`]) |
 //! | `timeline` | which job ran when, as data: the median run of each level on one time axis |
-//! | `draw`, `html`, `trace` | the timeline on a terminal ([`render_timeline`]), as a page ([`to_html`]), for Perfetto ([`to_trace`]) |
+//! | `draw`, `html` with `look`, `trace` | the timeline on a terminal ([`render_timeline`]), as a page ([`to_html`]), for Perfetto ([`to_trace`]) |
 //!
 //! # JSON
 //!
@@ -64,6 +64,7 @@ mod draw;
 mod explain;
 mod export;
 mod html;
+mod look;
 mod observe;
 mod plan;
 mod run;
@@ -82,7 +83,11 @@ mod fixture;
 #[cfg(test)]
 mod html_tests;
 #[cfg(test)]
+mod palette_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod warnings_tests;
 
 pub use comparison::{Comparison, Level, Measured};
 pub use conditions::{Conditions, Machine};

@@ -5,6 +5,7 @@ use super::conditions::{Conditions, Machine};
 use super::observe::{Keeper, cpu_time};
 use super::plan::{Plan, Turn, TurnObserver, jobs};
 use crate::workload::{Run, Workload};
+use raudal_common::units::now;
 use raudal_common::{Error, Kind, Result};
 use raudal_pipeline::Jobs;
 use raudal_pool::{LimitChange, NoObserver};
@@ -66,7 +67,7 @@ pub async fn compare(
     if plan.levels().contains(&Jobs::Auto) && workload.run_auto(Arc::new(NoObserver), cancel.child_token()).is_none() {
         return Err(no_auto(workload));
     }
-    let started = SystemTime::now();
+    let started = now();
     cancel.run_until_cancelled(workload.prepare()).await.ok_or_else(cancelled)??;
 
     let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
@@ -115,7 +116,7 @@ pub async fn compare(
 fn conditions(workload: &dyn Workload, started: SystemTime) -> Conditions {
     Conditions {
         started,
-        ended: SystemTime::now(),
+        ended: now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: Machine::this(),
         command: None,
@@ -166,7 +167,7 @@ async fn run_once(
         return Ok(None);
     }
     let keeper = Arc::new(Keeper::new(turns.begin(turn)));
-    let (started, begin, cpu_begin) = (SystemTime::now(), Instant::now(), cpu_time());
+    let (started, begin, cpu_begin) = (now(), Instant::now(), cpu_time());
     let running = match turn.jobs {
         Jobs::Most(jobs) => workload.run(jobs, Arc::clone(&keeper) as _, cancel.child_token()),
         Jobs::Auto => {

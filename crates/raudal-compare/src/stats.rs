@@ -2,6 +2,18 @@
 
 use std::time::Duration;
 
+/// A difference below this share is none: nobody would act on it.
+const NEGLIGIBLE: f64 = 0.02;
+/// A difference up to this is none: timers count in whole milliseconds.
+const GRAIN: Duration = Duration::from_millis(1);
+
+/// Returns whether two times differ by more than the grain of the clock, and by at least 2 % of the
+/// second.
+pub(super) fn differ(time: Duration, from: Duration) -> bool {
+    let difference = time.abs_diff(from);
+    difference > GRAIN && difference.as_secs_f64() >= NEGLIGIBLE * from.as_secs_f64()
+}
+
 /// A summary of the times of several runs.
 ///
 /// With times `t1 … tn`, the mean is `m = Σ t / n`. The sample standard deviation is
@@ -109,10 +121,26 @@ impl SpeedUp {
         Some(Self { ratio, uncertainty })
     }
 
-    /// Returns whether the ratio differs from 1 by more than the uncertainty. `None` if the
-    /// uncertainty is undefined.
+    /// Returns whether the ratio differs from 1 by more than the uncertainty, and by at least 2 %.
+    /// `None` if the uncertainty is undefined.
     pub fn is_established(&self) -> Option<bool> {
-        self.uncertainty.map(|uncertainty| (self.ratio - 1.0).abs() > uncertainty)
+        let difference = (self.ratio - 1.0).abs();
+        self.uncertainty.map(|uncertainty| difference > uncertainty && difference >= NEGLIGIBLE)
+    }
+
+    /// Returns whether the levels are equally fast: the ratio differs from 1 by less than 2 %, with
+    /// its uncertainty, if that is known.
+    ///
+    /// ```
+    /// use raudal_compare::{SpeedUp, Summary};
+    /// use std::time::Duration;
+    ///
+    /// let [one, ten] = [[1000, 1002], [1001, 1005]].map(|times| times.map(Duration::from_millis));
+    /// let speed_up = SpeedUp::of(&Summary::of(&one).unwrap(), &Summary::of(&ten).unwrap()).unwrap();
+    /// assert!(speed_up.is_negligible() && speed_up.is_established() == Some(false));
+    /// ```
+    pub fn is_negligible(&self) -> bool {
+        (self.ratio - 1.0).abs() + self.uncertainty.unwrap_or(0.0) < NEGLIGIBLE
     }
 }
 

@@ -116,19 +116,26 @@ async fn a_comparison_is_shown_as_a_table_with_spread_and_uncertainty() {
     assert_eq!(
         render_text(&comparison),
         "\
-fake: 3 runs of each level after 1 warm-up run; the result was the same every time (32 rows)
+fake: 3 runs of each level after 1 warm-up run; the result was the same every
+time (32 rows)
 
-  jobs           mean ± σ           min … max      speed-up   efficiency   overlap   peak   throughput
-     1   10.433 ± 0.208 s   10.200 … 10.600 s             1            –      0.96      1    95.8 kB/s
-    10    1.047 ± 0.021 s     1.030 … 1.070 s   9.97 ± 0.28        100 %      9.55     10     955 kB/s
+  jobs           mean ± σ           min … max      speed-up   efficiency
+     1   10.433 ± 0.208 s   10.200 … 10.600 s             1            –
+    10    1.047 ± 0.021 s     1.030 … 1.070 s   9.97 ± 0.28        100 %
 
-  1 job: the ideal time is 10.0 s (all job times divided among 1 slot), and the level reached 96
-         % of that speed; it is probably bound by latency: one job at a time was in flight,
-         mostly waiting; concurrent jobs would overlap their waits
-  10 jobs: the ideal time is 1.00 s (all job times divided among 10 slots), and the level
-           reached 96 % of that speed; it is probably bound by the number of slots: 9.6 of 10
-           were busy on average and a job took only 1.00 times as long as with 1 job; more jobs
-           at once would probably help
+  jobs   overlap   peak   throughput
+     1      0.96      1    95.8 kB/s
+    10      9.55     10     955 kB/s
+
+  1 job: the ideal time is 10.0 s (all job times divided among 1 slot), and the
+         level reached 96 % of that speed; it is probably bound by latency: one
+         job at a time was in flight, mostly waiting; concurrent jobs would
+         overlap their waits
+  10 jobs: the ideal time is 1.00 s (all job times divided among 10 slots), and
+           the level reached 96 % of that speed; it is probably bound by the
+           number of slots: 9.6 of 10 were busy on average and a job took only
+           1.00 times as long as with 1 job; more jobs at once would probably
+           help
 
   command: raudal compare fake --seed=7
   settings: latency 80ms, seed 7
@@ -385,7 +392,13 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
     fake = Fake::new();
     fake.time = |_, _| Duration::from_millis(2);
     let comparison = measure(&fake, 3).await.unwrap();
-    assert_eq!(words(&comparison), ["short", "short", "not-established"]);
+    assert_eq!(words(&comparison), ["short", "short"]);
+    assert_eq!(conclusion(&comparison), "10 jobs: as fast as 1 job");
+
+    fake = Fake::new();
+    fake.time = |run, jobs| Duration::from_millis(if jobs == 1 { 10_000 } else { 9_000 + 800 * (run as u64 % 3) });
+    let comparison = measure(&fake, 3).await.unwrap();
+    assert!(words(&comparison).contains(&"not-established"), "{:?}", words(&comparison));
     assert_eq!(conclusion(&comparison), "10 jobs: no clear difference from 1 job");
 
     // The first measured run of the level 1 takes ten times as long.

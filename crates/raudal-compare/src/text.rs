@@ -10,8 +10,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(super) const HEADINGS: [&str; 8] =
     ["jobs", "mean ± σ", "min … max", "speed-up", "efficiency", "overlap", "peak", "throughput"];
-/// Sentences wrap before this column; the table may be a little wider.
-const WIDTH: usize = 96;
+/// Lines end before this column, as far as their words allow.
+const WIDTH: usize = 80;
+/// Blanks between two columns.
+const GAP: usize = 3;
 
 /// Returns the comparison as an aligned table, with what bounds each level and the warnings below.
 ///
@@ -21,17 +23,22 @@ const WIDTH: usize = 96;
 #[must_use]
 pub fn render_text(comparison: &Comparison) -> String {
     let rows = table(comparison);
-    let mut out = heading(comparison) + "\n\n";
+    let mut out = String::new();
+    wrap(&mut out, "", &heading(comparison));
+    out.push('\n');
     let widths: Vec<usize> = (0..HEADINGS.len())
         .map(|i| rows.iter().map(|row| row[i].width()).chain([HEADINGS[i].width()]).max().unwrap_or(0))
         .collect();
-    for row in std::iter::once(&HEADINGS.map(str::to_owned)).chain(&rows) {
-        // Padded by hand: `{:>width$}` counts characters, not columns.
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| " ".repeat(width - cell.width()) + cell).collect();
-        out += "  ";
-        out += cells.join("   ").trim_end();
-        out.push('\n');
+    for (number, columns) in parts(&widths).into_iter().enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        for row in std::iter::once(&HEADINGS.map(str::to_owned)).chain(&rows) {
+            // Padded by hand: `{:>width$}` counts characters, not columns.
+            let cell = |i: &usize| " ".repeat(widths[*i] - row[*i].width()) + &row[*i];
+            let cells: Vec<String> = columns.iter().map(cell).collect();
+            let _ = writeln!(out, "  {}", cells.join(&" ".repeat(GAP)).trim_end());
+        }
     }
     out.push('\n');
     for (level, sentence) in explanations(comparison) {
@@ -49,6 +56,24 @@ pub fn render_text(comparison: &Comparison) -> String {
         wrap(&mut out, "warning: ", &warning.to_string());
     }
     out
+}
+
+/// Divides the columns of a table into parts that fit the width. Each part begins with the first
+/// column, which names the level.
+fn parts(widths: &[usize]) -> Vec<Vec<usize>> {
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    let mut end = WIDTH;
+    for column in 1..widths.len() {
+        let width = GAP + widths[column];
+        if let Some(part) = parts.last_mut().filter(|_| end + width < WIDTH) {
+            part.push(column);
+        } else {
+            parts.push(vec![0, column]);
+            end = 2 + widths[0];
+        }
+        end += width;
+    }
+    parts
 }
 
 /// Returns, for each level, its name (`10 jobs`) and a sentence: how close it came to the ideal,
@@ -93,7 +118,7 @@ fn wrap(out: &mut String, head: &str, sentence: &str) {
     let indent = head.width().min(12);
     let mut column = head.width();
     for (i, word) in sentence.split(' ').enumerate() {
-        if i > 0 && column + 1 + word.width() > WIDTH {
+        if i > 0 && column + 1 + word.width() >= WIDTH {
             out.push('\n');
             out.push_str(&" ".repeat(indent));
             column = indent;
@@ -172,15 +197,13 @@ pub(super) fn heading(comparison: &Comparison) -> String {
 }
 
 pub(super) fn table(comparison: &Comparison) -> Vec<[String; 8]> {
-    // All rows use one unit, that of the shortest mean, so that columns are easy to compare.
-    let shortest = comparison.levels.iter().filter_map(Level::summary).map(|summary| summary.mean).min();
-    let unit = UnitWord::of(shortest.unwrap_or_default());
-    comparison.levels.iter().map(|level| row(comparison, level, unit)).collect()
+    comparison.levels.iter().map(|level| row(comparison, level)).collect()
 }
 
-fn row(comparison: &Comparison, level: &Level, unit: UnitWord) -> [String; 8] {
+fn row(comparison: &Comparison, level: &Level) -> [String; 8] {
     let dash = || "–".to_owned();
     let summary = level.summary();
+    let unit = UnitWord::of(summary.map_or(Duration::ZERO, |summary| summary.mean));
     let mean = summary.map_or_else(dash, |summary| match summary.stddev {
         Some(stddev) => format!("{} ± {} {}", unit.number(summary.mean), unit.number(stddev), unit.name()),
         None => format!("{} {}", unit.number(summary.mean), unit.name()),
@@ -211,22 +234,29 @@ fn row(comparison: &Comparison, level: &Level, unit: UnitWord) -> [String; 8] {
     ]
 }
 
-/// The unit of the times in a table.
+/// The unit of the times in a row: the one that fits its mean.
 #[derive(Clone, Copy)]
 enum UnitWord {
     Seconds,
     Milliseconds,
+    Microseconds,
 }
 
 impl UnitWord {
-    fn of(shortest: Duration) -> Self {
-        if shortest >= Duration::from_secs(1) { Self::Seconds } else { Self::Milliseconds }
+    fn of(mean: Duration) -> Self {
+        // A value that would be rounded up to 1000 belongs to the next unit.
+        match mean {
+            _ if mean >= Duration::from_micros(999_950) => Self::Seconds,
+            _ if mean >= Duration::from_nanos(999_950) => Self::Milliseconds,
+            _ => Self::Microseconds,
+        }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Seconds => "s",
             Self::Milliseconds => "ms",
+            Self::Microseconds => "µs",
         }
     }
 
@@ -234,13 +264,15 @@ impl UnitWord {
         match self {
             Self::Seconds => format!("{:.3}", time.as_secs_f64()),
             Self::Milliseconds => format!("{:.1}", time.as_secs_f64() * 1e3),
+            Self::Microseconds => format!("{:.1}", time.as_secs_f64() * 1e6),
         }
     }
 }
 
 /// Returns the conclusion, for the end of a report: a line for each level against the baseline.
 ///
-/// Empty if there is only one level. A difference within the uncertainty is not called a speed-up.
+/// Empty if there is only one level. A difference below 2 % is none, and one within the uncertainty
+/// is not called a speed-up.
 #[must_use]
 pub fn conclusion(comparison: &Comparison) -> String {
     let mut lines = Vec::new();
@@ -248,6 +280,7 @@ pub fn conclusion(comparison: &Comparison) -> String {
         let Some(speed_up) = comparison.speed_up(level) else { continue };
         let (level, baseline) = (jobs(level.jobs), jobs(comparison.baseline));
         let verdict = match speed_up.is_established() {
+            _ if speed_up.is_negligible() => format!("{level}: as fast as {baseline}"),
             Some(false) => format!("{level}: no clear difference from {baseline}"),
             _ if speed_up.ratio >= 1.0 => format!("{level}: {:.2} times as fast as {baseline}", speed_up.ratio),
             _ => format!("{level}: slower than {baseline}, {:.2} times as fast", speed_up.ratio),

@@ -11,6 +11,10 @@ use std::time::Duration;
 /// The text that replaces a missing timeline.
 pub(super) const NONE: &str = "no timeline: the workload records no job reports";
 
+/// How many stages can be told apart. Further ones share the last look, which the legend then calls
+/// "other stages".
+pub(super) const LOOKS: usize = 30;
+
 /// The median run of each level, on one time axis.
 pub(super) struct Chart<'a> {
     /// The end of the axis: the end of the longest run.
@@ -208,11 +212,28 @@ pub(super) fn name(kind: Kind, stages: &[&'static str]) -> String {
     }
 }
 
-/// The kinds that occur in a chart, in the order of a job's life.
-pub(super) fn kinds(chart: &Chart<'_>) -> Vec<Kind> {
+/// Returns the look of a stage: stages with the same number look the same.
+pub(super) fn look(stage: usize) -> usize {
+    stage.min(LOOKS - 1)
+}
+
+/// Returns the kinds that occur in a chart with their names, in the order of a job's life. Each
+/// looks different.
+pub(super) fn legend(chart: &Chart<'_>) -> Vec<(Kind, String)> {
     let all = [Kind::Queued, Kind::Running].into_iter().chain((0..chart.stages.len()).map(Kind::Stage));
     let pieces = || chart.levels.iter().flat_map(|track| &track.bars).flat_map(|bar| &bar.pieces);
-    all.chain([Kind::Pause]).filter(|kind| pieces().any(|piece| piece.kind == *kind)).collect()
+    let occurs = |kind: &Kind| pieces().any(|piece| piece.kind == *kind);
+    let mut legend = Vec::new();
+    for kind in all.chain([Kind::Pause]).filter(occurs) {
+        match kind {
+            Kind::Stage(stage) if stage >= LOOKS => {}
+            Kind::Stage(stage) if stage + 1 == LOOKS && chart.stages.len() > LOOKS => {
+                legend.push((kind, "other stages".to_owned()));
+            }
+            _ => legend.push((kind, name(kind, &chart.stages))),
+        }
+    }
+    legend
 }
 
 #[cfg(test)]

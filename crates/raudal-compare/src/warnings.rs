@@ -2,7 +2,7 @@
 
 use super::comparison::{Comparison, Level};
 use super::plan::{Turn, jobs};
-use super::stats::{SpeedUp, mean, robust_scores, trend};
+use super::stats::{SpeedUp, differ, mean, robust_scores, trend};
 use raudal_common::units;
 use raudal_pipeline::Jobs;
 use std::fmt;
@@ -198,7 +198,9 @@ impl Comparison {
         }
         for level in &self.levels {
             of_level(level, &mut warnings);
-            let speed_up = self.speed_up(level).filter(|speed_up| speed_up.is_established() == Some(false));
+            // Levels that are equally fast need no more runs to show it.
+            let is_open = |speed_up: &SpeedUp| speed_up.is_established() == Some(false) && !speed_up.is_negligible();
+            let speed_up = self.speed_up(level).filter(is_open);
             warnings.extend(speed_up.map(|speed_up| Warning::NotEstablished {
                 jobs: level.jobs,
                 baseline: self.baseline,
@@ -239,14 +241,18 @@ fn of_level(level: &Level, warnings: &mut Vec<Warning>) {
     if summary.min < SHORT {
         warnings.push(Warning::Short { jobs, min: summary.min });
     }
+    // Very even runs have tiny deviations, so that a run may be far from them and yet the same.
     let scores = robust_scores(&walls);
-    let stray = scores.iter().zip(&level.runs).filter(|(score, _)| score.abs() > STRAY);
+    let strays = |score: f64, wall| score > STRAY && differ(wall, summary.median);
+    let stray = scores.iter().zip(&level.runs).filter(|(score, run)| strays(score.abs(), run.wall));
     let runs: Vec<(u64, Duration)> = stray.map(|(_, run)| (run.turn, run.wall)).collect();
     let relative = match summary.stddev {
-        Some(stddev) if !summary.mean.is_zero() => stddev.as_secs_f64() / summary.mean.as_secs_f64(),
+        Some(stddev) if differ(summary.max, summary.min) && !summary.mean.is_zero() => {
+            stddev.as_secs_f64() / summary.mean.as_secs_f64()
+        }
         _ => 0.0,
     };
-    if scores.first().is_some_and(|score| *score > STRAY) {
+    if scores.first().is_some_and(|score| strays(*score, walls[0])) {
         warnings.push(Warning::SlowFirst { jobs, first: walls[0], median: summary.median });
     } else if !runs.is_empty() || relative > SPREAD {
         warnings.push(Warning::Spread { jobs, strays: runs.len(), relative, runs, median: summary.median });

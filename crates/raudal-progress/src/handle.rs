@@ -16,7 +16,7 @@ use super::painter::Painter;
 use super::relay::Stream;
 use super::style::{Style, Surroundings, Verbosity};
 use super::ticker::Ticker;
-use raudal_common::lock;
+use raudal_common::{lock, units};
 use raudal_pool::{Event, EventKind, Observer};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -145,7 +145,7 @@ impl Progress {
         by_hand: bool,
     ) -> Self {
         // The date of the clock's fixed moment. All dates follow from it, so that they never jump.
-        let zero = SystemTime::now().checked_sub(clock()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let zero = units::now().checked_sub(clock()).unwrap_or(SystemTime::UNIX_EPOCH);
         let inner = ProgressInner {
             style,
             verbosity,

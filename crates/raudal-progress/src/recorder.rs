@@ -2,7 +2,7 @@
 
 use raudal_common::error::Result;
 use raudal_common::lock;
-use raudal_common::units::date;
+use raudal_common::units::{date, now};
 use raudal_pool::{Event, EventKind, JobReport, LimitChange, LimitLog, Observer, RunReport};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ impl Observer for Recorder {
         let (recording, limits) = runs.entry(event.run).or_default();
         limits.observe(event);
         match &event.kind {
-            EventKind::RunStarted { .. } => recording.started = Some(SystemTime::now()),
+            EventKind::RunStarted { .. } => recording.started = Some(now()),
             EventKind::AttemptFailed { retry_in: Some(_), .. } => recording.retries += 1,
             EventKind::KeyPaused { .. } => recording.pauses += 1,
             EventKind::JobFinished { report } => recording.jobs.push((*report).clone()),

@@ -156,7 +156,7 @@ mod tests {
         }
         stream.relay().unwrap().drain();
         let read: String = text.try_iter().collect();
-        assert_eq!(read, (0..1000).map(|line| format!("{line}\n")).collect::<String>());
+        assert_eq!(read, (0..1000).map(|line| line.to_string() + "\n").collect::<String>());
     }
 
     #[test]

@@ -97,6 +97,14 @@ pub(crate) struct FixedArgs {
     pub(crate) levels: Vec<Jobs>,
 }
 
+/// The levels of the workload with four jobs.
+#[derive(Debug, Args)]
+pub(crate) struct FourArgs {
+    /// Compare these numbers of jobs in flight
+    #[arg(short = 'j', long = "jobs", value_name = "LEVELS", value_delimiter = ',', default_value = "1,4", value_parser = fixed, env = "RAUDAL_LEVELS", help_heading = LEVELS)]
+    pub(crate) levels: Vec<Jobs>,
+}
+
 /// What every workload is compared by.
 #[derive(Debug, Args)]
 pub(crate) struct LevelArgs {
@@ -174,7 +182,7 @@ pub(crate) struct MixedWork {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
-    pub(crate) jobs: FixedArgs,
+    pub(crate) jobs: FourArgs,
     #[command(flatten)]
     pub(crate) levels: LevelArgs,
 }

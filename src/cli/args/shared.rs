@@ -60,6 +60,9 @@ pub(crate) struct EndArgs {
     /// Write a report of the run and of each job, as JSON
     #[arg(long, value_name = "FILE", env = "RAUDAL_REPORT", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) report: Option<PathBuf>,
+    /// Add the figures of the run to FILE.prom, as Prometheus text for the textfile collector of node_exporter
+    #[arg(long, value_name = "FILE.prom", env = "RAUDAL_METRICS", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) metrics: Option<PathBuf>,
     /// Write the inputs that failed or were not reached, as a list for --input
     #[arg(long, value_name = "FILE", env = "RAUDAL_FAILED_TO", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
     pub(crate) failed_to: Option<PathBuf>,
