@@ -68,7 +68,8 @@ fn command() -> clap::Command {
 async fn run(given: Command) -> u8 {
     let done = match given {
         Command::Iter(args) => table::iter(args).await,
-        Command::Table(args) => table::table(args).await,
+        // Its options are many.
+        Command::Table(args) => Box::pin(table::table(args)).await,
         Command::Get(args) => get::get(args).await,
         Command::Compare(args) => workloads::compare(args).await,
         Command::Serve(args) => serve(&args).await,
