@@ -96,7 +96,8 @@ async fn run(given: Command) -> u8 {
     let metrics = metrics::Metrics::of(&given);
     let done = match given {
         Command::Iter(args) => table::iter(args).await,
-        Command::Table(args) => table::table(args).await,
+        // Its options are many.
+        Command::Table(args) => Box::pin(table::table(args)).await,
         Command::Get(args) => get::get(args).await,
         Command::Compare(args) => workloads::compare(args, compare::ShownBy::Command).await,
         Command::Serve(args) => serve(&args).await,

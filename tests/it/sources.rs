@@ -40,7 +40,11 @@ fn a_glob_is_files_in_the_order_of_their_names() {
     let table = |glob: &str| raudal(["table", glob, "-q"]).in_folder(folder.path()).run();
     assert_eq!(good(&table("data/*.csv")), "x\n1\n2\n");
     assert_eq!(good(&table("data/**/*.csv")), "x\n1\n2\n3\n");
-    assert_eq!(good(&table("**/[2000-2021]/?.csv")), "x\n3\n");
+    assert_eq!(good(&table("**/[2020-2020]/?.csv")), "x\n3\n");
+    // Each value of a set must be there: a year that is missing is no detail.
+    let none = table("data/[2020-2021]/*.csv");
+    assert_eq!(none.code, Some(8), "{}", none.stderr);
+    assert!(none.stderr.contains("data/2021/*.csv: no file matches"), "{}", none.stderr);
     let none = table("data/*.tsv");
     assert_eq!(none.code, Some(8), "{}", none.stderr);
     assert!(none.stderr.contains("data/*.tsv: no file matches"), "{}", none.stderr);

@@ -30,14 +30,14 @@ pub struct Dialect {
     pub escape: Option<u8>,
     /// Lines that begin with this text are no records; none by default.
     pub comment: Option<String>,
-    /// Lines to skip at the beginning, blank ones included: 0.
+    /// Lines to skip at the beginning, blank ones included; of a workbook, rows of the sheet. Default: 0.
     pub skip_rows: u64,
     /// Where the header is.
     pub header: Header,
     /// The names of the columns in place of the header's. Without a header and without these they
     /// are `column_1`, `column_2` and so on.
     pub columns: Vec<String>,
-    /// Lines to drop at the end, blank ones included: 0.
+    /// Lines to drop at the end, blank ones included; of a workbook, rows of the sheet. Default: 0.
     pub footer: u64,
     /// Whether to remove the blanks around names and cells, quoted or not. A quote after blanks
     /// opens a field then.
@@ -80,7 +80,8 @@ pub enum Quote {
 /// Where the header is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
-    /// On this line, counted from 1 after the skipped lines. What stands above it is skipped too.
+    /// On this line, counted from 1 after the skipped lines; of a workbook, in this row. What stands above it is skipped
+    /// too.
     Line(u64),
     /// There is none: the first record is a row.
     None,

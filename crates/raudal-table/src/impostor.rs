@@ -62,6 +62,9 @@ pub(super) fn is_prose(header: &[String], text: &str) -> bool {
 /// reading it again gives the same.
 pub(super) fn of_file(error: Error) -> Error {
     match error.kind() {
+        Kind::Impostor if error.message().starts_with("HTML") => {
+            error.transient(false).hint("name a table; [`links`] takes the links on a page for the inputs")
+        }
         Kind::Impostor => error
             .transient(false)
             .hint("name a table; JSON and XML become one with a program such as jq, DuckDB or pandas"),

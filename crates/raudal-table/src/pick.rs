@@ -76,7 +76,7 @@ impl fmt::Display for ColumnsMode {
 #[non_exhaustive]
 pub struct Pick {
     /// Write only the first of equal rows. The columns that are written decide, without the source
-    /// column. Costs some 40 bytes of memory for each different row.
+    /// column. Cells are compared as they are written, before types are read. Costs some 40 bytes of memory for each different row.
     pub distinct: bool,
     /// Write a random sample of the rows, in input order.
     pub sample: Option<Sample>,

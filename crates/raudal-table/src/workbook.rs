@@ -96,7 +96,7 @@ impl<R: Read + Seek> Workbook<R> {
             first: area.map_or(0, |area| area.first),
             row: vec![Vec::new(); width],
             next: rows.start,
-            rows,
+            wanted: rows,
             decimal: dialect.numbers.decimal,
             of: 0,
             held: None,
@@ -202,7 +202,7 @@ pub(super) struct Rows<'a, R: Read + Seek> {
     row: Vec<Vec<u8>>,
     of: u32,
     /// The rows that are wanted, and the next of them.
-    rows: Range<u32>,
+    wanted: Range<u32>,
     next: u32,
     /// The decimal mark of numbers: that of the texts beside them.
     decimal: char,
@@ -234,7 +234,7 @@ impl<R: Read + Seek> Rows<'_, R> {
                 continue;
             }
             let (row, column) = cell.get_position();
-            if !self.rows.contains(&row) {
+            if !self.wanted.contains(&row) {
                 continue;
             }
             let value = self.text(cell.get_value());

@@ -57,9 +57,11 @@ pub(crate) async fn stdin(expect: Expect, progress: &dyn TransferProgress, budge
 fn checked(location: Location, stored: Stored, length: u64, first: &[u8], expect: Expect) -> Result<Body> {
     if expect == Expect::Table {
         let mut look = Look::default();
-        look.more(first)
-            .and_then(|()| look.end())
-            .map_err(|page| Error::new(Kind::Impostor, page.message()).transient(false))?;
+        look.more(first).and_then(|()| look.end()).map_err(|page| {
+            Error::new(Kind::Impostor, page.message())
+                .transient(false)
+                .hint("[`links`] takes the links on a page for the inputs")
+        })?;
     }
     Ok(Body { location, length, head: Head::default(), stored })
 }

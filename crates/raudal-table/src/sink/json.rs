@@ -55,9 +55,9 @@ impl Json {
             let is_number = matches!(column.of_type, Type::Int | Type::Float);
             let what = match key.seen {
                 Seen { other: true, .. } => "neither text nor numbers",
-                Seen { text: true, number: true, .. } => continue,
+                Seen { text: true, number: Some(_), .. } => continue,
                 Seen { text: true, .. } if is_number => "text",
-                Seen { number: true, .. } if !is_number => "numbers",
+                Seen { number: Some(_), .. } if !is_number => "numbers",
                 _ => continue,
             };
             let error = format!("the existing file has {what} in this column: {}", quoted(&column.name));
@@ -131,9 +131,8 @@ struct Key {
 #[derive(Clone, Copy, Default)]
 struct Seen {
     text: bool,
-    number: bool,
-    /// A number with a point or an exponent, or one of more than 64 bits.
-    float: bool,
+    /// Whole numbers; or floats if one has a point or an exponent, or more than 64 bits.
+    number: Option<Type>,
     /// `true`, `false`, an array or an object.
     other: bool,
 }
@@ -141,11 +140,7 @@ struct Seen {
 impl Key {
     /// The type that further values must have.
     fn of_type(&self) -> Type {
-        match self.seen {
-            Seen { text: true, .. } | Seen { number: false, .. } => Type::Text,
-            Seen { float: true, .. } => Type::Float,
-            _ => Type::Int,
-        }
+        self.seen.number.filter(|_| !self.seen.text).unwrap_or(Type::Text)
     }
 }
 
@@ -200,9 +195,10 @@ impl<'de> Visitor<'de> for Object<'_> {
             match place.and_then(|place| keys.get_mut(place)) {
                 Some(key) => {
                     key.seen.text |= value.text;
-                    key.seen.number |= value.number;
-                    key.seen.float |= value.float;
                     key.seen.other |= value.other;
+                    if key.seen.number != Some(Type::Float) {
+                        key.seen.number = value.number.or(key.seen.number);
+                    }
                 }
                 None if is_first => keys.push(Key { name, seen: value }),
                 None => {}
@@ -233,15 +229,16 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Seen, E> {
-        Ok(Seen { number: true, ..Seen::default() })
+        Ok(Seen { number: Some(Type::Int), ..Seen::default() })
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Seen, E> {
-        Ok(Seen { number: true, float: i64::try_from(number).is_err(), ..Seen::default() })
+        let of_type = if i64::try_from(number).is_ok() { Type::Int } else { Type::Float };
+        Ok(Seen { number: Some(of_type), ..Seen::default() })
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Seen, E> {
-        Ok(Seen { number: true, float: true, ..Seen::default() })
+        Ok(Seen { number: Some(Type::Float), ..Seen::default() })
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Seen, E> {

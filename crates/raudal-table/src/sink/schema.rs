@@ -45,9 +45,9 @@ impl Schema {
     }
 
     /// Gives the named columns their types.
-    pub(super) fn name_types(&mut self, named: &[(String, Type)], names: Names) -> Result<()> {
+    pub(super) fn name_types(&mut self, types: &[(String, Type)], names: Names) -> Result<()> {
         let known: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-        for (name, of_type) in named {
+        for (name, of_type) in types {
             let at = find(&known, name, names).map_err(|error| {
                 let hint = error.hint_text().unwrap_or_default().to_owned();
                 if hint.starts_with("did you mean") {
