@@ -56,7 +56,8 @@ pub(crate) fn of_error(error: &Error) -> u8 {
     class(error)
 }
 
-fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
+/// Returns the exit code for these failures, beside inputs that succeeded or not.
+pub(crate) fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
     let Some(first) = failures.first().map(|error| class(error)) else { return OK };
     if failures.iter().any(|error| class(error) == FAULT) {
         FAULT

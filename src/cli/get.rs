@@ -5,7 +5,7 @@ use super::beside_bars::Lines;
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{Session, check_folder};
-use super::{cache, exit, limits, lock, report, setup, table};
+use super::{cache, exit, limits, lock, plan, report, setup};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::table::check_glob;
@@ -27,7 +27,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     }
     if args.end.dry_run {
         files::check(inputs.clone())?;
-        return table::plan(inputs);
+        return plan::plan(inputs);
     }
     let session = Session::begin(&args.end.show, args.run.deadline, args.end.report.is_some());
     session.warn_of(&args.http);

@@ -12,10 +12,12 @@ mod inputs;
 mod limits;
 mod lock;
 mod output;
+mod plan;
 mod report;
 mod session;
 mod setup;
 mod signals;
+mod suggest;
 mod table;
 mod wording;
 mod workloads;
@@ -33,7 +35,8 @@ use std::time::Duration;
 /// Runs the command that the arguments ask for.
 pub(crate) fn main() -> ExitCode {
     // Exits here with code 2 on a usage error, and with 0 on --help.
-    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let matches = command().try_get_matches().unwrap_or_else(|error| suggest::better(error, &command()).exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -5,13 +5,13 @@ use super::ending::Ending;
 use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::output::Output;
+use super::plan::plan;
 use super::session::{Session, check_folder};
-use super::{cache, dialect, exit, limits, lock, print, report, setup};
+use super::{cache, dialect, exit, limits, lock, report, setup};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
 use raudal::workload::{Archives, Mirror};
-use raudal::{Error, Kind, Result, pipeline};
-use std::fmt::Write as _;
+use raudal::{Error, Kind, Result, origin, pipeline};
 use std::path::{Path, PathBuf};
 
 /// What the two commands share.
@@ -81,6 +81,8 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
     let session = job.session();
     if matches!(mirror, Mirror::Embedded(_)) {
         session.progress.note(&format!("preparing {} synthetic archives in the embedded origin", entities.len()));
+        // Not silenced by --quiet: the totals of the entities are real ones.
+        session.progress.error(&format!("warning: {}", origin::SYNTHETIC));
     }
     let archives = tokio::select! {
         archives = Archives::open(&mirror, &entities, edition) => archives?,
@@ -111,18 +113,6 @@ fn planned(mirror: &Mirror, entities: &[&Entry], edition: Edition) -> Result<Vec
         _ => None,
     };
     iter_2020::catalogue().inputs(entities, edition, base)
-}
-
-pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
-    let mut lines = String::new();
-    for input in inputs {
-        let _ = writeln!(lines, "{}", input.to_line());
-        if lines.len() > 1 << 16 {
-            print(lines.as_bytes())?;
-            lines.clear();
-        }
-    }
-    print(lines.as_bytes())
 }
 
 /// Returns the folder for partial files: beside the output. An output that is not a file, such as a

@@ -12,8 +12,21 @@ use zip::{CompressionMethod, DateTime, System, ZipArchive};
 /// A member smaller than this has about the same size at any level.
 const SMALL: u64 = 1 << 20;
 
-/// The comment of every archive.
-pub(super) const COMMENT: &str = "synthetic data made by raudal, not INEGI's figures";
+/// What every archive says in its comment, and what a program that shows the data should say.
+///
+/// ```
+/// assert!(raudal_origin::SYNTHETIC.starts_with("synthetic data"));
+/// ```
+pub const SYNTHETIC: &str = "synthetic data made by raudal, not INEGI's figures";
+
+/// The last member of every archive: its name and its text.
+const NOTICE: (&str, &str) = (
+    "SYNTHETIC.txt",
+    "Synthetic data made by raudal, not INEGI's figures. Real are only the names and codes of the 32 entities,\r\n\
+     their populations, and their numbers of rows and of municipalities.\r\n\r\n\
+     Datos sintéticos hechos por raudal; no son cifras del INEGI. Reales son solo los nombres y las claves de las 32\r\n\
+     entidades, sus poblaciones y sus números de filas y de municipios.\r\n",
+);
 
 /// With this level, the archives are as small as INEGI's (4 to 1), in two thirds of the time of
 /// level 6.
@@ -31,7 +44,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Returns an archive of these members, in this order.
+/// Returns an archive of these members, in this order, and of one that says that they are synthetic.
 pub(super) fn pack(members: &[Member<'_>]) -> Result<Vec<u8>> {
     let size: usize = members.iter().flat_map(|m| m.parts).map(|part| part.len()).sum();
     // An archive is mostly a quarter of the text. If it needs more, the buffer grows once.
@@ -49,7 +62,7 @@ pub(super) fn repack(bytes: &[u8]) -> Result<Vec<u8>> {
 fn again(bytes: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
     let mut from = ZipArchive::new(Cursor::new(bytes))?;
     let mut archive = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len() + 1024)));
-    archive.set_comment(COMMENT)?;
+    archive.set_comment(SYNTHETIC)?;
     for index in 0..from.len() {
         let mut member = from.by_index(index)?;
         // For a small member, the level makes no difference, so it is not compressed at all.
@@ -76,13 +89,16 @@ fn options() -> Result<SimpleFileOptions, zip::result::ZipError> {
 fn write(buffer: Cursor<Vec<u8>>, members: &[Member<'_>]) -> Result<Vec<u8>, zip::result::ZipError> {
     let options = options()?;
     let mut archive = ZipWriter::new(buffer);
-    archive.set_comment(COMMENT)?;
+    archive.set_comment(SYNTHETIC)?;
     for member in members {
         archive.start_file(member.name.as_str(), options)?;
         for part in member.parts {
             archive.write_all(part)?;
         }
     }
+    let (name, notice) = NOTICE;
+    archive.start_file(name, options.compression_method(CompressionMethod::Stored).compression_level(None))?;
+    archive.write_all(notice.as_bytes())?;
     let mut bytes = archive.finish()?.into_inner();
     bytes.shrink_to_fit();
     Ok(bytes)

@@ -8,8 +8,12 @@ use std::io::{Cursor, Read as _};
 /// The members of an archive, by name.
 fn members(bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("an archive");
-    assert_eq!(archive.comment(), super::super::pack::COMMENT.as_bytes());
-    (0..archive.len())
+    assert_eq!(archive.comment(), crate::SYNTHETIC.as_bytes());
+    let mut notice = String::new();
+    archive.by_name("SYNTHETIC.txt").expect("a notice").read_to_string(&mut notice).expect("a text");
+    assert!(notice.to_lowercase().starts_with(crate::SYNTHETIC), "{notice}");
+    // The others, without the notice, which is the last.
+    (0..archive.len() - 1)
         .map(|at| {
             let mut member = archive.by_index(at).expect("a member");
             let mut content = Vec::new();
@@ -150,6 +154,17 @@ fn datos_abiertos_has_four_members_and_the_same_rows() {
         ]
     );
     assert!(open[1].1 == plain[0].1);
+}
+
+#[test]
+fn every_name_of_a_place_says_that_it_is_synthetic() {
+    let (_, table) = table(6, 0.1);
+    for row in &table.rows {
+        for (key, name) in [("MUN", "NOM_MUN"), ("LOC", "NOM_LOC")] {
+            let is_place = ![0, 9998, 9999].contains(&table.number(row, key));
+            assert_eq!(table.cell(row, name).ends_with(" (sintético)"), is_place, "{row:?}");
+        }
+    }
 }
 
 #[test]
