@@ -34,9 +34,10 @@ pub(crate) fn better(mut error: clap::Error, root: &Command) -> clap::Error {
         (Some(here), _) => Some(format!("the option of {} for that is '{here}'", owners.join(", "))),
         (None, _) => Some(format!("'{wrong}' is an option of {}", owners.join(", "))),
     };
-    error.remove(ContextKind::SuggestedArg);
-    error.remove(ContextKind::SuggestedSubcommand);
-    error.remove(ContextKind::TrailingArg);
+    // The usage names the suggestion too.
+    for kind in [ContextKind::SuggestedArg, ContextKind::TrailingArg, ContextKind::Usage] {
+        error.remove(kind);
+    }
     if let Some(tip) = tip {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
     }

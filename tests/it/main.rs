@@ -33,5 +33,6 @@ mod out_postgres;
 mod real_archives;
 mod terminal;
 mod trust;
+mod usage;
 mod workload_cli;
 mod workload_postgres;
