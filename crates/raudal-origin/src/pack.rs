@@ -19,15 +19,6 @@ const SMALL: u64 = 1 << 20;
 /// ```
 pub const SYNTHETIC: &str = "synthetic data made by raudal, not INEGI's figures";
 
-/// The last member of every archive: its name and its text.
-const NOTICE: (&str, &str) = (
-    "SYNTHETIC.txt",
-    "Synthetic data made by raudal, not INEGI's figures. Real are only the names and codes of the 32 entities,\r\n\
-     their populations, and their numbers of rows and of municipalities.\r\n\r\n\
-     Datos sintéticos hechos por raudal; no son cifras del INEGI. Reales son solo los nombres y las claves de las 32\r\n\
-     entidades, sus poblaciones y sus números de filas y de municipios.\r\n",
-);
-
 /// With this level, the archives are as small as INEGI's (4 to 1), in two thirds of the time of
 /// level 6.
 const LEVEL: i64 = 3;
@@ -44,7 +35,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Returns an archive of these members, in this order, and of one that says that they are synthetic.
+/// Returns an archive of these members, in this order.
 pub(super) fn pack(members: &[Member<'_>]) -> Result<Vec<u8>> {
     let size: usize = members.iter().flat_map(|m| m.parts).map(|part| part.len()).sum();
     // An archive is mostly a quarter of the text. If it needs more, the buffer grows once.
@@ -96,9 +87,6 @@ fn write(buffer: Cursor<Vec<u8>>, members: &[Member<'_>]) -> Result<Vec<u8>, zip
             archive.write_all(part)?;
         }
     }
-    let (name, notice) = NOTICE;
-    archive.start_file(name, options.compression_method(CompressionMethod::Stored).compression_level(None))?;
-    archive.write_all(notice.as_bytes())?;
     let mut bytes = archive.finish()?.into_inner();
     bytes.shrink_to_fit();
     Ok(bytes)
