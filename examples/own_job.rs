@@ -27,6 +27,7 @@ async fn job(context: Context<&'static str>, city: &'static str) -> Result<usize
 // A paused clock, so that the example ends at once. Yours would be `#[tokio::main]`.
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() -> raudal::Result<()> {
+    eprintln!("(virtual time: the clock jumps from wait to wait)");
     // The pool reports the panic, so the default message on stderr would repeat it.
     std::panic::set_hook(Box::new(|_| {}));
     let pool = Pool::new(3);

@@ -18,10 +18,11 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
 }
 
 /// Lets tokio's clock jump to the next timer, unless slow. A sleep of a minute is then over at
-/// once, and timers fire in order, however busy the machine is. It needs
-/// `#[tokio::main(flavor = "current_thread")]`.
+/// once, and timers fire in order, however busy the machine is. A line on stderr says so, since the
+/// times that a lesson prints do not pass. It needs `#[tokio::main(flavor = "current_thread")]`.
 pub(crate) fn virtual_time() {
     if !slow() {
+        eprintln!("(virtual time: the clock jumps from wait to wait; with --slow it is the real one)");
         tokio::time::pause();
     }
 }

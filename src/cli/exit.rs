@@ -57,7 +57,7 @@ pub(crate) fn of_error(error: &Error) -> u8 {
     class(error)
 }
 
-/// Returns the exit code of these failures.
+/// Returns the exit code for these failures, beside inputs that succeeded or not.
 pub(crate) fn of_failures(some_succeeded: bool, failures: &[&Error]) -> u8 {
     let Some(first) = failures.first().map(|error| class(error)) else { return OK };
     if failures.iter().any(|error| class(error) == FAULT) {

@@ -5,7 +5,7 @@ use super::beside_bars::Lines;
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{Session, check_folder, verbosity};
-use super::{cache, exit, limits, links, lock, metrics, report, setup, table};
+use super::{cache, exit, limits, links, lock, metrics, plan, report, setup};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::progress::{Progress, Style};
@@ -34,7 +34,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     }
     metrics::check(args.end.metrics.as_deref())?;
     if args.end.dry_run {
-        return table::plan(inputs);
+        return plan::plan(inputs);
     }
     let session = Session::begin(&args.end.show, args.run.deadline, args.end.report.is_some());
     session.warn_of(&args.http);

@@ -1,6 +1,7 @@
 //! Parses the arguments. An error about a value says which environment variable it comes from.
 
 use super::args::Cli;
+use super::suggest;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, Command, FromArgMatches};
 use std::ffi::OsString;
@@ -9,7 +10,8 @@ use std::ffi::OsString;
 pub(super) fn parse(mut command: Command, args: Vec<OsString>) -> Result<(Cli, ArgMatches), clap::Error> {
     let parsed =
         command.try_get_matches_from_mut(&args).and_then(|found| Cli::from_arg_matches(&found).map(|cli| (cli, found)));
-    parsed.map_err(|mut error| {
+    parsed.map_err(|error| {
+        let mut error = suggest::better(error, &command);
         if let Some(variable) = variable(&error, &command, &args) {
             let tip = format!("the value is that of the environment variable {variable}");
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));

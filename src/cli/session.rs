@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How many failures are printed at the end. The report and --failed-to list all of them.
-const NAMED_FAILURES: usize = 20;
+pub(crate) const NAMED_FAILURES: usize = 20;
 
 pub(crate) struct Session {
     pub(crate) progress: Progress,

@@ -5,20 +5,20 @@ use super::ending::Ending;
 use super::inputs::Inputs;
 use super::lock::HeldBack;
 use super::output::Output;
+use super::plan::plan;
 use super::session::{Session, check_folder, verbosity};
-use super::{cache, dialect, exit, limits, links, lock, metrics, print, report, setup};
+use super::{cache, dialect, exit, limits, links, lock, metrics, report, setup};
 #[cfg(feature = "arrow")]
 use super::{host::Host, output};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
-use raudal::progress::{Progress, Style, Verbosity};
+use raudal::progress::{Progress, Style};
 use raudal::source::Links;
 #[cfg(feature = "arrow")]
 use raudal::table::{BatchSink, FileType, Format, Target};
 use raudal::table::{Query, Sink};
 use raudal::workload::{Archives, Mirror};
-use raudal::{Error, Kind, Result, pipeline};
-use std::fmt::Write as _;
+use raudal::{Error, Kind, Result, origin, pipeline};
 use std::path::{Path, PathBuf};
 
 /// What the two commands share.
@@ -69,6 +69,8 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
     let session = job.session();
     if matches!(mirror, Mirror::Embedded(_)) {
         session.progress.note(&format!("preparing {} synthetic archives in the embedded origin", entities.len()));
+        // Not silenced by --quiet: the totals of the entities are real ones.
+        session.progress.error(&format!("warning: {}", origin::SYNTHETIC));
     }
     let archives = tokio::select! {
         archives = Archives::open(&mirror, &entities, edition) => archives?,
@@ -140,24 +142,6 @@ fn planned(mirror: &Mirror, entities: &[&Entry], edition: Edition) -> Result<Vec
         _ => None,
     };
     iter_2020::catalogue().inputs(entities, edition, base)
-}
-
-/// Prints the inputs. Lines of a list that are none are printed as errors.
-pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
-    let progress = Progress::new(Style::None, Verbosity::Quiet);
-    let bad: Vec<Error> = inputs.bad_lines().inspect(|error| Session::say_error(&progress, error)).collect();
-    let code = exit::of_failures((bad.len() as u64) < inputs.len(), &bad.iter().collect::<Vec<_>>());
-    let inputs = inputs.filter(|input| input.refusal().is_none());
-    let mut lines = String::new();
-    for input in inputs {
-        let _ = writeln!(lines, "{}", input.to_line());
-        if lines.len() > 1 << 16 {
-            print(lines.as_bytes())?;
-            lines.clear();
-        }
-    }
-    print(lines.as_bytes())?;
-    Ok(code)
 }
 
 /// Returns the folder for partial files: beside the output. An output that is not a file, such as a

@@ -126,6 +126,7 @@ fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
         }
         _ if embedded => set(&mut arguments, "--scale", "0.02"),
         _ if local => {}
+        _ if arguments.iter().any(|argument| argument == "--dry-run") => {}
         _ => arguments.push("--dry-run".to_owned()),
     }
     arguments

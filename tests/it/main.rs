@@ -38,5 +38,6 @@ mod servers;
 mod sources;
 mod terminal;
 mod trust;
+mod usage;
 mod workload_cli;
 mod workload_postgres;

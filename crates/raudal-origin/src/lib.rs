@@ -26,8 +26,8 @@
 //! so long, after the latency of the link. Anything else is answered **200 with an HTML page**, because INEGI's server
 //! does so.
 //!
-//! The archives say in their comment, and in the header `X-Raudal-Synthetic`, that they are synthetic. True to the
-//! real ones are their shape and, from the [catalogue](raudal_catalogue::Catalogue), the numbers of rows and of
+//! The archives say that they are synthetic: in their comment, in a member `SYNTHETIC.txt`, in the name of each place,
+//! and in the header `X-Raudal-Synthetic`. True to the real ones are their shape and, from the [catalogue](raudal_catalogue::Catalogue), the numbers of rows and of
 //! municipalities and the population; all other figures are made up.
 
 mod answer;
@@ -50,6 +50,7 @@ pub use fault::Fault;
 use fault::Faults;
 use httpdate::HttpDate;
 use pace::Bucket;
+pub use pack::SYNTHETIC;
 use raudal_catalogue::Edition;
 use raudal_common::{Error, Kind, Result};
 use server::ServerState;

@@ -12,8 +12,12 @@ use zip::{CompressionMethod, DateTime, System, ZipArchive};
 /// A member smaller than this has about the same size at any level.
 const SMALL: u64 = 1 << 20;
 
-/// The comment of every archive.
-pub(super) const COMMENT: &str = "synthetic data made by raudal, not INEGI's figures";
+/// What every archive says in its comment, and what a program that shows the data should say.
+///
+/// ```
+/// assert!(raudal_origin::SYNTHETIC.starts_with("synthetic data"));
+/// ```
+pub const SYNTHETIC: &str = "synthetic data made by raudal, not INEGI's figures";
 
 /// With this level, the archives are as small as INEGI's (4 to 1), in two thirds of the time of
 /// level 6.
@@ -49,7 +53,7 @@ pub(super) fn repack(bytes: &[u8]) -> Result<Vec<u8>> {
 fn again(bytes: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
     let mut from = ZipArchive::new(Cursor::new(bytes))?;
     let mut archive = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len() + 1024)));
-    archive.set_comment(COMMENT)?;
+    archive.set_comment(SYNTHETIC)?;
     for index in 0..from.len() {
         let mut member = from.by_index(index)?;
         // For a small member, the level makes no difference, so it is not compressed at all.
@@ -76,7 +80,7 @@ fn options() -> Result<SimpleFileOptions, zip::result::ZipError> {
 fn write(buffer: Cursor<Vec<u8>>, members: &[Member<'_>]) -> Result<Vec<u8>, zip::result::ZipError> {
     let options = options()?;
     let mut archive = ZipWriter::new(buffer);
-    archive.set_comment(COMMENT)?;
+    archive.set_comment(SYNTHETIC)?;
     for member in members {
         archive.start_file(member.name.as_str(), options)?;
         for part in member.parts {

@@ -1,4 +1,4 @@
-//! The members besides the data in a *datos abiertos* archive: a catalogue, a dictionary, metadata.
+//! The members besides the data: a notice, and in a *datos abiertos* archive a catalogue, a dictionary and metadata.
 
 use super::columns;
 use raudal_catalogue::Entry;
@@ -37,6 +37,12 @@ pub(super) fn dictionary() -> String {
     }
     text
 }
+
+/// `SYNTHETIC.txt`: what is real and what is not, for whoever unpacks an archive.
+pub(super) const NOTICE: &str = "Synthetic data made by raudal, not INEGI's figures. Real are only the names and codes of the 32 entities,\r\n\
+     their populations, and their numbers of rows and of municipalities.\r\n\r\n\
+     Datos sintéticos hechos por raudal; no son cifras del INEGI. Reales son solo los nombres y las claves de las 32\r\n\
+     entidades, sus poblaciones y sus números de filas y de municipios.\r\n";
 
 /// The metadata, which say that the data are synthetic.
 pub(super) fn metadata(entity: &Entry) -> String {

@@ -6,7 +6,7 @@
 //! | `columns` | the 286 columns and how a cell of each is drawn |
 //! | `rows` | draws the figures of a row and writes them |
 //! | `names` | names of places |
-//! | `companions` | the other members of a *datos abiertos* archive |
+//! | `companions` | the other members of an archive |
 //! | `tiny` | archives of four rows, one for each number |
 //! | `rng` | the pseudo-random numbers for all of it |
 //!
@@ -72,6 +72,8 @@ pub fn archive(entity: &Entry, edition: Edition, scale: f64, seed: u64) -> Resul
     let (head, body) = csv(entity, rows, seed);
     let data = [&head[..], &body[..]];
     let nn = &entity.code;
+    let notice = [companions::NOTICE.as_bytes()];
+    let notice = || Member::new("SYNTHETIC.txt".to_owned(), &notice);
     match edition {
         iter_2020::DATOS_ABIERTOS => {
             let folder = format!("iter_{nn}_cpv2020");
@@ -85,9 +87,10 @@ pub fn archive(entity: &Entry, edition: Edition, scale: f64, seed: u64) -> Resul
                     &[dictionary.as_bytes()],
                 ),
                 Member::new(format!("{folder}/metadatos/metadatos_iter_{nn}_cpv2020.txt"), &[metadata.as_bytes()]),
+                notice(),
             ])
         }
-        _ => pack(&[Member::new(format!("ITER_{nn}CSV20.csv"), &data)]),
+        _ => pack(&[Member::new(format!("ITER_{nn}CSV20.csv"), &data), notice()]),
     }
 }
 

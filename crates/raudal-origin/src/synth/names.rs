@@ -64,6 +64,10 @@ const PEOPLE: &[&str] = &[
 ];
 const KINDS: &[&str] = &["Rancho", "Granja", "Fraccionamiento", "Colonia", "Establo", "Ampliación", "Ejido"];
 
+/// The end of each name, since a table shows neither the comment nor the other members of its
+/// archive.
+pub(super) const MARK: &str = " (sintético)";
+
 /// Appends the name of a locality. About one in thirty has a comma, which the CSV must quote.
 pub(super) fn locality(rng: &mut Rng, out: &mut String) {
     place(rng, out);
@@ -81,6 +85,7 @@ pub(super) fn locality(rng: &mut Rng, out: &mut String) {
         }
         _ => {}
     }
+    out.push_str(MARK);
 }
 
 /// Appends the name of a municipality.
@@ -90,6 +95,7 @@ pub(super) fn municipality(rng: &mut Rng, out: &mut String) {
         1 => bracketed(out, rng.pick(SAINTS), " ", rng.pick(TREES)),
         _ => bracketed(out, rng.pick(FEATURES), " ", rng.pick(TREES)),
     }
+    out.push_str(MARK);
 }
 
 fn place(rng: &mut Rng, out: &mut String) {

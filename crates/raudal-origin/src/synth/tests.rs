@@ -8,7 +8,7 @@ use std::io::{Cursor, Read as _};
 /// The members of an archive, by name.
 fn members(bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("an archive");
-    assert_eq!(archive.comment(), super::super::pack::COMMENT.as_bytes());
+    assert_eq!(archive.comment(), crate::SYNTHETIC.as_bytes());
     (0..archive.len())
         .map(|at| {
             let mut member = archive.by_index(at).expect("a member");
@@ -59,7 +59,9 @@ fn table(code: usize, scale: f64) -> (&'static Entry, Table) {
     let entity = &iter_2020::catalogue().entries()[code - 1];
     let members = members(archive(entity, iter_2020::MICRODATOS, scale, 0).expect("an archive"));
     assert_eq!(members[0].0, entity.member(iter_2020::MICRODATOS));
-    assert_eq!(members.len(), 1);
+    assert_eq!((members.len(), members[1].0.as_str()), (2, "SYNTHETIC.txt"));
+    let notice = String::from_utf8_lossy(&members[1].1);
+    assert!(notice.to_lowercase().starts_with(&crate::SYNTHETIC.to_lowercase()), "{notice}");
     (entity, Table::of(&members[0].1))
 }
 
@@ -135,7 +137,7 @@ fn the_rows_9998_and_9999_count_localities_of_one_and_two_dwellings_again() {
 }
 
 #[test]
-fn datos_abiertos_has_four_members_and_the_same_rows() {
+fn datos_abiertos_has_its_members_and_the_same_rows() {
     let entity = &iter_2020::catalogue().entries()[0];
     let plain = members(archive(entity, iter_2020::MICRODATOS, 0.1, 5).expect("an archive"));
     let open = members(archive(entity, iter_2020::DATOS_ABIERTOS, 0.1, 5).expect("an archive"));
@@ -147,9 +149,21 @@ fn datos_abiertos_has_four_members_and_the_same_rows() {
             "iter_01_cpv2020/conjunto_de_datos/conjunto_de_datos_iter_01CSV20.csv",
             "iter_01_cpv2020/diccionario_datos/diccionario_datos_iter_01CSV20.csv",
             "iter_01_cpv2020/metadatos/metadatos_iter_01_cpv2020.txt",
+            "SYNTHETIC.txt",
         ]
     );
     assert!(open[1].1 == plain[0].1);
+}
+
+#[test]
+fn every_name_of_a_place_says_that_it_is_synthetic() {
+    let (_, table) = table(6, 0.1);
+    for row in &table.rows {
+        for (key, name) in [("MUN", "NOM_MUN"), ("LOC", "NOM_LOC")] {
+            let is_place = ![0, 9998, 9999].contains(&table.number(row, key));
+            assert_eq!(table.cell(row, name).ends_with(" (sintético)"), is_place, "{row:?}");
+        }
+    }
 }
 
 #[test]
@@ -166,7 +180,7 @@ fn the_bytes_never_change() {
     // Machines, builds and versions agree, or mirrors and resumed downloads would not.
     let entity = &iter_2020::catalogue().entries()[5];
     let bytes = archive(entity, iter_2020::MICRODATOS, 0.05, 0).expect("an archive");
-    assert_eq!(crc32fast::hash(&members(bytes).remove(0).1), 148_761_592);
+    assert_eq!(crc32fast::hash(&members(bytes).remove(0).1), 3_999_746_634);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tiny archives: one CSV of four rows, one archive for each number, for runs over very many
 //! inputs.
 
+use super::names::MARK;
 use super::rng::Rng;
 use crate::pack::{Member, pack};
 use raudal_catalogue::iter_2020;
@@ -21,9 +22,9 @@ pub(crate) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
     let mut csv = format!("\u{feff}{HEADER}\r\n");
     // Writing to a String cannot fail.
     let _ = write!(csv, "{code},{name},000,Total de la entidad {name},0000,Total de la Entidad,{sum}\r\n");
-    let _ = write!(csv, "{code},{name},001,Primero,0000,Total del Municipio,{sum}\r\n");
-    let _ = write!(csv, "{code},{name},001,Primero,0001,Cabecera,{}\r\n", people[0]);
-    let _ = write!(csv, "{code},{name},001,Primero,0002,\"El Cerro (Norte, Sur)\",{}\r\n", people[1]);
+    let _ = write!(csv, "{code},{name},001,Primero{MARK},0000,Total del Municipio,{sum}\r\n");
+    let _ = write!(csv, "{code},{name},001,Primero{MARK},0001,Cabecera{MARK},{}\r\n", people[0]);
+    let _ = write!(csv, "{code},{name},001,Primero{MARK},0002,\"El Cerro (Norte, Sur){MARK}\",{}\r\n", people[1]);
     pack(&[Member::new(format!("tiny_{number}.csv"), &[csv.as_bytes()])])
 }
 

@@ -11,6 +11,7 @@ use crate::run::partials::Partials;
 use crate::run::policies::{self, policies, stop_at_condition};
 use crate::run::segments::Segments;
 use crate::run::slowed::Slowed;
+use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result, blocking};
 use raudal_fetch::Client;
 use raudal_pool::{Context, JobError, RunReport};
@@ -19,6 +20,9 @@ use raudal_table::{Rows, Sink, Table};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+
+/// How much of a header a warning shows, in characters.
+const SHOWN: usize = 80;
 
 /// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order,
 /// whatever the order of arrival.
@@ -264,7 +268,10 @@ impl Merge {
         let (read, kept, bytes) = (rows.rows_read(), rows.rows_kept(), rows.bytes());
         let place = input.location.to_string();
         let placed = |said: &[String]| said.iter().map(|line| format!("{place}: {line}")).collect::<Vec<_>>();
-        let (warnings, notes) = (placed(rows.warnings()), placed(rows.notes()));
+        let (mut warnings, notes) = (placed(rows.warnings()), placed(rows.notes()));
+        if read == 0 {
+            warnings.push(format!("{place}: no rows, only this header: {}", beginning(&rows.header().join(","))));
+        }
         let name = input.name.clone();
         self.with_table(move |table| table.append(&name, &place, rows)).await?;
         self.summary.warnings.extend(warnings);
@@ -331,6 +338,12 @@ impl Merge {
         }
         Ok(self.summary)
     }
+}
+
+/// Returns the beginning of a text from outside, on one line.
+fn beginning(text: &str) -> String {
+    let dots = if text.chars().count() > SHOWN { "…" } else { "" };
+    printable(&text.chars().take(SHOWN).collect::<String>()) + dots
 }
 
 /// Removes the partial files from their folder if `all`, then the folder if it is empty. Other
