@@ -8,6 +8,7 @@ pub(crate) mod digest;
 pub(crate) mod disposition;
 pub(crate) mod failure;
 pub(crate) mod html;
+pub(crate) mod lanes;
 pub(crate) mod netrc;
 pub(crate) mod range;
 pub(crate) mod redirect;

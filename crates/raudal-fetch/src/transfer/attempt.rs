@@ -21,6 +21,7 @@ use crate::http::cookie::Cookies;
 use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::html::{self, Look};
+use crate::http::lanes::Load;
 use crate::http::range::{RangeReply, Validator};
 use crate::http::redirect;
 use crate::http::response::{self, Head};
@@ -243,7 +244,13 @@ async fn respond(
 
 /// Sends a request, again at once where a connection that was kept open turns out to be stale. That is no attempt: the
 /// server has not answered this request.
-async fn send(mut request: RequestBuilder, progress: &dyn TransferProgress) -> reqwest::Result<Response> {
+async fn send((request, load): (RequestBuilder, Load), progress: &dyn TransferProgress) -> reqwest::Result<Response> {
+    let mut response = send_afresh(request, progress).await?;
+    response.extensions_mut().insert(load);
+    Ok(response)
+}
+
+async fn send_afresh(mut request: RequestBuilder, progress: &dyn TransferProgress) -> reqwest::Result<Response> {
     for _ in 0..MOST_STALE {
         let Some(again) = request.try_clone() else { break };
         let sent = connection::watched(request.send(), progress).await;
