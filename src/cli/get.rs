@@ -20,7 +20,9 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     of_client.cache = cache::of_run(&args.keep)?;
     let client = Client::new(&of_client)?;
     let lock = lock::of_run(&args.keep, &inputs)?;
-    let lowered = limits::lower(&mut options.run);
+    options.run.hosts = cache::hosts(&args.keep);
+    let transfers = if args.resume { limits::Transfers::Resumable } else { limits::Transfers::Files };
+    let lowered = limits::lower(&mut options.run, transfers, false);
     options.run.lock.clone_from(&lock);
     for path in [&args.end.report, &args.end.failed_to] {
         check_folder(path.as_deref())?;

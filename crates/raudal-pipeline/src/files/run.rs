@@ -94,6 +94,7 @@ where
     }
     segments.stop().await;
     summary.report = run.join().await;
+    policies::remember(&run_options, pool).await?;
     summary.warnings.extend(slowed.warnings());
     Ok(summary)
 }
