@@ -37,7 +37,7 @@
 //! | `body/reader` | reads and seeks in verified bytes |
 //! | `transfer/` | brings bytes |
 //! | `transfer/transport` | what all transfers share: requests, memory, one rate |
-//! | `transfer/attempt` | one attempt: request, redirects, body; the whole or the rest |
+//! | `transfer/attempt`, `transfer/respond` | one attempt: request and redirects; body, the whole or the rest |
 //! | `transfer/segments`, `transfer/balance` | chooses the transfer to split for an idle slot, and where. Pure |
 //! | `transfer/hedge` | fetches a segment, or requests a stalled transfer a second time |
 //! | `transfer/rate` | one rate for all connections |

@@ -121,9 +121,11 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
     }
 }
 
-/// Accepts what other programs accept too: invalid lines in the head are left out.
+/// Accepts what other programs accept too: invalid lines in the head are left out. Uses each connection once: what is left
+/// over on it must never be taken for a response without a head.
 fn lenient(builder: ClientBuilder) -> ClientBuilder {
     builder
+        .pool_max_idle_per_host(0)
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
