@@ -4,6 +4,7 @@ use super::args::{CacheArgs, CacheCommand, KeepArgs};
 use super::print;
 use raudal::error::printable;
 use raudal::fetch::{Cache, CacheMode};
+use raudal::pipeline::Hosts;
 use raudal::{Error, Result, units};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,14 @@ pub(crate) fn of_run(args: &KeepArgs) -> Result<Option<Cache>> {
     Ok(Some(Cache::new(folder(args.cache_dir.as_deref())?, mode)))
 }
 
+/// Returns where the limits of hosts are remembered: in the cache folder, unless the cache is not to be used. A folder
+/// that is not absolute is of no home.
+pub(crate) fn hosts(args: &KeepArgs) -> Option<Hosts> {
+    let folder = folder(args.cache_dir.as_deref()).ok().filter(|_| !args.no_cache)?;
+    let is_usable = folder.is_absolute() || args.cache_dir.is_some();
+    is_usable.then(|| Hosts::new(folder.join(Hosts::FILE)))
+}
+
 pub(crate) fn cache(args: &CacheArgs) -> Result<u8> {
     let folder = folder(args.cache_dir.as_deref())?;
     match args.command {
@@ -35,6 +44,8 @@ pub(crate) fn cache(args: &CacheArgs) -> Result<u8> {
         }
         CacheCommand::Clean => {
             let bytes = Cache::clean(&folder)?;
+            // It is made again by the next run.
+            let _ = std::fs::remove_file(folder.join(Hosts::FILE));
             eprintln!("{} removed from: {}", units::bytes(bytes), folder.display());
             Ok(0)
         }

@@ -27,7 +27,8 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
         files::check(inputs.clone(), options.name.as_ref())?;
     }
     let lock = lock::of_run(&args.keep, &inputs)?;
-    let lowered = limits::lower(&mut options.run);
+    options.run.hosts = cache::hosts(&args.keep);
+    let lowered = limits::lower(&mut options.run, transfers(&args), false);
     options.run.lock.clone_from(&lock);
     for path in [&args.end.report, &args.end.failed_to] {
         check_folder(path.as_deref())?;
@@ -89,6 +90,11 @@ pub(super) fn options(args: &GetCommand) -> Result<files::Options> {
         }
     };
     Ok(options)
+}
+
+/// Returns what a transfer has open at once.
+pub(super) fn transfers(args: &GetCommand) -> limits::Transfers {
+    if args.resume || args.update { limits::Transfers::Resumable } else { limits::Transfers::Files }
 }
 
 /// Returns whether the path of each file is printed. Another program reads them all; on a terminal,

@@ -168,7 +168,8 @@ pub async fn get(host: &Host, args: Vec<OsString>) -> Result<files::Summary> {
         files::check(inputs.clone(), options.name.as_ref())?;
     }
     let lock = lock::of_run(&args.keep, &inputs)?;
-    let lowered = limits::lower(&mut options.run);
+    options.run.hosts = cache::hosts(&args.keep);
+    let lowered = limits::lower(&mut options.run, files_of::transfers(&args), false);
     options.run.lock.clone_from(&lock);
     options.run.observer = host.progress.observer();
     options.run.cancel = host.cancel.clone();

@@ -232,11 +232,14 @@ impl Job<'_> {
     ) -> Result<(Client, pipeline::Options, Option<Cache>, Option<String>)> {
         let mut options = pipeline::Options::default();
         (options.run, options.query) = (setup::run_options(self.run), query);
-        let lowered = limits::lower(&mut options.run);
         options.run.checksums = setup::checksums(self.verify)?;
         options.partials = partials;
+        let transfers =
+            options.partials.as_ref().map_or(limits::Transfers::Temporary, |_| limits::Transfers::Resumable);
+        let lowered = limits::lower(&mut options.run, transfers, !self.keeps);
         let mut of_client = setup::fetch_options(self.http)?;
         of_client.cache = if self.keeps { cache::of_run(self.keep)? } else { None };
+        options.run.hosts = if self.keeps { cache::hosts(self.keep) } else { None };
         let client = Client::new(&of_client)?;
         Ok((client, options, of_client.cache, lowered))
     }

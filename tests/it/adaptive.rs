@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::{Answer, Server};
 use raudal::fetch::{self, Client};
 use raudal::origin::{self, Origin};
-use raudal::pipeline::{self, Concurrency, Jobs, Options, Summary};
+use raudal::pipeline::{self, Concurrency, Hosts, Jobs, Options, Summary};
 use raudal::pool::{Backoff, Event, EventKind, Observer};
 use raudal::source::{Input, Location};
 use raudal::table::{Sink, SinkOptions, Target};
@@ -56,8 +56,8 @@ async fn a_limit_that_finds_itself_grows_where_answers_take_long_and_gives_the_s
     let urls: Vec<_> = (1..=40).map(|n| format!("{}tiny_{n}.zip", origin.url())).collect();
     let minute = Duration::from_secs(60);
     let (summary, table, limits) = run(&urls, options(64, true), minute).await;
-    assert_eq!(limits[..4], [4, 8, 16, 32], "no byte came, so more were asked for");
-    assert!(summary.failures.is_empty() && summary.report.peak_in_flight > 4);
+    assert_eq!(limits[..3], [6, 12, 24], "twice as many with each round of answers");
+    assert!(summary.failures.is_empty() && summary.report.peak_in_flight > 6);
     let (_, fixed, none) = run(&urls, options(20, false), minute).await;
     assert_eq!((table, none), (fixed, Vec::new()));
     origin.shutdown().await;
@@ -75,7 +75,7 @@ async fn a_host_that_refuses_is_asked_for_less_and_everything_comes() {
     let (summary, table, limits) = run(&urls, options(64, true), Duration::from_secs(60)).await;
     assert!(summary.failures.is_empty() && table.lines().count() == 31);
     assert!(
-        limits.windows(2).any(|pair| pair[1] < pair[0]) || limits.first().is_some_and(|limit| *limit < 4),
+        limits.windows(2).any(|pair| pair[1] < pair[0]) || limits.first().is_some_and(|limit| *limit < 6),
         "{limits:?}"
     );
 }
@@ -97,4 +97,25 @@ async fn repeated_time_outs_lower_a_limit_for_good_and_the_summary_says_so() {
         let warning = summary.warnings.iter().find(|warning| warning.contains("after repeated time-outs"));
         assert!(warning.is_some_and(|warning| warning.contains("127.0.0.1")), "{:?}", summary.warnings);
     }
+}
+
+#[tokio::test]
+async fn what_a_host_bore_is_where_the_next_run_begins() {
+    let mut slow = origin::Options::default();
+    slow.latency = Duration::from_millis(200);
+    let origin = Origin::start(slow).await.expect("an origin");
+    let urls: Vec<_> = (1..=60).map(|n| format!("{}tiny_{n}.zip", origin.url())).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut first = Vec::new();
+    for _ in 0..2 {
+        let mut options = options(64, true);
+        options.run.hosts = Some(Hosts::new(folder.path().join(Hosts::FILE)));
+        let (summary, _, limits) = run(&urls, options, Duration::from_secs(60)).await;
+        assert!(summary.failures.is_empty());
+        first.push(limits[0]);
+    }
+    assert!(first[0] == 6 && first[1] >= 24, "{first:?}");
+    let text = std::fs::read_to_string(folder.path().join(Hosts::FILE)).expect("a file");
+    assert!(text.contains("http://127.0.0.1") && !text.contains("tiny"), "{text}");
+    origin.shutdown().await;
 }

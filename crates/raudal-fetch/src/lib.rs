@@ -27,6 +27,7 @@
 //! | `http/failure` | names the reason of a failed transfer |
 //! | `http/retry_on` | which failures are retried |
 //! | `http/netrc` | logins by host |
+//! | `http/lanes` | spreads requests over several HTTP/2 connections |
 //! | `http/tls`, `http/connection` | trusted certificates; new connections, told from reused ones |
 //! | `body/` | stores and reads bytes; independent of transfers |
 //! | `body/spool` | the memory budget, then a temporary file |
@@ -37,7 +38,7 @@
 //! | `body/reader` | reads and seeks in verified bytes |
 //! | `transfer/` | brings bytes |
 //! | `transfer/transport` | what all transfers share: requests, memory, one rate |
-//! | `transfer/attempt` | one attempt: request, redirects, body; the whole or the rest |
+//! | `transfer/attempt`, `transfer/respond` | one attempt: request and redirects; body, the whole or the rest |
 //! | `transfer/segments`, `transfer/balance` | chooses the transfer to split for an idle slot, and where. Pure |
 //! | `transfer/hedge` | fetches a segment, or requests a stalled transfer a second time |
 //! | `transfer/rate` | one rate for all connections |

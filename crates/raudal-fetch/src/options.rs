@@ -44,9 +44,9 @@ pub struct Options {
     /// The proxy for all hosts except those in `NO_PROXY`. An empty text means no proxy. Default: the
     /// proxies of the system, but never for the addresses of this machine.
     pub proxy: Option<String>,
-    /// Use HTTP/2 if an https server offers it. All transfers of a host then share one connection,
-    /// which is slower for bulk downloads on most links. It helps with servers that limit
-    /// connections, or that support only HTTP/2. Default: no.
+    /// Use HTTP/2 if an https server offers it. Four transfers of a host then share a connection, up to
+    /// 16 connections: slower for bulk downloads on links that lose packets. It helps with servers that
+    /// limit connections, or that support only HTTP/2. Default: no.
     pub http2: bool,
     /// Follow a redirect from https to http, although anyone on the network path can then read and
     /// change the data. Credentials for the https address are not sent. Default: no.

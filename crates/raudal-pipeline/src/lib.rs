@@ -32,6 +32,7 @@ mod table;
 pub use links::{Linked, linked};
 pub use run::concurrency::{Concurrency, Jobs};
 pub use run::failure::Failure;
+pub use run::hosts::Hosts;
 pub use run::lock::{Lock, Locked};
 pub use run::options::RunOptions;
 pub use table::merge::{Merge, run};

@@ -287,11 +287,11 @@ impl Attempt {
 
     /// Reports progress: this many more bytes and items.
     pub fn advance(&self, bytes: u64, items: u64) {
-        self.0.state.bytes.fetch_add(bytes, Relaxed);
+        let is_first = self.0.state.bytes.fetch_add(bytes, Relaxed) == 0 && bytes > 0;
         self.0.state.items.fetch_add(items, Relaxed);
         let (all, of_key) = &self.0.state.meters;
         for meter in [all, of_key].into_iter().flatten() {
-            meter.add(bytes);
+            meter.add(bytes, is_first);
         }
         self.tell(EventKind::Advanced { job: self.0.state.job, bytes, items });
     }

@@ -95,7 +95,7 @@ pub use context::{Attempt, Context};
 pub use control::Control;
 pub use error::{BuildError, JobError, MapError};
 pub use event::{Event, EventKind, NoObserver, Observer};
-pub use limit::{Limit, LimitChange, LimitLog, Pressure};
+pub use limit::{Learned, Limit, LimitChange, LimitLog, Pressure};
 pub use permits::{Permit, Permits};
 pub use pool::{Pool, PoolBuilder};
 pub use report::{JobReport, Outcome, Percentiles, RunReport, StageSpan};

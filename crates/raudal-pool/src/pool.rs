@@ -1,9 +1,10 @@
 //! The pool: limits that all of its runs share.
 
 use crate::error::BuildError;
-use crate::limit::Limit;
+use crate::limit::{Learned, Limit};
 use crate::rate::Rates;
 use crate::scheduler::{Bounds, Grant, Scheduler};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -103,6 +104,7 @@ impl Pool {
             cancel: Vec::new(),
             drain: Vec::new(),
             hold: None,
+            known: HashMap::new(),
         }
     }
 
@@ -127,6 +129,12 @@ impl Pool {
         });
     }
 
+    /// Returns what the adaptive limits of keys have learned, for a later pool: see [`PoolBuilder::known`]. Keys whose limit
+    /// is still the first one have learned nothing.
+    pub fn learned(&self) -> Vec<(String, Learned)> {
+        self.shared.with(Scheduler::learned)
+    }
+
     /// Returns how many jobs are in flight, in all runs.
     pub fn in_flight(&self) -> usize {
         self.shared.with(|scheduler| scheduler.running())
@@ -147,6 +155,7 @@ pub struct PoolBuilder {
     cancel: Vec<CancellationToken>,
     drain: Vec<CancellationToken>,
     hold: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+    known: HashMap<String, Learned>,
 }
 
 impl fmt::Debug for PoolBuilder {
@@ -262,6 +271,31 @@ impl PoolBuilder {
         self
     }
 
+    /// Gives the adaptive limits of keys what earlier runs have [learned](Pool::learned). They begin there, and find out
+    /// whether it still holds.
+    ///
+    /// ```
+    /// use raudal_pool::{Learned, Limit, Pool};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), raudal_pool::BuildError> {
+    /// let known = [("a.example".to_owned(), Learned::new(20, None))];
+    /// let pool = Pool::builder().jobs(64).per_key(Limit::auto(64)).known(known).build()?;
+    /// let second = std::time::Duration::from_secs(1);
+    /// let report = pool
+    ///     .for_each(0..64, move |_cx, _| async move { Ok::<_, String>(tokio::time::sleep(second).await) })
+    ///     .key(|_| "a.example".to_owned())
+    ///     .await;
+    /// assert!(report.peak_in_flight >= 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn known(mut self, known: impl IntoIterator<Item = (String, Learned)>) -> Self {
+        self.known.extend(known);
+        self
+    }
+
     /// Builds the pool.
     ///
     /// # Errors
@@ -279,6 +313,7 @@ impl PoolBuilder {
             per_key: self.per_key.first(),
             adaptive: (self.jobs.adaptive(), self.per_key.adaptive()),
             rates: Rates::new(self.rate, self.rate_per_key)?,
+            known: self.known,
         };
         let shared = PoolShared {
             scheduler: Mutex::new(Scheduler::new(bounds)),

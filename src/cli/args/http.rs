@@ -33,7 +33,7 @@ pub(crate) struct HttpArgs {
     /// Use this proxy [default: from HTTP_PROXY, HTTPS_PROXY and NO_PROXY]
     #[arg(short = 'x', long, value_name = "URL", env = "RAUDAL_PROXY", help_heading = HTTP)]
     pub(crate) proxy: Option<String>,
-    /// Use HTTP/2 if the server offers it: one connection for all transfers of a host
+    /// Use HTTP/2 if the server offers it: up to four transfers of a host share a connection
     #[arg(long, env = "RAUDAL_HTTP2", value_parser = FalseyValueParser::new(), help_heading = HTTP)]
     pub(crate) http2: bool,
     /// Follow redirects from https to http, without credentials

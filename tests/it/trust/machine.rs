@@ -28,9 +28,12 @@ fn where_few_files_may_be_open_fewer_transfers_run_and_it_is_said() {
     let server = Server::start(routes);
     let url = format!("{}[1-32].csv", server.url("/"));
     let expected: String = std::iter::once("n\n".to_owned()).chain((1..=32).map(|n| format!("{n}\n"))).collect();
-    let says = "warning: at most 1 at once instead of 32, because only 24 files may be open (ulimit -n)";
+    let says = " at once instead of 32, because only 24 files may be open (ulimit -n)";
     let finished = limited("ulimit -n 24", ["table", url.as_str(), "-j", "32", "--no-netrc"]);
     ended(&finished, 0, &[says]);
+    let (before, _) = finished.stderr.split_once(says).expect("the warning");
+    let most: usize = before.rsplit(' ').next().and_then(|most| most.parse().ok()).expect("a number");
+    assert!((4..=8).contains(&most) && server.peak() <= most, "{most}: {}", finished.stderr);
     assert_eq!(finished.text(), expected);
     let output = folder.path().join("out.csv");
     let to = output.to_str().expect("UTF-8");

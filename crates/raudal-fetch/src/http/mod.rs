@@ -9,6 +9,7 @@ pub(crate) mod disposition;
 pub(crate) mod failure;
 pub(crate) mod guard;
 pub(crate) mod html;
+pub(crate) mod lanes;
 pub(crate) mod netrc;
 pub(crate) mod range;
 pub(crate) mod redirect;

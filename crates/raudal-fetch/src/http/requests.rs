@@ -1,7 +1,7 @@
 //! Builds the requests of a client: headers, proxies and certificates, with one connection pool for
 //! each combination.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
@@ -10,6 +10,7 @@ use url::{Host, Url};
 use crate::Options;
 use crate::http::connection::ConnectLayer;
 use crate::http::guard;
+use crate::http::lanes::{Lanes, Load};
 use crate::http::redirect;
 use crate::http::tls;
 use raudal_common::error::redact;
@@ -24,11 +25,9 @@ pub(crate) struct HttpRequests {
     options: Options,
     /// The user's headers and our own.
     headers: HeaderMap,
-    http: reqwest::Client,
-    /// Clients without the system's proxies (for the addresses of this machine), without our
-    /// certificate, lenient ones, and those for which several of these hold. Each is created when it is
-    /// first needed.
-    others: [OnceLock<reqwest::Client>; 7],
+    /// Clients as the options say; without the system's proxies (for the addresses of this machine),
+    /// without our certificate, lenient ones, and those for which several of these hold.
+    http: [Lanes<reqwest::Client>; 8],
     /// Whether any certificate authority is trusted.
     believes: bool,
 }
@@ -37,8 +36,10 @@ impl HttpRequests {
     pub(crate) fn new(options: &Options) -> Result<Self> {
         let headers = headers(options)?;
         let proxy = proxy(options)?;
-        let (http, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
-        Ok(Self { options: options.clone(), headers, http, others: Default::default(), believes })
+        let (client, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
+        let http = std::array::from_fn(|_| Lanes::new(options.http2));
+        http[0].next(|| Ok(client))?;
+        Ok(Self { options: options.clone(), headers, http, believes })
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -51,7 +52,8 @@ impl HttpRequests {
     }
 
     /// Creates a GET request for `here`, after the user requested `start`. `add` adds more headers. A
-    /// lenient request accepts a response whose head has invalid lines, or that has no head at all.
+    /// lenient request accepts a response whose head has invalid lines, or that has no head at all. The
+    /// load counts until it is dropped, at the end of the response.
     ///
     /// # Errors
     ///
@@ -62,7 +64,7 @@ impl HttpRequests {
         (start, here): (&Url, &Url),
         is_lenient: bool,
         add: impl FnOnce(&mut HeaderMap),
-    ) -> Result<RequestBuilder> {
+    ) -> Result<(RequestBuilder, Load)> {
         if let Some(guard) = &self.options.guard {
             guard::check(guard.as_ref(), here)?;
         }
@@ -71,7 +73,8 @@ impl HttpRequests {
         }
         let (address, mut headers) = redirect::dress(start, here, &self.headers, &self.options.netrc);
         add(&mut headers);
-        Ok(self.http_for(start, here, is_lenient)?.get(address).headers(headers))
+        let (client, load) = self.http_for(start, here, is_lenient)?;
+        Ok((client.get(address).headers(headers), load))
     }
 
     /// Returns whether a request for this URL identifies the user.
@@ -82,24 +85,21 @@ impl HttpRequests {
     /// Returns the client for `here`, after the user requested `start`. Addresses of this machine are
     /// reached directly, unless a proxy is set as an option. Our certificate is shown only where
     /// credentials may go.
-    fn http_for(&self, start: &Url, here: &Url, is_lenient: bool) -> Result<&reqwest::Client> {
+    fn http_for(&self, start: &Url, here: &Url, is_lenient: bool) -> Result<(&reqwest::Client, Load)> {
         let direct = self.options.proxy.is_none() && is_loopback(here);
         let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
-        if !direct && !nameless && !is_lenient {
-            return Ok(&self.http);
-        }
-        let other = &self.others[usize::from(direct) + 2 * usize::from(nameless) + 4 * usize::from(is_lenient) - 1];
-        if let Some(client) = other.get() {
-            return Ok(client);
-        }
+        let lanes = &self.http[usize::from(direct) + 2 * usize::from(nameless) + 4 * usize::from(is_lenient)];
+        lanes.next(|| self.client(direct, nameless, is_lenient))
+    }
+
+    fn client(&self, direct: bool, nameless: bool, is_lenient: bool) -> Result<reqwest::Client> {
         let proxy = proxy(&self.options)?;
         let builder = || {
             let builder = builder(&self.options, proxy.clone());
             let builder = if is_lenient { lenient(builder) } else { builder };
             if direct { builder.no_proxy() } else { builder }
         };
-        let (client, _) = tls::build(builder, &self.options, !nameless)?;
-        Ok(other.get_or_init(|| client))
+        Ok(tls::build(builder, &self.options, !nameless)?.0)
     }
 }
 
@@ -132,9 +132,11 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
     }
 }
 
-/// Accepts what other programs accept too: invalid lines in the head are left out.
+/// Accepts what other programs accept too: invalid lines in the head are left out. Uses each connection once: what is left
+/// over on it must never be taken for a response without a head.
 fn lenient(builder: ClientBuilder) -> ClientBuilder {
     builder
+        .pool_max_idle_per_host(0)
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)

@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{self, HeaderValue};
-use reqwest::{RequestBuilder, Response, StatusCode, Version};
+use reqwest::{Response, StatusCode, Version};
 use tokio::time::Instant;
 use url::Url;
 
@@ -16,17 +15,15 @@ use crate::body::resume;
 use crate::body::spool::Spool;
 use crate::body::streaming;
 use crate::http::conditional::Validators;
-use crate::http::connection;
-use crate::http::cookie::Cookies;
 use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::html::{self, Look};
 use crate::http::range::{RangeReply, Validator};
-use crate::http::redirect;
 use crate::http::response::{self, Head};
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
+use crate::transfer::respond::{FinalResponse, respond};
 use crate::transfer::segments::{ASKS, PieceHandle};
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial, PartialFile};
@@ -34,24 +31,6 @@ use raudal_common::blocking;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Location;
-
-/// As many kept connections to one host can be stale at once.
-const MOST_STALE: usize = 64;
-
-/// A response that is not a redirect.
-struct FinalResponse {
-    response: Response,
-    /// The URL that it came from.
-    here: Url,
-    /// Whether the request was for the rest, not for the whole body.
-    is_to_range: bool,
-    /// Whether the request was for a body only if it has changed.
-    is_conditional: bool,
-    /// The time from the request to the head of the response.
-    took: Duration,
-    /// Whether its head is not HTTP as it should be.
-    is_bad_head: bool,
-}
 
 /// A body that is about to arrive.
 struct IncomingBody {
@@ -190,69 +169,6 @@ fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) ->
 async fn restore(transport: &Transport, place: &PartialFile, url: &Url, expect: Expect) -> Result<Option<Partial>> {
     let (place, budget, url) = (place.clone(), Arc::clone(&transport.budget), url.clone());
     blocking(move || resume::restore(&place, &budget, &url, expect)).await
-}
-
-/// Sends a request for the whole body or for the missing bytes. Follows redirects, and returns the
-/// first response that is not one.
-async fn respond(
-    transport: &Transport,
-    start: &Url,
-    kept: Option<&Partial>,
-    known: Option<&Validators>,
-    progress: &dyn TransferProgress,
-) -> Result<FinalResponse> {
-    let (mut here, mut cookies) = (start.clone(), Cookies::default());
-    for _ in 0..=transport.options().max_redirects {
-        let (mut is_to_range, mut is_conditional) = (false, false);
-        let mut request = |is_lenient| {
-            transport.requests.get((start, &here), is_lenient, |headers| {
-                cookies.add(&here, headers);
-                is_to_range = kept.is_some_and(|partial| partial.ask(&here, headers));
-                is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
-            })
-        };
-        let begin = Instant::now();
-        let mut sent = send(request(false)?, progress).await;
-        let is_bad_head = sent.as_ref().is_err_and(failure::is_bad_head);
-        if is_bad_head {
-            sent = send(request(true)?, progress).await;
-        }
-        let response = sent.map_err(|error| {
-            let fault = failure::before_answer(&error, transport.options());
-            // The error names the input anyway, so name the host only if it is another one.
-            if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
-        })?;
-        if !redirect::is_redirect(response.status().as_u16()) {
-            here.set_fragment(None);
-            return Ok(FinalResponse {
-                response,
-                here,
-                is_to_range,
-                is_conditional,
-                took: begin.elapsed(),
-                is_bad_head,
-            });
-        }
-        cookies.take(&here, response.headers());
-        let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
-        here = redirect::next(&here, target, transport.options().allow_http)?;
-    }
-    Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", transport.options().max_redirects))
-        .hint("the server may send requests in a circle: open the URL in a browser"))
-}
-
-/// Sends a request, again at once where a connection that was kept open turns out to be stale. That is no attempt: the
-/// server has not answered this request.
-async fn send(mut request: RequestBuilder, progress: &dyn TransferProgress) -> reqwest::Result<Response> {
-    for _ in 0..MOST_STALE {
-        let Some(again) = request.try_clone() else { break };
-        let sent = connection::watched(request.send(), progress).await;
-        match sent.outcome {
-            Err(error) if sent.is_reused && failure::is_stale(&error) => request = again,
-            outcome => return outcome,
-        }
-    }
-    connection::watched(request.send(), progress).await.outcome
 }
 
 /// Receives the body to its last byte. If it breaks off, leaves the received bytes in `kept`.
@@ -455,14 +371,4 @@ async fn whole(transport: &Transport, mut partial: Partial, request: &Request<'_
         }));
     }
     Ok(Body { location: Location::Url(partial.here), length, head, stored })
-}
-
-/// Returns the same error, with the URL of the host that failed.
-fn elsewhere(fault: &Error, here: &Url) -> Error {
-    let message = format!("after a redirect to {}: {}", redact(here.as_str()), fault.report());
-    let error = Error::new(fault.kind(), message).transient(fault.is_transient());
-    match fault.hint_text() {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
 }

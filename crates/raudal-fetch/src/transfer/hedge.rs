@@ -92,12 +92,14 @@ async fn bring(transport: &Transport, cut: &Wanted, answered: Result<PartRespons
 async fn part(transport: &Transport, source: &BodySource, first: u64, end: u64) -> Result<PartResponse> {
     let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
     let wanted = wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-    let request = transport.requests.get((&source.asked, &source.here), false, |headers| {
+    let (request, load) = transport.requests.get((&source.asked, &source.here), false, |headers| {
         headers.insert(header::RANGE, wanted);
         headers.insert(header::IF_RANGE, source.validator.value().clone());
     })?;
     let begin = Instant::now();
-    let response = request.send().await.map_err(|error| failure::before_answer(&error, transport.options()))?;
+    let sent = request.send().await;
+    let mut response = sent.map_err(|error| failure::before_answer(&error, transport.options()))?;
+    response.extensions_mut().insert(load);
     let path = source.here.path();
     let kept = ResumePoint { received: first, total: Some(source.total), validator: &source.validator, path };
     let judged = range::judge(kept, response.status().as_u16(), response.headers());

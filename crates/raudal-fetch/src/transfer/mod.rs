@@ -5,5 +5,6 @@ pub(crate) mod balance;
 pub(crate) mod hedge;
 pub(crate) mod local;
 pub(crate) mod rate;
+pub(crate) mod respond;
 pub(crate) mod segments;
 pub(crate) mod transport;

@@ -128,6 +128,7 @@ where
     }
     segments.stop().await;
     summary.report = run.join().await;
+    policies::remember(&run_options, pool).await?;
     summary.warnings.extend(slowed.warnings());
     summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
     Ok(summary)

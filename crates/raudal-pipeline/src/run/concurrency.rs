@@ -124,6 +124,11 @@ impl Concurrency {
         self.per_host
     }
 
+    /// Whether the limit of each host adapts.
+    pub(crate) fn is_auto(self) -> bool {
+        self.is_auto
+    }
+
     /// The limit of each host.
     pub(crate) fn host_limit(self) -> Limit {
         if self.is_auto { Limit::auto(self.per_host) } else { self.per_host.into() }

@@ -2,6 +2,7 @@
 
 pub(crate) mod concurrency;
 pub(crate) mod failure;
+pub(crate) mod hosts;
 pub(crate) mod lock;
 pub(crate) mod name;
 pub(crate) mod options;

@@ -1,6 +1,7 @@
 //! The limits and policies of every run.
 
 use super::concurrency::Concurrency;
+use super::hosts::Hosts;
 use super::lock::Lock;
 use raudal_fetch::RetryOn;
 use raudal_pool::{Backoff, NoObserver, Observer};
@@ -24,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 pub struct RunOptions {
     /// How many inputs may be in flight. Default: 8.
     pub concurrency: Concurrency,
+    /// Where the limits of hosts are remembered from one run to the next, with [`Jobs::Auto`](crate::Jobs::Auto). Default:
+    /// nowhere.
+    pub hosts: Option<Hosts>,
     /// Maximum number of attempts started per second, for all inputs together. Default: no limit.
     pub rate: Option<f64>,
     /// The waits between the attempts of one input. Default: three retries.
@@ -52,6 +56,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             concurrency: Concurrency::default(),
+            hosts: None,
             rate: None,
             backoff: Backoff::default(),
             retry_on: RetryOn::default(),

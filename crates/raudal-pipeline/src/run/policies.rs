@@ -1,23 +1,37 @@
 //! The pool of a run, and its policies: retries, pauses, who observes.
 
+use super::hosts::Hosts;
 use super::options::RunOptions;
 use super::partials::Partials;
 use super::slowed::Slowed;
+use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Observer, Pool, PoolBuilder, Pressure, Retry, RunBuilder};
 use raudal_source::Input;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// A pool with the limits of a run, to be built.
+/// A pool with the limits of a run, to be built. Blocks while it reads what is remembered of hosts.
 pub(crate) fn pool(options: &RunOptions) -> PoolBuilder {
     let concurrency = options.concurrency;
     let pool = Pool::builder().jobs(concurrency.total()).per_key(concurrency.host_limit());
-    let pool = pool.cancel(options.cancel.clone());
+    let known = remembered(options).map(Hosts::known).unwrap_or_default();
+    let pool = pool.cancel(options.cancel.clone()).known(known);
     match options.rate {
         Some(rate) => pool.rate(rate),
         None => pool,
     }
+}
+
+/// Returns where hosts are remembered. A fixed number of jobs asks for nothing else.
+fn remembered(options: &RunOptions) -> Option<&Hosts> {
+    options.hosts.as_ref().filter(|_| options.concurrency.is_auto())
+}
+
+/// Remembers what a run has learned of hosts.
+pub(crate) async fn remember(options: &RunOptions, pool: Pool) -> Result<()> {
+    let Some(hosts) = remembered(options).cloned() else { return Ok(()) };
+    blocking(move || hosts.record(&pool)).await
 }
 
 /// Builds the pool of a run.

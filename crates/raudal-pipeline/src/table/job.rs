@@ -97,7 +97,9 @@ impl Decode {
             Some(rows) => raudal_table::confirm(reader, &place, &query).map(|()| rows)?,
             None => raudal_table::read(reader, &place, &query, watch)?,
         };
-        warnings.into_iter().for_each(|warning| rows.warn(warning));
+        for warning in warnings {
+            rows.warn(warning);
+        }
         if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
             lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place))?;
         }

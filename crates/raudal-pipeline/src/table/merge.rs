@@ -133,7 +133,9 @@ where
         }
     }
     segments.stop().await;
-    let mut summary = merge.finish(run.join().await).await?;
+    let report = run.join().await;
+    policies::remember(&options.run, pool).await?;
+    let mut summary = merge.finish(report).await?;
     summary.warnings.extend(slowed.warnings());
     Ok(summary)
 }

@@ -98,7 +98,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         let error = match result {
             Ok(_) | Err(JobError::Cancelled { .. }) => {
                 if result.is_ok() && grant.is_metered() {
-                    self.pool.with(|scheduler| scheduler.succeeded(grant.key));
+                    self.pool.with(|scheduler| scheduler.succeeded(grant.key, job.report.bytes == 0));
                 }
                 let result = self.conclude(&mut job, result);
                 return Next::Over(job, result);

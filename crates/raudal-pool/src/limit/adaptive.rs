@@ -1,7 +1,7 @@
 //! The adaptive limit of one key, or of the whole pool.
 
 use super::controller::{Controller, Sample};
-use super::{Limit, Pressure};
+use super::{Learned, Limit, Pressure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -12,15 +12,19 @@ const TIMEOUTS: u32 = 3;
 
 /// Counts progress: what attempts report, and the jobs that succeed.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(AtomicU64);
+pub(crate) struct Meter {
+    progress: AtomicU64,
+    /// Attempts that have made any progress.
+    answers: AtomicU64,
+}
 
 impl Meter {
-    pub(crate) fn add(&self, progress: u64) {
-        self.0.fetch_add(progress, Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+    /// Adds progress, and whether it is the first of its attempt.
+    pub(crate) fn add(&self, progress: u64, is_first: bool) {
+        self.progress.fetch_add(progress, Relaxed);
+        if is_first {
+            self.answers.fetch_add(1, Relaxed);
+        }
     }
 }
 
@@ -36,6 +40,7 @@ pub(crate) struct Change {
 pub(crate) struct Adaptive {
     /// How high it may grow. `None`: it only shrinks, after repeated time-outs.
     most: Option<usize>,
+    known: Option<Learned>,
     limit: Option<usize>,
     controller: Option<Controller>,
     meter: Arc<Meter>,
@@ -44,8 +49,13 @@ pub(crate) struct Adaptive {
 }
 
 impl Adaptive {
-    pub(crate) fn new(most: Option<usize>) -> Self {
-        Self { most, limit: None, controller: None, meter: Arc::default(), trouble: 0, timeouts: 0 }
+    pub(crate) fn new(most: Option<usize>, known: Option<Learned>) -> Self {
+        Self { most, known, limit: None, controller: None, meter: Arc::default(), trouble: 0, timeouts: 0 }
+    }
+
+    /// Returns what has been learned, for the next run.
+    pub(crate) fn learned(&self) -> Option<Learned> {
+        self.controller.as_ref().and_then(Controller::learned)
     }
 
     /// The limit, once there is one.
@@ -62,8 +72,8 @@ impl Adaptive {
         self.timeouts += u32::from(pressure == Pressure::TimedOut);
     }
 
-    pub(crate) fn succeeded(&mut self) {
-        self.meter.add(1);
+    pub(crate) fn succeeded(&mut self, is_first: bool) {
+        self.meter.add(1, is_first);
         self.timeouts = 0;
     }
 
@@ -95,13 +105,15 @@ impl Adaptive {
         }
         let most = self.most?;
         let Some(controller) = &mut self.controller else {
-            let controller = Controller::new(most, now);
+            let controller = Controller::new(most, self.known, now);
             let limit = controller.limit();
             self.controller = Some(controller);
             self.limit = Some(limit);
-            return Some((limit, "to begin with"));
+            let why = if self.known.is_some() { "as in an earlier run" } else { "to begin with" };
+            return Some((limit, why));
         };
-        let sample = Sample { at: now, progress: self.meter.get(), in_flight, trouble: self.trouble, may_grow };
+        let (progress, answers) = (self.meter.progress.load(Relaxed), self.meter.answers.load(Relaxed));
+        let sample = Sample { at: now, progress, answers, in_flight, trouble: self.trouble, may_grow };
         let why = controller.look(&sample)?;
         self.limit = Some(controller.limit());
         Some((controller.limit(), why))

@@ -1,21 +1,26 @@
 //! Decides how many jobs of one key should be in flight. Pure: the caller passes the time and the counts.
 //!
 //! The controller watches throughput: the progress of all jobs of the key together. It does not watch how long a job
-//! takes, which depends on the size of the job. Until the first progress the limit doubles. From then on a step up is
-//! kept only if throughput grew by 5 %; otherwise the step is taken back and the limit holds for a while. When the other
-//! side refuses or resets attempts, the limit is at least halved, and then approaches the old one in steps of one.
+//! takes, which depends on the size of the job. At first the limit doubles with each round of answers, as TCP does in its
+//! slow start: a small server is never asked for more than twice of what it has answered. From the first round on that
+//! brings no more, a step up is kept only if throughput grew by 5 %; otherwise the step is taken back and the limit holds
+//! for a while. When the other side refuses or resets attempts, the limit is at least halved, and then approaches the old
+//! one in steps of one. What an earlier run has learned replaces the first limit.
 
+use super::Learned;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The first limit.
-pub(super) const FIRST: usize = 4;
+/// The first limit: as many connections as browsers open to a host, so every public server bears them.
+pub(super) const FIRST: usize = 6;
 /// How much throughput a step up must bring to be kept.
 const GAIN: f64 = 1.05;
 /// Measure throughput for at least this long; longer where answers take longer.
 const WINDOW: Duration = Duration::from_millis(100);
-/// The time between two checks: before the first progress, and after it.
-const BLIND_LOOK: Duration = Duration::from_millis(10);
+/// A round of answers takes at least this long: shorter ones say nothing about throughput.
+const ROUND: Duration = Duration::from_millis(30);
+/// The time between two checks: while it doubles, and after that.
+const START_LOOK: Duration = Duration::from_millis(10);
 const LOOK: Duration = Duration::from_millis(50);
 /// A step has this many windows to bring more: servers and networks send in bursts.
 const VERDICT: u32 = 3;
@@ -32,6 +37,8 @@ const AFTER_BURST: Duration = Duration::from_secs(3);
 pub(crate) struct Sample {
     pub(super) at: Instant,
     pub(super) progress: u64,
+    /// Attempts that have made any progress.
+    pub(super) answers: u64,
     pub(super) in_flight: usize,
     /// Attempts that were refused, reset, or ran out of time.
     pub(super) trouble: u64,
@@ -41,12 +48,15 @@ pub(crate) struct Sample {
 
 #[derive(Clone, Copy, Debug)]
 enum Mode {
-    /// No progress yet. The limit was set at `since`.
-    Blind {
+    /// A round of answers since then: until as many attempts as the last step has added, or the first limit, have made
+    /// progress. Throughput is compared with that of the round before.
+    Start {
         since: Instant,
+        progress: u64,
+        answers: u64,
+        from: Option<(usize, f64)>,
     },
-    /// Wait before measuring. After a step up, from a limit and its throughput: new jobs make no progress at first. Or
-    /// after the first progress of all: buffered data comes faster than the rest will.
+    /// Wait before measuring. After a step up, from a limit and its throughput: new jobs make no progress at first.
     Settle {
         until: Instant,
         from: Option<(usize, f64)>,
@@ -80,6 +90,8 @@ pub(super) struct Controller {
     first_byte: Duration,
     trouble: u64,
     burst: Option<Burst>,
+    /// Whether the limit was changed on evidence.
+    is_settled: bool,
     /// The length of the next hold, in windows.
     hold: u32,
     mode: Mode,
@@ -87,17 +99,19 @@ pub(super) struct Controller {
 
 impl Controller {
     /// Creates a controller whose limit never exceeds `most`.
-    pub(super) fn new(most: usize, now: Instant) -> Self {
+    pub(super) fn new(most: usize, known: Option<Learned>, now: Instant) -> Self {
+        let ceiling = known.and_then(|known| known.refused).map_or(most, |refused| below(refused).min(most));
         Self {
-            limit: FIRST.min(most),
+            limit: known.map_or(FIRST, |known| known.bore.max(1)).min(ceiling),
             most,
-            ceiling: most,
+            ceiling,
             began: now,
             first_byte: Duration::ZERO,
             trouble: 0,
             burst: None,
+            is_settled: false,
             hold: HOLD,
-            mode: Mode::Blind { since: now },
+            mode: Mode::Start { since: now, progress: 0, answers: 0, from: None },
         }
     }
 
@@ -107,7 +121,13 @@ impl Controller {
 
     /// Returns how long to wait before the next check.
     pub(super) fn next_look(&self) -> Duration {
-        if matches!(self.mode, Mode::Blind { .. }) { BLIND_LOOK } else { LOOK }
+        if matches!(self.mode, Mode::Start { .. }) { START_LOOK } else { LOOK }
+    }
+
+    /// Returns what has been learned; `None` if the limit is still the first one.
+    pub(super) fn learned(&self) -> Option<Learned> {
+        let refused = (self.ceiling < self.most).then(|| self.ceiling + 1);
+        self.is_settled.then(|| Learned::new(self.limit, refused))
     }
 
     fn window(&self) -> Duration {
@@ -122,24 +142,47 @@ impl Controller {
 
     /// Checks a sample. Returns the reason if the limit changes.
     pub(super) fn look(&mut self, sample: &Sample) -> Option<&'static str> {
+        let why = self.judge(sample);
+        self.is_settled |= why.is_some();
+        why
+    }
+
+    fn judge(&mut self, sample: &Sample) -> Option<&'static str> {
         let trouble = sample.trouble.saturating_sub(self.trouble);
         self.trouble = sample.trouble;
         if trouble > 0 {
             return self.shrink(sample.at, trouble);
         }
+        if sample.answers > 0 && self.first_byte.is_zero() {
+            self.first_byte = sample.at - self.began;
+        }
         match self.mode {
-            Mode::Blind { .. } if sample.progress > 0 => {
-                self.first_byte = sample.at - self.began;
-                self.mode = Mode::Settle { until: sample.at + WINDOW, from: None };
-                None
-            }
-            Mode::Blind { since } => {
-                // Give the other side time to refuse the attempts that the last step allowed.
-                if sample.at - since < BLIND_LOOK || !self.grow(sample) {
+            Mode::Start { since, progress, answers, from } => {
+                let added = self.limit - from.map_or(0, |(before, _)| before);
+                let (elapsed, answered) = (sample.at - since, sample.answers.saturating_sub(answers));
+                if elapsed < ROUND || answered < added as u64 {
                     return None;
                 }
-                self.mode = Mode::Blind { since: sample.at };
-                Some("no data has arrived yet")
+                let throughput = sample.progress.saturating_sub(progress) as f64 / elapsed.as_secs_f64();
+                if from.is_some_and(|(_, earlier)| throughput < GAIN * earlier) {
+                    // The answers of a round come at different times: is it only that the last ones are still to come?
+                    if elapsed >= self.window() {
+                        self.mode = Mode::Measure { since, progress, from };
+                    }
+                    return None;
+                }
+                let before = self.limit;
+                let grew = self.grow(sample);
+                let (since, progress, answers) = (sample.at, sample.progress, sample.answers);
+                self.mode = if grew {
+                    Mode::Start { since, progress, answers, from: Some((before, throughput)) }
+                } else if self.limit >= self.most.min(self.ceiling) {
+                    Mode::Measure { since, progress, from: None }
+                } else {
+                    // It is not fully used: this round says nothing.
+                    Mode::Start { since, progress, answers, from }
+                };
+                grew.then_some("as many answers came")
             }
             Mode::Hold { until } => {
                 if sample.at >= until {
@@ -204,10 +247,15 @@ impl Controller {
         // Of 64 attempts 58 were refused: it takes 6.
         let taken = burst.limit.saturating_sub(usize::try_from(burst.refused).unwrap_or(usize::MAX));
         let limit = taken.min(burst.limit / 2).min(self.limit).max(1);
-        self.ceiling = burst.limit.saturating_sub(1).max(1).min(self.ceiling);
+        self.ceiling = below(burst.limit).min(self.ceiling);
         self.mode = Mode::Hold { until: now + AFTER_BURST };
         (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses requests or breaks off")
     }
+}
+
+/// The highest limit below one that was refused.
+fn below(refused: usize) -> usize {
+    refused.saturating_sub(1).max(1)
 }
 
 #[cfg(test)]
@@ -222,27 +270,41 @@ mod tests {
         refuses_above: usize,
     }
 
-    const FREE: Link =
-        Link { latency: Duration::from_millis(80), each: f64::INFINITY, all: 1e9, refuses_above: usize::MAX };
+    const FREE: Link = Link { latency: Duration::from_millis(80), each: 1e6, all: 1e9, refuses_above: usize::MAX };
 
     /// Returns the limit after each check, over `time`.
     fn run(link: &Link, most: usize, time: Duration) -> Vec<usize> {
+        run_known(link, most, None, time)
+    }
+
+    fn run_known(link: &Link, most: usize, known: Option<Learned>, time: Duration) -> Vec<usize> {
         let start = Instant::now();
-        let mut controller = Controller::new(most, start);
+        let mut controller = Controller::new(most, known, start);
         let (mut at, mut progress, mut trouble, mut limits) = (start, 0.0, 0, Vec::new());
+        // The attempts that have begun, and when they are answered.
+        let (mut begun, mut waiting, mut answers) = (0, Vec::new(), 0);
         while at - start < time {
             let step = controller.next_look();
-            at += step;
             let taken = controller.limit().min(link.refuses_above);
             trouble += (controller.limit() - taken) as u64;
-            if at - start > link.latency {
-                progress += (link.each * taken as f64).min(link.all) * step.as_secs_f64();
-            }
+            waiting.extend(std::iter::repeat_n(at + link.latency, taken.saturating_sub(begun)));
+            begun = begun.max(taken);
+            at += step;
+            answers += waiting.extract_if(.., |answered| *answered <= at).count();
+            progress += (link.each * taken.min(answers) as f64).min(link.all) * step.as_secs_f64();
             let in_flight = controller.limit();
-            controller.look(&Sample { at, progress: progress as u64, in_flight, trouble, may_grow: true });
+            let (progress, answers) = (progress as u64, answers as u64);
+            controller.look(&Sample { at, progress, answers, in_flight, trouble, may_grow: true });
             limits.push(controller.limit());
         }
         limits
+    }
+
+    impl Controller {
+        /// Tells it of refusals.
+        fn press(&mut self, at: Instant, trouble: u64) {
+            self.look(&Sample { at, progress: 0, answers: 0, in_flight: 6, trouble, may_grow: true });
+        }
     }
 
     fn last(link: &Link) -> usize {
@@ -250,20 +312,50 @@ mod tests {
     }
 
     #[test]
-    fn while_no_byte_has_come_the_limit_doubles() {
-        let limits = run(&FREE, 64, Duration::from_millis(80));
-        assert_eq!(limits[..4], [8, 16, 32, 64]);
+    fn the_limit_doubles_with_each_round_of_answers_and_not_before_one() {
+        for latency in [80, 300, 2000].map(Duration::from_millis) {
+            let link = Link { latency, ..FREE };
+            let limits = run(&link, 64, latency * 8);
+            let rounds: Vec<usize> = limits.chunk_by(|one, other| one == other).map(|same| same[0]).collect();
+            assert_eq!(rounds, [6, 12, 24, 48, 64], "{latency:?}");
+            let looks = |limit| limits.iter().filter(|other| **other == limit).count() as u32 * START_LOOK;
+            for limit in [6, 12, 24, 48] {
+                assert!(
+                    (latency.as_secs_f64() * 0.8..latency.as_secs_f64() * 1.5).contains(&looks(limit).as_secs_f64())
+                );
+            }
+        }
+        // A server that answers nothing is not asked for more.
+        let silent = Link { latency: Duration::from_secs(99), ..FREE };
+        assert!(run(&silent, 64, Duration::from_secs(30)).iter().all(|limit| *limit == FIRST));
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_learned_is_where_the_next_one_begins() {
+        let known = |bore, refused| Some(Learned::new(bore, refused));
+        let second = Duration::from_secs(1);
+        assert_eq!(run_known(&FREE, 64, known(40, None), second)[0], 40);
+        assert_eq!(run_known(&FREE, 16, known(40, None), second)[0], 16, "within its most");
+        let limits = run_known(&FREE, 64, known(40, Some(9)), Duration::from_secs(20));
+        assert!(limits.iter().all(|limit| *limit == 8), "below what was refused");
+        // It may be wrong by now.
+        let link = Link { refuses_above: 6, ..FREE };
+        assert_eq!(run_known(&link, 64, known(40, None), Duration::from_secs(60)).last(), Some(&6));
+        let mut controller = Controller::new(64, None, Instant::now());
+        assert_eq!(controller.learned(), None, "nothing was found out");
+        controller.press(Instant::now(), 3);
+        assert_eq!(controller.learned(), known(3, Some(6)));
     }
 
     #[test]
     fn a_cap_for_each_connection_is_overcome_and_a_shared_one_is_not_fought() {
         let near = Duration::from_millis(1);
         assert_eq!(last(&Link { latency: near, each: 1e6, ..FREE }), 64);
-        // 8 use all of it: 16 would bring nothing.
-        let shared = run(&Link { latency: near, each: 1e6, all: 8e6, ..FREE }, 64, Duration::from_secs(20));
-        let at_eight = shared.iter().filter(|limit| **limit == 8).count();
-        assert!(at_eight * 10 > shared.len() * 7, "{at_eight} of {}", shared.len());
-        assert!(shared.iter().max() <= Some(&16));
+        // 12 use all of it: 24 would bring nothing.
+        let shared = run(&Link { latency: near, each: 1e6, all: 12e6, ..FREE }, 64, Duration::from_secs(20));
+        let at_twelve = shared.iter().filter(|limit| **limit == 12).count();
+        assert!(at_twelve * 10 > shared.len() * 7, "{at_twelve} of {}", shared.len());
+        assert!(shared.iter().max() <= Some(&24));
     }
 
     #[test]
@@ -281,14 +373,14 @@ mod tests {
     fn it_never_grows_past_its_most_nor_while_something_speaks_against_it() {
         assert!(run(&FREE, 3, Duration::from_secs(5)).iter().all(|limit| *limit == 3));
         let start = Instant::now();
-        let mut controller = Controller::new(64, start);
+        let mut controller = Controller::new(64, None, start);
         for look in 1..100 {
             let at = start + look * LOOK;
-            let sample = Sample { at, progress: 0, in_flight: 4, trouble: 0, may_grow: false };
+            let sample = Sample { at, progress: 0, answers: 0, in_flight: 6, trouble: 0, may_grow: false };
             assert_eq!(controller.look(&sample), None);
         }
         assert_eq!(controller.limit(), FIRST);
-        controller.look(&Sample { at: start + 101 * LOOK, progress: 0, in_flight: 4, trouble: 9, may_grow: true });
+        controller.press(start + 101 * LOOK, 9);
         assert_eq!(controller.limit(), 1, "one is always allowed");
     }
 }

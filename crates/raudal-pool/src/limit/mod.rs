@@ -2,10 +2,12 @@
 
 mod adaptive;
 mod controller;
+mod learned;
 mod log;
 
 pub(crate) use adaptive::{Adaptive, Change, Meter};
 use controller::FIRST;
+pub use learned::Learned;
 pub use log::{LimitChange, LimitLog};
 
 /// How many jobs may be in flight: a number, or a limit that adapts.
@@ -13,7 +15,7 @@ pub use log::{LimitChange, LimitLog};
 /// ```
 /// use raudal_pool::{Limit, Pool};
 ///
-/// // At most 64 in flight in all. For each key the limit begins at 4 and grows, up to 16, while throughput grows.
+/// // At most 64 in flight in all. For each key the limit begins at 6 and grows, up to 16, while throughput grows.
 /// let pool = Pool::builder().jobs(64).per_key(Limit::auto(16)).build()?;
 /// assert_eq!(pool.limit(), 64);
 /// # Ok::<(), raudal_pool::BuildError>(())
@@ -23,7 +25,7 @@ pub use log::{LimitChange, LimitLog};
 pub enum Limit {
     /// At most this many.
     Fixed(usize),
-    /// Begins at 4 and grows, up to this many, while throughput grows. See [`Limit::auto`].
+    /// Begins at 6 and grows, up to this many, while throughput grows. See [`Limit::auto`].
     Auto(usize),
 }
 
@@ -32,11 +34,11 @@ impl Limit {
     /// [`EventKind::LimitChanged`](crate::EventKind::LimitChanged).
     pub const REPEATED_TIMEOUTS: &'static str = "repeated time-outs";
 
-    /// A limit that begins at 4 and grows, up to `most`, while throughput grows.
+    /// A limit that begins at 6 and grows, up to `most`, while throughput grows.
     ///
     /// Throughput is what jobs report with [`Attempt::advance`](crate::Attempt::advance), and the number of jobs that
-    /// succeed. Before the first progress the limit doubles every 10 ms. A step up that does not bring 5 % more is
-    /// taken back. Failures that say that the other side has too much lower the limit: see
+    /// succeed. At first the limit doubles with each round of answers: when as many attempts have made their first
+    /// progress as the last step has added. A step up that does not bring 5 % more is taken back. Failures that say that the other side has too much lower the limit: see
     /// [`RunBuilder::pressure`](crate::RunBuilder::pressure).
     pub fn auto(most: usize) -> Self {
         Self::Auto(most)

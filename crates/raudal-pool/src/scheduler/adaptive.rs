@@ -1,7 +1,8 @@
 //! The adaptive limits of a pool: one for all its jobs, and one for each key.
 
 use super::keys::{KeyId, Keys};
-use crate::limit::{Adaptive, Change, Meter, Pressure};
+use crate::limit::{Adaptive, Change, Learned, Meter, Pressure};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -21,6 +22,8 @@ pub(super) struct Snapshot {
 #[derive(Debug)]
 pub(super) struct AdaptiveLimits {
     of_all: Option<Box<Adaptive>>,
+    /// What earlier runs have learned, by key.
+    known: HashMap<String, Learned>,
     /// How high the limit of a key may grow, if the limits of keys adapt.
     per_key: Option<usize>,
     /// When to check them next.
@@ -29,8 +32,15 @@ pub(super) struct AdaptiveLimits {
 
 impl AdaptiveLimits {
     /// Takes the highest limit of all jobs and of one key; `None` does not adapt.
-    pub(super) fn new(of_all: Option<usize>, per_key: Option<usize>) -> Self {
-        Self { of_all: of_all.map(|most| Box::new(Adaptive::new(Some(most)))), per_key, look_at: None }
+    pub(super) fn new(of_all: Option<usize>, per_key: Option<usize>, known: HashMap<String, Learned>) -> Self {
+        let of_all = of_all.map(|most| Box::new(Adaptive::new(Some(most), None)));
+        Self { of_all, known, per_key, look_at: None }
+    }
+
+    fn of_key<'k>(&self, keys: &'k mut Keys, key: KeyId) -> &'k mut Adaptive {
+        let key = keys.get_mut(key);
+        let known = self.known.get(&*key.name).copied();
+        key.adaptive.get_or_insert_with(|| Box::new(Adaptive::new(self.per_key, known)))
     }
 
     pub(super) fn next_look(&self) -> Option<Instant> {
@@ -52,11 +62,10 @@ impl AdaptiveLimits {
     /// Returns what measures the progress of a job: for all jobs, and for its key.
     pub(super) fn meters(&self, keys: &mut Keys, key: Option<KeyId>) -> (Option<Arc<Meter>>, Option<Arc<Meter>>) {
         let of_key = key.and_then(|key| {
-            let adaptive = &mut keys.get_mut(key).adaptive;
             if self.per_key.is_some() {
-                adaptive.get_or_insert_with(|| Box::new(Adaptive::new(self.per_key)));
+                self.of_key(keys, key);
             }
-            adaptive.as_ref().map(|adaptive| adaptive.meter())
+            keys.get(key).adaptive.as_ref().map(|adaptive| adaptive.meter())
         });
         (self.of_all.as_ref().map(|adaptive| adaptive.meter()), of_key)
     }
@@ -70,10 +79,9 @@ impl AdaptiveLimits {
             is_felt = true;
         }
         if let Some(key) = key {
-            let adaptive = &mut keys.get_mut(key).adaptive;
             // Only time-outs lower a fixed limit.
-            if self.per_key.is_some() || adaptive.is_some() || pressure == Pressure::TimedOut {
-                let adaptive = adaptive.get_or_insert_with(|| Box::new(Adaptive::new(self.per_key)));
+            if self.per_key.is_some() || keys.get(key).adaptive.is_some() || pressure == Pressure::TimedOut {
+                let adaptive = self.of_key(keys, key);
                 adaptive.press(pressure);
                 is_felt |= self.per_key.is_some() || adaptive.is_slow();
             }
@@ -84,11 +92,11 @@ impl AdaptiveLimits {
         is_felt
     }
 
-    /// Records that a job of this key has succeeded.
-    pub(super) fn succeeded(&mut self, keys: &mut Keys, key: Option<KeyId>) {
+    /// Records that a job of this key has succeeded, and whether that is its first progress.
+    pub(super) fn succeeded(&mut self, keys: &mut Keys, key: Option<KeyId>, is_first: bool) {
         let of_key = key.and_then(|key| keys.get_mut(key).adaptive.as_mut());
         for adaptive in [self.of_all.as_mut(), of_key].into_iter().flatten() {
-            adaptive.succeeded();
+            adaptive.succeeded(is_first);
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) use grant::{Grant, NestedSlot};
 pub(crate) use keys::KeyId;
 pub(crate) use run::{RunEntry, RunId};
 
-use crate::limit::{Change, Meter, Pressure};
+use crate::limit::{Change, Learned, Meter, Pressure};
 use crate::rate::Rates;
 use adaptive::{AdaptiveLimits, Snapshot};
 use gate::{Gate, Refused};
@@ -26,7 +26,7 @@ use lane::WaitingJob;
 use run::{Later, RunQueue};
 use slab::Slab;
 use std::cmp::Reverse;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -56,11 +56,13 @@ pub(crate) struct Bounds {
     /// The highest adaptive limit of all jobs, and of one key.
     pub(crate) adaptive: (Option<usize>, Option<usize>),
     pub(crate) rates: Rates,
+    /// What earlier runs have learned, by key.
+    pub(crate) known: HashMap<String, Learned>,
 }
 
 impl Scheduler {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        let Bounds { jobs, per_key, adaptive: (of_all, of_key), rates } = bounds;
+        let Bounds { jobs, per_key, adaptive: (of_all, of_key), rates, known } = bounds;
         Self {
             limit: jobs,
             in_use: 0,
@@ -70,7 +72,7 @@ impl Scheduler {
             ring: VecDeque::new(),
             awaited: Vec::new(),
             gate: Gate::new(rates),
-            adaptive: AdaptiveLimits::new(of_all, of_key),
+            adaptive: AdaptiveLimits::new(of_all, of_key, known),
             wakers: Vec::new(),
         }
     }
@@ -666,9 +668,15 @@ impl Scheduler {
         }
     }
 
-    /// Records that a job of this key has succeeded.
-    pub(crate) fn succeeded(&mut self, key: Option<KeyId>) {
-        self.adaptive.succeeded(&mut self.keys, key);
+    /// Records that a job of this key has succeeded. Its success is its first sign of life, unless it reported bytes.
+    pub(crate) fn succeeded(&mut self, key: Option<KeyId>, is_first: bool) {
+        self.adaptive.succeeded(&mut self.keys, key, is_first);
+    }
+
+    /// Returns what the adaptive limits of keys have learned.
+    pub(crate) fn learned(&mut self) -> Vec<(String, Learned)> {
+        let learned = |key: &keys::Key| Some((key.name.to_string(), key.adaptive.as_ref()?.learned()?));
+        self.keys.iter_mut().filter_map(|(_, key)| learned(key)).collect()
     }
 
     /// Checks the adaptive limits, if it is time, and tells each run what has changed.

@@ -22,7 +22,7 @@ impl Observer for Limits {
 async fn the_limit_grows_while_more_brings_more_and_is_said() {
     let limits = Arc::new(Limits::default());
     let pool = Pool::builder().jobs(Limit::auto(64)).build().unwrap();
-    assert_eq!(pool.limit(), 4);
+    assert_eq!(pool.limit(), 6);
     let report = pool
         .for_each(0..2000, |cx, _| async move {
             for _ in 0..5 {
@@ -34,7 +34,7 @@ async fn the_limit_grows_while_more_brings_more_and_is_said() {
         .observer(limits.clone())
         .await;
     let limits = limits.0.lock().unwrap();
-    assert_eq!(limits[0], (String::new(), 4), "to begin with");
+    assert_eq!(limits[0], (String::new(), 6), "to begin with");
     assert_eq!((limits.last().unwrap().1, report.peak_in_flight), (64, 64));
 }
 
@@ -92,7 +92,7 @@ async fn a_limit_does_not_grow_while_the_consumer_asks_it_not_to_and_moves_while
         Ok::<_, String>(())
     };
     let held = Pool::builder().jobs(Limit::auto(64)).hold_growth_while(|| true).build().unwrap();
-    assert_eq!(held.for_each(0..200, job).await.peak_in_flight, 4);
+    assert_eq!(held.for_each(0..200, job).await.peak_in_flight, 6);
     // Nobody takes a result: the limit is the run's own affair.
     let pool = Pool::builder().jobs(Limit::auto(64)).build().unwrap();
     let run = pool.run(0..1000, job).buffer(1000).start();

@@ -1,0 +1,117 @@
+//! Sends the request of an attempt and follows redirects, to the first response that is not one.
+
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderValue};
+use reqwest::{RequestBuilder, Response};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::Partial;
+use crate::http::conditional::Validators;
+use crate::http::connection;
+use crate::http::cookie::Cookies;
+use crate::http::failure;
+use crate::http::lanes::Load;
+use crate::http::redirect;
+use crate::progress::TransferProgress;
+use crate::transfer::transport::Transport;
+use raudal_common::error::redact;
+use raudal_common::{Error, Kind, Result};
+
+/// As many kept connections to one host can be stale at once.
+const MOST_STALE: usize = 64;
+
+/// A response that is not a redirect.
+pub(super) struct FinalResponse {
+    pub(super) response: Response,
+    /// The URL that it came from.
+    pub(super) here: Url,
+    /// Whether the request was for the rest, not for the whole body.
+    pub(super) is_to_range: bool,
+    /// Whether the request was for a body only if it has changed.
+    pub(super) is_conditional: bool,
+    /// The time from the request to the head of the response.
+    pub(super) took: Duration,
+    /// Whether its head is not HTTP as it should be.
+    pub(super) is_bad_head: bool,
+}
+
+/// Sends a request for the whole body or for the missing bytes. Follows redirects, and returns the
+/// first response that is not one.
+pub(super) async fn respond(
+    transport: &Transport,
+    start: &Url,
+    kept: Option<&Partial>,
+    known: Option<&Validators>,
+    progress: &dyn TransferProgress,
+) -> Result<FinalResponse> {
+    let (mut here, mut cookies) = (start.clone(), Cookies::default());
+    for _ in 0..=transport.options().max_redirects {
+        let (mut is_to_range, mut is_conditional) = (false, false);
+        let mut request = |is_lenient| {
+            transport.requests.get((start, &here), is_lenient, |headers| {
+                cookies.add(&here, headers);
+                is_to_range = kept.is_some_and(|partial| partial.ask(&here, headers));
+                is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
+            })
+        };
+        let begin = Instant::now();
+        let mut sent = send(request(false)?, progress).await;
+        let is_bad_head = sent.as_ref().is_err_and(failure::is_bad_head);
+        if is_bad_head {
+            sent = send(request(true)?, progress).await;
+        }
+        let response = sent.map_err(|error| {
+            let fault = failure::before_answer(&error, transport.options());
+            // The error names the input anyway, so name the host only if it is another one.
+            if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
+        })?;
+        if !redirect::is_redirect(response.status().as_u16()) {
+            here.set_fragment(None);
+            return Ok(FinalResponse {
+                response,
+                here,
+                is_to_range,
+                is_conditional,
+                took: begin.elapsed(),
+                is_bad_head,
+            });
+        }
+        cookies.take(&here, response.headers());
+        let target = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
+        here = redirect::next(&here, target, transport.options().allow_http)?;
+    }
+    Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", transport.options().max_redirects))
+        .hint("the server may send requests in a circle: open the URL in a browser"))
+}
+
+/// Sends a request, again at once where a connection that was kept open turns out to be stale. That is no attempt: the
+/// server has not answered this request.
+async fn send((request, load): (RequestBuilder, Load), progress: &dyn TransferProgress) -> reqwest::Result<Response> {
+    let mut response = send_afresh(request, progress).await?;
+    response.extensions_mut().insert(load);
+    Ok(response)
+}
+
+async fn send_afresh(mut request: RequestBuilder, progress: &dyn TransferProgress) -> reqwest::Result<Response> {
+    for _ in 0..MOST_STALE {
+        let Some(again) = request.try_clone() else { break };
+        let sent = connection::watched(request.send(), progress).await;
+        match sent.outcome {
+            Err(error) if sent.is_reused && failure::is_stale(&error) => request = again,
+            outcome => return outcome,
+        }
+    }
+    connection::watched(request.send(), progress).await.outcome
+}
+
+/// Returns the same error, with the URL of the host that failed.
+fn elsewhere(fault: &Error, here: &Url) -> Error {
+    let message = format!("after a redirect to {}: {}", redact(here.as_str()), fault.report());
+    let error = Error::new(fault.kind(), message).transient(fault.is_transient());
+    match fault.hint_text() {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

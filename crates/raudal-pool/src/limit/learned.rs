@@ -1,0 +1,25 @@
+//! What a run has learned of a key, for the next one.
+
+/// How many jobs of a key the other side can take: what a run has learned, for the next one.
+///
+/// ```
+/// use raudal_pool::Learned;
+///
+/// let learned = Learned::new(16, Some(25));
+/// assert_eq!((learned.bore, learned.refused), (16, Some(25)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Learned {
+    /// The limit that was last found good.
+    pub bore: usize,
+    /// The lowest limit at which attempts were refused or reset.
+    pub refused: Option<usize>,
+}
+
+impl Learned {
+    /// A key that bore this many jobs, and refused some at that limit.
+    pub fn new(bore: usize, refused: Option<usize>) -> Self {
+        Self { bore, refused }
+    }
+}
