@@ -8,6 +8,7 @@ use super::args::{Command, HttpArgs};
 use super::compare::ShownBy;
 use super::ending::Ending;
 use super::inputs::Inputs;
+use super::parse::Refused;
 #[cfg(feature = "arrow")]
 use super::table;
 use super::{cache, command, get as files_of, limits, lock, parse, setup, workloads};
@@ -237,7 +238,11 @@ fn parse(names: &[&str], args: Vec<OsString>) -> Result<Command> {
         command.mut_args(of_terminal).mut_subcommands(silence)
     }
     let words = ["raudal"].iter().chain(names).map(OsString::from).chain(args).collect();
-    parse::parse(silence(command()), words).map(|cli| cli.command).map_err(|error| {
+    parse::parse(silence(command()), words, &OF_THE_TERMINAL).map(|cli| cli.command).map_err(|refused| {
+        let error = match refused {
+            Refused::Config(error) => return error,
+            Refused::Clap(error) => error,
+        };
         // The first paragraph says what is wrong, one with a tip what may help; the rest is about the
         // help of the command line.
         let text = error.render().to_string();

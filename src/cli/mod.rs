@@ -8,6 +8,7 @@ mod args;
 mod beside_bars;
 mod cache;
 mod compare;
+mod config;
 mod dialect;
 mod ending;
 mod exit;
@@ -16,18 +17,21 @@ pub mod host;
 mod inputs;
 mod limits;
 mod lock;
+mod man;
 mod output;
 mod parse;
 mod report;
 mod session;
 mod setup;
+mod show_config;
 mod signals;
 mod table;
 mod wording;
 mod workloads;
 
-use args::{Cli, Command, ServeArgs};
+use args::{Cli, Command, ConfigCommand, ServeArgs};
 use clap::CommandFactory;
+use parse::Refused;
 use raudal::error::Error;
 use raudal::origin::Origin;
 use raudal::progress::{Progress, Style, Verbosity};
@@ -45,9 +49,13 @@ use std::time::Duration;
 /// assert_eq!(raudal::cli::main(["raudal", "table"]), 2); // no source
 /// ```
 pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
-    let cli = match parse::parse(command(), args.into_iter().map(Into::into).collect()) {
+    let cli = match parse::parse(command(), args.into_iter().map(Into::into).collect(), &[]) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Refused::Config(error)) => {
+            Session::say_error(&Progress::new(Style::None, Verbosity::Quiet), &error);
+            return exit::of_error(&error);
+        }
+        Err(Refused::Clap(error)) => {
             // With --help, this is the help. A closed stream is not an error, because nobody reads.
             let _ = error.print();
             return u8::try_from(error.exit_code()).unwrap_or(exit::FAULT);
@@ -68,11 +76,11 @@ pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 
     code
 }
 
-/// Builds the command line. The help states the one rule for environment variables and hides the
-/// single ones: clap would also show their values, which may be secret.
+/// Builds the command line. The help names the environment variables, but not their values, which
+/// may be secret.
 fn command() -> clap::Command {
     fn hide(command: clap::Command) -> clap::Command {
-        command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(hide)
+        command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(hide)
     }
     hide(Cli::command())
 }
@@ -90,13 +98,8 @@ async fn run(given: Command) -> u8 {
             clap_complete::generate(shell, &mut command(), "raudal", &mut script);
             print(&script)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command())
-                .render(&mut page)
-                .map_err(|error| Error::io("cannot write the manual page", error))
-                .and_then(|()| print(&page))
-        }
+        Command::Config { command: ConfigCommand::Show { command: names } } => show_config::show(&command(), &names),
+        Command::Man { command: names, dir } => man::man(command(), &names, dir.as_deref()),
     };
     match done {
         Ok(code) => code,
