@@ -12,6 +12,7 @@ mod adaptive;
 mod ask;
 mod bad_input;
 mod compare_page;
+mod configuration;
 mod containers;
 mod dialects;
 mod examples;
