@@ -135,11 +135,11 @@ pub async fn table(host: &Host, args: Vec<OsString>, rows: Box<dyn BatchSink>) -
     }
 }
 
-/// Makes one table of the ITER archives: `raudal iter`. Otherwise like [`table`].
+/// Makes one table of the ITER archives: `raudal iter`. Otherwise like [`table()`].
 ///
 /// # Errors
 ///
-/// As [`table`]; [`Kind::Cancelled`] if it is cancelled before the first transfer.
+/// As [`table()`]; [`Kind::Cancelled`] if it is cancelled before the first transfer.
 #[cfg(feature = "arrow")]
 pub async fn iter(host: &Host, args: Vec<OsString>, rows: Box<dyn BatchSink>) -> Result<Summary> {
     match parse(&["iter"], args)? {
@@ -152,7 +152,7 @@ pub async fn iter(host: &Host, args: Vec<OsString>, rows: Box<dyn BatchSink>) ->
 ///
 /// # Errors
 ///
-/// As [`files::run`], and [`Kind::Usage`] for the arguments.
+/// As [`files::run()`], and [`Kind::Usage`] for the arguments.
 pub async fn get(host: &Host, args: Vec<OsString>) -> Result<files::Summary> {
     let Command::Get(args) = parse(&["get"], args)? else { return Err(another()) };
     let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
@@ -179,7 +179,7 @@ pub async fn get(host: &Host, args: Vec<OsString>) -> Result<files::Summary> {
 ///
 /// # Errors
 ///
-/// As [`compare::compare`](raudal_compare::compare), and [`Kind::Usage`] for the arguments.
+/// As [`compare::compare`](raudal_compare::compare()), and [`Kind::Usage`] for the arguments.
 pub async fn compare(host: &Host, args: Vec<OsString>) -> Result<Comparison> {
     let Command::Compare(args) = parse(&["compare"], args)? else { return Err(another()) };
     let result = OnceLock::new();
