@@ -33,3 +33,13 @@ bench-pool:
 # thirty runs over all faults of the origin, or more: `just soak 1000`
 soak runs="30":
     RAUDAL_SOAK_RUNS={{ runs }} cargo test --test soak -- --nocapture
+
+# the Python package in an environment of its own, with its tests
+python:
+    python3 -m venv target/python
+    target/python/bin/pip install -q maturin duckdb ipykernel lxml matplotlib mypy nbclient pandas polars psutil pyarrow pytest tqdm
+    . target/python/bin/activate && maturin develop -m python/Cargo.toml && python -m pytest -q python
+
+# the notebooks, after `just python`
+notebooks:
+    target/python/bin/python examples/notebooks/run.py

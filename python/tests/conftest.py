@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import os
 
 import pytest
 import raudal
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    """Without the options of whoever runs the tests."""
+    for name in os.environ:
+        if name.startswith("RAUDAL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("RAUDAL_NO_CONFIG", "1")
 
 
 @pytest.fixture(scope="session")

@@ -127,6 +127,18 @@ def test_a_bad_value_of_the_environment_names_the_variable(towns, monkeypatch):
         raudal.table(towns)
 
 
+def test_the_file_of_the_project_counts_below_the_keywords(towns, monkeypatch, tmp_path):
+    monkeypatch.delenv("RAUDAL_NO_CONFIG")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raudal.toml").write_text("limit = 1\noutput = 'out.csv'\n")
+    assert len(raudal.table(towns)) == 1
+    assert len(raudal.table(towns, limit=2)) == 2
+    assert not (tmp_path / "out.csv").exists()
+    (tmp_path / "raudal.toml").write_text("limit = 'few'\n")
+    with pytest.raises(raudal.Error, match="raudal.toml"):
+        raudal.table(towns)
+
+
 def test_values_are_given_as_python_has_them(origin, tmp_path):
     sums = tmp_path / "SUMS"
     sums.write_text("")

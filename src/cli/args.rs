@@ -48,6 +48,7 @@ Examples:
   raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
 
 Every option has an environment variable: RAUDAL_RETRY_MAX_TIME for --retry-max-time, and so on.
+A raudal.toml holds defaults for a project: raudal config show.
 
 Exit codes: 0 success; 2 usage; 3 some inputs failed; 4 all failed, trying again may help;
 5 all failed, trying again will not help; 6 integrity; 7 data; 8 local input or output;
@@ -132,13 +133,48 @@ Give the logins of hosts to the workers (netrc, --header): they are never sent."
     Runs(RunsArgs),
     /// Show or empty the cache that --cache fills
     Cache(CacheArgs),
+    /// Show the configuration: the value of each option, and where it comes from
+    #[command(after_help = "\
+Examples:
+  raudal config show                             the files, and what differs from the defaults
+  raudal config show compare iter                all options of a command
+
+A raudal.toml in this folder or one above it is for a project, $XDG_CONFIG_HOME/raudal/config.toml is yours.
+Names are those of options: retries = 5 for all commands, or below [table] for one. An option of the
+command line wins over its environment variable, that over the project's file, that over yours.
+RAUDAL_NO_CONFIG=1 reads no file.")]
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print a manual page, or write all of them to a folder
+    #[command(after_help = "\
+Examples:
+  raudal man compare iter | man -l -             one page
+  raudal man --dir ~/.local/share/man/man1       a page for each command")]
+    Man {
+        /// The command, such as `compare iter` [default: raudal itself]
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+        /// Write a page for each command to this folder
+        #[arg(long, value_name = "DIR", env = "RAUDAL_MAN_DIR", conflicts_with = "command", value_hint = clap::ValueHint::DirPath)]
+        dir: Option<std::path::PathBuf>,
+    },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show the value of each option, and where it comes from
+    Show {
+        /// The command, such as `compare iter` [default: all, without what is as usual]
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]

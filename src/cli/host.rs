@@ -8,6 +8,7 @@ use super::args::{Command, HttpArgs};
 use super::compare::ShownBy;
 use super::ending::Ending;
 use super::inputs::Inputs;
+use super::parse::Refused;
 #[cfg(feature = "arrow")]
 use super::table;
 use super::{cache, command, get as files_of, limits, links, lock, parse, setup, workloads};
@@ -135,11 +136,11 @@ pub async fn table(host: &Host, args: Vec<OsString>, rows: Box<dyn BatchSink>) -
     }
 }
 
-/// Makes one table of the ITER archives: `raudal iter`. Otherwise like [`table`].
+/// Makes one table of the ITER archives: `raudal iter`. Otherwise like [`table()`].
 ///
 /// # Errors
 ///
-/// As [`table`]; [`Kind::Cancelled`] if it is cancelled before the first transfer.
+/// As [`table()`]; [`Kind::Cancelled`] if it is cancelled before the first transfer.
 #[cfg(feature = "arrow")]
 pub async fn iter(host: &Host, args: Vec<OsString>, rows: Box<dyn BatchSink>) -> Result<Summary> {
     match parse(&["iter"], args)? {
@@ -152,7 +153,7 @@ pub async fn iter(host: &Host, args: Vec<OsString>, rows: Box<dyn BatchSink>) ->
 ///
 /// # Errors
 ///
-/// As [`files::run`], and [`Kind::Usage`] for the arguments.
+/// As [`files::run()`], and [`Kind::Usage`] for the arguments.
 pub async fn get(host: &Host, args: Vec<OsString>) -> Result<files::Summary> {
     let Command::Get(args) = parse(&["get"], args)? else { return Err(another()) };
     let inputs = Inputs::parse(&args.source)?;
@@ -186,7 +187,7 @@ pub async fn get(host: &Host, args: Vec<OsString>) -> Result<files::Summary> {
 ///
 /// # Errors
 ///
-/// As [`compare::compare`](raudal_compare::compare), and [`Kind::Usage`] for the arguments.
+/// As [`compare::compare`](raudal_compare::compare()), and [`Kind::Usage`] for the arguments.
 pub async fn compare(host: &Host, args: Vec<OsString>) -> Result<Comparison> {
     let Command::Compare(args) = parse(&["compare"], args)? else { return Err(another()) };
     let result = OnceLock::new();
@@ -245,7 +246,11 @@ fn parse(names: &[&str], args: Vec<OsString>) -> Result<Command> {
         command.mut_args(of_terminal).mut_subcommands(silence)
     }
     let words = ["raudal"].iter().chain(names).map(OsString::from).chain(args).collect();
-    parse::parse(silence(command()), words).map(|(cli, _)| cli.command).map_err(|error| {
+    parse::parse(silence(command()), words, &OF_THE_TERMINAL).map(|(cli, _)| cli.command).map_err(|refused| {
+        let error = match refused {
+            Refused::Config(error) => return error,
+            Refused::Clap(error) => error,
+        };
         // The first paragraph says what is wrong, one with a tip what may help; the rest is about the
         // help of the command line.
         let text = error.render().to_string();

@@ -9,6 +9,7 @@ mod beside_bars;
 mod cache;
 mod command_line;
 mod compare;
+mod config;
 mod dialect;
 mod ending;
 mod exit;
@@ -20,6 +21,7 @@ mod inputs;
 mod limits;
 mod links;
 mod lock;
+mod man;
 mod metrics;
 mod output;
 mod parse;
@@ -27,14 +29,16 @@ mod plan;
 mod report;
 mod session;
 mod setup;
+mod show_config;
 mod signals;
 mod suggest;
 mod table;
 mod wording;
 mod workloads;
 
-use args::{Cli, Command, ServeArgs};
+use args::{Cli, Command, ConfigCommand, ServeArgs};
 use clap::CommandFactory;
+use parse::Refused;
 use raudal::error::Error;
 use raudal::origin::Origin;
 use raudal::progress::{Progress, Style, Verbosity};
@@ -52,9 +56,13 @@ use std::time::Duration;
 /// assert_eq!(raudal::cli::main(["raudal", "table"]), 2); // no source
 /// ```
 pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
-    let (cli, _matches) = match parse::parse(command(), args.into_iter().map(Into::into).collect()) {
+    let (cli, _matches) = match parse::parse(command(), args.into_iter().map(Into::into).collect(), &[]) {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err(Refused::Config(error)) => {
+            Session::say_error(&Progress::new(Style::None, Verbosity::Quiet), &error);
+            return exit::of_error(&error);
+        }
+        Err(Refused::Clap(error)) => {
             // With --help, this is the help. A closed stream is not an error, because nobody reads.
             let _ = error.print();
             return u8::try_from(error.exit_code()).unwrap_or(exit::FAULT);
@@ -79,14 +87,13 @@ pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 
     code
 }
 
-/// Builds the command line. The help states the one rule for environment variables and hides the
-/// single ones: clap would also show their values, which may be secret. The variable of a switch
-/// says yes or no: clap would take `maybe` for yes.
+/// Builds the command line. The help names the environment variables, but not their values, which
+/// may be secret. The variable of a switch says yes or no: clap would take `maybe` for yes.
 fn command() -> clap::Command {
     fn complete(command: clap::Command) -> clap::Command {
         let arg = |arg: clap::Arg| {
             let is_switch = matches!(arg.get_action(), clap::ArgAction::SetTrue);
-            let arg = arg.hide_env(true);
+            let arg = arg.hide_env_values(true);
             if is_switch { arg.value_parser(args::yes_or_no) } else { arg }
         };
         command.mut_args(arg).mut_subcommands(complete)
@@ -113,13 +120,8 @@ async fn run(given: Command) -> u8 {
             clap_complete::generate(shell, &mut command(), "raudal", &mut script);
             print(&script)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command())
-                .render(&mut page)
-                .map_err(|error| Error::io("cannot write the manual page", error))
-                .and_then(|()| print(&page))
-        }
+        Command::Config { command: ConfigCommand::Show { command: names } } => show_config::show(&command(), &names),
+        Command::Man { command: names, dir } => man::man(command(), &names, dir.as_deref()),
     };
     match done {
         Ok(code) => code,

@@ -13,6 +13,7 @@ mod ask;
 mod bad_input;
 mod compare_page;
 mod conditions;
+mod configuration;
 mod containers;
 mod dialects;
 mod examples;
