@@ -19,10 +19,39 @@ use std::sync::Arc;
 /// The options of a run that a worker needs. Nothing in them is secret, and nothing is a file of the
 /// submitter.
 const SENT: [&str; 33] = [
-    "filter", "select", "columns_mode", "fold_names", "count", "member", "sheet", "member_encoding", "delimiter",
-    "quote", "escape", "comment", "skip_rows", "columns", "footer", "trim", "ragged", "repeated_header", "decimal",
-    "thousands", "encoding", "null", "members", "member_size", "ratio", "max_field_size", "retries", "retry_on",
-    "retry_delay", "retry_max_time", "connect_timeout", "read_timeout", "allow_http",
+    "filter",
+    "select",
+    "columns_mode",
+    "fold_names",
+    "count",
+    "member",
+    "sheet",
+    "member_encoding",
+    "delimiter",
+    "quote",
+    "escape",
+    "comment",
+    "skip_rows",
+    "columns",
+    "footer",
+    "trim",
+    "ragged",
+    "repeated_header",
+    "decimal",
+    "thousands",
+    "encoding",
+    "null",
+    "members",
+    "member_size",
+    "ratio",
+    "max_field_size",
+    "retries",
+    "retry_on",
+    "retry_delay",
+    "retry_max_time",
+    "connect_timeout",
+    "read_timeout",
+    "allow_http",
 ];
 /// Those that a worker may replace by its own.
 const SENT_UNLESS_GIVEN: [&str; 3] = ["user_agent", "contact", "http2"];
@@ -231,7 +260,8 @@ fn prepare(spec: &[String], own: raudal::fetch::Options, given: &[String]) -> Re
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         Error::new(Kind::Unsupported, "this worker does not know an option of the run").because(first)
     };
-    let cli = command.try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)).map_err(unknown)?;
+    let cli =
+        command.try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)).map_err(unknown)?;
     let Command::Table(args) = cli.command else {
         return Err(Error::new(Kind::Internal, "the words of a run are those of another command"));
     };
@@ -292,4 +322,3 @@ pub(crate) async fn runs(args: RunsArgs) -> Result<u8> {
     }
     print(lines.as_bytes())
 }
-

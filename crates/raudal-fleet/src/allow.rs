@@ -242,8 +242,21 @@ mod tests {
     fn private_addresses_are_refused_unless_the_host_is_named() {
         let address = |text: &str| text.parse::<IpAddr>().expect(text);
         for private in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-            "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "224.0.0.1",
         ] {
             assert!(!Allow::default().address("h", address(private)), "{private}");
             assert!("private".parse::<Allow>().expect("a list").address("h", address(private)));

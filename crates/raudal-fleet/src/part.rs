@@ -162,7 +162,8 @@ pub(crate) mod tests {
             let report = JobReport::new(0, format!("{i}.csv"), Outcome::Succeeded);
             let error = Error::new(Kind::Status(404), "not found");
             let line = InputLine::of(*i, &report, text.is_none().then_some(&error), None);
-            let rows = text.map(|text| read(Cursor::new(text.to_owned()), "x.csv", &Query::new(), &()).expect("a table"));
+            let rows =
+                text.map(|text| read(Cursor::new(text.to_owned()), "x.csv", &Query::new(), &()).expect("a table"));
             writer.add(&line, rows).expect("memory");
         }
         let (mut file, length) = writer.finish().expect("memory");

@@ -101,7 +101,8 @@ impl Plan {
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| Error::new(Kind::Corrupt, "the plan of the run is damaged").because(error))
+    serde_json::from_str(text)
+        .map_err(|error| Error::new(Kind::Corrupt, "the plan of the run is damaged").because(error))
 }
 
 fn failed(error: std::io::Error) -> Error {
@@ -153,7 +154,9 @@ impl Planner {
     fn pack(&mut self) -> Result<()> {
         let (mut packed, mut of, mut bytes) = (Vec::new(), Vec::new(), 0);
         for host in std::mem::take(&mut self.order) {
-            let Some(waiting) = self.waiting.remove(&host).filter(|waiting| !waiting.inputs.is_empty()) else { continue };
+            let Some(waiting) = self.waiting.remove(&host).filter(|waiting| !waiting.inputs.is_empty()) else {
+                continue;
+            };
             if waiting.big || host.is_none() {
                 self.write(hosts([&host]), waiting.inputs)?;
                 continue;

@@ -153,15 +153,21 @@ pub async fn watch(broker: &Broker, run: &str, mut show: impl FnMut(&str)) -> Re
                     show(&format!("error: {}", error.into_error().report()));
                 }
                 let (all, inputs) = (record.chunks, inputs.len());
-                let said = format!("{inputs} inputs, {rows} rows, {}", raudal_common::units::bytes(bytes));
-                show(&format!("chunk {chunk} by {worker}: {said}; {} of {all} chunks done, {failed} failed", done.len()));
+                let said = format!("inputs {inputs}, rows {rows}, {}", raudal_common::units::bytes(bytes));
+                show(&format!(
+                    "chunk {chunk} by {worker}: {said}; {} of {all} chunks done, {failed} failed",
+                    done.len()
+                ));
             }
             Next::Event(Event::Refused { worker, reason }) => show(&format!("{worker}: {reason}")),
             Next::Event(Event::Aside { subject, worker, reason }) => {
                 show(&format!("{worker} set a message aside: {subject}: {reason}"));
             }
             Next::Event(Event::Paused { host, ms, .. }) => {
-                show(&format!("{host} asked for a pause of {}", raudal_common::units::duration(std::time::Duration::from_millis(ms))));
+                show(&format!(
+                    "{host} asked for a pause of {}",
+                    raudal_common::units::duration(std::time::Duration::from_millis(ms))
+                ));
             }
             Next::Event(Event::Redo { chunk }) => {
                 done.remove(&chunk);

@@ -15,7 +15,7 @@ use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
 use raudal_pipeline::{Merge, Options, Summary};
 use raudal_pool::{EventKind, RunReport};
 use raudal_source::Input;
-use raudal_table::Sink;
+use raudal_table::{Rows, Sink};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -32,6 +32,8 @@ const FETCHES: usize = 4;
 const COMPARE: Duration = Duration::from_secs(10);
 /// How often the state of the run is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long to listen to what is left at the end.
+const REST: Duration = Duration::from_secs(3);
 /// When to say that no worker is there.
 const LONELY: Duration = Duration::from_secs(5);
 
@@ -218,6 +220,7 @@ async fn announce(broker: &Broker, planned: Planned, options: &Options, submit: 
     if run.is_empty() || run.len() > 64 || !run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
         return Err(Error::usage(format!("not a name for a run: {run}")).hint("use letters, digits, - and _"));
     }
+    #[expect(clippy::disallowed_methods, reason = "a date for people")]
     let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut record = RunRecord {
         protocol: PROTOCOL,
@@ -408,6 +411,7 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
                 return Ok(Some(Stop::Full));
             }
             if lock(&self.windows).is_done() {
+                self.hear_the_rest(&mut events).await;
                 return Ok(None);
             }
             if self.reports.is_enough() {
@@ -422,6 +426,17 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
                 _ = look.tick() => self.look().await?,
             }
         }
+    }
+
+    /// Says what workers have said and nobody has heard yet, in a run that was merged from its parts.
+    async fn hear_the_rest(&mut self, events: &mut Events) {
+        let heard = async {
+            while events.is_behind().await {
+                let next = events.next().await;
+                self.heed(next).await;
+            }
+        };
+        let _ = tokio::time::timeout(REST, heard).await;
     }
 
     fn fetch(&mut self) {
@@ -490,39 +505,48 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
     async fn merge_window(&mut self, mut window: Window, stopped: bool) -> Result<()> {
         let memory = self.options.query.memory;
         loop {
-            let (back, next) = blocking(move || {
-                let next = window.next(memory);
-                (window, next)
+            let (back, some) = blocking(move || {
+                let some = window.some(memory);
+                (window, some)
             })
             .await?;
             window = back;
-            let Some((line, rows)) = next? else { return Ok(()) };
-            let mut input = self.inputs.next();
-            while stopped && self.merged < line.i {
-                self.merged += 1;
-                if let Some(never) = input {
-                    self.merge.skip(never);
-                }
-                input = self.inputs.next();
-            }
-            let (Some(input), true) = (input, self.merged == line.i) else {
-                return Err(Error::new(Kind::Internal, format!("an input is missing: {}", self.merged)));
-            };
-            self.merged += 1;
-            let recorded = match (&self.options.run.lock, line.locked) {
-                (Some(lock), Some(locked)) => lock.record(line.i, locked),
-                _ => Ok(()),
-            };
-            let result = match (rows, line.error) {
-                (Some(rows), _) => recorded.map(|()| rows).map_err(|error| error.input(input.location.to_string())),
-                (None, Some(error)) => Err(Portable::into_error(error)),
-                (None, None) => Err(Error::new(Kind::Internal, "a part without rows and without an error")),
-            };
-            self.merge.put(input, result, line.attempts).await?;
-            if self.merge.is_full() {
+            let some = some?;
+            if some.is_empty() {
                 return Ok(());
             }
+            for (line, rows) in some {
+                self.merge_input(line, rows, stopped).await?;
+                if self.merge.is_full() {
+                    return Ok(());
+                }
+            }
         }
+    }
+
+    async fn merge_input(&mut self, line: InputLine, rows: Option<Rows>, stopped: bool) -> Result<()> {
+        let mut input = self.inputs.next();
+        while stopped && self.merged < line.i {
+            self.merged += 1;
+            if let Some(never) = input {
+                self.merge.skip(never);
+            }
+            input = self.inputs.next();
+        }
+        let (Some(input), true) = (input, self.merged == line.i) else {
+            return Err(Error::new(Kind::Internal, format!("an input is missing: {}", self.merged)));
+        };
+        self.merged += 1;
+        let recorded = match (&self.options.run.lock, line.locked) {
+            (Some(lock), Some(locked)) => lock.record(line.i, locked),
+            _ => Ok(()),
+        };
+        let result = match (rows, line.error) {
+            (Some(rows), _) => recorded.map(|()| rows).map_err(|error| error.input(input.location.to_string())),
+            (None, Some(error)) => Err(Portable::into_error(error)),
+            (None, None) => Err(Error::new(Kind::Internal, "a part without rows and without an error")),
+        };
+        self.merge.put(input, result, line.attempts).await
     }
 
     async fn heed(&mut self, next: Next) {
@@ -560,7 +584,10 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
             Ok(chunks) => chunks.into_iter().for_each(|chunk| self.know(chunk)),
             Err(error) => self.say_once(&format!("waits for the parts: {}", error.report())),
         }
-        if self.known.is_empty() && self.begun.elapsed() > LONELY && runs::workers(&self.broker).await.is_ok_and(|all| all.is_empty()) {
+        if self.known.is_empty()
+            && self.begun.elapsed() > LONELY
+            && runs::workers(&self.broker).await.is_ok_and(|all| all.is_empty())
+        {
             self.say_once("no worker is there: start some with the address of this broker");
         }
     }

@@ -106,35 +106,20 @@ impl Machine {
         if delivered > 1 && run.store.has(&name).await? {
             return self.tell_part(run, job.chunk, 0, 0, Vec::new()).await.map(|()| Ended::Done);
         }
-        let mut journal =
-            Journal::open(&self.broker, &record.run, job.chunk, delivered, record.deliveries).await?;
+        let mut journal = Journal::open(&self.broker, &record.run, job.chunk, delivered, record.deliveries).await?;
         let mut part = PartWriter::new()?;
         let (mut lines, mut rows) = (Vec::with_capacity(inputs.len()), 0);
         for (of, input) in job.inputs.iter().zip(inputs) {
             if !lease.holds() {
-                (self.say)(&format!("chunk {} of {} was lost: this worker stood still for too long", job.chunk, record.run));
+                (self.say)(&format!(
+                    "chunk {} of {} was lost: this worker stood still for too long",
+                    job.chunk, record.run
+                ));
                 return Ok(Ended::Abandoned);
             }
-            let given_up = match &mut journal {
-                Some(journal) => journal.begin(of.i).await.err(),
-                None => None,
+            let Some(read) = self.journaled(run, &mut journal, of.i, input).await? else {
+                return Ok(Ended::Stopped);
             };
-            let read = match given_up {
-                Some(error) if error.kind() != Kind::Internal => return Err(error),
-                Some(error) => InputRead::failed(error, &input),
-                None => match self.read(run, input).await {
-                    Some(read) => read,
-                    None => {
-                        if let Some(journal) = &mut journal {
-                            journal.release(of.i).await;
-                        }
-                        return Ok(Ended::Stopped);
-                    }
-                },
-            };
-            if let Some(journal) = &mut journal {
-                journal.end(of.i);
-            }
             self.inputs.fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(read.report.bytes, Ordering::Relaxed);
             let line = InputLine::of(of.i, &read.report, read.result.as_ref().err(), read.locked);
@@ -149,16 +134,35 @@ impl Machine {
         Ok(Ended::Done)
     }
 
+    /// Reads an input, unless it has killed too many workers. `None` if it was stopped.
+    async fn journaled(
+        &self,
+        run: &ActiveRun,
+        journal: &mut Option<Journal>,
+        place: u64,
+        input: Input,
+    ) -> Result<Option<InputRead>> {
+        let Some(journal) = journal else { return Ok(self.read(run, input).await) };
+        match journal.begin(place).await {
+            Ok(()) => {}
+            // Its count stays, so that it is given up again if the chunk comes again.
+            Err(error) if error.kind() == Kind::Internal => return Ok(Some(InputRead::failed(error, &input))),
+            Err(error) => return Err(error),
+        }
+        let read = self.read(run, input).await;
+        match &read {
+            Some(_) => journal.end(place),
+            None => journal.release(place).await,
+        }
+        Ok(read)
+    }
+
     /// Reads an input, if it is allowed. `None` if it was stopped.
     async fn read(&self, run: &ActiveRun, input: Input) -> Option<InputRead> {
         if let Err(error) = self.allow.check(&input.location) {
             return Some(InputRead::failed(error, &input));
         }
-        let fleet = Fleet {
-            broker: self.broker.clone(),
-            run: run.record.run.clone(),
-            worker: self.name.clone(),
-        };
+        let fleet = Fleet { broker: self.broker.clone(), run: run.record.run.clone(), worker: self.name.clone() };
         let gate = FleetGate {
             pauses: Arc::clone(&self.pauses),
             rate: run.record.rate.map(|_| self.broker.clone()),
@@ -167,7 +171,14 @@ impl Machine {
         run.reader.read(input, Arc::new(gate), Arc::new(fleet), &run.cancel).await
     }
 
-    async fn tell_part(&self, run: &ActiveRun, chunk: u32, rows: u64, bytes: u64, inputs: Vec<InputLine>) -> Result<()> {
+    async fn tell_part(
+        &self,
+        run: &ActiveRun,
+        chunk: u32,
+        rows: u64,
+        bytes: u64,
+        inputs: Vec<InputLine>,
+    ) -> Result<()> {
         let event = Event::Part { chunk, worker: self.name.clone(), rows, bytes, inputs };
         self.broker.tell(&run.record.run, &event, None).await
     }

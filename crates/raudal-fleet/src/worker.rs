@@ -8,6 +8,7 @@ use super::protocol::{Event, PROTOCOL, Presence, RunRecord, State, Versions, byt
 use super::store::{Parts, Store};
 use super::work::{ActiveRun, Machine};
 use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::{self, pull};
 use async_nats::jetstream::kv::{Entry, Operation};
 use futures::StreamExt;
 use raudal_common::{Error, Kind, Result};
@@ -129,6 +130,7 @@ pub async fn work(broker: Broker, options: WorkerOptions, build: Build, stop: Ca
     };
     let presence = tokio::spawn(worker.clone().presence());
     worker.clone().watch().await;
+    (worker.options.say)("takes no more jobs, and ends those it has begun");
     worker.jobs.close();
     if tokio::time::timeout(worker.options.drain, worker.jobs.wait()).await.is_err() {
         worker.abort.cancel();
@@ -306,6 +308,7 @@ impl Worker {
 
     /// Takes jobs while there are free slots. Ends when the worker is to stop.
     async fn pull(&self, run: &Arc<ActiveRun>) {
+        let mut consumer = None;
         while !self.stop.is_cancelled() {
             let free = tokio::select! {
                 free = self.slots.acquire() => free,
@@ -314,14 +317,23 @@ impl Worker {
             let Ok(free) = free else { return };
             let most = self.slots.available_permits() + 1;
             drop(free);
-            if self.batch(run, most).await.is_err() {
+            if self.batch(run, most, &mut consumer).await.is_err() {
+                consumer = None;
                 tokio::time::sleep(RETRY).await;
             }
         }
     }
 
-    async fn batch(&self, run: &Arc<ActiveRun>, most: usize) -> Result<()> {
-        let consumer = self.machine.broker.consumer(&run.record.run).await?;
+    async fn batch(
+        &self,
+        run: &Arc<ActiveRun>,
+        most: usize,
+        consumer: &mut Option<consumer::Consumer<pull::Config>>,
+    ) -> Result<()> {
+        let consumer = match consumer {
+            Some(consumer) => consumer,
+            none => none.insert(self.machine.broker.consumer(&run.record.run).await?),
+        };
         let asked = consumer.batch().max_messages(most).expires(PULL).messages().await;
         let mut messages = asked.map_err(|error| super::broker::failed("cannot take jobs", error))?;
         while let Some(message) = messages.next().await {

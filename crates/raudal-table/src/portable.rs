@@ -76,7 +76,8 @@ impl Rows {
     /// Of kind [`Corrupt`](Kind::Corrupt), if they are not such rows; of kind [`Io`](Kind::Io), if
     /// there is no place for them.
     pub fn read_from(reader: &mut impl Read, memory: usize) -> Result<Self> {
-        let damaged = |error: std::io::Error| Error::new(Kind::Corrupt, "the rows of an input break off").because(error);
+        let damaged =
+            |error: std::io::Error| Error::new(Kind::Corrupt, "the rows of an input break off").because(error);
         let mut length = [0; 8];
         reader.read_exact(&mut length).map_err(damaged)?;
         let length = u64::from_le_bytes(length);

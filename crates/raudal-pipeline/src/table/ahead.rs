@@ -109,7 +109,7 @@ mod tests {
     use raudal_table::Query;
     use std::io::Write;
     use std::ops::ControlFlow;
-        use tokio::sync::{Semaphore, mpsc};
+    use tokio::sync::{Semaphore, mpsc};
 
     const ROWS: u64 = 5 << 20;
 
