@@ -65,6 +65,13 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;
     let edition = Edition::from(args.edition);
     let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
+    #[cfg(feature = "fleet")]
+    if matches!(mirror, Mirror::Embedded(_)) && args.fleet.nats.nats.is_some() {
+        return Err(raudal::Error::usage(
+            "the embedded origin ends with this program, and a run over a fleet does not",
+        )
+        .hint("start raudal serve, and give its URL with --mirror"));
+    }
     let job = Job {
         command: "iter",
         input: "archive",

@@ -50,6 +50,10 @@ impl Running {
         kill_process(pid, signal).expect("it runs");
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a process").is_some()
+    }
+
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it has ended");

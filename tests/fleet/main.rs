@@ -10,6 +10,7 @@ mod common;
 mod harness;
 
 mod broker;
+mod chaos;
 mod ends;
 mod same;
 mod trust;

@@ -37,6 +37,11 @@ pub(crate) fn event_subject(run: &str) -> String {
     format!("raudal.events.{run}")
 }
 
+/// What is worth knowing only now goes here. Nothing of it is stored.
+pub(crate) fn live_subject(run: &str) -> String {
+    format!("raudal.live.{run}")
+}
+
 pub(crate) fn run_key(run: &str) -> String {
     format!("run.{run}")
 }
@@ -233,6 +238,14 @@ pub(crate) enum Event {
     Refused { worker: String, reason: String },
     /// A host asked for a pause.
     Paused { host: String, ms: u64, worker: String },
+}
+
+/// A worker begins an input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) chunk: u32,
+    pub(crate) i: u64,
+    pub(crate) name: String,
 }
 
 /// A worker that is there.

@@ -4,12 +4,13 @@ use super::broker::{Broker, Events, Next};
 use super::lead::{Leader, nonce};
 use super::part;
 use super::plan::{Plan, chunk_size};
-use super::protocol::{Event, InputLine, PROTOCOL, RunRecord, State, run_key};
+use super::protocol::{Begun, Event, InputLine, PROTOCOL, RunRecord, State, live_subject, run_key};
 use super::runs;
 use super::store::{PLAN, Parts, SpooledOrFile, Store, part_name};
 use super::windows::{Window, Windows};
 use super::worker::Say;
 use async_nats::jetstream::kv::Operation;
+use futures::StreamExt;
 use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
 use raudal_pipeline::{Merge, Options, Summary};
@@ -278,6 +279,8 @@ struct Reports {
     begun: Instant,
     failed: u64,
     told: HashSet<u32>,
+    /// The inputs that workers have begun.
+    begun_inputs: HashSet<u64>,
 }
 
 impl Reports {
@@ -290,6 +293,14 @@ impl Reports {
             begun: Instant::now(),
             failed: 0,
             told: HashSet::new(),
+            begun_inputs: HashSet::new(),
+        }
+    }
+
+    /// Tells of an input that a worker begins.
+    fn begin(&mut self, begun: &Begun) {
+        if !self.told.contains(&begun.chunk) && self.begun_inputs.insert(begun.i) {
+            self.observe(EventKind::AttemptStarted { job: begun.i, label: &begun.name, attempt: 1 });
         }
     }
 
@@ -305,7 +316,10 @@ impl Reports {
         for line in inputs {
             let report = line.report(self.begun.elapsed());
             self.report.count(&report);
-            self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt: line.attempts.max(1) });
+            if !self.begun_inputs.remove(&line.i) {
+                let attempt = line.attempts.max(1);
+                self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt });
+            }
             self.observe(EventKind::Advanced { job: line.i, bytes: line.bytes, items: line.items });
             if let Some(error) = &report.error {
                 self.failed += 1;
@@ -404,6 +418,8 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
     /// Merges parts as they come.
     async fn follow(&mut self) -> Result<Option<Stop>> {
         let mut events = Events::new(&self.broker, &self.record.run);
+        let live = self.broker.js.client().subscribe(live_subject(&self.record.run)).await;
+        let mut live = live.map_err(|error| super::broker::failed("cannot follow the run", error))?;
         let (mut compare, mut look) = (interval(COMPARE), interval(LOOK));
         let cancel = self.options.run.cancel.clone();
         loop {
@@ -420,6 +436,11 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
             self.fetch();
             tokio::select! {
                 next = events.next() => self.heed(next).await,
+                Some(begun) = live.next() => {
+                    if let Ok(begun) = serde_json::from_slice(&begun.payload) {
+                        self.reports.begin(&begun);
+                    }
+                }
                 Some(fetched) = self.fetching.join_next() => self.put(fetched).await?,
                 () = cancel.cancelled() => return Ok(Some(Stop::Leave)),
                 _ = compare.tick() => self.compare().await,

@@ -7,7 +7,7 @@ use super::lead::{nonce, wait_for_rate};
 use super::lease::Lease;
 use super::part::PartWriter;
 use super::pauses::Pauses;
-use super::protocol::{Event, InputLine, Job, RunRecord, bytes, chunk_of, pause_key};
+use super::protocol::{Begun, Event, InputLine, Job, RunRecord, bytes, chunk_of, live_subject, pause_key};
 use super::store::{Store, part_name};
 use async_nats::jetstream::{AckKind, Message};
 use futures::future::BoxFuture;
@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a job that could not be finished waits before it is delivered again, at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How long to wait for the queue of a message that may be lost.
+const BRIEF: Duration = Duration::from_millis(20);
 
 /// What all jobs of a worker share.
 pub(crate) struct Machine {
@@ -117,6 +120,7 @@ impl Machine {
                 ));
                 return Ok(Ended::Abandoned);
             }
+            self.tell_begun(&record.run, Begun { chunk: job.chunk, i: of.i, name: input.name.clone() }).await;
             let Some(read) = self.journaled(run, &mut journal, of.i, input).await? else {
                 return Ok(Ended::Stopped);
             };
@@ -169,6 +173,15 @@ impl Machine {
             run: run.record.run.clone(),
         };
         run.reader.read(input, Arc::new(gate), Arc::new(fleet), &run.cancel).await
+    }
+
+    /// Shows the input to those who watch. Not worth any wait.
+    async fn tell_begun(&self, run: &str, begun: Begun) {
+        if let Ok(value) = bytes(&begun) {
+            let client = self.broker.js.client();
+            // While the broker is gone, messages queue up, and then they wait.
+            let _ = tokio::time::timeout(BRIEF, client.publish(live_subject(run), value)).await;
+        }
     }
 
     async fn tell_part(

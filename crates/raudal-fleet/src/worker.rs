@@ -338,14 +338,17 @@ impl Worker {
         let mut messages = asked.map_err(|error| super::broker::failed("cannot take jobs", error))?;
         while let Some(message) = messages.next().await {
             let message = message.map_err(|error| Error::new(Kind::Connect, "cannot take jobs").because(error))?;
-            if self.stop.is_cancelled() {
+            // The slot is taken here, so that the next request for jobs does not count it as free. There is
+            // one, unless another run has taken it meanwhile.
+            let slot = Arc::clone(&self.slots).acquire_owned().await;
+            let (Ok(slot), false) = (slot, self.stop.is_cancelled()) else {
                 let _ = message.ack_with(AckKind::Nak(None)).await;
                 continue;
-            }
-            let (machine, run, slots) = (Arc::clone(&self.machine), Arc::clone(run), Arc::clone(&self.slots));
+            };
+            let (machine, run) = (Arc::clone(&self.machine), Arc::clone(run));
             self.jobs.spawn(async move {
-                let Ok(_slot) = slots.acquire_owned().await else { return };
                 machine.work(run, message).await;
+                drop(slot);
             });
         }
         Ok(())
