@@ -243,9 +243,9 @@ impl Job<'_> {
     ) -> Result<Result<pipeline::Summary, u8>> {
         #[cfg(feature = "fleet")]
         if self.fleet.nats.nats.is_some() {
-            return self.submission().run(inputs.clone(), options, sink, session).await;
+            return Box::pin(self.submission().run(inputs.clone(), options, sink, session)).await;
         }
-        pipeline::run(inputs.clone(), client, options, sink).await.map(Ok)
+        Box::pin(pipeline::run(inputs.clone(), client, options, sink)).await.map(Ok)
     }
 
     #[cfg(feature = "fleet")]

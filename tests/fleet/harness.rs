@@ -89,7 +89,7 @@ fn nats_server() -> Option<PathBuf> {
     found
 }
 
-/// A broker with JetStream, and a folder for everything of a test.
+/// A broker with `JetStream`, and a folder for everything of a test.
 pub struct Fleet {
     program: PathBuf,
     broker: Option<Running>,

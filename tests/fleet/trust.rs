@@ -34,13 +34,13 @@ fn a_name_that_leads_to_a_private_address_and_a_redirect_there_are_refused() {
         "/r.csv".to_owned(),
         vec![super::common::Answer::redirect(server.url("/0.csv").replace("127.0.0.1", "localhost"))],
     )]);
-    let _worker = fleet.worker("w", &[]);
+    let first = fleet.worker("w", &[]);
     let (_, said) = fleet.submit("out.csv", &[&named, &redirects.url("/r.csv")]).end();
     assert_eq!(said.matches("does not allow this host: localhost").count(), 2, "{said}");
     assert!(server.requests().is_empty());
     let worker = fleet.spawn(["worker", "--name", "any", "--allow", "*"]);
     worker.wait_for("waits for runs");
-    drop(_worker);
+    drop(first);
     let (_, said) = fleet.submit("out.csv", &[&named]).end();
     assert!(said.contains("this address is not allowed here: localhost is 127.0.0.1"), "{said}");
 }

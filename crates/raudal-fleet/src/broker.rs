@@ -1,11 +1,11 @@
 //! The connection to NATS, and what a run has there: two streams and an entry.
 
 use super::protocol::{BUCKET, Event, RunRecord, State, bytes, event_subject, events_stream, jobs_stream, run_key};
-use async_nats::ConnectOptions;
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context, kv};
+use async_nats::{ConnectErrorKind, ConnectOptions};
 use futures::StreamExt;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
@@ -19,6 +19,8 @@ pub(crate) const REPLICAS: [usize; 3] = [3, 2, 1];
 const DUPLICATES: Duration = Duration::from_secs(120);
 /// How long a request to the broker may take.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How often to connect at the start.
+const TRIES: u32 = 5;
 /// The name of the one consumer of a run's jobs.
 const CONSUMER: &str = "workers";
 
@@ -111,10 +113,33 @@ impl Broker {
             .map(str::parse::<async_nats::ServerAddr>)
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|_| Error::usage(format!("not the address of NATS: {shown}")).hint("write nats://host:4222"))?;
-        let client = login.options(name).await?.connect(servers).await.map_err(|error| {
-            Error::new(Kind::Connect, format!("cannot connect to NATS: {shown}"))
-                .because(error)
-                .hint("start it with JetStream: nats-server -js")
+        // A server that is just starting refuses or resets, or has no JetStream yet.
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match Self::connect_once(login, name, servers.clone(), shown.clone()).await {
+                Err(error) if tries > 0 && error.is_transient() => tokio::time::sleep(RETRY).await,
+                connected => return connected,
+            }
+        }
+    }
+
+    async fn connect_once(
+        login: &Login,
+        name: &str,
+        servers: Vec<async_nats::ServerAddr>,
+        shown: String,
+    ) -> Result<Self> {
+        let connected = login.options(name).await?.connect(servers).await;
+        let client = connected.map_err(|error| {
+            let is_refused =
+                matches!(error.kind(), ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation);
+            let said = Error::new(Kind::Connect, format!("cannot connect to NATS: {shown}")).because(error);
+            if is_refused {
+                said.transient(false).hint("look at the login: [`nats_creds`], [`nats_nkey`], or in the address")
+            } else {
+                said.hint("start it with JetStream: nats-server -js")
+            }
         })?;
         let js = jetstream::ContextBuilder::new().timeout(PATIENCE).ack_timeout(PATIENCE).build(client);
         let kv = bucket(&js).await?;
