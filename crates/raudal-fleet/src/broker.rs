@@ -1,6 +1,8 @@
 //! The connection to NATS, and what a run has there: two streams and an entry.
 
-use super::protocol::{BUCKET, Event, RunRecord, State, bytes, event_subject, events_stream, jobs_stream, run_key};
+use super::protocol::{
+    BUCKET, Event, RunRecord, State, bytes, event_subject, events_stream, is_name, jobs_stream, run_key,
+};
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
@@ -317,8 +319,12 @@ async fn bucket(js: &Context) -> Result<kv::Store> {
 }
 
 pub(crate) fn parse_record(bytes: &[u8]) -> Result<RunRecord> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Error::new(Kind::Unsupported, "another version of raudal wrote this run").because(error))
+    let record: RunRecord = serde_json::from_slice(bytes)
+        .map_err(|error| Error::new(Kind::Unsupported, "another version of raudal wrote this run").because(error))?;
+    if is_name(&record.run) {
+        return Ok(record);
+    }
+    Err(Error::new(Kind::Unsupported, "a run with a name that is none"))
 }
 
 pub(crate) fn no_run(run: &str) -> Error {

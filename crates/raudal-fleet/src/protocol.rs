@@ -69,6 +69,11 @@ pub(crate) fn host_hash(host: &str) -> u64 {
     digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }
 
+/// Whether this is the name of a run. It becomes the name of streams and of a folder.
+pub(crate) fn is_name(run: &str) -> bool {
+    (1..=64).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
 /// Whether a run goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -282,6 +287,15 @@ mod tests {
         assert!(!format!("{error:?}").contains("secret") && error.hint_text().is_some(), "{error:?}");
         let file = JobInput::of(0, &parse("a b.csv")).expect("a path");
         assert!(std::path::Path::new(&file.place).is_absolute());
+    }
+
+    #[test]
+    fn the_name_of_a_run_leads_to_no_other_folder() {
+        assert!(is_name("run-7_b") && is_name(&"x".repeat(64)));
+        for bad in ["", "../x", "a/b", "a.b", "a b", "*", "é"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+        assert!(!is_name(&"x".repeat(65)));
     }
 
     #[test]

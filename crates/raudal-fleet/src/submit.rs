@@ -4,7 +4,7 @@ use super::broker::{Broker, Events, Next};
 use super::lead::{Leader, nonce};
 use super::part;
 use super::plan::{Plan, chunk_size};
-use super::protocol::{Begun, Event, InputLine, PROTOCOL, RunRecord, State, live_subject, run_key};
+use super::protocol::{Begun, Event, InputLine, PROTOCOL, RunRecord, State, is_name, live_subject, run_key};
 use super::runs;
 use super::store::{PLAN, Parts, SpooledOrFile, Store, part_name};
 use super::windows::{Window, Windows};
@@ -218,7 +218,7 @@ where
 async fn announce(broker: &Broker, planned: Planned, options: &Options, submit: &SubmitOptions) -> Result<Submission> {
     let Planned { plan, digest, inputs } = planned;
     let run = submit.run.clone().unwrap_or_else(|| digest[..12].to_owned());
-    if run.is_empty() || run.len() > 64 || !run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+    if !is_name(&run) {
         return Err(Error::usage(format!("not a name for a run: {run}")).hint("use letters, digits, - and _"));
     }
     #[expect(clippy::disallowed_methods, reason = "a date for people")]
