@@ -65,7 +65,7 @@ pub(crate) fn remember(command: &mut Command, matches: &ArgMatches) {
         Command::Worker(args) => {
             let given = |id: &&str| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
             let own = SENT.iter().chain(&SENT_UNLESS_GIVEN).filter(|id| matches.try_contains_id(id).unwrap_or(false));
-            args.given = own.copied().filter(|id| given(&id)).map(str::to_owned).collect();
+            args.given = own.copied().filter(|id| given(id)).map(str::to_owned).collect();
         }
         _ => {}
     }
@@ -168,7 +168,7 @@ impl Submission<'_> {
         submit.chunk = self.fleet.chunk;
         let progress = session.progress.clone();
         submit.say = Arc::new(move |text| progress.note(text));
-        match fleet::submit(&broker, inputs, options, sink, submit).await? {
+        match Box::pin(fleet::submit(&broker, inputs, options, sink, submit)).await? {
             Ended::Merged(summary) => Ok(Ok(*summary)),
             Ended::Left { run, done, chunks, .. } => {
                 session.progress.finish();
@@ -313,7 +313,7 @@ pub(crate) async fn runs(args: RunsArgs) -> Result<u8> {
                 // A reader that is gone ends the program with the next line.
                 let _ = print(format!("{line}\n").as_bytes());
             };
-            let watched = signals.token().run_until_cancelled(fleet::watch(&broker, &run, show)).await;
+            let watched = signals.token().run_until_cancelled(Box::pin(fleet::watch(&broker, &run, show))).await;
             watched.transpose()?;
             return Ok(signals.stop().map_or(0, Stop::code));
         }

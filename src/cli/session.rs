@@ -189,11 +189,15 @@ fn times(report: &RunReport) -> String {
         1 => "; 1 retry".to_owned(),
         n => format!("; {} retries", thousands(n)),
     };
+    // It is not known of a run over several machines.
+    let peak = match report.peak_in_flight {
+        0 => String::new(),
+        n => format!(", {n} in flight at the peak"),
+    };
     format!(
-        "{} of wall time, {} of job time{overlap}, {} in flight at the peak{retries}",
+        "{} of wall time, {} of job time{overlap}{peak}{retries}",
         units::duration(report.wall),
         units::duration(report.job_time),
-        report.peak_in_flight,
     )
 }
 

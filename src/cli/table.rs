@@ -61,6 +61,13 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
     let entities = entities(args.entities.as_deref())?;
     let edition = Edition::from(args.edition);
     let mirror = setup::mirror(args.mirror.as_deref(), &args.origin, args.table.ask.sample.is_some())?;
+    #[cfg(feature = "fleet")]
+    if matches!(mirror, Mirror::Embedded(_)) && args.fleet.nats.nats.is_some() {
+        return Err(raudal::Error::usage(
+            "the embedded origin ends with this program, and a run over a fleet does not",
+        )
+        .hint("start raudal serve, and give its URL with --mirror"));
+    }
     let job = Job::of_iter(&args, &mirror);
     let prepared = job.prepare()?;
     if args.output.end.dry_run {
@@ -334,9 +341,9 @@ impl Job<'_> {
     ) -> Result<Result<pipeline::Summary, u8>> {
         #[cfg(feature = "fleet")]
         if self.fleet.nats.nats.is_some() {
-            return self.submission().run(inputs.clone(), options, sink, session).await;
+            return Box::pin(self.submission().run(inputs.clone(), options, sink, session)).await;
         }
-        pipeline::run(inputs.clone(), client, options, sink).await.map(Ok)
+        Box::pin(pipeline::run(inputs.clone(), client, options, sink)).await.map(Ok)
     }
 
     #[cfg(feature = "fleet")]

@@ -1,11 +1,13 @@
 //! The connection to NATS, and what a run has there: two streams and an entry.
 
-use super::protocol::{BUCKET, Event, RunRecord, State, bytes, event_subject, events_stream, jobs_stream, run_key};
-use async_nats::ConnectOptions;
+use super::protocol::{
+    BUCKET, Event, RunRecord, State, bytes, event_subject, events_stream, is_name, jobs_stream, run_key,
+};
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context, kv};
+use async_nats::{ConnectErrorKind, ConnectOptions};
 use futures::StreamExt;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
@@ -18,7 +20,9 @@ pub(crate) const REPLICAS: [usize; 3] = [3, 2, 1];
 /// How long the broker remembers the ids of messages.
 const DUPLICATES: Duration = Duration::from_secs(120);
 /// How long a request to the broker may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(4);
+/// How often to connect at the start.
+const TRIES: u32 = 5;
 /// The name of the one consumer of a run's jobs.
 const CONSUMER: &str = "workers";
 
@@ -31,7 +35,7 @@ pub struct Login {
     pub servers: String,
     /// A file with a user's JWT and seed, as `nsc` writes it.
     pub credentials: Option<PathBuf>,
-    /// A file with the seed of an NKey.
+    /// A file with the seed of an `NKey`.
     pub nkey: Option<PathBuf>,
     /// A PEM file of certificate authorities to trust.
     pub ca: Option<PathBuf>,
@@ -84,7 +88,7 @@ impl Login {
     }
 }
 
-/// A connection to NATS with JetStream. It comes back by itself when a server was gone.
+/// A connection to NATS with `JetStream`. It comes back by itself when a server was gone.
 #[derive(Clone)]
 pub struct Broker {
     pub(crate) js: Context,
@@ -103,21 +107,43 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// Of kind [`Connect`](Kind::Connect), if no server answers, refuses us, or has no JetStream.
+    /// Of kind [`Connect`](Kind::Connect), if no server answers, refuses us, or has no `JetStream`.
     pub async fn connect(login: &Login, name: &str) -> Result<Self> {
         let shown = login.shown();
         let servers = login.servers.split(',').map(str::trim).filter(|server| !server.is_empty());
         let servers = servers
-            .map(|server| server.parse::<async_nats::ServerAddr>())
+            .map(str::parse::<async_nats::ServerAddr>)
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|_| Error::usage(format!("not the address of NATS: {shown}")).hint("write nats://host:4222"))?;
-        let client = login.options(name).await?.connect(servers).await.map_err(|error| {
-            Error::new(Kind::Connect, format!("cannot connect to NATS: {shown}"))
-                .because(error)
-                .hint("start it with JetStream: nats-server -js")
+        // A server that is just starting refuses or resets, or has no JetStream yet.
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match Self::connect_once(login, name, servers.clone(), shown.clone()).await {
+                Err(error) if tries > 0 && error.is_transient() => tokio::time::sleep(RETRY).await,
+                connected => return connected,
+            }
+        }
+    }
+
+    async fn connect_once(
+        login: &Login,
+        name: &str,
+        servers: Vec<async_nats::ServerAddr>,
+        shown: String,
+    ) -> Result<Self> {
+        let connected = login.options(name).await?.connect(servers).await;
+        let client = connected.map_err(|error| {
+            let is_refused =
+                matches!(error.kind(), ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation);
+            let said = Error::new(Kind::Connect, format!("cannot connect to NATS: {shown}")).because(error);
+            if is_refused {
+                said.transient(false).hint("look at the login: [`nats_creds`], [`nats_nkey`], or in the address")
+            } else {
+                said.hint("start it with JetStream: nats-server -js")
+            }
         })?;
-        let mut js = jetstream::new(client);
-        js.set_timeout(PATIENCE);
+        let js = jetstream::ContextBuilder::new().timeout(PATIENCE).ack_timeout(PATIENCE).build(client);
         let kv = bucket(&js).await?;
         Ok(Self { js, kv, shown })
     }
@@ -157,13 +183,11 @@ impl Broker {
             ..Default::default()
         };
         self.stream(events).await?;
-        match self.record(run).await? {
-            Some(there) => Ok(there),
-            None => {
-                self.put_record(record).await?;
-                Ok(record.clone())
-            }
+        if let Some(there) = self.record(run).await? {
+            return Ok(there);
         }
+        self.put_record(record).await?;
+        Ok(record.clone())
     }
 
     async fn stream(&self, mut config: stream::Config) -> Result<stream::Stream> {
@@ -295,8 +319,12 @@ async fn bucket(js: &Context) -> Result<kv::Store> {
 }
 
 pub(crate) fn parse_record(bytes: &[u8]) -> Result<RunRecord> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Error::new(Kind::Unsupported, "another version of raudal wrote this run").because(error))
+    let record: RunRecord = serde_json::from_slice(bytes)
+        .map_err(|error| Error::new(Kind::Unsupported, "another version of raudal wrote this run").because(error))?;
+    if is_name(&record.run) {
+        return Ok(record);
+    }
+    Err(Error::new(Kind::Unsupported, "a run with a name that is none"))
 }
 
 pub(crate) fn no_run(run: &str) -> Error {
@@ -360,6 +388,12 @@ impl Events {
                 Some(Err(_)) | None => self.messages = None,
             }
         }
+    }
+
+    /// Whether there are events that were not given yet. `false` if the broker does not say.
+    pub(crate) async fn is_behind(&self) -> bool {
+        let stream = self.broker.js.get_stream(events_stream(&self.run)).await;
+        stream.is_ok_and(|stream| stream.cached_info().state.last_sequence >= self.next)
     }
 
     async fn open(broker: Broker, stream: String, next: u64) -> Result<Option<pull::Ordered>> {

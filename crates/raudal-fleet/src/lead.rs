@@ -52,21 +52,17 @@ impl Leader {
         let mut revision = None;
         let led = async {
             loop {
-                match self.acquire().await {
-                    Ok(Some(acquired)) => {
-                        revision = Some(acquired);
-                        match self.term(&mut revision).await {
-                            Ok(Term::Done) => break,
-                            // The broker was gone, or another leads: look again.
-                            Ok(Term::Lost) | Err(_) => {}
-                        }
+                if let Ok(Some(acquired)) = self.acquire().await {
+                    revision = Some(acquired);
+                    // If the broker was gone, or another leads: look again.
+                    if matches!(self.term(&mut revision).await, Ok(Term::Done)) {
+                        break;
                     }
-                    Ok(None) | Err(_) => {}
                 }
                 tokio::time::sleep(TERM / 4).await;
             }
         };
-        let _ = stop.run_until_cancelled(led).await;
+        let _ = Box::pin(stop.run_until_cancelled(led)).await;
         if let Some(revision) = revision {
             // If this fails, the entry expires.
             let _ = self.broker.kv.delete_expect_revision(lead_key(&self.record.run), Some(revision)).await;

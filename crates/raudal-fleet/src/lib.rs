@@ -1,4 +1,4 @@
-//! One run over many machines, on NATS JetStream.
+//! One run over many machines, on NATS and its `JetStream`.
 //!
 //! ```text
 //! submitter ─► plan: chunks of inputs ─► admit: at most K chunks of a host are open

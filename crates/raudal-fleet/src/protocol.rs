@@ -37,6 +37,11 @@ pub(crate) fn event_subject(run: &str) -> String {
     format!("raudal.events.{run}")
 }
 
+/// What is worth knowing only now goes here. Nothing of it is stored.
+pub(crate) fn live_subject(run: &str) -> String {
+    format!("raudal.live.{run}")
+}
+
 pub(crate) fn run_key(run: &str) -> String {
     format!("run.{run}")
 }
@@ -62,6 +67,11 @@ pub(crate) fn pause_key(run: &str, host: &str) -> String {
 pub(crate) fn host_hash(host: &str) -> u64 {
     let digest = Sha256::digest(host.as_bytes());
     digest.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+}
+
+/// Whether this is the name of a run. It becomes the name of streams and of a folder.
+pub(crate) fn is_name(run: &str) -> bool {
+    (1..=64).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 /// Whether a run goes on.
@@ -239,6 +249,14 @@ pub(crate) enum Event {
     Paused { host: String, ms: u64, worker: String },
 }
 
+/// A worker begins an input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) chunk: u32,
+    pub(crate) i: u64,
+    pub(crate) name: String,
+}
+
 /// A worker that is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Presence {
@@ -273,6 +291,15 @@ mod tests {
         assert!(!format!("{error:?}").contains("secret") && error.hint_text().is_some(), "{error:?}");
         let file = JobInput::of(0, &parse("a b.csv")).expect("a path");
         assert!(std::path::Path::new(&file.place).is_absolute());
+    }
+
+    #[test]
+    fn the_name_of_a_run_leads_to_no_other_folder() {
+        assert!(is_name("run-7_b") && is_name(&"x".repeat(64)));
+        for bad in ["", "../x", "a/b", "a.b", "a b", "*", "é"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+        assert!(!is_name(&"x".repeat(65)));
     }
 
     #[test]

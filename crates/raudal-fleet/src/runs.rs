@@ -153,7 +153,7 @@ pub async fn watch(broker: &Broker, run: &str, mut show: impl FnMut(&str)) -> Re
                     show(&format!("error: {}", error.into_error().report()));
                 }
                 let (all, inputs) = (record.chunks, inputs.len());
-                let said = format!("{inputs} inputs, {rows} rows, {}", raudal_common::units::bytes(bytes));
+                let said = format!("inputs {inputs}, rows {rows}, {}", raudal_common::units::bytes(bytes));
                 show(&format!(
                     "chunk {chunk} by {worker}: {said}; {} of {all} chunks done, {failed} failed",
                     done.len()

@@ -67,7 +67,7 @@ impl fmt::Display for Parts {
 #[derive(Clone)]
 pub(crate) enum Store {
     Folder(PathBuf),
-    Nats { js: Context, bucket: String, store: ObjectStore },
+    Nats { js: Box<Context>, bucket: String, store: Box<ObjectStore> },
 }
 
 /// Whether a part was written, or was there already.
@@ -92,14 +92,16 @@ impl Store {
             Parts::Nats => {
                 let bucket = format!("raudal-parts-{run}");
                 if let Ok(store) = js.get_object_store(&bucket).await {
-                    return Ok(Self::Nats { js: js.clone(), bucket, store });
+                    return Ok(Self::Nats { js: Box::new(js.clone()), bucket, store: Box::new(store) });
                 }
                 let mut last = None;
                 for replicas in super::broker::REPLICAS {
                     let config =
                         object_store::Config { bucket: bucket.clone(), num_replicas: replicas, ..Default::default() };
                     match js.create_object_store(config).await {
-                        Ok(store) => return Ok(Self::Nats { js: js.clone(), bucket, store }),
+                        Ok(store) => {
+                            return Ok(Self::Nats { js: Box::new(js.clone()), bucket, store: Box::new(store) });
+                        }
                         Err(error) => last = Some(error),
                     }
                 }
@@ -132,7 +134,7 @@ impl Store {
                 let bucket = format!("raudal-parts-{run}");
                 let store =
                     js.get_object_store(&bucket).await.map_err(|error| broken("cannot find the parts", error))?;
-                Ok(Self::Nats { js: js.clone(), bucket, store })
+                Ok(Self::Nats { js: Box::new(js.clone()), bucket, store: Box::new(store) })
             }
         }
     }
@@ -151,7 +153,7 @@ impl Store {
                 if self.has(name).await? {
                     return Ok(Put::There);
                 }
-                let mut reader = blocking(move || into_async(object)).await??;
+                let mut reader = into_async(object);
                 store.put(name, &mut reader).await.map_err(|error| broken("cannot write a part", error))?;
                 Ok(Put::Written)
             }
@@ -289,10 +291,10 @@ fn bytes_of(text: &str) -> SpooledTempFile {
     object
 }
 
-fn into_async(object: SpooledTempFile) -> Result<Box<dyn tokio::io::AsyncRead + Send + Unpin>> {
+fn into_async(object: SpooledTempFile) -> Box<dyn tokio::io::AsyncRead + Send + Unpin> {
     match object.into_inner() {
-        tempfile::SpooledData::InMemory(bytes) => Ok(Box::new(bytes)),
-        tempfile::SpooledData::OnDisk(file) => Ok(Box::new(tokio::fs::File::from_std(file))),
+        tempfile::SpooledData::InMemory(bytes) => Box::new(bytes),
+        tempfile::SpooledData::OnDisk(file) => Box::new(tokio::fs::File::from_std(file)),
     }
 }
 
@@ -352,7 +354,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let put = |n: u8| {
             let path = folder.path().to_owned();
-            std::thread::spawn(move || write(&path, "1.part", &mut [n; 100_000].as_slice()).expect("written or there"))
+            std::thread::spawn(move || {
+                write(&path, "1.part", &mut vec![n; 100_000].as_slice()).expect("written or there")
+            })
         };
         let all: Vec<_> = (0..8).map(put).collect();
         let written = all.into_iter().map(|one| one.join().expect("no panic")).filter(|put| *put == Put::Written);

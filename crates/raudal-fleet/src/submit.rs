@@ -4,18 +4,19 @@ use super::broker::{Broker, Events, Next};
 use super::lead::{Leader, nonce};
 use super::part;
 use super::plan::{Plan, chunk_size};
-use super::protocol::{Event, InputLine, PROTOCOL, RunRecord, State, run_key};
+use super::protocol::{Begun, Event, InputLine, PROTOCOL, RunRecord, State, is_name, live_subject, run_key};
 use super::runs;
 use super::store::{PLAN, Parts, SpooledOrFile, Store, part_name};
 use super::windows::{Window, Windows};
 use super::worker::Say;
 use async_nats::jetstream::kv::Operation;
+use futures::StreamExt;
 use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
 use raudal_pipeline::{Merge, Options, Summary};
 use raudal_pool::{EventKind, RunReport};
 use raudal_source::Input;
-use raudal_table::Sink;
+use raudal_table::{Rows, Sink};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -32,6 +33,8 @@ const FETCHES: usize = 4;
 const COMPARE: Duration = Duration::from_secs(10);
 /// How often the state of the run is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long to listen to what is left at the end.
+const REST: Duration = Duration::from_secs(3);
 /// When to say that no worker is there.
 const LONELY: Duration = Duration::from_secs(5);
 
@@ -215,9 +218,10 @@ where
 async fn announce(broker: &Broker, planned: Planned, options: &Options, submit: &SubmitOptions) -> Result<Submission> {
     let Planned { plan, digest, inputs } = planned;
     let run = submit.run.clone().unwrap_or_else(|| digest[..12].to_owned());
-    if run.is_empty() || run.len() > 64 || !run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+    if !is_name(&run) {
         return Err(Error::usage(format!("not a name for a run: {run}")).hint("use letters, digits, - and _"));
     }
+    #[expect(clippy::disallowed_methods, reason = "a date for people")]
     let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut record = RunRecord {
         protocol: PROTOCOL,
@@ -275,6 +279,8 @@ struct Reports {
     begun: Instant,
     failed: u64,
     told: HashSet<u32>,
+    /// The inputs that workers have begun.
+    begun_inputs: HashSet<u64>,
 }
 
 impl Reports {
@@ -287,6 +293,14 @@ impl Reports {
             begun: Instant::now(),
             failed: 0,
             told: HashSet::new(),
+            begun_inputs: HashSet::new(),
+        }
+    }
+
+    /// Tells of an input that a worker begins.
+    fn begin(&mut self, begun: &Begun) {
+        if !self.told.contains(&begun.chunk) && self.begun_inputs.insert(begun.i) {
+            self.observe(EventKind::AttemptStarted { job: begun.i, label: &begun.name, attempt: 1 });
         }
     }
 
@@ -302,7 +316,10 @@ impl Reports {
         for line in inputs {
             let report = line.report(self.begun.elapsed());
             self.report.count(&report);
-            self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt: line.attempts.max(1) });
+            if !self.begun_inputs.remove(&line.i) {
+                let attempt = line.attempts.max(1);
+                self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt });
+            }
             self.observe(EventKind::Advanced { job: line.i, bytes: line.bytes, items: line.items });
             if let Some(error) = &report.error {
                 self.failed += 1;
@@ -401,6 +418,8 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
     /// Merges parts as they come.
     async fn follow(&mut self) -> Result<Option<Stop>> {
         let mut events = Events::new(&self.broker, &self.record.run);
+        let live = self.broker.js.client().subscribe(live_subject(&self.record.run)).await;
+        let mut live = live.map_err(|error| super::broker::failed("cannot follow the run", error))?;
         let (mut compare, mut look) = (interval(COMPARE), interval(LOOK));
         let cancel = self.options.run.cancel.clone();
         loop {
@@ -408,6 +427,7 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
                 return Ok(Some(Stop::Full));
             }
             if lock(&self.windows).is_done() {
+                self.hear_the_rest(&mut events).await;
                 return Ok(None);
             }
             if self.reports.is_enough() {
@@ -416,12 +436,28 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
             self.fetch();
             tokio::select! {
                 next = events.next() => self.heed(next).await,
+                Some(begun) = live.next() => {
+                    if let Ok(begun) = serde_json::from_slice(&begun.payload) {
+                        self.reports.begin(&begun);
+                    }
+                }
                 Some(fetched) = self.fetching.join_next() => self.put(fetched).await?,
                 () = cancel.cancelled() => return Ok(Some(Stop::Leave)),
                 _ = compare.tick() => self.compare().await,
                 _ = look.tick() => self.look().await?,
             }
         }
+    }
+
+    /// Says what workers have said and nobody has heard yet, in a run that was merged from its parts.
+    async fn hear_the_rest(&mut self, events: &mut Events) {
+        let heard = async {
+            while events.is_behind().await {
+                let next = events.next().await;
+                self.heed(next).await;
+            }
+        };
+        let _ = tokio::time::timeout(REST, heard).await;
     }
 
     fn fetch(&mut self) {
@@ -490,39 +526,48 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
     async fn merge_window(&mut self, mut window: Window, stopped: bool) -> Result<()> {
         let memory = self.options.query.memory;
         loop {
-            let (back, next) = blocking(move || {
-                let next = window.next(memory);
-                (window, next)
+            let (back, some) = blocking(move || {
+                let some = window.some(memory);
+                (window, some)
             })
             .await?;
             window = back;
-            let Some((line, rows)) = next? else { return Ok(()) };
-            let mut input = self.inputs.next();
-            while stopped && self.merged < line.i {
-                self.merged += 1;
-                if let Some(never) = input {
-                    self.merge.skip(never);
-                }
-                input = self.inputs.next();
-            }
-            let (Some(input), true) = (input, self.merged == line.i) else {
-                return Err(Error::new(Kind::Internal, format!("an input is missing: {}", self.merged)));
-            };
-            self.merged += 1;
-            let recorded = match (&self.options.run.lock, line.locked) {
-                (Some(lock), Some(locked)) => lock.record(line.i, locked),
-                _ => Ok(()),
-            };
-            let result = match (rows, line.error) {
-                (Some(rows), _) => recorded.map(|()| rows).map_err(|error| error.input(input.location.to_string())),
-                (None, Some(error)) => Err(Portable::into_error(error)),
-                (None, None) => Err(Error::new(Kind::Internal, "a part without rows and without an error")),
-            };
-            self.merge.put(input, result, line.attempts).await?;
-            if self.merge.is_full() {
+            let some = some?;
+            if some.is_empty() {
                 return Ok(());
             }
+            for (line, rows) in some {
+                self.merge_input(line, rows, stopped).await?;
+                if self.merge.is_full() {
+                    return Ok(());
+                }
+            }
         }
+    }
+
+    async fn merge_input(&mut self, line: InputLine, rows: Option<Rows>, stopped: bool) -> Result<()> {
+        let mut input = self.inputs.next();
+        while stopped && self.merged < line.i {
+            self.merged += 1;
+            if let Some(never) = input {
+                self.merge.skip(never);
+            }
+            input = self.inputs.next();
+        }
+        let (Some(input), true) = (input, self.merged == line.i) else {
+            return Err(Error::new(Kind::Internal, format!("an input is missing: {}", self.merged)));
+        };
+        self.merged += 1;
+        let recorded = match (&self.options.run.lock, line.locked) {
+            (Some(lock), Some(locked)) => lock.record(line.i, locked),
+            _ => Ok(()),
+        };
+        let result = match (rows, line.error) {
+            (Some(rows), _) => recorded.map(|()| rows).map_err(|error| error.input(input.location.to_string())),
+            (None, Some(error)) => Err(Portable::into_error(error)),
+            (None, None) => Err(Error::new(Kind::Internal, "a part without rows and without an error")),
+        };
+        self.merge.put(input, result, line.attempts).await
     }
 
     async fn heed(&mut self, next: Next) {

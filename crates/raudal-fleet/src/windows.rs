@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// Inputs of a window. Each takes 24 bytes of memory while its window is read.
 const INPUTS: u64 = 4096;
 
+/// Inputs that are read from a window at once: a change of threads costs more than a small input.
+const AT_ONCE: usize = 16;
+
 /// The windows of a run.
 pub(crate) struct Windows {
     folder: TempDir,
@@ -132,7 +135,7 @@ impl Window {
             });
             places.push((i, at + 24, text));
             at += 24 + text + rest;
-            file.seek_relative((text + rest) as i64).map_err(failed)?;
+            file.seek_relative((text + rest).cast_signed()).map_err(failed)?;
         }
         places.sort_unstable();
         // The same input from two parts has the same rows.
@@ -140,15 +143,26 @@ impl Window {
         Ok(Self { file: Some(file), places, at: 0 })
     }
 
+    /// Returns the next inputs, a few at a time; none after the last.
+    pub(crate) fn some(&mut self, memory: usize) -> Result<Vec<(InputLine, Option<Rows>)>> {
+        let mut some = Vec::new();
+        while some.len() < AT_ONCE
+            && let Some(next) = self.next(memory)?
+        {
+            some.push(next);
+        }
+        Ok(some)
+    }
+
     /// Returns the next input, and its rows unless it failed. Up to `memory` bytes of rows are held
     /// in memory.
-    pub(crate) fn next(&mut self, memory: usize) -> Result<Option<(InputLine, Option<Rows>)>> {
+    fn next(&mut self, memory: usize) -> Result<Option<(InputLine, Option<Rows>)>> {
         let (Some(&(_, place, length)), Some(file)) = (self.places.get(self.at), &mut self.file) else {
             return Ok(None);
         };
         self.at += 1;
         let here = file.stream_position().map_err(failed)?;
-        file.seek_relative(place as i64 - here as i64).map_err(failed)?;
+        file.seek_relative(place.cast_signed() - here.cast_signed()).map_err(failed)?;
         let mut text = vec![0; length as usize];
         file.read_exact(&mut text).map_err(failed)?;
         let line = part::line(&text)?;

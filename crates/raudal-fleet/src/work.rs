@@ -7,7 +7,7 @@ use super::lead::{nonce, wait_for_rate};
 use super::lease::Lease;
 use super::part::PartWriter;
 use super::pauses::Pauses;
-use super::protocol::{Event, InputLine, Job, RunRecord, bytes, chunk_of, pause_key};
+use super::protocol::{Begun, Event, InputLine, Job, RunRecord, bytes, chunk_of, live_subject, pause_key};
 use super::store::{Store, part_name};
 use async_nats::jetstream::{AckKind, Message};
 use futures::future::BoxFuture;
@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a job that could not be finished waits before it is delivered again, at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How long to wait for the queue of a message that may be lost.
+const BRIEF: Duration = Duration::from_millis(20);
 
 /// What all jobs of a worker share.
 pub(crate) struct Machine {
@@ -117,26 +120,10 @@ impl Machine {
                 ));
                 return Ok(Ended::Abandoned);
             }
-            let given_up = match &mut journal {
-                Some(journal) => journal.begin(of.i).await.err(),
-                None => None,
+            self.tell_begun(&record.run, Begun { chunk: job.chunk, i: of.i, name: input.name.clone() }).await;
+            let Some(read) = self.journaled(run, &mut journal, of.i, input).await? else {
+                return Ok(Ended::Stopped);
             };
-            let read = match given_up {
-                Some(error) if error.kind() != Kind::Internal => return Err(error),
-                Some(error) => InputRead::failed(error, &input),
-                None => match self.read(run, input).await {
-                    Some(read) => read,
-                    None => {
-                        if let Some(journal) = &mut journal {
-                            journal.release(of.i).await;
-                        }
-                        return Ok(Ended::Stopped);
-                    }
-                },
-            };
-            if let Some(journal) = &mut journal {
-                journal.end(of.i);
-            }
             self.inputs.fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(read.report.bytes, Ordering::Relaxed);
             let line = InputLine::of(of.i, &read.report, read.result.as_ref().err(), read.locked);
@@ -151,6 +138,29 @@ impl Machine {
         Ok(Ended::Done)
     }
 
+    /// Reads an input, unless it has killed too many workers. `None` if it was stopped.
+    async fn journaled(
+        &self,
+        run: &ActiveRun,
+        journal: &mut Option<Journal>,
+        place: u64,
+        input: Input,
+    ) -> Result<Option<InputRead>> {
+        let Some(journal) = journal else { return Ok(self.read(run, input).await) };
+        match journal.begin(place).await {
+            Ok(()) => {}
+            // Its count stays, so that it is given up again if the chunk comes again.
+            Err(error) if error.kind() == Kind::Internal => return Ok(Some(InputRead::failed(error, &input))),
+            Err(error) => return Err(error),
+        }
+        let read = self.read(run, input).await;
+        match &read {
+            Some(_) => journal.end(place),
+            None => journal.release(place).await,
+        }
+        Ok(read)
+    }
+
     /// Reads an input, if it is allowed. `None` if it was stopped.
     async fn read(&self, run: &ActiveRun, input: Input) -> Option<InputRead> {
         if let Err(error) = self.allow.check(&input.location) {
@@ -163,6 +173,15 @@ impl Machine {
             run: run.record.run.clone(),
         };
         run.reader.read(input, Arc::new(gate), Arc::new(fleet), &run.cancel).await
+    }
+
+    /// Shows the input to those who watch. Not worth any wait.
+    async fn tell_begun(&self, run: &str, begun: Begun) {
+        if let Ok(value) = bytes(&begun) {
+            let client = self.broker.js.client();
+            // While the broker is gone, messages queue up, and then they wait.
+            let _ = tokio::time::timeout(BRIEF, client.publish(live_subject(run), value)).await;
+        }
     }
 
     async fn tell_part(

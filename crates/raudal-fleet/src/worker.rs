@@ -8,6 +8,7 @@ use super::protocol::{Event, PROTOCOL, Presence, RunRecord, State, Versions, byt
 use super::store::{Parts, Store};
 use super::work::{ActiveRun, Machine};
 use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::{self, pull};
 use async_nats::jetstream::kv::{Entry, Operation};
 use futures::StreamExt;
 use raudal_common::{Error, Kind, Result};
@@ -129,6 +130,7 @@ pub async fn work(broker: Broker, options: WorkerOptions, build: Build, stop: Ca
     };
     let presence = tokio::spawn(worker.clone().presence());
     worker.clone().watch().await;
+    (worker.options.say)("takes no more jobs, and ends those it has begun");
     worker.jobs.close();
     if tokio::time::timeout(worker.options.drain, worker.jobs.wait()).await.is_err() {
         worker.abort.cancel();
@@ -306,6 +308,7 @@ impl Worker {
 
     /// Takes jobs while there are free slots. Ends when the worker is to stop.
     async fn pull(&self, run: &Arc<ActiveRun>) {
+        let mut consumer = None;
         while !self.stop.is_cancelled() {
             let free = tokio::select! {
                 free = self.slots.acquire() => free,
@@ -314,26 +317,38 @@ impl Worker {
             let Ok(free) = free else { return };
             let most = self.slots.available_permits() + 1;
             drop(free);
-            if self.batch(run, most).await.is_err() {
+            if self.batch(run, most, &mut consumer).await.is_err() {
+                consumer = None;
                 tokio::time::sleep(RETRY).await;
             }
         }
     }
 
-    async fn batch(&self, run: &Arc<ActiveRun>, most: usize) -> Result<()> {
-        let consumer = self.machine.broker.consumer(&run.record.run).await?;
+    async fn batch(
+        &self,
+        run: &Arc<ActiveRun>,
+        most: usize,
+        consumer: &mut Option<consumer::Consumer<pull::Config>>,
+    ) -> Result<()> {
+        let consumer = match consumer {
+            Some(consumer) => consumer,
+            none => none.insert(self.machine.broker.consumer(&run.record.run).await?),
+        };
         let asked = consumer.batch().max_messages(most).expires(PULL).messages().await;
         let mut messages = asked.map_err(|error| super::broker::failed("cannot take jobs", error))?;
         while let Some(message) = messages.next().await {
             let message = message.map_err(|error| Error::new(Kind::Connect, "cannot take jobs").because(error))?;
-            if self.stop.is_cancelled() {
+            // The slot is taken here, so that the next request for jobs does not count it as free. There is
+            // one, unless another run has taken it meanwhile.
+            let slot = Arc::clone(&self.slots).acquire_owned().await;
+            let (Ok(slot), false) = (slot, self.stop.is_cancelled()) else {
                 let _ = message.ack_with(AckKind::Nak(None)).await;
                 continue;
-            }
-            let (machine, run, slots) = (Arc::clone(&self.machine), Arc::clone(run), Arc::clone(&self.slots));
+            };
+            let (machine, run) = (Arc::clone(&self.machine), Arc::clone(run));
             self.jobs.spawn(async move {
-                let Ok(_slot) = slots.acquire_owned().await else { return };
                 machine.work(run, message).await;
+                drop(slot);
             });
         }
         Ok(())

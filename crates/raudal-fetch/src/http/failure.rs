@@ -34,7 +34,7 @@ pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
         return tls_fault(tls);
     }
     if let Some(name) = find::<RefusedName>(error) {
-        return guard::refused(name.to_string());
+        return guard::refused(&name.to_string());
     }
     if error.is_timeout() {
         return if error.is_connect() {

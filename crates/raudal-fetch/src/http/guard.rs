@@ -33,11 +33,11 @@ pub(crate) fn check(guard: &dyn Guard, url: &Url) -> Result<()> {
     if guard.address(url.host_str().unwrap_or_default(), address) {
         return Ok(());
     }
-    Err(refused(address.to_string()))
+    Err(refused(&address.to_string()))
 }
 
 /// The error for an address that is not allowed.
-pub(crate) fn refused(what: String) -> raudal_common::Error {
+pub(crate) fn refused(what: &str) -> raudal_common::Error {
     raudal_common::Error::new(raudal_common::Kind::Redirect, format!("this address is not allowed here: {what}"))
         .hint("private addresses need [`allow`]")
 }
