@@ -152,8 +152,12 @@ pub(crate) struct JobInput {
 impl JobInput {
     /// # Errors
     ///
-    /// A usage error for an input with a login, and for a path that is no text.
+    /// A usage error for a line of a list that is no input, an input with a login, standard input, and a path that
+    /// is no text.
     pub(crate) fn of(i: u64, input: &Input) -> Result<Self> {
+        if let Some(refusal) = input.refusal() {
+            return Err(refusal);
+        }
         let place = match &input.location {
             Location::Url(url) if !url.username().is_empty() || url.password().is_some() => {
                 return Err(Error::usage("a login in the URL of an input would be sent to all workers")
@@ -289,6 +293,10 @@ mod tests {
         assert_eq!((back.i, back.input().expect("an input")), (7, input));
         let error = JobInput::of(0, &parse("https://me:secret@h/a.zip")).expect_err("a login");
         assert!(!format!("{error:?}").contains("secret") && error.hint_text().is_some(), "{error:?}");
+        let list = raudal_source::read_list("https://h/a.zip\nftp://h/b.zip\n".as_bytes(), "urls.txt").expect("a list");
+        let error = JobInput::of(1, &list[1]).expect_err("no input");
+        assert!(error.report().contains("urls.txt") && error.kind() == raudal_common::Kind::Usage, "{error:?}");
+        assert!(JobInput::of(0, &Input::new(Location::Stdin)).is_err());
         let file = JobInput::of(0, &parse("a b.csv")).expect("a path");
         assert!(std::path::Path::new(&file.place).is_absolute());
     }
