@@ -43,10 +43,11 @@ pub(crate) fn plan(inputs: Inputs) -> Result<u8> {
 /// Checks that a local input can be read. A pipe or a device is not opened: that may wait.
 fn check(input: &Input) -> Result<()> {
     let Location::File(path) = &input.location else { return Ok(()) };
-    let readable = path.metadata().and_then(|there| match there.is_dir() {
-        true => Err(io::ErrorKind::IsADirectory.into()),
-        false if there.is_file() => File::open(path).map(drop),
-        false => Ok(()),
+    let readable = path.metadata().and_then(|there| {
+        if there.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if there.is_file() { File::open(path).map(drop) } else { Ok(()) }
     });
     readable.map_err(|error| {
         let name = path.display().to_string();
