@@ -50,10 +50,11 @@ fn check(input: &Input) -> Result<()> {
         return Err(refusal);
     }
     let Location::File(path) = &input.location else { return Ok(()) };
-    let readable = path.metadata().and_then(|there| match there.is_dir() {
-        true => Err(io::ErrorKind::IsADirectory.into()),
-        false if there.is_file() => File::open(path).map(drop),
-        false => Ok(()),
+    let readable = path.metadata().and_then(|there| {
+        if there.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if there.is_file() { File::open(path).map(drop) } else { Ok(()) }
     });
     readable.map_err(|error| {
         let name = path.display().to_string();

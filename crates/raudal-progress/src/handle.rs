@@ -85,11 +85,8 @@ impl Progress {
     /// Shows runs on stderr, in this style or the nearest one that it can draw.
     pub fn new(style: Style, verbosity: Verbosity) -> Self {
         let around = Surroundings::of_stderr();
-        let mut style = style.resolve(verbosity, &around);
-        let painter = (style == Style::Bar).then(Painter::on_stderr).flatten();
-        if style == Style::Bar && painter.is_none() {
-            style = Style::Plain;
-        }
+        let style = style.resolve(verbosity, &around);
+        let painter = (style == Style::Bar).then(Painter::on_stderr);
         let start = Instant::now();
         let clock: Clock = Arc::new(move || start.elapsed());
         let stderr = Box::new(std::io::stderr());

@@ -6,6 +6,8 @@
 //! the screen. It does not matter either whether the terminal wraps the lines anew when its window
 //! becomes narrower.
 
+use std::fmt::Write as _;
+
 /// Clears from the begin of the cursor's line to the end of the screen.
 const CLEAR: &str = "\r\u{1b}[J";
 
@@ -19,17 +21,13 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    /// Creates a painter for stderr; `None` if its console knows no escape sequences.
-    pub(super) fn on_stderr() -> Option<Self> {
-        #[cfg(windows)]
-        if anstyle_query::windows::enable_ansi_colors() == Some(false) {
-            return None;
-        }
+    /// Creates a painter for stderr.
+    pub(super) fn on_stderr() -> Self {
         let size = || {
             let size = terminal_size::terminal_size_of(std::io::stderr());
             size.map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
         };
-        Some(Self::new(Box::new(size), Box::new(is_taken)))
+        Self::new(Box::new(size), Box::new(is_taken))
     }
 
     pub(super) fn new(size: Box<dyn Fn() -> (usize, usize) + Send>, is_taken: Box<dyn Fn() -> bool + Send>) -> Self {
@@ -59,7 +57,7 @@ impl Painter {
         }
         text += "\u{1b}[J\u{1b}[?7h\r";
         if lines.len() > 1 {
-            text += &format!("\u{1b}[{}A", lines.len() - 1);
+            let _ = write!(text, "\u{1b}[{}A", lines.len() - 1);
         }
         text
     }

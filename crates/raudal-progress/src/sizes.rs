@@ -87,30 +87,27 @@ impl Sizes {
         let told: f64 = self.told.values().flatten().map(|bytes| *bytes as f64).sum();
         let is_told = self.told.values().map(Vec::len).sum::<usize>() as u64 == total;
         let (mut known, mut left, mut unknown) = (self.known, 0.0, 0.0);
-        let mut further = to_come as f64;
+        let mut further = to_come;
         for job in in_flight {
-            match job.expected {
-                Some(bytes) => {
-                    known.add(job.weight, bytes);
-                    left += bytes.saturating_sub(job.moved) as f64;
-                }
-                None => {
-                    unknown += job.weight;
-                    further += 1.0;
-                    left -= job.moved as f64;
-                }
+            if let Some(bytes) = job.expected {
+                known.add(job.weight, bytes);
+                left += bytes.saturating_sub(job.moved) as f64;
+            } else {
+                unknown += job.weight;
+                further += 1;
+                left -= job.moved as f64;
             }
         }
-        let enough = |left: f64| further == 0.0 || is_told || known.speaks_for(further, left);
         if known.bytes == 0.0 {
             return None;
         }
-        left += match is_told {
-            true => known.bytes / known.weight.max(1.0) * (told - self.begun + unknown),
-            false => known.bytes / known.jobs * further,
+        left += if is_told {
+            known.bytes / known.weight.max(1.0) * (told - self.begun + unknown)
+        } else {
+            known.bytes / known.jobs * further as f64
         };
         let left = left.max(0.0);
-        enough(left).then_some(left)
+        (further == 0 || is_told || known.speaks_for(further as f64, left)).then_some(left)
     }
 }
 

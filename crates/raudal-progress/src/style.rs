@@ -78,6 +78,9 @@ impl Surroundings {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         // An unset TERM is a dumb terminal, except on Windows, where nobody sets it.
         let dumb = set("TERM").map_or(cfg!(not(windows)), |term| term == "dumb");
+        // Old consoles know no escape sequences; the others are asked to read them.
+        #[cfg(windows)]
+        let dumb = dumb || anstyle_query::windows::enable_ansi_colors() == Some(false);
         Self {
             terminal: std::io::stderr().is_terminal(),
             dumb,
