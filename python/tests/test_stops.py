@@ -54,12 +54,18 @@ def test_ctrl_c_ends_a_run_at_once(slow, tmp_path, command):
 
 @posix
 def test_ctrl_c_keeps_the_rows_that_are_complete():
-    with raudal.serve(fault="stall:match=*tiny_3*") as origin:
+    def interrupted(url: str):
         interrupt_after(0.5)
         with pytest.raises(KeyboardInterrupt) as stop:
-            raudal.table(f"{origin}tiny_[1-3].zip", jobs=3, progress=False)
+            raudal.table(f"{url}tiny_[1-3].zip", jobs=3, progress=False)
             time.sleep(5)
-    assert len(stop.value.table) == 8
+        return stop.value.table
+
+    with raudal.serve(fault="stall:match=*tiny_3*") as origin:
+        # A machine that is busy may not finish the table within the time that Ctrl-C may take.
+        tables = (interrupted(origin.url) for _ in range(5))
+        table = next(table for table in tables if table is not None)
+    assert len(table) == 8
 
 
 @posix

@@ -80,14 +80,16 @@ impl ConfigFile {
     fn parse(path: PathBuf, text: &str, command: &Command, of_project: bool) -> Result<Self> {
         let named = |error: Error| error.input(path.display().to_string());
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            named(Error::usage(format!("not TOML: {}", error.to_string().trim().replace('\n', " "))))
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() as u64 + 1;
+            named(Error::usage(format!("not TOML: {}", error.message().replace('\n', " "))).line(line))
         })?;
         check(&table, command, of_project).map_err(named)?;
         Ok(Self { path, table })
     }
 
     /// Returns the value of an option: of the table of its command, else of one around that.
-    fn value(&self, names: &[&str], long: &str) -> Option<&Value> {
+    fn value<'a>(&'a self, names: &[&str], long: &str) -> Option<&'a Value> {
         let mut tables = vec![&self.table];
         for name in names {
             match tables.last().and_then(|table| table.get(*name)).and_then(Value::as_table) {
@@ -95,9 +97,12 @@ impl ConfigFile {
                 None => break,
             }
         }
-        let of = |table: &&Table| table.contains_key(long) || table.contains_key(&long.replace('-', "_"));
-        let table = tables.into_iter().rev().find(of)?;
-        table.get(long).or_else(|| table.get(&long.replace('-', "_")))
+        // A command and an option may have the same name: `table` has an option `--table`.
+        let own = |table: &&'a Table| {
+            let value = table.get(long).or_else(|| table.get(&long.replace('-', "_")));
+            value.filter(|value| !value.is_table())
+        };
+        tables.iter().rev().find_map(own)
     }
 }
 
@@ -234,7 +239,7 @@ mod tests {
     #[test]
     fn what_is_no_option_is_refused_with_the_file() {
         for (text, said) in [
-            ("a = ", "not TOML"),
+            ("retries = 5\na = ", "line 2: not TOML"),
             ("retires = 5", "no such option of raudal: retires"),
             ("[tables]\nretries = 5", "no such command: tables"),
             ("[table]\nsleeps = 5", "no such option of table: sleeps"),

@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) fn man(command: Command, names: &[String], dir: Option<&Path>) -> Result<u8> {
     let command = built(command);
     if let Some(dir) = dir {
-        let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command, dir));
+        let written = std::fs::create_dir_all(dir).and_then(|()| write(&command, dir));
         written.map_err(|error| Error::io("cannot write the manual pages", error).input(dir.display().to_string()))?;
         return Ok(0);
     }
@@ -41,9 +41,18 @@ fn chosen<'a>(command: &'a Command, names: &[String]) -> Result<&'a Command> {
     Ok(found)
 }
 
+fn write(command: &Command, dir: &Path) -> std::io::Result<()> {
+    of(command).generate_to(dir)?;
+    command.get_subcommands().try_for_each(|below| write(below, dir))
+}
+
+fn of(command: &Command) -> Man {
+    Man::new(command.clone()).source(concat!("raudal ", env!("CARGO_PKG_VERSION")))
+}
+
 fn page(command: &Command) -> std::io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page)?;
+    of(command).render(&mut page)?;
     Ok(page)
 }
 
