@@ -220,7 +220,7 @@ fn the_report_of_auto_tells_each_limit_with_its_time_its_host_and_its_reason() {
             serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("a report in JSON");
         assert_eq!(report["limits"].as_array().expect("a list").len(), limits, "{report}");
         if let Some(first) = report["limits"].get(0) {
-            assert_eq!((&first["limit"], &first["why"]), (&4.into(), &"to begin with".into()));
+            assert_eq!((&first["limit"], &first["why"]), (&6.into(), &"to begin with".into()));
             assert_eq!(first["key"], server.url("/").trim_end_matches('/'));
             assert!(first["at"].is_f64(), "{first}");
         }

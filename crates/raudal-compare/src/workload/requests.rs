@@ -175,15 +175,15 @@ mod tests {
     #[tokio::test]
     async fn the_level_auto_gives_the_same_and_says_what_it_decides() {
         let mut options = options("300ms");
-        options.requests = 10;
+        options.requests = 20;
         let requests = Requests::open(&options).await.unwrap();
         let four = run(&requests, 4).await.unwrap();
         let log = Arc::new(LimitLog::default());
         let auto = requests.run_auto(Arc::clone(&log) as _, CancellationToken::new()).unwrap().await.unwrap();
-        assert_eq!((&auto.digest, &auto.parts, auto.jobs.len()), (&four.digest, &four.parts, 10));
+        assert_eq!((&auto.digest, &auto.parts, auto.jobs.len()), (&four.digest, &four.parts, 20));
         let changes = log.changes();
-        assert_eq!((changes[0].limit, &*changes[0].why, changes[1].limit), (4, "to begin with", 8));
-        assert!(auto.report.peak_in_flight > 4, "no answer had come, so more were asked for: {changes:?}");
+        assert_eq!((changes[0].limit, &*changes[0].why, changes[1].limit), (6, "to begin with", 12));
+        assert!(auto.report.peak_in_flight > 6, "a round of answers had come, so more were asked for: {changes:?}");
         requests.close().await;
     }
 

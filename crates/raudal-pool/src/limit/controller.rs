@@ -136,7 +136,7 @@ impl Controller {
 
     /// Caps the limit at `most` from now on. Counts `trouble` as dealt with.
     pub(super) fn lower(&mut self, most: usize, trouble: u64) {
-        (self.most, self.trouble) = (most, trouble);
+        (self.most, self.trouble, self.is_settled) = (most, trouble, true);
         (self.limit, self.ceiling) = (self.limit.min(most), self.ceiling.min(most));
     }
 
@@ -345,6 +345,9 @@ mod tests {
         assert_eq!(controller.learned(), None, "nothing was found out");
         controller.press(Instant::now(), 3);
         assert_eq!(controller.learned(), known(3, Some(6)));
+        let mut slow = Controller::new(64, None, Instant::now());
+        slow.lower(2, 3);
+        assert_eq!(slow.learned(), known(2, None), "time-outs count too");
     }
 
     #[test]

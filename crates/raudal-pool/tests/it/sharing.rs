@@ -301,8 +301,7 @@ async fn claimed(keys: &'static [&'static str], claims: &[Option<&str>]) -> Vec<
     };
     let jobs = async { while run.next().await.is_some() {} };
     tokio::join!(helper, jobs);
-    let ends = ends.lock().unwrap().clone();
-    ends
+    ends.lock().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]
