@@ -176,7 +176,9 @@ impl Job<'_> {
             Ok(summary) => summary,
             Err(error) => {
                 session.progress.finish();
-                return Err(name_output(&output, error));
+                // Ctrl-C ends the reader of the pipe too.
+                let stop = session.signals.stop().filter(|_| super::is_broken_pipe(&error));
+                return stop.map_or_else(|| Err(name_output(&output, error)), |stop| Ok(stop.code()));
             }
         };
         summary.warnings.extend(lowered);
