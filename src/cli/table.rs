@@ -300,7 +300,9 @@ impl Job<'_> {
             Err(error) => {
                 session.progress.finish();
                 session.say_partials(partials.as_deref());
-                return Err(name_output(&output, error));
+                // Ctrl-C ends the reader of the pipe too.
+                let stop = session.signals.stop().filter(|_| super::is_broken_pipe(&error));
+                return stop.map_or_else(|| Err(name_output(&output, error)), |stop| Ok(stop.code()));
             }
         };
         summary.warnings.extend(lowered);

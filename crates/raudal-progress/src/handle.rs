@@ -50,6 +50,7 @@ pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// let progress = Progress::new(Style::None, Verbosity::Quiet);
 /// let observer = progress.observer(); // hand it to a run
 /// progress.suspend(|| println!("a row"));
+/// progress.hide_bars(); // from here on, others write to the terminal
 /// progress.note("not said: quiet");
 /// progress.finish();
 /// # drop(observer);

@@ -159,10 +159,14 @@ impl Model {
         self.meter.per_second(now)
     }
 
-    /// Returns how much of the run is done, from 0 to 1: the finished jobs, plus the known shares
-    /// of those in flight.
+    /// Returns how much of the run is done, from 0 to 1: by bytes if all sizes were told before, else
+    /// the finished jobs, plus the known shares of those in flight.
     pub(super) fn share(&self) -> Option<f64> {
         let total = self.total.filter(|total| *total > 0)?;
+        if let Some(left) = self.left().filter(|_| self.sizes.are_told(total)) {
+            let moved = self.bytes as f64;
+            return Some(moved / (moved + left).max(1.0));
+        }
         let parts: f64 = self.jobs.values().filter_map(JobView::share).sum();
         Some(((self.done() as f64 + parts) / total as f64).clamp(0.0, 1.0))
     }
@@ -170,11 +174,16 @@ impl Model {
     /// Estimates how long the rest will take: the bytes that are left, at the current speed. There
     /// is no estimate if too little is known of the sizes, or if nothing moves.
     pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
+        time(self.left()?, self.speed(now)?)
+    }
+
+    /// Returns how many bytes are left, if enough is known.
+    fn left(&self) -> Option<f64> {
         let total = self.total?;
         let to_come = total.saturating_sub(self.done() + self.jobs.len() as u64);
         let begun = |job: &JobView| Begun { weight: job.weight, expected: job.expected, moved: job.bytes };
         let in_flight: Vec<Begun> = self.jobs.values().map(begun).collect();
-        time(self.sizes.left(total, to_come, &in_flight)?, self.speed(now)?)
+        self.sizes.left(total, to_come, &in_flight)
     }
 }
 

@@ -81,11 +81,16 @@ impl Sizes {
         self.known.add(weight, bytes);
     }
 
+    /// Returns whether the sizes of all jobs were told before.
+    pub(super) fn are_told(&self, total: u64) -> bool {
+        self.told.values().map(Vec::len).sum::<usize>() as u64 == total
+    }
+
     /// Returns the bytes that are left, if enough is known: of `total` jobs, `to_come` have not
     /// begun, and these are in flight.
     pub(super) fn left(&self, total: u64, to_come: u64, in_flight: &[Begun]) -> Option<f64> {
         let told: f64 = self.told.values().flatten().map(|bytes| *bytes as f64).sum();
-        let is_told = self.told.values().map(Vec::len).sum::<usize>() as u64 == total;
+        let is_told = self.are_told(total);
         let (mut known, mut left, mut unknown) = (self.known, 0.0, 0.0);
         let mut further = to_come;
         for job in in_flight {
@@ -220,6 +225,8 @@ mod tests {
                 if line.left() <= 0.75 * all {
                     let estimate = line.model.remaining(line.now).expect("sizes are known");
                     prop_assert!(line.is_right(estimate), "{estimate:?} for {} bytes", line.left());
+                    let share = line.model.share().expect("sizes are known");
+                    prop_assert!((share - (1.0 - line.left() / all)).abs() < 0.05, "{share}");
                 }
             }
         }
