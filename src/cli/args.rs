@@ -97,11 +97,12 @@ Grouping, joins and sorting are tasks for DuckDB and polars: docs/recipes.md sho
 Examples:
   raudal get 'https://example.org/ITER_[01-32]_2020_csv.zip' -d archives
   raudal get -i urls.txt -d archives --continue --checksums SHA256SUMS
+  raudal get -i urls.txt -d archives --update     only what has changed, every night
   raudal get https://example.org/a.zip --extract='**/*.csv'
 
 The name of a file comes from the list (URL, TAB, name), else from the server (Content-Disposition),
-else from the end of the URL. Two inputs never share a name.
-A file is downloaded to NAME.….part beside its final name, and renamed once it is verified.
+else from the end of the URL. Two inputs never share a name: --directories and --name tell them apart.
+A file is downloaded to NAME.….part in the folder, and renamed once it is verified.
 stdout gets the path of each complete file (with --extract, of its folder), in input order; on a
 terminal only with -v.")]
     Get(GetCommand),

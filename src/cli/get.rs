@@ -80,7 +80,9 @@ pub(super) fn options(args: &GetCommand) -> Result<files::Options> {
         (.., true) => Existing::Replace,
         _ => Existing::Refuse,
     };
-    options.name = if args.directories { Some("{host}/{path}".parse()?) } else { args.name.clone() };
+    // An empty variable is no template.
+    let template = if args.directories { Some("{host}/{path}") } else { args.name.as_deref() };
+    options.name = template.filter(|template| !template.is_empty()).map(str::parse).transpose()?;
     options.extract = match args.extract.as_deref() {
         None => None,
         Some("") => Some(Members::All),

@@ -1,11 +1,8 @@
 //! The options of `raudal get`.
 
-use super::{
-    ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, NameArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs, with_hint,
-};
+use super::{ARCHIVES, BoundArgs, EndArgs, HttpArgs, KeepArgs, NameArgs, OUTPUT, RunArgs, SourceArgs, VerifyArgs};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
-use raudal::pipeline::files::Template;
 use std::path::PathBuf;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -29,8 +26,8 @@ pub(crate) struct GetCommand {
     #[arg(long, env = "RAUDAL_DIRECTORIES", value_parser = FalseyValueParser::new(), conflicts_with = "name", help_heading = OUTPUT)]
     pub(crate) directories: bool,
     /// Name files by this template: {host}, {path}, {name} (without a template), {n} (position), {n:04} (with zeros)
-    #[arg(long, value_name = "TEMPLATE", value_parser = template, env = "RAUDAL_NAME", help_heading = OUTPUT)]
-    pub(crate) name: Option<Template>,
+    #[arg(long, value_name = "TEMPLATE", env = "RAUDAL_NAME", help_heading = OUTPUT)]
+    pub(crate) name: Option<String>,
     /// Replace existing files
     #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
@@ -51,8 +48,4 @@ pub(crate) struct GetCommand {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
-}
-
-fn template(text: &str) -> Result<Template, String> {
-    text.parse().map_err(|error| with_hint(&error))
 }

@@ -4,10 +4,12 @@
 mod again;
 mod extract;
 mod kill;
+mod lists;
 mod names;
 #[cfg(unix)]
 mod nginx;
 mod sums;
+mod update;
 
 use crate::common::Program;
 use std::path::Path;

@@ -55,6 +55,10 @@ fn the_server_names_a_file_but_never_a_place_for_it() {
         ("attachment; filename=\".bashrc\"", "bashrc"),
         ("attachment; filename=\"CON\"", "_CON"),
         ("attachment; filename=\"..\"", "data"),
+        ("filename=datos.csv", "datos.csv"),
+        ("attachment; filename=\"=?UTF-8?B?UG9ibGFjacOzbi5jc3Y=?=\"", "Población.csv"),
+        ("attachment; filename=\"C:\\Users\\x\\datos.csv\"", "datos.csv"),
+        ("attachment; filename=\"datos 2020: total.csv\"", "datos 2020_ total.csv"),
         ("attachment; filename=\"\"", "data"),
         ("inline", "data"),
     ] {
@@ -72,7 +76,28 @@ fn the_server_names_a_file_but_never_a_place_for_it() {
 }
 
 #[test]
-fn two_inputs_that_are_bound_to_have_one_name_are_refused_before_anything_is_fetched() {
+fn a_name_in_latin_1_is_read_and_one_that_is_too_long_keeps_its_ending() {
+    let raw = |header: &[u8]| {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\nContent-Disposition: ";
+        Answer::raw([head, header, b"\r\n\r\n1"].concat()).then_close()
+    };
+    let long = |end: &str| format!("attachment; filename=\"{}{end}\"", "n".repeat(250));
+    let server = Server::start([
+        ("/1", vec![raw(b"attachment; filename=\"Poblaci\xf3n \xd1.csv\"")]),
+        ("/2", vec![raw(long("1.csv").as_bytes())]),
+        ("/3", vec![raw(long("2.csv.gz").as_bytes())]),
+    ]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let finished = get(folder.path(), [server.url("/[1-3]")]).arg("-c").run();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let names = names(folder.path());
+    assert_eq!(names[0], "Población Ñ.csv");
+    assert!(names[1..].iter().all(|name| name.starts_with("nnnn") && name.len() < 200), "{names:?}");
+    assert!(names.iter().any(|name| name.ends_with(".csv.gz")), "{names:?}");
+}
+
+#[test]
+fn a_strict_list_refuses_two_inputs_of_one_name_before_anything_is_fetched() {
     let server = Server::start([("/a", vec![Answer::ok("a")]), ("/b", vec![Answer::ok("b")])]);
     let (a, b) = (server.url("/a"), server.url("/b"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -82,7 +107,7 @@ fn two_inputs_that_are_bound_to_have_one_name_are_refused_before_anything_is_fet
         (format!("{a}\t../x.csv\n"), vec!["not a valid file name: ../x.csv", "a valid name would be: x.csv"]),
         (format!("{a}\t..\n"), vec!["not a valid file name: .."]),
     ] {
-        let finished = get(folder.path(), ["-i", "-"]).stdin(list).run();
+        let finished = get(folder.path(), ["-i", "-", "--strict-list"]).stdin(list).run();
         assert_eq!(finished.code, Some(2), "{}", finished.stderr);
         assert!(says.iter().all(|part| finished.stderr.contains(part)), "{}", finished.stderr);
     }
@@ -109,6 +134,72 @@ fn of_two_inputs_that_turn_out_to_have_one_name_the_later_fails_and_names_both()
         (names(folder.path()), read(folder.path().join("same.csv"))),
         (vec!["c".into(), "same.csv".into()], b"a".to_vec())
     );
+}
+
+#[test]
+fn the_first_in_input_order_has_a_name_whichever_comes_first() {
+    let gate = Gate::new();
+    let named = |body: &str| Answer::ok(body).header("Content-Disposition", "attachment; filename=same.csv");
+    let server = Server::start([
+        ("/1", vec![named("first").behind(&gate)]),
+        ("/2", vec![named("second")]),
+        ("/3", vec![Answer::ok("third").header("Content-Disposition", "filename=other.csv")]),
+    ]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let same = folder.path().join("same.csv");
+    let finished = std::thread::scope(|scope| {
+        // The response to the first comes once the second has been published.
+        scope.spawn(|| {
+            let begun = std::time::Instant::now();
+            while !same.exists() && begun.elapsed() < crate::common::PATIENCE {
+                std::thread::yield_now();
+            }
+            gate.open();
+        });
+        get(folder.path(), [server.url("/[1-3]")]).args(["-j", "3"]).run()
+    });
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    let says = format!("{}: another input has the same file name, same.csv: {}", server.url("/2"), server.url("/1"));
+    assert!(finished.stderr.contains(&says) && finished.stderr.contains("--name"), "{}", finished.stderr);
+    assert_eq!(read(&same), b"first");
+    assert_eq!(names(folder.path()), ["other.csv", "same.csv"]);
+    assert!(
+        finished.text().lines().eq([&same, &folder.path().join("other.csv")].map(|path| path.to_str().expect("UTF-8")))
+    );
+}
+
+#[test]
+fn files_of_one_name_lie_apart_in_folders_or_by_a_template() {
+    let csv = |n: &str| vec![Answer::ok(n)];
+    let server = Server::start([
+        ("/2023/data.csv", csv("2023")),
+        ("/2024/data.csv", csv("2024")),
+        ("/get?id=1", csv("one")),
+        ("/named", vec![Answer::ok("n").header("Content-Disposition", "attachment; filename=\"CON\"")]),
+    ]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let urls = ["/{2023,2024}/data.csv", "/get?id=1", "/named"].map(|path| server.url(path));
+    let host = format!("127.0.0.1_{}", server.address().port());
+
+    let (x, again) = (folder.path().join("x"), ["--directories", "--skip-existing"]);
+    let finished = get(&x, &urls).arg("--directories").run();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_eq!(names(&x.join(&host)), ["2023", "2024", "get_id=1", "named"]);
+    assert_eq!(read(x.join(&host).join("2024/data.csv")), b"2024");
+    // The names are known before, so nobody is asked for what is there.
+    let asked = server.paths().len();
+    let finished = get(&x, &urls).args(again).run();
+    assert_eq!((finished.code, server.paths().len()), (Some(0), asked), "{}", finished.stderr);
+
+    let y = folder.path().join("y");
+    let finished = get(&y, &urls).args(["--name", "{n:02}_{name}"]).run();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert_eq!(names(&y), ["01_data.csv", "02_data.csv", "03_get", "04__CON"]);
+
+    for template in ["../{n}", "{x}", "/tmp/{n}", "{n}/"] {
+        let finished = get(&y, &urls).args(["--name", template]).run();
+        assert_eq!(finished.code, Some(2), "{template}: {}", finished.stderr);
+    }
 }
 
 #[test]

@@ -75,6 +75,39 @@ fn a_disk_that_fills_up_under_a_transfer_is_named_and_nothing_is_left() {
 }
 
 #[test]
+fn a_condition_of_the_machine_stops_a_run_once_with_one_message() {
+    let folder = folder();
+    let files = folder.path().join("files");
+    let gate = Gate::new();
+    let paths: Vec<String> = (1..=20).map(|n| format!("/{n}.bin")).collect();
+    let routes = paths.iter().enumerate().map(|(n, path)| {
+        let answer = Answer::ok("1");
+        (path.as_str(), vec![if n == 1 { answer.behind(&gate) } else { answer }])
+    });
+    let server = Server::start(routes);
+    let failed = folder.path().join("failed");
+    let finished = std::thread::scope(|scope| {
+        // Nothing can be written to a folder that is a file.
+        scope.spawn(|| {
+            server.wait_for_requests(2);
+            std::fs::remove_dir_all(&files).expect("the folder");
+            std::fs::write(&files, "a file").expect("a file");
+            gate.open();
+        });
+        let url = server.url("/[1-20].bin");
+        raudal(["get", &url, "-j1", "--progress", "none", "--no-netrc", "-d"])
+            .arg(&files)
+            .arg("--failed-to")
+            .arg(&failed)
+            .run()
+    });
+    ended(&finished, 8, &["cannot create the folder", "19 of 20 inputs not done"]);
+    assert_eq!(finished.stderr.matches("cannot create the folder").count(), 1, "{}", finished.stderr);
+    assert!(server.paths().len() <= 2, "{:?}", server.paths());
+    assert_eq!(super::read(&failed).lines().count(), 19);
+}
+
+#[test]
 fn a_folder_that_vanishes_is_an_error_and_not_a_table() {
     let folder = folder();
     let gone = folder.path().join("gone");

@@ -42,8 +42,10 @@ impl Budget {
     }
 
     fn failed(&self, error: io::Error) -> Error {
-        Error::io(format!("cannot write to the temporary folder: {}", self.folder.display()), error)
-            .hint("free some space there, or set TMPDIR to a folder that has more")
+        let is_unusable = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
+        let error = Error::io(format!("cannot write to the temporary folder: {}", self.folder.display()), error)
+            .hint("free some space there, or set TMPDIR to a folder that has more");
+        if is_unusable { error.of_machine() } else { error }
     }
 }
 

@@ -61,25 +61,25 @@ mod tests {
     #[test]
     fn a_sync_that_was_running_does_not_count_and_the_next_serves_all_that_wait() {
         let (folder, count) = (FolderState::default(), AtomicUsize::new(0));
-        let (begin, begun) = mpsc::channel();
-        let (end, may_end) = mpsc::channel();
+        let (begins, running) = mpsc::channel();
+        let (ends, may_end) = mpsc::channel();
         let may_end = Mutex::new(may_end);
-        let sync = || {
+        let sync = &|| {
             count.fetch_add(1, Ordering::Relaxed);
-            begin.send(()).expect("heard");
+            begins.send(()).expect("heard");
             lock(&may_end).recv().expect("let through");
         };
         std::thread::scope(|scope| {
-            scope.spawn(|| folder.sync(&sync));
-            begun.recv().expect("the first has begun");
+            scope.spawn(|| folder.sync(sync));
+            running.recv().expect("the first has begun");
             for _ in 0..10 {
-                scope.spawn(|| folder.sync(&sync));
+                scope.spawn(|| folder.sync(sync));
             }
-            end.send(()).expect("the first ends");
+            ends.send(()).expect("the first ends");
             // However the ten are timed, each is served by a sync that began after it had come.
-            begun.recv().expect("the second has begun");
+            running.recv().expect("the second has begun");
             for _ in 0..20 {
-                let _ = end.send(());
+                let _ = ends.send(());
             }
         });
         let syncs = count.load(Ordering::Relaxed);

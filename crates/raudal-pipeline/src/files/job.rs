@@ -1,58 +1,26 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::durable::FolderSync;
 use super::extraction::{Extraction, Unpack, folder_exists};
-use super::inputs::{Repeated, refusal};
-use super::reserved::Reserved;
+use super::inputs::refusal;
+use super::publication::Publication;
+use super::shared::{FileFailure, FilesRun, SaveTarget, refused};
 use super::template::{known, named};
-use super::versions::{Version, Versions};
-use super::{Existing, Options, Saved};
+use super::{Existing, Saved};
 use crate::run::lock::{Lock, Locked};
 use crate::run::name;
-use crate::run::partials::{KeptTransfer, Partials, make_folder, open_place};
+use crate::run::partials::{KeptTransfer, open_place};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
-use raudal_common::atomic_file::folder_of;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{
-    Body, Client, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators, already_there,
-};
+use raudal_fetch::{Body, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators, already_there};
 use raudal_pool::Attempt;
 use raudal_source::{Input, Location};
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-
-const TAKEN: &str = "another file may have the name of the folder: name the files differently with [`name`]";
-
-/// What all jobs of a run share.
-pub(super) struct FilesRun {
-    pub(super) client: Client,
-    pub(super) options: Options,
-    pub(super) reserved: Reserved,
-    pub(super) partials: Arc<Partials>,
-    pub(super) repeated: Repeated,
-    pub(super) folders: FolderSync,
-    /// With [`Existing::Update`], the versions of the files that are there.
-    pub(super) versions: Option<Versions>,
-}
-
-impl FilesRun {
-    /// Creates the folders that a template gives a file.
-    fn make_folders(&self, path: &Path) -> Result<()> {
-        let folder = folder_of(path);
-        if folder.is_dir() {
-            return Ok(());
-        }
-        make_folder(folder).map_err(|error| if error.is_of_machine() { error } else { error.hint(TAKEN) })?;
-        // Their own names are to be durable too.
-        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
-        Ok(())
-    }
-}
 
 pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Input) -> Result<Saved> {
     if let Some(error) = refusal(&input) {
@@ -80,23 +48,6 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     saved.map_err(|failed| failed.error.input(input.location.to_string()))
 }
 
-/// Why there is no file.
-struct FileFailure {
-    error: Error,
-    /// Whether the file was refused by its name, and not for want of bytes.
-    is_refused: bool,
-}
-
-impl From<Error> for FileFailure {
-    fn from(error: Error) -> Self {
-        Self { error, is_refused: false }
-    }
-}
-
-fn refused(error: Error) -> FileFailure {
-    FileFailure { error, is_refused: true }
-}
-
 /// What is done with an input, once its name is known.
 #[derive(Debug)]
 enum Decision {
@@ -104,30 +55,6 @@ enum Decision {
     Save(SaveTarget),
     /// The file already exists.
     Skip(SaveTarget),
-}
-
-#[derive(Debug)]
-struct SaveTarget {
-    /// The name without a template, for the record of its version.
-    theirs: String,
-    /// The path in the folder, and the whole one.
-    name: String,
-    path: PathBuf,
-    digest: Option<String>,
-    /// The folder for the members, in the folder and as a whole path.
-    members: Option<(String, PathBuf, Unpack)>,
-}
-
-impl SaveTarget {
-    /// The names that it takes.
-    fn names(&self) -> Vec<String> {
-        let members = self.members.as_ref().map(|(name, ..)| name.clone());
-        [self.name.clone()].into_iter().chain(members).collect()
-    }
-
-    fn extracted(&self) -> Option<PathBuf> {
-        self.members.as_ref().map(|(_, folder, _)| folder.clone())
-    }
 }
 
 struct FileJob<'a> {
@@ -156,7 +83,7 @@ impl FileJob<'_> {
             if is_named {
                 return ControlFlow::Continue(());
             }
-            let decision = self.decide_by(self.name_by(head.disposition));
+            let decision = self.decide_by(&self.name_by(head.disposition));
             let goes_on = matches!(decision, Ok(Decision::Save(_)));
             *lock(&decided) = Some(decision);
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -174,7 +101,7 @@ impl FileJob<'_> {
         }?;
         let decided = match (lock(&decided).take(), before) {
             // The server has nothing to say of a file that has not changed, not even its name.
-            (None, Before::Version(_, theirs)) => Some(self.decide_by(theirs)),
+            (None, Before::Version(_, theirs)) => Some(self.decide_by(&theirs)),
             (decided, _) => decided,
         };
         match (fetched, decided.transpose().map_err(refused)?) {
@@ -191,8 +118,9 @@ impl FileJob<'_> {
         let (theirs, name) = match named {
             Some(Decision::Save(target) | Decision::Skip(target)) => (target.theirs.clone(), target.name.clone()),
             None => {
-                let theirs = versions.last(self.input).map_or_else(|| self.name_by(None), |version| version.theirs);
-                let name = named_by(self, theirs.clone());
+                let last = versions.last(self.input).and_then(|version| name::safe(&version.theirs));
+                let theirs = last.unwrap_or_else(|| self.name_by(None));
+                let name = self.named(&theirs);
                 (theirs, name)
             }
         };
@@ -216,9 +144,14 @@ impl FileJob<'_> {
         name.unwrap_or_else(|| name::NAMELESS.to_owned())
     }
 
-    fn decide_by(&self, theirs: String) -> Result<Decision> {
-        let name = named_by(self, theirs.clone());
-        self.decide(&theirs, name)
+    /// The path in the folder of a file with this name.
+    fn named(&self, theirs: &str) -> String {
+        named(self.shared.options.name.as_ref(), self.input, self.number, theirs)
+    }
+
+    fn decide_by(&self, theirs: &str) -> Result<Decision> {
+        let name = self.named(theirs);
+        self.decide(theirs, name)
     }
 
     /// Decides what is done under this name.
@@ -331,7 +264,7 @@ impl FileJob<'_> {
             extract: self.extraction(),
         };
         // Must not stop half-way: cancellation waits for the end.
-        let warnings = self.context.blocking(move || publication.run(target, body, locked)).await?;
+        let warnings = self.context.blocking(move || publication.run(&target, body, locked)).await?;
         saved.warnings.extend(warnings);
         Ok(saved)
     }
@@ -375,64 +308,6 @@ enum Before {
     Version(Validators, String),
     /// The folder has the same file.
     Same,
-}
-
-/// Gives a verified body its name.
-struct Publication {
-    shared: Arc<FilesRun>,
-    job: u64,
-    input: Input,
-    place: PartialFile,
-    extract: Extraction,
-}
-
-impl Publication {
-    /// Returns the warnings of an archive. It blocks.
-    fn run(
-        self,
-        target: SaveTarget,
-        body: Body,
-        locked: Option<(Arc<Lock>, Locked)>,
-    ) -> Result<Vec<String>, FileFailure> {
-        let Self { shared, job, input, place, extract } = &self;
-        let version =
-            shared.versions.as_ref().map(|_| Version::of(input, &body, target.theirs.clone(), target.name.clone()));
-        if let Some(modified) = body.modified().filter(|_| version.is_some()) {
-            place.set_modified(modified);
-        }
-        let mut warnings = Vec::new();
-        let members = target.members.as_ref().filter(|(.., unpack)| *unpack != Unpack::Keep);
-        if let Some((_, folder, unpack)) = members {
-            warnings = extract.run(body.into_reader(), folder, *unpack).map_err(|error| {
-                let again = input.location.is_remote() && error.kind().may_be_damage_on_the_way();
-                if again {
-                    place.clear();
-                    shared.client.forget(&input.location);
-                }
-                error.transient(again)
-            })?;
-        }
-        // Publish the archive first: if the run is killed in between, the next one extracts it again.
-        place.sync()?;
-        let replace = matches!(shared.options.existing, Existing::Replace | Existing::Update);
-        shared.make_folders(&target.path)?;
-        shared.reserved.publish(&[&target.name], *job, || place.rename(&target.path, replace)).map_err(refused)?;
-        shared.folders.sync(&target.path);
-        if let (Some(versions), Some(version)) = (&shared.versions, version) {
-            versions.record(version, &target.path);
-        }
-        if let Some((lock, locked)) = locked {
-            lock.hold(*job, locked)?;
-        }
-        if let Some((name, folder, unpack)) = members {
-            shared.reserved.publish(&[name], *job, || extract.publish(folder, *unpack)).map_err(refused)?;
-        }
-        Ok(warnings)
-    }
-}
-
-fn named_by(job: &FileJob<'_>, theirs: String) -> String {
-    named(job.shared.options.name.as_ref(), job.input, job.number, theirs)
 }
 
 /// Whether a file has the size and the time of another.

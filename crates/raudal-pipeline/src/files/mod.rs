@@ -17,8 +17,10 @@ mod durable;
 mod extraction;
 mod inputs;
 mod job;
+mod publication;
 mod reserved;
 mod run;
+mod shared;
 mod template;
 mod versions;
 

@@ -3,7 +3,8 @@
 //! A name is often known only from the response, and responses come in any order. So an input takes
 //! a name away from a later one, whatever that one has done with it by then. What the later one has
 //! published is removed, and it fails. The run reports inputs in their order, so nobody has been told
-//! of that file.
+//! of that file. Only a run that is killed in between leaves the later one's file under the name: to
+//! wait for all earlier responses would hold up every file behind a slow one.
 
 use raudal_common::error::printable;
 use raudal_common::lock;

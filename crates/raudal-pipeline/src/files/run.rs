@@ -2,8 +2,9 @@
 
 use super::durable::FolderSync;
 use super::inputs::Repeated;
-use super::job::{FilesRun, attempt};
+use super::job::attempt;
 use super::reserved::Reserved;
+use super::shared::FilesRun;
 use super::versions::Versions;
 use super::{Existing, Options, Saved, Summary};
 use crate::run::failure::{Failure, failure};

@@ -131,8 +131,8 @@ pub(super) fn known(template: Option<&Template>, input: &Input, number: u64) -> 
 }
 
 /// Returns the name of an input whose file is called `name` by the server or the URL.
-pub(super) fn named(template: Option<&Template>, input: &Input, number: u64, name: String) -> String {
-    template.map_or_else(|| name.clone(), |template| template.path(input, number, &name))
+pub(super) fn named(template: Option<&Template>, input: &Input, number: u64, name: &str) -> String {
+    template.map_or_else(|| name.to_owned(), |template| template.path(input, number, name))
 }
 
 #[cfg(test)]

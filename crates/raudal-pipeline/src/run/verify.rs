@@ -9,9 +9,12 @@ use std::io::{ErrorKind, Read};
 /// Bytes per read.
 const BUFFER: usize = 128 * 1024;
 
-/// Returns the digest that a file must have.
+/// Returns the digest that a file must have. Looks up its path in the folder, then with fewer and
+/// fewer folders before it.
 pub(crate) fn promised(sums: &Checksums, name: &str) -> Result<String> {
-    sums.find(name).map(str::to_owned).ok_or_else(|| {
+    let mut paths = std::iter::successors(Some(name), |&name| name.split_once('/').map(|(_, rest)| rest));
+    let found = paths.find_map(|path| sums.find(path));
+    found.map(str::to_owned).ok_or_else(|| {
         Error::new(Kind::Checksum, format!("not in the list of checksums: {}", raudal_common::error::printable(name)))
             .hint("add the file to the list: a file without a checksum is refused")
             .transient(false)
@@ -49,5 +52,20 @@ pub(crate) fn digest(mut reader: impl Read) -> Result<String> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::io("cannot read the input", error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_a_folder_is_looked_up_with_as_many_folders_as_the_list_has() {
+        let sums = ["a", "b"].map(|digit| digit.repeat(64));
+        let list = format!("{}  2023/data.csv\n{}  2024/data.csv\n{}  other.csv\n", sums[0], sums[1], sums[0]);
+        let list = Checksums::read(list.as_bytes(), "SUMS").expect("a list");
+        assert_eq!(promised(&list, "h/2024/data.csv").ok(), Some(sums[1].clone()));
+        assert_eq!(promised(&list, "h/2024/other.csv").ok(), Some(sums[0].clone()));
+        assert!(promised(&list, "h/data.csv").is_err(), "two folders have a file of this name");
     }
 }

@@ -1,0 +1,87 @@
+//! What the jobs of a run share, and what each of them makes.
+
+use super::Options;
+use super::durable::FolderSync;
+use super::extraction::Unpack;
+use super::inputs::Repeated;
+use super::reserved::Reserved;
+use super::versions::Versions;
+use crate::run::partials::{Partials, make_folder};
+use raudal_common::atomic_file::folder_of;
+use raudal_common::{Error, Result};
+use raudal_fetch::Client;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const TAKEN: &str = "another file may have the name of the folder: name the files differently with [`name`]";
+
+/// What all jobs of a run share.
+pub(super) struct FilesRun {
+    pub(super) client: Client,
+    pub(super) options: Options,
+    pub(super) reserved: Reserved,
+    pub(super) partials: Arc<Partials>,
+    pub(super) repeated: Repeated,
+    pub(super) folders: FolderSync,
+    /// With [`Existing::Update`](super::Existing::Update), the versions of the files that are there.
+    pub(super) versions: Option<Versions>,
+}
+
+impl FilesRun {
+    /// Creates the folders that a template gives a file.
+    pub(super) fn make_folders(&self, path: &Path) -> Result<()> {
+        let folder = folder_of(path);
+        if folder.is_dir() {
+            return Ok(());
+        }
+        make_folder(folder).map_err(|error| match error {
+            error if error.is_of_machine() => error,
+            error if folder == self.options.folder => error.of_machine(),
+            error => error.hint(TAKEN),
+        })?;
+        // Their own names are to be durable too.
+        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
+        Ok(())
+    }
+}
+
+/// Why there is no file.
+pub(super) struct FileFailure {
+    pub(super) error: Error,
+    /// Whether the file was refused by its name, and not for want of bytes.
+    pub(super) is_refused: bool,
+}
+
+impl From<Error> for FileFailure {
+    fn from(error: Error) -> Self {
+        Self { error, is_refused: false }
+    }
+}
+
+pub(super) fn refused(error: Error) -> FileFailure {
+    FileFailure { error, is_refused: true }
+}
+
+#[derive(Debug)]
+pub(super) struct SaveTarget {
+    /// The name without a template, for the record of its version.
+    pub(super) theirs: String,
+    /// The path in the folder, and the whole one.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) digest: Option<String>,
+    /// The folder for the members, in the folder and as a whole path.
+    pub(super) members: Option<(String, PathBuf, Unpack)>,
+}
+
+impl SaveTarget {
+    /// The names that it takes.
+    pub(super) fn names(&self) -> Vec<String> {
+        let members = self.members.as_ref().map(|(name, ..)| name.clone());
+        [self.name.clone()].into_iter().chain(members).collect()
+    }
+
+    pub(super) fn extracted(&self) -> Option<PathBuf> {
+        self.members.as_ref().map(|(_, folder, _)| folder.clone())
+    }
+}
