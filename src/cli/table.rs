@@ -79,7 +79,8 @@ pub(crate) async fn iter(mut args: IterArgs) -> Result<u8> {
 #[cfg(feature = "arrow")]
 pub(super) async fn table_for(host: &Host, args: TableCommand, rows: Box<dyn BatchSink>) -> Result<pipeline::Summary> {
     let inputs = Inputs::parse(&args.source.sources, args.source.input.as_deref())?;
-    host.until(args.run.deadline, Job::of_table(&args).hosted(inputs, host, rows)).await
+    let job = Job::of_table(&args);
+    host.until(args.run.deadline, Box::pin(job.hosted(inputs, host, rows))).await
 }
 
 /// Runs `iter` for a host.
@@ -97,7 +98,7 @@ pub(super) async fn iter_for(host: &Host, mut args: IterArgs, rows: Box<dyn Batc
     };
     let archives = archives?;
     let inputs = Inputs::from(archives.inputs.clone());
-    let done = host.until(args.run.deadline, job.hosted(inputs, host, rows)).await;
+    let done = host.until(args.run.deadline, Box::pin(job.hosted(inputs, host, rows))).await;
     archives.close().await;
     done
 }
