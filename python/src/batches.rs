@@ -1,4 +1,4 @@
-//! Record batches, and how other libraries of Python read them: the Arrow PyCapsule interface.
+//! Record batches, and how other libraries of Python read them: the Arrow `PyCapsule` interface.
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;

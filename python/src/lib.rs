@@ -42,6 +42,7 @@ fn main(py: Python<'_>, args: Vec<OsString>) -> u8 {
 
 /// Returns the options of a command: their names and how they take values.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "a list of Python comes by value")]
 fn options(names: Vec<String>) -> PyResult<Vec<(String, &'static str, String)>> {
     use raudal::cli::host::{Takes, options};
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

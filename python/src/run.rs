@@ -98,17 +98,17 @@ impl Run {
     ///
     /// An exception of a signal or of `show` ends the run.
     #[pyo3(signature = (show = None))]
-    fn next(&self, py: Python<'_>, show: Option<Bound<'_, PyAny>>) -> PyResult<Option<Batches>> {
+    fn next(&self, py: Python<'_>, show: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Batches>> {
         self.waiting.fetch_add(1, SeqCst);
-        let batch = self.wait(py, show.as_ref());
+        let batch = self.wait(py, show);
         self.waiting.fetch_sub(1, SeqCst);
         Ok(batch?.map(|batch| Batches::new(batch.schema(), vec![batch])))
     }
 
     /// Waits for the end of the run and keeps its rows for `kept`.
     #[pyo3(signature = (show = None))]
-    fn collect(&self, py: Python<'_>, show: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-        while let Some(batch) = self.wait(py, show.as_ref())? {
+    fn collect(&self, py: Python<'_>, show: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        while let Some(batch) = self.wait(py, show)? {
             self.held().push(batch);
         }
         Ok(())
@@ -117,7 +117,7 @@ impl Run {
     /// Takes what is there without waiting, and keeps the rows for `kept`. Returns whether the run
     /// has ended.
     #[pyo3(signature = (show = None))]
-    fn poll(&self, py: Python<'_>, show: Option<Bound<'_, PyAny>>) -> PyResult<bool> {
+    fn poll(&self, py: Python<'_>, show: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         while self.outcome.get().is_none() {
             match self.receive(None) {
                 Ok(Message::Batch(batch)) => self.held().push(batch),
@@ -126,7 +126,7 @@ impl Run {
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
             }
         }
-        self.show(show.as_ref())?;
+        self.show(show)?;
         Ok(self.outcome.get().is_some())
     }
 

@@ -174,7 +174,7 @@ pub(super) fn holding<'a>(found: Vec<Found<'a>>, command: &Command, matches: &Ar
         let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == Some(found.name.as_str())) else {
             return false;
         };
-        let excludes = |one: &Arg, other: &Arg| command.get_arg_conflicts_with(one).iter().any(|arg| *arg == other);
+        let excludes = |one: &Arg, other: &Arg| command.get_arg_conflicts_with(one).contains(&other);
         !is_given(arg) && !given.iter().any(|other| excludes(arg, other) || excludes(other, arg))
     };
     found.into_iter().filter(holds).collect()

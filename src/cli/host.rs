@@ -175,7 +175,7 @@ pub async fn get(host: &Host, args: Vec<OsString>) -> Result<files::Summary> {
     options.run.observer = host.progress.observer();
     options.run.cancel = host.cancel.clone();
     host.warn_of(&args.http);
-    let run = files::run(inputs, &client, options, |_| Ok(()));
+    let run = Box::pin(files::run(inputs, &client, options, |_| Ok(())));
     let mut summary = host.until(args.run.deadline, run).await?;
     summary.warnings.extend(lowered);
     summary.warnings.extend(of_client.cache.and_then(|cache| cache.problem()));

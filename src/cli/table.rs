@@ -108,7 +108,8 @@ pub(super) async fn table_for(host: &Host, args: TableCommand, rows: Box<dyn Bat
     no_fleet(&args.fleet)?;
     let inputs = Inputs::parse(&args.source)?;
     let links = links::wanted(&args.source)?;
-    host.until(args.run.deadline, Job::of_table(&args).hosted(inputs, links.as_ref(), host, rows)).await
+    let job = Job::of_table(&args);
+    host.until(args.run.deadline, Box::pin(job.hosted(inputs, links.as_ref(), host, rows))).await
 }
 
 /// Runs `iter` for a host.
@@ -128,7 +129,7 @@ pub(super) async fn iter_for(host: &Host, mut args: IterArgs, rows: Box<dyn Batc
     };
     let archives = archives?;
     let inputs = Inputs::from(archives.inputs.clone());
-    let done = host.until(args.run.deadline, job.hosted(inputs, None, host, rows)).await;
+    let done = host.until(args.run.deadline, Box::pin(job.hosted(inputs, None, host, rows))).await;
     archives.close().await;
     done
 }
