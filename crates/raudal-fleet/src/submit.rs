@@ -15,7 +15,7 @@ use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
 use raudal_pipeline::{Merge, Options, Summary};
 use raudal_pool::{EventKind, RunReport};
-use raudal_source::Input;
+use raudal_source::{Checksums, Input};
 use raudal_table::{Rows, Sink};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
@@ -129,7 +129,7 @@ pub async fn submit<In>(
 where
     In: Iterator<Item = Input> + Clone + Send + 'static,
 {
-    let planned = plan(inputs.clone(), &submit).await?;
+    let planned = plan(inputs.clone(), options.run.checksums.clone(), &submit).await?;
     let submission = announce(broker, planned, &options, &submit).await?;
     let (record, chunks) = (submission.record.clone(), submission.plan.chunks.len());
     (submit.say)(&format!("the run is {} ({} inputs in {chunks} chunks)", record.run, record.inputs));
@@ -184,7 +184,7 @@ struct Submission {
     store: Store,
 }
 
-async fn plan<In>(inputs: In, submit: &SubmitOptions) -> Result<Planned>
+async fn plan<In>(inputs: In, checksums: Option<Arc<Checksums>>, submit: &SubmitOptions) -> Result<Planned>
 where
     In: Iterator<Item = Input> + Clone + Send + 'static,
 {
@@ -194,7 +194,7 @@ where
             Some(size) => size.max(1),
             None => chunk_size(inputs.clone().count() as u64),
         };
-        let plan = Plan::new(inputs, size)?;
+        let plan = Plan::new(inputs, size, checksums.as_deref())?;
         let mut hasher = Sha256::new();
         for word in std::iter::once(env!("CARGO_PKG_VERSION")).chain(spec.iter().map(String::as_str)) {
             hasher.update((word.len() as u64).to_le_bytes());
