@@ -68,8 +68,11 @@ fn checksums_are_compared_by_the_workers() {
     let Some(fleet) = Fleet::start() else { return };
     let server = serve(&tables(4));
     let digest = |n: usize| {
-        let bytes = Sha256::digest(table(n));
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        use std::fmt::Write;
+        Sha256::digest(table(n)).iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("memory");
+            text
+        })
     };
     let list = format!("{}  0.csv\n{}  1.csv\n{}  3.csv\n", digest(0), digest(2), digest(3));
     std::fs::write(fleet.at("sums"), list).expect("room");
