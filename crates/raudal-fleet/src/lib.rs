@@ -16,12 +16,14 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`connect`](Broker::connect), `broker` | the connection; streams and entries of a run |
+//! | `events` | follows what happens in a run |
 //! | `protocol` | the messages and the names; their version |
 //! | `plan` | cuts inputs into chunks, by host |
 //! | `admission` | which chunk may open next. Pure |
 //! | `lead` | admits chunks for a run: the submitter does, and a worker when it is gone |
 //! | `part`, `store` | the result of a chunk, and where it lives |
 //! | `windows` | brings the inputs of all parts into input order, with bounded memory |
+//! | `reports` | what the observer of the run is told |
 //! | `submit` | [`submit()`]: starts or resumes a run, and merges it |
 //! | `allow` | [`Allow`]: which inputs a worker takes |
 //! | `lease`, `journal`, `pauses` | of a worker: whether its job is still its own; inputs that kill workers; hosts that asked for a pause |
@@ -31,6 +33,7 @@
 mod admission;
 mod allow;
 mod broker;
+mod events;
 mod journal;
 mod lead;
 mod lease;
@@ -38,6 +41,7 @@ mod part;
 mod pauses;
 mod plan;
 mod protocol;
+mod reports;
 mod runs;
 mod store;
 mod submit;

@@ -1,10 +1,12 @@
 //! Starts or resumes a run, and merges its parts into one table.
 
-use super::broker::{Broker, Events, Next};
+use super::broker::Broker;
+use super::events::{Events, Next};
 use super::lead::{Leader, nonce};
 use super::part;
 use super::plan::{Plan, chunk_size};
-use super::protocol::{Begun, Event, InputLine, PROTOCOL, RunRecord, State, is_name, live_subject, run_key};
+use super::protocol::{Event, InputLine, PROTOCOL, RunRecord, State, is_name, live_subject, run_key};
+use super::reports::Reports;
 use super::runs;
 use super::store::{PLAN, Parts, SpooledOrFile, Store, part_name};
 use super::windows::{Window, Windows};
@@ -14,7 +16,7 @@ use futures::StreamExt;
 use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
 use raudal_pipeline::{Merge, Options, Summary};
-use raudal_pool::{EventKind, RunReport};
+use raudal_pool::EventKind;
 use raudal_source::{Checksums, Input};
 use raudal_table::{Rows, Sink};
 use sha2::{Digest, Sha256};
@@ -269,84 +271,6 @@ fn hostname() -> String {
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok())
         .map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
-}
-
-/// What the observer of the run is told, and the report at the end.
-struct Reports {
-    options: Options,
-    report: RunReport,
-    number: u64,
-    begun: Instant,
-    failed: u64,
-    told: HashSet<u32>,
-    /// The inputs that workers have begun.
-    begun_inputs: HashSet<u64>,
-}
-
-impl Reports {
-    fn new(options: &Options) -> Self {
-        // Runs of pools count from 0: no other run of this process has this number.
-        Self {
-            options: options.clone(),
-            report: RunReport::default(),
-            number: u64::MAX,
-            begun: Instant::now(),
-            failed: 0,
-            told: HashSet::new(),
-            begun_inputs: HashSet::new(),
-        }
-    }
-
-    /// Tells of an input that a worker begins.
-    fn begin(&mut self, begun: &Begun) {
-        if !self.told.contains(&begun.chunk) && self.begun_inputs.insert(begun.i) {
-            self.observe(EventKind::AttemptStarted { job: begun.i, label: &begun.name, attempt: 1 });
-        }
-    }
-
-    fn observe(&self, kind: EventKind<'_>) {
-        self.options.run.observer.observe(&raudal_pool::Event::new(self.number, kind));
-    }
-
-    /// Tells of the inputs of a chunk, once.
-    fn tell(&mut self, chunk: u32, inputs: &[InputLine]) {
-        if inputs.is_empty() || !self.told.insert(chunk) {
-            return;
-        }
-        for line in inputs {
-            let report = line.report(self.begun.elapsed());
-            self.report.count(&report);
-            if !self.begun_inputs.remove(&line.i) {
-                let attempt = line.attempts.max(1);
-                self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt });
-            }
-            self.observe(EventKind::Advanced { job: line.i, bytes: line.bytes, items: line.items });
-            if let Some(error) = &report.error {
-                self.failed += 1;
-                self.observe(EventKind::AttemptFailed {
-                    job: line.i,
-                    label: &line.name,
-                    attempt: line.attempts.max(1),
-                    error,
-                    kind: report.kind.unwrap_or("failed"),
-                    retry_in: None,
-                    bytes: line.bytes,
-                    items: line.items,
-                });
-            }
-            self.observe(EventKind::JobFinished { report: &report });
-        }
-    }
-
-    fn is_enough(&self) -> bool {
-        self.options.run.stop_after.is_some_and(|most| self.failed >= most)
-    }
-
-    fn finish(mut self, stopped: bool) -> RunReport {
-        (self.report.stopped, self.report.wall) = (stopped, self.begun.elapsed());
-        self.observe(EventKind::RunFinished { report: &self.report });
-        self.report
-    }
 }
 
 /// A part that has come, checked, or why it has not.
