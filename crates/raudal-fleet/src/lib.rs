@@ -24,6 +24,8 @@
 //! | `part`, `store` | the result of a chunk, and where it lives |
 //! | `windows` | brings the inputs of all parts into input order, with bounded memory |
 //! | `reports` | what the observer of the run is told |
+//! | `options` | [`SubmitOptions`] |
+//! | `announce` | makes the plan of a run, and what its workers need |
 //! | `submit` | [`submit()`]: starts or resumes a run, and merges it |
 //! | `allow` | [`Allow`]: which inputs a worker takes |
 //! | `lease`, `journal`, `pauses` | of a worker: whether its job is still its own; inputs that kill workers; hosts that asked for a pause |
@@ -32,11 +34,13 @@
 
 mod admission;
 mod allow;
+mod announce;
 mod broker;
 mod events;
 mod journal;
 mod lead;
 mod lease;
+mod options;
 mod part;
 mod pauses;
 mod plan;
@@ -51,8 +55,9 @@ mod worker;
 
 pub use allow::Allow;
 pub use broker::{Broker, Login};
+pub use options::SubmitOptions;
 pub use protocol::{PROTOCOL, State};
 pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, watch, workers};
 pub use store::Parts;
-pub use submit::{Ended, SubmitOptions, submit};
+pub use submit::{Ended, submit};
 pub use worker::{Build, Prepared, Say, WorkerOptions, work};
