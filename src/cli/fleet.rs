@@ -101,7 +101,7 @@ fn spec(name: &str, matches: &ArgMatches) -> Vec<String> {
 }
 
 /// Refuses what would have no effect on the workers, or would send them a secret.
-fn check(http: &HttpArgs, keep: &KeepArgs, checksums: bool) -> Result<()> {
+fn check(http: &HttpArgs, keep: &KeepArgs) -> Result<()> {
     let at_workers = [
         ("--header", !http.http_headers().is_empty()),
         ("--proxy", http.proxy.is_some()),
@@ -117,8 +117,8 @@ fn check(http: &HttpArgs, keep: &KeepArgs, checksums: bool) -> Result<()> {
             .hint(format!("start the workers with it: raudal worker {option} …")));
     }
     let caches = keep.cache || keep.cache_dir.is_some() || keep.refresh || keep.offline;
-    if let Some((option, _)) = [("--cache", caches), ("--checksums", checksums)].iter().find(|(_, given)| *given) {
-        return Err(Error::usage(format!("with --nats, this option has no effect yet: {option}")).hint("leave it out"));
+    if caches {
+        return Err(Error::usage("with --nats, this option has no effect yet: --cache").hint("leave it out"));
     }
     Ok(())
 }
@@ -129,7 +129,6 @@ pub(crate) struct Submission<'a> {
     pub(crate) run: &'a RunArgs,
     pub(crate) http: &'a HttpArgs,
     pub(crate) keep: &'a KeepArgs,
-    pub(crate) checksums: bool,
     /// The cells that are null, if the command has a default of its own.
     pub(crate) null: &'a [String],
 }
@@ -137,7 +136,7 @@ pub(crate) struct Submission<'a> {
 impl Submission<'_> {
     /// Checks what needs no network.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.fleet.nats.nats.is_some() { check(self.http, self.keep, self.checksums) } else { Ok(()) }
+        if self.fleet.nats.nats.is_some() { check(self.http, self.keep) } else { Ok(()) }
     }
 
     /// Runs it. Returns the exit code instead of a summary if the run goes on without us.

@@ -356,7 +356,6 @@ impl Job<'_> {
             run: self.run,
             http: self.http,
             keep: self.keep,
-            checksums: self.verify.checksums.is_some(),
             null: self.table.dialect.null.as_deref().unwrap_or_default(),
         }
     }

@@ -84,3 +84,26 @@ fn a_part_that_is_damaged_is_put_aside_and_read_again() {
     assert!(said.contains("00000002.part is damaged: its inputs are read again"), "{said}");
     assert_eq!(fleet.read("out.csv").lines().count(), 1 + 6);
 }
+
+#[test]
+fn a_place_for_parts_that_is_gone_is_waited_for() {
+    let Some(fleet) = Fleet::start() else { return };
+    let gate = Gate::new();
+    let mut routes = tables(5);
+    routes[2].1 = vec![Answer::ok(table(2)).behind(&gate), Answer::ok(table(2))];
+    let server = serve(&routes);
+    let _worker = fleet.worker("w", &[]);
+    let run = fleet.submit("out.csv", &[&pattern(&server, 5), "--run", "away"]);
+    let (folder, away) = (fleet.parts().join("raudal-away"), fleet.at("away"));
+    until("all parts but one", || {
+        let names = std::fs::read_dir(&folder).ok()?.flatten().map(|entry| entry.file_name());
+        (names.filter(|name| name.to_string_lossy().ends_with(".part")).count() == 4).then_some(())
+    });
+    std::fs::rename(&folder, &away).expect("room");
+    gate.open();
+    run.wait_for("w: cannot use the parts: ");
+    std::fs::rename(&away, &folder).expect("room");
+    let (code, said) = run.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fleet.read("out.csv").lines().count(), 1 + 10);
+}

@@ -96,6 +96,13 @@ pub struct Fleet {
     port: u16,
     pub folder: tempfile::TempDir,
     count: std::cell::Cell<usize>,
+    /// The brokers of a cluster: their ports for clients and for each other.
+    cluster: Vec<(u16, u16, Option<Running>)>,
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
 }
 
 impl Fleet {
@@ -104,9 +111,42 @@ impl Fleet {
         let program = nats_server()?;
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("parts")).expect("room");
-        let mut fleet = Self { program, broker: None, port: 0, folder, count: 0.into() };
+        let mut fleet = Self { program, broker: None, port: 0, folder, count: 0.into(), cluster: Vec::new() };
         fleet.start_broker();
         Some(fleet)
+    }
+
+    /// Starts a cluster of three brokers; `None` where there is none.
+    pub fn start_cluster() -> Option<Self> {
+        let mut fleet = Self::start()?;
+        fleet.kill_broker();
+        fleet.cluster = (0..3).map(|_| (free_port(), free_port(), None)).collect();
+        (0..3).for_each(|n| fleet.start_member(n));
+        fleet.wait_for_cluster();
+        Some(fleet)
+    }
+
+    /// Starts a broker of the cluster.
+    pub fn start_member(&mut self, n: usize) {
+        let routes: Vec<String> = self.cluster.iter().map(|(_, port, _)| format!("nats://127.0.0.1:{port}")).collect();
+        let (port, of_cluster, _) = self.cluster[n];
+        let mut command = Command::new(&self.program);
+        command.arg("-js").arg("-sd").arg(self.at(&format!("jetstream-{n}")));
+        command.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-n", &format!("n{n}")]);
+        command.args(["--cluster_name", "raudal", "--cluster", &format!("nats://127.0.0.1:{of_cluster}")]);
+        command.args(["--routes", &routes.join(",")]);
+        let broker = Running::start(&mut command, self.at(&format!("broker-{n}.log")));
+        self.cluster[n].2 = Some(broker);
+        until("the broker", || TcpStream::connect(("127.0.0.1", port)).ok());
+    }
+
+    pub fn kill_member(&mut self, n: usize) {
+        self.cluster[n].2.take().expect("a broker").kill();
+    }
+
+    /// Waits until the cluster has a leader, and answers.
+    pub fn wait_for_cluster(&self) {
+        until("the cluster", || self.program(["runs", "list"]).output().ok()?.status.success().then_some(()));
     }
 
     pub fn start_broker(&mut self) {
@@ -140,7 +180,11 @@ impl Fleet {
     }
 
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        if self.cluster.is_empty() {
+            return format!("nats://127.0.0.1:{}", self.port);
+        }
+        let all = self.cluster.iter().map(|(port, ..)| format!("nats://127.0.0.1:{port}"));
+        all.collect::<Vec<_>>().join(",")
     }
 
     pub fn parts(&self) -> PathBuf {

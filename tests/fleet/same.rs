@@ -1,7 +1,7 @@
 //! The result is the same as on one machine.
 
 use super::common::Answer;
-use super::harness::{Fleet, pattern, serve, tables};
+use super::harness::{Fleet, pattern, serve, table, tables};
 
 #[test]
 fn the_table_the_exit_code_and_the_failed_inputs_are_those_of_one_machine() {
@@ -60,6 +60,32 @@ fn parts_may_live_in_the_broker_and_a_lock_file_is_that_of_one_machine() {
     std::fs::write(fleet.at("other.lock"), lock).expect("room");
     let (code, said) = submit(&["--lock", "other.lock", "--locked"]);
     assert_eq!(code, Some(6), "{said}");
+}
+
+#[test]
+fn checksums_are_compared_by_the_workers() {
+    use sha2::{Digest, Sha256};
+    let Some(fleet) = Fleet::start() else { return };
+    let server = serve(&tables(4));
+    let digest = |n: usize| {
+        use std::fmt::Write;
+        Sha256::digest(table(n)).iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("memory");
+            text
+        })
+    };
+    let list = format!("{}  0.csv\n{}  1.csv\n{}  3.csv\n", digest(0), digest(2), digest(3));
+    std::fs::write(fleet.at("sums"), list).expect("room");
+    let _worker = fleet.worker("a", &[]);
+    let arguments = [pattern(&server, 4), "--checksums=sums".to_owned()];
+    let arguments = arguments.each_ref().map(String::as_str);
+    assert_eq!(fleet.alone("alone.csv", &arguments), Some(3));
+    let (code, said) = fleet.submit("fleet.csv", &arguments).end();
+    assert_eq!(code, Some(3), "{said}");
+    assert_eq!(fleet.read("fleet.csv"), fleet.read("alone.csv"));
+    for part in ["/1.csv: the SHA-256 differs", "/2.csv: not in the list of checksums: 2.csv"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[test]

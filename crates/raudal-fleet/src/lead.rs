@@ -5,7 +5,8 @@
 //! what is done, and the stream of jobs what is open.
 
 use super::admission::Admission;
-use super::broker::{Broker, Events, Next, RETRY, failed};
+use super::broker::{Broker, RETRY, failed};
+use super::events::{Events, Next};
 use super::plan::{self, Plan};
 use super::protocol::{self, Event, RunRecord, job_subject, jobs_stream, lead_key};
 use super::store::{PLAN, Store};

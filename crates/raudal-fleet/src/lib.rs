@@ -16,12 +16,16 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`connect`](Broker::connect), `broker` | the connection; streams and entries of a run |
+//! | `events` | follows what happens in a run |
 //! | `protocol` | the messages and the names; their version |
 //! | `plan` | cuts inputs into chunks, by host |
 //! | `admission` | which chunk may open next. Pure |
 //! | `lead` | admits chunks for a run: the submitter does, and a worker when it is gone |
 //! | `part`, `store` | the result of a chunk, and where it lives |
 //! | `windows` | brings the inputs of all parts into input order, with bounded memory |
+//! | `reports` | what the observer of the run is told |
+//! | `options` | [`SubmitOptions`] |
+//! | `announce` | makes the plan of a run, and what its workers need |
 //! | `submit` | [`submit()`]: starts or resumes a run, and merges it |
 //! | `allow` | [`Allow`]: which inputs a worker takes |
 //! | `lease`, `journal`, `pauses` | of a worker: whether its job is still its own; inputs that kill workers; hosts that asked for a pause |
@@ -30,14 +34,18 @@
 
 mod admission;
 mod allow;
+mod announce;
 mod broker;
+mod events;
 mod journal;
 mod lead;
 mod lease;
+mod options;
 mod part;
 mod pauses;
 mod plan;
 mod protocol;
+mod reports;
 mod runs;
 mod store;
 mod submit;
@@ -47,8 +55,9 @@ mod worker;
 
 pub use allow::Allow;
 pub use broker::{Broker, Login};
+pub use options::SubmitOptions;
 pub use protocol::{PROTOCOL, State};
 pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, watch, workers};
 pub use store::Parts;
-pub use submit::{Ended, SubmitOptions, submit};
+pub use submit::{Ended, submit};
 pub use worker::{Build, Prepared, Say, WorkerOptions, work};

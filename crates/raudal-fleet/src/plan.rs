@@ -6,7 +6,7 @@
 
 use super::protocol::{Job, JobInput, host_hash};
 use raudal_common::{Error, Kind, Result};
-use raudal_source::Input;
+use raudal_source::{Checksums, Input};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
@@ -48,8 +48,8 @@ pub(crate) struct Chunk {
 }
 
 impl Plan {
-    /// Cuts the inputs into chunks of this size.
-    pub(crate) fn new(inputs: impl Iterator<Item = Input>, size: usize) -> Result<Self> {
+    /// Cuts the inputs into chunks of this size. Each takes its checksum along, if there is a list.
+    pub(crate) fn new(inputs: impl Iterator<Item = Input>, size: usize, checksums: Option<&Checksums>) -> Result<Self> {
         let mut planner = Planner {
             out: BufWriter::new(tempfile::tempfile().map_err(failed)?),
             at: 0,
@@ -60,7 +60,7 @@ impl Plan {
             count: 0,
         };
         for (i, input) in inputs.enumerate() {
-            planner.put(i as u64, &input)?;
+            planner.put(JobInput::of(i as u64, &input, checksums)?, &input)?;
         }
         planner.pack()?;
         let file = planner.out.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -131,8 +131,7 @@ struct Waiting {
 }
 
 impl Planner {
-    fn put(&mut self, i: u64, input: &Input) -> Result<()> {
-        let job = JobInput::of(i, input)?;
+    fn put(&mut self, job: JobInput, input: &Input) -> Result<()> {
         let host = input.location.key();
         if !self.waiting.contains_key(&host) {
             self.order.push(host.clone());
@@ -213,7 +212,7 @@ mod tests {
 
     fn plan(hosts: &[usize], size: usize) -> Plan {
         let inputs = hosts.iter().enumerate().map(|(n, host)| input(*host, n));
-        Plan::new(inputs, size).expect("a plan")
+        Plan::new(inputs, size, None).expect("a plan")
     }
 
     fn indices(plan: &mut Plan) -> Vec<Vec<u64>> {

@@ -3,11 +3,12 @@
 //! All messages are JSON. A change that an older version would misread raises [`PROTOCOL`].
 
 use raudal_common::{Error, Kind, Portable, Result};
-use raudal_pipeline::Locked;
+use raudal_pipeline::{Locked, known_checksum};
 use raudal_pool::{JobReport, Outcome};
-use raudal_source::{Input, Location};
+use raudal_source::{Checksums, Input, Location};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The version of the messages. A worker takes part only in runs of its own.
@@ -147,6 +148,9 @@ pub(crate) struct JobInput {
     pub(crate) name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) member: Option<String>,
+    /// The SHA-256 that it must have; empty if the list of checksums lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
 }
 
 impl JobInput {
@@ -154,7 +158,7 @@ impl JobInput {
     ///
     /// A usage error for a line of a list that is no input, an input with a login, standard input, and a path that
     /// is no text.
-    pub(crate) fn of(i: u64, input: &Input) -> Result<Self> {
+    pub(crate) fn of(i: u64, input: &Input, checksums: Option<&Checksums>) -> Result<Self> {
         if let Some(refusal) = input.refusal() {
             return Err(refusal);
         }
@@ -175,7 +179,15 @@ impl JobInput {
                 .and_then(|path| path.to_str().map(str::to_owned))
                 .ok_or_else(|| Error::usage("the path is not text").input(input.location.to_string()))?,
         };
-        Ok(Self { i, place, name: input.is_named.then(|| input.name.clone()), member: input.member.clone() })
+        let sha256 = checksums.map(|sums| known_checksum(sums, input).unwrap_or_default().to_owned());
+        Ok(Self { i, place, name: input.is_named.then(|| input.name.clone()), member: input.member.clone(), sha256 })
+    }
+
+    /// The list of checksums that has this input alone, or not even that.
+    pub(crate) fn checksums(&self, input: &Input) -> Result<Option<Arc<Checksums>>> {
+        let Some(digest) = &self.sha256 else { return Ok(None) };
+        let line = if digest.is_empty() { String::new() } else { format!("{digest}  {}\n", input.location) };
+        Checksums::read(line.as_bytes(), "the checksum of the job").map(Arc::new).map(Some)
     }
 
     pub(crate) fn input(&self) -> Result<Input> {
@@ -288,16 +300,16 @@ mod tests {
     fn an_input_comes_through_with_its_name_and_member_and_never_with_a_login() {
         let parse = |text: &str| Input::new(Location::parse(text).expect("a location"));
         let input = parse("https://h/a%20b.zip?v=1").named("a\tb").with_member("**/*.csv");
-        let sent = serde_json::to_string(&JobInput::of(7, &input).expect("no login")).expect("JSON");
+        let sent = serde_json::to_string(&JobInput::of(7, &input, None).expect("no login")).expect("JSON");
         let back: JobInput = serde_json::from_str(&sent).expect("the same");
         assert_eq!((back.i, back.input().expect("an input")), (7, input));
-        let error = JobInput::of(0, &parse("https://me:secret@h/a.zip")).expect_err("a login");
+        let error = JobInput::of(0, &parse("https://me:secret@h/a.zip"), None).expect_err("a login");
         assert!(!format!("{error:?}").contains("secret") && error.hint_text().is_some(), "{error:?}");
         let list = raudal_source::read_list("https://h/a.zip\nftp://h/b.zip\n".as_bytes(), "urls.txt").expect("a list");
-        let error = JobInput::of(1, &list[1]).expect_err("no input");
+        let error = JobInput::of(1, &list[1], None).expect_err("no input");
         assert!(error.report().contains("urls.txt") && error.kind() == raudal_common::Kind::Usage, "{error:?}");
-        assert!(JobInput::of(0, &Input::new(Location::Stdin)).is_err());
-        let file = JobInput::of(0, &parse("a b.csv")).expect("a path");
+        assert!(JobInput::of(0, &Input::new(Location::Stdin), None).is_err());
+        let file = JobInput::of(0, &parse("a b.csv"), None).expect("a path");
         assert!(std::path::Path::new(&file.place).is_absolute());
     }
 

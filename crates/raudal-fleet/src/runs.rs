@@ -1,6 +1,7 @@
 //! What can be seen and done from any machine: the runs that are there, and their workers.
 
-use super::broker::{Broker, Events, Next, failed, no_run, parse_record};
+use super::broker::{Broker, failed, no_run, parse_record};
+use super::events::{Events, Next};
 use super::protocol::{Event, Presence, RunRecord, State, run_key};
 use super::store::Store;
 use async_nats::jetstream::kv::Operation;

@@ -1,28 +1,27 @@
 //! Starts or resumes a run, and merges its parts into one table.
 
-use super::broker::{Broker, Events, Next};
+use super::announce::{announce, plan};
+use super::broker::Broker;
+use super::events::{Events, Next};
 use super::lead::{Leader, nonce};
+use super::options::SubmitOptions;
 use super::part;
-use super::plan::{Plan, chunk_size};
-use super::protocol::{Begun, Event, InputLine, PROTOCOL, RunRecord, State, is_name, live_subject, run_key};
+use super::protocol::{Event, InputLine, RunRecord, State, live_subject, run_key};
+use super::reports::Reports;
 use super::runs;
-use super::store::{PLAN, Parts, SpooledOrFile, Store, part_name};
+use super::store::{SpooledOrFile, Store, part_name};
 use super::windows::{Window, Windows};
 use super::worker::Say;
 use async_nats::jetstream::kv::Operation;
 use futures::StreamExt;
-use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
 use raudal_pipeline::{Merge, Options, Summary};
-use raudal_pool::{EventKind, RunReport};
+use raudal_pool::EventKind;
 use raudal_source::Input;
 use raudal_table::{Rows, Sink};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
-use std::io::Read;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
@@ -37,61 +36,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const REST: Duration = Duration::from_secs(3);
 /// When to say that no worker is there.
 const LONELY: Duration = Duration::from_secs(5);
-
-/// How a run is spread over the fleet.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct SubmitOptions {
-    /// Where the parts are written. Default: the broker.
-    pub parts: Parts,
-    /// The name of the run: letters, digits, `-` and `_`. Default: the hash of its inputs and of the
-    /// query, so that the same command finds it again.
-    pub run: Option<String>,
-    /// What to do with each input, in words that the workers' [`Build`](crate::Build) understands.
-    /// They must hold no secret.
-    pub spec: Vec<String>,
-    /// At most this many chunks of a host are open. Default: 8.
-    pub per_host: usize,
-    /// At most this many chunks are open. Default: 4096.
-    pub open: usize,
-    /// How long a worker that does not answer keeps its jobs. Default: 10 s.
-    pub lease: Duration,
-    /// An input that was begun this often, and never ended, is given up. Default: 5.
-    pub deliveries: u32,
-    /// Leave once the run is announced. Default: no.
-    pub detach: bool,
-    /// Inputs of a chunk. Default: as many as suit the number of inputs.
-    pub chunk: Option<usize>,
-    /// Shows messages. Default: nobody sees them.
-    pub say: Say,
-}
-
-impl Default for SubmitOptions {
-    fn default() -> Self {
-        Self {
-            parts: Parts::Nats,
-            run: None,
-            spec: Vec::new(),
-            per_host: 8,
-            open: 4096,
-            lease: Duration::from_secs(10),
-            deliveries: 5,
-            detach: false,
-            chunk: None,
-            say: Arc::new(|_| ()),
-        }
-    }
-}
-
-impl fmt::Debug for SubmitOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubmitOptions")
-            .field("parts", &self.parts)
-            .field("run", &self.run)
-            .field("spec", &self.spec)
-            .finish_non_exhaustive()
-    }
-}
 
 /// How a submission ended.
 #[derive(Debug)]
@@ -129,7 +73,7 @@ pub async fn submit<In>(
 where
     In: Iterator<Item = Input> + Clone + Send + 'static,
 {
-    let planned = plan(inputs.clone(), &submit).await?;
+    let planned = plan(inputs.clone(), options.run.checksums.clone(), &submit).await?;
     let submission = announce(broker, planned, &options, &submit).await?;
     let (record, chunks) = (submission.record.clone(), submission.plan.chunks.len());
     (submit.say)(&format!("the run is {} ({} inputs in {chunks} chunks)", record.run, record.inputs));
@@ -169,184 +113,6 @@ where
     leads.cancel();
     let _ = leading.await;
     ended
-}
-
-/// The chunks of a run, and what they follow from.
-struct Planned {
-    plan: Plan,
-    digest: String,
-    inputs: u64,
-}
-
-struct Submission {
-    plan: Plan,
-    record: RunRecord,
-    store: Store,
-}
-
-async fn plan<In>(inputs: In, submit: &SubmitOptions) -> Result<Planned>
-where
-    In: Iterator<Item = Input> + Clone + Send + 'static,
-{
-    let (chunk, spec) = (submit.chunk, submit.spec.clone());
-    blocking(move || {
-        let size = match chunk {
-            Some(size) => size.max(1),
-            None => chunk_size(inputs.clone().count() as u64),
-        };
-        let plan = Plan::new(inputs, size)?;
-        let mut hasher = Sha256::new();
-        for word in std::iter::once(env!("CARGO_PKG_VERSION")).chain(spec.iter().map(String::as_str)) {
-            hasher.update((word.len() as u64).to_le_bytes());
-            hasher.update(word);
-        }
-        let (mut reader, mut buffer) = (plan.reader()?, vec![0; 64 << 10]);
-        loop {
-            let read = reader.read(&mut buffer).map_err(|error| Error::io("cannot read the plan of the run", error))?;
-            if read == 0 {
-                break;
-            }
-            hasher.update(&buffer[..read]);
-        }
-        let inputs = plan.chunks.iter().map(|chunk| u64::from(chunk.inputs)).sum();
-        Ok(Planned { plan, digest: hex(&hasher.finalize()), inputs })
-    })
-    .await?
-}
-
-/// Makes all that the workers need, or finds it.
-async fn announce(broker: &Broker, planned: Planned, options: &Options, submit: &SubmitOptions) -> Result<Submission> {
-    let Planned { plan, digest, inputs } = planned;
-    let run = submit.run.clone().unwrap_or_else(|| digest[..12].to_owned());
-    if !is_name(&run) {
-        return Err(Error::usage(format!("not a name for a run: {run}")).hint("use letters, digits, - and _"));
-    }
-    #[expect(clippy::disallowed_methods, reason = "a date for people")]
-    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut record = RunRecord {
-        protocol: PROTOCOL,
-        raudal: env!("CARGO_PKG_VERSION").to_owned(),
-        run: run.clone(),
-        state: State::Running,
-        digest,
-        spec: submit.spec.clone(),
-        parts: submit.parts.to_string(),
-        inputs,
-        chunks: plan.chunks.len() as u32,
-        per_host: submit.per_host.max(1),
-        open: submit.open.max(1),
-        lock: options.run.lock.is_some(),
-        rate: options.run.rate,
-        lease_ms: u64::try_from(submit.lease.as_millis()).unwrap_or(u64::MAX).max(100),
-        deliveries: submit.deliveries.max(1),
-        from: hostname(),
-        begun: begun.as_secs(),
-    };
-    if let Some(there) = broker.record(&run).await? {
-        if there.digest != record.digest {
-            return Err(Error::usage(format!("another run has this name: {run}"))
-                .hint("its inputs or its query differ: give another name, or forget that run first"));
-        }
-        (submit.say)(&format!("the run was begun before, and goes on: {run}"));
-        record.begun = there.begun;
-    }
-    let store = Store::create(&submit.parts, &run, &broker.js).await?;
-    let mut object = part::spool();
-    let mut reader = plan.reader()?;
-    let object = blocking(move || {
-        std::io::copy(&mut reader, &mut object).and_then(|_| std::io::Seek::rewind(&mut object)).map(|()| object)
-    });
-    let object = object.await?.map_err(|error| Error::io("cannot hold the plan of the run", error))?;
-    store.put(PLAN, object).await?;
-    broker.ensure(&record).await?;
-    // A run that was cancelled goes on.
-    broker.put_record(&record).await?;
-    Ok(Submission { plan, record, store })
-}
-
-fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .ok()
-        .or_else(|| std::env::var("HOSTNAME").ok())
-        .map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
-}
-
-/// What the observer of the run is told, and the report at the end.
-struct Reports {
-    options: Options,
-    report: RunReport,
-    number: u64,
-    begun: Instant,
-    failed: u64,
-    told: HashSet<u32>,
-    /// The inputs that workers have begun.
-    begun_inputs: HashSet<u64>,
-}
-
-impl Reports {
-    fn new(options: &Options) -> Self {
-        // Runs of pools count from 0: no other run of this process has this number.
-        Self {
-            options: options.clone(),
-            report: RunReport::default(),
-            number: u64::MAX,
-            begun: Instant::now(),
-            failed: 0,
-            told: HashSet::new(),
-            begun_inputs: HashSet::new(),
-        }
-    }
-
-    /// Tells of an input that a worker begins.
-    fn begin(&mut self, begun: &Begun) {
-        if !self.told.contains(&begun.chunk) && self.begun_inputs.insert(begun.i) {
-            self.observe(EventKind::AttemptStarted { job: begun.i, label: &begun.name, attempt: 1 });
-        }
-    }
-
-    fn observe(&self, kind: EventKind<'_>) {
-        self.options.run.observer.observe(&raudal_pool::Event::new(self.number, kind));
-    }
-
-    /// Tells of the inputs of a chunk, once.
-    fn tell(&mut self, chunk: u32, inputs: &[InputLine]) {
-        if inputs.is_empty() || !self.told.insert(chunk) {
-            return;
-        }
-        for line in inputs {
-            let report = line.report(self.begun.elapsed());
-            self.report.count(&report);
-            if !self.begun_inputs.remove(&line.i) {
-                let attempt = line.attempts.max(1);
-                self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt });
-            }
-            self.observe(EventKind::Advanced { job: line.i, bytes: line.bytes, items: line.items });
-            if let Some(error) = &report.error {
-                self.failed += 1;
-                self.observe(EventKind::AttemptFailed {
-                    job: line.i,
-                    label: &line.name,
-                    attempt: line.attempts.max(1),
-                    error,
-                    kind: report.kind.unwrap_or("failed"),
-                    retry_in: None,
-                    bytes: line.bytes,
-                    items: line.items,
-                });
-            }
-            self.observe(EventKind::JobFinished { report: &report });
-        }
-    }
-
-    fn is_enough(&self) -> bool {
-        self.options.run.stop_after.is_some_and(|most| self.failed >= most)
-    }
-
-    fn finish(mut self, stopped: bool) -> RunReport {
-        (self.report.stopped, self.report.wall) = (stopped, self.begun.elapsed());
-        self.observe(EventKind::RunFinished { report: &self.report });
-        self.report
-    }
 }
 
 /// A part that has come, checked, or why it has not.

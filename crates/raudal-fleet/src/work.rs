@@ -7,7 +7,7 @@ use super::lead::{nonce, wait_for_rate};
 use super::lease::Lease;
 use super::part::PartWriter;
 use super::pauses::Pauses;
-use super::protocol::{Begun, Event, InputLine, Job, RunRecord, bytes, chunk_of, live_subject, pause_key};
+use super::protocol::{Begun, Event, InputLine, Job, JobInput, RunRecord, bytes, chunk_of, live_subject, pause_key};
 use super::store::{Store, part_name};
 use async_nats::jetstream::{AckKind, Message};
 use futures::future::BoxFuture;
@@ -121,7 +121,7 @@ impl Machine {
                 return Ok(Ended::Abandoned);
             }
             self.tell_begun(&record.run, Begun { chunk: job.chunk, i: of.i, name: input.name.clone() }).await;
-            let Some(read) = self.journaled(run, &mut journal, of.i, input).await? else {
+            let Some(read) = self.journaled(run, &mut journal, of, input).await? else {
                 return Ok(Ended::Stopped);
             };
             self.inputs.fetch_add(1, Ordering::Relaxed);
@@ -143,36 +143,37 @@ impl Machine {
         &self,
         run: &ActiveRun,
         journal: &mut Option<Journal>,
-        place: u64,
+        of: &JobInput,
         input: Input,
     ) -> Result<Option<InputRead>> {
-        let Some(journal) = journal else { return Ok(self.read(run, input).await) };
-        match journal.begin(place).await {
+        let Some(journal) = journal else { return self.read(run, of, input).await };
+        match journal.begin(of.i).await {
             Ok(()) => {}
             // Its count stays, so that it is given up again if the chunk comes again.
             Err(error) if error.kind() == Kind::Internal => return Ok(Some(InputRead::failed(error, &input))),
             Err(error) => return Err(error),
         }
-        let read = self.read(run, input).await;
+        let read = self.read(run, of, input).await?;
         match &read {
-            Some(_) => journal.end(place),
-            None => journal.release(place).await,
+            Some(_) => journal.end(of.i),
+            None => journal.release(of.i).await,
         }
         Ok(read)
     }
 
     /// Reads an input, if it is allowed. `None` if it was stopped.
-    async fn read(&self, run: &ActiveRun, input: Input) -> Option<InputRead> {
+    async fn read(&self, run: &ActiveRun, of: &JobInput, input: Input) -> Result<Option<InputRead>> {
         if let Err(error) = self.allow.check(&input.location) {
-            return Some(InputRead::failed(error, &input));
+            return Ok(Some(InputRead::failed(error, &input)));
         }
+        let checksums = of.checksums(&input)?;
         let fleet = Fleet { broker: self.broker.clone(), run: run.record.run.clone(), worker: self.name.clone() };
         let gate = FleetGate {
             pauses: Arc::clone(&self.pauses),
             rate: run.record.rate.map(|_| self.broker.clone()),
             run: run.record.run.clone(),
         };
-        run.reader.read(input, Arc::new(gate), Arc::new(fleet), &run.cancel).await
+        Ok(run.reader.read(input, checksums, Arc::new(gate), Arc::new(fleet), &run.cancel).await)
     }
 
     /// Shows the input to those who watch. Not worth any wait.

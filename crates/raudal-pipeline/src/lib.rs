@@ -35,6 +35,7 @@ pub use run::failure::Failure;
 pub use run::hosts::Hosts;
 pub use run::lock::{Lock, Locked};
 pub use run::options::RunOptions;
+pub use run::verify::known_checksum;
 pub use table::merge::{Merge, run};
 pub use table::options::Options;
 pub use table::reader::{Gate, InputRead, Reader};

@@ -21,12 +21,27 @@ pub(crate) fn promised(sums: &Checksums, name: &str) -> Result<String> {
     })
 }
 
-/// Returns the digest that an input of a table must have. Looks it up by path or URL, then by name,
-/// then by file name.
-pub(crate) fn promised_of(sums: &Checksums, input: &Input) -> Result<String> {
+/// Returns the digest that an input of a table must have, if the list has it. Looks it up by path or
+/// URL, then by name, then by file name.
+///
+/// ```
+/// use raudal_source::{Checksums, Input, Location};
+///
+/// let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// let list = Checksums::read(format!("{digest}  a.csv\n").as_bytes(), "SHA256SUMS")?;
+/// let input = Input::new(Location::parse("https://example.org/a.csv")?);
+/// assert_eq!(raudal_pipeline::known_checksum(&list, &input), Some(digest));
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+pub fn known_checksum<'a>(sums: &'a Checksums, input: &Input) -> Option<&'a str> {
     let (place, file) = (input.location.to_string(), input.location.file_name());
-    let known = [place.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name));
-    known.map_or_else(|| promised(sums, &file), |digest| Ok(digest.to_owned()))
+    [place.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name))
+}
+
+/// Returns the digest that an input of a table must have.
+pub(crate) fn promised_of(sums: &Checksums, input: &Input) -> Result<String> {
+    let known = known_checksum(sums, input);
+    known.map_or_else(|| promised(sums, &input.location.file_name()), |digest| Ok(digest.to_owned()))
 }
 
 /// Compares the digest found with the expected one.

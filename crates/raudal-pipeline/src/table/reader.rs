@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::Client;
 use raudal_pool::{Context, JobReport, Observer};
-use raudal_source::Input;
+use raudal_source::{Checksums, Input};
 use raudal_table::Rows;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -63,18 +63,22 @@ impl Reader {
         Self { shared: Arc::new(shared), options }
     }
 
-    /// Reads an input. The gate is asked before each attempt, and the observer sees the events of a run of one job.
+    /// Reads an input. With checksums, it must be in their list, instead of that of the options. The gate is asked before each attempt, and the observer sees the events of a run of one job.
     /// Returns `None` if it was cancelled.
     pub async fn read(
         &self,
         input: Input,
+        checksums: Option<Arc<Checksums>>,
         gate: Arc<dyn Gate>,
         observer: Arc<dyn Observer>,
         cancel: &CancellationToken,
     ) -> Option<InputRead> {
         // A lock of its own: the record is handed out, and nothing grows.
         let lock = self.shared.lock.as_ref().map(|_| Arc::new(Lock::default()));
-        let shared = Arc::new(TableRun { lock: lock.clone(), partials: Arc::default(), ..(*self.shared).clone() });
+        let mut shared = (*self.shared).clone();
+        (shared.lock, shared.partials) = (lock.clone(), Arc::default());
+        shared.checksums = checksums.or(shared.checksums);
+        let shared = Arc::new(shared);
         let mut options = self.options.run.clone();
         (options.concurrency, options.stop_after) = (1.into(), None);
         (options.observer, options.cancel) = (observer, cancel.clone());

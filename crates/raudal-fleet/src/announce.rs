@@ -1,0 +1,123 @@
+//! Makes the plan of a run, and what its workers need.
+
+use super::broker::Broker;
+use super::options::SubmitOptions;
+use super::part;
+use super::plan::{Plan, chunk_size};
+use super::protocol::{PROTOCOL, RunRecord, State, is_name};
+use super::store::{PLAN, Store};
+use raudal_common::atomic_file::hex;
+use raudal_common::{Error, Result, blocking};
+use raudal_pipeline::Options;
+use raudal_source::{Checksums, Input};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// The chunks of a run, and what they follow from.
+pub(crate) struct Planned {
+    plan: Plan,
+    digest: String,
+    inputs: u64,
+}
+
+/// A run that workers can see.
+pub(crate) struct Submission {
+    pub(crate) plan: Plan,
+    pub(crate) record: RunRecord,
+    pub(crate) store: Store,
+}
+
+/// Cuts the inputs into chunks.
+pub(crate) async fn plan<In>(inputs: In, checksums: Option<Arc<Checksums>>, submit: &SubmitOptions) -> Result<Planned>
+where
+    In: Iterator<Item = Input> + Clone + Send + 'static,
+{
+    let (chunk, spec) = (submit.chunk, submit.spec.clone());
+    blocking(move || {
+        let size = match chunk {
+            Some(size) => size.max(1),
+            None => chunk_size(inputs.clone().count() as u64),
+        };
+        let plan = Plan::new(inputs, size, checksums.as_deref())?;
+        let mut hasher = Sha256::new();
+        for word in std::iter::once(env!("CARGO_PKG_VERSION")).chain(spec.iter().map(String::as_str)) {
+            hasher.update((word.len() as u64).to_le_bytes());
+            hasher.update(word);
+        }
+        let (mut reader, mut buffer) = (plan.reader()?, vec![0; 64 << 10]);
+        loop {
+            let read = reader.read(&mut buffer).map_err(|error| Error::io("cannot read the plan of the run", error))?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(&buffer[..read]);
+        }
+        let inputs = plan.chunks.iter().map(|chunk| u64::from(chunk.inputs)).sum();
+        Ok(Planned { plan, digest: hex(&hasher.finalize()), inputs })
+    })
+    .await?
+}
+
+/// Makes all that the workers need, or finds it.
+pub(crate) async fn announce(
+    broker: &Broker,
+    planned: Planned,
+    options: &Options,
+    submit: &SubmitOptions,
+) -> Result<Submission> {
+    let Planned { plan, digest, inputs } = planned;
+    let run = submit.run.clone().unwrap_or_else(|| digest[..12].to_owned());
+    if !is_name(&run) {
+        return Err(Error::usage(format!("not a name for a run: {run}")).hint("use letters, digits, - and _"));
+    }
+    #[expect(clippy::disallowed_methods, reason = "a date for people")]
+    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut record = RunRecord {
+        protocol: PROTOCOL,
+        raudal: env!("CARGO_PKG_VERSION").to_owned(),
+        run: run.clone(),
+        state: State::Running,
+        digest,
+        spec: submit.spec.clone(),
+        parts: submit.parts.to_string(),
+        inputs,
+        chunks: plan.chunks.len() as u32,
+        per_host: submit.per_host.max(1),
+        open: submit.open.max(1),
+        lock: options.run.lock.is_some(),
+        rate: options.run.rate,
+        lease_ms: u64::try_from(submit.lease.as_millis()).unwrap_or(u64::MAX).max(100),
+        deliveries: submit.deliveries.max(1),
+        from: hostname(),
+        begun: begun.as_secs(),
+    };
+    if let Some(there) = broker.record(&run).await? {
+        if there.digest != record.digest {
+            return Err(Error::usage(format!("another run has this name: {run}"))
+                .hint("its inputs or its query differ: give another name, or forget that run first"));
+        }
+        (submit.say)(&format!("the run was begun before, and goes on: {run}"));
+        record.begun = there.begun;
+    }
+    let store = Store::create(&submit.parts, &run, &broker.js).await?;
+    let mut object = part::spool();
+    let mut reader = plan.reader()?;
+    let object = blocking(move || {
+        std::io::copy(&mut reader, &mut object).and_then(|_| std::io::Seek::rewind(&mut object)).map(|()| object)
+    });
+    let object = object.await?.map_err(|error| Error::io("cannot hold the plan of the run", error))?;
+    store.put(PLAN, object).await?;
+    broker.ensure(&record).await?;
+    // A run that was cancelled goes on.
+    broker.put_record(&record).await?;
+    Ok(Submission { plan, record, store })
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
+}
