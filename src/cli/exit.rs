@@ -2,6 +2,7 @@
 
 use super::ending::Ending;
 use raudal::error::Class;
+use raudal::source::Location;
 use raudal::{Error, Kind};
 
 /// Why a run was stopped from outside.
@@ -87,9 +88,14 @@ fn class(error: &Error) -> u8 {
         Class::Deadline => Stop::Deadline.code(),
         Class::Remote if error.is_transient() => TRANSIENT,
         // What is in a file on this machine: nothing, or no table.
-        Class::Remote if matches!(error.kind(), Kind::Empty | Kind::Impostor) => DATA,
+        Class::Remote if matches!(error.kind(), Kind::Empty | Kind::Impostor) && !is_of_url(error) => DATA,
         Class::Remote | Class::Permanent => PERMANENT,
     }
+}
+
+/// Returns whether the input of the error is a URL, whose body may come from the cache.
+fn is_of_url(error: &Error) -> bool {
+    error.input_name().is_some_and(|name| Location::parse(name).is_ok_and(|location| location.is_remote()))
 }
 
 #[cfg(test)]

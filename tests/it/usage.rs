@@ -45,12 +45,12 @@ fn an_unknown_value_is_told_the_known_ones() {
 fn what_does_not_look_like_a_table_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text, code, says) in [
-        ("a.csv", "{\"a\":1}\n{\"a\":2}\n", 5, "JSON stands where a table should be"),
-        ("b.csv", "Error: no such file\n", 5, "one line of text stands where a table should be"),
+        ("a.csv", "{\"a\":1}\n{\"a\":2}\n", 7, "JSON stands where a table should be"),
+        ("b.csv", "Error: no such file\n", 7, "one line of text stands where a table should be"),
         ("c.csv", "Not found: x.csv, try again\n", 0, "c.csv: no rows, only this header: Not found: x.csv"),
     ] {
         std::fs::write(folder.path().join(name), text).expect("a file");
-        let finished = raudal(["table", name, "-q"]).in_folder(folder.path()).run();
+        let finished = raudal(["table", name, "--progress", "none"]).in_folder(folder.path()).run();
         assert_eq!(finished.code, Some(code), "{name}: {}", finished.stderr);
         assert!(finished.stderr.contains(says), "{name}: {}", finished.stderr);
     }

@@ -71,9 +71,12 @@ impl Output {
             Compression::Gzip => Encoder::Gzip(GzEncoder::new(counted, flate2::Compression::default())),
             #[cfg(feature = "zstd")]
             Compression::Zstd => {
-                let encoder = zstd::Encoder::new(counted, zstd::DEFAULT_COMPRESSION_LEVEL)
-                    .map_err(|error| Error::io("cannot begin to compress", error))?;
-                Encoder::Zstd(encoder)
+                let encoder = zstd::Encoder::new(counted, zstd::DEFAULT_COMPRESSION_LEVEL).and_then(|mut encoder| {
+                    // Without it, a reader would not know damage, as it does in gzip.
+                    encoder.include_checksum(true)?;
+                    Ok(encoder)
+                });
+                Encoder::Zstd(encoder.map_err(|error| Error::io("cannot begin to compress", error))?)
             }
             #[cfg(not(feature = "zstd"))]
             Compression::Zstd => return Err(super::not_built("zstd")),

@@ -39,7 +39,12 @@ pub(super) fn pack(packing: Packing, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
-        Packing::Zstd => zstd::encode_all(bytes, zstd::DEFAULT_COMPRESSION_LEVEL).unwrap(),
+        Packing::Zstd => {
+            let mut encoder = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
         Packing::Lz4 => {
             let mut info = lz4_flex::frame::FrameInfo::new();
             info.content_checksum = true;
