@@ -1,7 +1,7 @@
 //! `raudal compare`: a workload at several levels.
 
 use super::args::{HttpArgs, LevelArgs};
-use super::host::Host;
+use super::host_run::Host;
 use super::session::{Session, check_folder};
 use super::wording::options;
 use super::{command_line, print};

@@ -19,10 +19,10 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     args.http.refuse_table_header()?;
     let mut of_client = setup::fetch_options(&args.http)?;
     of_client.cache = cache::of_run(&args.keep)?;
-    let links = links::wanted(&args.source)?;
+    let of_pages = links::wanted(&args.source)?;
     let client = Client::new(&of_client)?;
     let progress = Progress::new(Style::None, verbosity(&args.end.show));
-    let inputs = links::follow(links.as_ref(), inputs, &client, &options.run, args.run.deadline, &progress).await?;
+    let inputs = links::follow(of_pages.as_ref(), inputs, &client, &options.run, args.run.deadline, &progress).await?;
     if args.source.strict_list {
         files::check(inputs.clone(), options.name.as_ref())?;
     }

@@ -4,9 +4,10 @@
 //! The arguments are those of the command line. Their environment variables count too, but for the
 //! options that say where a result goes: a host decides that itself.
 
-use super::args::{Command, HttpArgs};
+use super::args::Command;
 use super::compare::ShownBy;
 use super::ending::Ending;
+pub use super::host_run::Host;
 use super::inputs::Inputs;
 use super::parse::Refused;
 #[cfg(feature = "arrow")]
@@ -17,14 +18,11 @@ use raudal::compare::Comparison;
 use raudal::fetch::Client;
 use raudal::origin::Origin;
 use raudal::pipeline::{Summary, files};
-use raudal::progress::Progress;
 #[cfg(feature = "arrow")]
 use raudal::table::BatchSink;
 use raudal::{Error, Kind, Result};
 use std::ffi::OsString;
 use std::sync::OnceLock;
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// The options that say where a result goes and how a run is shown. A host has no use for them.
 const OF_THE_TERMINAL: [&str; 18] = [
@@ -47,15 +45,6 @@ const OF_THE_TERMINAL: [&str; 18] = [
     "trace",
     "verbose",
 ];
-
-/// What a host gives a command.
-#[derive(Clone, Debug)]
-pub struct Host {
-    /// Shows the progress, the warnings and the notes.
-    pub progress: Progress,
-    /// Ends the command early when it is cancelled.
-    pub cancel: CancellationToken,
-}
 
 /// An option of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,30 +201,6 @@ pub async fn compare(host: &Host, args: Vec<OsString>) -> Result<Comparison> {
 pub async fn serve(args: Vec<OsString>) -> Result<Origin> {
     let Command::Serve(args) = parse(&["serve"], args)? else { return Err(another()) };
     Origin::bind(args.listen, setup::origin_options(&args.origin)?).await
-}
-
-impl Host {
-    pub(super) fn warn_of(&self, http: &HttpArgs) {
-        if http.insecure {
-            self.progress.error("warning: certificates are not checked ([`insecure`])");
-        }
-    }
-
-    /// Cancels the run when the deadline passes.
-    pub(super) async fn until<T>(&self, deadline: Option<Duration>, run: impl Future<Output = T>) -> T {
-        let deadline = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(run);
-        tokio::select! {
-            done = &mut run => return done,
-            () = deadline => self.cancel.cancel(),
-        }
-        run.await
-    }
 }
 
 fn parse(names: &[&str], args: Vec<OsString>) -> Result<Command> {

@@ -17,6 +17,7 @@ mod exit;
 mod fleet;
 mod get;
 pub mod host;
+mod host_run;
 mod inputs;
 mod limits;
 mod links;
@@ -56,7 +57,7 @@ use std::time::Duration;
 /// assert_eq!(raudal::cli::main(["raudal", "table"]), 2); // no source
 /// ```
 pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
-    let (cli, _matches) = match parse::parse(command(), args.into_iter().map(Into::into).collect(), &[]) {
+    let (cli, matches) = match parse::parse(command(), args.into_iter().map(Into::into).collect(), &[]) {
         Ok(parsed) => parsed,
         Err(Refused::Config(error)) => {
             Session::say_error(&Progress::new(Style::None, Verbosity::Quiet), &error);
@@ -71,7 +72,9 @@ pub fn main<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 
     #[cfg_attr(not(feature = "fleet"), expect(unused_mut, reason = "a fleet needs more than the parsed arguments"))]
     let mut given = cli.command;
     #[cfg(feature = "fleet")]
-    fleet::remember(&mut given, &_matches);
+    fleet::remember(&mut given, &matches);
+    #[cfg(not(feature = "fleet"))]
+    drop(matches);
     limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

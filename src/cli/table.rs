@@ -9,7 +9,7 @@ use super::plan::plan;
 use super::session::{Session, check_folder, verbosity};
 use super::{cache, dialect, exit, limits, links, lock, metrics, report, setup};
 #[cfg(feature = "arrow")]
-use super::{host::Host, output};
+use super::{host_run::Host, output};
 use raudal::catalogue::{Edition, Entry, iter_2020};
 use raudal::fetch::{Cache, Client};
 use raudal::progress::{Progress, Style};

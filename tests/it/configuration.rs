@@ -17,7 +17,7 @@ fn project(configuration: &str) -> tempfile::TempDir {
 }
 
 fn rows(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    let program = raudal(["table", "a.csv", "-q"]).args(arguments).in_folder(&folder.join("data/deep"));
+    let program = raudal(["table", "a.csv", "-q"]).args(arguments).in_folder(folder.join("data/deep"));
     let finished = variables.iter().fold(program, |program, (name, value)| program.env(name, value)).run();
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     finished.text().to_owned()
@@ -45,7 +45,7 @@ fn an_option_wins_over_a_variable_that_over_the_project_and_that_over_the_user()
 fn a_bad_value_names_the_variable_or_the_file() {
     let project = project("retries = 'often'\n");
     let refused = |name: &str, value: &str| {
-        let program = raudal(["table", "a.csv"]).in_folder(&project.path().join("data/deep"));
+        let program = raudal(["table", "a.csv"]).in_folder(project.path().join("data/deep"));
         let finished = program.env(name, value).run();
         assert_eq!(finished.code, Some(2), "{}", finished.stderr);
         finished.stderr

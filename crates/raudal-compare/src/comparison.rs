@@ -1,9 +1,10 @@
 //! What a comparison measured. Every figure is computed from the individual runs.
 
-use super::conditions::Conditions;
-use super::plan::Turn;
+use super::conditions::{Conditions, machine, settings};
 use super::stats::{SpeedUp, Summary};
+use super::turn::Turn;
 use super::workload::{Stage, Unit};
+use raudal_common::units::date;
 use raudal_pipeline::Jobs;
 use raudal_pool::{JobReport, LimitChange, RunReport};
 use std::time::{Duration, SystemTime};
@@ -35,6 +36,23 @@ pub struct Comparison {
     pub stages: Vec<Stage>,
     /// What the throughput counts.
     pub unit: Unit,
+}
+
+impl Comparison {
+    /// Returns the conditions for people: a name and a value each. An unknown one is left out.
+    pub fn described_conditions(&self) -> Vec<(&'static str, String)> {
+        let conditions = &self.conditions;
+        let mut all = Vec::new();
+        all.extend(conditions.command.clone().map(|command| ("command", command)));
+        if !conditions.settings.is_empty() {
+            all.push(("settings", settings(&conditions.settings, ", ")));
+        }
+        all.push(("version", format!("raudal {}", conditions.version)));
+        all.push(("machine", machine(&conditions.machine, self.cores)));
+        all.push(("date", format!("{} to {}", date(conditions.started), date(conditions.ended))));
+        // Commands, URLs and folders come from outside.
+        all.into_iter().map(|(name, value)| (name, raudal_common::error::printable(&value))).collect()
+    }
 }
 
 /// The measured runs of one level.

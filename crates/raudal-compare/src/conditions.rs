@@ -1,8 +1,7 @@
 //! The conditions of a comparison. Without them, nobody can repeat its figures or judge them.
 
-use super::comparison::Comparison;
 use super::workload::Setting;
-use raudal_common::units::{bytes, date};
+use raudal_common::units::bytes;
 use std::time::SystemTime;
 
 /// What a comparison's figures depend on, besides the plan.
@@ -58,23 +57,6 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
 
 fn kibibytes(meminfo: &str) -> Option<u64> {
     field(meminfo, "MemTotal")?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
-impl Comparison {
-    /// Returns the conditions for people: a name and a value each. An unknown one is left out.
-    pub fn described_conditions(&self) -> Vec<(&'static str, String)> {
-        let conditions = &self.conditions;
-        let mut all = Vec::new();
-        all.extend(conditions.command.clone().map(|command| ("command", command)));
-        if !conditions.settings.is_empty() {
-            all.push(("settings", settings(&conditions.settings, ", ")));
-        }
-        all.push(("version", format!("raudal {}", conditions.version)));
-        all.push(("machine", machine(&conditions.machine, self.cores)));
-        all.push(("date", format!("{} to {}", date(conditions.started), date(conditions.ended))));
-        // Commands, URLs and folders come from outside.
-        all.into_iter().map(|(name, value)| (name, raudal_common::error::printable(&value))).collect()
-    }
 }
 
 /// Joins settings, each as its name and its value.

@@ -1,8 +1,8 @@
 //! Draws a timeline on a terminal with block characters; it needs no colour.
 
 use super::comparison::Comparison;
-use super::plan::jobs;
 use super::timeline::{Bar, Chart, Kind, LOOKS, NONE, Track, legend, look};
+use super::turn::jobs;
 use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -227,7 +227,7 @@ impl<'a> Facts<'a> {
         };
         let because = format!(
             "this process kept {busy:.2} cores busy on average of the {usable} that {} could use",
-            super::plan::jobs(self.level.jobs)
+            super::turn::jobs(self.level.jobs)
         );
         Some(Finding::new(Bound::Processor, because, advice))
     }
@@ -240,7 +240,7 @@ impl<'a> Facts<'a> {
             return None;
         }
         let stage = stages::most_slowed(&base_run.jobs, &self.run.jobs);
-        let mut because = format!("a job took {times:.1} times as long as with {}", super::plan::jobs(base.jobs));
+        let mut because = format!("a job took {times:.1} times as long as with {}", super::turn::jobs(base.jobs));
         if let Some((stage, share)) = stage {
             let _ = write!(because, ", with {:.0} % of the extra time in `{stage}`", share * 100.0);
         }
@@ -254,7 +254,7 @@ impl<'a> Facts<'a> {
                 because,
                 ", and {} is no faster than with {}",
                 self.comparison.unit.rate(rate),
-                super::plan::jobs(below)
+                super::turn::jobs(below)
             );
         }
         let enough = (self.overlap / times).ceil().max(1.0);
@@ -361,7 +361,7 @@ impl<'a> Facts<'a> {
             let _ = write!(
                 because,
                 " and a job took only {times:.2} times as long as with {}",
-                super::plan::jobs(self.comparison.baseline)
+                super::turn::jobs(self.comparison.baseline)
             );
         }
         Some(Finding::new(Bound::Slots, because, "more jobs at once would probably help"))

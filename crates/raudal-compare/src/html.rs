@@ -8,9 +8,9 @@
 use super::comparison::Comparison;
 use super::draw::fit;
 use super::look::{BAR, look_of, patterns};
-use super::plan::jobs;
 use super::text::{HEADINGS, explanations, heading, table};
 use super::timeline::{Bar, Chart, NONE, StagePiece, Track, legend, limit_change, name};
+use super::turn::jobs;
 use raudal_common::units;
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -73,6 +73,7 @@ mod stats;
 mod text;
 mod timeline;
 mod trace;
+mod turn;
 mod warnings;
 pub mod workload;
 
@@ -95,11 +96,12 @@ pub use draw::render_timeline;
 pub use explain::{Bound, Finding, Ideal};
 pub use export::{export, to_csv, to_json};
 pub use html::to_html;
-pub use plan::{Plan, Turn, TurnObserver};
+pub use plan::{Plan, TurnObserver};
 pub use run::compare;
 pub use stats::{SpeedUp, Summary};
 pub use text::{conclusion, explanations, render_text, to_markdown};
 pub use trace::to_trace;
+pub use turn::Turn;
 pub use warnings::Warning;
 
 pub use raudal_pipeline::Jobs;

@@ -3,7 +3,8 @@
 use super::comparison::{Comparison, Level, Measured};
 use super::conditions::{Conditions, Machine};
 use super::observe::{Keeper, cpu_time};
-use super::plan::{Plan, Turn, TurnObserver, jobs};
+use super::plan::{Plan, TurnObserver};
+use super::turn::{Turn, jobs};
 use crate::workload::{Run, Workload};
 use raudal_common::units::now;
 use raudal_common::{Error, Kind, Result};

@@ -1,7 +1,7 @@
 //! A comparison as a table for people: on a terminal, and in Markdown.
 
 use super::comparison::{Comparison, Level};
-use super::plan::jobs;
+use super::turn::jobs;
 use raudal_common::units;
 use raudal_pipeline::Jobs;
 use std::fmt::Write as _;

@@ -3,8 +3,8 @@
 
 use super::comparison::{Comparison, Measured};
 use super::export::conditions_json;
-use super::plan::jobs;
 use super::timeline::{Bar, Chart, Kind, Track, name};
+use super::turn::jobs;
 use raudal_common::{Error, Result};
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What makes a figure doubtful, and what to do about it.
 
 use super::comparison::{Comparison, Level};
-use super::plan::{Turn, jobs};
 use super::stats::{SpeedUp, differ, mean, robust_scores, trend};
+use super::turn::{Turn, jobs};
 use raudal_common::units;
 use raudal_pipeline::Jobs;
 use std::fmt;

@@ -55,9 +55,9 @@ mod worker;
 
 pub use allow::Allow;
 pub use broker::{Broker, Login};
-pub use options::SubmitOptions;
+pub use options::{Say, SubmitOptions};
 pub use protocol::{PROTOCOL, State};
 pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, watch, workers};
 pub use store::Parts;
 pub use submit::{Ended, submit};
-pub use worker::{Build, Prepared, Say, WorkerOptions, work};
+pub use worker::{Build, Prepared, WorkerOptions, work};

@@ -1,10 +1,12 @@
 //! How a run is spread over a fleet.
 
 use super::store::Parts;
-use super::worker::Say;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Shows a message to the operator of a worker or of a run.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How a run is spread over the fleet.
 #[derive(Clone)]

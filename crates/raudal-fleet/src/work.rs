@@ -33,7 +33,7 @@ pub(crate) struct Machine {
     pub(crate) name: String,
     pub(crate) allow: Arc<Allow>,
     pub(crate) pauses: Arc<Pauses>,
-    pub(crate) say: super::worker::Say,
+    pub(crate) say: super::options::Say,
     pub(crate) running: AtomicUsize,
     pub(crate) inputs: AtomicU64,
     pub(crate) bytes: AtomicU64,

@@ -3,6 +3,7 @@
 use super::allow::Allow;
 use super::broker::{Broker, RETRY, parse_record};
 use super::lead::{Leader, nonce};
+use super::options::Say;
 use super::pauses::Pauses;
 use super::protocol::{Event, PROTOCOL, Presence, RunRecord, State, Versions, bytes, worker_key};
 use super::store::{Parts, Store};
@@ -30,9 +31,6 @@ const GONE: Duration = Duration::from_secs(6);
 /// How long a request for jobs waits. A worker that ends waits as long for the jobs that may still
 /// be on their way to it, to give them back.
 const PULL: Duration = Duration::from_secs(2);
-
-/// Shows a message to the operator of a worker.
-pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Turns what a run asks for, in the words of the command line, into options of this machine.
 pub type Build = Arc<dyn Fn(&[String]) -> Result<Prepared> + Send + Sync>;
