@@ -20,7 +20,7 @@ pub struct Turn {
     pub jobs: Jobs,
     /// Whether it is a warm-up run, which is not measured.
     pub warmup: bool,
-    /// Whether there may be more runs than `of`: a plan with [`min_runs`](Plan::min_runs).
+    /// Whether there may be more runs than `of`: a plan with [`min_runs`](crate::Plan::min_runs).
     pub more: bool,
 }
 
