@@ -21,6 +21,14 @@ class TableOptions(Options, total=False):
     input: Values
     """Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#`
     comments"""
+    links: Values
+    """Take each source for a page, and the links on it that match this glob for the inputs:
+    '*.csv', '2020/*.zip'"""
+    links_any_host: bool
+    """Take links to other hosts than that of their page too"""
+    strict_list: bool
+    """Refuse a list with a bad line, before anything is fetched [default: the line fails, the
+    others go on]"""
     where: Values
     """Keep only the rows that match this expression over the columns, such as 'MUN == 0 and POBTOT
     > 1000'"""
@@ -35,7 +43,7 @@ class TableOptions(Options, total=False):
     fold_names: bool
     """Names of columns are the same if they differ by case or accents alone"""
     distinct: bool
-    """Write equal rows once"""
+    """Write equal rows once: those whose cells are written alike"""
     limit: Values
     """Write the first N rows, in input order, and stop the transfers once they are there"""
     sample: Values
@@ -109,7 +117,8 @@ class TableOptions(Options, total=False):
     offline: bool
     """Use only the cache: no requests, inputs that are not in it fail; implies cache="""
     no_cache: bool
-    """Do not use the cache, even if the environment enables it"""
+    """Do not use the cache, even if the environment enables it, nor what is remembered of hosts
+    there"""
     lock: Values
     """Record the size, SHA-256, validators and rows of each input, as JSON, once all are done"""
     locked: bool
@@ -154,7 +163,7 @@ class TableOptions(Options, total=False):
     proxy: Values
     """Use this proxy [default: from HTTP_PROXY, HTTPS_PROXY and NO_PROXY]"""
     http2: bool
-    """Use HTTP/2 if the server offers it: one connection for all transfers of a host"""
+    """Use HTTP/2 if the server offers it: up to four transfers of a host share a connection"""
     allow_http: bool
     """Follow redirects from https to http, without credentials"""
     insecure: bool
@@ -206,7 +215,7 @@ class IterOptions(Options, total=False):
     fold_names: bool
     """Names of columns are the same if they differ by case or accents alone"""
     distinct: bool
-    """Write equal rows once"""
+    """Write equal rows once: those whose cells are written alike"""
     limit: Values
     """Write the first N rows, in input order, and stop the transfers once they are there"""
     sample: Values
@@ -280,7 +289,8 @@ class IterOptions(Options, total=False):
     offline: bool
     """Use only the cache: no requests, inputs that are not in it fail; implies cache="""
     no_cache: bool
-    """Do not use the cache, even if the environment enables it"""
+    """Do not use the cache, even if the environment enables it, nor what is remembered of hosts
+    there"""
     lock: Values
     """Record the size, SHA-256, validators and rows of each input, as JSON, once all are done"""
     locked: bool
@@ -325,7 +335,7 @@ class IterOptions(Options, total=False):
     proxy: Values
     """Use this proxy [default: from HTTP_PROXY, HTTPS_PROXY and NO_PROXY]"""
     http2: bool
-    """Use HTTP/2 if the server offers it: one connection for all transfers of a host"""
+    """Use HTTP/2 if the server offers it: up to four transfers of a host share a connection"""
     allow_http: bool
     """Follow redirects from https to http, without credentials"""
     insecure: bool
@@ -348,10 +358,27 @@ class GetOptions(Options, total=False):
     input: Values
     """Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#`
     comments"""
+    links: Values
+    """Take each source for a page, and the links on it that match this glob for the inputs:
+    '*.csv', '2020/*.zip'"""
+    links_any_host: bool
+    """Take links to other hosts than that of their page too"""
+    strict_list: bool
+    """Refuse a list with a bad line, before anything is fetched [default: the line fails, the
+    others go on]"""
     resume: bool
     """Resume partial downloads, and keep partial files; implies skip_existing="""
     skip_existing: bool
     """Treat an existing file as already downloaded [default: the input fails]"""
+    update: bool
+    """Fetch only what has changed since the last run, and set the time of files to the server's, as
+    wget -N does"""
+    directories: bool
+    """Name files by host and path, in folders, as wget -x does: the same as name=
+    '{host}/{path}'"""
+    name: Values
+    """Name files by this template: {host}, {path}, {name} (without a template), {n} (position),
+    {n:04} (with zeros)"""
     overwrite: bool
     """Replace existing files"""
     extract: Union[bool, Value]
@@ -378,7 +405,8 @@ class GetOptions(Options, total=False):
     offline: bool
     """Use only the cache: no requests, inputs that are not in it fail; implies cache="""
     no_cache: bool
-    """Do not use the cache, even if the environment enables it"""
+    """Do not use the cache, even if the environment enables it, nor what is remembered of hosts
+    there"""
     lock: Values
     """Record the size, SHA-256, validators and rows of each input, as JSON, once all are done"""
     locked: bool
@@ -423,7 +451,7 @@ class GetOptions(Options, total=False):
     proxy: Values
     """Use this proxy [default: from HTTP_PROXY, HTTPS_PROXY and NO_PROXY]"""
     http2: bool
-    """Use HTTP/2 if the server offers it: one connection for all transfers of a host"""
+    """Use HTTP/2 if the server offers it: up to four transfers of a host share a connection"""
     allow_http: bool
     """Follow redirects from https to http, without credentials"""
     insecure: bool
@@ -486,7 +514,7 @@ class CompareOptions(Options, total=False):
     proxy: Values
     """Use this proxy [default: from HTTP_PROXY, HTTPS_PROXY and NO_PROXY]"""
     http2: bool
-    """Use HTTP/2 if the server offers it: one connection for all transfers of a host"""
+    """Use HTTP/2 if the server offers it: up to four transfers of a host share a connection"""
     allow_http: bool
     """Follow redirects from https to http, without credentials"""
     insecure: bool

@@ -5,9 +5,13 @@ from __future__ import annotations
 import doctest
 import importlib
 import os
+import signal
 
 import pytest
 import raudal
+
+# A program that a shell starts in the background ignores Ctrl-C, and Python then leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
