@@ -93,7 +93,7 @@ def test_ten_interruptions_leave_neither_threads_nor_memory(origin):
 
     raudal.table(f"{origin}ITER_[01-32]_2020_csv.zip", progress=False)
     # The allocator has an arena for each of its threads, and the first runs fill them.
-    for _ in range(10):
+    for _ in range(20):
         interrupted()
     time.sleep(0.5)
     threads, memory = process.num_threads(), live_memory(process)

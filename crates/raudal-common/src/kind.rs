@@ -111,7 +111,7 @@ impl Kind {
         }
     }
 
-    /// Returns the kind with this [word](Self::word); `None` for a status, of which there are many.
+    /// Returns the kind with this [word](Self::word). A status has no word of its own: `None`.
     ///
     /// ```
     /// use raudal_common::Kind;

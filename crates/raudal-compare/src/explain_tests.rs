@@ -129,7 +129,7 @@ fn one_long_job_is_named() {
 }
 
 #[test]
-fn times_that_follow_the_bytes_are_what_one_connection_carries() {
+fn job_times_that_grow_with_their_bytes_show_the_throughput_of_one_connection() {
     // A job takes its latency, and a millisecond for each kilobyte.
     let jobs = |latency: u64| {
         let mut at = 0;

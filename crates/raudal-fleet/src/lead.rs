@@ -184,7 +184,8 @@ impl Leader {
         self.publish(&[chunk], true).await
     }
 
-    /// The broker drops a job that was published a short time ago, unless it is to be done `again`.
+    /// Publishes the jobs of these chunks. The broker drops a job that it got a short time ago, by its
+    /// `Nats-Msg-Id`. With `again`, the job gets a new one.
     async fn publish(&mut self, chunks: &[u32], again: bool) -> Result<()> {
         let Some(plan) = &mut self.plan else { return Ok(()) };
         let run = &self.record.run;

@@ -228,8 +228,8 @@ impl Store {
         Ok(names.iter().filter_map(|name| name.strip_suffix(".part")?.parse().ok()).collect())
     }
 
-    /// Puts a damaged object aside, so that it can be written again.
-    pub(crate) async fn set_aside(&self, name: &str) -> Result<()> {
+    /// Moves a damaged object out of the way, so that it can be written again.
+    pub(crate) async fn quarantine(&self, name: &str) -> Result<()> {
         match self {
             Self::Folder(folder) => {
                 let (path, aside) = (folder.join(name), folder.join(format!("{name}.damaged")));
@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(text, "first");
         std::fs::write(folder.path().join(".raudal-x.tmp"), "half").expect("room");
         assert_eq!(store.chunks().await.expect("a list").into_iter().collect::<Vec<_>>(), [3]);
-        store.set_aside("00000003.part").await.expect("set aside");
+        store.quarantine("00000003.part").await.expect("set aside");
         assert!(!store.has("00000003.part").await.expect("known"));
     }
 

@@ -243,7 +243,7 @@ impl<In: Iterator<Item = Input> + Send + 'static> Merger<In> {
             Err(error) if error.kind() == Kind::Corrupt => {
                 self.say_once(&format!("{} is damaged: its inputs are read again", part_name(chunk)));
                 let redo = Event::Redo { chunk };
-                let redone = self.store.set_aside(&part_name(chunk)).await;
+                let redone = self.store.quarantine(&part_name(chunk)).await;
                 if redone.is_ok() && self.broker.tell(&self.record.run, &redo, None).await.is_ok() {
                     self.known.remove(&chunk);
                 } else {

@@ -73,7 +73,7 @@ impl Machine {
         self.running.fetch_sub(1, Ordering::Relaxed);
         match ended {
             Ended::Done => lease.done().await,
-            Ended::Unreadable(reason) => self.set_aside(&run, lease, subject, reason).await,
+            Ended::Unreadable(reason) => self.quarantine(&run, lease, subject, reason).await,
             Ended::Abandoned => {}
             Ended::Stopped => lease.give_back(Duration::ZERO).await,
             Ended::Failed(error) => {
@@ -198,7 +198,7 @@ impl Machine {
     }
 
     /// Names a message that cannot be read, keeps it, and has its chunk done again.
-    async fn set_aside(&self, run: &ActiveRun, lease: Lease, subject: String, reason: String) {
+    async fn quarantine(&self, run: &ActiveRun, lease: Lease, subject: String, reason: String) {
         (self.say)(&format!("a message that cannot be read was set aside: {subject}: {reason}"));
         let run_name = &run.record.run;
         let mut object = super::part::spool();

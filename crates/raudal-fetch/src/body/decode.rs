@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn members_follow_one_another_and_padding_is_no_part_of_the_body() {
+    async fn several_members_are_joined_and_padding_is_ignored() {
         for coding in [Coding::Gzip, Coding::Zstd] {
             let member = encoded(coding);
             let padded = [&member[..], &member, &[0; 512]].concat();

@@ -35,8 +35,8 @@ impl Validators {
         Self { final_url: Some(redact(final_url)), etag: value(etag), last_modified: value(last_modified) }
     }
 
-    /// Creates validators for a file of which only the time is known. Any address may say that it has
-    /// not changed since.
+    /// Creates validators from the time of a file, for a file without a stored `ETag`. They apply to
+    /// every URL.
     pub fn since(modified: SystemTime) -> Self {
         // A date before 1970 or after 9999 cannot be written.
         let last = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_799);

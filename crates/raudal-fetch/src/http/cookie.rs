@@ -67,7 +67,7 @@ impl Cookie {
     }
 }
 
-/// Reads a `Set-Cookie`. Also returns whether the cookie lives on, or is to be deleted.
+/// Parses a `Set-Cookie` header. Returns the cookie, and `false` if the header deletes it.
 fn parse(here: &Url, header: &[u8]) -> Option<(Cookie, bool)> {
     let mut parts = header.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let pair = parts.next()?;

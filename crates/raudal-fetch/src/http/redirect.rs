@@ -119,15 +119,15 @@ mod tests {
         Url::parse(text).expect(text)
     }
 
-    fn hop(here: &str, location: &str) -> Result<String> {
+    fn next_url(here: &str, location: &str) -> Result<String> {
         next(&url(here), Some(location.as_bytes()), false).map(String::from)
     }
 
     #[test]
     fn a_redirect_stays_on_the_web_and_is_never_less_secure() {
-        assert_eq!(hop("http://h/a/b", "c?d#e").expect("relative"), "http://h/a/c?d");
-        assert_eq!(hop("http://h/a", "https://h/a").expect("secured"), "https://h/a");
-        assert_eq!(hop("https://h/a", "//other/b").expect("a host"), "https://other/b");
+        assert_eq!(next_url("http://h/a/b", "c?d#e").expect("relative"), "http://h/a/c?d");
+        assert_eq!(next_url("http://h/a", "https://h/a").expect("secured"), "https://h/a");
+        assert_eq!(next_url("https://h/a", "//other/b").expect("a host"), "https://other/b");
         let less = |location: &[u8]| next(&url("https://u:p@h/"), Some(location), true).map(String::from);
         assert_eq!(less(b"http://h/").expect("as it was allowed"), "http://h/");
         assert!(less(b"file:///etc/passwd").is_err());
@@ -141,7 +141,7 @@ mod tests {
             ("http://h/", "ftp://u:p@h/", "a redirect to a scheme other than http or https is not followed: ftp://h/"),
             ("http://h/", "http://u:p@:x/", "a redirect to an invalid URL: http://:x/"),
         ] {
-            let error = hop(here, location).expect_err(location);
+            let error = next_url(here, location).expect_err(location);
             assert_eq!((error.kind(), error.message()), (Kind::Redirect, message));
         }
         assert_eq!(next(&url("http://h/"), None, false).expect_err("none").message(), "a redirect without a target");
@@ -163,8 +163,8 @@ mod tests {
         for elsewhere in ["http://other/", "http://h:8080/", "https://h:8443/", "http://sub.h/"] {
             assert_eq!(sent(elsewhere), (elsewhere.into(), 1));
         }
-        assert_eq!(hop("http://me:secret@h/a", "b").expect("relative"), "http://h/b");
-        assert_eq!(hop("http://h/a", "http://u:p@other/b").expect("theirs"), "http://other/b");
+        assert_eq!(next_url("http://me:secret@h/a", "b").expect("relative"), "http://h/b");
+        assert_eq!(next_url("http://h/a", "http://u:p@other/b").expect("theirs"), "http://other/b");
     }
 
     #[test]
