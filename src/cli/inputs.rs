@@ -48,6 +48,11 @@ impl Inputs {
         self.list.iter().filter_map(Input::refusal)
     }
 
+    /// Whether there are globs for objects among them, which must be listed first.
+    pub(crate) fn has_globs(&self) -> bool {
+        self.patterns.iter().any(Expansion::has_globs)
+    }
+
     /// How many inputs are left.
     pub(crate) fn len(&self) -> u64 {
         let patterns: u64 = self.patterns[self.pattern..].iter().map(Expansion::len).sum();
