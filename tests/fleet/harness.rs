@@ -96,6 +96,8 @@ pub struct Fleet {
     port: u16,
     pub folder: tempfile::TempDir,
     count: std::cell::Cell<usize>,
+    /// Variables for each program.
+    pub variables: Vec<(String, String)>,
     /// The brokers of a cluster: their ports for clients and for each other.
     cluster: Vec<(u16, u16, Option<Running>)>,
 }
@@ -111,7 +113,15 @@ impl Fleet {
         let program = nats_server()?;
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("parts")).expect("room");
-        let mut fleet = Self { program, broker: None, port: 0, folder, count: 0.into(), cluster: Vec::new() };
+        let mut fleet = Self {
+            program,
+            broker: None,
+            port: 0,
+            folder,
+            count: 0.into(),
+            variables: Vec::new(),
+            cluster: Vec::new(),
+        };
         fleet.start_broker();
         Some(fleet)
     }
@@ -198,6 +208,7 @@ impl Fleet {
     fn program<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_raudal"));
         command.env_clear().env("HOME", "no/such/home").env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("RAUDAL_NATS", self.url()).current_dir(self.folder.path()).args(arguments);
         command
     }
