@@ -5,7 +5,7 @@
 
 /// The server, and a folder of its bucket.
 pub struct S3 {
-    server: String,
+    pub server: String,
     key: String,
     secret: String,
     /// Each test has a folder of its own: several runs may share a server.

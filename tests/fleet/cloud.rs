@@ -30,7 +30,7 @@ fn parts_in_a_bucket_give_the_bytes_of_one_machine_also_if_a_worker_is_killed() 
     let source = pattern(&server, 30);
     let killed = fleet.worker("a", &[]);
     let submitter = fleet.spawn(submit(&s3, &["-o", "fleet.csv", &source, "--chunk", "1"]));
-    until("some parts", || names(&s3, "raudal-seven").iter().any(|name| name.ends_with(".part")).then_some(()));
+    until("some parts", || names(&s3, "raudal-seven").iter().any(|name| name.starts_with("0000")).then_some(()));
     killed.kill();
     gate.open();
     let _worker = fleet.worker("b", &[]);
@@ -53,7 +53,7 @@ fn a_run_that_was_left_is_in_the_bucket_until_it_is_forgotten() {
     let watched = fleet.runs(&["list"]);
     assert!(watched.contains(&s3.folder), "{watched}");
     until("all parts", || {
-        let has = |name: &String| name.ends_with(".part");
+        let has = |name: &String| name.starts_with("0000");
         names(&s3, "raudal-seven").iter().any(has).then_some(())
     });
     assert!(names(&s3, "raudal-seven").iter().any(|name| name == "run"));

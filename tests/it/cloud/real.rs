@@ -1,6 +1,6 @@
 //! A server of S3 that others wrote. Without one, these tests say that they are skipped.
 
-use crate::common::{Finished, Program, S3, gzip, noise, raudal};
+use crate::common::{Finished, Program, Proxy, S3, gzip, noise, raudal};
 use std::fs;
 
 /// Runs the program. In its arguments, `S3:` stands for the folder.
@@ -74,22 +74,27 @@ fn what_is_not_there_or_not_allowed_is_said_by_the_store() {
 }
 
 #[test]
-fn files_are_the_same_bytes_and_are_not_fetched_again() {
+fn files_are_the_same_bytes_although_connections_break_and_are_not_fetched_again() {
     let Some(s3) = S3::given("get") else { return };
     // Longer than one piece of an upload.
     let long = noise(17 << 20);
     put(&s3, &[("long.bin", &long), ("d/e/short.bin", b"short")]);
     let folder = tempfile::tempdir().expect("a folder");
+    // The first connection is that of the listing: the server closes each one.
+    let server = s3.server.trim_start_matches("http://").parse().expect("an address");
+    let proxy = Proxy::breaking(server, [usize::MAX, 5_000_000], 64 << 10);
     let get = |more: &[&str]| {
-        let arguments = ["get", "S3:/long.bin", "S3:/d/**", "-x", "", "-d", "."];
-        program(&s3, &arguments).args(more).in_folder(folder.path()).run()
+        let arguments = ["get", "S3:/long.bin", "S3:/d/**", "-d", ".", "-j", "1", "--retry-delay", "1ms"];
+        program(&s3, &arguments).env("AWS_ENDPOINT_URL", proxy.url("")).args(more).in_folder(folder.path()).run()
     };
-    good(&get(&[]));
+    let first = get(&["--report", "report.json"]);
+    good(&first);
     assert!(fs::read(folder.path().join("long.bin")).expect("a file") == long);
     assert_eq!(fs::read(folder.path().join("short.bin")).expect("a file"), b"short");
+    assert!(first.stderr.contains("1 retry"), "{}", first.stderr);
     let again = get(&["--update"]);
     good(&again);
-    assert!(again.stderr.contains("2 files") || again.stderr.contains("unchanged"), "{}", again.stderr);
+    assert!(again.stderr.contains("2 of them unchanged"), "{}", again.stderr);
 }
 
 #[test]
