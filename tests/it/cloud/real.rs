@@ -20,7 +20,11 @@ fn put(s3: &S3, objects: &[(&str, &[u8])]) {
             assert!(bucket.put(key, *content).await?, "{key} was there");
             assert!(!bucket.put(key, &b"other"[..]).await?, "{key} is written once");
             let mut stored = Vec::new();
-            bucket.get(key, |bytes| Ok(stored.extend_from_slice(bytes))).await?;
+            let take = |bytes: &[u8]| {
+                stored.extend_from_slice(bytes);
+                Ok(())
+            };
+            bucket.get(key, take).await?;
             assert!(stored == *content, "{key} is as it was");
         }
         Ok(())
