@@ -102,6 +102,23 @@ fn files_are_the_same_bytes_although_connections_break_and_are_not_fetched_again
 }
 
 #[test]
+fn an_object_is_written_once_also_where_the_store_knows_no_condition() {
+    let Some(mut s3) = S3::given("once") else { return };
+    put(&s3, &[("1.part", b"first")]);
+    s3.more = Some(("AWS_CONDITIONAL_PUT", "disabled"));
+    put(&s3, &[("2.part", b"second")]);
+    let left = s3.with(async |bucket| {
+        assert!(!bucket.put("1.part", &b"other"[..]).await?, "it is there");
+        bucket.rename("1.part", "1.part.damaged").await?;
+        assert!(!bucket.has("1.part").await? && bucket.has("1.part.damaged").await?);
+        let names = bucket.names().await?;
+        bucket.remove().await?;
+        Ok((names, bucket.names().await?))
+    });
+    assert_eq!(left, (vec!["1.part.damaged".to_owned(), "2.part".to_owned()], Vec::new()));
+}
+
+#[test]
 fn the_archives_of_iter_may_be_in_a_bucket() {
     let Some(s3) = S3::given("iter") else { return };
     let folder = tempfile::tempdir().expect("a folder");
