@@ -4,13 +4,14 @@
 //! ignored. A local header with another name means that the directory is damaged, so nothing in it
 //! can be trusted.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
 use zip::read::{ZipArchiveMetadata, ZipReadOptions};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::input::Input;
 use super::limits::Limits;
 use super::members::Member;
 use super::names::{MemberEncoding, Name};
@@ -23,18 +24,18 @@ use raudal_common::{Error, Kind, Result};
 const UNREADABLE: &str = "a member cannot be read: cut off or damaged";
 
 /// A zip archive with a valid directory.
-pub(super) struct Archive<R> {
-    input: R,
+pub(super) struct Archive<'a> {
+    input: &'a mut dyn Input,
     directory: Arc<ZipArchiveMetadata>,
     limits: Limits,
     /// Bytes before the archive, as in a self-extracting one.
     pub(super) before: u64,
 }
 
-impl<R: Read + Seek> Archive<R> {
+impl<'a> Archive<'a> {
     /// Opens an archive that is there as a whole, and checks all of it. Bytes before it are refused
     /// unless `may_follow`: then another archive than the one that the input begins with is read.
-    pub(super) fn open(input: R, limits: &Limits, may_follow: bool) -> Result<Self> {
+    pub(super) fn open(input: &'a mut dyn Input, limits: &Limits, may_follow: bool) -> Result<Self> {
         let mut zip = Self::directory(input, limits, may_follow)?;
         match zip.has_overlapping_entries() {
             Ok(false) => {}
@@ -47,11 +48,11 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// Opens an archive that is still arriving. Skips the checks that need the whole of it.
-    pub(super) fn open_ahead(input: R, limits: &Limits) -> Result<Self> {
+    pub(super) fn open_ahead(input: &'a mut dyn Input, limits: &Limits) -> Result<Self> {
         Ok(Self::of(Self::directory(input, limits, false)?, limits))
     }
 
-    fn of(zip: ZipArchive<R>, limits: &Limits) -> Self {
+    fn of(zip: ZipArchive<&'a mut dyn Input>, limits: &Limits) -> Self {
         let directory = zip.metadata();
         // A self-extracting archive may count its offsets from the program's first byte.
         let starts = (0..directory.len()).filter_map(|at| Some(directory.entry(at).ok()?.header_start()));
@@ -60,7 +61,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// Reads the directory and checks it against the bounds.
-    fn directory(input: R, limits: &Limits, may_follow: bool) -> Result<ZipArchive<R>> {
+    fn directory(input: &'a mut dyn Input, limits: &Limits, may_follow: bool) -> Result<ZipArchive<&'a mut dyn Input>> {
         let zip = ZipArchive::new(input)
             .map_err(|error| broken(error, "the directory of the archive cannot be read: cut off or damaged"))?;
         // The archive must begin at the first byte. Otherwise this is the directory of an archive
@@ -89,7 +90,7 @@ impl<R: Read + Seek> Archive<R> {
     fn check_names(&mut self) -> Result<()> {
         for index in 0..self.directory.len() {
             let entry = self.directory.entry(index).map_err(|error| broken(error, UNREADABLE))?;
-            let agree = names_agree(&mut self.input, entry.header_start(), entry.name_raw());
+            let agree = names_agree(self.input, entry.header_start(), entry.name_raw());
             if !agree.map_err(|error| broken(error.into(), UNREADABLE))? {
                 let name = self.name(index, None).shown();
                 return Err(Error::new(
@@ -135,7 +136,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     #[cfg(feature = "xlsx")]
-    pub(super) fn into_inner(self) -> R {
+    pub(super) fn into_inner(self) -> &'a mut dyn Input {
         self.input
     }
 
@@ -150,7 +151,7 @@ impl<R: Read + Seek> Archive<R> {
         let mut from = 0;
         let mut has_end_mark = false;
         if entry.encrypted() || !is_usual {
-            let local = LocalHeader::read(&mut self.input, start);
+            let local = LocalHeader::read(self.input, start);
             let local = local.map_err(|error| unreadable(error.into()))?;
             // A bit flipped in transit must not be reported as an unsupported feature.
             let agree = match other {
@@ -182,7 +183,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(error.hint("unpack the archive first, as with `7z x`"));
         };
         self.input.seek(SeekFrom::Start(from)).map_err(|error| unreadable(error.into()))?;
-        let reader = other.decode((&mut self.input).take(packed), promise.size, has_end_mark)?;
+        let reader = other.decode(Box::new((&mut *self.input).take(packed)), promise.size, has_end_mark)?;
         Ok((reader, promise, packed))
     }
 }
@@ -198,7 +199,7 @@ struct LocalHeader([u8; 30]);
 
 impl LocalHeader {
     /// Reads the header and leaves the reader at the name that follows it.
-    fn read<R: Read + Seek>(input: &mut R, start: u64) -> io::Result<Self> {
+    fn read(input: &mut dyn Input, start: u64) -> io::Result<Self> {
         let mut header = [0; 30];
         input.seek(SeekFrom::Start(start))?;
         input.read_exact(&mut header)?;
@@ -237,7 +238,7 @@ impl LocalHeader {
 /// one of them and `/` in the other.
 ///
 /// A Unicode path (extra field 0x7075) replaces the name, which may then be anything.
-fn names_agree<R: Read + Seek>(input: &mut R, start: u64, name: &[u8]) -> io::Result<bool> {
+fn names_agree(input: &mut dyn Input, start: u64, name: &[u8]) -> io::Result<bool> {
     let header = LocalHeader::read(input, start)?;
     let length = |at| usize::from(header.number(at));
     let mut rest = vec![0; length(26) + length(28)];

@@ -99,6 +99,7 @@ mod encoding;
 mod extract;
 mod filter;
 mod impostor;
+mod input;
 mod layout;
 mod letters;
 mod limits;

@@ -4,11 +4,12 @@
 //! of the file for the end of the archive, so that an archive that was cut off between two members
 //! looks complete, and it holds a name of any length in memory.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, SeekFrom};
 
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::archive::too_many;
+use super::input::Input;
 use super::limits::Limits;
 use super::members::Member;
 use super::names::{MemberEncoding, Name};
@@ -53,25 +54,25 @@ pub(super) trait Tape: Read {
 }
 
 /// An archive that is not compressed: what is not read need not be.
-pub(super) struct Seeking<R> {
-    inner: R,
+pub(super) struct Seeking<'a> {
+    inner: &'a mut dyn Input,
     length: u64,
 }
 
-impl<R: Read + Seek> Seeking<R> {
-    pub(super) fn new(mut inner: R) -> Result<Self> {
+impl<'a> Seeking<'a> {
+    pub(super) fn new(inner: &'a mut dyn Input) -> Result<Self> {
         let length = inner.seek(SeekFrom::End(0)).and_then(|length| inner.rewind().map(|()| length));
         Ok(Self { length: length.map_err(broken)?, inner })
     }
 }
 
-impl<R: Read> Read for Seeking<R> {
+impl Read for Seeking<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer)
     }
 }
 
-impl<R: Read + Seek> Tape for Seeking<R> {
+impl Tape for Seeking<'_> {
     fn forward(&mut self, to: u64) -> io::Result<()> {
         if to > self.length {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -6,7 +6,7 @@
 //! blank line, so that the lines of the CSV are the rows of the sheet, but for line ends in cells.
 
 use std::cell::Cell;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -15,6 +15,7 @@ use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, Xl
 use super::archive::Archive;
 use super::columns::{list, nearest, shown};
 use super::dialect::Dialect;
+use super::input::Input;
 use super::limits::Limits;
 use super::rows::{end_record, write_field};
 use super::verify::{Verify, broken};
@@ -28,8 +29,8 @@ const MOST_ROWS: u32 = 1 << 20;
 
 /// Checks the parts that hold the workbook: their checksums, and the bounds. `calamine` does
 /// neither. Returns the compressed bytes of all of them.
-pub(super) fn verify<R: Read + Seek>(
-    archive: &mut Archive<R>,
+pub(super) fn verify(
+    archive: &mut Archive<'_>,
     limits: &Limits,
     outermost: &dyn Fn(u64) -> u64,
     cancelled: &dyn Fn() -> bool,
@@ -60,15 +61,15 @@ pub(super) fn verify<R: Read + Seek>(
 }
 
 /// A workbook with one of its sheets chosen.
-pub(super) struct Workbook<R: Read + Seek> {
-    book: Xlsx<BufReader<R>>,
+pub(super) struct Workbook<'a> {
+    book: Xlsx<BufReader<&'a mut dyn Input>>,
     sheet: String,
 }
 
-impl<R: Read + Seek> Workbook<R> {
+impl<'a> Workbook<'a> {
     /// Opens a workbook and chooses a sheet: by its name, by its position from 1, or else the only
     /// visible one that has cells.
-    pub(super) fn open(input: R, sheet: Option<&str>) -> Result<Self> {
+    pub(super) fn open(input: &'a mut dyn Input, sheet: Option<&str>) -> Result<Self> {
         let mut book = Xlsx::new(BufReader::new(input)).map_err(unreadable)?;
         let sheet = choose(&mut book, sheet)?;
         Ok(Self { book, sheet })
@@ -80,7 +81,7 @@ impl<R: Read + Seek> Workbook<R> {
 
     /// Returns the rows of the sheet as CSV, without those that the dialect leaves out above and
     /// below, and what is found amiss while they are read.
-    pub(super) fn rows(&mut self, dialect: &Dialect) -> Result<(Rows<'_, R>, Rc<Faults>)> {
+    pub(super) fn rows(&mut self, dialect: &Dialect) -> Result<(Rows<'_, 'a>, Rc<Faults>)> {
         let above = u32::try_from(dialect.lines_above()).unwrap_or(u32::MAX);
         let mut rows = above..u32::MAX;
         if dialect.footer > 0 {
@@ -131,7 +132,7 @@ struct Area {
     rows: u32,
 }
 
-fn choose<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, wanted: Option<&str>) -> Result<String> {
+fn choose(book: &mut Xlsx<BufReader<&mut dyn Input>>, wanted: Option<&str>) -> Result<String> {
     let sheets = book.sheets_metadata().to_vec();
     let tables: Vec<_> = sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).collect();
     let names = |sheets: &[&calamine::Sheet]| list(sheets.iter().map(|sheet| sheet.name.as_str()), 10);
@@ -167,7 +168,7 @@ fn choose<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, wanted: Option<&str>) -
     }
 }
 
-fn has_cells<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, name: &str) -> Result<bool> {
+fn has_cells(book: &mut Xlsx<BufReader<&mut dyn Input>>, name: &str) -> Result<bool> {
     let mut cells = book.worksheet_cells_reader(name).map_err(unreadable)?;
     while let Some(cell) = cells.next_cell().map_err(unreadable)? {
         if !is_empty(cell.get_value()) {
@@ -194,8 +195,8 @@ impl Faults {
 }
 
 /// The rows of a sheet as CSV, all of one width.
-pub(super) struct Rows<'a, R: Read + Seek> {
-    cells: XlsxCellReader<'a, BufReader<R>>,
+pub(super) struct Rows<'a, 'b> {
+    cells: XlsxCellReader<'a, BufReader<&'b mut dyn Input>>,
     /// The first column.
     first: u32,
     /// The values of the row that is being put together.
@@ -215,7 +216,7 @@ pub(super) struct Rows<'a, R: Read + Seek> {
     faults: Rc<Faults>,
 }
 
-impl<R: Read + Seek> Rows<'_, R> {
+impl Rows<'_, '_> {
     /// Puts the next row together. Returns whether there was one.
     fn next(&mut self) -> Result<bool> {
         self.row.iter_mut().for_each(Vec::clear);
@@ -295,7 +296,7 @@ impl<R: Read + Seek> Rows<'_, R> {
     }
 }
 
-impl<R: Read + Seek> Read for Rows<'_, R> {
+impl Read for Rows<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.taken == self.out.len() {
             self.out.clear();

@@ -1,6 +1,6 @@
 //! A sheet of a workbook as a table.
 
-use std::io::{Read, Seek};
+use std::io::Read;
 
 use super::{Found, Layer, Walk};
 use crate::archive::Archive;
@@ -10,7 +10,7 @@ use crate::workbook::{self, Workbook};
 use raudal_common::{Error, Kind, Result};
 
 impl Walk<'_> {
-    pub(super) fn workbook<R: Read + Seek>(&mut self, mut archive: Archive<R>, layer: &Layer) -> Result<()> {
+    pub(super) fn workbook(&mut self, mut archive: Archive<'_>, layer: &Layer) -> Result<()> {
         let visitor = &*self.visitor;
         let limits = &self.query.limits;
         let packed =
