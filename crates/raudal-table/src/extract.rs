@@ -283,7 +283,7 @@ mod tape {
 
         fn tape(&mut self, listing: &Listing, tape: &mut dyn Tape, packed: u64) -> Result<()> {
             if listing.trailing > 0 {
-                self.warn(trailing(listing.trailing, "tar archive"));
+                self.warn(super::trailing(listing.trailing, "tar archive"));
             }
             let entries = &listing.entries;
             let members: Vec<Member> = entries.iter().map(Entry::member).collect();

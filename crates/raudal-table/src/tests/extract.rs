@@ -102,7 +102,7 @@ fn what_a_file_manager_leaves_in_folders_is_not_extracted_unless_it_is_named() {
     let members: Vec<_> =
         names.iter().map(|name| deflated(name, if name.ends_with('/') { b"" } else { CSV })).collect();
     let (done, paths) = all(&zip(&members)).unwrap();
-    assert_eq!((done.files, paths), (2, vec!["a.csv".to_owned(), "d/b.csv".to_owned()]));
+    assert_eq!((done.files, paths), (2, vec!["a.csv=12".to_owned(), "d/b.csv=12".to_owned()]));
     assert_eq!(
         done.warnings,
         [
