@@ -4,6 +4,7 @@
 //! ignored. A local header with another name means that the directory is damaged, so nothing in it
 //! can be trusted.
 
+use std::collections::HashSet;
 use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ use raudal_common::{Error, Kind, Result};
 
 const UNREADABLE: &str = "a member cannot be read: cut off or damaged";
 
+/// How much of a directory is searched for a name that occurs twice, in bytes.
+const DIRECTORY: u64 = 16 << 20;
+
 /// A zip archive with a valid directory.
 pub(super) struct Archive<'a> {
     input: &'a mut dyn Input,
@@ -30,6 +34,8 @@ pub(super) struct Archive<'a> {
     limits: Limits,
     /// Bytes before the archive, as in a self-extracting one.
     pub(super) before: u64,
+    /// Bytes after its end.
+    pub(super) after: u64,
 }
 
 impl<'a> Archive<'a> {
@@ -44,6 +50,7 @@ impl<'a> Archive<'a> {
         }
         let mut archive = Self::of(zip, limits);
         archive.check_names()?;
+        archive.after = after(archive.input).map_err(|error| broken(error.into(), UNREADABLE))?;
         Ok(archive)
     }
 
@@ -57,7 +64,7 @@ impl<'a> Archive<'a> {
         // A self-extracting archive may count its offsets from the program's first byte.
         let starts = (0..directory.len()).filter_map(|at| Some(directory.entry(at).ok()?.header_start()));
         let before = starts.min().unwrap_or_else(|| zip.offset());
-        Self { directory, input: zip.into_inner(), limits: limits.clone(), before }
+        Self { directory, input: zip.into_inner(), limits: limits.clone(), before, after: 0 }
     }
 
     /// Reads the directory and checks it against the bounds.
@@ -79,7 +86,8 @@ impl<'a> Archive<'a> {
             return Err(too_many(zip.len() as u64, limits));
         }
         if zip.has_duplicate_names() {
-            return Err(Error::new(Kind::Corrupt, "two members of the archive have the same name"));
+            let directory = zip.central_directory_start();
+            return Err(twice(zip.into_inner(), directory));
         }
         Ok(zip)
     }
@@ -188,6 +196,41 @@ impl<'a> Archive<'a> {
     }
 }
 
+/// Returns how many bytes follow the end of an archive: its last record, and the comment in it (APPNOTE 4.3.16).
+fn after(input: &mut dyn Input) -> io::Result<u64> {
+    const RECORD: usize = 22;
+    let length = input.seek(SeekFrom::End(0))?;
+    let tail = length.min((RECORD + usize::from(u16::MAX)) as u64);
+    input.seek(SeekFrom::Start(length - tail))?;
+    let mut bytes = Vec::new();
+    input.take(tail).read_to_end(&mut bytes)?;
+    let Some(at) = memchr::memmem::rfind(&bytes, b"PK\x05\x06") else { return Ok(0) };
+    let rest = bytes.get(at + RECORD..).unwrap_or_default();
+    let comment = bytes.get(at + 20..).and_then(<[u8]>::first_chunk).map_or(0, |size| u16::from_le_bytes(*size));
+    Ok(rest.len().saturating_sub(usize::from(comment)) as u64)
+}
+
+/// The error for two members of one name. The library keeps one of them only, so the directory is read again.
+fn twice(input: &mut dyn Input, directory: u64) -> Error {
+    let error = |name: &str| {
+        Error::new(Kind::Corrupt, format!("two members of the archive have the same name{name}"))
+            .hint("it is unknown which is meant: unpack the archive with another program, and compare the files")
+    };
+    let mut bytes = Vec::new();
+    let read = input.seek(SeekFrom::Start(directory)).and_then(|_| input.take(DIRECTORY).read_to_end(&mut bytes));
+    let (mut rest, mut seen) = (&bytes[..], HashSet::new());
+    // Fixed parts of 46 bytes, each followed by a name, an extra field and a comment (APPNOTE 4.3.12).
+    while let (Ok(_), Some((fixed, after))) = (&read, rest.split_at_checked(46)) {
+        let length = |at: usize| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]]));
+        let Some(name) = after.get(..length(28)).filter(|_| fixed.starts_with(b"PK\x01\x02")) else { break };
+        if !seen.insert(name) {
+            return error(&format!(": {}", Name::new(name.to_vec(), None).shown()));
+        }
+        rest = after.get(length(28) + length(30) + length(32)..).unwrap_or_default();
+    }
+    error("")
+}
+
 /// The error for more members than the bound.
 pub(super) fn too_many(count: u64, limits: &Limits) -> Error {
     Error::new(Kind::Bounds, format!("the archive has more members than the bound: {count} of {}", limits.members))
@@ -265,6 +308,7 @@ fn broken(error: ZipError, what: &str) -> Error {
         ZipError::UnsupportedArchive(why) => {
             Error::new(Kind::Unsupported, format!("the archive uses an unsupported feature: {why}"))
         }
-        error => Error::new(Kind::Corrupt, what).because(error),
+        // What the library says of damage names its own types. The place is what a reader can use.
+        _ => Error::new(Kind::Corrupt, what),
     }
 }

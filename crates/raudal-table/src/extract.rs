@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::archive::Archive;
-use super::columns::shown;
+use super::columns::{list, shown};
 use super::input::Input;
 use super::limits::Limits;
 use super::members::{Member, every};
@@ -16,7 +16,7 @@ use super::names::MemberEncoding;
 use super::open::probe;
 use super::read::Watch;
 use super::signature::{self, HEAD, Packing, Signature};
-use super::tally::leading;
+use super::tally::{counted, leading, trailing};
 use super::unpack::{Notes, Unpacked};
 use super::verify::Verify;
 use raudal_common::{Error, Kind, Result};
@@ -50,7 +50,7 @@ pub struct Extracted {
 #[non_exhaustive]
 pub struct ExtractOptions {
     /// A glob for the names of the members (`**` crosses folders, case is ignored). `None` extracts
-    /// all of them.
+    /// all of them but what file managers leave in folders: `.DS_Store`, `__MACOSX`, `Thumbs.db`, `desktop.ini`.
     pub members: Option<String>,
     /// The encoding of names that are not UTF-8; by default code page 437.
     pub member_encoding: Option<MemberEncoding>,
@@ -136,6 +136,9 @@ impl Extraction<'_> {
         if archive.before > 0 {
             self.warn(leading(archive.before));
         }
+        if archive.after > 0 {
+            self.warn(trailing(archive.after, "zip archive"));
+        }
         let members = archive.members(self.options.member_encoding);
         let refused = |at: usize| match archive.mode(at).map(|mode| mode & KIND) {
             None | Some(0 | FILE | FOLDER) => None,
@@ -179,6 +182,18 @@ impl Extraction<'_> {
     ) -> Result<Vec<Target>> {
         let mut targets = Vec::new();
         let mut ambiguous = 0;
+        if self.options.members.is_none() {
+            let hidden = members.iter().filter(|member| !member.name.is_folder() && member.name.is_hidden());
+            let hidden: Vec<&str> = hidden.map(|member| member.name.text.as_str()).collect();
+            if let Some(count) = (!hidden.is_empty()).then_some(hidden.len() as u64) {
+                let was = if count == 1 { "was" } else { "were" };
+                self.warn(format!(
+                    "{} of macOS or Windows {was} not extracted ([`extract`]='**' does): {}",
+                    counted(count, "hidden file"),
+                    list(hidden.into_iter(), 5)
+                ));
+            }
+        }
         for place in every(members, self.options.members.as_deref())? {
             let Some(member) = members.get(place) else { continue };
             ambiguous += u64::from(member.name.is_ambiguous());
@@ -264,7 +279,7 @@ mod tape {
 
         fn tape(&mut self, listing: &Listing, tape: &mut dyn Tape, packed: u64) -> Result<()> {
             if listing.trailing > 0 {
-                self.warn(crate::tally::trailing(listing.trailing, "tar archive"));
+                self.warn(super::trailing(listing.trailing, "tar archive"));
             }
             let entries = &listing.entries;
             let members: Vec<Member> = entries.iter().map(Entry::member).collect();

@@ -4,6 +4,7 @@
 
 use super::names::Name;
 use super::signature;
+use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
 /// What stands between the name of an inner archive and the names in it.
@@ -79,7 +80,19 @@ pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
             Kind::Member,
             format!("{} CSV members where one is expected: {}", tables.len(), names(members, &tables)),
         )
-        .hint("choose one with a glob, as in [`member`] '**/data/*.csv'")),
+        .hint(choice(members, &tables))),
+    }
+}
+
+/// Returns how one of several members is chosen, and how all of them.
+fn choice(members: &[Member], tables: &[usize]) -> String {
+    let first = tables.first().and_then(|&at| members.get(at)).map(|member| &member.name.text);
+    // In a glob these are signs; in a shell a quote ends the word.
+    match first.filter(|name| !name.contains(['*', '?', '[', ']', '{', '}', '\\', '\'']) && printable(name) == **name) {
+        Some(name) => format!(
+            "choose one, as in [`member`] '{name}', or several of the same columns, as in [`member`] '**/*.csv'"
+        ),
+        None => "choose one with a glob, as in [`member`] '**/data/*.csv'".to_owned(),
     }
 }
 
@@ -89,14 +102,17 @@ fn is_readme(member: &Member) -> bool {
     ["readme", "license", "licence", "leeme", "léeme", "leame"].iter().any(|start| name.starts_with(start))
 }
 
-/// Selects every member, or those that match the glob; hidden ones too. Folders only without a glob.
+/// Selects every member but the hidden ones, or those that match the glob, hidden ones too. Folders only without a glob.
 pub(super) fn every(members: &[Member], glob: Option<&str>) -> Result<Vec<usize>> {
     let all: Vec<usize> = (0..members.len()).collect();
     let Some(glob) = glob.map(str::to_lowercase) else {
         if all.is_empty() {
             return Err(Error::new(Kind::Member, "the archive has no members"));
         }
-        return Ok(all);
+        return Ok(all
+            .into_iter()
+            .filter(|&at| members.get(at).is_some_and(|member| !member.name.is_hidden()))
+            .collect());
     };
     let is_file = |at: &usize| members.get(*at).is_some_and(|member| !member.name.is_folder());
     let files: Vec<usize> = all.iter().copied().filter(is_file).collect();

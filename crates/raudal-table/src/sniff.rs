@@ -8,8 +8,8 @@ use super::scan::Scan;
 /// What tables have between their fields, the usual first.
 pub(super) const USUAL: [u8; 4] = *b",;\t|";
 
-/// Those, and what is rare: it is only named in hints.
-pub(super) const RARE: [u8; 7] = *b",;\t|^~:";
+/// Those, and what is rare: it is only named in hints. The last two are those of databases.
+pub(super) const RARE: [u8; 9] = *b",;\t|^~:\x1f\x01";
 
 /// How much text is looked at, in bytes and in records.
 const HEAD: usize = 64 << 10;

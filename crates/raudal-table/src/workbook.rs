@@ -28,15 +28,17 @@ const BUFFER: usize = 64 << 10;
 const MOST_ROWS: u32 = 1 << 20;
 
 /// Checks the parts that hold the workbook: their checksums, and the bounds. `calamine` does
-/// neither. Returns the compressed bytes of all of them.
+/// neither. Returns the compressed bytes of all of them, and the number of cells whose formula was
+/// never calculated: they have no value.
 pub(super) fn verify(
     archive: &mut Archive<'_>,
     limits: &Limits,
     outermost: &dyn Fn(u64) -> u64,
     cancelled: &dyn Fn() -> bool,
-) -> Result<u64> {
+) -> Result<(u64, u64)> {
     let mut buffer = vec![0; BUFFER];
     let mut all = 0;
+    let mut uncalculated = Uncalculated::default();
     for (at, member) in archive.members(None).iter().enumerate() {
         if !member.name.ends_with(&[".xml", ".rels"], false) {
             continue;
@@ -51,13 +53,48 @@ pub(super) fn verify(
         let packed = outermost(packed);
         all += packed;
         let mut part = Verify::new(reader, Some(promise), packed, limits);
-        while part.read(&mut buffer).map_err(with_name)? > 0 {
+        loop {
+            let count = part.read(&mut buffer).map_err(with_name)?;
+            if count == 0 {
+                break;
+            }
+            uncalculated.feed(&buffer[..count]);
             if cancelled() {
                 return Err(Error::new(Kind::Cancelled, "cancelled"));
             }
         }
     }
-    Ok(all)
+    Ok((all, uncalculated.count))
+}
+
+/// Counts cells with a formula and no value. A program that is no spreadsheet writes such cells: it
+/// leaves the calculation to Excel.
+#[derive(Default)]
+struct Uncalculated {
+    count: u64,
+    /// The end of the last piece, in which a mark may begin.
+    tail: Vec<u8>,
+}
+
+impl Uncalculated {
+    /// What follows the formula of such a cell.
+    const MARKS: [&[u8]; 5] = [b"</f></c>", b"</f><v/></c>", b"</f><v /></c>", b"</f><v></v></c>", b"<f/></c>"];
+    /// The longest of them but a byte.
+    const TAIL: usize = 14;
+
+    fn feed(&mut self, piece: &[u8]) {
+        let kept = self.tail.len();
+        self.tail.extend_from_slice(&piece[..piece.len().min(Self::TAIL)]);
+        for mark in Self::MARKS {
+            // In the seam, those that begin before the piece and end in it.
+            let across = |at: &usize| at + mark.len() > kept && *at < kept;
+            let in_seam = memchr::memmem::find_iter(&self.tail, mark).filter(across).count();
+            self.count += (in_seam + memchr::memmem::find_iter(piece, mark).count()) as u64;
+        }
+        self.tail.truncate(kept);
+        self.tail.extend_from_slice(&piece[piece.len().saturating_sub(Self::TAIL)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(Self::TAIL));
+    }
 }
 
 /// A workbook with one of its sheets chosen.
@@ -160,7 +197,16 @@ fn choose(book: &mut Xlsx<BufReader<&mut dyn Input>>, wanted: Option<&str>) -> R
     }
     match filled.as_slice() {
         [one] => Ok(one.name.clone()),
-        [] => Err(Error::new(Kind::Empty, "the workbook has no cells in a visible sheet").transient(false)),
+        [] => {
+            let error = Error::new(Kind::Empty, "the workbook has no cells in a visible sheet").transient(false);
+            let hidden: Vec<_> =
+                tables.iter().copied().filter(|sheet| sheet.visible != SheetVisible::Visible).collect();
+            Err(if hidden.is_empty() {
+                error
+            } else {
+                error.hint(format!("[`sheet`] reads a hidden one: {}", names(&hidden)))
+            })
+        }
         several => {
             Err(Error::new(Kind::Member, format!("{} sheets where one is expected: {}", several.len(), names(several)))
                 .hint("name the one that is meant with [`sheet`]"))

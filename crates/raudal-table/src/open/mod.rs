@@ -29,7 +29,7 @@ use super::limits::Limits;
 use super::members::{WITHIN, choose};
 use super::query::Query;
 use super::signature::{self, HEAD, Packing, Signature};
-use super::tally::leading;
+use super::tally::{leading, trailing};
 use super::unpack::{Notes, Unpacked};
 use super::verify::{Below, Verify};
 use raudal_common::{Error, Kind, Result};
@@ -324,6 +324,9 @@ impl Walk<'_> {
         }
         if archive.before > 0 {
             self.visitor.warn(leading(archive.before));
+        }
+        if archive.after > 0 {
+            self.visitor.warn(trailing(archive.after, "zip archive"));
         }
         let members = archive.members(self.query.member_encoding);
         self.count(members.len() as u64)?;
