@@ -10,14 +10,23 @@ const SHOWN: usize = 80;
 
 /// Refuses a text that begins like JSON, XML or HTML. `whole` says that no more text follows.
 pub(super) fn refuse_document(text: &[u8], whole: bool) -> Result<()> {
+    match document(text, whole) {
+        Some(what) => Err(impostor(&format!("{what} stands where a table should be"), text.trim_ascii_start())),
+        None => Ok(()),
+    }
+}
+
+/// Returns what a text is that begins like JSON, XML or HTML.
+pub(super) fn document(text: &[u8], whole: bool) -> Option<&'static str> {
     let text = text.trim_ascii_start();
-    let what = match text.first() {
-        Some(b'{' | b'[') if is_json(text, whole) => "JSON",
-        Some(b'<') if begins(text, b"<?xml") => "XML",
-        Some(b'<') if [&b"<!doctype"[..], b"<html", b"<head", b"<body"].iter().any(|tag| begins(text, tag)) => "HTML",
-        _ => return Ok(()),
-    };
-    Err(impostor(&format!("{what} stands where a table should be"), text))
+    match text.first() {
+        Some(b'{' | b'[') if is_json(text, whole) => Some("JSON"),
+        Some(b'<') if begins(text, b"<?xml") => Some("XML"),
+        Some(b'<') if [&b"<!doctype"[..], b"<html", b"<head", b"<body"].iter().any(|tag| begins(text, tag)) => {
+            Some("HTML")
+        }
+        _ => None,
+    }
 }
 
 /// Returns the error for a text of one line without delimiters, which is likely a message.
