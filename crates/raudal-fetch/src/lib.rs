@@ -43,6 +43,7 @@
 //! | `transfer/hedge` | fetches a segment, or requests a stalled transfer a second time |
 //! | `transfer/rate` | one rate for all connections |
 //! | `transfer/local` | reads local files through the same interface |
+//! | `transfer/part_reader` | reads parts of an input, over ranges |
 //! | `cache/` | the bodies that earlier runs have fetched |
 
 mod body;
@@ -73,3 +74,4 @@ pub use http::retry_on::RetryOn;
 pub use options::Options;
 pub use progress::{Stage, TransferProgress};
 pub use request::{Expect, Request, ResponseHead};
+pub use transfer::part_reader::PartReader;

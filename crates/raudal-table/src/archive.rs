@@ -59,6 +59,11 @@ impl<'a> Archive<'a> {
         Ok(Self::of(Self::directory(input, limits, false)?, limits))
     }
 
+    /// Opens an archive to look at it, without the checks that read all of it.
+    pub(super) fn open_to_look(input: &'a mut dyn Input, limits: &Limits, may_follow: bool) -> Result<Self> {
+        Ok(Self::of(Self::directory(input, limits, may_follow)?, limits))
+    }
+
     fn of(zip: ZipArchive<&'a mut dyn Input>, limits: &Limits) -> Self {
         let directory = zip.metadata();
         // A self-extracting archive may count its offsets from the program's first byte.
@@ -143,9 +148,24 @@ impl<'a> Archive<'a> {
         foreign.map_or(Ok(false), |(_, foreign): &(&[u8], Foreign)| Err(foreign.error()))
     }
 
-    #[cfg(feature = "xlsx")]
     pub(super) fn into_inner(self) -> &'a mut dyn Input {
         self.input
+    }
+
+    /// The size of a member and its compressed size, as the directory says.
+    pub(super) fn sizes(&self, index: usize) -> (u64, u64) {
+        self.directory.entry(index).map_or((0, 0), |entry| (entry.size(), entry.compressed_size()))
+    }
+
+    /// Returns where the bytes of a member are in the archive, if it is neither compressed nor encrypted.
+    pub(super) fn stored(&mut self, index: usize) -> Result<Option<(u64, u64)>> {
+        let entry = self.directory.entry(index).map_err(|error| broken(error, UNREADABLE))?;
+        let (start, size) = (entry.header_start(), entry.size());
+        if entry.encrypted() || entry.compression() != CompressionMethod::Stored {
+            return Ok(None);
+        }
+        let local = LocalHeader::read(&mut self.input, start).map_err(|error| broken(error.into(), UNREADABLE))?;
+        Ok(Some((start + local.len(), size)))
     }
 
     /// Opens a member. Returns its reader, its size and CRC from the directory, and its compressed

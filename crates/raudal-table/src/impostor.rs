@@ -17,18 +17,22 @@ const ELEMENTS: &[&str] = &[
 /// Refuses a text that begins like JSON, XML or HTML, or is only blanks. `whole` says that no more
 /// text follows.
 pub(super) fn refuse_document(text: &[u8], whole: bool) -> Result<()> {
-    let is_blank = !text.is_empty() && whole;
+    let is_blank = !text.is_empty() && whole && text.trim_ascii_start().is_empty();
+    match document(text, whole) {
+        Some(what) => Err(impostor(&format!("{what} stands where a table should be"), text.trim_ascii_start())),
+        None if is_blank => Err(Error::new(Kind::Empty, "nothing in it but blanks").transient(false)),
+        None => Ok(()),
+    }
+}
+
+/// Returns what a text is that begins like JSON, XML or HTML.
+pub(super) fn document(text: &[u8], whole: bool) -> Option<&'static str> {
     let text = text.trim_ascii_start();
-    let what = match text.first() {
-        Some(b'{' | b'[') if is_json(text, whole) => "JSON",
-        Some(b'<') => match markup(text, whole) {
-            Some(what) => what,
-            None => return Ok(()),
-        },
-        None if is_blank => return Err(Error::new(Kind::Empty, "nothing in it but blanks").transient(false)),
-        _ => return Ok(()),
-    };
-    Err(impostor(&format!("{what} stands where a table should be"), text))
+    match text.first() {
+        Some(b'{' | b'[') if is_json(text, whole) => Some("JSON"),
+        Some(b'<') => markup(text, whole),
+        _ => None,
+    }
 }
 
 /// Returns what a text is that begins with a tag: XML or HTML. A header in whose first name is a

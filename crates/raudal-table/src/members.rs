@@ -42,8 +42,7 @@ pub(super) struct Chosen {
 /// Selects the members to read: those that match the glob, or else the only CSV, or else the only
 /// workbook or archive, or else the only file that may be a table.
 pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
-    let is_data = |at: &usize| members.get(*at).is_some_and(|member| member.is_file && !member.name.is_hidden());
-    let files: Vec<usize> = (0..members.len()).filter(is_data).collect();
+    let files = files(members);
     if let Some(glob) = glob {
         let (glob, within) = split(members, &files, glob);
         let places = matching(members, &files, &glob);
@@ -52,10 +51,7 @@ pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
         }
         return Ok(Chosen { places, within });
     }
-    let those = |endings: &[&str]| -> Vec<usize> {
-        let ends = |at: &usize| members.get(*at).is_some_and(|member| member.name.ends_with(endings, true));
-        files.iter().copied().filter(ends).collect()
-    };
+    let those = |endings: &[&str]| ending_so(members, &files, endings);
     let tables = those(TABLES);
     if tables.is_empty() {
         // The only one of its kind, however many others lie beside it.
@@ -94,6 +90,25 @@ fn choice(members: &[Member], tables: &[usize]) -> String {
         ),
         None => "choose one with a glob, as in [`member`] '**/data/*.csv'".to_owned(),
     }
+}
+
+/// Returns the members that may be meant where one must be named: tables, else what holds some, else all files.
+pub(super) fn candidates(members: &[Member]) -> Vec<usize> {
+    let files = files(members);
+    let kinds = std::iter::once(TABLES).chain(HOLDERS.iter().copied());
+    let found = kinds.map(|endings| ending_so(members, &files, endings)).find(|places| !places.is_empty());
+    found.unwrap_or(files)
+}
+
+/// Returns the members that may be data.
+fn files(members: &[Member]) -> Vec<usize> {
+    let is_data = |at: &usize| members.get(*at).is_some_and(|member| member.is_file && !member.name.is_hidden());
+    (0..members.len()).filter(is_data).collect()
+}
+
+fn ending_so(members: &[Member], files: &[usize], endings: &[&str]) -> Vec<usize> {
+    let ends = |at: &usize| members.get(*at).is_some_and(|member| member.name.ends_with(endings, true));
+    files.iter().copied().filter(ends).collect()
 }
 
 /// Whether the name says that the member explains the others.

@@ -312,7 +312,7 @@ impl Reading<'_> {
 
 /// The dialect of a sheet, which was turned into plain CSV without the rows above and below: what is said of headers,
 /// columns and numbers counts, but not how fields are written.
-fn of_sheet(asked: &Dialect) -> Dialect {
+pub(super) fn of_sheet(asked: &Dialect) -> Dialect {
     let mut dialect = asked.clone();
     (dialect.delimiter, dialect.quote, dialect.escape) = (Delimiter::default(), Quote::default(), None);
     (dialect.skip_rows, dialect.footer) = (0, 0);

@@ -61,6 +61,10 @@ pub(super) struct Foreign {
 }
 
 impl Foreign {
+    pub(super) fn what(&self) -> &'static str {
+        self.what
+    }
+
     pub(super) fn error(&self) -> Error {
         Error::new(Kind::Unsupported, format!("{}, which is not read", self.what)).hint(self.hint)
     }

@@ -82,6 +82,11 @@ fn longest_run(delimiter: u8, records: &[(u64, usize)]) -> Option<Layout> {
     best
 }
 
+/// Whether [`records`] has returned fewer records than the text has.
+pub(super) fn is_cut(text: &[u8], records: usize) -> bool {
+    text.len() > HEAD || records >= RECORDS
+}
+
 /// Returns the lines above each record, and its number of fields.
 pub(super) fn records(text: &[u8], whole: bool, rules: Rules, comment: Option<&str>) -> Vec<(u64, usize)> {
     let mut rewriter = Rewriter::default();

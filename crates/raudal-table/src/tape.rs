@@ -120,15 +120,26 @@ pub(super) struct Listing {
 /// is verified too.
 pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<MemberEncoding>) -> Result<Listing> {
     let mut entries: Vec<Entry> = Vec::new();
+    let trailing = list_into(&mut entries, tape, limits, encoding)?;
+    Ok(Listing { entries: last_of_each(entries), trailing })
+}
+
+/// Lists the members, up to an error. Returns the bytes after the end of the archive that are no archive.
+pub(super) fn list_into(
+    entries: &mut Vec<Entry>,
+    tape: &mut dyn Tape,
+    limits: &Limits,
+    encoding: Option<MemberEncoding>,
+) -> Result<u64> {
     let mut next = Attributes::default();
     let (mut at, mut count, mut ended) = (0, 0_u64, false);
-    let trailing = loop {
+    loop {
         let mut block = [0; BLOCK as usize];
         match fill(tape, &mut block)? {
-            0 if ended => break 0,
+            0 if ended => return Ok(0),
             count if (count as u64) < BLOCK => {
                 if ended {
-                    break if block.iter().all(|&byte| byte == 0) { 0 } else { count as u64 };
+                    return Ok(if block.iter().all(|&byte| byte == 0) { 0 } else { count as u64 });
                 }
                 return Err(cut_off(None));
             }
@@ -142,7 +153,7 @@ pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<Member
         let header = Header::from_byte_slice(&block);
         if header.cksum().ok() != Some(checksum(&block)) {
             if ended {
-                break BLOCK + io::copy(tape, &mut io::sink()).map_err(broken)?;
+                return Ok(BLOCK + io::copy(tape, &mut io::sink()).map_err(broken)?);
             }
             return Err(Error::new(Kind::Corrupt, "the checksum of a member's header is wrong: damaged"));
         }
@@ -187,8 +198,7 @@ pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<Member
         }
         tape.forward(end).map_err(cut)?;
         at = end;
-    };
-    Ok(Listing { entries: last_of_each(entries), trailing })
+    }
 }
 
 fn entry(kind: EntryType, name: &[u8], size: u64, at: u64, encoding: Option<MemberEncoding>) -> Entry {
@@ -207,7 +217,7 @@ fn entry(kind: EntryType, name: &[u8], size: u64, at: u64, encoding: Option<Memb
 }
 
 /// A member that was appended again replaces the one before it, as `tar -x` has it.
-fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
+pub(super) fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
     let mut last = std::collections::HashMap::new();
     for (at, entry) in entries.iter().enumerate() {
         last.insert(entry.name.raw.clone(), at);

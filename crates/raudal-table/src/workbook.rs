@@ -112,6 +112,28 @@ impl<'a> Workbook<'a> {
         Ok(Self { book, sheet })
     }
 
+    /// Opens a workbook to look at it. Takes the first visible sheet with cells if there are several, and returns
+    /// whether there are.
+    pub(super) fn open_to_look(input: &'a mut dyn Input, sheet: Option<&str>) -> Result<(Self, bool)> {
+        let mut book = Xlsx::new(BufReader::new(input)).map_err(unreadable)?;
+        let error = match choose(&mut book, sheet) {
+            Err(error) if sheet.is_none() && error.kind() == Kind::Member => error,
+            chosen => return Ok((Self { sheet: chosen?, book }, false)),
+        };
+        for sheet in book.sheets_metadata().to_vec() {
+            let may_be = is_table(&sheet) && sheet.visible == SheetVisible::Visible;
+            if may_be && has_cells(&mut book, &sheet.name)? {
+                return Ok((Self { sheet: sheet.name, book }, true));
+            }
+        }
+        Err(error)
+    }
+
+    /// The names of the sheets that may be tables, in their order.
+    pub(super) fn sheets(&self) -> Vec<String> {
+        self.book.sheets_metadata().iter().filter(|sheet| is_table(sheet)).map(|sheet| sheet.name.clone()).collect()
+    }
+
     pub(super) fn sheet(&self) -> &str {
         &self.sheet
     }
@@ -169,9 +191,13 @@ struct Area {
     rows: u32,
 }
 
+fn is_table(sheet: &calamine::Sheet) -> bool {
+    sheet.typ == SheetType::WorkSheet
+}
+
 fn choose(book: &mut Xlsx<BufReader<&mut dyn Input>>, wanted: Option<&str>) -> Result<String> {
     let sheets = book.sheets_metadata().to_vec();
-    let tables: Vec<_> = sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).collect();
+    let tables: Vec<_> = sheets.iter().filter(|sheet| is_table(sheet)).collect();
     let names = |sheets: &[&calamine::Sheet]| list(sheets.iter().map(|sheet| sheet.name.as_str()), 10);
     if let Some(wanted) = wanted {
         let lower = wanted.to_lowercase();

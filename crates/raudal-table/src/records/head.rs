@@ -42,7 +42,16 @@ impl<B: Bytes> Records<'_, B> {
         } else {
             self.header_bytes = self.bytes(&record).to_vec();
             self.repeats = Repeats::of(&self.header_bytes, self.separator());
-            self.refuse_title(&record, &names)?;
+            if let Some(line) = self.header_below(&names) {
+                self.title = Some(line - 1);
+                return Err(Error::new(Kind::Csv, "this header has one name, and else empty ones")
+                    .line(record.line)
+                    .hint(format!(
+                        "line {line} looks like the header: [`skip_rows`] {}; if this is the header, name all columns \
+                         with [`columns`]",
+                        line - 1
+                    )));
+            }
             self.header = names;
         }
         if !self.dialect.columns.is_empty() {
@@ -240,14 +249,14 @@ impl<B: Bytes> Records<'_, B> {
         .hint(format!("{skip}[`delimiter`] {other}; if by a comma, [`delimiter`] ,")))
     }
 
-    /// Refuses a title that a program has padded with delimiters (`Title;;;`), if a row below it
-    /// looks like the header.
-    fn refuse_title(&self, record: &Record, names: &[String]) -> Result<()> {
+    /// Returns the line that looks like the header, below a title that a program has padded with delimiters
+    /// (`Title;;;`).
+    fn header_below(&self, names: &[String]) -> Option<u64> {
         let is_title = names.len() > 2
             && names.first().is_some_and(|name| !name.trim().is_empty())
             && names.iter().skip(1).all(|name| name.trim().is_empty());
         if !is_title || !self.dialect.columns.is_empty() {
-            return Ok(());
+            return None;
         }
         let (mut at, mut line) = (self.unread.start, self.line);
         let mut rewriter = Rewriter::default();
@@ -258,13 +267,7 @@ impl<B: Bytes> Records<'_, B> {
             let rest = &rest[skipped..];
             let Scan::Record { end, lines, .. } = rewriter.scan(rest, self.rules, self.ended) else { break };
             if is_header(&rewriter.record) {
-                return Err(Error::new(Kind::Csv, "this header has one name, and else empty ones")
-                    .line(record.line)
-                    .hint(format!(
-                        "line {line} looks like the header: [`skip_rows`] {}; if this is the header, name all columns \
-                         with [`columns`]",
-                        line - 1
-                    )));
+                return Some(line);
             }
             if end == 0 {
                 break;
@@ -276,7 +279,7 @@ impl<B: Bytes> Records<'_, B> {
                 break;
             }
         }
-        Ok(())
+        None
     }
 
     /// Gives the columns the names of the dialect.
