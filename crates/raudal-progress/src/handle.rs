@@ -13,6 +13,7 @@ use super::lines::{self, Level};
 use super::model::Model;
 use super::out::Out;
 use super::painter::Painter;
+use super::peers::{Peer, PeerView};
 use super::relay::Stream;
 use super::style::{Style, Surroundings, Verbosity};
 use super::ticker::Ticker;
@@ -247,6 +248,21 @@ impl Progress {
         self.inner().tick();
     }
 
+    /// Shows what other machines do for the run that goes on, instead of its jobs. Call it as often as
+    /// they say something, with all of them.
+    ///
+    /// ```
+    /// use raudal_progress::{Peer, Progress, Style, Verbosity};
+    ///
+    /// let progress = Progress::new(Style::None, Verbosity::Quiet);
+    /// let mut peer = Peer::default();
+    /// (peer.name, peer.inputs) = ("worker-1".to_owned(), 12);
+    /// progress.peers(&[peer]);
+    /// ```
+    pub fn peers(&self, peers: &[Peer]) {
+        self.inner().peers(peers);
+    }
+
     /// Ends the display: removes the bars, and shows no more events. Messages are still shown. A
     /// second call does nothing.
     pub fn finish(&self) {
@@ -310,6 +326,19 @@ impl ProgressInner {
         }
         if matches!(event.kind, EventKind::RunFinished { .. }) {
             lock(&self.out).erase();
+        }
+    }
+
+    fn peers(&self, peers: &[Peer]) {
+        let now = (self.clock)();
+        if self.style == Style::Json {
+            let mut out = lock(&self.out);
+            if !out.finished {
+                let text = out.encoder.peers(peers, now);
+                out.write(&text);
+            }
+        } else if self.style != Style::None {
+            PeerView::update(&mut lock(&self.model).peers, peers, now);
         }
     }
 

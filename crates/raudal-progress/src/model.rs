@@ -1,6 +1,7 @@
 //! The state of a run at one moment: events and the time in, numbers out. Nothing here reads a
 //! clock or writes.
 
+use super::peers::PeerView;
 use super::sizes::{Begun, Sizes, time};
 use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::{BTreeMap, VecDeque};
@@ -29,6 +30,8 @@ pub(super) struct Model {
     pub(super) jobs: BTreeMap<(u64, u64), JobView>,
     /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
+    /// The machines that do the work, if they are others.
+    pub(super) peers: Vec<PeerView>,
     sizes: Sizes,
     meter: RateMeter,
 }
@@ -135,6 +138,7 @@ impl Model {
         for job in self.jobs.values_mut() {
             job.meter.sample(now);
         }
+        self.peers.iter_mut().for_each(|peer| peer.pass(now));
         self.pauses.retain(|_, until| *until > now);
     }
 
@@ -224,22 +228,22 @@ impl JobView {
 
 /// Measures the recent speed. It only counts up.
 #[derive(Debug, Default)]
-struct RateMeter {
+pub(super) struct RateMeter {
     moved: u64,
     samples: VecDeque<(Duration, u64)>,
 }
 
 impl RateMeter {
-    fn new(now: Duration) -> Self {
+    pub(super) fn new(now: Duration) -> Self {
         Self { moved: 0, samples: VecDeque::from([(now, 0)]) }
     }
 
-    fn add(&mut self, bytes: u64, now: Duration) {
+    pub(super) fn add(&mut self, bytes: u64, now: Duration) {
         self.sample(now);
         self.moved += bytes;
     }
 
-    fn sample(&mut self, now: Duration) {
+    pub(super) fn sample(&mut self, now: Duration) {
         if self.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= SAMPLE) {
             self.samples.push_back((now, self.moved));
         }
@@ -251,7 +255,7 @@ impl RateMeter {
     }
 
     /// `None` until a quarter of a second has passed.
-    fn per_second(&self, now: Duration) -> Option<f64> {
+    pub(super) fn per_second(&self, now: Duration) -> Option<f64> {
         let (at, moved) = self.samples.front()?;
         let span = now.saturating_sub(*at);
         (span >= SAMPLE).then(|| (self.moved - moved) as f64 / span.as_secs_f64())
