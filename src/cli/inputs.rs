@@ -50,6 +50,11 @@ impl Inputs {
         self.list.clone().into_iter().flatten().filter_map(|input| input.refusal())
     }
 
+    /// Whether there are globs for objects among them, which must be listed first.
+    pub(crate) fn has_globs(&self) -> bool {
+        self.patterns.iter().any(Expansion::has_globs)
+    }
+
     /// How many inputs are left.
     pub(crate) fn len(&self) -> u64 {
         let patterns: u64 = self.patterns[self.pattern..].iter().map(Expansion::len).sum();

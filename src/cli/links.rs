@@ -1,10 +1,10 @@
-//! `--links`: the inputs are the links on pages.
+//! Inputs that stand for others: globs for objects in cloud stores, and pages with `--links`.
 
 use super::args::SourceArgs;
 use super::inputs::Inputs;
 use super::wording::options;
 use raudal::fetch::Client;
-use raudal::pipeline::{RunOptions, linked};
+use raudal::pipeline::{RunOptions, linked, listed};
 use raudal::progress::Progress;
 use raudal::source::Links;
 use raudal::{Error, Kind, Result};
@@ -17,7 +17,7 @@ pub(crate) fn wanted(args: &SourceArgs) -> Result<Option<Links>> {
     Ok(Some(Links::new(glob)?.any_host(args.links_any_host)))
 }
 
-/// Returns the inputs of a run: those that are given, or the links on them.
+/// Returns the inputs of a run: those that are given, the objects of their globs, or the links on them.
 pub(crate) async fn follow(
     links: Option<&Links>,
     inputs: Inputs,
@@ -26,17 +26,22 @@ pub(crate) async fn follow(
     deadline: Option<Duration>,
     progress: &Progress,
 ) -> Result<Inputs> {
+    let inputs = if inputs.has_globs() {
+        within(deadline, "the stores were listed", listed(inputs, client)).await?.into()
+    } else {
+        inputs
+    };
     let Some(links) = links else { return Ok(inputs) };
-    let pages = inputs.collect();
-    let following = linked(pages, client, run, links);
-    let linked = match deadline {
-        Some(deadline) => tokio::time::timeout(deadline, following).await.map_err(|_| {
-            Error::new(Kind::Deadline, "the deadline passed while the pages with the links were fetched")
-        })?,
-        None => following.await,
-    }?;
+    let following = linked(inputs.collect(), client, run, links);
+    let linked = within(deadline, "the pages with the links were fetched", following).await?;
     for warning in &linked.warnings {
         progress.note(&format!("warning: {}", options(warning)));
     }
     Ok(linked.inputs.into())
+}
+
+async fn within<T>(deadline: Option<Duration>, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(deadline) = deadline else { return work.await };
+    let done = tokio::time::timeout(deadline, work).await;
+    done.map_err(|_| Error::new(Kind::Deadline, format!("the deadline passed while {what}")))?
 }

@@ -20,7 +20,7 @@ use crate::transfer::transport::Transport;
 use crate::transfer::{hedge, local};
 use crate::{Body, Options, Partial, Validators};
 use raudal_common::{Error, Kind, Result};
-use raudal_source::Location;
+use raudal_source::{Input, Location};
 
 /// Fetches inputs. Cloning it is cheap: all clones share connections and the memory for bodies.
 ///
@@ -240,6 +240,33 @@ impl Client {
         if let Location::Url(url) = location {
             ask::forget(&self.0, url);
         }
+    }
+
+    /// Returns what a [glob](raudal_source::Input::glob) in a cloud store stands for, in the order of the keys,
+    /// with their sizes.
+    ///
+    /// # Errors
+    ///
+    /// An error that names the glob: if the store cannot be listed, or holds nothing that matches.
+    pub async fn list(&self, glob: &str) -> Result<Vec<Input>> {
+        let listed = self.0.requests.list(glob).await.map_err(|error| error.input(glob))?;
+        if listed.is_empty() {
+            return Err(Error::new(Kind::Status(404), "no object matches")
+                .input(glob)
+                .hint("check the bucket and the pattern: upper and lower case differ, and only ** crosses folders"));
+        }
+        Ok(listed)
+    }
+
+    /// Opens a folder of a bucket in a cloud store, over the connections of this client.
+    ///
+    /// # Errors
+    ///
+    /// A usage error for an environment that contradicts itself, and an error if the credentials that it names
+    /// cannot be had.
+    #[cfg(feature = "cloud")]
+    pub async fn bucket(&self, folder: &raudal_source::Object) -> Result<raudal_cloud::Bucket> {
+        self.0.requests.bucket(folder).await
     }
 
     /// Returns the size of an input in bytes if it is known without a request: of a local file, or of

@@ -19,6 +19,7 @@
 //! | `http/requests` | the requests of a client: headers, proxies, certificates |
 //! | `http/coding` | which content codings must be undone |
 //! | `http/cookie` | cookies that servers set in a chain of redirects |
+//! | `http/cloud` | requests for objects in cloud stores |
 //! | `http/source` | identifies the file that the bytes of a body belong to |
 //! | `http/digest` | verifies the digests that a server sends |
 //! | `http/disposition` | the file name that a server gives |
@@ -73,5 +74,7 @@ pub use http::response::parse_retry_after;
 pub use http::retry_on::RetryOn;
 pub use options::Options;
 pub use progress::{Stage, TransferProgress};
+#[cfg(feature = "cloud")]
+pub use raudal_cloud::{Bucket, Environment};
 pub use request::{Expect, Request, ResponseHead};
 pub use transfer::part_reader::PartReader;

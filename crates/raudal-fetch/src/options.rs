@@ -67,6 +67,9 @@ pub struct Options {
     /// Decides which addresses may be requested, for a program that fetches on behalf of others.
     /// Default: none, so all may be.
     pub guard: Option<Arc<dyn Guard>>,
+    /// Where cloud stores are and who asks. Default: the variables of this process.
+    #[cfg(feature = "cloud")]
+    pub environment: Option<raudal_cloud::Environment>,
     /// The limit of redirects in a row. Default: 10.
     pub max_redirects: usize,
     /// The bytes of one body to hold in memory before it goes to a file. Default: 1 MiB.
@@ -97,6 +100,8 @@ impl Default for Options {
             key: None,
             cache: None,
             guard: None,
+            #[cfg(feature = "cloud")]
+            environment: None,
             max_redirects: 10,
             memory_per_body: 1024 * 1024,
             memory: 16 * 1024 * 1024,

@@ -1,4 +1,4 @@
-//! Where parts live: a folder that all machines share, or the broker's own object store.
+//! Where parts live: a folder that all machines share, a bucket, or the broker's own object store.
 
 use super::part::spool;
 use async_nats::jetstream::Context;
@@ -6,6 +6,7 @@ use async_nats::jetstream::object_store::{self, ObjectStore};
 use futures::StreamExt;
 use raudal_common::atomic_file::sync_folder;
 use raudal_common::{Error, Kind, Result, blocking};
+use raudal_source::{Object, Service};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -25,7 +26,8 @@ pub(crate) const PLAN: &str = "plan";
 /// use raudal_fleet::Parts;
 ///
 /// assert_eq!("nats".parse::<Parts>()?.to_string(), "nats");
-/// assert!("s3://bucket/run-7".parse::<Parts>().is_err());
+/// assert_eq!("s3://bucket/run-7/".parse::<Parts>()?.to_string(), "s3://bucket/run-7/");
+/// assert!("ftp://host/run-7".parse::<Parts>().is_err());
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,9 @@ pub(crate) const PLAN: &str = "plan";
 pub enum Parts {
     /// A folder that all machines see under this path.
     Folder(PathBuf),
+    /// A folder of a bucket in a cloud store, with the feature `cloud`. Each machine has its own
+    /// credentials for it, in its environment.
+    Cloud(Object),
     /// The broker's own object store. Needs no other machine, for runs of some GiB.
     Nats,
 }
@@ -44,9 +49,12 @@ impl FromStr for Parts {
         match text.split_once("://") {
             _ if text == "nats" => Ok(Self::Nats),
             Some(("file", path)) => Ok(Self::Folder(path.into())),
-            Some((scheme, _)) => Err(Error::usage(format!("parts cannot be written there yet: {scheme}"))
-                .hint("give a folder that all machines share, or nats")),
-            None if text.is_empty() => Err(Error::usage("no place for the parts").hint("give a folder, or nats")),
+            Some((scheme, _)) if Service::of(scheme).is_some() => Object::parse(text).map(Self::Cloud),
+            Some((scheme, _)) => Err(Error::usage(format!("parts cannot be written there: {scheme}"))
+                .hint("give a folder that all machines share, s3://bucket/folder, or nats")),
+            None if text.is_empty() => {
+                Err(Error::usage("no place for the parts").hint("give a folder, s3://bucket/folder, or nats"))
+            }
             None => std::path::absolute(text)
                 .map(Self::Folder)
                 .map_err(|error| Error::usage("not the path of a folder").input(text).because(error)),
@@ -58,6 +66,7 @@ impl fmt::Display for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => path.display().fmt(f),
+            Self::Cloud(folder) => folder.fmt(f),
             Self::Nats => f.write_str("nats"),
         }
     }
@@ -67,7 +76,13 @@ impl fmt::Display for Parts {
 #[derive(Clone)]
 pub(crate) enum Store {
     Folder(PathBuf),
-    Nats { js: Box<Context>, bucket: String, store: Box<ObjectStore> },
+    #[cfg(feature = "cloud")]
+    Cloud(raudal_fetch::Bucket),
+    Nats {
+        js: Box<Context>,
+        bucket: String,
+        store: Box<ObjectStore>,
+    },
 }
 
 /// Whether a part was written, or was there already.
@@ -89,6 +104,14 @@ impl Store {
                 store.put(MARK, bytes_of(run)).await?;
                 Ok(store)
             }
+            #[cfg(feature = "cloud")]
+            Parts::Cloud(folder) => {
+                let bucket = bucket(folder, run).await?;
+                bucket.put(MARK, run.as_bytes()).await?;
+                Ok(Self::Cloud(bucket))
+            }
+            #[cfg(not(feature = "cloud"))]
+            Parts::Cloud(folder) => Err(absent(folder)),
             Parts::Nats => {
                 let bucket = format!("raudal-parts-{run}");
                 if let Ok(store) = js.get_object_store(&bucket).await {
@@ -130,6 +153,17 @@ impl Store {
                 )
                 .hint("mount the folder here, or name its path on this machine with [`parts`]"))
             }
+            #[cfg(feature = "cloud")]
+            Parts::Cloud(folder) => {
+                let bucket = bucket(folder, run).await?;
+                if bucket.has(MARK).await? {
+                    return Ok(Self::Cloud(bucket));
+                }
+                Err(Error::new(Kind::Io, format!("this machine does not see the parts of the run: {bucket}"))
+                    .hint("check its environment: another server, or another account, may have a bucket of this name"))
+            }
+            #[cfg(not(feature = "cloud"))]
+            Parts::Cloud(folder) => Err(absent(folder)),
             Parts::Nats => {
                 let bucket = format!("raudal-parts-{run}");
                 let store =
@@ -149,6 +183,8 @@ impl Store {
                 })
                 .await?
             }
+            #[cfg(feature = "cloud")]
+            Self::Cloud(bucket) => Ok(if bucket.put(name, object).await? { Put::Written } else { Put::There }),
             Self::Nats { store, .. } => {
                 if self.has(name).await? {
                     return Ok(Put::There);
@@ -167,6 +203,8 @@ impl Store {
                 let path = folder.join(name);
                 blocking(move || path.try_exists().map_err(|error| unusable(&path, error))).await?
             }
+            #[cfg(feature = "cloud")]
+            Self::Cloud(bucket) => bucket.has(name).await,
             Self::Nats { store, .. } => match store.info(name).await {
                 Ok(info) => Ok(!info.deleted),
                 Err(error) if error.kind() == object_store::InfoErrorKind::NotFound => Ok(false),
@@ -184,6 +222,14 @@ impl Store {
                     std::fs::File::open(&path).map(SpooledOrFile::File).map_err(|error| unusable(&path, error))
                 })
                 .await?
+            }
+            #[cfg(feature = "cloud")]
+            Self::Cloud(bucket) => {
+                let mut out = spool();
+                let take = |bytes: &[u8]| out.write_all(bytes).map_err(|error| Error::io("cannot hold a part", error));
+                bucket.get(name, take).await?;
+                out.seek(SeekFrom::Start(0)).map_err(|error| Error::io("cannot hold a part", error))?;
+                Ok(SpooledOrFile::Spooled(out))
             }
             Self::Nats { store, .. } => {
                 let mut object = store.get(name).await.map_err(|error| broken("cannot read a part", error))?;
@@ -216,6 +262,8 @@ impl Store {
                 })
                 .await??
             }
+            #[cfg(feature = "cloud")]
+            Self::Cloud(bucket) => bucket.names().await?,
             Self::Nats { store, .. } => {
                 let mut list = store.list().await.map_err(|error| broken("cannot list the parts", error))?;
                 let mut names = Vec::new();
@@ -235,6 +283,8 @@ impl Store {
                 let (path, aside) = (folder.join(name), folder.join(format!("{name}.damaged")));
                 blocking(move || std::fs::rename(&path, aside).map_err(|error| unusable(&path, error))).await?
             }
+            #[cfg(feature = "cloud")]
+            Self::Cloud(bucket) => bucket.rename(name, &format!("{name}.damaged")).await,
             Self::Nats { store, .. } => {
                 store.delete(name).await.map_err(|error| broken("cannot remove a damaged part", error))
             }
@@ -252,12 +302,28 @@ impl Store {
                 })
                 .await?
             }
+            #[cfg(feature = "cloud")]
+            Self::Cloud(bucket) => bucket.remove().await,
             Self::Nats { js, bucket, .. } => match js.get_object_store(bucket).await {
                 Ok(_) => js.delete_object_store(bucket).await.map_err(|error| broken("cannot remove the parts", error)),
                 Err(_) => Ok(()),
             },
         }
     }
+}
+
+/// Opens the folder of a run in a bucket. Requests to it take proxies and certificates from the environment:
+/// the options of a run are for its inputs.
+#[cfg(feature = "cloud")]
+async fn bucket(folder: &Object, run: &str) -> Result<raudal_fetch::Bucket> {
+    let client = raudal_fetch::Client::new(&raudal_fetch::Options::default())?;
+    client.bucket(folder).await?.below(&format!("raudal-{run}"))
+}
+
+#[cfg(not(feature = "cloud"))]
+fn absent(folder: &Object) -> Error {
+    Error::usage(format!("this program was built without cloud stores: {folder}"))
+        .hint("the released programs have them; one that is built from source needs the cargo feature `cloud`")
 }
 
 /// Returns the name of a chunk's part.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::files;
 use super::input::check_text;
 use super::pattern::{Part, parse, wrong};
-use super::{Input, Location};
+use super::{Input, Location, object};
 use raudal_common::{Error, Result};
 
 /// The maximum number of inputs for a pattern. A larger number is more likely a typo.
@@ -25,6 +25,7 @@ const MAX_GLOBS: u64 = 10_000;
 ///
 /// In a local path, `*` and `?` stand for letters of names, and `**` for any folders. The files that
 /// match come in the order of their names. Names that begin with a dot need a dot in the pattern.
+/// In the URL of a cloud store they make a [glob](Input::glob), which is not listed here.
 ///
 /// ```
 /// use raudal_source::expand;
@@ -58,7 +59,7 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
             let at = pattern.find(['[', '{']).unwrap_or_default();
             wrong(pattern, at, format!("the pattern expands to too many inputs: more than {MAX_INPUTS}"))
         })?;
-    let expansion = Expansion { parts, listed: None, next: 0, total };
+    let mut expansion = Expansion { parts, listed: None, has_globs: false, next: 0, total };
     if !is_url && !is_literal && files::is_glob(pattern) {
         if total > MAX_GLOBS {
             return Err(wrong(pattern, 0, format!("the pattern expands to too many globs: more than {MAX_GLOBS}")));
@@ -69,9 +70,19 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
 
     // Once scheme and host are fixed, no path or query can make a URL bad, so one result is tested
     // for each beginning.
-    let same = total / expansion.beginnings();
+    let beginnings = expansion.beginnings();
+    let mut same = total / beginnings;
+    if expansion.may_be_no_key() && (0..total).step_by(same as usize).any(|at| object::is_object(&expansion.text(at))) {
+        same = 1;
+    }
     for index in (0..total).step_by(same as usize) {
-        if let Location::Stdin = Location::parse(&expansion.text(index))? {
+        let text = expansion.text(index);
+        if object::is_glob(&text) {
+            Input::of_glob(&text)?;
+            expansion.has_globs = true;
+            continue;
+        }
+        if let Location::Stdin = Location::parse(&text)? {
             return Err(Error::usage("standard input cannot be part of a pattern: -").input(pattern));
         }
     }
@@ -85,18 +96,24 @@ pub struct Expansion {
     parts: Vec<Part>,
     /// The inputs themselves, where they are not made of parts.
     listed: Option<Arc<[Input]>>,
+    has_globs: bool,
     next: u64,
     total: u64,
 }
 
 impl Expansion {
     fn of(inputs: Vec<Input>) -> Self {
-        Self { parts: Vec::new(), next: 0, total: inputs.len() as u64, listed: Some(inputs.into()) }
+        Self { parts: Vec::new(), next: 0, total: inputs.len() as u64, listed: Some(inputs.into()), has_globs: false }
     }
 
     /// Returns how many inputs are left.
     pub fn len(&self) -> u64 {
         self.total - self.next
+    }
+
+    /// Whether there are [globs](Input::glob) among them.
+    pub fn has_globs(&self) -> bool {
+        self.has_globs
     }
 
     /// Whether none is left.
@@ -120,6 +137,15 @@ impl Expansion {
         };
         let end = self.parts.iter().position(is_end_of_host).unwrap_or(self.parts.len());
         self.parts.iter().take(end).map(Part::count).product()
+    }
+
+    /// Returns whether results may differ in whether they are the key of an object: in a part `..`, a
+    /// number sign, or what a percent sign stands for.
+    fn may_be_no_key(&self) -> bool {
+        let is_text = |part: &Part| matches!(part, Part::Text(_));
+        let has_percent = |part: &Part| matches!(part, Part::Text(text) if text.contains('%'));
+        self.parts.iter().any(|part| matches!(part, Part::Choice(_)))
+            || (self.parts.iter().any(has_percent) && !self.parts.iter().all(is_text))
     }
 
     /// Returns whether no result can be empty or a lone hyphen, which names no file.
@@ -175,8 +201,8 @@ impl Iterator for Expansion {
         }
         let text = self.text(self.next);
         self.next += 1;
-        let location = Location::parse(&text).expect("`expand` tried whatever could fail");
-        Some(Input::new(location))
+        let input = if object::is_glob(&text) { Input::of_glob(&text) } else { Location::parse(&text).map(Input::new) };
+        Some(input.expect("`expand` tried whatever could fail"))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -254,6 +280,21 @@ mod tests {
             assert_eq!(expand(pattern).map_or_else(|_| 0, |all| all.beginnings()), beginnings, "{pattern}");
         }
         assert_eq!(expand("http://h[1-2]/[1-5000000]").map(|all| all.len()).ok(), Some(10_000_000));
+    }
+
+    #[test]
+    fn patterns_and_globs_for_objects_are_tried_before_the_first_input() {
+        assert_eq!(all("{s3,gs}://b/[1-2].csv").len(), 4);
+        assert_eq!(all("s3://b/%2[0-1]x"), ["s3://b/%20x", "s3://b/!x"]);
+        for pattern in
+            ["s3://b/{a,..}/c", "s3://b/.{a,}/c", "s3://b/%0[0-9]", "s3://b/{a,#}", "s3://b/{*,..}/*", "{s3,x}://b/*"]
+        {
+            assert_eq!(expand(pattern).expect_err(pattern).kind(), Kind::Usage, "{pattern}");
+        }
+        let globs: Vec<_> = expand("s3://b/[1-2]/*.c?v").expect("globs").collect();
+        let seen: Vec<_> = globs.iter().map(|input| (input.location.to_string(), input.glob.as_deref())).collect();
+        assert_eq!(seen, [("s3://b/1/".into(), Some("s3://b/1/*.c?v")), ("s3://b/2/".into(), Some("s3://b/2/*.c?v"))]);
+        assert_eq!(globs[0].name, "s3://b/1/*.c?v");
     }
 
     #[test]

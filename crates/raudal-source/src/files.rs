@@ -55,10 +55,9 @@ impl Walk {
                 }
             }
         } else if is_glob(part) {
-            let pattern: Vec<char> = part.chars().collect();
             for (path, name) in entries(folder)? {
                 let is_shown = !name.starts_with('.') || part.starts_with('.');
-                if is_shown && matches(&pattern, &name.chars().collect::<Vec<_>>()) {
+                if is_shown && matches(part, &name) {
                     self.found(path, rest)?;
                 }
             }
@@ -104,7 +103,8 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
 }
 
 /// Matches a name without recursion: on a mismatch, the last `*` takes one more letter.
-fn matches(pattern: &[char], name: &[char]) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut part, mut retry) = (0, 0, None);
     while let Some(letter) = name.get(at) {
         match pattern.get(part) {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::object::{self, Object};
+use super::percent::decoded;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
@@ -14,7 +16,7 @@ use raudal_common::{Error, Result};
 /// Exhaustive on purpose: code that reads inputs must handle each kind of location.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Location {
-    /// An `http` or `https` URL.
+    /// An `http` or `https` URL, or that of an [`Object`] in a cloud store.
     Url(Url),
     /// A local file.
     File(PathBuf),
@@ -25,8 +27,8 @@ pub enum Location {
 impl Location {
     /// Parses a location literally, without expanding patterns.
     ///
-    /// A text with `scheme://` is a URL, and its scheme must be `http`, `https` or `file`. `-` is
-    /// standard input. Anything else is a local path.
+    /// A text with `scheme://` is a URL, and its scheme must be `http`, `https` or `file`, or that of a
+    /// cloud store: `s3`, `gs` or `az`. `-` is standard input. Anything else is a local path.
     ///
     /// ```
     /// use raudal_source::Location;
@@ -45,6 +47,10 @@ impl Location {
         if !text.contains("://") {
             return Ok(Self::File(PathBuf::from(text)));
         }
+        if object::is_object(text) {
+            object::check_built(text)?;
+            return Object::parse(text)?.url().map(Self::Url);
+        }
         let url = Url::parse(text).map_err(|error| Error::usage("not a URL").input(text).because(error))?;
         match url.scheme() {
             // A browser reads `http:///a/b` as `http://a/b`. Here a missing host is not taken from
@@ -56,9 +62,9 @@ impl Location {
             "file" => url.to_file_path().map(Self::File).map_err(|()| {
                 Error::usage("not a file on this machine").input(text).hint("write file:///path, with three slashes")
             }),
-            other => {
-                Err(Error::usage(format!("unsupported scheme: {other}")).input(text).hint("use http, https or file"))
-            }
+            other => Err(Error::usage(format!("unsupported scheme: {other}"))
+                .input(text)
+                .hint("use http, https, file, s3, gs or az")),
         }
     }
 
@@ -77,7 +83,8 @@ impl Location {
         path.to_str().filter(is_plain).map(str::to_owned).or_else(as_url)
     }
 
-    /// Returns the key for per-host limits: scheme, host and port. What is on this machine has none.
+    /// Returns the key for per-host limits: scheme, host and port; of an object, scheme and bucket. What
+    /// is on this machine has none.
     ///
     /// ```
     /// use raudal_source::Location;
@@ -91,8 +98,8 @@ impl Location {
     pub fn key(&self) -> Option<String> {
         match self {
             Self::Url(url) => {
-                let port = url.port_or_known_default().unwrap_or_default();
-                Some(format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default()))
+                let host = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+                Some(url.port_or_known_default().map_or(host.clone(), |port| format!("{host}:{port}")))
             }
             Self::File(_) | Self::Stdin => None,
         }
@@ -182,6 +189,9 @@ pub struct Input {
     pub is_named: bool,
     /// The line of the list that it comes from.
     pub line: Option<Line>,
+    /// The glob that it stands for: [`Object::parse_glob`]. Its objects must be listed before they can
+    /// be fetched.
+    pub glob: Option<String>,
     /// Why the line is not an input.
     refused: Option<Refused>,
 }
@@ -215,7 +225,7 @@ impl Input {
     /// ```
     pub fn new(location: Location) -> Self {
         let name = location.file_name();
-        Self { name, location, member: None, size: None, is_named: false, line: None, refused: None }
+        Self { name, location, member: None, size: None, is_named: false, line: None, glob: None, refused: None }
     }
 
     /// Creates an input that fails: a line that is not one.
@@ -225,6 +235,16 @@ impl Input {
         let location = Location::File(place.into());
         let (message, hint) = (error.report(), error.hint_text().map(str::to_owned));
         Self { refused: Some(Refused { text, message, hint }), line: Some(line), ..Self::new(location) }
+    }
+
+    /// Creates an input that stands for the objects of a glob.
+    pub(super) fn of_glob(glob: &str) -> Result<Self> {
+        object::check_built(glob)?;
+        let folder = Object::parse_glob(glob)?;
+        let end = folder.prefix().rfind('/').map_or(0, |end| end + 1);
+        let folder = Object::new(folder.service, &folder.bucket, &folder.key[..end])?;
+        let input = Self { glob: Some(glob.to_owned()), ..Self::new(Location::Url(folder.url()?)) };
+        Ok(Self { name: glob.to_owned(), ..input })
     }
 
     /// Returns the input with the line that it comes from.
@@ -323,20 +343,8 @@ pub(super) fn check_text(text: &str) -> Result<()> {
 
 /// Percent-decodes a segment. Returns it as written if the result is unsuitable for a name.
 fn decode(segment: &str) -> String {
-    let bytes = segment.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let digits =
-            bytes.get(at + 1..at + 3).filter(|pair| bytes[at] == b'%' && pair.iter().all(u8::is_ascii_hexdigit));
-        let byte = digits.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        decoded.push(byte.unwrap_or(bytes[at]));
-        at += if byte.is_some() { 3 } else { 1 };
-    }
-    match String::from_utf8(decoded) {
-        Ok(name) if !name.contains(|c: char| c.is_control() || c == '/' || c == '\\') => name,
-        _ => segment.to_owned(),
-    }
+    let name = decoded(segment);
+    if name.contains(|c: char| c.is_control() || c == '/' || c == '\\') { segment.to_owned() } else { name }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //!
 //! - [`expand`] reads one SOURCE of the command line: a path, a glob, a URL with curl's patterns, or `-`;
 //! - [`List`] and [`read_list`] read the lines of `-i FILE`;
+//! - [`Object`] names what is in a cloud store;
 //! - [`Links`] finds the links on an HTML page;
 //! - [`Checksums`] reads what `sha256sum` writes.
 
@@ -14,10 +15,13 @@ mod input;
 mod lines;
 mod links;
 mod list;
+mod object;
 mod pattern;
+mod percent;
 
 pub use checksums::Checksums;
 pub use expansion::{Expansion, MAX_INPUTS, expand};
 pub use input::{Input, Line, Location};
 pub use links::{FoundLinks, Links};
 pub use list::{List, ListInputs, read_list};
+pub use object::{Object, Service};

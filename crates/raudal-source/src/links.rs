@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 use url::Url;
 
+use super::percent::decoded;
 use super::{Input, Location};
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
@@ -192,20 +193,6 @@ fn location(url: Url) -> Option<Location> {
         "file" => url.to_file_path().ok().map(Location::File),
         _ => None,
     }
-}
-
-/// Decodes percent signs, as far as the result is text.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let pair = bytes.get(at + 1..at + 3).filter(|pair| byte == b'%' && pair.iter().all(u8::is_ascii_hexdigit));
-        let value = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        out.push(value.unwrap_or(byte));
-        at += if value.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]

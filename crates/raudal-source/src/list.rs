@@ -278,7 +278,7 @@ mod tests {
         );
         assert_eq!(
             inputs[1].refusal().and_then(|error| error.hint_text().map(str::to_owned)).as_deref(),
-            Some("use http, https or file")
+            Some("use http, https, file, s3, gs or az")
         );
         // What failed is written as it was, so that it can be corrected, but without credentials.
         assert_eq!((inputs[1].to_line().as_str(), inputs[4].to_line().as_str()), ("ftp://h/b\tB", "http://h:x/c"));

@@ -1,5 +1,6 @@
 //! Decides what HTTP messages mean, with pure functions; sets up TLS; watches connections.
 
+pub(crate) mod cloud;
 pub(crate) mod coding;
 pub(crate) mod conditional;
 pub(crate) mod connection;

@@ -61,8 +61,13 @@ pub(crate) fn dress(start: &Url, here: &Url, headers: &HeaderMap, logins: &Netrc
         return (here, headers);
     }
     without_credentials(&mut here);
+    (here, without_secrets(headers))
+}
+
+/// Returns the headers that may go to any host.
+pub(crate) fn without_secrets(headers: &HeaderMap) -> HeaderMap {
     let harmless = headers.iter().filter(|(name, _)| tells_nothing(name));
-    (here, harmless.map(|(name, value)| (name.clone(), value.clone())).collect())
+    harmless.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Returns the login from the list for the host of `start`, unless the URL or a header already has

@@ -8,6 +8,7 @@ use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
 use url::{Host, Url};
 
 use crate::Options;
+use crate::http::cloud;
 use crate::http::connection::ConnectLayer;
 use crate::http::guard;
 use crate::http::lanes::{Lanes, Load};
@@ -33,6 +34,8 @@ pub(crate) struct HttpRequests {
     http: [Lanes<reqwest::Client>; 8],
     /// Whether any certificate authority is trusted.
     believes: bool,
+    #[cfg(feature = "cloud")]
+    stores: Arc<raudal_cloud::Stores>,
 }
 
 impl HttpRequests {
@@ -42,7 +45,16 @@ impl HttpRequests {
         let (client, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
         let http = std::array::from_fn(|_| Lanes::new(options.http2));
         http[0].next(|| Ok(client))?;
-        Ok(Self { options: options.clone(), headers, http, believes })
+        Ok(Self {
+            options: options.clone(),
+            headers,
+            http,
+            believes,
+            #[cfg(feature = "cloud")]
+            stores: Arc::new(raudal_cloud::Stores::new(
+                options.environment.clone().unwrap_or_else(raudal_cloud::Environment::of_process),
+            )),
+        })
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -62,7 +74,7 @@ impl HttpRequests {
     ///
     /// Returns an error if the guard refuses the URL, or if it needs TLS and no certificate authority is
     /// known.
-    pub(crate) fn get(
+    pub(crate) async fn get(
         &self,
         (start, here): (&Url, &Url),
         is_lenient: bool,
@@ -71,17 +83,45 @@ impl HttpRequests {
         if let Some(guard) = &self.options.guard {
             guard::check(guard.as_ref(), here)?;
         }
+        let (address, headers, start, here) = if cloud::is_object(here) {
+            let mut headers = redirect::without_secrets(&self.headers);
+            add(&mut headers);
+            let address = self.sign(here, &mut headers).await?;
+            (address.clone(), headers, &address.clone(), &address.clone())
+        } else {
+            let (address, mut headers) = redirect::dress(start, here, &self.headers, &self.options.netrc);
+            add(&mut headers);
+            (address, headers, start, here)
+        };
         if here.scheme() == "https" && !self.believes {
             return Err(tls::no_authorities());
         }
-        let (address, mut headers) = redirect::dress(start, here, &self.headers, &self.options.netrc);
-        add(&mut headers);
         let (client, load) = self.http_for(start, here, is_lenient)?;
         Ok((client.get(address).headers(headers), load))
     }
 
-    /// Returns whether a request for this URL identifies the user.
+    /// Returns the cloud stores.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn stores(&self) -> &Arc<raudal_cloud::Stores> {
+        &self.stores
+    }
+
+    /// Returns the client for the server of a cloud store.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn of_store(&self, server: &Url) -> Result<reqwest::Client> {
+        if server.scheme() == "https" && !self.believes {
+            return Err(tls::no_authorities());
+        }
+        Ok(self.http_for(server, server, false)?.0.clone())
+    }
+
+    /// Returns whether a request for this URL identifies the user. One for an object in a cloud store does
+    /// not count: its credentials are those of this machine, as for a file on a shared disk, and a stored
+    /// copy is of use only where they let it be confirmed.
     pub(crate) fn is_personal(&self, url: &Url) -> bool {
+        if cloud::is_object(url) {
+            return false;
+        }
         self.options.cert.is_some() || redirect::is_personal(url, &self.headers, &self.options.netrc)
     }
 

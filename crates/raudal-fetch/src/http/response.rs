@@ -89,7 +89,7 @@ pub(crate) fn is_encoded(headers: &HeaderMap, path: &str) -> bool {
 fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
     let code = status.as_u16();
     let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
-    let wait = text(headers, &header::RETRY_AFTER).and_then(|value| parse_retry_after(&value, now));
+    let wait = wait(headers, now);
     let error = Error::new(Kind::Status(code), format!("the server answered: {code}{reason}")).retry_after(wait);
     match code {
         202 => error.hint("the server is still preparing the file: try again later"),
@@ -103,6 +103,16 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
         429 => error.hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         _ => error,
     }
+}
+
+/// Returns how long a response asks to wait, by the clock of this machine.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
+    wait(headers, SystemTime::now())
+}
+
+fn wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    text(headers, &header::RETRY_AFTER).and_then(|value| parse_retry_after(&value, now))
 }
 
 /// Returns how long a `Retry-After` header asks to wait: seconds, or a date that is compared with

@@ -92,10 +92,12 @@ async fn bring(transport: &Transport, cut: &Wanted, answered: Result<PartRespons
 async fn part(transport: &Transport, source: &BodySource, first: u64, end: u64) -> Result<PartResponse> {
     let wanted = HeaderValue::from_str(&format!("bytes={first}-{}", end - 1));
     let wanted = wanted.map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-    let (request, load) = transport.requests.get((&source.asked, &source.here), false, |headers| {
+    let places = (&source.asked, &source.here);
+    let request = transport.requests.get(places, false, |headers| {
         headers.insert(header::RANGE, wanted);
         headers.insert(header::IF_RANGE, source.validator.value().clone());
-    })?;
+    });
+    let (request, load) = request.await?;
     let begin = Instant::now();
     let sent = request.send().await;
     let mut response = sent.map_err(|error| failure::before_answer(&error, transport.options()))?;

@@ -237,12 +237,16 @@ impl Ranges {
     async fn fetch(&self, wanted: &Range<u64>) -> Result<Vec<u8>> {
         let text = format!("bytes={}-{}", wanted.start, wanted.end - 1);
         let value = HeaderValue::from_str(&text).map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-        let (request, load) = self.transport.requests.get((&self.asked, &self.here), false, |headers| {
-            headers.insert(header::RANGE, value);
-            if let Some(validator) = &self.validator {
-                headers.insert(header::IF_RANGE, validator.value().clone());
-            }
-        })?;
+        let (request, load) = self
+            .transport
+            .requests
+            .get((&self.asked, &self.here), false, |headers| {
+                headers.insert(header::RANGE, value);
+                if let Some(validator) = &self.validator {
+                    headers.insert(header::IF_RANGE, validator.value().clone());
+                }
+            })
+            .await?;
         let sent = request.send().await;
         let mut response = sent.map_err(|error| failure::before_answer(&error, self.transport.options()))?;
         response.extensions_mut().insert(load);

@@ -8,12 +8,14 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::Partial;
+use crate::http::cloud::{self, Refusal};
 use crate::http::conditional::Validators;
 use crate::http::connection;
 use crate::http::cookie::Cookies;
 use crate::http::failure;
 use crate::http::lanes::Load;
 use crate::http::redirect;
+use crate::http::response;
 use crate::progress::TransferProgress;
 use crate::transfer::transport::Transport;
 use raudal_common::error::redact;
@@ -66,23 +68,39 @@ pub(super) async fn follow(
 ) -> Result<FinalResponse> {
     let (mut here, mut cookies) = (start.clone(), Cookies::default());
     for _ in 0..=transport.options().max_redirects {
-        let mut request = |is_lenient| {
-            transport.requests.get((start, &here), is_lenient, |headers| {
-                cookies.add(&here, headers);
-                add(&here, headers);
-            })
+        let mut request = async |is_lenient| {
+            transport
+                .requests
+                .get((start, &here), is_lenient, |headers| {
+                    cookies.add(&here, headers);
+                    add(&here, headers);
+                })
+                .await
         };
         let begin = Instant::now();
-        let mut sent = send(request(false)?, progress).await;
+        let mut sent = send(request(false).await?, progress).await;
         let is_bad_head = sent.as_ref().is_err_and(failure::is_bad_head);
         if is_bad_head {
-            sent = send(request(true)?, progress).await;
+            sent = send(request(true).await?, progress).await;
         }
         let response = sent.map_err(|error| {
             let fault = failure::before_answer(&error, transport.options());
             // The error names the input anyway, so name the host only if it is another one.
-            if here.host() == start.host() { fault } else { elsewhere(&fault, &here) }
+            match error.url() {
+                Some(server) if cloud::is_object(&here) => {
+                    elsewhere(&fault, &format!("the store at {}", server.origin().ascii_serialization()))
+                }
+                _ if here.host() == start.host() => fault,
+                _ => elsewhere(&fault, &format!("after a redirect to {}", redact(here.as_str()))),
+            }
         })?;
+        if cloud::is_object(&here) && !cloud::is_expected(response.status().as_u16()) {
+            let wait = response::retry_after(response.headers());
+            match transport.requests.refusal(&here, response).await {
+                Some(Refusal::Error(error)) => return Err(error.retry_after(wait)),
+                _ => continue,
+            }
+        }
         if !redirect::is_redirect(response.status().as_u16()) {
             here.set_fragment(None);
             return Ok(FinalResponse {
@@ -122,9 +140,9 @@ async fn send_afresh(mut request: RequestBuilder, progress: &dyn TransferProgres
     connection::watched(request.send(), progress).await.outcome
 }
 
-/// Returns the same error, with the URL of the host that failed.
-fn elsewhere(fault: &Error, here: &Url) -> Error {
-    let message = format!("after a redirect to {}: {}", redact(here.as_str()), fault.report());
+/// Returns the same error, with the host that failed.
+fn elsewhere(fault: &Error, host: &str) -> Error {
+    let message = format!("{host}: {}", fault.report());
     let error = Error::new(fault.kind(), message).transient(fault.is_transient());
     match fault.hint_text() {
         Some(hint) => error.hint(hint),

@@ -297,7 +297,7 @@ impl Walk<'_> {
             Sample::of(&mut Verify::new(rows, None, 0, limits), SAMPLE)
         };
         let place = Place { name: &sheet, is_member: true, is_sheet: true };
-        let with_name = |error: Error| error.member(shown(&sheet));
+        let with_name = |error: Error| error.member(crate::columns::shown(&sheet));
         let table = settle::settle(&mut sample_of, &place, self.query).map_err(with_name)?;
         let mut inner = layer.clone();
         inner.member =

@@ -1,0 +1,104 @@
+//! What the services have in common: credentials that are found or not, and never shown.
+
+use crate::answer::Signed;
+use http::HeaderValue;
+use object_store::{BackoffConfig, CredentialProvider, RetryConfig};
+use raudal_common::{Error, Kind, Result};
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// How long to look for credentials of this machine. Its own network answers at once, or there is none.
+const PROBE: Duration = Duration::from_secs(2);
+/// How long to wait for credentials that the environment asks for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Credentials that were looked for.
+#[derive(Debug)]
+pub(crate) enum Found<P> {
+    /// These sign each request.
+    Of(P),
+    /// There are none, so requests are not signed: public buckets need no more.
+    Nothing,
+    /// The environment says that requests are not signed.
+    Skipped,
+}
+
+impl<P> Found<P> {
+    pub(crate) fn signed(&self) -> Signed {
+        match self {
+            Self::Of(_) => Signed::Yes,
+            Self::Nothing => Signed::No,
+            Self::Skipped => Signed::Skipped,
+        }
+    }
+}
+
+/// Tries a source of credentials. One that nobody asked for, such as the network of a machine in a cloud,
+/// may be missing.
+pub(crate) async fn probe<C: Send + Sync>(
+    provider: Arc<dyn CredentialProvider<Credential = C>>,
+    is_asked_for: bool,
+    service: &str,
+) -> Result<Found<Arc<dyn CredentialProvider<Credential = C>>>> {
+    let limit = if is_asked_for { PATIENCE } else { PROBE };
+    match tokio::time::timeout(limit, provider.get_credential()).await {
+        Ok(Ok(_)) => Ok(Found::Of(provider)),
+        _ if !is_asked_for => Ok(Found::Nothing),
+        Ok(Err(error)) => Err(unusable(service, error)),
+        Err(_) => Err(Error::new(Kind::Timeout, format!("no credentials for {service} within {limit:?}"))),
+    }
+}
+
+/// The retries of a request for credentials.
+pub(crate) fn once() -> RetryConfig {
+    RetryConfig { max_retries: 1, retry_timeout: PATIENCE, ..RetryConfig::default() }
+}
+
+/// The retries of requests to a store.
+pub(crate) fn retries() -> RetryConfig {
+    let backoff = BackoffConfig { init_backoff: Duration::from_millis(200), ..BackoffConfig::default() };
+    RetryConfig { max_retries: 4, retry_timeout: Duration::from_secs(60), backoff }
+}
+
+/// Refuses what cannot be sent, so that the library does not have to.
+pub(crate) fn check(secret: &str, what: &str) -> Result<()> {
+    if secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("a space or a special letter in the {what}")).hint("copy them again"))
+}
+
+pub(crate) fn bearer(token: &str) -> Result<HeaderValue> {
+    check(token, "token")?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|_| Error::usage("the token has letters that cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Returns the URL of a server that the environment names.
+pub(crate) fn server(text: &str) -> Result<Url> {
+    let url = Url::parse(text).map_err(|error| not_a_server(text).because(error))?;
+    let is_server = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    if is_server { Ok(url) } else { Err(not_a_server(text)) }
+}
+
+fn not_a_server(text: &str) -> Error {
+    Error::usage("not the URL of a server").input(text).hint("such as https://host:9000; check AWS_ENDPOINT_URL")
+}
+
+/// The error for credentials that are there, but cannot be used.
+pub(crate) fn unusable(service: &str, error: object_store::Error) -> Error {
+    Error::usage(format!("cannot use the credentials for {service}")).because(root(&error))
+}
+
+/// Returns the message of the innermost cause: the outer ones repeat addresses, which may hold a token.
+pub(crate) fn root(error: &(dyn StdError + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}
