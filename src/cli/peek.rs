@@ -1,7 +1,6 @@
 //! `raudal peek`: shows what is in an input, and the command that reads it.
 
 use super::args::{HttpArgs, PeekArgs, PeekFormat};
-use super::command_line::quoted;
 use super::peek_report::{Listed, Report};
 use super::session::Session;
 use super::wording::options as worded;
@@ -271,19 +270,4 @@ fn of_http(args: &HttpArgs) -> Vec<String> {
         valued.into_iter().filter_map(|(name, value)| Some(option(name, &value?))).flatten().collect();
     words.extend(switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| format!("--{name}")));
     words
-}
-
-/// Returns what the command lacks, because it must not be shown.
-pub(super) fn left_out(args: &PeekArgs) -> Option<&'static str> {
-    let proxy = args.http.proxy.as_deref().is_some_and(|proxy| redact(proxy) != proxy);
-    match (redact(&args.source) != args.source || proxy, args.http.http_headers().is_empty()) {
-        (true, _) => Some("the login is left out of the command: a netrc file can hold it"),
-        (false, false) => Some("the headers are left out of the command: add them again with --header"),
-        (false, true) => None,
-    }
-}
-
-/// Writes a command as one types it.
-pub(super) fn typed(words: &[String]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }

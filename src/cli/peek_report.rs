@@ -1,7 +1,7 @@
 //! What `raudal peek` prints: text for people, JSON for programs.
 
 use super::args::PeekArgs;
-use super::peek::{left_out, typed};
+use super::command_line::quoted;
 use super::session::thousands;
 use super::wording::options as worded;
 use raudal::error::{printable, redact};
@@ -368,4 +368,19 @@ struct Problem {
     kind: &'static str,
     error: String,
     hint: Option<String>,
+}
+
+/// Returns what the command lacks, because it must not be shown.
+fn left_out(args: &PeekArgs) -> Option<&'static str> {
+    let proxy = args.http.proxy.as_deref().is_some_and(|proxy| redact(proxy) != proxy);
+    match (redact(&args.source) != args.source || proxy, args.http.http_headers().is_empty()) {
+        (true, _) => Some("the login is left out of the command: a netrc file can hold it"),
+        (false, false) => Some("the headers are left out of the command: add them again with --header"),
+        (false, true) => None,
+    }
+}
+
+/// Writes a command as one types it.
+fn typed(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }

@@ -51,6 +51,7 @@ mod model;
 mod out;
 mod painter;
 mod peers;
+mod rate_meter;
 mod recorder;
 mod relay;
 mod sizes;

@@ -1,6 +1,6 @@
 //! What other machines do for a run.
 
-use super::model::RateMeter;
+use super::rate_meter::RateMeter;
 use raudal_common::error::printable;
 use raudal_common::units;
 use std::time::Duration;
