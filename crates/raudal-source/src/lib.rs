@@ -11,6 +11,7 @@
 mod checksums;
 mod expansion;
 mod files;
+mod glob;
 mod input;
 mod lines;
 mod links;
