@@ -194,16 +194,7 @@ impl Progress {
 
     /// Removes the bars while `f` writes to the terminal. Messages wait until `f` is done.
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Resume<'a>(&'a ProgressInner);
-        impl Drop for Resume<'_> {
-            fn drop(&mut self) {
-                self.0.resume();
-            }
-        }
-        self.inner().pause();
-        // A guard, so that the waiting lines are written even if `f` panics.
-        let _resume = Resume(self.inner());
-        f()
+        self.inner().suspend(f)
     }
 
     /// Removes the bars for good, because from now on someone else writes to the terminal: rows, or
@@ -225,6 +216,16 @@ impl Progress {
                 out.erase();
                 out.hidden = true;
             }
+        }
+    }
+
+    /// Returns a function that removes the bars, stops the program with `stop`, and draws them again once that returns:
+    /// for Ctrl-Z. It does not keep the display alive.
+    pub fn stopper(&self, stop: impl Fn() + Send + 'static) -> impl Fn() + Send + 'static {
+        let inner = Arc::downgrade(self.inner());
+        move || match inner.upgrade() {
+            Some(inner) => inner.suspend(&stop),
+            None => stop(),
         }
     }
 
@@ -421,6 +422,19 @@ impl ProgressInner {
         let text = painter.paint(&picture);
         out.put(&text);
         out.painted = Some(now);
+    }
+
+    fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Resume<'a>(&'a ProgressInner);
+        impl Drop for Resume<'_> {
+            fn drop(&mut self) {
+                self.0.resume();
+            }
+        }
+        self.pause();
+        // A guard, so that the waiting lines are written even if `f` panics.
+        let _resume = Resume(self);
+        f()
     }
 
     fn pause(&self) {
