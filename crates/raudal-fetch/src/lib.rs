@@ -73,5 +73,5 @@ pub use http::response::parse_retry_after;
 pub use http::retry_on::RetryOn;
 pub use options::Options;
 pub use progress::{Stage, TransferProgress};
-pub use transfer::part_reader::PartReader;
 pub use request::{Expect, Request, ResponseHead};
+pub use transfer::part_reader::PartReader;

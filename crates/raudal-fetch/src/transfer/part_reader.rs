@@ -45,7 +45,10 @@ enum From {
     Whole(BodyReader),
     Ranges(Box<Ranges>),
     /// The server sends no ranges. `more` says that more bytes would have followed.
-    Beginning { bytes: Vec<u8>, more: bool },
+    Beginning {
+        bytes: Vec<u8>,
+        more: bool,
+    },
 }
 
 /// What identifies the file, and the ranges of it so far.
@@ -124,7 +127,8 @@ impl PartReader {
         let mut head = judge(response.status(), response.headers(), &here)?;
         if !head.codings.is_empty() {
             head.length = None;
-            head.warnings.push("the server sends it compressed (Content-Encoding): the bytes are looked at as sent".into());
+            head.warnings
+                .push("the server sends it compressed (Content-Encoding): the bytes are looked at as sent".into());
         }
         // One byte more tells whether it goes on.
         let mut bytes = receive(transport, response, most.saturating_add(1)).await?;
@@ -213,8 +217,11 @@ impl Ranges {
     fn wanted(&self, at: u64) -> Result<Range<u64>> {
         let left = self.most.saturating_sub(self.fetched);
         if left == 0 {
-            return Err(Error::new(Kind::Bounds, format!("more than {} bytes of it would have to be fetched", self.most))
-                .hint("fetch more of it with [`max_fetch`]"));
+            return Err(Error::new(
+                Kind::Bounds,
+                format!("more than {} bytes of it would have to be fetched", self.most),
+            )
+            .hint("fetch more of it with [`max_fetch`]"));
         }
         let tail = self.total.saturating_sub(EDGE);
         let before = self.parts.range(..=at).next_back().map_or(0, |(first, bytes)| first + bytes.len() as u64);
@@ -240,9 +247,8 @@ impl Ranges {
         let mut response = sent.map_err(|error| failure::before_answer(&error, self.transport.options()))?;
         response.extensions_mut().insert(load);
         let headers = response.headers();
-        let position = range::position(headers, self.here.path()).filter(|(first, last, total)| {
-            *first == wanted.start && *last < wanted.end && *total == self.total
-        });
+        let position = range::position(headers, self.here.path())
+            .filter(|(first, last, total)| *first == wanted.start && *last < wanted.end && *total == self.total);
         let is_same = self.validator.as_ref().is_none_or(|validator| validator.is_kept_by(headers));
         match position.filter(|_| is_same && response.status() == StatusCode::PARTIAL_CONTENT) {
             Some((first, last, _)) => receive(&self.transport, response, last + 1 - first).await,
@@ -259,9 +265,10 @@ impl Ranges {
 async fn receive(transport: &Transport, mut response: Response, most: u64) -> Result<Vec<u8>> {
     let mut received = Vec::new();
     while (received.len() as u64) < most {
-        let chunk = response.chunk().await.map_err(|error| {
-            failure::in_body(&error, received.len() as u64, Some(most), transport.options())
-        })?;
+        let chunk = response
+            .chunk()
+            .await
+            .map_err(|error| failure::in_body(&error, received.len() as u64, Some(most), transport.options()))?;
         let Some(chunk) = chunk else { break };
         let own = usize::try_from(most - received.len() as u64).unwrap_or(usize::MAX).min(chunk.len());
         for bytes in transport.paced(&chunk[..own]) {

@@ -1,7 +1,7 @@
 //! Guesses the kinds of columns from the cells of some rows.
 
-use crate::numbers::Numbers;
 use crate::nulls::Nulls;
+use crate::numbers::Numbers;
 use crate::sink::{Looks, Type, looks};
 
 /// Cells that often stand for no value.
