@@ -33,6 +33,7 @@ mod origin_faults;
 mod origin_http;
 mod out;
 mod out_postgres;
+mod peek;
 mod real_archives;
 mod schemas;
 mod servers;
