@@ -32,6 +32,7 @@ mod metrics;
 mod origin_faults;
 mod origin_http;
 mod out;
+mod out_conditions;
 mod out_postgres;
 mod peek;
 mod real_archives;
