@@ -1,7 +1,7 @@
 //! `raudal peek`: shows what is in an input, and the command that reads it.
 
 use super::args::{HttpArgs, PeekArgs, PeekFormat};
-use super::peek_report::{Listed, Report};
+use super::peek_report::{Listed, Report, is_no_table};
 use super::session::Session;
 use super::wording::options as worded;
 use super::{dialect, exit, print, setup, signals};
@@ -29,7 +29,7 @@ pub(super) async fn peek(args: PeekArgs) -> Result<u8> {
         said.error("warning: certificates are not checked (--insecure)");
     }
     let report = match inputs(&args.source)? {
-        Source::Files(listed) => Report::of_files(&args, listed, list_command(&args)),
+        Source::Files(listed, folders) => Report::of_files(&args, listed, folders, list_command(&args)),
         Source::One(input) => {
             let signals = signals::Signals::watch(None, || ());
             let mut options = RunOptions::default();
@@ -54,29 +54,24 @@ pub(super) async fn peek(args: PeekArgs) -> Result<u8> {
     if args.format == PeekFormat::Text {
         report.warnings.iter().for_each(|warning| said.note(&format!("warning: {}", worded(warning))));
     }
-    Ok(report.problem.as_ref().map_or(0, |problem| code(problem, &said, args.format)))
-}
-
-/// Says why there is no table. What is no table at all was said well: that is a success.
-fn code(problem: &Error, said: &Progress, format: PeekFormat) -> u8 {
-    let is_other = matches!(problem.kind(), Kind::Unsupported | Kind::Impostor | Kind::Empty | Kind::NotAnArchive);
-    if format == PeekFormat::Text {
-        Session::say_error(said, problem);
+    let Some(problem) = report.problem.as_ref().filter(|problem| !is_no_table(problem)) else { return Ok(0) };
+    if args.format == PeekFormat::Text {
+        Session::say_error(&said, problem);
     }
-    if is_other { 0 } else { exit::of_error(problem) }
+    Ok(exit::of_error(problem))
 }
 
 /// What a source is.
 enum Source {
     One(Box<Input>),
-    /// A folder, a glob or a pattern.
-    Files(Vec<Listed>),
+    /// The files of a folder, and how many folders are in it; or the inputs of a glob or a pattern.
+    Files(Vec<Listed>, u64),
 }
 
 fn inputs(source: &str) -> Result<Source> {
     let folder = Path::new(source);
     if !source.contains("://") && folder.is_dir() {
-        return Ok(Source::Files(files(folder)?));
+        return files(folder);
     }
     let mut inputs = expand(source)?;
     if inputs.len() == 1
@@ -88,22 +83,24 @@ fn inputs(source: &str) -> Result<Source> {
         Location::File(path) => Listed::file(path),
         other => Listed { path: other.to_string(), bytes: None },
     });
-    Ok(Source::Files(listed.collect()))
+    Ok(Source::Files(listed.collect(), 0))
 }
 
-/// Lists the files of a folder, by their names. Hidden ones and folders are left out.
-fn files(folder: &Path) -> Result<Vec<Listed>> {
+/// Lists the files of a folder, by their names. Hidden ones are left out, and folders are counted.
+fn files(folder: &Path) -> Result<Source> {
     let cannot = |error| Error::io("cannot read the folder", error).input(folder.display().to_string());
-    let mut files = Vec::new();
+    let (mut files, mut folders) = (Vec::new(), 0);
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
         let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.is_file() && !is_hidden {
+        if path.is_dir() && !is_hidden {
+            folders += 1;
+        } else if !is_hidden {
             files.push(Listed::file(&path));
         }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
+    Ok(Source::Files(files, folders))
 }
 
 fn query(args: &PeekArgs) -> Result<Query> {

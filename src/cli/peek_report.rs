@@ -6,7 +6,7 @@ use super::session::thousands;
 use super::wording::options as worded;
 use raudal::error::{printable, redact};
 use raudal::pipeline::Peeked;
-use raudal::table::{Format, PeekColumn, PeekMember, PeekTable, Sink, SinkOptions, Target};
+use raudal::table::{Encodings, Format, PeekColumn, PeekMember, PeekTable, Sink, SinkOptions, Target};
 use raudal::units::bytes;
 use raudal::{Error, Kind, Result};
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub(super) struct Report<'a> {
     args: &'a PeekArgs,
     peeked: Option<Peeked>,
     files: Vec<Listed>,
+    /// Folders beside the files.
+    folders: u64,
     command: Option<Vec<String>>,
     pub(super) problem: Option<Error>,
     pub(super) warnings: Vec<String>,
@@ -51,16 +53,17 @@ impl<'a> Report<'a> {
     pub(super) fn of_files(
         args: &'a PeekArgs,
         files: Vec<Listed>,
+        folders: u64,
         command: impl FnOnce(&[Listed]) -> Option<Vec<String>>,
     ) -> Self {
         let command = command(&files);
-        Self { args, peeked: None, files, command, problem: None, warnings: Vec::new() }
+        Self { args, peeked: None, files, folders, command, problem: None, warnings: Vec::new() }
     }
 
     pub(super) fn of_input(args: &'a PeekArgs, command: Option<Vec<String>>, mut peeked: Peeked) -> Self {
         let problem = peeked.peek.problem.take();
         let warnings = std::mem::take(&mut peeked.peek.warnings);
-        Self { args, peeked: Some(peeked), files: Vec::new(), command, problem, warnings }
+        Self { args, peeked: Some(peeked), files: Vec::new(), folders: 0, command, problem, warnings }
     }
 
     /// Returns the first of them, or all, and how many are left.
@@ -87,6 +90,11 @@ impl<'a> Report<'a> {
                 self.table(&mut text, table)?;
             }
         }
+        // The links of a page are the better answer.
+        if let Some(problem) = self.problem.as_ref().filter(|problem| self.command.is_none() && is_no_table(problem)) {
+            let hint = problem.hint_text().map(|hint| format!("\n  hint: {}", worded(hint))).unwrap_or_default();
+            let _ = writeln!(text, "no table: {}{hint}", problem.message());
+        }
         if let Some(command) = &self.command {
             let _ = writeln!(text, "\nread it with\n  {}", typed(command));
             if let Some(left_out) = left_out(self.args) {
@@ -99,12 +107,16 @@ impl<'a> Report<'a> {
     /// Says what it is, and what it cost to see that.
     fn what(&self) -> String {
         let Some(peeked) = &self.peeked else {
-            return match self.files.len() {
-                1 => "1 file".to_owned(),
-                count => format!("{} files", thousands(count as u64)),
+            let files = counted(self.files.len(), "file");
+            return match self.folders {
+                0 => files,
+                folders => format!("{files}, and {} that were not looked into", counted(folders as usize, "folder")),
             };
         };
-        let mut what = peeked.peek.layers.join(", in it ");
+        let layers = peeked.peek.layers.as_slice();
+        // What is in an archive is told with its table.
+        let told = layers.len().saturating_sub(usize::from(layers.len() > 1 && peeked.peek.table.is_some()));
+        let mut what = layers[..told].join(", in it ");
         if let Some(size) = peeked.size {
             let _ = write!(what, ", {}", bytes(size));
         }
@@ -112,17 +124,15 @@ impl<'a> Report<'a> {
         if members > 0 {
             let sheets = peeked.peek.members.iter().all(|member| member.is_sheet);
             let one = if sheets { "sheet" } else { "member" };
-            let _ = write!(what, ", {} {one}{}", thousands(members as u64), if members == 1 { "" } else { "s" });
+            let _ = write!(what, ", {}", counted(members, one));
         }
         if peeked.peek.is_page() {
-            let count = peeked.links.inputs.len();
-            let _ = write!(what, ", {} link{} to files", thousands(count as u64), if count == 1 { "" } else { "s" });
+            let _ = write!(what, ", {} to files", counted(peeked.links.inputs.len(), "link"));
         }
         if let Some(fetched) = peeked.fetched {
             let ranges = match peeked.ranges {
                 0 => "the server sends no ranges".to_owned(),
-                1 => "in 1 range".to_owned(),
-                count => format!("in {count} ranges"),
+                count => format!("in {}", counted(count as usize, "range")),
             };
             let _ = write!(what, " (fetched {}, {ranges})", bytes(fetched));
         }
@@ -145,21 +155,15 @@ impl<'a> Report<'a> {
 
     fn table(&self, text: &mut String, table: &PeekTable) -> Result<()> {
         let name = table.member.as_deref().map_or_else(String::new, |member| format!("{}: ", printable(member)));
-        let whole = if table.whole { "all of it" } else { "its beginning" };
         let encoding = match (table.is_ascii, table.whole) {
             (true, true) => "in ASCII".to_owned(),
             (true, false) => format!("in ASCII so far, read as {}", table.encoding),
-            (false, _) => format!("in {}", table.encoding),
+            (false, _) => format!("in {}{}", table.encoding, if self.is_guessed(table) { ", a guess" } else { "" }),
         };
-        let columns = thousands(table.columns.len() as u64);
-        let _ = writeln!(
-            text,
-            "\n{name}{columns} column{}, separated by {}, {encoding}",
-            if table.columns.len() == 1 { "" } else { "s" },
-            in_words(table.delimiter),
-        );
-        let rows = thousands(table.cells.len() as u64);
-        let _ = writeln!(text, "guessed from {rows} row{} ({whole}):", if table.cells.len() == 1 { "" } else { "s" });
+        let columns = counted(table.columns.len(), "column");
+        let _ = writeln!(text, "\n{name}{columns}, separated by {}, {encoding}", in_words(table.delimiter));
+        let whole = if table.whole { "all of it" } else { "its beginning" };
+        let _ = writeln!(text, "kinds guessed from {} ({whole}):", counted(table.cells.len(), "row"));
         let (shown, rest) = self.first(&table.columns);
         let width = shown.iter().map(|column| column.name.chars().count()).max().unwrap_or(0).min(40);
         for column in shown {
@@ -181,6 +185,11 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
+    /// Whether nothing but its letters tells the encoding.
+    fn is_guessed(&self, table: &PeekTable) -> bool {
+        self.args.dialect.encoding.is_none() && table.query.encodings != Encodings::default()
+    }
+
     pub(super) fn json(&self) -> Result<String> {
         let peeked = self.peeked.as_ref();
         let document = Document {
@@ -194,11 +203,14 @@ impl<'a> Report<'a> {
             ranges: peeked.and_then(|peeked| peeked.fetched.map(|_| peeked.ranges)),
             members: peeked.map_or(&[][..], |peeked| &peeked.peek.members).iter().map(Member::of).collect(),
             has_more_members: peeked.is_some_and(|peeked| peeked.peek.has_more),
-            table: peeked.and_then(|peeked| peeked.peek.table.as_ref()).map(|table| Table::of(table, self.args.rows)),
+            table: peeked
+                .and_then(|peeked| peeked.peek.table.as_ref())
+                .map(|table| Table::of(table, self.args.rows, self.is_guessed(table))),
             links: peeked
                 .map(|peeked| peeked.links.inputs.iter().map(|input| input.location.to_string()).collect())
                 .unwrap_or_default(),
             files: &self.files,
+            folders: self.folders,
             command: self.command.as_deref().map(typed),
             arguments: self.command.as_deref(),
             problem: self.problem.as_ref().map(|problem| Problem {
@@ -212,6 +224,10 @@ impl<'a> Report<'a> {
             .map_err(|error| Error::new(Kind::Internal, "what was seen cannot be written").because(error))?;
         Ok(json + "\n")
     }
+}
+
+fn counted(count: usize, one: &str) -> String {
+    format!("{} {one}{}", thousands(count as u64), if count == 1 { "" } else { "s" })
 }
 
 /// Says what a guess of a kind does not.
@@ -289,6 +305,7 @@ struct Document<'a> {
     table: Option<Table<'a>>,
     links: Vec<String>,
     files: &'a [Listed],
+    folders: u64,
     command: Option<String>,
     arguments: Option<&'a [String]>,
     problem: Option<Problem>,
@@ -320,6 +337,7 @@ impl<'a> Member<'a> {
 struct Table<'a> {
     member: Option<&'a str>,
     encoding: String,
+    is_encoding_guessed: bool,
     is_ascii: bool,
     delimiter: char,
     looked_at: u64,
@@ -340,7 +358,7 @@ struct Column<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn of(table: &'a PeekTable, rows: usize) -> Self {
+    fn of(table: &'a PeekTable, rows: usize, is_guessed: bool) -> Self {
         let column = |column: &'a PeekColumn| Column {
             name: &column.name,
             kind_guess: column.kind.to_string(),
@@ -352,6 +370,7 @@ impl<'a> Table<'a> {
         Self {
             member: table.member.as_deref(),
             encoding: table.encoding.to_string(),
+            is_encoding_guessed: is_guessed,
             is_ascii: table.is_ascii,
             delimiter: table.delimiter,
             looked_at: table.looked_at,
@@ -368,6 +387,11 @@ struct Problem {
     kind: &'static str,
     error: String,
     hint: Option<String>,
+}
+
+/// Whether the problem is only that the input is something else than a table. That was said, so it is a success.
+pub(super) fn is_no_table(problem: &Error) -> bool {
+    matches!(problem.kind(), Kind::Unsupported | Kind::Impostor | Kind::NotAnArchive)
 }
 
 /// Returns what the command lacks, because it must not be shown.

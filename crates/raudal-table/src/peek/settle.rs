@@ -167,22 +167,32 @@ pub(super) fn settle(
     query: &Query,
 ) -> Result<PeekTable> {
     let mut settling = Settling { query: query.clone(), encoding: None, tried: Tried::default() };
-    let mut first = None;
+    let (mut first, mut narrow) = (None, None);
     let (reading, sample) = loop {
         let sample = sample_of(&settling.query.dialect)?;
         let mut title = None;
         match settling.read(&sample, place, &mut title) {
-            Ok(reading) => break (reading, sample),
+            Ok(reading) => {
+                let before = settling.query.clone();
+                let is_narrow = reading.header.len() == 1 && narrow.is_none();
+                if !is_narrow || !settling.find_wider(&sample, place, query) {
+                    break (reading, sample);
+                }
+                narrow = Some((before, reading));
+            }
             Err(error) => {
-                let adjusted = settling.adjust(&error, &sample, place, title, query);
-                let first = first.get_or_insert(error);
-                if !adjusted {
-                    return Err(std::mem::replace(first, Error::new(Kind::Internal, "")));
+                if settling.adjust(&error, &sample, place, title, query) {
+                    first.get_or_insert(error);
+                } else if let Some((before, reading)) = narrow {
+                    settling.query = before;
+                    break (reading, sample);
+                } else {
+                    return Err(first.unwrap_or(error));
                 }
             }
         }
     };
-    settling.finish(reading, sample, place, query)
+    Ok(settling.finish(reading, sample, place, query))
 }
 
 struct Settling {
@@ -236,7 +246,9 @@ impl Settling {
 
     /// Changes the query after an error. Returns whether there is another way to read. What was `given` stays.
     fn adjust(&mut self, error: &Error, sample: &Sample, place: &Place<'_>, title: Option<u64>, given: &Query) -> bool {
-        if choice::may_cure(&self.query, error) && !std::mem::replace(&mut self.tried.encoding, true) {
+        // UTF-16 without a mark has NUL bytes.
+        let is_of_encoding = error.kind() == Kind::Encoding || (error.kind() == Kind::Csv && sample.bytes.contains(&0));
+        if is_of_encoding && !place.is_sheet && !std::mem::replace(&mut self.tried.encoding, true) {
             return self.decide_encoding(sample);
         }
         if error.kind() != Kind::Csv {
@@ -255,10 +267,9 @@ impl Settling {
         } else if given.dialect.delimiter == Delimiter::ByName && !place.is_sheet && !self.tried.delimiter {
             (self.tried.delimiter, dialect.delimiter) = (true, Delimiter::Auto);
             true
-        } else if !place.is_sheet && !std::mem::replace(&mut self.tried.layout, true) {
-            self.find_layout(sample, place, given, has_no_rows_above)
         } else {
-            !std::mem::replace(&mut self.tried.ragged, true) && self.fit(sample, place, given)
+            self.find_layout(sample, place, given, &|_| true)
+                || (!std::mem::replace(&mut self.tried.ragged, true) && self.fit(sample, place, given))
         }
     }
 
@@ -283,8 +294,24 @@ impl Settling {
         self.encoding.is_some()
     }
 
-    /// Looks for the delimiter and the line of the header.
-    fn find_layout(&mut self, sample: &Sample, place: &Place<'_>, given: &Query, may_skip: bool) -> bool {
+    /// Looks for a table of several columns in what reads as one column: below a title, or among comments.
+    fn find_wider(&mut self, sample: &Sample, place: &Place<'_>, given: &Query) -> bool {
+        given.dialect.delimiter == Delimiter::ByName
+            && self.find_layout(sample, place, given, &|layout| layout.is_last || layout.above > 0)
+            && (self.query.dialect.comment.is_some() || self.query.dialect.lines_above() > 0)
+    }
+
+    /// Looks for the delimiter and the line of the header, once. `fits` judges what is found.
+    fn find_layout(
+        &mut self,
+        sample: &Sample,
+        place: &Place<'_>,
+        given: &Query,
+        fits: &dyn Fn(&sniff::Layout) -> bool,
+    ) -> bool {
+        if place.is_sheet || std::mem::replace(&mut self.tried.layout, true) {
+            return false;
+        }
         let (text, whole) = self.text(sample, place);
         let rules = self.rules(b',');
         let comment = self.query.dialect.comment.clone();
@@ -293,12 +320,17 @@ impl Settling {
             _ => &[&USUAL, &RARE],
         };
         let found = delimiters.iter().find_map(|delimiters| {
-            sniff::sniff(&text, whole, delimiters, rules, comment.as_deref()).filter(|layout| layout.run > 1)
+            let layout = sniff::sniff(&text, whole, delimiters, rules, comment.as_deref());
+            layout.filter(|layout| layout.run > 1 && fits(layout))
         });
         let Some(layout) = found else { return false };
         let dialect = &mut self.query.dialect;
         dialect.delimiter = Delimiter::Byte(layout.delimiter);
-        if may_skip && !layout.is_first {
+        let may_skip = given.dialect.lines_above() == 0 && given.dialect.header != Header::None;
+        // A first line of as many fields is the header, whatever is between it and the run.
+        let same = Rules { delimiter: layout.delimiter, ..rules };
+        let first = sniff::records(&text, whole, same, comment.as_deref()).first().map(|(_, fields)| *fields);
+        if may_skip && !layout.is_first && first != Some(layout.fields) {
             let mut above = text.split(|&byte| byte == b'\n').take(layout.above as usize);
             let is_comment = |line: &[u8]| line.trim_ascii().is_empty() || line.starts_with(b"#");
             if comment.is_none() && above.all(is_comment) {
@@ -316,11 +348,14 @@ impl Settling {
             return false;
         }
         let (text, whole) = self.text(sample, place);
-        let dialect = &self.query.dialect;
-        let delimiter = match dialect.delimiter {
+        let delimiter = match self.query.dialect.delimiter {
             Delimiter::Byte(byte) => byte,
             _ => self.fallback(place),
         };
+        if given.dialect.delimiter == Delimiter::ByName {
+            self.query.dialect.delimiter = Delimiter::Byte(delimiter);
+        }
+        let dialect = &self.query.dialect;
         let skipped = text.split_inclusive(|&byte| byte == b'\n').take(dialect.lines_above() as usize);
         let rest = &text[skipped.map(<[u8]>::len).sum::<usize>()..];
         let records = sniff::records(rest, whole, self.rules(delimiter), dialect.comment.as_deref());
@@ -359,7 +394,7 @@ impl Settling {
     }
 
     /// Makes the result of a reading. Names only what has to be.
-    fn finish(mut self, reading: Reading, sample: Sample, place: &Place<'_>, given: &Query) -> Result<PeekTable> {
+    fn finish(mut self, reading: Reading, sample: Sample, place: &Place<'_>, given: &Query) -> PeekTable {
         let Reading { delimiter, encoding, mut header, mut cells, mut warnings } = reading;
         if self.query.dialect.delimiter != given.dialect.delimiter {
             // It may have been found only because of something else, such as a title above the header.
@@ -381,7 +416,7 @@ impl Settling {
         }
         let columns = column::columns(&header, &cells, &self.query.dialect.numbers, &self.query.nulls);
         warnings.extend(sample.fault.map(|fault| format!("it cannot be read further than this: {fault}")));
-        Ok(PeekTable {
+        PeekTable {
             member: None,
             encoding,
             is_ascii: sample.bytes.is_ascii(),
@@ -392,7 +427,7 @@ impl Settling {
             cells,
             warnings,
             query: self.query,
-        })
+        }
     }
 }
 

@@ -259,12 +259,12 @@ impl Walk<'_> {
         let place = Place { name: &name, is_member: layer.member.is_some(), is_sheet: false };
         let table = settle::settle(&mut |_| Ok(sample.clone()), &place, self.query);
         self.layer(if table.is_err() && sample.bytes.contains(&0) { "bytes that are no text" } else { "plain text" });
-        let table = table?;
-        self.take(table, layer, None)
+        self.take(table?, layer, None);
+        Ok(())
     }
 
     /// Says which member and which sheet the table is.
-    fn take(&mut self, mut table: settle::PeekTable, layer: &Layer, sheet: Option<&str>) -> Result<()> {
+    fn take(&mut self, mut table: settle::PeekTable, layer: &Layer, sheet: Option<&str>) {
         table.member.clone_from(&layer.member);
         if self.names_member {
             table.query.member.clone_from(&layer.escaped);
@@ -274,7 +274,6 @@ impl Walk<'_> {
         }
         self.found.warnings.append(&mut table.warnings);
         self.found.table = Some(table);
-        Ok(())
     }
 }
 
@@ -302,7 +301,8 @@ impl Walk<'_> {
         let mut inner = layer.clone();
         inner.member =
             Some(layer.member.as_ref().map_or_else(|| sheet.clone(), |outer| format!("{outer}{WITHIN}{sheet}")));
-        self.take(table, &inner, is_one_of_several.then_some(&*sheet))
+        self.take(table, &inner, is_one_of_several.then_some(&*sheet));
+        Ok(())
     }
 }
 

@@ -53,7 +53,7 @@ fn parts(sheets: &[Sheet<'_>]) -> Vec<Entry> {
     entries
 }
 
-fn workbook(sheets: &[Sheet<'_>]) -> Vec<u8> {
+pub(super) fn workbook(sheets: &[Sheet<'_>]) -> Vec<u8> {
     zip(&parts(sheets))
 }
 
