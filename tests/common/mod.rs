@@ -19,6 +19,8 @@ mod archive;
 mod job;
 mod program;
 mod proxy;
+#[cfg(feature = "cloud")]
+mod s3;
 mod secure;
 mod server;
 
@@ -27,6 +29,8 @@ pub use archive::{gzip, tar, workbook, zip, zip_named};
 pub use job::{Arrived, Job, noise};
 pub use program::{Finished, Program, raudal};
 pub use proxy::Proxy;
+#[cfg(feature = "cloud")]
+pub use s3::S3;
 pub use secure::{SecureServer, authority, client};
 pub use server::{Request, Server};
 

@@ -99,6 +99,8 @@ pub struct Fleet {
     /// What the broker is started with, and what stands before its address.
     more: Vec<String>,
     user: String,
+    /// Variables for each program.
+    pub variables: Vec<(String, String)>,
     /// The brokers of a cluster: their ports for clients and for each other.
     cluster: Vec<(u16, u16, Option<Running>)>,
 }
@@ -120,8 +122,17 @@ impl Fleet {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("parts")).expect("room");
         let (more, user) = (more.to_vec(), user.to_owned());
-        let mut fleet =
-            Self { program, broker: None, port: 0, folder, count: 0.into(), more, user, cluster: Vec::new() };
+        let mut fleet = Self {
+            program,
+            broker: None,
+            port: 0,
+            folder,
+            count: 0.into(),
+            more,
+            user,
+            variables: Vec::new(),
+            cluster: Vec::new(),
+        };
         fleet.start_broker();
         Some(fleet)
     }
@@ -223,6 +234,7 @@ impl Fleet {
             .env_clear()
             .env("HOME", "no/such/home")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("RAUDAL_NATS", self.url()).current_dir(self.folder.path()).args(arguments);
         command
     }

@@ -11,6 +11,8 @@ mod harness;
 
 mod broker;
 mod chaos;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod cluster;
 mod ends;
 mod login;

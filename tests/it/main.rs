@@ -11,6 +11,8 @@ mod harness;
 mod adaptive;
 mod ask;
 mod bad_input;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod compare_page;
 mod conditions;
 mod configuration;

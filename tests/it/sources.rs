@@ -113,3 +113,14 @@ fn quiet_silences_warnings_and_a_switch_is_yes_or_no() {
         assert_eq!(done.stdout.starts_with(b"\xef\xbb\xbf"), value == "Yes", "{value}");
     }
 }
+
+#[cfg(not(feature = "cloud"))]
+#[test]
+fn a_program_without_cloud_stores_says_how_to_get_them() {
+    for source in ["s3://bucket/a.csv", "gs://bucket/*.csv", "az://container/a.csv"] {
+        let refused = raudal(["table", source]).run();
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains("this program was built without cloud stores"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("cargo feature `cloud`"), "{}", refused.stderr);
+    }
+}

@@ -55,8 +55,8 @@ impl Answer {
         let (bucket, service) = (&object.bucket, object.service);
         let error = |message: String| Error::new(Kind::Status(status), message);
         match (code, status) {
-            ("NoSuchBucket" | "ContainerNotFound", _) => {
-                error(format!("no such bucket: {bucket}")).hint(format!("check its name, and {}", server(service)))
+            _ if matches!(code, "NoSuchBucket" | "ContainerNotFound") || (status == 404 && object.key.is_empty()) => {
+                error(format!("no such bucket: {bucket}")).hint(format!("check its name; {}", server(service)))
             }
             ("NoSuchKey" | "BlobNotFound" | "ResourceNotFound", _) | ("", 404) => {
                 error(format!("no such object in the bucket: {}", printable(&object.key))).hint(
@@ -136,11 +136,12 @@ fn credentials(service: Service) -> &'static str {
     }
 }
 
+/// What else a missing bucket may be due to.
 fn server(service: Service) -> &'static str {
     match service {
-        Service::S3 => "AWS_ENDPOINT_URL",
-        Service::Gcs => "STORAGE_EMULATOR_HOST",
-        Service::Azure => "AZURE_STORAGE_ACCOUNT",
+        Service::S3 => "for a server other than Amazon's, set AWS_ENDPOINT_URL",
+        Service::Gcs => "for an emulator, set STORAGE_EMULATOR_HOST",
+        Service::Azure => "a container is in the account of AZURE_STORAGE_ACCOUNT",
     }
 }
 

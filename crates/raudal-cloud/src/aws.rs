@@ -77,7 +77,7 @@ impl Aws {
             }
         }
         let builder = self.builder(environment, "bucket", &self.region, client).with_retry(secrets::once());
-        let store = builder.build().map_err(|error| secrets::unusable("AWS", error))?;
+        let store = builder.build().map_err(|error| secrets::unusable("AWS", &error))?;
         secrets::probe(Arc::clone(store.credentials()), is_asked_for, "AWS").await
     }
 
@@ -93,11 +93,11 @@ impl Aws {
 
     pub(crate) async fn sign(&self, request: &mut HttpRequest, region: &str) -> Result<()> {
         let Found::Of(provider) = &self.found else { return Ok(()) };
-        let credential = provider.get_credential().await.map_err(|error| secrets::unusable("AWS", error))?;
+        let credential = provider.get_credential().await.map_err(|error| secrets::gone("AWS", &error))?;
         AwsAuthorizer::new(&credential, "s3", region)
             .with_request_payer(self.payer)
             .try_authorize(request, None)
-            .map_err(|error| secrets::unusable("AWS", error))
+            .map_err(|error| secrets::unusable("AWS", &error))
     }
 
     pub(crate) fn signed(&self) -> Signed {

@@ -64,7 +64,7 @@ impl Azure {
         if !environment.is_true("AZURE_SKIP_SIGNATURE") {
             let client = http(&secrets::server(&azure.endpoint)?)?;
             let builder = azure.builder(environment, "container", client).with_retry(secrets::once());
-            let store = builder.build().map_err(|error| secrets::unusable("Azure", error))?;
+            let store = builder.build().map_err(|error| secrets::unusable("Azure", &error))?;
             let is_asked_for = is_emulator || environment.first(&ASKED).is_some();
             azure.found = secrets::probe(Arc::clone(store.credentials()), is_asked_for, "Azure").await?;
         }
@@ -77,10 +77,10 @@ impl Azure {
 
     pub(crate) async fn sign(&self, request: &mut HttpRequest) -> Result<()> {
         let Found::Of(provider) = &self.found else { return Ok(()) };
-        let credential = provider.get_credential().await.map_err(|error| secrets::unusable("Azure", error))?;
+        let credential = provider.get_credential().await.map_err(|error| secrets::gone("Azure", &error))?;
         AzureAuthorizer::new(&credential, &self.account)
             .try_authorize(request)
-            .map_err(|error| secrets::unusable("Azure", error))
+            .map_err(|error| secrets::unusable("Azure", &error))
     }
 
     pub(crate) fn signed(&self) -> Signed {

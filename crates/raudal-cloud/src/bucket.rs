@@ -64,7 +64,8 @@ impl Bucket {
     ) -> Result<T> {
         match listening(operation).await {
             Ok(done) => Ok(done),
-            Err(failed) => special(&failed.error).map_or_else(|| Err(self.stores.explain(object, failed)), Ok),
+            Err(failed) => special(&failed.error)
+                .map_or_else(|| Err(self.stores.explain(object, failed).input(object.to_string())), Ok),
         }
     }
 

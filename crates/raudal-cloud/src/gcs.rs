@@ -48,7 +48,7 @@ impl Gcs {
         let client = http(&secrets::server(&gcs.endpoint)?)?;
         let builder = gcs.builder(environment, "bucket", client).with_retry(secrets::once());
         let store = builder.build().map_err(|error| {
-            secrets::unusable("Google Cloud", error).hint(
+            secrets::unusable("Google Cloud", &error).hint(
                 "files of the types service_account and authorized_user are read: check GOOGLE_APPLICATION_CREDENTIALS",
             )
         })?;
@@ -62,7 +62,7 @@ impl Gcs {
 
     pub(crate) async fn sign(&self, request: &mut HttpRequest) -> Result<()> {
         let Found::Of(provider) = &self.found else { return Ok(()) };
-        let credential = provider.get_credential().await.map_err(|error| secrets::unusable("Google Cloud", error))?;
+        let credential = provider.get_credential().await.map_err(|error| secrets::gone("Google Cloud", &error))?;
         if !credential.bearer.is_empty() {
             request.headers_mut().insert(AUTHORIZATION, secrets::bearer(&credential.bearer)?);
         }

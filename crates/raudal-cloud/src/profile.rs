@@ -53,7 +53,7 @@ impl Profile {
 
     /// Adds the settings of a file. Returns whether it has the profile.
     fn add(&mut self, text: &str, prefix: &str) -> bool {
-        let (mut is_there, mut is_here) = (false, false);
+        let (mut is_there, mut is_ours) = (false, false);
         for line in text.lines() {
             // An indented line is a part of the setting before it.
             if line.starts_with([' ', '\t']) || line.starts_with(['#', ';']) {
@@ -61,10 +61,10 @@ impl Profile {
             }
             if let Some(section) = line.trim().strip_prefix('[').and_then(|line| line.split(']').next()) {
                 let section = section.trim();
-                is_here = section == self.name && (prefix.is_empty() || section == "default")
+                is_ours = section == self.name && (prefix.is_empty() || section == "default")
                     || !prefix.is_empty() && section.strip_prefix(prefix).map(str::trim) == Some(self.name.as_str());
-                is_there |= is_here;
-            } else if let (true, Some((key, value))) = (is_here, line.split_once('='))
+                is_there |= is_ours;
+            } else if let (true, Some((key, value))) = (is_ours, line.split_once('='))
                 && !value.trim().is_empty()
             {
                 self.settings.entry(key.trim().to_ascii_lowercase()).or_insert_with(|| value.trim().to_owned());

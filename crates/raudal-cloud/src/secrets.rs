@@ -46,7 +46,7 @@ pub(crate) async fn probe<C: Send + Sync>(
     match tokio::time::timeout(limit, provider.get_credential()).await {
         Ok(Ok(_)) => Ok(Found::Of(provider)),
         _ if !is_asked_for => Ok(Found::Nothing),
-        Ok(Err(error)) => Err(unusable(service, error)),
+        Ok(Err(error)) => Err(unusable(service, &error)),
         Err(_) => Err(Error::new(Kind::Timeout, format!("no credentials for {service} within {limit:?}"))),
     }
 }
@@ -90,8 +90,13 @@ fn not_a_server(text: &str) -> Error {
 }
 
 /// The error for credentials that are there, but cannot be used.
-pub(crate) fn unusable(service: &str, error: object_store::Error) -> Error {
-    Error::usage(format!("cannot use the credentials for {service}")).because(root(&error))
+pub(crate) fn unusable(service: &str, error: &object_store::Error) -> Error {
+    Error::usage(format!("cannot use the credentials for {service}")).because(root(error))
+}
+
+/// The error for credentials that were there, and cannot be renewed.
+pub(crate) fn gone(service: &str, error: &object_store::Error) -> Error {
+    Error::new(Kind::Connect, format!("cannot renew the credentials for {service}")).because(root(error))
 }
 
 /// Returns the message of the innermost cause: the outer ones repeat addresses, which may hold a token.

@@ -172,7 +172,11 @@ impl Stores {
             }
             listed => listed,
         };
-        listed.map_err(|failed| self.explain(glob, failed))?
+        listed.map_err(|failed| {
+            // It is about the bucket: the glob is no key.
+            let bucket = Object::new(glob.service, &glob.bucket, "");
+            bucket.map_or_else(|error| error, |bucket| self.explain(&bucket, failed))
+        })?
     }
 
     async fn list_once(&self, glob: &Object, http: Http<'_>) -> Result<Result<Vec<Listed>>, Failed> {
@@ -220,7 +224,7 @@ impl Stores {
     }
 
     pub(crate) fn explain(&self, object: &Object, failed: Failed) -> Error {
-        let error = match failed.answer {
+        match failed.answer {
             Some(answer) => self.refusal(object, &answer),
             None if matches!(failed.error, object_store::Error::InvalidPath { .. }) => Error::new(
                 Kind::Unsupported,
@@ -228,8 +232,7 @@ impl Stores {
             )
             .hint("give the objects in a list, or a pattern below another folder"),
             None => Error::new(Kind::Connect, "cannot reach the store").because(secrets::root(&failed.error)),
-        };
-        error.input(object.to_string())
+        }
     }
 }
 

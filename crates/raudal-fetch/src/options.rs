@@ -113,7 +113,10 @@ impl Default for Options {
 /// Shows only the names of headers, and the proxy without its login: their values may be secret.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        let mut shown = f.debug_struct("Options");
+        #[cfg(feature = "cloud")]
+        shown.field("environment", &self.environment);
+        shown
             .field("connect_timeout", &self.connect_timeout)
             .field("read_timeout", &self.read_timeout)
             .field("limit_rate", &self.limit_rate)

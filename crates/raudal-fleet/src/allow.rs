@@ -2,7 +2,7 @@
 
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Guard;
-use raudal_source::Location;
+use raudal_source::{Location, Service};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -18,9 +18,11 @@ use url::Url;
 /// | `*.example.org` | all hosts of a domain, at public addresses |
 /// | `https://example.org`, `https://*` | the same, with this scheme only |
 /// | `private` | private addresses |
+/// | `s3://bucket`, `gs://*` | the objects of a bucket, or of all buckets of a service |
 /// | `file:/data` | the files in a folder of this machine |
 ///
-/// If an item names hosts, no others are allowed.
+/// If an item names hosts or buckets, no others are allowed. Objects are read with the credentials of this
+/// machine, so they are refused unless an item names their service.
 ///
 /// ```
 /// use raudal_fleet::Allow;
@@ -50,7 +52,9 @@ struct HostRule {
 impl HostRule {
     fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = match text.split_once("://") {
-            Some((scheme, rest)) if matches!(scheme, "http" | "https") => (Some(scheme.to_owned()), rest),
+            Some((scheme, rest)) if matches!(scheme, "http" | "https") || Service::of(scheme).is_some() => {
+                (Some(scheme.to_owned()), rest)
+            }
             Some(_) => return None,
             None => (None, text),
         };
@@ -122,6 +126,15 @@ impl Allow {
     }
 
     fn check_url(&self, url: &Url, kind: Kind) -> Result<()> {
+        if Service::of(url.scheme()).is_some() {
+            let is_named = |rule: &HostRule| rule.scheme.is_some() && rule.matches(url);
+            if self.hosts.iter().any(is_named) {
+                return Ok(());
+            }
+            let bucket = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+            return Err(Error::new(kind, format!("the worker does not allow this bucket: {bucket}"))
+                .hint(format!("name it in the [`allow`] of the workers: {bucket}")));
+        }
         if self.hosts.is_empty() || self.hosts.iter().any(|rule| rule.matches(url)) {
             return Ok(());
         }
@@ -216,6 +229,25 @@ mod tests {
         }
         for bad in ["ftp://h", "a b", "a/b", "a@b", "h:x", "*a.example", "file:/no/such/folder"] {
             assert!(bad.parse::<Allow>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn objects_are_refused_unless_their_bucket_is_named() {
+        for (allow, url, is_allowed) in [
+            ("", "s3://bucket/a", false),
+            ("*", "s3://bucket/a", false),
+            ("bucket", "s3://bucket/a", false),
+            ("private,https://*", "az://container/a", false),
+            ("s3://bucket", "s3://bucket/a", true),
+            ("s3://bucket/", "s3://other/a", false),
+            ("s3://bucket", "gs://bucket/a", false),
+            ("gs://*", "gs://bucket/a", true),
+            ("s3://bucket", "https://a.example/x", false),
+        ] {
+            let parsed: Allow = allow.parse().expect(allow);
+            let location = Location::Url(Url::parse(url).expect(url));
+            assert_eq!(parsed.check(&location).is_ok(), is_allowed, "{allow:?} {url}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::http::digest::Digests;
 use crate::http::html::Look;
 use crate::http::range::{self, RangeReply, ResumePoint, Validator};
 use crate::http::response::Head;
-use crate::http::source::BodySource;
+use crate::http::source::{BodySource, is_same_origin};
 
 /// A body that has not arrived whole, with the validator that a server must confirm before it is
 /// resumed.
@@ -112,7 +112,7 @@ impl fmt::Debug for Partial {
 /// the same tag. Storage services often redirect to the same path with a new signature in the query
 /// each time: there a tag is enough.
 fn is_same_place(one: &Url, other: &Url, validator: &Validator) -> bool {
-    one.origin() == other.origin()
+    is_same_origin(one, other)
         && one.path() == other.path()
         && (one.query() == other.query() || matches!(validator, Validator::Tag(_)))
 }
@@ -134,9 +134,13 @@ mod tests {
             ("https://h/b?signature=1", false, false),
             ("https://other/a?signature=1", false, false),
             ("http://h/a?signature=1", false, false),
+            ("s3://h/a?signature=1", false, false),
         ] {
             assert_eq!(is_same_place(&one, &url(other), &tag), by_tag, "{other}");
             assert_eq!(is_same_place(&one, &url(other), &date), by_date, "{other}");
         }
+        let object = url("s3://bucket/a");
+        assert!(is_same_place(&object, &url("s3://bucket/a"), &date), "an object is always at the same place");
+        assert!(!is_same_place(&object, &url("s3://other/a"), &tag));
     }
 }

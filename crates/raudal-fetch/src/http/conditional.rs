@@ -6,6 +6,7 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::http::range::is_strong_tag;
+use crate::http::source::is_same_origin;
 use raudal_common::error::redact;
 
 /// What identifies the version of a body that is here already.
@@ -78,7 +79,7 @@ fn place(from: &str, here: &Url) -> Place {
         return Place::Same;
     }
     match Url::parse(from) {
-        Ok(from) if from.origin() == here.origin() && from.path() == here.path() => Place::OtherQuery,
+        Ok(from) if is_same_origin(&from, &here) && from.path() == here.path() => Place::OtherQuery,
         _ => Place::Other,
     }
 }

@@ -22,3 +22,11 @@ impl BodySource {
         Location::Url(self.asked.clone()).key()
     }
 }
+
+/// Whether two URLs have the same scheme, host and port. [`Url::origin`] takes the bucket of a cloud store for
+/// another one each time.
+pub(crate) fn is_same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
