@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 use raudal::source::Location;
 use raudal::units::parse_bytes;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
@@ -30,8 +30,8 @@ pub(crate) struct SourceArgs {
 /// Returns the text of a source. A path that is not UTF-8, as a shell gives for an old file, becomes a `file:` URL: its
 /// bytes stay.
 fn source(argument: OsString) -> Result<String, String> {
-    let path = Path::new(&argument);
-    Location::text_of(path).ok_or_else(|| format!("not a path: {}", path.display()))
+    let path = PathBuf::from(argument);
+    Location::text_of(&path).ok_or_else(|| format!("not a path: {}", path.display()))
 }
 
 /// How the names of members are read.

@@ -307,6 +307,7 @@ impl Walk<'_> {
 }
 
 #[cfg(not(feature = "xlsx"))]
+#[allow(clippy::unused_self)] // as the method that it stands for
 impl Walk<'_> {
     fn workbook(&mut self, _: Archive<'_>, _: &Layer) -> Result<()> {
         Err(crate::open::not_built_in("Excel workbooks"))
