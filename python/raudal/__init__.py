@@ -16,6 +16,10 @@ The functions release the interpreter's lock while they work. Ctrl-C ends them w
 
 from __future__ import annotations
 
+from ._allocator import load as _load
+
+_load()
+
 from ._compare import Comparison, Timeline
 from ._errors import Error, Failure, RaudalWarning
 from ._files import Files, SavedFile

@@ -91,15 +91,24 @@ def shown(progress: Progress, name: str) -> Shown:
     if progress is False:
         return Shown()
     try:
+        return Bar(_tqdm(), name)
+    except ImportError:
+        return Plain()
+
+
+def _tqdm() -> Any:
+    """Return the kind of bar for this terminal or notebook."""
+    if "tqdm.auto" not in sys.modules:
         import warnings
 
+        # Only once: it changes the filters of all threads.
         with warnings.catch_warnings():
             # Without ipywidgets, tqdm warns that it shows text instead.
             warnings.simplefilter("ignore")
-            from tqdm.auto import tqdm
-    except ImportError:
-        return Plain()
-    return Bar(tqdm, name)
+            import tqdm.auto
+    from tqdm.auto import tqdm
+
+    return tqdm
 
 
 def _size(count: int) -> str:

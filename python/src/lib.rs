@@ -20,6 +20,11 @@ mod server;
 use pyo3::prelude::*;
 use std::ffi::OsString;
 
+/// Gives memory back to the system after a run. It serves this module alone, not Python.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The part of `raudal` that is written in Rust.
 #[pymodule]
 #[pyo3(name = "_raudal")]

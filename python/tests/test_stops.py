@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
-import gc
 import os
 import random
 import signal
@@ -71,14 +68,6 @@ def test_ctrl_c_keeps_the_rows_that_are_complete():
     assert len(table) == 8
 
 
-def live_memory(process) -> int:
-    """Return the bytes in use, without what the allocator keeps for later."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-    return process.memory_info().rss
-
-
 @posix
 def test_ten_interruptions_leave_neither_threads_nor_memory(origin):
     psutil = pytest.importorskip("psutil")
@@ -92,18 +81,19 @@ def test_ten_interruptions_leave_neither_threads_nor_memory(origin):
             time.sleep(5)
 
     raudal.table(f"{origin}ITER_[01-32]_2020_csv.zip", progress=False)
-    # The allocator has an arena for each of its threads, and the first runs fill them.
-    for _ in range(20):
+    # glibc keeps more once anything has freed a large block. A notebook with a large frame does.
+    bytes(31 << 20)
+    for _ in range(5):
         interrupted()
     time.sleep(0.5)
-    threads, memory = process.num_threads(), live_memory(process)
+    threads, memory = process.num_threads(), process.memory_info().rss
     for _ in range(10):
         interrupted()
     deadline = time.monotonic() + 5
     while process.num_threads() > threads and time.monotonic() < deadline:
         time.sleep(0.05)
     assert process.num_threads() <= threads
-    assert live_memory(process) - memory < 64 << 20
+    assert process.memory_info().rss - memory < 32 << 20
     assert len(raudal.table(f"{origin}tiny_1.zip")) == 4
 
 

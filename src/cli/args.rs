@@ -12,6 +12,7 @@ mod get;
 mod http;
 mod keep;
 mod output;
+mod peek;
 mod serve;
 mod shared;
 
@@ -26,6 +27,7 @@ pub(crate) use get::GetCommand;
 pub(crate) use http::HttpArgs;
 pub(crate) use keep::{CacheArgs, CacheCommand, KeepArgs};
 pub(crate) use output::OutputArgs;
+pub(crate) use peek::{PeekArgs, PeekFormat};
 pub(crate) use serve::{OriginArgs, ServeArgs};
 pub(crate) use shared::{BoundArgs, EndArgs, NameArgs, ShowArgs, SourceArgs, VerifyArgs};
 
@@ -44,6 +46,7 @@ use std::time::Duration;
 Examples:
   raudal iter --mirror embedded                 the 32 ITER archives, synthetic, without a network
   raudal table a.csv.gz b.zip --where 'x > 3'   CSVs, plain, compressed or in archives, to one table
+  raudal peek https://example.org/a.zip         what is in it, and the command that reads it
   raudal get -i urls.txt -d files -c            verified files, resumed after an interruption
   raudal compare iter -j 1,10                   sequential against concurrent, measured fairly
 
@@ -92,6 +95,9 @@ A null cell is neither equal nor unequal to anything: != does not keep it,
 
 Grouping, joins and sorting are tasks for DuckDB and polars: docs/recipes.md shows how.")]
     Table(TableCommand),
+    /// Look at an input: members, columns, first rows, and the command that reads it
+    #[command(after_help = peek::HELP)]
+    Peek(PeekArgs),
     /// Download files to a folder; a file gets its name once it is verified
     #[command(after_help = "\
 Examples:

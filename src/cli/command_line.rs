@@ -59,7 +59,7 @@ fn shown(id: &str, value: &str) -> String {
 }
 
 /// Quotes a word for a shell, where it must be.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_=+,./:@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

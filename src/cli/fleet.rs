@@ -7,8 +7,9 @@ use super::signals::Signals;
 use super::{print, setup};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, FromArgMatches};
-use raudal::fleet::{self, Broker, Ended, Login, Parts, Prepared, SubmitOptions, WorkerOptions};
+use raudal::fleet::{self, Broker, Ended, Login, Parts, Prepared, SubmitOptions, WorkerOptions, WorkerStatus};
 use raudal::pipeline::Options;
+use raudal::progress::Peer;
 use raudal::source::Input;
 use raudal::table::Sink;
 use raudal::{Error, Kind, Result};
@@ -167,6 +168,8 @@ impl Submission<'_> {
         submit.chunk = self.fleet.chunk;
         let progress = session.progress.clone();
         submit.say = Arc::new(move |text| progress.note(text));
+        let progress = session.progress.clone();
+        submit.watch = Arc::new(move |workers| progress.peers(&workers.iter().map(peer).collect::<Vec<_>>()));
         match Box::pin(fleet::submit(&broker, inputs, options, sink, submit)).await? {
             Ended::Merged(summary) => Ok(Ok(*summary)),
             Ended::Left { run, done, chunks, .. } => {
@@ -196,6 +199,15 @@ impl Submission<'_> {
         }
         Ok(stop.map_or(0, Stop::code))
     }
+}
+
+/// What is shown of a worker.
+fn peer(worker: &WorkerStatus) -> Peer {
+    let mut peer = Peer::default();
+    (peer.name, peer.host) = (worker.worker.clone(), worker.host.clone());
+    (peer.running, peer.inputs, peer.failed) = (worker.running, worker.inputs, worker.failed);
+    (peer.rows, peer.bytes) = (worker.rows, worker.bytes);
+    peer
 }
 
 /// Asks on a terminal whether the run is to end. A second Ctrl-C keeps it.
@@ -303,7 +315,8 @@ pub(crate) async fn runs(args: RunsArgs) -> Result<u8> {
         RunsCommand::Workers => {
             for one in fleet::workers(&broker).await? {
                 let (name, version, slots, running) = (one.worker, one.raudal, one.slots, one.running);
-                let _ = writeln!(lines, "{name}\t{version}\t{slots}\t{running}\t{}\t{}", one.inputs, one.bytes);
+                let (inputs, bytes, host) = (one.inputs, one.bytes, one.host);
+                let _ = writeln!(lines, "{name}\t{version}\t{slots}\t{running}\t{inputs}\t{bytes}\t{host}");
             }
         }
         RunsCommand::Watch { run } => {

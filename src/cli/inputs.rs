@@ -1,21 +1,23 @@
 //! The inputs that the arguments name, in order. Cloning the iterator starts a second pass.
 
 use super::args::SourceArgs;
-use raudal::source::{Expansion, Input, Location, expand, read_list};
+use raudal::source::{Expansion, Input, List, ListInputs, expand};
 use raudal::{Error, Result};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-/// All inputs of a run. It is lazy, because a pattern may expand to millions, but its length is
-/// known.
+/// All inputs of a run. It is lazy, because a pattern or a list may have millions, but its length
+/// is known.
 #[derive(Clone)]
 pub(crate) struct Inputs {
     patterns: Vec<Expansion>,
-    list: Arc<[Input]>,
     pattern: usize,
-    listed: usize,
+    list: Option<ListInputs>,
+    /// Inputs that a program gives.
+    given: Arc<[Input]>,
+    taken: usize,
 }
 
 impl Inputs {
@@ -28,12 +30,12 @@ impl Inputs {
 
     fn of(sources: &[String], list: Option<&Path>) -> Result<Self> {
         let patterns = sources.iter().map(|source| expand(source)).collect::<Result<Vec<_>>>()?;
-        let listed = list.map(self::list).transpose()?.unwrap_or_default();
-        let inputs = Self { patterns, list: listed.into(), pattern: 0, listed: 0 };
-        let is_stdin = |input: &Input| input.location == Location::Stdin;
+        let listed = list.map(self::list).transpose()?;
         let times = sources.iter().filter(|source| *source == "-").count()
-            + inputs.list.iter().filter(|input| is_stdin(input)).count()
+            + listed.as_ref().map_or(0, List::from_stdin)
             + usize::from(list.is_some_and(|path| path.as_os_str() == "-"));
+        let list = listed.map(|list| list.inputs());
+        let inputs = Self { patterns, pattern: 0, list, given: Arc::default(), taken: 0 };
         if times > 1 {
             return Err(Error::usage("standard input is read once, and `-` is given more often").hint("give it once"));
         }
@@ -45,7 +47,7 @@ impl Inputs {
 
     /// Returns the errors of the lines of the list that are not inputs.
     pub(crate) fn bad_lines(&self) -> impl Iterator<Item = Error> {
-        self.list.iter().filter_map(Input::refusal)
+        self.list.clone().into_iter().flatten().filter_map(|input| input.refusal())
     }
 
     /// Whether there are globs for objects among them, which must be listed first.
@@ -56,13 +58,15 @@ impl Inputs {
     /// How many inputs are left.
     pub(crate) fn len(&self) -> u64 {
         let patterns: u64 = self.patterns[self.pattern..].iter().map(Expansion::len).sum();
-        patterns + (self.list.len() - self.listed) as u64
+        patterns
+            + self.list.as_ref().map_or(0, |list| list.size_hint().0 as u64)
+            + (self.given.len() - self.taken) as u64
     }
 }
 
 impl From<Vec<Input>> for Inputs {
     fn from(list: Vec<Input>) -> Self {
-        Self { patterns: Vec::new(), list: list.into(), pattern: 0, listed: 0 }
+        Self { patterns: Vec::new(), pattern: 0, list: None, given: list.into(), taken: 0 }
     }
 }
 
@@ -76,8 +80,11 @@ impl Iterator for Inputs {
             }
             self.pattern += 1;
         }
-        let input = self.list.get(self.listed)?.clone();
-        self.listed += 1;
+        if let Some(input) = self.list.as_mut().and_then(ListInputs::next) {
+            return Some(input);
+        }
+        let input = self.given.get(self.taken)?.clone();
+        self.taken += 1;
         Some(input)
     }
 
@@ -87,13 +94,13 @@ impl Iterator for Inputs {
     }
 }
 
-fn list(path: &Path) -> Result<Vec<Input>> {
+fn list(path: &Path) -> Result<List> {
     if path.as_os_str() == "-" {
-        return read_list(std::io::stdin().lock(), "standard input");
+        return List::read(std::io::stdin().lock(), "standard input");
     }
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| Error::io("cannot read the list of inputs", error).input(&name))?;
-    read_list(BufReader::new(file), &name)
+    List::read(BufReader::new(file), &name)
 }
 
 #[cfg(test)]

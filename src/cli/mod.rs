@@ -26,6 +26,8 @@ mod man;
 mod metrics;
 mod output;
 mod parse;
+mod peek;
+mod peek_report;
 mod plan;
 mod report;
 mod session;
@@ -110,6 +112,7 @@ async fn run(given: Command) -> u8 {
         Command::Iter(args) => table::iter(args).await,
         // Its options are many.
         Command::Table(args) => Box::pin(table::table(args)).await,
+        Command::Peek(args) => Box::pin(peek::peek(args)).await,
         Command::Get(args) => get::get(args).await,
         Command::Compare(args) => workloads::compare(args, compare::ShownBy::Command).await,
         Command::Serve(args) => serve(&args).await,

@@ -3,7 +3,7 @@
 use super::args::{HttpArgs, ShowArgs};
 use super::ending::Ending;
 use super::output::Output;
-use super::signals::Signals;
+use super::signals::{self, Signals};
 use super::wording::options;
 use raudal::fetch::Cache;
 use raudal::pipeline::{Summary, files};
@@ -14,6 +14,7 @@ use raudal::{Error, Kind, Result};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How many failures are printed at the end. The report and --failed-to list all of them.
 pub(crate) const NAMED_FAILURES: usize = 20;
@@ -22,6 +23,8 @@ pub(crate) struct Session {
     pub(crate) progress: Progress,
     pub(crate) signals: Signals,
     pub(crate) recorder: Option<Arc<Recorder>>,
+    /// Removes the bars at Ctrl-Z, and draws them again at `fg`.
+    _ctrl_z: Option<AbortOnDropHandle<()>>,
 }
 
 impl Session {
@@ -31,7 +34,12 @@ impl Session {
             progress.clear_on_panic();
         }
         let signals = Signals::watch(deadline, progress.eraser());
-        Self { progress, signals, recorder: record.then(Arc::default) }
+        #[cfg(unix)]
+        let ctrl_z =
+            progress.is_terminal().then(|| AbortOnDropHandle::new(signals::at_ctrl_z(progress.stopper(signals::stop))));
+        #[cfg(not(unix))]
+        let ctrl_z = None;
+        Self { progress, signals, recorder: record.then(Arc::default), _ctrl_z: ctrl_z }
     }
 
     /// Returns the observers of the run, as one.

@@ -59,6 +59,26 @@ async fn after(deadline: Option<Duration>) {
     }
 }
 
+/// Calls a function at each Ctrl-Z, until the task is aborted. It stops the program with [`stop`].
+#[cfg(unix)]
+pub(crate) fn at_ctrl_z(stopper: impl Fn() + Send + 'static) -> JoinHandle<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()));
+    tokio::spawn(async move {
+        let Ok(mut signals) = signals else { return };
+        while signals.recv().await.is_some() {
+            stopper();
+        }
+    })
+}
+
+/// Stops this program until it is continued, as with `fg`.
+#[cfg(unix)]
+pub(crate) fn stop() {
+    // If it cannot be stopped, it goes on.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+}
+
 #[cfg(unix)]
 async fn signal() -> Stop {
     use tokio::signal::unix::{SignalKind, signal};

@@ -96,6 +96,9 @@ pub struct Fleet {
     port: u16,
     pub folder: tempfile::TempDir,
     count: std::cell::Cell<usize>,
+    /// What the broker is started with, and what stands before its address.
+    more: Vec<String>,
+    user: String,
     /// Variables for each program.
     pub variables: Vec<(String, String)>,
     /// The brokers of a cluster: their ports for clients and for each other.
@@ -110,15 +113,23 @@ fn free_port() -> u16 {
 impl Fleet {
     /// Starts a broker; `None` where there is none.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[], "")
+    }
+
+    /// Starts a broker with more arguments; `user` stands before its address.
+    pub fn start_with(more: &[String], user: &str) -> Option<Self> {
         let program = nats_server()?;
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("parts")).expect("room");
+        let (more, user) = (more.to_vec(), user.to_owned());
         let mut fleet = Self {
             program,
             broker: None,
             port: 0,
             folder,
             count: 0.into(),
+            more,
+            user,
             variables: Vec::new(),
             cluster: Vec::new(),
         };
@@ -166,13 +177,14 @@ impl Fleet {
         let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
         let mut command = Command::new(&self.program);
         command.arg("-js").arg("-sd").arg(store).args(["-a", "127.0.0.1", "-p", &port]);
-        command.arg("--ports_file_dir").arg(&ports);
+        command.arg("--ports_file_dir").arg(&ports).args(&self.more);
         self.broker = Some(Running::start(&mut command, self.folder.path().join("broker.log")));
         if self.port == 0 {
             self.port = until("the port of the broker", || {
                 let file = fs::read_dir(&ports).ok()?.next()?.ok()?.path();
                 let text = fs::read_to_string(file).ok()?;
-                let digits = text.split("nats://127.0.0.1:").nth(1)?;
+                // With TLS, its scheme is another.
+                let digits = text.split_once("\"nats\"")?.1.split("://127.0.0.1:").nth(1)?;
                 digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
             });
         }
@@ -191,10 +203,14 @@ impl Fleet {
 
     pub fn url(&self) -> String {
         if self.cluster.is_empty() {
-            return format!("nats://127.0.0.1:{}", self.port);
+            return format!("nats://{}127.0.0.1:{}", self.user, self.port);
         }
         let all = self.cluster.iter().map(|(port, ..)| format!("nats://127.0.0.1:{port}"));
         all.collect::<Vec<_>>().join(",")
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn parts(&self) -> PathBuf {
@@ -206,16 +222,31 @@ impl Fleet {
     }
 
     fn program<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_raudal"));
-        command.env_clear().env("HOME", "no/such/home").env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        self.program_by(&[], arguments)
+    }
+
+    /// The program, started by another one.
+    fn program_by<A: AsRef<OsStr>>(&self, by: &[&str], arguments: impl IntoIterator<Item = A>) -> Command {
+        let words: Vec<&str> = by.iter().copied().chain([env!("CARGO_BIN_EXE_raudal")]).collect();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .env_clear()
+            .env("HOME", "no/such/home")
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("RAUDAL_NATS", self.url()).current_dir(self.folder.path()).args(arguments);
         command
     }
 
     pub fn spawn<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Running {
+        self.spawn_by(&[], arguments)
+    }
+
+    /// Starts the program by another one, which gets it and its arguments.
+    pub fn spawn_by<A: AsRef<OsStr>>(&self, by: &[&str], arguments: impl IntoIterator<Item = A>) -> Running {
         self.count.set(self.count.get() + 1);
-        Running::start(&mut self.program(arguments), self.at(&format!("said-{}", self.count.get())))
+        Running::start(&mut self.program_by(by, arguments), self.at(&format!("said-{}", self.count.get())))
     }
 
     /// Starts a worker that may read from this machine.

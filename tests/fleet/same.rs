@@ -39,6 +39,29 @@ fn the_table_the_exit_code_and_the_failed_inputs_are_those_of_one_machine() {
 }
 
 #[test]
+fn a_bad_line_of_a_list_fails_alone_as_on_one_machine() {
+    let Some(fleet) = Fleet::start() else { return };
+    let server = serve(&tables(3));
+    let [a, b, c] = [0, 1, 2].map(|n| server.url(&format!("/{n}.csv")));
+    let list = format!("# a list\n{a}\nftp://h/x.csv\tX\n{b}\n\tname\nhttp://me:secret@h:x/c\n{c}\n");
+    std::fs::write(fleet.at("list.txt"), list).expect("room");
+    let alone = fleet.alone("alone.csv", &["-i", "list.txt", "--failed-to", "alone.txt"]);
+    assert_eq!(alone, Some(3));
+    let _worker = fleet.worker("w", &[]);
+    let (code, said) = fleet.submit("fleet.csv", &["-i", "list.txt", "--failed-to", "fleet.txt"]).end();
+    assert_eq!(code, alone, "{said}");
+    assert_eq!(fleet.read("fleet.csv"), fleet.read("alone.csv"));
+    assert_eq!(fleet.read("fleet.txt"), fleet.read("alone.txt"));
+    assert_eq!(fleet.read("fleet.txt").lines().count(), 3);
+    for part in ["error: list.txt: line 3: ftp://h/x.csv: unsupported scheme: ftp", "list.txt: line 6: http://h:x/c: "]
+    {
+        assert!(said.contains(part) && !said.contains("secret"), "{part}: {said}");
+    }
+    let (code, said) = fleet.submit("no.csv", &["-i", "list.txt", "--strict-list"]).end();
+    assert_eq!(code, Some(2), "{said}");
+}
+
+#[test]
 fn parts_may_live_in_the_broker_and_a_lock_file_is_that_of_one_machine() {
     let Some(fleet) = Fleet::start() else { return };
     let server = serve(&tables(12));

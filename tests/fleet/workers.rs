@@ -45,7 +45,7 @@ fn a_worker_that_was_frozen_past_its_lease_and_wakes_changes_nothing() {
     });
     held.open();
     first.signal(Signal::CONT);
-    first.wait_for("was lost: this worker stood still for too long");
+    first.wait_for("was lost: this worker was still, or cut off, for too long");
     last.open();
     let (code, said) = run.end();
     assert_eq!(code, Some(0), "{said}");
@@ -121,6 +121,22 @@ fn a_worker_that_is_told_to_end_ends_what_it_has_begun_and_takes_no_more() {
     let (code, said) = run.end();
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(server.requests().len(), 9, "and nothing twice");
+}
+
+#[test]
+fn a_rate_holds_for_all_workers_together() {
+    let Some(fleet) = Fleet::start() else { return };
+    let server = serve(&tables(10));
+    let _workers = ["a", "b", "c"].map(|name| fleet.worker(name, &[]));
+    let run = fleet.submit("out.csv", &[&pattern(&server, 10), "--rate", "5/s"]);
+    server.wait_for_requests(1);
+    let first = Instant::now();
+    server.wait_for_requests(10);
+    // Nine more at five a second. The first may have been noticed late.
+    assert!(first.elapsed() > Duration::from_millis(1_400), "after {:?}", first.elapsed());
+    let (code, said) = run.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(server.requests().len(), 10);
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn without_a_network(mut arguments: Vec<String>) -> Vec<String> {
     let embedded = arguments.iter().any(|a| a == "embedded");
     let local = arguments[0] == "table" && !arguments.iter().any(|a| a.contains("://") || a == "-i");
     match &arguments[0][..] {
-        "help" | "completions" | "config" | "man" | "cache" => {}
+        "help" | "completions" | "config" | "man" | "cache" | "peek" => {}
         // It would serve until it is stopped, on a port that may be taken. So only its arguments
         // are checked.
         "serve" => arguments.push("--help".to_owned()),

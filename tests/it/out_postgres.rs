@@ -1,7 +1,8 @@
 //! A table of a real PostgreSQL server, which the tests start themselves.
 #![cfg(all(unix, feature = "postgres"))]
 
-use crate::common::{Answer, Finished, Server as Web, raudal};
+use crate::common::{Answer, Finished, Gate, PATIENCE, Server as Web, raudal};
+use crate::out_conditions::begun;
 use crate::workload_postgres::{PASSWORD, Server, USER};
 use std::fs;
 use tokio_postgres::NoTls;
@@ -89,4 +90,69 @@ async fn what_the_server_refuses_is_named_before_anything_is_fetched() {
         is_secret(&finished);
     }
     assert!(web.paths().is_empty());
+}
+
+#[tokio::test]
+async fn a_view_gets_no_rows() {
+    let Some(server) = Server::start().await else { return };
+    let web = Web::with("/a.csv", [Answer::ok("k\n1\n")]);
+    make(&server, "CREATE TABLE base (k text); CREATE VIEW seen AS SELECT * FROM base").await;
+    let url = server.url(PASSWORD, "postgres");
+    for how in ["--append", "--overwrite"] {
+        let finished = raudal(["table", &web.url("/a.csv"), "-o", &url, "--table", "seen", how]).run();
+        assert_eq!(finished.code, Some(8), "{how}: {}", finished.stderr);
+        for words in ["no table, but a view: seen", "hint: name another one with --table"] {
+            assert!(finished.stderr.contains(words), "{how}: {}", finished.stderr);
+        }
+        is_secret(&finished);
+    }
+    assert!(web.paths().is_empty());
+    assert_eq!(ask(&server, "SELECT count(*)::text FROM base").await, [Some("0".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_killed_run_and_the_second_of_two_leave_the_table_to_others() {
+    let Some(server) = Server::start().await else { return };
+    let url = server.url(PASSWORD, "postgres");
+    let gate = Gate::new();
+    let slow = || vec![Answer::ok("k\n2\n").behind(&gate), Answer::ok("k\n2\n")];
+    let web = Web::start([("/1.csv", vec![Answer::ok("k\n1\n")]), ("/2.csv", slow()), ("/3.csv", slow())]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let killed = [web.url("/[1-2].csv"), "-o".to_owned(), url.clone()];
+    let mut child = begun(folder.path(), &killed.each_ref().map(String::as_str));
+    child.kill().expect("it runs");
+    child.wait().expect("it has ended");
+    let is_there = "SELECT to_regclass('data')::text";
+    assert_eq!(ask(&server, is_there).await, [None]);
+
+    // The server makes the second run wait for the first one.
+    let both = [web.url("/{1,3}.csv"), "-o".to_owned(), url.clone()];
+    let mut first = begun(folder.path(), &both.each_ref().map(String::as_str));
+    until(&server, "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'COPY%'", "1").await;
+    let (source, to) = (web.url("/1.csv"), url.clone());
+    let second = std::thread::spawn(move || raudal(["table", &source, "-o", &to]).run());
+    until(&server, "SELECT count(*)::text FROM pg_stat_activity WHERE wait_event_type = 'Lock'", "1").await;
+    gate.open();
+    assert!(first.wait().expect("it ends").success());
+    let finished = second.join().expect("it ends");
+    assert_eq!(finished.code, Some(8), "{}", finished.stderr);
+    assert!(finished.stderr.contains("another program made the table meanwhile"), "{}", finished.stderr);
+    is_secret(&finished);
+    assert_eq!(ask(&server, "SELECT count(*)::text FROM data").await, [Some("2".to_owned())]);
+}
+
+/// Runs statements.
+async fn make(server: &Server, statements: &str) {
+    let (client, connection) =
+        tokio_postgres::connect(&server.url(PASSWORD, "postgres"), NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client.batch_execute(statements).await.expect("done");
+}
+
+/// Waits until the server answers so.
+async fn until(server: &Server, query: &str, answer: &str) {
+    let begin = std::time::Instant::now();
+    while ask(server, query).await != [Some(answer.to_owned())] {
+        assert!(begin.elapsed() < PATIENCE, "{query}");
+    }
 }

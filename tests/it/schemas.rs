@@ -9,7 +9,7 @@ use std::path::Path;
 /// written that is not described.
 fn compiled(name: &str) -> (boon::Schemas, boon::SchemaIndex) {
     let mut compiler = boon::Compiler::new();
-    for file in ["report-1.json", "events-1.json", "compare-1.json"] {
+    for file in ["report-1.json", "events-1.json", "compare-1.json", "peek-1.json"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schemas").join(file);
         let mut schema: Value = serde_json::from_slice(&std::fs::read(path).expect("a schema")).expect("JSON");
         close(&mut schema);
@@ -81,6 +81,23 @@ fn a_comparison_is_as_its_schema_says() {
         .run();
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     check("compare-1.json", &[serde_json::from_slice(&finished.stdout).expect("JSON alone on standard output")]);
+}
+
+#[test]
+fn what_was_seen_of_an_input_is_as_its_schema_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = crate::common::zip([("a.csv", &b"id;n\n007;*\n008;1\n"[..]), ("b.csv", b"")]);
+    std::fs::write(folder.path().join("a.zip"), archive).expect("a file");
+    std::fs::write(folder.path().join("a.pdf"), "%PDF-1.7").expect("a file");
+    std::fs::write(folder.path().join("a.html"), "<html><a href=1.csv>").expect("a file");
+    let server = Server::with("/a.csv", [Answer::ranged("a\n1\n").header("ETag", "\"a\"")]);
+    let url = server.url("/a.csv");
+    let seen = ["a.zip", "a.pdf", "a.html", ".", "*.*", &url].map(|source| {
+        let finished = raudal(["peek", source, "--format", "json"]).in_folder(&folder).run();
+        assert_eq!(finished.code, Some(0), "{source}: {}", finished.stderr);
+        serde_json::from_slice(&finished.stdout).expect("JSON")
+    });
+    check("peek-1.json", &seen);
 }
 
 #[test]

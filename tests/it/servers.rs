@@ -175,6 +175,11 @@ fn two_lengths_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_head_of_many_lines_is_read() {
+    read_one((0..300).fold(Answer::ok(TABLE), |answer, at| answer.header(&format!("X-{at}"), "a")));
+}
+
+#[test]
 fn a_response_without_a_head_is_taken_as_it_comes_with_a_warning() {
     let finished = read_one(Answer::raw(TABLE));
     assert!(finished.stderr.contains("the response has no head (HTTP/0.9)"), "{}", finished.stderr);

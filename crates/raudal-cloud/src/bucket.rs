@@ -1,5 +1,6 @@
 //! A folder of a bucket whose objects are written once.
 
+use crate::Http;
 use crate::listen::listening;
 use crate::stores::{Store, Stores};
 use bytes::Bytes;
@@ -33,8 +34,14 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    pub(crate) fn new(stores: Arc<Stores>, store: Arc<dyn Store>, folder: Object) -> Self {
-        Self { stores, store, folder }
+    /// Opens a folder. Nothing is asked of the store yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stores::sign`].
+    pub async fn open(stores: &Arc<Stores>, folder: &Object, http: Http<'_>) -> Result<Self> {
+        let store = stores.store(folder, http).await?;
+        Ok(Self { stores: Arc::clone(stores), store, folder: folder.clone() })
     }
 
     /// Returns a folder in this one.

@@ -3,7 +3,6 @@
 use crate::answer::{Answer, Signed};
 use crate::aws::Aws;
 use crate::azure::Azure;
-use crate::bucket::Bucket;
 use crate::environment::Environment;
 use crate::gcs::Gcs;
 use crate::listen::{Failed, listening};
@@ -139,7 +138,7 @@ impl Stores {
         signed.unwrap_or(Signed::No)
     }
 
-    async fn store(&self, object: &Object, http: Http<'_>) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn store(&self, object: &Object, http: Http<'_>) -> Result<Arc<dyn Store>> {
         let client = http(&secrets::server(&self.base(object, http).await?)?)?;
         let (environment, bucket, retries) = (&self.environment, object.bucket.as_str(), secrets::retries());
         let built = match object.service {
@@ -222,15 +221,6 @@ impl Stores {
             .into_iter()
             .map(|(key, size)| Ok(Listed { object: Object::new(glob.service, &glob.bucket, &key)?, size }));
         Ok(listed.collect())
-    }
-
-    /// Opens a folder of a bucket, whose objects are written once.
-    ///
-    /// # Errors
-    ///
-    /// As [`sign`](Self::sign).
-    pub async fn bucket(self: &Arc<Self>, folder: &Object, http: Http<'_>) -> Result<Bucket> {
-        Ok(Bucket::new(Arc::clone(self), self.store(folder, http).await?, folder.clone()))
     }
 
     pub(crate) fn explain(&self, object: &Object, failed: Failed) -> Error {

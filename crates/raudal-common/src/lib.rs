@@ -2,6 +2,7 @@
 //!
 //! - [`error`]: one error type; its [`Kind`] decides what a failure means, in one place.
 //! - `Portable`: an error that goes to another process, with the feature `serde`.
+//! - [`glob`]: globs over names and paths.
 //! - [`units`]: formats and parses sizes, rates and durations.
 //! - [`atomic_file`]: files that get their final name only when they are complete.
 
@@ -9,6 +10,7 @@ pub mod atomic_file;
 #[cfg(feature = "tokio")]
 mod blocking;
 pub mod error;
+pub mod glob;
 mod kind;
 #[cfg(feature = "serde")]
 mod portable;

@@ -14,6 +14,7 @@ use crate::cache::ask;
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request};
 use crate::transfer::attempt::{Ask, Loaded};
+use crate::transfer::part_reader::PartReader;
 use crate::transfer::segments::CutSearch;
 use crate::transfer::transport::Transport;
 use crate::transfer::{hedge, local};
@@ -150,6 +151,37 @@ impl Client {
             }
         };
         fetched.map_err(|error| error.input(location.to_string()))
+    }
+
+    /// Opens an input to read parts of it, in any order. Of a URL it fetches the beginning now and ranges as they are
+    /// read, and no more than `most` bytes in all. A local file is read in place.
+    ///
+    /// The bytes are not verified, and no HTML page is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch), but for the length.
+    ///
+    /// ```no_run
+    /// use std::io::{Read, Seek, SeekFrom};
+    /// use raudal_source::Location;
+    ///
+    /// # async fn example(client: raudal_fetch::Client) -> raudal_common::Result<()> {
+    /// let location = Location::parse("https://example.org/data.zip")?;
+    /// let mut reader = client.open(&location, 1_000_000).await?;
+    /// let end = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<u8>> {
+    ///     reader.seek(SeekFrom::End(-22))?; // the end of the archive's directory
+    ///     let mut end = Vec::new();
+    ///     reader.read_to_end(&mut end).map(|_| end)
+    /// });
+    /// # let _ = end.await;
+    /// # Ok(()) }
+    /// ```
+    pub async fn open(&self, location: &Location, most: u64) -> Result<PartReader> {
+        let Location::Url(url) = location else {
+            return self.fetch(location, Expect::Any, &()).await.map(PartReader::of_body);
+        };
+        PartReader::open(&self.0, url, most).await.map_err(|error| error.input(location.to_string()))
     }
 
     /// Like [`send`](Self::send), but asks the server for the body only if it is not the version that

@@ -44,6 +44,7 @@
 //! | `transfer/hedge` | fetches a segment, or requests a stalled transfer a second time |
 //! | `transfer/rate` | one rate for all connections |
 //! | `transfer/local` | reads local files through the same interface |
+//! | `transfer/part_reader` | reads parts of an input, over ranges |
 //! | `cache/` | the bodies that earlier runs have fetched |
 
 mod body;
@@ -76,3 +77,4 @@ pub use progress::{Stage, TransferProgress};
 #[cfg(feature = "cloud")]
 pub use raudal_cloud::{Bucket, Environment};
 pub use request::{Expect, Request, ResponseHead};
+pub use transfer::part_reader::PartReader;

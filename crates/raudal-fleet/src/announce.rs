@@ -115,7 +115,8 @@ pub(crate) async fn announce(
     Ok(Submission { plan, record, store })
 }
 
-fn hostname() -> String {
+/// The name of this machine, for people.
+pub(crate) fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok())

@@ -22,6 +22,9 @@ const DUPLICATES: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How often to connect at the start.
 const TRIES: u32 = 5;
+/// Messages of a subscription that wait for us. More of them are dropped, and streams deliver those
+/// again. The client's own default is 65,536, which a slow reader would hold in memory.
+const WAITING: usize = 4096;
 /// The name of the one consumer of a run's jobs.
 const CONSUMER: &str = "workers";
 
@@ -60,7 +63,8 @@ impl Login {
         let unreadable = |what: &str, path: &PathBuf, error: std::io::Error| {
             Error::io(format!("cannot read {what}"), error).input(path.display().to_string())
         };
-        let mut options = ConnectOptions::new().name(name).request_timeout(Some(PATIENCE));
+        let mut options =
+            ConnectOptions::new().name(name).request_timeout(Some(PATIENCE)).subscription_capacity(WAITING);
         if let Some(path) = &self.credentials {
             let read = options.credentials_file(path).await;
             options = read.map_err(|error| unreadable("the credentials of NATS", path, error))?;

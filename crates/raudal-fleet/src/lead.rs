@@ -114,9 +114,9 @@ impl Leader {
             }
             tokio::select! {
                 next = events.next() => match next {
-                    Next::Event(Event::Part { chunk, .. }) => {
-                        done.insert(chunk);
-                        admission.done(chunk);
+                    Next::Event(Event::Part(written)) => {
+                        done.insert(written.chunk);
+                        admission.done(written.chunk);
                     }
                     Next::Event(Event::Redo { chunk }) if self.store.chunks().await?.contains(&chunk) => {}
                     Next::Event(Event::Redo { chunk }) => {

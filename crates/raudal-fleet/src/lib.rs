@@ -26,20 +26,28 @@
 //! | `reports` | what the observer of the run is told |
 //! | `options` | [`SubmitOptions`] |
 //! | `announce` | makes the plan of a run, and what its workers need |
-//! | `submit` | [`submit()`]: starts or resumes a run, and merges it |
+//! | `arrivals` | fetches the parts that are there, and checks them |
+//! | `merging` | merges their inputs in order |
+//! | `follow` | follows a run as its submitter |
+//! | `submit` | [`submit()`]: starts or resumes a run |
 //! | `allow` | [`Allow`]: which inputs a worker takes |
 //! | `lease`, `journal`, `pauses` | of a worker: whether its job is still its own; inputs that kill workers; hosts that asked for a pause |
+//! | `counters` | what a worker has done so far |
 //! | `work`, `worker` | [`work()`]: one machine of a fleet |
-//! | `runs` | [`runs()`], [`cancel()`], [`forget()`] |
+//! | `runs`, `watch` | [`runs()`], [`cancel()`], [`forget()`], [`watch()`] |
 
 mod admission;
 mod allow;
 mod announce;
+mod arrivals;
 mod broker;
+mod counters;
 mod events;
+mod follow;
 mod journal;
 mod lead;
 mod lease;
+mod merging;
 mod options;
 mod part;
 mod parts;
@@ -50,15 +58,18 @@ mod reports;
 mod runs;
 mod store;
 mod submit;
+mod watch;
 mod windows;
 mod work;
 mod worker;
 
 pub use allow::Allow;
 pub use broker::{Broker, Login};
-pub use options::{Say, SubmitOptions};
-pub use protocol::{PROTOCOL, State};
-pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, watch, workers};
+pub use follow::Ended;
+pub use options::{Say, SubmitOptions, Watch};
+pub use protocol::{PROTOCOL, State, WorkerStatus};
+pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, workers};
 pub use store::Parts;
-pub use submit::{Ended, submit};
+pub use submit::submit;
+pub use watch::watch;
 pub use worker::{Build, Prepared, WorkerOptions, work};

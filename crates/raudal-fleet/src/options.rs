@@ -1,5 +1,6 @@
 //! How a run is spread over a fleet.
 
+use super::protocol::WorkerStatus;
 use super::store::Parts;
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +8,9 @@ use std::time::Duration;
 
 /// Shows a message to the operator of a worker or of a run.
 pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Shows what the workers of a run do.
+pub type Watch = Arc<dyn Fn(&[WorkerStatus]) + Send + Sync>;
 
 /// How a run is spread over the fleet.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ pub struct SubmitOptions {
     pub chunk: Option<usize>,
     /// Shows messages. Default: nobody sees them.
     pub say: Say,
+    /// Shows what the workers do, twice a second, by their names. Default: nobody sees it.
+    pub watch: Watch,
 }
 
 impl Default for SubmitOptions {
@@ -49,6 +55,7 @@ impl Default for SubmitOptions {
             detach: false,
             chunk: None,
             say: Arc::new(|_| ()),
+            watch: Arc::new(|_| ()),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 /// Inputs that may wait for their host's chunk to fill. Some 300 bytes each.
-const MOST_WAITING: usize = 40_000;
+const MOST_WAITING: usize = 16_384;
 /// A broker refuses messages of more than 1 MiB by default.
 const MOST_BYTES: usize = 256 << 10;
 /// A chunk has at most this many inputs: a worker that dies loses no more work.

@@ -151,16 +151,19 @@ pub(crate) struct JobInput {
     /// The SHA-256 that it must have; empty if the list of checksums lacks it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<String>,
+    /// Why it is no input, but a line of a list that fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<Portable>,
 }
 
 impl JobInput {
     /// # Errors
     ///
-    /// A usage error for a line of a list that is no input, an input with a login, standard input, and a path that
-    /// is no text.
+    /// A usage error for an input with a login, standard input, and a path that is no text.
     pub(crate) fn of(i: u64, input: &Input, checksums: Option<&Checksums>) -> Result<Self> {
         if let Some(refusal) = input.refusal() {
-            return Err(refusal);
+            let (place, refused) = (input.location.to_string(), Some(Portable::from(&refusal)));
+            return Ok(Self { i, place, name: None, member: None, sha256: None, refused });
         }
         let place = match &input.location {
             Location::Url(url) if !url.username().is_empty() || url.password().is_some() => {
@@ -180,7 +183,8 @@ impl JobInput {
                 .ok_or_else(|| Error::usage("the path is not text").input(input.location.to_string()))?,
         };
         let sha256 = checksums.map(|sums| known_checksum(sums, input).unwrap_or_default().to_owned());
-        Ok(Self { i, place, name: input.is_named.then(|| input.name.clone()), member: input.member.clone(), sha256 })
+        let (name, member) = (input.is_named.then(|| input.name.clone()), input.member.clone());
+        Ok(Self { i, place, name, member, sha256, refused: None })
     }
 
     /// The list of checksums that has this input alone, or not even that.
@@ -191,6 +195,9 @@ impl JobInput {
     }
 
     pub(crate) fn input(&self) -> Result<Input> {
+        if self.refused.is_some() {
+            return Ok(Input::new(Location::File(self.place.clone().into())));
+        }
         let mut input = Input::new(Location::parse(&self.place)?);
         if let Some(name) = &self.name {
             input = input.named(name);
@@ -254,7 +261,7 @@ impl InputLine {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(crate) enum Event {
     /// The part of a chunk is written.
-    Part { chunk: u32, worker: String, rows: u64, bytes: u64, inputs: Vec<InputLine> },
+    Part(Written),
     /// A part was damaged: its chunk is to be done again.
     Redo { chunk: u32 },
     /// A message could not be read, and was set aside.
@@ -265,18 +272,48 @@ pub(crate) enum Event {
     Paused { host: String, ms: u64, worker: String },
 }
 
-/// A worker begins an input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Begun {
+/// A part that a worker has written. What became of each input is in the part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Written {
     pub(crate) chunk: u32,
-    pub(crate) i: u64,
-    pub(crate) name: String,
+    pub(crate) worker: String,
+    pub(crate) inputs: u64,
+    pub(crate) failed: u64,
+    pub(crate) rows: u64,
+    /// Of the part.
+    pub(crate) bytes: u64,
+    /// How long the chunk took the worker.
+    pub(crate) ms: u64,
+    /// The first failures, for people who watch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<Portable>,
+}
+
+/// What a worker does in a run, and has done in it so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// Its name.
+    pub worker: String,
+    /// The machine that it runs on.
+    pub host: String,
+    /// Chunks that it works through now.
+    pub running: usize,
+    /// Inputs that it has read, those that failed among them.
+    pub inputs: u64,
+    /// Inputs that failed.
+    pub failed: u64,
+    /// Rows that it has kept.
+    pub rows: u64,
+    /// Bytes that it has fetched.
+    pub bytes: u64,
 }
 
 /// A worker that is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Presence {
     pub(crate) worker: String,
+    pub(crate) host: String,
     pub(crate) protocol: u32,
     pub(crate) raudal: String,
     pub(crate) slots: usize,
@@ -306,8 +343,10 @@ mod tests {
         let error = JobInput::of(0, &parse("https://me:secret@h/a.zip"), None).expect_err("a login");
         assert!(!format!("{error:?}").contains("secret") && error.hint_text().is_some(), "{error:?}");
         let list = raudal_source::read_list("https://h/a.zip\nftp://h/b.zip\n".as_bytes(), "urls.txt").expect("a list");
-        let error = JobInput::of(1, &list[1], None).expect_err("no input");
-        assert!(error.report().contains("urls.txt") && error.kind() == raudal_common::Kind::Usage, "{error:?}");
+        let line = JobInput::of(1, &list[1], None).expect("a line that fails");
+        assert_eq!(line.input().expect("a place").name, list[1].name);
+        let error = line.refused.expect("a reason").into_error();
+        assert_eq!(Some(error.report()), list[1].refusal().map(|error| error.report()));
         assert!(JobInput::of(0, &Input::new(Location::Stdin), None).is_err());
         let file = JobInput::of(0, &parse("a b.csv"), None).expect("a path");
         assert!(std::path::Path::new(&file.place).is_absolute());

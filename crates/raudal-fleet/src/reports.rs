@@ -1,10 +1,16 @@
 //! What the observer of a run is told of the inputs that workers read, and the report at the end.
 
-use super::protocol::{Begun, InputLine};
+use super::options::{Say, SubmitOptions, Watch};
+use super::protocol::{InputLine, WorkerStatus};
 use raudal_pipeline::Options;
 use raudal_pool::{EventKind, RunReport};
-use std::collections::HashSet;
-use std::time::Instant;
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// How long a worker that says nothing is shown.
+const GONE: Duration = Duration::from_secs(6);
+/// Failures that are said as they come. The end of the run names them too.
+const FAILURES: u64 = 20;
 
 /// What the observer of the run is told, and the report at the end.
 pub(crate) struct Reports {
@@ -14,12 +20,14 @@ pub(crate) struct Reports {
     begun: Instant,
     failed: u64,
     told: HashSet<u32>,
-    /// The inputs that workers have begun.
-    begun_inputs: HashSet<u64>,
+    /// What each worker said, and when.
+    workers: BTreeMap<String, (WorkerStatus, Instant)>,
+    say: Say,
+    watch: Watch,
 }
 
 impl Reports {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options, submit: &SubmitOptions) -> Self {
         // Runs of pools count from 0: no other run of this process has this number.
         Self {
             options: options.clone(),
@@ -28,15 +36,22 @@ impl Reports {
             begun: Instant::now(),
             failed: 0,
             told: HashSet::new(),
-            begun_inputs: HashSet::new(),
+            workers: BTreeMap::new(),
+            say: submit.say.clone(),
+            watch: submit.watch.clone(),
         }
     }
 
-    /// Tells of an input that a worker begins.
-    pub(crate) fn begin(&mut self, begun: &Begun) {
-        if !self.told.contains(&begun.chunk) && self.begun_inputs.insert(begun.i) {
-            self.observe(EventKind::AttemptStarted { job: begun.i, label: &begun.name, attempt: 1 });
-        }
+    /// A worker says what it does.
+    pub(crate) fn hear(&mut self, status: WorkerStatus) {
+        self.workers.insert(status.worker.clone(), (status, Instant::now()));
+    }
+
+    /// Shows what the workers do.
+    pub(crate) fn show_workers(&mut self) {
+        self.workers.retain(|_, (_, at)| at.elapsed() < GONE);
+        let all: Vec<WorkerStatus> = self.workers.values().map(|(status, _)| status.clone()).collect();
+        (self.watch)(&all);
     }
 
     pub(crate) fn observe(&self, kind: EventKind<'_>) {
@@ -51,17 +66,18 @@ impl Reports {
         for line in inputs {
             let report = line.report(self.begun.elapsed());
             self.report.count(&report);
-            if !self.begun_inputs.remove(&line.i) {
-                let attempt = line.attempts.max(1);
-                self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt });
-            }
+            let attempt = line.attempts.max(1);
+            self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt });
             self.observe(EventKind::Advanced { job: line.i, bytes: line.bytes, items: line.items });
             if let Some(error) = &report.error {
                 self.failed += 1;
+                if self.failed <= FAILURES {
+                    (self.say)(&format!("failed: {error}"));
+                }
                 self.observe(EventKind::AttemptFailed {
                     job: line.i,
                     label: &line.name,
-                    attempt: line.attempts.max(1),
+                    attempt,
                     error,
                     kind: report.kind.unwrap_or("failed"),
                     retry_in: None,

@@ -1,14 +1,12 @@
 //! What can be seen and done from any machine: the runs that are there, and their workers.
 
 use super::broker::{Broker, failed, no_run, parse_record};
-use super::events::{Events, Next};
-use super::protocol::{Event, Presence, RunRecord, State, run_key};
+use super::protocol::{Presence, RunRecord, State};
 use super::store::Store;
 use async_nats::jetstream::kv::Operation;
 use futures::TryStreamExt;
 use raudal_common::Result;
 use serde::Serialize;
-use std::collections::HashSet;
 
 /// A run, as the broker knows it.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +39,8 @@ pub struct RunInfo {
 pub struct WorkerInfo {
     /// Its name.
     pub worker: String,
+    /// The machine that it runs on.
+    pub host: String,
     /// Its version of raudal.
     pub raudal: String,
     /// How many chunks it works through at once.
@@ -104,8 +104,9 @@ pub async fn workers(broker: &Broker) -> Result<Vec<WorkerInfo>> {
     let values = entries(broker, "worker.").await?;
     let here = values.iter().filter_map(|value| serde_json::from_slice::<Presence>(value).ok());
     let mut all: Vec<WorkerInfo> = here
-        .map(|Presence { worker, raudal, slots, running, inputs, bytes, .. }| WorkerInfo {
+        .map(|Presence { worker, host, raudal, slots, running, inputs, bytes, .. }| WorkerInfo {
             worker,
+            host,
             raudal,
             slots,
             running,
@@ -115,70 +116,6 @@ pub async fn workers(broker: &Broker) -> Result<Vec<WorkerInfo>> {
         .collect();
     all.sort_by(|a, b| a.worker.cmp(&b.worker));
     Ok(all)
-}
-
-/// Follows a run until all of its chunks are done, or it is cancelled or forgotten. Calls the
-/// function with each line for people.
-///
-/// # Errors
-///
-/// A usage error if there is no such run; or if the broker does not answer at the start.
-pub async fn watch(broker: &Broker, run: &str, mut show: impl FnMut(&str)) -> Result<()> {
-    let record = broker.record(run).await?.ok_or_else(|| no_run(run))?;
-    let mut events = Events::new(broker, run);
-    let (mut done, mut failed) = (HashSet::new(), 0);
-    let mut look = tokio::time::interval(std::time::Duration::from_millis(500));
-    while done.len() < record.chunks as usize {
-        let next = tokio::select! {
-            next = events.next() => next,
-            _ = look.tick() => {
-                match broker.kv.entry(run_key(run)).await {
-                    Ok(Some(entry)) if entry.operation != Operation::Put => {
-                        show("the run is over, and was forgotten");
-                        return Ok(());
-                    }
-                    Ok(Some(entry)) if parse_record(&entry.value).is_ok_and(|now| now.state == State::Cancelled) => {
-                        show("the run was cancelled");
-                        return Ok(());
-                    }
-                    _ => continue,
-                }
-            }
-        };
-        match next {
-            Next::Event(Event::Part { chunk, worker, rows, bytes, inputs }) => {
-                done.insert(chunk);
-                let errors = inputs.iter().filter_map(|line| line.error.clone());
-                for error in errors {
-                    failed += 1;
-                    show(&format!("error: {}", error.into_error().report()));
-                }
-                let (all, inputs) = (record.chunks, inputs.len());
-                let said = format!("inputs {inputs}, rows {rows}, {}", raudal_common::units::bytes(bytes));
-                show(&format!(
-                    "chunk {chunk} by {worker}: {said}; {} of {all} chunks done, {failed} failed",
-                    done.len()
-                ));
-            }
-            Next::Event(Event::Refused { worker, reason }) => show(&format!("{worker}: {reason}")),
-            Next::Event(Event::Aside { subject, worker, reason }) => {
-                show(&format!("{worker} set a message aside: {subject}: {reason}"));
-            }
-            Next::Event(Event::Paused { host, ms, .. }) => {
-                show(&format!(
-                    "{host} asked for a pause of {}",
-                    raudal_common::units::duration(std::time::Duration::from_millis(ms))
-                ));
-            }
-            Next::Event(Event::Redo { chunk }) => {
-                done.remove(&chunk);
-                show(&format!("chunk {chunk} is done again"));
-            }
-            Next::Unreadable(reason) => show(&format!("an event that cannot be read was left out: {reason}")),
-            Next::Gone => show("the broker has lost the events of the run"),
-        }
-    }
-    Ok(())
 }
 
 /// Ends a run: workers stop its jobs, and write no more parts. Those that are there stay, so that

@@ -78,14 +78,15 @@ impl Windows {
         self.next * self.inputs >= self.total
     }
 
+    /// Whether all inputs of the next window are there.
+    pub(crate) fn is_ready(&self) -> bool {
+        let needed = self.inputs.min(self.total.saturating_sub(self.next * self.inputs));
+        needed > 0 && self.have.get(&self.next).is_some_and(|have| *have >= needed)
+    }
+
     /// Takes the next window, if all of its inputs are there.
     pub(crate) fn take(&mut self) -> Result<Option<Window>> {
-        let first = self.next * self.inputs;
-        let needed = self.inputs.min(self.total.saturating_sub(first));
-        if needed == 0 || self.have.get(&self.next).is_none_or(|have| *have < needed) {
-            return Ok(None);
-        }
-        self.take_partial()
+        if self.is_ready() { self.take_partial() } else { Ok(None) }
     }
 
     /// Takes the next window as it is, for a run that was stopped.

@@ -2,27 +2,36 @@
 
 use super::allow::Allow;
 use super::broker::Broker;
+use super::counters::Counters;
 use super::journal::Journal;
 use super::lead::{nonce, wait_for_rate};
 use super::lease::Lease;
 use super::part::PartWriter;
 use super::pauses::Pauses;
-use super::protocol::{Begun, Event, InputLine, Job, JobInput, RunRecord, bytes, chunk_of, live_subject, pause_key};
+use super::protocol::{
+    Event, InputLine, Job, JobInput, RunRecord, WorkerStatus, Written, bytes, chunk_of, live_subject, pause_key,
+};
 use super::store::{Store, part_name};
 use async_nats::jetstream::{AckKind, Message};
 use futures::future::BoxFuture;
-use raudal_common::{Error, Kind, Result, blocking};
+use raudal_common::{Error, Kind, Portable, Result, blocking};
 use raudal_pipeline::{Gate, InputRead, Reader};
 use raudal_pool::{EventKind, Observer};
 use raudal_source::Input;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How long a job that could not be finished waits before it is delivered again, at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How often those who watch are shown what this worker does, and how often if that is the same.
+const SHOWN: Duration = Duration::from_millis(500);
+const SAME: Duration = Duration::from_secs(2);
+
+/// Failures of a chunk that are shown to those who watch: a message has an upper limit.
+const ERRORS: usize = 8;
 
 /// How long to wait for the queue of a message that may be lost.
 const BRIEF: Duration = Duration::from_millis(20);
@@ -31,12 +40,13 @@ const BRIEF: Duration = Duration::from_millis(20);
 pub(crate) struct Machine {
     pub(crate) broker: Broker,
     pub(crate) name: String,
+    /// The machine that it runs on.
+    pub(crate) host: String,
     pub(crate) allow: Arc<Allow>,
     pub(crate) pauses: Arc<Pauses>,
     pub(crate) say: super::options::Say,
-    pub(crate) running: AtomicUsize,
-    pub(crate) inputs: AtomicU64,
-    pub(crate) bytes: AtomicU64,
+    /// What was done in all runs.
+    pub(crate) counters: Counters,
 }
 
 /// A run that a worker takes part in.
@@ -44,6 +54,7 @@ pub(crate) struct ActiveRun {
     pub(crate) record: RunRecord,
     pub(crate) store: Store,
     pub(crate) reader: Reader,
+    pub(crate) counters: Counters,
     /// Cancelled when the run is, and when the worker gives back what it has begun.
     pub(crate) cancel: CancellationToken,
 }
@@ -68,9 +79,11 @@ impl Machine {
         let delivered = message.info().map_or(1, |info| info.delivered);
         let subject = message.subject.to_string();
         let lease = Lease::new(message, run.record.lease());
-        self.running.fetch_add(1, Ordering::Relaxed);
+        self.counters.begin();
+        run.counters.begin();
         let ended = self.attempt(&run, &lease, &subject, delivered).await;
-        self.running.fetch_sub(1, Ordering::Relaxed);
+        self.counters.end();
+        run.counters.end();
         match ended {
             Ended::Done => lease.done().await,
             Ended::Unreadable(reason) => self.quarantine(&run, lease, subject, reason).await,
@@ -104,37 +117,36 @@ impl Machine {
         inputs: Vec<Input>,
         delivered: i64,
     ) -> Result<Ended> {
-        let (name, record) = (part_name(job.chunk), &run.record);
+        let (name, record, begun) = (part_name(job.chunk), &run.record, Instant::now());
+        let mut written = Written { chunk: job.chunk, worker: self.name.clone(), ..Written::default() };
         // Another worker may have written it after it lost its lease.
         if delivered > 1 && run.store.has(&name).await? {
-            return self.tell_part(run, job.chunk, 0, 0, Vec::new()).await.map(|()| Ended::Done);
+            return self.tell_part(run, written).await.map(|()| Ended::Done);
         }
         let mut journal = Journal::open(&self.broker, &record.run, job.chunk, delivered, record.deliveries).await?;
         let mut part = PartWriter::new()?;
-        let (mut lines, mut rows) = (Vec::with_capacity(inputs.len()), 0);
         for (of, input) in job.inputs.iter().zip(inputs) {
             if !lease.holds() {
                 (self.say)(&format!(
-                    "chunk {} of {} was lost: this worker stood still for too long",
+                    "chunk {} of {} was lost: this worker was still, or cut off, for too long",
                     job.chunk, record.run
                 ));
                 return Ok(Ended::Abandoned);
             }
-            self.tell_begun(&record.run, Begun { chunk: job.chunk, i: of.i, name: input.name.clone() }).await;
             let Some(read) = self.journaled(run, &mut journal, of, input).await? else {
                 return Ok(Ended::Stopped);
             };
-            self.inputs.fetch_add(1, Ordering::Relaxed);
-            self.bytes.fetch_add(read.report.bytes, Ordering::Relaxed);
+            self.counters.count(&read);
+            run.counters.count(&read);
+            count(&mut written, &read);
             let line = InputLine::of(of.i, &read.report, read.result.as_ref().err(), read.locked);
-            rows += read.result.as_ref().map_or(0, raudal_table::Rows::rows_kept);
-            let (result, of_part) = (read.result.ok(), line.clone());
-            part = blocking(move || part.add(&of_part, result).map(|()| part)).await??;
-            lines.push(line);
+            let result = read.result.ok();
+            part = blocking(move || part.add(&line, result).map(|()| part)).await??;
         }
         let (object, length) = blocking(move || part.finish()).await??;
         run.store.put(&name, object).await?;
-        self.tell_part(run, job.chunk, rows, length, lines).await?;
+        (written.bytes, written.ms) = (length, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.tell_part(run, written).await?;
         Ok(Ended::Done)
     }
 
@@ -163,6 +175,9 @@ impl Machine {
 
     /// Reads an input, if it is allowed. `None` if it was stopped.
     async fn read(&self, run: &ActiveRun, of: &JobInput, input: Input) -> Result<Option<InputRead>> {
+        if let Some(refused) = &of.refused {
+            return Ok(Some(InputRead::failed(refused.clone().into_error(), &input)));
+        }
         if let Err(error) = self.allow.check(&input.location) {
             return Ok(Some(InputRead::failed(error, &input)));
         }
@@ -176,25 +191,36 @@ impl Machine {
         Ok(run.reader.read(input, checksums, Arc::new(gate), Arc::new(fleet), &run.cancel).await)
     }
 
-    /// Shows the input to those who watch. Not worth any wait.
-    async fn tell_begun(&self, run: &str, begun: Begun) {
-        if let Ok(value) = bytes(&begun) {
-            let client = self.broker.js.client();
-            // While the broker is gone, messages queue up, and then they wait.
-            let _ = tokio::time::timeout(BRIEF, client.publish(live_subject(run), value)).await;
+    /// Shows those who watch a run what this worker does in it.
+    pub(crate) async fn show(&self, run: &ActiveRun) {
+        let (client, subject) = (self.broker.js.client(), live_subject(&run.record.run));
+        let mut last = None;
+        let mut clock = tokio::time::interval(SHOWN);
+        loop {
+            clock.tick().await;
+            let counts = run.counters.now();
+            if last.is_some_and(|(shown, at): (_, Instant)| shown == counts && at.elapsed() < SAME) {
+                continue;
+            }
+            last = Some((counts, Instant::now()));
+            let status = WorkerStatus {
+                worker: self.name.clone(),
+                host: self.host.clone(),
+                running: counts.running,
+                inputs: counts.inputs,
+                failed: counts.failed,
+                rows: counts.rows,
+                bytes: counts.bytes,
+            };
+            if let Ok(value) = bytes(&status) {
+                // While the broker is gone, messages queue up, and then they wait.
+                let _ = tokio::time::timeout(BRIEF, client.publish(subject.clone(), value)).await;
+            }
         }
     }
 
-    async fn tell_part(
-        &self,
-        run: &ActiveRun,
-        chunk: u32,
-        rows: u64,
-        bytes: u64,
-        inputs: Vec<InputLine>,
-    ) -> Result<()> {
-        let event = Event::Part { chunk, worker: self.name.clone(), rows, bytes, inputs };
-        self.broker.tell(&run.record.run, &event, None).await
+    async fn tell_part(&self, run: &ActiveRun, written: Written) -> Result<()> {
+        self.broker.tell(&run.record.run, &Event::Part(written), None).await
     }
 
     /// Names a message that cannot be read, keeps it, and has its chunk done again.
@@ -231,6 +257,20 @@ impl Machine {
 impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Machine").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Counts an input of a part.
+fn count(written: &mut Written, read: &InputRead) {
+    written.inputs += 1;
+    match &read.result {
+        Ok(rows) => written.rows += rows.rows_kept(),
+        Err(error) => {
+            written.failed += 1;
+            if written.errors.len() < ERRORS {
+                written.errors.push(Portable::from(error));
+            }
+        }
     }
 }
 

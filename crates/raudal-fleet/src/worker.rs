@@ -1,7 +1,9 @@
 //! One machine of a fleet. It holds no state: what it has begun is lost with it, and done again.
 
 use super::allow::Allow;
+use super::announce::hostname;
 use super::broker::{Broker, RETRY, parse_record};
+use super::counters::Counters;
 use super::lead::{Leader, nonce};
 use super::options::Say;
 use super::pauses::Pauses;
@@ -18,7 +20,6 @@ use raudal_pipeline::Reader;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -110,12 +111,11 @@ pub async fn work(broker: Broker, options: WorkerOptions, build: Build, stop: Ca
     let machine = Machine {
         broker: broker.clone(),
         name: options.name.clone(),
+        host: hostname(),
         allow: Arc::new(options.allow.clone()),
         pauses: Arc::new(Pauses::default()),
         say: Arc::clone(&options.say),
-        running: 0.into(),
-        inputs: 0.into(),
-        bytes: 0.into(),
+        counters: Counters::default(),
     };
     let worker = Worker {
         machine: Arc::new(machine),
@@ -156,14 +156,16 @@ struct Worker {
 impl Worker {
     async fn presence(self) {
         loop {
+            let counts = self.machine.counters.now();
             let here = Presence {
                 worker: self.options.name.clone(),
+                host: self.machine.host.clone(),
                 protocol: PROTOCOL,
                 raudal: self.options.version.clone(),
                 slots: self.options.slots,
-                running: self.machine.running.load(Ordering::Relaxed),
-                inputs: self.machine.inputs.load(Ordering::Relaxed),
-                bytes: self.machine.bytes.load(Ordering::Relaxed),
+                running: counts.running,
+                inputs: counts.inputs,
+                bytes: counts.bytes,
             };
             if let Ok(value) = bytes(&here) {
                 let _ = self.machine.broker.put_expiring(&worker_key(&here.worker), value, GONE, None).await;
@@ -283,6 +285,7 @@ impl Worker {
         let leading = tokio::spawn(leader.run(ends.clone()));
         tokio::select! {
             () = self.pull(&run) => {}
+            () = self.machine.show(&run) => {}
             () = cancel.cancelled() => {}
         }
         ends.cancel();
@@ -301,7 +304,7 @@ impl Worker {
         table.run.lock = record.lock.then(Arc::default);
         let client = Client::new(&fetch)?;
         let reader = Reader::new(&client, table);
-        Ok(ActiveRun { record: record.clone(), store, reader, cancel: cancel.clone() })
+        Ok(ActiveRun { record: record.clone(), store, reader, counters: Counters::default(), cancel: cancel.clone() })
     }
 
     /// Takes jobs while there are free slots. Ends when the worker is to stop.

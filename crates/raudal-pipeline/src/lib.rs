@@ -23,16 +23,19 @@
 //! | `table/` | inputs → one table: begin the biggest first (`reorder`), decode while downloading (`ahead`), merge in input order |
 //! | `globs` | the objects of globs in cloud stores, as inputs |
 //! | `links` | the links on pages, as inputs |
+//! | `peek` | looks at one input, over a few ranges of it |
 //! | `files/` | inputs → files: reserve names, verify, extract, publish |
 
 pub mod files;
 mod globs;
 mod links;
+mod peek;
 mod run;
 mod table;
 
 pub use globs::listed;
 pub use links::{Linked, linked};
+pub use peek::{Peeked, peek};
 pub use run::concurrency::{Concurrency, Jobs};
 pub use run::failure::Failure;
 pub use run::hosts::Hosts;

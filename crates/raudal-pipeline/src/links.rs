@@ -83,14 +83,8 @@ async fn on_page(client: &Client, location: &Location, links: &Links) -> Result<
             .hint("is it the data itself? leave [`links`] out then"));
     }
     // After redirects, links start from where the page is.
-    let at = match body.location() {
-        Location::Url(url) => url.clone(),
-        Location::File(path) => std::path::absolute(path)
-            .ok()
-            .and_then(|path| Url::from_file_path(path).ok())
-            .ok_or_else(|| Error::new(Kind::Io, "the path of the page is no URL").input(location.to_string()))?,
-        Location::Stdin => return Err(Error::new(Kind::Internal, "a page came from standard input")),
-    };
+    let at = address(body.location())
+        .ok_or_else(|| Error::new(Kind::Io, "the path of the page is no URL").input(location.to_string()))?;
     let links = links.clone();
     let read = move || -> std::io::Result<FoundLinks> {
         let mut page = Vec::new();
@@ -98,6 +92,15 @@ async fn on_page(client: &Client, location: &Location, links: &Links) -> Result<
         Ok(links.on(&page, &at))
     };
     blocking(read).await?.map_err(|error| Error::io("cannot read the page", error))
+}
+
+/// Returns the URL that the links on a page start from. Standard input has none.
+pub(crate) fn address(page: &Location) -> Option<Url> {
+    match page {
+        Location::Url(url) => Some(url.clone()),
+        Location::File(path) => std::path::absolute(path).ok().and_then(|path| Url::from_file_path(path).ok()),
+        Location::Stdin => None,
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::lines::{self, Level};
 use super::model::Model;
 use super::out::Out;
 use super::painter::Painter;
+use super::peers::{Peer, PeerView};
 use super::relay::Stream;
 use super::style::{Style, Surroundings, Verbosity};
 use super::ticker::Ticker;
@@ -193,16 +194,7 @@ impl Progress {
 
     /// Removes the bars while `f` writes to the terminal. Messages wait until `f` is done.
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Resume<'a>(&'a ProgressInner);
-        impl Drop for Resume<'_> {
-            fn drop(&mut self) {
-                self.0.resume();
-            }
-        }
-        self.inner().pause();
-        // A guard, so that the waiting lines are written even if `f` panics.
-        let _resume = Resume(self.inner());
-        f()
+        self.inner().suspend(f)
     }
 
     /// Removes the bars for good, because from now on someone else writes to the terminal: rows, or
@@ -227,6 +219,16 @@ impl Progress {
         }
     }
 
+    /// Returns a function that removes the bars, stops the program with `stop`, and draws them again once that returns:
+    /// for Ctrl-Z. It does not keep the display alive.
+    pub fn stopper(&self, stop: impl Fn() + Send + 'static) -> impl Fn() + Send + 'static {
+        let inner = Arc::downgrade(self.inner());
+        move || match inner.upgrade() {
+            Some(inner) => inner.suspend(&stop),
+            None => stop(),
+        }
+    }
+
     /// From now on, removes the bars before the message of a panic of any thread.
     pub fn clear_on_panic(&self) {
         let inner = Arc::downgrade(self.inner());
@@ -245,6 +247,21 @@ impl Progress {
     /// Writes what is due now. Call it only if you passed in a clock; otherwise a thread does it.
     pub fn tick(&self) {
         self.inner().tick();
+    }
+
+    /// Shows what other machines do for the run that goes on, instead of its jobs. Call it as often as
+    /// they say something, with all of them.
+    ///
+    /// ```
+    /// use raudal_progress::{Peer, Progress, Style, Verbosity};
+    ///
+    /// let progress = Progress::new(Style::None, Verbosity::Quiet);
+    /// let mut peer = Peer::default();
+    /// (peer.name, peer.inputs) = ("worker-1".to_owned(), 12);
+    /// progress.peers(&[peer]);
+    /// ```
+    pub fn peers(&self, peers: &[Peer]) {
+        self.inner().peers(peers);
     }
 
     /// Ends the display: removes the bars, and shows no more events. Messages are still shown. A
@@ -310,6 +327,19 @@ impl ProgressInner {
         }
         if matches!(event.kind, EventKind::RunFinished { .. }) {
             lock(&self.out).erase();
+        }
+    }
+
+    fn peers(&self, peers: &[Peer]) {
+        let now = (self.clock)();
+        if self.style == Style::Json {
+            let mut out = lock(&self.out);
+            if !out.finished {
+                let text = out.encoder.peers(peers, now);
+                out.write(&text);
+            }
+        } else if self.style != Style::None {
+            PeerView::update(&mut lock(&self.model).peers, peers, now);
         }
     }
 
@@ -392,6 +422,19 @@ impl ProgressInner {
         let text = painter.paint(&picture);
         out.put(&text);
         out.painted = Some(now);
+    }
+
+    fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Resume<'a>(&'a ProgressInner);
+        impl Drop for Resume<'_> {
+            fn drop(&mut self) {
+                self.0.resume();
+            }
+        }
+        self.pause();
+        // A guard, so that the waiting lines are written even if `f` panics.
+        let _resume = Resume(self);
+        f()
     }
 
     fn pause(&self) {

@@ -1,6 +1,7 @@
 //! Writes events as JSON, one object a line: pure values in, text out. The crate's documentation
 //! has the schema.
 
+use super::peers::Peer;
 use raudal_common::units::date;
 use raudal_pool::{Event, EventKind, JobReport, RunReport};
 use serde::Serialize;
@@ -66,6 +67,15 @@ enum What<'a> {
         limit: usize,
         why: &'a str,
     },
+    Worker {
+        worker: &'a str,
+        host: &'a str,
+        running: usize,
+        inputs: u64,
+        failed: u64,
+        rows: u64,
+        bytes: u64,
+    },
     JobFinished {
         job: u64,
         report: &'a JobReport,
@@ -100,6 +110,8 @@ pub(super) struct Encoder {
     open: BTreeMap<u64, u64>,
     /// By run number and job number.
     held: BTreeMap<(u64, u64), Held>,
+    /// What was said of each peer last.
+    peers: Vec<Peer>,
 }
 
 #[derive(Debug, Default)]
@@ -117,7 +129,7 @@ impl Held {
 
 impl Encoder {
     pub(super) fn new(zero: SystemTime) -> Self {
-        Self { zero, started: Duration::ZERO, runs: 0, open: BTreeMap::new(), held: BTreeMap::new() }
+        Self { zero, started: Duration::ZERO, runs: 0, open: BTreeMap::new(), held: BTreeMap::new(), peers: Vec::new() }
     }
 
     /// Returns the lines for an event, each with its line end.
@@ -192,6 +204,19 @@ impl Encoder {
         for job in due {
             self.flush(job, now, &mut out);
         }
+        out
+    }
+
+    /// Returns a line for each peer of which something has changed.
+    pub(super) fn peers(&mut self, peers: &[Peer], now: Duration) -> String {
+        let mut out = String::new();
+        let run = self.open.keys().next_back().copied();
+        for peer in peers.iter().filter(|peer| !self.peers.contains(peer)) {
+            let Peer { name, host, running, inputs, failed, rows, bytes } = peer;
+            let (running, inputs, failed, rows, bytes) = (*running, *inputs, *failed, *rows, *bytes);
+            self.line(run, What::Worker { worker: name, host, running, inputs, failed, rows, bytes }, now, &mut out);
+        }
+        self.peers = peers.to_vec();
         out
     }
 

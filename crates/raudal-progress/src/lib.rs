@@ -8,6 +8,7 @@
 //! | `handle` | [`Progress`]: takes events and messages, and writes them one after the other |
 //! | `style` | [`Style`], [`Verbosity`], and what stderr can show |
 //! | `model` | the state of a run at one moment; pure |
+//! | `peers` | [`Peer`]: machines that do the work for a run, and their speeds; pure |
 //! | `sizes` | what is known of the sizes of jobs, and how long the rest takes; pure |
 //! | `lines` | every line for people; pure |
 //! | `json` | every line for programs; pure |
@@ -33,6 +34,7 @@
 //! | `attempt_failed` | `job`, `label`, `attempt`, `error`, `kind` (one word), `retry_in_seconds` (null if there is no retry), `bytes`, `items` (of this attempt, to be subtracted) |
 //! | `key_paused` | `key`, `pause_seconds` |
 //! | `limit_changed` | `key` (a host), `limit` (the new limit on jobs in flight), `why` |
+//! | `worker` | `worker` (its name), `host`, `running` (jobs in its hands), `inputs`, `failed`, `rows`, `bytes` (so far); only of a run over several machines, when something has changed |
 //! | `job_finished` | `job`, `report` (a [`JobReport`](raudal_pool::JobReport)) |
 //! | `run_finished` | `report` (a [`RunReport`](raudal_pool::RunReport)) |
 //! | `lost` | `lines`: how many lines were left out, because 16 MiB waited for a slow reader |
@@ -48,6 +50,8 @@ mod lines;
 mod model;
 mod out;
 mod painter;
+mod peers;
+mod rate_meter;
 mod recorder;
 mod relay;
 mod sizes;
@@ -60,5 +64,6 @@ mod screen;
 mod tests;
 
 pub use handle::{Clock, Progress};
+pub use peers::Peer;
 pub use recorder::{Recorder, Recording};
 pub use style::{Style, Verbosity};

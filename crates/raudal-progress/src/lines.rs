@@ -106,7 +106,14 @@ fn parts(model: &Model, now: Duration) -> Vec<StatusPart> {
     }
     // On a terminal, the rows show this too.
     let in_flight = model.in_flight();
-    parts.push(StatusPart(6, format!("{in_flight} in flight")));
+    parts.push(StatusPart(
+        6,
+        match model.peers.len() {
+            0 => format!("{in_flight} in flight"),
+            1 => "1 worker".to_owned(),
+            workers => format!("{workers} workers"),
+        },
+    ));
     let waiting = model.jobs.len() - in_flight;
     if waiting > 0 {
         parts.push(StatusPart(5, format!("{waiting} waiting")));
@@ -154,27 +161,41 @@ pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, c
         _ => 20,
     };
     let text_width = if bar_width == 0 { width } else { width - bar_width - 1 };
-    let mut jobs: Vec<&JobView> = model.jobs.values().collect();
-    jobs.sort_by_key(|job| job.since);
-    // One line is for the total, one for the number of hidden jobs.
+    // One line is for the total, one for the number of hidden rows.
     let room = MOST_ROWS.min(height.saturating_sub(2));
-    let hidden = jobs.len().saturating_sub(room);
-    jobs.truncate(room);
-
-    let rows: Vec<Row> = jobs.iter().map(|job| Row::of(job, now)).collect();
+    let rows: Vec<(Row, Option<Share>)> = if model.peers.is_empty() {
+        let mut jobs: Vec<&JobView> = model.jobs.values().collect();
+        jobs.sort_by_key(|job| job.since);
+        let share = |job: &JobView| Share { runs: job.waiting.is_none(), share: job.share() };
+        jobs.into_iter().map(|job| (Row::of(job, now), Some(share(job)))).collect()
+    } else {
+        // Nobody knows how much is left for a peer, so it has no bar.
+        model.peers.iter().map(|peer| (Row(peer.texts(now)), None)).collect()
+    };
+    let hidden = rows.len().saturating_sub(room);
+    let (rows, shares): (Vec<Row>, Vec<Option<Share>>) = rows.into_iter().take(room).unzip();
+    let indent = if bar_width == 0 { 0 } else { bar_width + 1 };
     let texts = columns(&rows, text_width);
-    let mut lines: Vec<String> = jobs
+    let mut lines: Vec<String> = shares
         .iter()
         .zip(texts)
-        .map(|(job, text)| with_bar(bar_width, job.waiting.is_none(), job.share(), now, &text, colours))
+        .map(|(share, text)| match share {
+            Some(Share { runs, share }) => with_bar(bar_width, *runs, *share, now, &text, colours),
+            None => format!("{:indent$}{text}", ""),
+        })
         .collect();
     if hidden > 0 && height > 1 {
-        let indent = if bar_width == 0 { 0 } else { bar_width + 1 };
         lines.push(fit(&format!("{:indent$}+{hidden} more", ""), width));
     }
     let total = status_within(parts(model, now), text_width);
     lines.push(with_bar(bar_width, true, model.share(), now, &total, colours));
     lines
+}
+
+/// What the bar of a row shows.
+struct Share {
+    runs: bool,
+    share: Option<f64>,
 }
 
 /// The texts of a job's row: label, amount, speed, stage. The label stays; the others are dropped
@@ -279,6 +300,7 @@ fn take(chars: impl Iterator<Item = char>, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::peers::{Peer, PeerView};
     use super::*;
 
     fn at(milliseconds: u64) -> Duration {
@@ -308,6 +330,34 @@ mod tests {
                 "░░░░░░░░░░░░░░░░░░░░ 0/32 done, 2 in flight, 500 kB, 500 kB/s",
             ]
         );
+    }
+
+    #[test]
+    fn peers_have_a_row_each_and_jobs_none() {
+        let mut model = model(2);
+        let peers = ["a", "b\n"].map(|name| {
+            let mut peer = Peer::default();
+            (peer.name, peer.host, peer.inputs, peer.running) = (name.into(), "h".into(), 7, 2);
+            peer
+        });
+        PeerView::update(&mut model.peers, &peers, at(1000));
+        let later = peers.clone().map(|mut peer| {
+            (peer.rows, peer.bytes, peer.failed) = (500, 4_000, u64::from(peer.name == "a"));
+            peer
+        });
+        PeerView::update(&mut model.peers, &later, at(2000));
+        assert_eq!(
+            frame(&model, at(2000), 100, 24, false),
+            [
+                "                     a on h    7 inputs, 1 failed  500 rows/s, 4.0 kB/s  2 running",
+                "                     b\\n on h  7 inputs            500 rows/s, 4.0 kB/s  2 running",
+                "░░░░░░░░░░░░░░░░░░░░ 0/32 done, 2 workers, 500 kB, 250 kB/s",
+            ]
+        );
+        // One that is gone is left out, and one that began anew has no speed below 0.
+        PeerView::update(&mut model.peers, &peers[..1], at(3000));
+        assert_eq!(model.peers.len(), 1);
+        assert!(frame(&model, at(3000), 100, 24, false)[0].contains("250 rows/s"));
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! The state of a run at one moment: events and the time in, numbers out. Nothing here reads a
 //! clock or writes.
 
+use super::peers::PeerView;
+use super::rate_meter::RateMeter;
 use super::sizes::{Begun, Sizes, time};
 use raudal_pool::{Event, EventKind, Outcome};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Speeds are means over this time. A shorter time flickers, a longer one lags behind a stall.
-const WINDOW: Duration = Duration::from_secs(5);
-/// Samples of a meter are at least this far apart, so a window holds at most 20.
-const SAMPLE: Duration = Duration::from_millis(250);
 
 /// The progress of a run, or of several runs together.
 #[derive(Debug, Default)]
@@ -29,6 +26,8 @@ pub(super) struct Model {
     pub(super) jobs: BTreeMap<(u64, u64), JobView>,
     /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
+    /// The machines that do the work, if they are others.
+    pub(super) peers: Vec<PeerView>,
     sizes: Sizes,
     meter: RateMeter,
 }
@@ -135,6 +134,7 @@ impl Model {
         for job in self.jobs.values_mut() {
             job.meter.sample(now);
         }
+        self.peers.iter_mut().for_each(|peer| peer.pass(now));
         self.pauses.retain(|_, until| *until > now);
     }
 
@@ -222,42 +222,6 @@ impl JobView {
     }
 }
 
-/// Measures the recent speed. It only counts up.
-#[derive(Debug, Default)]
-struct RateMeter {
-    moved: u64,
-    samples: VecDeque<(Duration, u64)>,
-}
-
-impl RateMeter {
-    fn new(now: Duration) -> Self {
-        Self { moved: 0, samples: VecDeque::from([(now, 0)]) }
-    }
-
-    fn add(&mut self, bytes: u64, now: Duration) {
-        self.sample(now);
-        self.moved += bytes;
-    }
-
-    fn sample(&mut self, now: Duration) {
-        if self.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= SAMPLE) {
-            self.samples.push_back((now, self.moved));
-        }
-        // The oldest sample kept is the last one from before the window, so that the samples cover
-        // all of it.
-        while self.samples.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= WINDOW) {
-            self.samples.pop_front();
-        }
-    }
-
-    /// `None` until a quarter of a second has passed.
-    fn per_second(&self, now: Duration) -> Option<f64> {
-        let (at, moved) = self.samples.front()?;
-        let span = now.saturating_sub(*at);
-        (span >= SAMPLE).then(|| (self.moved - moved) as f64 / span.as_secs_f64())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,7 +294,6 @@ mod tests {
             model.pass(at(second * 1000));
         }
         assert_eq!(model.speed(at(30_000)), Some(0.0));
-        assert!(model.meter.samples.len() <= 22);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::files;
 use super::input::check_text;
 use super::pattern::{Part, parse, wrong};
-use super::{Input, Location, object};
+use super::{Input, Location, glob, object};
 use raudal_common::{Error, Result};
 
 /// The maximum number of inputs for a pattern. A larger number is more likely a typo.
@@ -60,7 +60,7 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
             wrong(pattern, at, format!("the pattern expands to too many inputs: more than {MAX_INPUTS}"))
         })?;
     let mut expansion = Expansion { parts, listed: None, has_globs: false, next: 0, total };
-    if !is_url && !is_literal && files::is_glob(pattern) {
+    if !is_url && !is_literal && glob::is_glob(pattern) {
         if total > MAX_GLOBS {
             return Err(wrong(pattern, 0, format!("the pattern expands to too many globs: more than {MAX_GLOBS}")));
         }

@@ -6,13 +6,9 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::glob::{is_glob, matches};
 use super::{Input, Location};
 use raudal_common::{Error, Kind, Result};
-
-/// Whether a local path is a glob.
-pub(super) fn is_glob(path: &str) -> bool {
-    path.contains(['*', '?'])
-}
 
 /// Adds the files that match a glob. A part of a pattern without a star or a question mark is a path.
 /// More files than `most` are an error.
@@ -100,34 +96,6 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
     }
     entries.sort();
     Ok(entries)
-}
-
-/// Matches a name without recursion: on a mismatch, the last `*` takes one more letter.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut part, mut retry) = (0, 0, None);
-    while let Some(letter) = name.get(at) {
-        match pattern.get(part) {
-            Some('*') => {
-                retry = Some((at, part + 1));
-                part += 1;
-                continue;
-            }
-            Some('?') => {}
-            Some(c) if c == letter => {}
-            _ => match retry {
-                Some((from, after)) => {
-                    retry = Some((from + 1, after));
-                    (at, part) = (from + 1, after);
-                    continue;
-                }
-                None => return false,
-            },
-        }
-        at += 1;
-        part += 1;
-    }
-    pattern.iter().skip(part).all(|c| *c == '*')
 }
 
 #[cfg(test)]

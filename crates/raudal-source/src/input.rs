@@ -68,6 +68,21 @@ impl Location {
         }
     }
 
+    /// Returns a path as text that [`parse`](Self::parse) reads: itself, or a `file:` URL if it is not UTF-8 or is that of
+    /// a file with a control character in its name. `None` if it is not a path of a file.
+    ///
+    /// ```
+    /// use raudal_source::Location;
+    /// use std::path::Path;
+    ///
+    /// assert_eq!(Location::text_of(Path::new("a b.csv")).as_deref(), Some("a b.csv"));
+    /// ```
+    pub fn text_of(path: &Path) -> Option<String> {
+        let as_url = || Some(Url::from_file_path(std::path::absolute(path).ok()?).ok()?.into());
+        let is_plain = |text: &&str| !(text.contains(char::is_control) && path.is_file());
+        path.to_str().filter(is_plain).map(str::to_owned).or_else(as_url)
+    }
+
     /// Returns the key for per-host limits: scheme, host and port; of an object, scheme and bucket. What
     /// is on this machine has none.
     ///
@@ -335,6 +350,23 @@ fn decode(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf_8_survives_as_text() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = Path::new(OsStr::from_bytes(b"/a b/Poblaci\xf3n [1].csv"));
+        let text = Location::text_of(path).expect("a URL");
+        assert!(text.starts_with("file:///a%20b/Poblaci%F3n"), "{text}");
+        assert_eq!(Location::parse(&text).expect("a file"), Location::File(path.to_owned()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a\nb.csv");
+        assert!(Location::parse(&Location::text_of(&path).expect("text")).is_err(), "no such file");
+        std::fs::write(&path, "a\n").expect("written");
+        let text = Location::text_of(&path).expect("a URL");
+        assert_eq!(Location::parse(&text).expect("a file"), Location::File(path));
+    }
 
     fn name(text: &str) -> String {
         Location::parse(text).expect(text).file_name()

@@ -3,7 +3,7 @@
 //! Everything here produces [`Input`]s, and nothing opens a connection:
 //!
 //! - [`expand`] reads one SOURCE of the command line: a path, a glob, a URL with curl's patterns, or `-`;
-//! - [`read_list`] reads the lines of `-i FILE`;
+//! - [`List`] and [`read_list`] read the lines of `-i FILE`;
 //! - [`Object`] names what is in a cloud store;
 //! - [`Links`] finds the links on an HTML page;
 //! - [`Checksums`] reads what `sha256sum` writes.
@@ -11,6 +11,7 @@
 mod checksums;
 mod expansion;
 mod files;
+mod glob;
 mod input;
 mod lines;
 mod links;
@@ -23,5 +24,5 @@ pub use checksums::Checksums;
 pub use expansion::{Expansion, MAX_INPUTS, expand};
 pub use input::{Input, Line, Location};
 pub use links::{FoundLinks, Links};
-pub use list::read_list;
+pub use list::{List, ListInputs, read_list};
 pub use object::{Object, Service};

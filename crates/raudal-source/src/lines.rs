@@ -20,43 +20,99 @@ pub(super) struct Line<'a> {
     pub(super) raw: Cow<'a, str>,
 }
 
-/// Passes each line to `take`. Errors call the list `name`; `hint` describes a valid line.
+/// A list, line by line. Errors call it `name`; `hint` describes a valid line.
 ///
 /// A file with a zero byte is no text, so all of it is refused.
-pub(super) fn each_line(
-    mut reader: impl BufRead,
-    name: &str,
-    hint: &str,
-    mut take: impl FnMut(Line<'_>) -> Result<()>,
-) -> Result<()> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        let at = |error: Error| error.input(name).line(number);
+pub(super) struct Lines<'a, R> {
+    reader: R,
+    name: &'a str,
+    hint: &'a str,
+    line: Vec<u8>,
+    number: u64,
+    /// Bytes that were read.
+    pub(super) read: u64,
+}
+
+impl<'a, R: BufRead> Lines<'a, R> {
+    pub(super) fn new(reader: R, name: &'a str, hint: &'a str) -> Self {
+        Self::from_line(reader, name, hint, 0, Vec::new())
+    }
+
+    /// Goes on after the line with this number, in a buffer that was used before.
+    pub(super) fn from_line(reader: R, name: &'a str, hint: &'a str, number: u64, line: Vec<u8>) -> Self {
+        Self { reader, name, hint, line, number, read: 0 }
+    }
+
+    /// Returns the next line; `None` after the last one.
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>> {
+        self.number += 1;
+        let number = self.number;
+        let at = |error: Error| error.input(self.name).line(number);
         let failed = |error| at(Error::io("cannot read the list", error));
-        let refused = |what: String| Error::usage(what).hint(hint);
-        line.clear();
-        let read = Read::take(&mut reader, MAX_LINE as u64 + 1).read_until(b'\n', &mut line).map_err(failed)?;
+        let refused = |what: String| Error::usage(what).hint(self.hint);
+        self.line.clear();
+        let limited = Read::take(&mut self.reader, MAX_LINE as u64 + 1).read_until(b'\n', &mut self.line);
+        let read = limited.map_err(failed)?;
+        self.read += read as u64;
         if read == 0 {
-            break;
+            return Ok(None);
         }
-        if line.contains(&0) {
+        if self.line.contains(&0) {
             return Err(at(refused("not a text file: a zero byte".to_owned())));
         }
-        let mut bytes = line.strip_suffix(b"\n").unwrap_or(&line);
+        let mut bytes = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         if number == 1 {
             bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         }
         let text = if read > MAX_LINE {
-            if !line.ends_with(b"\n") {
-                reader.skip_until(b'\n').map_err(failed)?;
+            if !self.line.ends_with(b"\n") {
+                self.read += skip_line(&mut self.reader).map_err(failed)?;
             }
             bytes = &bytes[..SHOWN];
             Err(refused(format!("a line longer than {MAX_LINE} bytes")))
         } else {
             std::str::from_utf8(bytes).map_err(|_| refused("a line that is not UTF-8".to_owned()))
         };
-        take(Line { number, text, raw: String::from_utf8_lossy(bytes) }).map_err(at)?;
+        Ok(Some(Line { number, text, raw: String::from_utf8_lossy(bytes) }))
+    }
+
+    /// Gives the buffer back.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.line
+    }
+}
+
+/// Skips the rest of a line. Returns how many bytes that were.
+fn skip_line(reader: &mut impl BufRead) -> std::io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let (used, is_over) = {
+            let bytes = reader.fill_buf()?;
+            match bytes.iter().position(|byte| *byte == b'\n') {
+                Some(end) => (end + 1, true),
+                None => (bytes.len(), bytes.is_empty()),
+            }
+        };
+        reader.consume(used);
+        skipped += used as u64;
+        if is_over {
+            return Ok(skipped);
+        }
+    }
+}
+
+/// Passes each line to `take`.
+pub(super) fn each_line(
+    reader: impl BufRead,
+    name: &str,
+    hint: &str,
+    mut take: impl FnMut(Line<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut lines = Lines::new(reader, name, hint);
+    while let Some(line) = lines.next()? {
+        let number = line.number;
+        take(line).map_err(|error| error.input(name).line(number))?;
     }
     Ok(())
 }

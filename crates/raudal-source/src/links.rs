@@ -8,7 +8,7 @@ use url::Url;
 use super::percent::decoded;
 use super::{Input, Location};
 use raudal_common::error::printable;
-use raudal_common::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result, glob};
 
 /// Hosts and names that a message lists.
 const LISTED: usize = 5;
@@ -58,8 +58,8 @@ impl Links {
         if glob.is_empty() {
             return Err(Error::usage("an empty pattern for links").hint("write one such as '*.csv'"));
         }
-        fast_glob::validate(glob)
-            .map_err(|error| Error::usage(format!("bad pattern for [`links`]: {glob}")).because(error.to_string()))?;
+        glob::validate(glob)
+            .map_err(|error| Error::usage(format!("bad pattern for [`links`]: {glob}")).because(error))?;
         Ok(Self { glob: glob.to_lowercase(), any_host: false })
     }
 
@@ -109,14 +109,14 @@ impl Links {
     }
 
     fn matches(&self, url: &Url, name: &str) -> bool {
-        let is = |text: &str| fast_glob::glob_match(&self.glob, text.to_lowercase());
+        let is = |text: &str| glob::matches(&self.glob, &text.to_lowercase());
         if self.glob.contains("://") {
             return is(url.as_str());
         }
         if self.glob.contains('/') {
             let path = decoded(url.path());
             let below = format!("**/{}", self.glob.trim_start_matches('/'));
-            return is(&path) || (!self.glob.starts_with('/') && fast_glob::glob_match(&below, path.to_lowercase()));
+            return is(&path) || (!self.glob.starts_with('/') && glob::matches(&below, &path.to_lowercase()));
         }
         is(name) || url.query().is_some_and(|query| is(&format!("{name}?{}", decoded(query))))
     }

@@ -1,11 +1,18 @@
 //! Reads the lists of `-i FILE`, one input per line.
 
-use std::io::BufRead;
-use std::sync::Arc;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex};
 
-use super::lines::each_line;
+use super::lines::{Line as Text, Lines, each_line};
 use super::{Input, Line, Location};
-use raudal_common::{Error, Result};
+use raudal_common::{Error, Result, lock};
+use tempfile::SpooledTempFile;
+
+const HINT: &str = "a list is a text file with a URL or a path on each line";
+/// A longer list is held in a temporary file.
+const MEMORY: usize = 1 << 20;
+/// Bytes of it that a pass reads at once.
+const AHEAD: usize = 32 << 10;
 
 /// Reads inputs, one per line: a URL or a path, then an optional TAB and a display name.
 ///
@@ -35,15 +42,160 @@ use raudal_common::{Error, Result};
 pub fn read_list(reader: impl BufRead, name: &str) -> Result<Vec<Input>> {
     let list: Arc<str> = name.into();
     let mut inputs = Vec::new();
-    each_line(reader, name, "a list is a text file with a URL or a path on each line", |line| {
-        let at = Line { list: Arc::clone(&list), number: line.number };
-        match line.text.and_then(read_line) {
-            Ok(input) => inputs.extend(input.map(|input| input.at_line(at))),
-            Err(error) => inputs.push(Input::refused(&line.raw, &error, at)),
-        }
+    each_line(reader, name, HINT, |line| {
+        inputs.extend(input(line, &list));
         Ok(())
     })?;
     Ok(inputs)
+}
+
+/// The input of a line, unless it is blank or a comment.
+fn input(line: Text<'_>, list: &Arc<str>) -> Option<Input> {
+    let at = Line { list: Arc::clone(list), number: line.number };
+    match line.text.and_then(read_line) {
+        Ok(input) => input.map(|input| input.at_line(at)),
+        Err(error) => Some(Input::refused(&line.raw, &error, at)),
+    }
+}
+
+/// A list as [`read_list`] reads it, of which only the text is held: a long one in a temporary file.
+/// So a list of millions of inputs takes little memory. Its inputs are parsed anew on each pass.
+///
+/// ```
+/// use raudal_source::List;
+///
+/// let list = List::read("a.csv\n# no\nb.csv\n".as_bytes(), "list.txt")?;
+/// assert_eq!(list.len(), 2);
+/// assert_eq!(list.inputs().map(|input| input.name).collect::<Vec<_>>(), ["a.csv", "b.csv"]);
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct List {
+    name: Arc<str>,
+    text: Arc<Mutex<SpooledTempFile>>,
+    inputs: u64,
+    from_stdin: usize,
+}
+
+impl List {
+    /// Copies the text of a list, and checks it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_list`]; also if there is no place for the copy.
+    pub fn read(mut reader: impl BufRead, name: &str) -> Result<Self> {
+        let mut text = SpooledTempFile::new(MEMORY);
+        std::io::copy(&mut reader, &mut text)
+            .and_then(|_| text.flush())
+            .and_then(|()| text.seek(SeekFrom::Start(0)))
+            .map_err(|error| Error::io("cannot read the list of inputs", error).input(name))?;
+        let (name, mut inputs, mut from_stdin): (Arc<str>, _, _) = (name.into(), 0, 0);
+        each_line(BufReader::with_capacity(AHEAD, &mut text), &name, HINT, |line| {
+            if let Some(input) = input(line, &name) {
+                inputs += 1;
+                from_stdin += usize::from(input.location == Location::Stdin);
+            }
+            Ok(())
+        })?;
+        Ok(Self { name, text: Arc::new(Mutex::new(text)), inputs, from_stdin })
+    }
+
+    /// How many inputs it has.
+    pub fn len(&self) -> u64 {
+        self.inputs
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.inputs == 0
+    }
+
+    /// How many of its inputs are standard input.
+    pub fn from_stdin(&self) -> usize {
+        self.from_stdin
+    }
+
+    /// Begins a pass over its inputs.
+    pub fn inputs(&self) -> ListInputs {
+        ListInputs::at(self.clone(), 0, 0, self.inputs)
+    }
+}
+
+/// The inputs of a [`List`]. A clone goes on from the same place.
+///
+/// If the copy of the list cannot be read any more, all inputs that are left fail with that reason.
+#[derive(Debug)]
+pub struct ListInputs {
+    list: List,
+    reader: BufReader<TextReader>,
+    /// Bytes, and lines, before the next line.
+    place: u64,
+    line: u64,
+    left: u64,
+    buffer: Vec<u8>,
+}
+
+impl ListInputs {
+    fn at(list: List, place: u64, line: u64, left: u64) -> Self {
+        let text = TextReader { text: Arc::clone(&list.text), place };
+        Self { list, reader: BufReader::with_capacity(AHEAD, text), place, line, left, buffer: Vec::new() }
+    }
+}
+
+impl Clone for ListInputs {
+    fn clone(&self) -> Self {
+        Self::at(self.list.clone(), self.place, self.line, self.left)
+    }
+}
+
+impl Iterator for ListInputs {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        self.left = self.left.checked_sub(1)?;
+        let name = Arc::clone(&self.list.name);
+        let mut lines = Lines::from_line(&mut self.reader, &name, HINT, self.line, std::mem::take(&mut self.buffer));
+        let found = loop {
+            match lines.next() {
+                Ok(Some(line)) => {
+                    self.line = line.number;
+                    if let Some(input) = input(line, &name) {
+                        break input;
+                    }
+                }
+                ended => {
+                    let at = Line { list: Arc::clone(&name), number: self.line + 1 };
+                    let error = ended.err().unwrap_or_else(|| Error::usage("the list breaks off"));
+                    break Input::refused("", &error, at);
+                }
+            }
+        };
+        self.place += lines.read;
+        self.buffer = lines.into_buffer();
+        Some(found)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        (left, Some(left))
+    }
+}
+
+/// Reads a text that others read as well.
+#[derive(Debug)]
+struct TextReader {
+    text: Arc<Mutex<SpooledTempFile>>,
+    place: u64,
+}
+
+impl Read for TextReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut text = lock(&self.text);
+        text.seek(SeekFrom::Start(self.place))?;
+        let read = text.read(buffer)?;
+        self.place += read as u64;
+        Ok(read)
+    }
 }
 
 fn read_line(line: &str) -> Result<Option<Input>> {
@@ -131,6 +283,29 @@ mod tests {
         // What failed is written as it was, so that it can be corrected, but without credentials.
         assert_eq!((inputs[1].to_line().as_str(), inputs[4].to_line().as_str()), ("ftp://h/b\tB", "http://h:x/c"));
         assert_eq!(inputs[5].line.as_ref().map(|line| line.number), Some(7));
+    }
+
+    #[test]
+    fn a_list_that_is_held_as_text_has_the_same_inputs_on_each_pass_and_from_each_place() {
+        let long = "x".repeat(MAX_LINE + 9);
+        let text: String = (0..2_000).map(|n| format!("# {n}\nhttp://h/{n}.csv\tn {n}\r\n\nftp://h/{n}\n")).collect();
+        for list in [String::new(), "\u{feff}a.csv".to_owned(), format!("{text}{long}\n-\n{text}{text}{text}")] {
+            let all = read(&list).expect("a list");
+            let held = List::read(list.as_bytes(), "list.txt").expect("a list");
+            assert_eq!((held.len(), held.is_empty()), (all.len() as u64, all.is_empty()));
+            assert_eq!(held.from_stdin(), list.matches("\n-\n").count());
+            let (mut one, mut two) = (held.inputs(), held.inputs());
+            for expected in &all {
+                assert_eq!(one.next().as_ref(), Some(expected));
+            }
+            assert_eq!(one.next(), None);
+            let at = all.len() / 2 + all.len() % 2;
+            assert!(two.by_ref().take(at).eq(all.iter().take(at).cloned()));
+            let three = two.clone();
+            assert_eq!(three.size_hint().0, all.len() - at);
+            assert!(two.eq(all.iter().skip(at).cloned()) && three.eq(all.iter().skip(at).cloned()));
+        }
+        assert!(List::read(&b"a.csv\nPK\0\n"[..], "list.txt").is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::files;
+use super::glob;
 use super::percent::{decoded, encoded};
 use raudal_common::{Error, Result};
 
@@ -155,7 +155,7 @@ impl fmt::Display for Object {
 
 /// Returns whether a text is a glob for objects.
 pub(super) fn is_glob(text: &str) -> bool {
-    is_object(text) && files::is_glob(text)
+    is_object(text) && glob::is_glob(text)
 }
 
 /// Returns whether a text is the URL of an object.
@@ -200,7 +200,7 @@ fn matches(pattern: &[&str], key: &[&str]) -> bool {
         let least = usize::from(rest.is_empty());
         return (least..=key.len()).any(|skipped| rest.is_empty() || matches(rest, &key[skipped..]));
     }
-    key.split_first().is_some_and(|(name, below)| files::matches(part, name) && matches(rest, below))
+    key.split_first().is_some_and(|(name, below)| glob::matches(part, name) && matches(rest, below))
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@
 //! ignored. A local header with another name means that the directory is damaged, so nothing in it
 //! can be trusted.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::collections::HashSet;
+use std::io::{self, Read, SeekFrom};
 use std::sync::Arc;
 
 use zip::read::{ZipArchiveMetadata, ZipReadOptions};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::input::Input;
 use super::limits::Limits;
 use super::members::Member;
 use super::names::{MemberEncoding, Name};
@@ -22,19 +24,24 @@ use raudal_common::{Error, Kind, Result};
 
 const UNREADABLE: &str = "a member cannot be read: cut off or damaged";
 
+/// How much of a directory is searched for a name that occurs twice, in bytes.
+const DIRECTORY: u64 = 16 << 20;
+
 /// A zip archive with a valid directory.
-pub(super) struct Archive<R> {
-    input: R,
+pub(super) struct Archive<'a> {
+    input: &'a mut dyn Input,
     directory: Arc<ZipArchiveMetadata>,
     limits: Limits,
     /// Bytes before the archive, as in a self-extracting one.
     pub(super) before: u64,
+    /// Bytes after its end.
+    pub(super) after: u64,
 }
 
-impl<R: Read + Seek> Archive<R> {
+impl<'a> Archive<'a> {
     /// Opens an archive that is there as a whole, and checks all of it. Bytes before it are refused
     /// unless `may_follow`: then another archive than the one that the input begins with is read.
-    pub(super) fn open(input: R, limits: &Limits, may_follow: bool) -> Result<Self> {
+    pub(super) fn open(input: &'a mut dyn Input, limits: &Limits, may_follow: bool) -> Result<Self> {
         let mut zip = Self::directory(input, limits, may_follow)?;
         match zip.has_overlapping_entries() {
             Ok(false) => {}
@@ -43,24 +50,30 @@ impl<R: Read + Seek> Archive<R> {
         }
         let mut archive = Self::of(zip, limits);
         archive.check_names()?;
+        archive.after = after(archive.input).map_err(|error| broken(error.into(), UNREADABLE))?;
         Ok(archive)
     }
 
     /// Opens an archive that is still arriving. Skips the checks that need the whole of it.
-    pub(super) fn open_ahead(input: R, limits: &Limits) -> Result<Self> {
+    pub(super) fn open_ahead(input: &'a mut dyn Input, limits: &Limits) -> Result<Self> {
         Ok(Self::of(Self::directory(input, limits, false)?, limits))
     }
 
-    fn of(zip: ZipArchive<R>, limits: &Limits) -> Self {
+    /// Opens an archive to look at it, without the checks that read all of it.
+    pub(super) fn open_to_look(input: &'a mut dyn Input, limits: &Limits, may_follow: bool) -> Result<Self> {
+        Ok(Self::of(Self::directory(input, limits, may_follow)?, limits))
+    }
+
+    fn of(zip: ZipArchive<&'a mut dyn Input>, limits: &Limits) -> Self {
         let directory = zip.metadata();
         // A self-extracting archive may count its offsets from the program's first byte.
         let starts = (0..directory.len()).filter_map(|at| Some(directory.entry(at).ok()?.header_start()));
         let before = starts.min().unwrap_or_else(|| zip.offset());
-        Self { directory, input: zip.into_inner(), limits: limits.clone(), before }
+        Self { directory, input: zip.into_inner(), limits: limits.clone(), before, after: 0 }
     }
 
     /// Reads the directory and checks it against the bounds.
-    fn directory(input: R, limits: &Limits, may_follow: bool) -> Result<ZipArchive<R>> {
+    fn directory(input: &'a mut dyn Input, limits: &Limits, may_follow: bool) -> Result<ZipArchive<&'a mut dyn Input>> {
         let zip = ZipArchive::new(input)
             .map_err(|error| broken(error, "the directory of the archive cannot be read: cut off or damaged"))?;
         // The archive must begin at the first byte. Otherwise this is the directory of an archive
@@ -78,7 +91,8 @@ impl<R: Read + Seek> Archive<R> {
             return Err(too_many(zip.len() as u64, limits));
         }
         if zip.has_duplicate_names() {
-            return Err(Error::new(Kind::Corrupt, "two members of the archive have the same name"));
+            let directory = zip.central_directory_start();
+            return Err(twice(zip.into_inner(), directory));
         }
         Ok(zip)
     }
@@ -89,7 +103,7 @@ impl<R: Read + Seek> Archive<R> {
     fn check_names(&mut self) -> Result<()> {
         for index in 0..self.directory.len() {
             let entry = self.directory.entry(index).map_err(|error| broken(error, UNREADABLE))?;
-            let agree = names_agree(&mut self.input, entry.header_start(), entry.name_raw());
+            let agree = names_agree(self.input, entry.header_start(), entry.name_raw());
             if !agree.map_err(|error| broken(error.into(), UNREADABLE))? {
                 let name = self.name(index, None).shown();
                 return Err(Error::new(
@@ -134,9 +148,24 @@ impl<R: Read + Seek> Archive<R> {
         foreign.map_or(Ok(false), |(_, foreign): &(&[u8], Foreign)| Err(foreign.error()))
     }
 
-    #[cfg(feature = "xlsx")]
-    pub(super) fn into_inner(self) -> R {
+    pub(super) fn into_inner(self) -> &'a mut dyn Input {
         self.input
+    }
+
+    /// The size of a member and its compressed size, as the directory says.
+    pub(super) fn sizes(&self, index: usize) -> (u64, u64) {
+        self.directory.entry(index).map_or((0, 0), |entry| (entry.size(), entry.compressed_size()))
+    }
+
+    /// Returns where the bytes of a member are in the archive, if it is neither compressed nor encrypted.
+    pub(super) fn stored(&mut self, index: usize) -> Result<Option<(u64, u64)>> {
+        let entry = self.directory.entry(index).map_err(|error| broken(error, UNREADABLE))?;
+        let (start, size) = (entry.header_start(), entry.size());
+        if entry.encrypted() || entry.compression() != CompressionMethod::Stored {
+            return Ok(None);
+        }
+        let local = LocalHeader::read(&mut self.input, start).map_err(|error| broken(error.into(), UNREADABLE))?;
+        Ok(Some((start + local.len(), size)))
     }
 
     /// Opens a member. Returns its reader, its size and CRC from the directory, and its compressed
@@ -150,7 +179,7 @@ impl<R: Read + Seek> Archive<R> {
         let mut from = 0;
         let mut has_end_mark = false;
         if entry.encrypted() || !is_usual {
-            let local = LocalHeader::read(&mut self.input, start);
+            let local = LocalHeader::read(self.input, start);
             let local = local.map_err(|error| unreadable(error.into()))?;
             // A bit flipped in transit must not be reported as an unsupported feature.
             let agree = match other {
@@ -182,9 +211,44 @@ impl<R: Read + Seek> Archive<R> {
             return Err(error.hint("unpack the archive first, as with `7z x`"));
         };
         self.input.seek(SeekFrom::Start(from)).map_err(|error| unreadable(error.into()))?;
-        let reader = other.decode((&mut self.input).take(packed), promise.size, has_end_mark)?;
+        let reader = other.decode(Box::new((&mut *self.input).take(packed)), promise.size, has_end_mark)?;
         Ok((reader, promise, packed))
     }
+}
+
+/// Returns how many bytes follow the end of an archive: its last record, and the comment in it (APPNOTE 4.3.16).
+fn after(input: &mut dyn Input) -> io::Result<u64> {
+    const RECORD: usize = 22;
+    let length = input.seek(SeekFrom::End(0))?;
+    let tail = length.min((RECORD + usize::from(u16::MAX)) as u64);
+    input.seek(SeekFrom::Start(length - tail))?;
+    let mut bytes = Vec::new();
+    input.take(tail).read_to_end(&mut bytes)?;
+    let Some(at) = memchr::memmem::rfind(&bytes, b"PK\x05\x06") else { return Ok(0) };
+    let rest = bytes.get(at + RECORD..).unwrap_or_default();
+    let comment = bytes.get(at + 20..).and_then(<[u8]>::first_chunk).map_or(0, |size| u16::from_le_bytes(*size));
+    Ok(rest.len().saturating_sub(usize::from(comment)) as u64)
+}
+
+/// The error for two members of one name. The library keeps one of them only, so the directory is read again.
+fn twice(input: &mut dyn Input, directory: u64) -> Error {
+    let error = |name: &str| {
+        Error::new(Kind::Corrupt, format!("two members of the archive have the same name{name}"))
+            .hint("it is unknown which is meant: unpack the archive with another program, and compare the files")
+    };
+    let mut bytes = Vec::new();
+    let read = input.seek(SeekFrom::Start(directory)).and_then(|_| input.take(DIRECTORY).read_to_end(&mut bytes));
+    let (mut rest, mut seen) = (&bytes[..], HashSet::new());
+    // Fixed parts of 46 bytes, each followed by a name, an extra field and a comment (APPNOTE 4.3.12).
+    while let (Ok(_), Some((fixed, after))) = (&read, rest.split_at_checked(46)) {
+        let length = |at: usize| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]]));
+        let Some(name) = after.get(..length(28)).filter(|_| fixed.starts_with(b"PK\x01\x02")) else { break };
+        if !seen.insert(name) {
+            return error(&format!(": {}", Name::new(name.to_vec(), None).shown()));
+        }
+        rest = after.get(length(28) + length(30) + length(32)..).unwrap_or_default();
+    }
+    error("")
 }
 
 /// The error for more members than the bound.
@@ -198,7 +262,7 @@ struct LocalHeader([u8; 30]);
 
 impl LocalHeader {
     /// Reads the header and leaves the reader at the name that follows it.
-    fn read<R: Read + Seek>(input: &mut R, start: u64) -> io::Result<Self> {
+    fn read(input: &mut dyn Input, start: u64) -> io::Result<Self> {
         let mut header = [0; 30];
         input.seek(SeekFrom::Start(start))?;
         input.read_exact(&mut header)?;
@@ -237,7 +301,7 @@ impl LocalHeader {
 /// one of them and `/` in the other.
 ///
 /// A Unicode path (extra field 0x7075) replaces the name, which may then be anything.
-fn names_agree<R: Read + Seek>(input: &mut R, start: u64, name: &[u8]) -> io::Result<bool> {
+fn names_agree(input: &mut dyn Input, start: u64, name: &[u8]) -> io::Result<bool> {
     let header = LocalHeader::read(input, start)?;
     let length = |at| usize::from(header.number(at));
     let mut rest = vec![0; length(26) + length(28)];
@@ -264,6 +328,7 @@ fn broken(error: ZipError, what: &str) -> Error {
         ZipError::UnsupportedArchive(why) => {
             Error::new(Kind::Unsupported, format!("the archive uses an unsupported feature: {why}"))
         }
-        error => Error::new(Kind::Corrupt, what).because(error),
+        // What the library says of damage names its own types. The place is what a reader can use.
+        _ => Error::new(Kind::Corrupt, what),
     }
 }

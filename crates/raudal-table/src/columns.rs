@@ -163,7 +163,6 @@ pub(super) fn cure(reference: &[String], header: &[String], names: Names) -> &'s
 }
 
 /// Formats the first names of a list, and how many more there are.
-#[cfg(feature = "xlsx")]
 pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> String {
     listed(names, most, shown)
 }

@@ -271,6 +271,7 @@ pub(super) fn spelled(delimiter: u8) -> String {
         b'\t' => "tab".to_owned(),
         b',' | b':' => char::from(delimiter).to_string(),
         b'\'' => "\"'\"".to_owned(),
+        other if other.is_ascii_control() => format!("$'\\x{other:02x}'"),
         other => format!("'{}'", char::from(other)),
     }
 }

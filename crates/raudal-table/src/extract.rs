@@ -8,14 +8,15 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::archive::Archive;
-use super::columns::shown;
+use super::columns::{list, shown};
+use super::input::Input;
 use super::limits::Limits;
 use super::members::{Member, every};
 use super::names::MemberEncoding;
 use super::open::probe;
 use super::read::Watch;
 use super::signature::{self, HEAD, Packing, Signature};
-use super::tally::leading;
+use super::tally::{counted, leading, trailing};
 use super::unpack::{Notes, Unpacked};
 use super::verify::Verify;
 use raudal_common::{Error, Kind, Result};
@@ -49,7 +50,7 @@ pub struct Extracted {
 #[non_exhaustive]
 pub struct ExtractOptions {
     /// A glob for the names of the members (`**` crosses folders, case is ignored). `None` extracts
-    /// all of them.
+    /// all of them but what file managers leave in folders: `.DS_Store`, `__MACOSX`, `Thumbs.db`, `desktop.ini`.
     pub members: Option<String>,
     /// The encoding of names that are not UTF-8; by default code page 437.
     pub member_encoding: Option<MemberEncoding>,
@@ -75,14 +76,14 @@ pub struct ExtractOptions {
 ///
 /// Fails if the archive or a member is bad, or on an I/O error. Then the new folder is removed.
 pub fn extract<R: Read + Seek>(
-    input: R,
+    mut input: R,
     name: &str,
     folder: &Path,
     options: &ExtractOptions,
     watch: &dyn Watch,
 ) -> Result<Extracted> {
     let mut extraction = Extraction { folder, options, watch, extracted: Extracted::default() };
-    extraction.input(input, name).map_err(|error| error.input(name))?;
+    extraction.input(&mut input, name).map_err(|error| error.input(name))?;
     Ok(extraction.extracted)
 }
 
@@ -102,8 +103,8 @@ struct Target {
 }
 
 impl Extraction<'_> {
-    fn input<R: Read + Seek>(&mut self, mut input: R, name: &str) -> Result<()> {
-        let (signature, length, head) = probe(&mut input)?;
+    fn input(&mut self, input: &mut dyn Input, name: &str) -> Result<()> {
+        let (signature, length, head) = probe(input)?;
         match signature {
             _ if length == 0 => Err(Error::new(Kind::Empty, "nothing in it: 0 bytes")),
             Signature::Zip => self.zip(Archive::open(input, &self.options.limits, false)?),
@@ -121,8 +122,8 @@ impl Extraction<'_> {
         }
     }
 
-    fn packed<R: Read + Seek>(&mut self, mut input: R, length: u64, packing: Packing) -> Result<()> {
-        let unpacked = Unpacked::new(packing, &mut input, &Notes::default());
+    fn packed(&mut self, input: &mut dyn Input, length: u64, packing: Packing) -> Result<()> {
+        let unpacked = Unpacked::new(packing, Box::new(&mut *input), &Notes::default());
         let head = Verify::new(unpacked, None, length, &self.options.limits).peek(HEAD)?.to_vec();
         if signature::of(&head) == Signature::Tar {
             return self.compressed_tar(input, length, packing);
@@ -131,9 +132,12 @@ impl Extraction<'_> {
         Err(Error::new(Kind::NotAnArchive, format!("{what} that is no archive: there are no members to extract")))
     }
 
-    fn zip<R: Read + Seek>(&mut self, mut archive: Archive<R>) -> Result<()> {
+    fn zip(&mut self, mut archive: Archive<'_>) -> Result<()> {
         if archive.before > 0 {
             self.warn(leading(archive.before));
+        }
+        if archive.after > 0 {
+            self.warn(trailing(archive.after, "zip archive"));
         }
         let members = archive.members(self.options.member_encoding);
         let refused = |at: usize| match archive.mode(at).map(|mode| mode & KIND) {
@@ -178,6 +182,18 @@ impl Extraction<'_> {
     ) -> Result<Vec<Target>> {
         let mut targets = Vec::new();
         let mut ambiguous = 0;
+        if self.options.members.is_none() {
+            let hidden = members.iter().filter(|member| !member.name.is_folder() && member.name.is_hidden());
+            let hidden: Vec<&str> = hidden.map(|member| member.name.text.as_str()).collect();
+            if let Some(count) = (!hidden.is_empty()).then_some(hidden.len() as u64) {
+                let was = if count == 1 { "was" } else { "were" };
+                self.warn(format!(
+                    "{} of macOS or Windows {was} not extracted ([`extract`]='**' does): {}",
+                    counted(count, "hidden file"),
+                    list(hidden.into_iter(), 5)
+                ));
+            }
+        }
         for place in every(members, self.options.members.as_deref())? {
             let Some(member) = members.get(place) else { continue };
             ambiguous += u64::from(member.name.is_ambiguous());
@@ -239,36 +255,31 @@ mod tape {
     use super::super::open::tar_bytes;
     use super::super::tape::{Entry, Flowing, Listing, Seeking, Tape, What, list};
     use super::super::verify::{Promise, broken};
-    use super::{Error, Extraction, Member, Notes, Packing, Read, Result, Seek, Verify};
+    use super::{Error, Extraction, Input, Member, Notes, Packing, Read, Result, Verify};
 
     impl Extraction<'_> {
-        pub(super) fn tar<R: Read + Seek>(&mut self, input: R) -> Result<()> {
+        pub(super) fn tar(&mut self, input: &mut dyn Input) -> Result<()> {
             let mut tape = Seeking::new(input)?;
             let listing = list(&mut tape, &self.options.limits, self.options.member_encoding)?;
             self.tape(&listing, &mut tape, 0)
         }
 
         /// Reads a compressed archive twice: all names are checked before the first file is made.
-        pub(super) fn compressed_tar<R: Read + Seek>(
-            &mut self,
-            mut input: R,
-            packed: u64,
-            packing: Packing,
-        ) -> Result<()> {
+        pub(super) fn compressed_tar(&mut self, input: &mut dyn Input, packed: u64, packing: Packing) -> Result<()> {
             let limits = &self.options.limits;
             let notes = Notes::default();
-            let mut tape = Flowing::new(tar_bytes(&mut input, packing, packed, limits, &notes)?);
+            let mut tape = Flowing::new(tar_bytes(input, packing, packed, limits, &notes)?);
             let listing = list(&mut tape, limits, self.options.member_encoding)?;
             drop(tape);
             let trailing = notes.take();
             self.extracted.warnings.extend(trailing);
-            let mut tape = Flowing::new(tar_bytes(&mut input, packing, packed, limits, &Notes::default())?);
+            let mut tape = Flowing::new(tar_bytes(input, packing, packed, limits, &Notes::default())?);
             self.tape(&listing, &mut tape, packed)
         }
 
         fn tape(&mut self, listing: &Listing, tape: &mut dyn Tape, packed: u64) -> Result<()> {
             if listing.trailing > 0 {
-                self.warn(crate::tally::trailing(listing.trailing, "tar archive"));
+                self.warn(super::trailing(listing.trailing, "tar archive"));
             }
             let entries = &listing.entries;
             let members: Vec<Member> = entries.iter().map(Entry::member).collect();

@@ -8,16 +8,64 @@ use raudal_common::{Error, Kind, Result};
 /// How much of it a message shows, in characters.
 const SHOWN: usize = 80;
 
-/// Refuses a text that begins like JSON, XML or HTML. `whole` says that no more text follows.
+/// Elements of HTML that pages and fragments of pages begin with.
+const ELEMENTS: &[&str] = &[
+    "html", "head", "body", "title", "meta", "link", "script", "style", "div", "span", "p", "br", "b", "i", "h1", "h2",
+    "h3", "hr", "pre", "center", "font", "table", "ul", "form", "iframe", "a", "img", "strong", "em", "section",
+];
+
+/// Refuses a text that begins like JSON, XML or HTML, or is only blanks. `whole` says that no more
+/// text follows.
 pub(super) fn refuse_document(text: &[u8], whole: bool) -> Result<()> {
+    let is_blank = !text.is_empty() && whole && text.trim_ascii_start().is_empty();
+    match document(text, whole) {
+        Some(what) => Err(impostor(&format!("{what} stands where a table should be"), text.trim_ascii_start())),
+        None if is_blank => Err(Error::new(Kind::Empty, "nothing in it but blanks").transient(false)),
+        None => Ok(()),
+    }
+}
+
+/// Returns what a text is that begins like JSON, XML or HTML.
+pub(super) fn document(text: &[u8], whole: bool) -> Option<&'static str> {
     let text = text.trim_ascii_start();
-    let what = match text.first() {
-        Some(b'{' | b'[') if is_json(text, whole) => "JSON",
-        Some(b'<') if begins(text, b"<?xml") => "XML",
-        Some(b'<') if [&b"<!doctype"[..], b"<html", b"<head", b"<body"].iter().any(|tag| begins(text, tag)) => "HTML",
-        _ => return Ok(()),
-    };
-    Err(impostor(&format!("{what} stands where a table should be"), text))
+    match text.first() {
+        Some(b'{' | b'[') if is_json(text, whole) => Some("JSON"),
+        Some(b'<') => markup(text, whole),
+        _ => None,
+    }
+}
+
+/// Returns what a text is that begins with a tag: XML or HTML. A header in whose first name is a
+/// tag, `<b>id</b>,name`, is neither.
+fn markup(text: &[u8], whole: bool) -> Option<&'static str> {
+    let mut rest = text;
+    while let Some(after) = rest.strip_prefix(b"<!--") {
+        let Some(end) = memchr::memmem::find(after, b"-->") else { return Some("XML") };
+        rest = after[end + 3..].trim_ascii_start();
+    }
+    if begins(rest, b"<!doctype html") {
+        return Some("HTML");
+    }
+    if begins(rest, b"<?") || begins(rest, b"<!") {
+        return Some("XML");
+    }
+    let name = element(rest)?;
+    let is_html = ELEMENTS.iter().any(|element| name.eq_ignore_ascii_case(element.as_bytes()));
+    // All of it in tags, or a first line and a second one that begin with a tag each.
+    let mut lines = rest.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let is_page = [&b"html"[..], b"head", b"body"].iter().any(|page| name.eq_ignore_ascii_case(page));
+    let ends = whole && rest.trim_ascii_end().ends_with(b">");
+    let goes_on = lines.nth(1).is_some_and(|line| line.starts_with(b"</") || element(line).is_some());
+    (is_page || ends || goes_on).then_some(if is_html { "HTML" } else { "XML" })
+}
+
+/// Returns the name of the element whose tag a text begins with.
+fn element(text: &[u8]) -> Option<&[u8]> {
+    let name = text.strip_prefix(b"<")?;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+    let end = name.iter().position(|byte| !is_part(byte))?;
+    let is_tag = matches!(name[end], b'>' | b'/' | b' ' | b'\t' | b'\r' | b'\n');
+    (is_tag && name.first().is_some_and(u8::is_ascii_alphabetic)).then(|| &name[..end])
 }
 
 /// Returns the error for a text of one line without delimiters, which is likely a message.
@@ -64,6 +112,9 @@ pub(super) fn of_file(error: Error) -> Error {
     match error.kind() {
         Kind::Impostor if error.message().starts_with("HTML") => {
             error.transient(false).hint("name a table; [`links`] takes the links on a page for the inputs")
+        }
+        Kind::Impostor if error.message().starts_with("one line") => {
+            error.transient(false).hint("a table has a header and rows: look at what the file says")
         }
         Kind::Impostor => error
             .transient(false)
@@ -120,6 +171,14 @@ mod tests {
             ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML"),
             ("<!DOCTYPE html><html>", "HTML"),
             ("<HTML><body>", "HTML"),
+            ("<Error><Code>AccessDenied</Code>\n<Message>no, never</Message></Error>\n", "XML"),
+            ("\n<rss version=\"2.0\">\n  <channel>\n", "XML"),
+            ("<soap:Envelope xmlns=\"x\"><a/></soap:Envelope>", "XML"),
+            ("<!-- a -->\n<!-- b, c -->\n<html>\n", "HTML"),
+            ("<!-- cut", "XML"),
+            ("<br />\n<b>Warning</b>: x in y, line 3\nid,name\n1,a\n", "HTML"),
+            ("<p>Session expired</p>\n<p>Log in</p>\n", "HTML"),
+            ("<div>no</div>", "HTML"),
         ] {
             let error = refuse_document(text.as_bytes(), true).unwrap_err();
             assert_eq!(error.kind(), Kind::Impostor);
@@ -128,6 +187,11 @@ mod tests {
         for text in ["[id],[name]\n1,2\n", "[1],[2]\n", "{id},{name}\n", "<5,>5\n1,2\n", "a,b\n", "", "{", "[a"] {
             assert!(refuse_document(text.as_bytes(), true).is_ok(), "{text}");
         }
+        for text in ["<b>id</b>,name\n1,a\n", "<a,b>c\n1,2\n", "<id>\n1\n2\n", "<a\n<b\n", "<", "<a", "<é>\n<é>\n"] {
+            assert!(refuse_document(text.as_bytes(), true).is_ok(), "{text}");
+        }
+        assert_eq!(refuse_document(b" \n\n", true).unwrap_err().kind(), Kind::Empty);
+        assert!(refuse_document(b" \n\n", false).is_ok());
     }
 
     #[test]

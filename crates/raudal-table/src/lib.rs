@@ -14,6 +14,7 @@
 //! | `tape` | a tar archive |
 //! | `workbook` | a sheet of an Excel workbook as CSV |
 //! | `members`, `names` | select members by their names, and decode those |
+//! | `peek` | [`peek()`]: looks at an input: what is in it, and how it is written |
 //! | `extract` | [`extract()`]: writes the members of an archive as files of a new folder |
 //! | `verify` | checks the CRC, the length and the bounds of the bytes |
 //! | [`dialect`](Dialect) | how a text is written: delimiter, quotes, header, what to drop |
@@ -99,6 +100,7 @@ mod encoding;
 mod extract;
 mod filter;
 mod impostor;
+mod input;
 mod layout;
 mod letters;
 mod limits;
@@ -108,6 +110,7 @@ mod names;
 mod nulls;
 mod numbers;
 mod open;
+mod peek;
 mod pick;
 mod plan;
 mod portable;
@@ -144,6 +147,7 @@ pub use limits::Limits;
 pub use names::MemberEncoding;
 pub use nulls::Nulls;
 pub use numbers::Numbers;
+pub use peek::{Peek, PeekColumn, PeekMember, PeekTable, peek};
 pub use pick::{ColumnsMode, Pick, Sample};
 pub use query::{Query, Served, check_glob};
 pub use read::{Watch, confirm, read, read_ahead};

@@ -4,6 +4,7 @@
 
 use super::names::Name;
 use super::signature;
+use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result};
 
 /// What stands between the name of an inner archive and the names in it.
@@ -41,8 +42,7 @@ pub(super) struct Chosen {
 /// Selects the members to read: those that match the glob, or else the only CSV, or else the only
 /// workbook or archive, or else the only file that may be a table.
 pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
-    let is_data = |at: &usize| members.get(*at).is_some_and(|member| member.is_file && !member.name.is_hidden());
-    let files: Vec<usize> = (0..members.len()).filter(is_data).collect();
+    let files = files(members);
     if let Some(glob) = glob {
         let (glob, within) = split(members, &files, glob);
         let places = matching(members, &files, &glob);
@@ -51,10 +51,7 @@ pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
         }
         return Ok(Chosen { places, within });
     }
-    let those = |endings: &[&str]| -> Vec<usize> {
-        let ends = |at: &usize| members.get(*at).is_some_and(|member| member.name.ends_with(endings, true));
-        files.iter().copied().filter(ends).collect()
-    };
+    let those = |endings: &[&str]| ending_so(members, &files, endings);
     let tables = those(TABLES);
     if tables.is_empty() {
         // The only one of its kind, however many others lie beside it.
@@ -79,8 +76,39 @@ pub(super) fn choose(members: &[Member], glob: Option<&str>) -> Result<Chosen> {
             Kind::Member,
             format!("{} CSV members where one is expected: {}", tables.len(), names(members, &tables)),
         )
-        .hint("choose one with a glob, as in [`member`] '**/data/*.csv'")),
+        .hint(choice(members, &tables))),
     }
+}
+
+/// Returns how one of several members is chosen, and how all of them.
+fn choice(members: &[Member], tables: &[usize]) -> String {
+    let first = tables.first().and_then(|&at| members.get(at)).map(|member| &member.name.text);
+    // In a glob these are signs; in a shell a quote ends the word.
+    match first.filter(|name| !name.contains(['*', '?', '[', ']', '{', '}', '\\', '\'']) && printable(name) == **name) {
+        Some(name) => format!(
+            "choose one, as in [`member`] '{name}', or several of the same columns, as in [`member`] '**/*.csv'"
+        ),
+        None => "choose one with a glob, as in [`member`] '**/data/*.csv'".to_owned(),
+    }
+}
+
+/// Returns the members that may be meant where one must be named: tables, else what holds some, else all files.
+pub(super) fn candidates(members: &[Member]) -> Vec<usize> {
+    let files = files(members);
+    let kinds = std::iter::once(TABLES).chain(HOLDERS.iter().copied());
+    let found = kinds.map(|endings| ending_so(members, &files, endings)).find(|places| !places.is_empty());
+    found.unwrap_or(files)
+}
+
+/// Returns the members that may be data.
+fn files(members: &[Member]) -> Vec<usize> {
+    let is_data = |at: &usize| members.get(*at).is_some_and(|member| member.is_file && !member.name.is_hidden());
+    (0..members.len()).filter(is_data).collect()
+}
+
+fn ending_so(members: &[Member], files: &[usize], endings: &[&str]) -> Vec<usize> {
+    let ends = |at: &usize| members.get(*at).is_some_and(|member| member.name.ends_with(endings, true));
+    files.iter().copied().filter(ends).collect()
 }
 
 /// Whether the name says that the member explains the others.
@@ -89,14 +117,17 @@ fn is_readme(member: &Member) -> bool {
     ["readme", "license", "licence", "leeme", "léeme", "leame"].iter().any(|start| name.starts_with(start))
 }
 
-/// Selects every member, or those that match the glob; hidden ones too. Folders only without a glob.
+/// Selects every member but the hidden ones, or those that match the glob, hidden ones too. Folders only without a glob.
 pub(super) fn every(members: &[Member], glob: Option<&str>) -> Result<Vec<usize>> {
     let all: Vec<usize> = (0..members.len()).collect();
     let Some(glob) = glob.map(str::to_lowercase) else {
         if all.is_empty() {
             return Err(Error::new(Kind::Member, "the archive has no members"));
         }
-        return Ok(all);
+        return Ok(all
+            .into_iter()
+            .filter(|&at| members.get(at).is_some_and(|member| !member.name.is_hidden()))
+            .collect());
     };
     let is_file = |at: &usize| members.get(*at).is_some_and(|member| !member.name.is_folder());
     let files: Vec<usize> = all.iter().copied().filter(is_file).collect();

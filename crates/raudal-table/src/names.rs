@@ -11,7 +11,7 @@ use oem_cp::code_table::DECODING_TABLE_CP_MAP;
 use oem_cp::code_table_type::TableType;
 
 use super::columns::{nearest, shown};
-use raudal_common::{Error, Result};
+use raudal_common::{Error, Result, glob};
 
 /// The code page that the specification of zip sets (APPNOTE, appendix D).
 const SPECIFIED: u16 = 437;
@@ -131,13 +131,12 @@ impl Name {
         }
     }
 
-    /// Whether the glob, in lower case, matches a reading of the name.
-    pub(super) fn matches(&self, glob: &str) -> bool {
+    /// Whether the pattern, in lower case, matches a reading of the name.
+    pub(super) fn matches(&self, pattern: &str) -> bool {
         let readings = [Some(&self.text), self.other.as_ref()];
         readings.into_iter().flatten().any(|name| {
             let name = name.to_lowercase();
-            fast_glob::glob_match(glob, &name)
-                || name.contains('\\') && fast_glob::glob_match(glob, name.replace('\\', "/"))
+            glob::matches(pattern, &name) || name.contains('\\') && glob::matches(pattern, &name.replace('\\', "/"))
         })
     }
 

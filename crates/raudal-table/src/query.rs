@@ -10,7 +10,7 @@ use super::names::MemberEncoding;
 use super::nulls::Nulls;
 use super::pick::{ColumnsMode, Pick};
 use super::select::Select;
-use raudal_common::{Error, Result};
+use raudal_common::{Error, Result, glob};
 
 const KIB: usize = 1 << 10;
 
@@ -168,8 +168,7 @@ impl Served {
 /// assert!(check_glob("the members", "[a.csv").unwrap_err().message().ends_with("the members: [a.csv"));
 /// ```
 pub fn check_glob(option: &str, glob: &str) -> Result<()> {
-    fast_glob::validate(glob)
-        .map_err(|error| Error::usage(format!("bad pattern for {option}: {glob}")).because(error.to_string()))
+    glob::validate(glob).map_err(|error| Error::usage(format!("bad pattern for {option}: {glob}")).because(error))
 }
 
 impl Default for Query {

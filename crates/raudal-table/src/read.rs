@@ -9,6 +9,7 @@ use super::dialect::{Delimiter, Dialect, Header, Quote};
 use super::encoding::Encoding;
 use super::filter::Bound;
 use super::impostor;
+use super::input::Input;
 use super::layout::Layout;
 use super::numbers::Numbers;
 use super::open::{self, Arrived, Bytes as Verified, Found, Visit};
@@ -51,8 +52,8 @@ impl Watch for () {}
 ///
 /// Fails if anything in the input is wrong: its checksum, its encoding, the shape of a record. Then
 /// it returns no rows at all.
-pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
-    read_arrived(Arrived::Whole, input, name, query, watch)
+pub fn read<R: Read + Seek>(mut input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
+    read_arrived(Arrived::Whole, &mut input, name, query, watch)
 }
 
 /// Reads an input that is still arriving. Works like [`read`], but reads from first byte to last
@@ -77,8 +78,8 @@ pub fn read<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Wat
 /// assert_eq!(rows.rows_kept(), 1);
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
-pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
-    read_arrived(Arrived::InPart, input, name, query, watch)
+pub fn read_ahead<R: Read + Seek>(mut input: R, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
+    read_arrived(Arrived::InPart, &mut input, name, query, watch)
 }
 
 /// Makes the checks that [`read_ahead`] could not, once the input is complete.
@@ -86,20 +87,14 @@ pub fn read_ahead<R: Read + Seek>(input: R, name: &str, query: &Query, watch: &d
 /// # Errors
 ///
 /// The errors of [`read`] that concern an archive as a whole.
-pub fn confirm<R: Read + Seek>(input: R, name: &str, query: &Query) -> Result<()> {
-    open::confirm(input, &query.limits).map_err(|error| error.input(name))
+pub fn confirm<R: Read + Seek>(mut input: R, name: &str, query: &Query) -> Result<()> {
+    open::confirm(&mut input, &query.limits).map_err(|error| error.input(name))
 }
 
-fn read_arrived<R: Read + Seek>(
-    arrived: Arrived,
-    mut input: R,
-    name: &str,
-    query: &Query,
-    watch: &dyn Watch,
-) -> Result<Rows> {
+fn read_arrived(arrived: Arrived, input: &mut dyn Input, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
     let mut pass = |reading: &mut Reading| {
         input.rewind().map_err(|error| Error::io("cannot read the input", error))?;
-        open::visit(&mut input, name, query, arrived, reading)
+        open::visit(input, name, query, arrived, reading)
     };
     let mut reading = Reading::new(query, watch, Task::Read(Vec::new()));
     let read = query.check().and_then(|()| pass(&mut reading)).or_else(|error| {
@@ -317,7 +312,7 @@ impl Reading<'_> {
 
 /// The dialect of a sheet, which was turned into plain CSV without the rows above and below: what is said of headers,
 /// columns and numbers counts, but not how fields are written.
-fn of_sheet(asked: &Dialect) -> Dialect {
+pub(super) fn of_sheet(asked: &Dialect) -> Dialect {
     let mut dialect = asked.clone();
     (dialect.delimiter, dialect.quote, dialect.escape) = (Delimiter::default(), Quote::default(), None);
     (dialect.skip_rows, dialect.footer) = (0, 0);

@@ -74,6 +74,8 @@ pub(super) struct Records<'a, B> {
     header_bytes: Vec<u8>,
     /// Tells rows that may repeat the header.
     repeats: Repeats,
+    /// How many lines are above what looks like the header, below a title.
+    pub(super) title: Option<u64>,
     /// Whether the dialect or the text names the delimiter.
     is_told: bool,
     /// Whether each record is one line, a row of a sheet, whatever line ends are in its cells.
@@ -117,6 +119,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             header: Vec::new(),
             header_bytes: Vec::new(),
             repeats: Repeats::default(),
+            title: None,
             is_told: false,
             is_sheet: false,
             width: 0,
@@ -140,6 +143,11 @@ impl<'a, B: Bytes> Records<'a, B> {
     /// The text that the records are read from.
     pub(super) fn text(&self) -> &Text<B> {
         self.text.text()
+    }
+
+    /// What separates the fields of the text.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
     }
 
     /// The byte between the fields of [`Self::bytes`].

@@ -61,39 +61,69 @@ pub(super) struct Foreign {
 }
 
 impl Foreign {
+    pub(super) fn what(&self) -> &'static str {
+        self.what
+    }
+
     pub(super) fn error(&self) -> Error {
         Error::new(Kind::Unsupported, format!("{}, which is not read", self.what)).hint(self.hint)
     }
 }
 
+const fn foreign(magic: &'static [u8], what: &'static str, hint: &'static str) -> Foreign {
+    Foreign { magic, what, hint }
+}
+
+const EXPORT: &str = "write the table as CSV first, as with DuckDB, pandas or R";
+const PICTURE: &str = "ask the source for the table as CSV or .xlsx";
+
 const FOREIGN: &[Foreign] = &[
-    Foreign {
-        magic: b"7z\xbc\xaf\x27\x1c",
-        what: "a 7z archive",
-        hint: "unpack it first, as with `7z x`, or pack it as zip or tar.xz",
-    },
-    Foreign {
-        magic: b"Rar!\x1a\x07",
-        what: "a rar archive",
-        hint: "unpack it first, as with `unrar x` or `bsdtar -xf`, or pack it as zip",
-    },
+    foreign(b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first, as with `7z x`, or pack it as zip or tar.xz"),
+    foreign(b"Rar!\x1a\x07", "a rar archive", "unpack it first, as with `unrar x` or `bsdtar -xf`, or pack it as zip"),
     OLE,
-    Foreign { magic: b"LZIP", what: "an lzip file", hint: "decompress it first, as with `lzip -d`" },
-    Foreign { magic: b"\x1f\x9d", what: "a .Z file of compress", hint: "decompress it first, as with `gzip -d`" },
-    Foreign {
-        magic: b"\x02\x21\x4c\x18",
-        what: "an lz4 file in the legacy format",
-        hint: "it has no checksum and no end: decompress it first, as with `lz4 -d`",
-    },
-    Foreign { magic: b"MSCF", what: "a cabinet (.cab)", hint: "unpack it first, as with `cabextract`" },
-    Foreign { magic: b"%PDF-", what: "a PDF", hint: "ask the source for the table as CSV or .xlsx" },
-    Foreign { magic: b"PAR1", what: "a Parquet file", hint: "write it as CSV first, as with DuckDB" },
-    Foreign {
-        magic: b"SQLite format 3\0",
-        what: "a SQLite database",
-        hint: "write the table as CSV first, as with `sqlite3 -csv -header`",
-    },
+    foreign(b"LZIP", "an lzip file", "decompress it first, as with `lzip -d`"),
+    // The properties that the programs write, and the low bytes of the size of the dictionary.
+    foreign(b"\x5d\0\0", "an lzma file in the legacy format", "decompress it first, as with `xz -d`"),
+    foreign(b"\x1f\x9d", "a .Z file of compress", "decompress it first, as with `gzip -d`"),
+    foreign(
+        b"\x02\x21\x4c\x18",
+        "an lz4 file in the legacy format",
+        "it has no checksum and no end: decompress it first, as with `lz4 -d`",
+    ),
+    foreign(b"MSCF", "a cabinet (.cab)", "unpack it first, as with `cabextract`"),
+    foreign(b"%PDF-", "a PDF", PICTURE),
+    foreign(b"\x89PNG\r\n", "a picture (PNG)", PICTURE),
+    foreign(b"\xff\xd8\xff", "a picture (JPEG)", PICTURE),
+    foreign(b"GIF87a", "a picture (GIF)", PICTURE),
+    foreign(b"GIF89a", "a picture (GIF)", PICTURE),
+    foreign(b"PAR1", "a Parquet file", EXPORT),
+    foreign(b"ARROW1\0\0", "an Arrow file (Feather)", EXPORT),
+    foreign(b"FEA1", "an Arrow file (Feather)", EXPORT),
+    foreign(b"Obj\x01", "an Avro file", EXPORT),
+    foreign(b"\x89HDF\r\n", "an HDF5 file", EXPORT),
+    foreign(b"$FL2@(#)", "a file of SPSS (.sav)", EXPORT),
+    foreign(b"$FL3@(#)", "a file of SPSS (.zsav)", EXPORT),
+    foreign(b"<stata_dta>", "a file of Stata (.dta)", EXPORT),
+    foreign(b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60", "a file of SAS (.sas7bdat)", EXPORT),
+    foreign(b"RDX2\n", "a file of R (.RData)", EXPORT),
+    foreign(b"RDX3\n", "a file of R (.RData)", EXPORT),
+    foreign(b"X\n\0\0\0", "a file of R (.rds)", EXPORT),
+    foreign(b"\0\x01\0\0Standard ", "a database of Access", EXPORT),
+    foreign(b"SQLite format 3\0", "a SQLite database", "write the table as CSV first, as with `sqlite3 -csv -header`"),
+    foreign(
+        b"version https://git-lfs.github.com/spec/",
+        "a pointer of Git LFS in place of the file",
+        "fetch the file itself: `git lfs pull`, or on GitHub the link that Download gives",
+    ),
 ];
+
+/// A table of dBase.
+const DBASE: Foreign = foreign(b"", "a table of dBase (.dbf)", EXPORT);
+
+/// Whether these bytes begin a table of dBase: its version, a date, and a header of some length.
+fn is_dbase(head: &[u8]) -> bool {
+    matches!(head, [0x03 | 0x83 | 0x8b | 0xf5, _, 1..=12, 1..=31, _, _, _, _, low, high, ..] if [*low, *high] != [0, 0])
+}
 
 /// What Excel wrote up to 2003. An encrypted workbook of later versions has the same container.
 const OLE: Foreign = Foreign {
@@ -139,6 +169,9 @@ pub(super) fn of(head: &[u8]) -> Signature {
     }
     if let Some(foreign) = FOREIGN.iter().find(|foreign| head.starts_with(foreign.magic)) {
         return Signature::Foreign(foreign);
+    }
+    if is_dbase(head) {
+        return Signature::Foreign(&DBASE);
     }
     if is_tar(head) {
         return Signature::Tar;
@@ -227,6 +260,27 @@ mod tests {
         let mut long = b"id,name\n".to_vec();
         long.resize(600, b' ');
         assert_eq!(of(&long), Signature::Text);
+    }
+
+    #[test]
+    fn a_format_that_is_not_read_is_named() {
+        for (head, what) in [
+            (&b"\x03\x7c\x05\x1f\x0a\0\0\0\x61\0\x20\0"[..], "a table of dBase (.dbf)"),
+            (b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),
+            (b"ARROW1\0\0\xff", "an Arrow file (Feather)"),
+            (b"$FL2@(#) SPSS DATA FILE", "a file of SPSS (.sav)"),
+            (b"\x5d\0\0\x80\0", "an lzma file in the legacy format"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12\n",
+                "a pointer of Git LFS in place of the file",
+            ),
+        ] {
+            let Signature::Foreign(foreign) = of(head) else { panic!("{what}") };
+            assert_eq!(foreign.error().message(), format!("{what}, which is not read"));
+        }
+        for text in ["version,size\n1,2\n", "$FL,2\n", "Obj,1\n", "\u{3}a,b\n", "GIF,89a\n", "RDX2,a\n", "X\n1\n"] {
+            assert_eq!(of(text.as_bytes()), Signature::Text, "{text}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::scan::Scan;
 /// What tables have between their fields, the usual first.
 pub(super) const USUAL: [u8; 4] = *b",;\t|";
 
-/// Those, and what is rare: it is only named in hints.
-pub(super) const RARE: [u8; 7] = *b",;\t|^~:";
+/// Those, and what is rare: it is only named in hints. The last two are those of databases.
+pub(super) const RARE: [u8; 9] = *b",;\t|^~:\x1f\x01";
 
 /// How much text is looked at, in bytes and in records.
 const HEAD: usize = 64 << 10;
@@ -80,6 +80,11 @@ fn longest_run(delimiter: u8, records: &[(u64, usize)]) -> Option<Layout> {
         from += run;
     }
     best
+}
+
+/// Whether [`records`] has returned fewer records than the text has.
+pub(super) fn is_cut(text: &[u8], records: usize) -> bool {
+    text.len() > HEAD || records >= RECORDS
 }
 
 /// Returns the lines above each record, and its number of fields.

@@ -4,11 +4,12 @@
 //! of the file for the end of the archive, so that an archive that was cut off between two members
 //! looks complete, and it holds a name of any length in memory.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, SeekFrom};
 
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::archive::too_many;
+use super::input::Input;
 use super::limits::Limits;
 use super::members::Member;
 use super::names::{MemberEncoding, Name};
@@ -53,25 +54,25 @@ pub(super) trait Tape: Read {
 }
 
 /// An archive that is not compressed: what is not read need not be.
-pub(super) struct Seeking<R> {
-    inner: R,
+pub(super) struct Seeking<'a> {
+    inner: &'a mut dyn Input,
     length: u64,
 }
 
-impl<R: Read + Seek> Seeking<R> {
-    pub(super) fn new(mut inner: R) -> Result<Self> {
+impl<'a> Seeking<'a> {
+    pub(super) fn new(inner: &'a mut dyn Input) -> Result<Self> {
         let length = inner.seek(SeekFrom::End(0)).and_then(|length| inner.rewind().map(|()| length));
         Ok(Self { length: length.map_err(broken)?, inner })
     }
 }
 
-impl<R: Read> Read for Seeking<R> {
+impl Read for Seeking<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer)
     }
 }
 
-impl<R: Read + Seek> Tape for Seeking<R> {
+impl Tape for Seeking<'_> {
     fn forward(&mut self, to: u64) -> io::Result<()> {
         if to > self.length {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -119,15 +120,26 @@ pub(super) struct Listing {
 /// is verified too.
 pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<MemberEncoding>) -> Result<Listing> {
     let mut entries: Vec<Entry> = Vec::new();
+    let trailing = list_into(&mut entries, tape, limits, encoding)?;
+    Ok(Listing { entries: last_of_each(entries), trailing })
+}
+
+/// Lists the members, up to an error. Returns the bytes after the end of the archive that are no archive.
+pub(super) fn list_into(
+    entries: &mut Vec<Entry>,
+    tape: &mut dyn Tape,
+    limits: &Limits,
+    encoding: Option<MemberEncoding>,
+) -> Result<u64> {
     let mut next = Attributes::default();
     let (mut at, mut count, mut ended) = (0, 0_u64, false);
-    let trailing = loop {
+    loop {
         let mut block = [0; BLOCK as usize];
         match fill(tape, &mut block)? {
-            0 if ended => break 0,
+            0 if ended => return Ok(0),
             count if (count as u64) < BLOCK => {
                 if ended {
-                    break if block.iter().all(|&byte| byte == 0) { 0 } else { count as u64 };
+                    return Ok(if block.iter().all(|&byte| byte == 0) { 0 } else { count as u64 });
                 }
                 return Err(cut_off(None));
             }
@@ -141,7 +153,7 @@ pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<Member
         let header = Header::from_byte_slice(&block);
         if header.cksum().ok() != Some(checksum(&block)) {
             if ended {
-                break BLOCK + io::copy(tape, &mut io::sink()).map_err(broken)?;
+                return Ok(BLOCK + io::copy(tape, &mut io::sink()).map_err(broken)?);
             }
             return Err(Error::new(Kind::Corrupt, "the checksum of a member's header is wrong: damaged"));
         }
@@ -186,8 +198,7 @@ pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<Member
         }
         tape.forward(end).map_err(cut)?;
         at = end;
-    };
-    Ok(Listing { entries: last_of_each(entries), trailing })
+    }
 }
 
 fn entry(kind: EntryType, name: &[u8], size: u64, at: u64, encoding: Option<MemberEncoding>) -> Entry {
@@ -206,7 +217,7 @@ fn entry(kind: EntryType, name: &[u8], size: u64, at: u64, encoding: Option<Memb
 }
 
 /// A member that was appended again replaces the one before it, as `tar -x` has it.
-fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
+pub(super) fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
     let mut last = std::collections::HashMap::new();
     for (at, entry) in entries.iter().enumerate() {
         last.insert(entry.name.raw.clone(), at);

@@ -171,11 +171,36 @@ impl<B: Bytes> Text<B> {
     /// Returns the length of the text before a NUL. A NUL is an error.
     fn without_nul(&mut self, text: &[u8]) -> usize {
         let Some(at) = memchr::memchr(0, text) else { return text.len() };
-        self.fault = Some(
-            Error::new(Kind::Csv, "a NUL byte: this is not text")
-                .hint("a UTF-16 file without a byte order mark needs [`encoding`] utf-16le or utf-16be"),
-        );
+        let is_utf16 = self.encoding.is(UTF_16LE) || self.encoding.is(UTF_16BE);
+        let hint = if is_utf16 { UTF_32 } else { nul_hint(text, at) };
+        self.fault = Some(Error::new(Kind::Csv, "a NUL byte: this is not text").hint(hint));
         at
+    }
+}
+
+const UTF_32: &str = "it looks like UTF-32, which is not read: convert it first, as with `iconv -f UTF-32 -t UTF-8`";
+
+/// Returns what the zero bytes from `at` on tell of a text.
+fn nul_hint(text: &[u8], at: usize) -> &'static str {
+    let around = &text[at.saturating_sub(1)..];
+    let run = text[at..].iter().take_while(|byte| **byte == 0).count();
+    let each_second = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        rest.len() >= 8 && rest.chunks_exact(2).take(8).all(|pair| pair[0] == 0 && pair[1] != 0)
+    };
+    let is_wide = matches!(around, [_, 0, 0, 0, ..] | [0, 0, 0, _, ..]) && run == 3;
+    if is_wide {
+        return UTF_32;
+    }
+    match (each_second(at), at % 2) {
+        (true, 0) => "it looks like UTF-16 without a byte order mark: [`encoding`] utf-16be",
+        (true, _) => "it looks like UTF-16 without a byte order mark: [`encoding`] utf-16le",
+        (false, _) if run > 1 => {
+            "zero bytes are a hole in a file, as after a crash or a copy that broke off: fetch or write it again"
+        }
+        (false, _) => {
+            "this is no text, or a damaged one; UTF-16 without a byte order mark needs [`encoding`] utf-16le or utf-16be"
+        }
     }
 }
 
@@ -235,6 +260,10 @@ impl Other {
 /// Returns the error for invalid bytes. `context` is the text around them.
 fn invalid(encoding: &str, bytes: &[u8], context: &[u8]) -> Error {
     let shown: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    Error::new(Kind::Encoding, format!("these bytes are not {encoding}: {}", shown.join(" ")))
-        .hint(letters::hint(context, encoding))
+    let error = Error::new(Kind::Encoding, format!("these bytes are not {encoding}: {}", shown.join(" ")));
+    // A text in UTF-16 is told by its mark or by the user, and its bytes are letters in no other encoding.
+    if encoding.starts_with("UTF-16") {
+        return error.hint("the file may be cut off or damaged");
+    }
+    error.hint(letters::hint(context, encoding))
 }

@@ -6,7 +6,7 @@
 //! blank line, so that the lines of the CSV are the rows of the sheet, but for line ends in cells.
 
 use std::cell::Cell;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -15,6 +15,7 @@ use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, Xl
 use super::archive::Archive;
 use super::columns::{list, nearest, shown};
 use super::dialect::Dialect;
+use super::input::Input;
 use super::limits::Limits;
 use super::rows::{end_record, write_field};
 use super::verify::{Verify, broken};
@@ -27,15 +28,17 @@ const BUFFER: usize = 64 << 10;
 const MOST_ROWS: u32 = 1 << 20;
 
 /// Checks the parts that hold the workbook: their checksums, and the bounds. `calamine` does
-/// neither. Returns the compressed bytes of all of them.
-pub(super) fn verify<R: Read + Seek>(
-    archive: &mut Archive<R>,
+/// neither. Returns the compressed bytes of all of them, and the number of cells whose formula was
+/// never calculated: they have no value.
+pub(super) fn verify(
+    archive: &mut Archive<'_>,
     limits: &Limits,
     outermost: &dyn Fn(u64) -> u64,
     cancelled: &dyn Fn() -> bool,
-) -> Result<u64> {
+) -> Result<(u64, u64)> {
     let mut buffer = vec![0; BUFFER];
     let mut all = 0;
+    let mut uncalculated = Uncalculated::default();
     for (at, member) in archive.members(None).iter().enumerate() {
         if !member.name.ends_with(&[".xml", ".rels"], false) {
             continue;
@@ -50,28 +53,85 @@ pub(super) fn verify<R: Read + Seek>(
         let packed = outermost(packed);
         all += packed;
         let mut part = Verify::new(reader, Some(promise), packed, limits);
-        while part.read(&mut buffer).map_err(with_name)? > 0 {
+        loop {
+            let count = part.read(&mut buffer).map_err(with_name)?;
+            if count == 0 {
+                break;
+            }
+            uncalculated.feed(&buffer[..count]);
             if cancelled() {
                 return Err(Error::new(Kind::Cancelled, "cancelled"));
             }
         }
     }
-    Ok(all)
+    Ok((all, uncalculated.count))
+}
+
+/// Counts cells with a formula and no value. A program that is no spreadsheet writes such cells: it
+/// leaves the calculation to Excel.
+#[derive(Default)]
+struct Uncalculated {
+    count: u64,
+    /// The end of the last piece, in which a mark may begin.
+    tail: Vec<u8>,
+}
+
+impl Uncalculated {
+    /// What follows the formula of such a cell.
+    const MARKS: [&[u8]; 5] = [b"</f></c>", b"</f><v/></c>", b"</f><v /></c>", b"</f><v></v></c>", b"<f/></c>"];
+    /// The longest of them but a byte.
+    const TAIL: usize = 14;
+
+    fn feed(&mut self, piece: &[u8]) {
+        let kept = self.tail.len();
+        self.tail.extend_from_slice(&piece[..piece.len().min(Self::TAIL)]);
+        for mark in Self::MARKS {
+            // In the seam, those that begin before the piece and end in it.
+            let across = |at: &usize| at + mark.len() > kept && *at < kept;
+            let in_seam = memchr::memmem::find_iter(&self.tail, mark).filter(across).count();
+            self.count += (in_seam + memchr::memmem::find_iter(piece, mark).count()) as u64;
+        }
+        self.tail.truncate(kept);
+        self.tail.extend_from_slice(&piece[piece.len().saturating_sub(Self::TAIL)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(Self::TAIL));
+    }
 }
 
 /// A workbook with one of its sheets chosen.
-pub(super) struct Workbook<R: Read + Seek> {
-    book: Xlsx<BufReader<R>>,
+pub(super) struct Workbook<'a> {
+    book: Xlsx<BufReader<&'a mut dyn Input>>,
     sheet: String,
 }
 
-impl<R: Read + Seek> Workbook<R> {
+impl<'a> Workbook<'a> {
     /// Opens a workbook and chooses a sheet: by its name, by its position from 1, or else the only
     /// visible one that has cells.
-    pub(super) fn open(input: R, sheet: Option<&str>) -> Result<Self> {
+    pub(super) fn open(input: &'a mut dyn Input, sheet: Option<&str>) -> Result<Self> {
         let mut book = Xlsx::new(BufReader::new(input)).map_err(unreadable)?;
         let sheet = choose(&mut book, sheet)?;
         Ok(Self { book, sheet })
+    }
+
+    /// Opens a workbook to look at it. Takes the first visible sheet with cells if there are several, and returns
+    /// whether there are.
+    pub(super) fn open_to_look(input: &'a mut dyn Input, sheet: Option<&str>) -> Result<(Self, bool)> {
+        let mut book = Xlsx::new(BufReader::new(input)).map_err(unreadable)?;
+        let error = match choose(&mut book, sheet) {
+            Err(error) if sheet.is_none() && error.kind() == Kind::Member => error,
+            chosen => return Ok((Self { sheet: chosen?, book }, false)),
+        };
+        for sheet in book.sheets_metadata().to_vec() {
+            let may_be = is_table(&sheet) && sheet.visible == SheetVisible::Visible;
+            if may_be && has_cells(&mut book, &sheet.name)? {
+                return Ok((Self { sheet: sheet.name, book }, true));
+            }
+        }
+        Err(error)
+    }
+
+    /// The names of the sheets that may be tables, in their order.
+    pub(super) fn sheets(&self) -> Vec<String> {
+        self.book.sheets_metadata().iter().filter(|sheet| is_table(sheet)).map(|sheet| sheet.name.clone()).collect()
     }
 
     pub(super) fn sheet(&self) -> &str {
@@ -80,7 +140,7 @@ impl<R: Read + Seek> Workbook<R> {
 
     /// Returns the rows of the sheet as CSV, without those that the dialect leaves out above and
     /// below, and what is found amiss while they are read.
-    pub(super) fn rows(&mut self, dialect: &Dialect) -> Result<(Rows<'_, R>, Rc<Faults>)> {
+    pub(super) fn rows(&mut self, dialect: &Dialect) -> Result<(Rows<'_, 'a>, Rc<Faults>)> {
         let above = u32::try_from(dialect.lines_above()).unwrap_or(u32::MAX);
         let mut rows = above..u32::MAX;
         if dialect.footer > 0 {
@@ -131,9 +191,13 @@ struct Area {
     rows: u32,
 }
 
-fn choose<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, wanted: Option<&str>) -> Result<String> {
+fn is_table(sheet: &calamine::Sheet) -> bool {
+    sheet.typ == SheetType::WorkSheet
+}
+
+fn choose(book: &mut Xlsx<BufReader<&mut dyn Input>>, wanted: Option<&str>) -> Result<String> {
     let sheets = book.sheets_metadata().to_vec();
-    let tables: Vec<_> = sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).collect();
+    let tables: Vec<_> = sheets.iter().filter(|sheet| is_table(sheet)).collect();
     let names = |sheets: &[&calamine::Sheet]| list(sheets.iter().map(|sheet| sheet.name.as_str()), 10);
     if let Some(wanted) = wanted {
         let lower = wanted.to_lowercase();
@@ -159,7 +223,16 @@ fn choose<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, wanted: Option<&str>) -
     }
     match filled.as_slice() {
         [one] => Ok(one.name.clone()),
-        [] => Err(Error::new(Kind::Empty, "the workbook has no cells in a visible sheet").transient(false)),
+        [] => {
+            let error = Error::new(Kind::Empty, "the workbook has no cells in a visible sheet").transient(false);
+            let hidden: Vec<_> =
+                tables.iter().copied().filter(|sheet| sheet.visible != SheetVisible::Visible).collect();
+            Err(if hidden.is_empty() {
+                error
+            } else {
+                error.hint(format!("[`sheet`] reads a hidden one: {}", names(&hidden)))
+            })
+        }
         several => {
             Err(Error::new(Kind::Member, format!("{} sheets where one is expected: {}", several.len(), names(several)))
                 .hint("name the one that is meant with [`sheet`]"))
@@ -167,7 +240,7 @@ fn choose<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, wanted: Option<&str>) -
     }
 }
 
-fn has_cells<R: Read + Seek>(book: &mut Xlsx<BufReader<R>>, name: &str) -> Result<bool> {
+fn has_cells(book: &mut Xlsx<BufReader<&mut dyn Input>>, name: &str) -> Result<bool> {
     let mut cells = book.worksheet_cells_reader(name).map_err(unreadable)?;
     while let Some(cell) = cells.next_cell().map_err(unreadable)? {
         if !is_empty(cell.get_value()) {
@@ -194,8 +267,8 @@ impl Faults {
 }
 
 /// The rows of a sheet as CSV, all of one width.
-pub(super) struct Rows<'a, R: Read + Seek> {
-    cells: XlsxCellReader<'a, BufReader<R>>,
+pub(super) struct Rows<'a, 'b> {
+    cells: XlsxCellReader<'a, BufReader<&'b mut dyn Input>>,
     /// The first column.
     first: u32,
     /// The values of the row that is being put together.
@@ -215,7 +288,7 @@ pub(super) struct Rows<'a, R: Read + Seek> {
     faults: Rc<Faults>,
 }
 
-impl<R: Read + Seek> Rows<'_, R> {
+impl Rows<'_, '_> {
     /// Puts the next row together. Returns whether there was one.
     fn next(&mut self) -> Result<bool> {
         self.row.iter_mut().for_each(Vec::clear);
@@ -295,7 +368,7 @@ impl<R: Read + Seek> Rows<'_, R> {
     }
 }
 
-impl<R: Read + Seek> Read for Rows<'_, R> {
+impl Read for Rows<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.taken == self.out.len() {
             self.out.clear();

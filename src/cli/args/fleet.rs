@@ -99,7 +99,7 @@ pub(crate) struct RunsArgs {
 pub(crate) enum RunsCommand {
     /// List the runs: name, state, chunks done and all, open, inputs, machine, parts, separated by TABs
     List,
-    /// List the workers: name, version, chunks at once and running, inputs and bytes so far, separated by TABs
+    /// List the workers: name, version, chunks at once and running, inputs and bytes so far, machine, separated by TABs
     Workers,
     /// Follow a run to its end
     Watch {

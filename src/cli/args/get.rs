@@ -25,7 +25,7 @@ pub(crate) struct GetCommand {
     /// Name files by host and path, in folders, as wget -x does: the same as --name '{host}/{path}'
     #[arg(long, env = "RAUDAL_DIRECTORIES", value_parser = FalseyValueParser::new(), conflicts_with = "name", help_heading = OUTPUT)]
     pub(crate) directories: bool,
-    /// Name files by this template: {host}, {path}, {name} (without a template), {n} (position), {n:04} (with zeros)
+    /// Name files by this template: {host}, {path}, {name} (its usual name), {n:04} (its position, with zeros up to four digits)
     #[arg(long, value_name = "TEMPLATE", env = "RAUDAL_NAME", help_heading = OUTPUT)]
     pub(crate) name: Option<String>,
     /// Replace existing files

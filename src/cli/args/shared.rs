@@ -1,15 +1,17 @@
 //! The options that several commands share: inputs, verification and messages.
 
 use super::{ARCHIVES, OUTPUT, RUN};
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
+use raudal::source::Location;
 use raudal::units::parse_bytes;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
     /// URLs, URL patterns, local files or globs to read; `-` is standard input
-    #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath, value_parser = OsStringValueParser::new().try_map(source))]
     pub(crate) sources: Vec<String>,
     /// Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#` comments
     #[arg(short, long, value_name = "FILE", env = "RAUDAL_INPUT", value_hint = ValueHint::FilePath)]
@@ -23,6 +25,13 @@ pub(crate) struct SourceArgs {
     /// Refuse a list with a bad line, before anything is fetched [default: the line fails, the others go on]
     #[arg(long, env = "RAUDAL_STRICT_LIST", value_parser = FalseyValueParser::new())]
     pub(crate) strict_list: bool,
+}
+
+/// Returns the text of a source. A path that is not UTF-8, as a shell gives for an old file, becomes a `file:` URL: its
+/// bytes stay.
+fn source(argument: OsString) -> Result<String, String> {
+    let path = PathBuf::from(argument);
+    Location::text_of(&path).ok_or_else(|| format!("not a path: {}", path.display()))
 }
 
 /// How the names of members are read.

@@ -10,7 +10,7 @@ use pty_process::blocking::{Command, Pty};
 use raudal::pool::{Event, EventKind};
 use raudal::progress::{Progress, Style, Verbosity};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 
@@ -64,8 +64,11 @@ impl Terminal {
 
     /// Sends a signal to the program.
     fn kill(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id")).expect("a process id");
-        kill_process(pid, signal).expect("it runs");
+        kill_process(self.pid(), signal).expect("it runs");
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().expect("a process id")).expect("a process id")
     }
 
     /// Reads the program's output until `shows` accepts the screen, or the program has ended.
@@ -177,6 +180,23 @@ fn the_echo_of_ctrl_c_goes_with_the_bars() {
     assert_eq!(code, Some(130), "{screen}");
     assert!(screen.starts_with("interrupted: 1 of 1 input not done"), "{screen}");
     gate.open();
+}
+
+#[test]
+fn ctrl_z_leaves_no_bar_and_fg_goes_on() {
+    let gate = Gate::new();
+    let server = Server::with("/a.csv", [Answer::ok("n\n1\n").behind(&gate)]);
+    let mut terminal = Terminal::start(24, 80, ["table", &server.url("/a.csv")]);
+    terminal.read_until(|screen| screen.contains("0/1 done"));
+    terminal.press("\u{1a}");
+    terminal.read_until(|screen| !has_bar(screen));
+    let stopped = waitpid(Some(terminal.pid()), WaitOptions::UNTRACED).expect("a child").expect("a change");
+    assert!(stopped.1.stopped(), "{stopped:?}");
+    terminal.kill(Signal::CONT);
+    terminal.read_until(|screen| screen.contains("0/1 done"));
+    gate.open();
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(0), "{screen}");
 }
 
 #[test]

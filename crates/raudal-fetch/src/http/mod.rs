@@ -18,4 +18,5 @@ pub(crate) mod requests;
 pub(crate) mod response;
 pub(crate) mod retry_on;
 pub(crate) mod source;
+pub(crate) mod stores;
 pub(crate) mod tls;

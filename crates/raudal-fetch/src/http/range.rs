@@ -50,7 +50,7 @@ impl Validator {
 
     /// Whether a part belongs to the same bytes. A 206 must repeat the tag. It may leave out the
     /// date, because the request has named it (section 15.3.7).
-    fn is_kept_by(&self, part: &HeaderMap) -> bool {
+    pub(crate) fn is_kept_by(&self, part: &HeaderMap) -> bool {
         match self {
             Self::Tag(tag) => only(part, &header::ETAG) == Some(tag),
             Self::Date(date) => {
@@ -140,6 +140,17 @@ fn rest(kept: ResumePoint<'_>, headers: &HeaderMap) -> Result<RangeReply, &'stat
         return Err("the range has two different lengths");
     }
     Ok(RangeReply::Rest { part, total })
+}
+
+/// Returns the first and the last byte of a part, and the length of the whole. `None` if it is no part of the file as
+/// it is at this path.
+pub(crate) fn position(headers: &HeaderMap, path: &str) -> Option<(u64, u64, u64)> {
+    match content_range(headers)? {
+        ContentRange::Part { first, last, complete: Some(complete) } if !response::is_encoded(headers, path) => {
+            Some((first, last, complete))
+        }
+        _ => None,
+    }
 }
 
 /// A 416 says that nothing follows the bytes we have. The body is complete only if the length in it

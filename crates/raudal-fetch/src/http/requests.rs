@@ -17,6 +17,9 @@ use crate::http::tls;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
+/// Lines of the head of a response at most. The library takes 100, of which some servers send more.
+const HEAD_LINES: usize = 1000;
+
 /// The default `User-Agent`.
 const USER_AGENT: &str = concat!("raudal/", env!("CARGO_PKG_VERSION"));
 
@@ -158,6 +161,7 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
     let builder = builder
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
+        .http1_max_headers(HEAD_LINES)
         .connect_timeout(options.connect_timeout)
         .connector_layer(ConnectLayer)
         .read_timeout(options.read_timeout);

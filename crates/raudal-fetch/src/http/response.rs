@@ -95,6 +95,8 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
         202 => error.hint("the server is still preparing the file: try again later"),
         206 => error.hint("it sent a range although the whole file was requested: a proxy or cache may be broken"),
         401 => error.hint("the server requires a login: check the credentials"),
+        // As some services answer in place of 429.
+        403 if wait.is_some() => error.transient(true).hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         403 => error.hint("the server refuses access: credentials may be missing, or it blocks programs: give a name with [`user_agent`], or say who you are with [`contact`]"),
         404 | 410 => error.hint("check the URL"),
         407 => error.hint("the proxy requires a login: put the name and password into its URL"),
@@ -140,7 +142,8 @@ pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 /// Whether a response without a head may be a file by its first bytes, and not another protocol: an alert of TLS, the
 /// greeting of SSH, FTP or mail, another version of HTTP.
 pub(crate) fn may_be_file(first: &[u8]) -> bool {
-    let is_greeting = |word: &&str| first.starts_with(word.as_bytes());
+    let is_greeting =
+        |word: &&str| first.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
     let is_text = matches!(first, [b'\t' | b'\n' | b'\r' | b' '.., ..] | [0x1f, 0x8b, ..]);
     is_text && !["HTTP/", "SSH-", "220 ", "220-", "ICY ", "RTSP/", "* OK", "+OK"].iter().any(is_greeting)
 }
@@ -222,12 +225,25 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_with_a_time_to_wait_is_tried_again() {
+        let error = judge(403, &[("retry-after", "1")], "/").expect_err("refused");
+        assert!(error.is_transient() && error.wait() == Some(Duration::from_secs(1)), "{error:?}");
+        assert!(!judge(403, &[], "/").expect_err("refused").is_transient());
+    }
+
+    #[test]
     fn another_protocol_is_no_file() {
         for file in [&b"id,name\n"[..], b"\xef\xbb\xbfid", b"PK\x03\x04", b"\x1f\x8b\x08", b"\r\n", b"220,1"] {
             assert!(may_be_file(file), "{file:?}");
         }
-        for other in [&b"\x15\x03\x03\0\x02"[..], b"SSH-2.0-OpenSSH_9", b"220 mail ESMTP", b"HTTP/9.9 200 OK", b"\0\0"]
-        {
+        for other in [
+            &b"\x15\x03\x03\0\x02"[..],
+            b"SSH-2.0-OpenSSH_9",
+            b"220 mail ESMTP",
+            b"HTTP/9.9 200 OK",
+            b"http/1.1 200 OK",
+            b"\0\0",
+        ] {
             assert!(!may_be_file(other), "{other:?}");
         }
     }

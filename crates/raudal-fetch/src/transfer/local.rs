@@ -30,7 +30,7 @@ pub(crate) async fn open(
 ) -> Result<Body> {
     let owned = path.to_owned();
     let opened = blocking(move || regular(&owned)).await?;
-    let (stored, length, first) = match opened.map_err(|error| cannot("cannot open the file", error))? {
+    let (stored, length, first) = match opened.map_err(|error| cannot_open(path, error))? {
         Some((file, length, first)) => {
             progress.expected(length);
             progress.advanced(length);
@@ -176,6 +176,27 @@ fn read_pipe(path: Option<&Path>, sender: &mpsc::Sender<io::Result<Vec<u8>>>) {
     }
 }
 
+/// Returns the error for a path that cannot be opened. It may be a URL without its scheme.
+fn cannot_open(path: &Path, error: io::Error) -> Error {
+    let is_missing = error.kind() == ErrorKind::NotFound;
+    let error = cannot("cannot open the file", error);
+    if is_missing && is_url_like(path) {
+        return error.hint("check the path; a URL begins with https:// or http://");
+    }
+    error
+}
+
+/// Whether a path begins like a URL: with `http:`, `www.`, or a host, in a folder that is not there.
+fn is_url_like(path: &Path) -> bool {
+    let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
+    let (Some(first), true) = (parts.next(), parts.next().is_some()) else { return false };
+    let is_host = first.rsplit_once('.').is_some_and(|(name, top)| {
+        !name.is_empty() && top.len() > 1 && top.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    let is_scheme = ["http:", "https:"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme));
+    is_scheme || is_host && !Path::new(&*first).exists()
+}
+
 fn cannot(what: &str, error: io::Error) -> Error {
     let hint = match error.kind() {
         ErrorKind::NotFound => Some("check the path"),
@@ -187,5 +208,20 @@ fn cannot(what: &str, error: io::Error) -> Error {
     match hint {
         Some(hint) => error.hint(hint),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_its_scheme_is_told_from_a_path() {
+        for url in ["example.org/a.csv", "www.inegi.org.mx/x/y.zip", "http:/h/a.csv", "HTTPS:/h/a.csv"] {
+            assert!(is_url_like(Path::new(url)), "{url}");
+        }
+        for path in ["a.csv", "data/a.csv", "./example.org/a", "/example.org/a", "v1.2/a.csv", ".cache/a", "src/x"] {
+            assert!(!is_url_like(Path::new(path)), "{path}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{self, HeaderValue};
+use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::Instant;
 use url::Url;
@@ -48,16 +48,32 @@ pub(super) async fn respond(
     known: Option<&Validators>,
     progress: &dyn TransferProgress,
 ) -> Result<FinalResponse> {
+    let (mut is_to_range, mut is_conditional) = (false, false);
+    let mut last = follow(transport, start, progress, |here, headers| {
+        is_to_range = kept.is_some_and(|partial| partial.ask(here, headers));
+        is_conditional = !is_to_range && known.is_some_and(|known| known.ask(here, headers));
+    })
+    .await?;
+    (last.is_to_range, last.is_conditional) = (is_to_range, is_conditional);
+    Ok(last)
+}
+
+/// Sends a request, with the headers that `add` adds for each address. Follows redirects, and returns the first
+/// response that is not one.
+pub(super) async fn follow(
+    transport: &Transport,
+    start: &Url,
+    progress: &dyn TransferProgress,
+    mut add: impl FnMut(&Url, &mut HeaderMap) + Send,
+) -> Result<FinalResponse> {
     let (mut here, mut cookies) = (start.clone(), Cookies::default());
     for _ in 0..=transport.options().max_redirects {
-        let (mut is_to_range, mut is_conditional) = (false, false);
         let mut request = async |is_lenient| {
             transport
                 .requests
                 .get((start, &here), is_lenient, |headers| {
                     cookies.add(&here, headers);
-                    is_to_range = kept.is_some_and(|partial| partial.ask(&here, headers));
-                    is_conditional = !is_to_range && known.is_some_and(|known| known.ask(&here, headers));
+                    add(&here, headers);
                 })
                 .await
         };
@@ -90,8 +106,8 @@ pub(super) async fn respond(
             return Ok(FinalResponse {
                 response,
                 here,
-                is_to_range,
-                is_conditional,
+                is_to_range: false,
+                is_conditional: false,
                 took: begin.elapsed(),
                 is_bad_head,
             });

@@ -6,7 +6,7 @@ use crate::archives::Archive;
 use crate::pack;
 use crate::synth::Rng;
 use raudal_common::lock;
-use raudal_common::{Error, Kind, Result};
+use raudal_common::{Error, Kind, Result, glob};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
@@ -113,9 +113,9 @@ impl Faults {
 
 impl Fault {
     fn is_for(&self, path: &str) -> bool {
-        self.path.as_ref().is_none_or(|glob| {
-            let name = if glob.contains('/') { path } else { path.rsplit('/').next().unwrap_or(path) };
-            fast_glob::glob_match(glob, name)
+        self.path.as_ref().is_none_or(|pattern| {
+            let name = if pattern.contains('/') { path } else { path.rsplit('/').next().unwrap_or(path) };
+            glob::matches(pattern, name)
         })
     }
 }

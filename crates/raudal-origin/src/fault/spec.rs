@@ -2,7 +2,7 @@
 
 use raudal_common::error::printable;
 use raudal_common::units::{parse_bytes, parse_duration};
-use raudal_common::{Error, Result};
+use raudal_common::{Error, Result, glob};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -271,7 +271,7 @@ impl<'a> Parser<'a> {
             ("after" | "until", What::Status(..)) => return Err(self.wrong("give only one of after and until", value)),
             ("rate" | "after" | "until", _) => return Err(strange()),
             ("match", _) => {
-                fast_glob::validate(value).map_err(|error| self.wrong(&format!("a bad pattern: {error}"), value))?;
+                glob::validate(value).map_err(|error| self.wrong(&format!("a bad pattern: {error}"), value))?;
             }
             _ => {}
         }

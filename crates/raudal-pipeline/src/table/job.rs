@@ -74,7 +74,7 @@ impl Decode {
         let Self { shared, job, input, promised } = self;
         // The name sets the delimiter and appears in errors, so use the whole location.
         let (mut query, place) = (shared.query_for(&input), input.location.to_string());
-        query.served = served(&body);
+        query.served = served(body.media_type(), body.charset(), body.disposition());
         // What is read while it arrives does not know what the server says of it.
         let ahead = ahead.filter(|_| !query.served.changes_reading());
         let warnings = body.warnings().to_vec();
@@ -107,13 +107,13 @@ impl Decode {
     }
 }
 
-/// Returns what the server says about a body.
-fn served(body: &Body) -> Served {
+/// Returns what the server says about a body in these headers.
+pub(crate) fn served(media_type: Option<&str>, charset: Option<&str>, disposition: Option<&str>) -> Served {
     let mut served = Served::default();
-    served.media_type = body.media_type().map(str::to_owned);
+    served.media_type = media_type.map(str::to_owned);
     // A label that is not known says nothing.
-    served.charset = body.charset().and_then(|label| Encoding::parse(label).ok());
-    served.file_name = body.disposition().and_then(raudal_fetch::file_name);
+    served.charset = charset.and_then(|label| Encoding::parse(label).ok());
+    served.file_name = disposition.and_then(raudal_fetch::file_name);
     served
 }
 

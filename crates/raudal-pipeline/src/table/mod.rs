@@ -2,7 +2,7 @@
 
 pub(crate) mod ahead;
 pub(crate) mod decoders;
-mod job;
+pub(crate) mod job;
 pub(crate) mod merge;
 pub(crate) mod options;
 pub(crate) mod reader;

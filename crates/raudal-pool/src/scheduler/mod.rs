@@ -7,11 +7,13 @@
 //! wakers; the caller wakes them after it has released the lock.
 
 mod adaptive;
+mod dispatch;
 mod gate;
 mod grant;
 mod keys;
 mod lane;
 mod run;
+mod spare;
 
 pub(crate) use grant::{Grant, NestedSlot};
 pub(crate) use keys::KeyId;
@@ -20,15 +22,15 @@ pub(crate) use run::{RunEntry, RunId};
 use crate::limit::{Change, Learned, Meter, Pressure};
 use crate::rate::Rates;
 use adaptive::{AdaptiveLimits, Snapshot};
-use gate::{Gate, Refused};
+use gate::Gate;
 use keys::Keys;
 use lane::WaitingJob;
 use run::{Later, RunQueue};
 use slab::Slab;
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Weak};
 use std::task::Waker;
 use tokio::time::Instant;
 
@@ -323,222 +325,6 @@ impl Scheduler {
         }
     }
 
-    /// Returns whether an input may be pulled for the run. If so: how many jobs of the run wait, all of them held back, and
-    /// how many may be in flight.
-    ///
-    /// It may be pulled if a slot is free that no waiting job can use. A run that shares its pool pulls one input ahead
-    /// while all slots are taken: its waiting job keeps the run in the ring, so that it gets its turn.
-    pub(crate) fn vacancy(&self, run: RunId) -> Option<(usize, usize)> {
-        let queue = &self.runs[run];
-        let may_begin = queue.in_use < queue.limit && !queue.paused && !queue.closed && queue.granted.is_empty();
-        let has_slot = || self.in_use < self.limit && self.ring.is_empty() && self.gate.closed_until().is_none();
-        let is_shared = || self.runs.len() > 1 && !queue.has_listed();
-        (may_begin && (has_slot() || is_shared())).then(|| (queue.waiting, queue.limit.min(self.limit)))
-    }
-
-    /// Returns the key that holds back the most jobs of the run, and how many.
-    pub(crate) fn fullest_key(&self, run: RunId) -> Option<(Arc<str>, usize)> {
-        let (key, waiting) = self.runs[run].fullest_lane()?;
-        Some((Arc::clone(&self.keys.get(key).name), waiting))
-    }
-
-    /// Grants slots to all jobs that may start. Does not wake `own`, whose caller takes its grants itself.
-    pub(crate) fn dispatch(&mut self, own: Option<RunId>) {
-        while self.in_use < self.limit && self.gate.closed_until().is_none() {
-            let Some(run) = self.next_run() else { break };
-            match self.pick(run) {
-                Pick::Granted => self.tell(run, own),
-                Pick::Nothing => {}
-                // If lighter jobs went first, it might never start.
-                Pick::TooHeavy | Pick::RateSays => break,
-            }
-        }
-        self.dispatch_nested(own);
-    }
-
-    fn tell(&mut self, run: RunId, own: Option<RunId>) {
-        if own != Some(run) {
-            self.wake(run);
-        }
-    }
-
-    /// Returns the run whose turn it is: with priorities, the one with the most urgent job.
-    fn next_run(&mut self) -> Option<RunId> {
-        if self.ring.len() > 1 && self.ring.iter().any(|run| self.runs[*run].uses_priority) {
-            let priority = |run: &RunId| self.runs[*run].highest();
-            let best = self.ring.iter().enumerate().max_by_key(|(place, run)| (priority(run), Reverse(*place)));
-            let place = best.map_or(0, |(place, _)| place);
-            self.ring.rotate_left(place);
-        }
-        self.ring.front().copied()
-    }
-
-    /// Grants slots to one job of the run at the front of the ring, if one may start.
-    fn pick(&mut self, run: RunId) -> Pick {
-        loop {
-            let queue = &mut self.runs[run];
-            let next = (!queue.paused && queue.in_use < queue.limit).then(|| queue.next_lane()).flatten();
-            let Some((lane, job)) = next else {
-                self.ring.pop_front();
-                queue.in_ring = false;
-                return Pick::Nothing;
-            };
-            let weight = job.weight.clamp(1, self.limit);
-            if queue.in_use > 0 && queue.in_use + weight > queue.limit {
-                // The run waits until enough of its jobs have ended; none of its lighter jobs goes first.
-                self.ring.pop_front();
-                queue.in_ring = false;
-                return Pick::Nothing;
-            }
-            if let Some(key) = lane {
-                let key_limit = self.keys.limit_of(key);
-                let weight = weight.min(key_limit);
-                if self.keys.room(key) < weight {
-                    self.block(run, key);
-                    continue;
-                }
-            }
-            if self.in_use + weight > self.limit {
-                return Pick::TooHeavy;
-            }
-            let weight = lane.map_or(weight, |key| weight.min(self.keys.limit_of(key)));
-            match self.gate.pass(&mut self.keys, run, lane, job.id) {
-                Ok(()) => {}
-                Err(Refused::Key(key)) => {
-                    self.block(run, key);
-                    continue;
-                }
-                Err(Refused::All) => return Pick::RateSays,
-            }
-            let queue = &mut self.runs[run];
-            queue.pop(lane);
-            self.ring.rotate_left(1);
-            if !self.runs[run].has_listed() {
-                self.runs[run].in_ring = false;
-                self.ring.pop_back();
-            }
-            let is_metered = self.adaptive.depend_on(&self.keys, lane);
-            let grant = Grant { id: job.id, key: lane, weight, reuses: None, nested: None, is_metered };
-            self.count(run, &grant);
-            if let Some(key) = lane {
-                self.keys.get_mut(key).running += weight;
-                self.unblock(key);
-            }
-            self.runs[run].granted.push_back(grant);
-            return Pick::Granted;
-        }
-    }
-
-    fn count(&mut self, run: RunId, grant: &Grant) {
-        if grant.reuses.is_none() {
-            self.in_use += grant.weight;
-        }
-        self.running += 1;
-        let queue = &mut self.runs[run];
-        queue.in_use += grant.weight;
-        queue.running += 1;
-        queue.peak = queue.peak.max(queue.running);
-    }
-
-    /// Grants nested slots.
-    fn dispatch_nested(&mut self, own: Option<RunId>) {
-        for place in 0..self.awaited.len() {
-            let run = self.awaited[place];
-            while let Some(grant) = self.grant_nested(run) {
-                self.count(run, &grant);
-                self.runs[run].granted.push_back(grant);
-                self.tell(run, own);
-            }
-        }
-    }
-
-    fn grant_nested(&mut self, run: RunId) -> Option<Grant> {
-        let queue = &self.runs[run];
-        if queue.paused || queue.closed || self.gate.closed_until().is_some() {
-            return None;
-        }
-        let free = |slot: &Weak<NestedSlot>| {
-            slot.upgrade().filter(|slot| slot.offered.load(Relaxed) && !slot.taken.load(Relaxed))
-        };
-        let slot = queue.nested_slots.iter().find_map(free)?;
-        // A nested slot is one slot, whatever the job weighs. It includes the owner's slot of its key.
-        let (lane, job) = queue.any_lane(|key| self.keys.room(key) > 0 || slot.key == Some(key))?;
-        if lane.is_some_and(|key| self.keys.get(key).paused_until.is_some()) {
-            return None;
-        }
-        match self.gate.pass(&mut self.keys, run, lane, job.id) {
-            Ok(()) => {}
-            Err(Refused::Key(key)) => {
-                self.block(run, key);
-                return None;
-            }
-            Err(Refused::All) => return None,
-        }
-        let queue = &mut self.runs[run];
-        queue.pop(lane);
-        if queue.in_ring && !queue.has_listed() {
-            queue.in_ring = false;
-            self.ring.retain(|other| *other != run);
-        }
-        slot.taken.store(true, Relaxed);
-        if let Some(key) = lane.filter(|_| lane != slot.key) {
-            self.keys.get_mut(key).running += 1;
-        }
-        let is_metered = self.adaptive.depend_on(&self.keys, lane);
-        Some(Grant { id: job.id, key: lane, weight: 1, reuses: Some(slot), nested: None, is_metered })
-    }
-
-    // Lists.
-
-    fn list_run(&mut self, run: RunId) {
-        let queue = &mut self.runs[run];
-        if !queue.in_ring && !queue.paused && !queue.closed && queue.in_use < queue.limit && queue.has_listed() {
-            queue.in_ring = true;
-            self.ring.push_back(run);
-        }
-    }
-
-    fn list_lane(&mut self, run: RunId, key: Option<KeyId>) {
-        let is_held = key.is_some_and(|key| self.keys.room(key) == 0);
-        if is_held {
-            if let Some(key) = key {
-                self.block(run, key);
-            }
-            return;
-        }
-        self.runs[run].list(key);
-        self.list_run(run);
-    }
-
-    /// Takes a lane off its run's list until its key has room.
-    fn block(&mut self, run: RunId, key: KeyId) {
-        if self.runs[run].block(key) {
-            self.keys.get_mut(key).blocked.push_back(run);
-        }
-    }
-
-    /// Lists lanes that wait for a key, as many as the key has room for.
-    fn unblock(&mut self, key: KeyId) {
-        let mut room = self.keys.room(key);
-        while room > 0 {
-            let Some(run) = self.keys.get_mut(key).blocked.pop_front() else { return };
-            let Some(queue) = self.runs.get_mut(run) else { continue };
-            if !queue.unblock(key) {
-                continue;
-            }
-            let is_eligible = !queue.paused && queue.in_use < queue.limit;
-            room -= usize::from(is_eligible);
-            self.list_run(run);
-        }
-    }
-
-    /// Passes the room that this run's lanes were listed for to other runs.
-    fn unblock_lanes_of(&mut self, run: RunId) {
-        for key in self.runs[run].listed_keys() {
-            self.unblock(key);
-        }
-    }
-
     // Time.
 
     /// Ends the waits whose time has come.
@@ -588,72 +374,6 @@ impl Scheduler {
     /// Wakes the runs whose input may bring jobs: a slot is free.
     pub(crate) fn wake_hungry(&mut self) {
         self.wakers.extend(self.runs.iter().filter(|(_, run)| run.hungry).map(|(_, run)| run.waker.clone()));
-    }
-
-    // Spare permits.
-
-    /// Returns how many slots are free that no job can want. With a key, at most the room of that key.
-    pub(crate) fn spare(&self, key: Option<&str>) -> usize {
-        let may_be_wanted = self.runs.iter().any(|(_, run)| run.hungry || run.waiting > 0 || !run.granted.is_empty());
-        if may_be_wanted {
-            return 0;
-        }
-        let free = self.limit.saturating_sub(self.in_use);
-        let of_key = |name: &str| self.keys.find(name).map_or(self.keys.limit, |key| self.keys.room(key));
-        key.map_or(free, |name| free.min(of_key(name)))
-    }
-
-    /// Takes a spare slot.
-    pub(crate) fn acquire_spare(&mut self, name: Option<&str>) -> Option<Spare> {
-        let free = self.spare(None) > 0;
-        let key = name.map(|name| self.keys.intern(name));
-        let has_room = key.is_none_or(|key| self.keys.room(key) > 0);
-        if let Some(key) = key {
-            self.keys.get_mut(key).wanted = free && !has_room;
-        }
-        if !free || !has_room {
-            self.release_key(key);
-            return None;
-        }
-        self.in_use += 1;
-        if let Some(key) = key {
-            self.keys.get_mut(key).running += 1;
-        }
-        Some(Spare { key })
-    }
-
-    /// Takes a slot before any waiting job. While no slot is free it is one too many, and so no job begins until one has
-    /// ended.
-    pub(crate) fn claim(&mut self, name: Option<&str>) -> Option<Spare> {
-        let key = name.map(|name| self.keys.intern(name));
-        let limit = key.map_or(self.limit, |key| self.keys.limit_of(key).min(self.limit));
-        if limit <= 1 {
-            self.release_key(key);
-            return None;
-        }
-        self.in_use += 1;
-        if let Some(key) = key {
-            self.keys.get_mut(key).running += 1;
-        }
-        Some(Spare { key })
-    }
-
-    /// Whether no more slots are taken than there are; with a key, of that key as well.
-    pub(crate) fn is_within_limits(&self, key: Option<KeyId>) -> bool {
-        let of_key =
-            |key| self.keys.get(key).paused_until.is_none() && self.keys.get(key).running <= self.keys.limit_of(key);
-        self.in_use <= self.limit && key.is_none_or(of_key)
-    }
-
-    pub(crate) fn release_spare(&mut self, key: Option<KeyId>) {
-        self.in_use -= 1;
-        if let Some(key) = key {
-            self.keys.get_mut(key).running -= 1;
-            self.unblock(key);
-            self.keys.release(key);
-        }
-        // Meanwhile a job may have come back for another attempt.
-        self.dispatch(None);
     }
 
     // Adaptive limits.
@@ -706,17 +426,4 @@ impl Scheduler {
     pub(crate) fn take_changes(&mut self, run: RunId) -> Vec<Change> {
         std::mem::take(&mut self.runs[run].changes)
     }
-}
-
-/// A slot that no job wants, used by other work.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spare {
-    pub(crate) key: Option<KeyId>,
-}
-
-enum Pick {
-    Granted,
-    Nothing,
-    TooHeavy,
-    RateSays,
 }

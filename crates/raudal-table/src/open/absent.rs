@@ -4,13 +4,15 @@ use super::{Layer, Walk};
 #[cfg(not(feature = "xlsx"))]
 use crate::archive::Archive;
 #[cfg(not(feature = "tar"))]
+use crate::input::Input;
+#[cfg(not(feature = "tar"))]
 use crate::signature::Packing;
 use raudal_common::{Error, Kind, Result};
 
 #[cfg(not(feature = "xlsx"))]
 #[allow(clippy::unused_self)] // as the methods that they stand for
 impl Walk<'_> {
-    pub(super) fn workbook<R>(&mut self, _: Archive<R>, _: &Layer) -> Result<()> {
+    pub(super) fn workbook(&mut self, _: Archive<'_>, _: &Layer) -> Result<()> {
         Err(not_built_in("Excel workbooks"))
     }
 }
@@ -18,11 +20,11 @@ impl Walk<'_> {
 #[cfg(not(feature = "tar"))]
 #[allow(clippy::unused_self)] // as the methods that they stand for
 impl Walk<'_> {
-    pub(super) fn tar<R>(&mut self, _: R, _: &Layer) -> Result<()> {
+    pub(super) fn tar(&mut self, _: &mut dyn Input, _: &Layer) -> Result<()> {
         Err(not_built_in("tar"))
     }
 
-    pub(super) fn compressed_tar<R>(&mut self, _: R, _: Packing, _: u64, _: &Layer) -> Result<()> {
+    pub(super) fn compressed_tar(&mut self, _: &mut dyn Input, _: Packing, _: u64, _: &Layer) -> Result<()> {
         Err(not_built_in("tar"))
     }
 }

@@ -14,7 +14,7 @@ mod sheet;
 #[cfg(feature = "tar")]
 mod tar;
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, SeekFrom, Write};
 
 #[cfg(not(feature = "tar"))]
 pub(super) use absent::not_built_in;
@@ -24,11 +24,12 @@ use tempfile::SpooledTempFile;
 
 use super::archive::{Archive, too_many};
 use super::columns::shown;
+use super::input::Input;
 use super::limits::Limits;
 use super::members::{WITHIN, choose};
 use super::query::Query;
 use super::signature::{self, HEAD, Packing, Signature};
-use super::tally::leading;
+use super::tally::{leading, trailing};
 use super::unpack::{Notes, Unpacked};
 use super::verify::{Below, Verify};
 use raudal_common::{Error, Kind, Result};
@@ -68,8 +69,8 @@ pub(super) enum Arrived {
 }
 
 /// Finds the tables that the query means.
-pub(super) fn visit<R: Read + Seek>(
-    input: R,
+pub(super) fn visit(
+    input: &mut dyn Input,
     name: &str,
     query: &Query,
     arrived: Arrived,
@@ -95,8 +96,8 @@ pub(super) fn visit<R: Read + Seek>(
 
 /// Makes the checks of an archive as a whole that an input read [in part](Arrived::InPart) went
 /// without.
-pub(super) fn confirm<R: Read + Seek>(mut input: R, limits: &Limits) -> Result<()> {
-    match probe(&mut input)?.0 {
+pub(super) fn confirm(input: &mut dyn Input, limits: &Limits) -> Result<()> {
+    match probe(input)?.0 {
         Signature::Zip => Archive::open(input, limits, false).map(drop),
         _ => Ok(()),
     }
@@ -174,8 +175,8 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Reads a layer that can be read in any order.
-    fn input<R: Read + Seek>(&mut self, mut input: R, layer: &Layer) -> Result<()> {
-        let (signature, length, head) = probe(&mut input)?;
+    fn input(&mut self, input: &mut dyn Input, layer: &Layer) -> Result<()> {
+        let (signature, length, head) = probe(input)?;
         if length == 0 && layer.depth == 0 {
             return Err(Error::new(Kind::Empty, "nothing in it: 0 bytes"));
         }
@@ -208,14 +209,14 @@ impl Walk<'_> {
     }
 
     /// Reads what begins like no archive: text, or an archive behind other bytes.
-    fn other<R: Read + Seek>(&mut self, mut input: R, signature: Signature, head: &[u8], layer: &Layer) -> Result<()> {
+    fn other(&mut self, input: &mut dyn Input, signature: Signature, head: &[u8], layer: &Layer) -> Result<()> {
         let promised = signature::promised(&layer.name);
         let is_zip_name = [".zip", ".exe", ".jar"].iter().any(|end| layer.name.ends_with(end));
         if signature == Signature::Program || is_zip_name {
             if self.arrived == Arrived::InPart && layer.depth == 0 {
                 return Err(not_yet());
             }
-            match Archive::open(&mut input, &self.query.limits, true) {
+            match Archive::open(input, &self.query.limits, true) {
                 Ok(archive) => return self.archive(archive, layer),
                 Err(error) if error.kind() == Kind::Corrupt => {}
                 Err(error) => return Err(error),
@@ -251,13 +252,13 @@ impl Walk<'_> {
             Signature::Text => self.text(&mut bytes, layer, &layer.name),
             Signature::Packed(packing) => {
                 let (packed, inner) = (bytes.packed(), layer.unpacked()?);
-                let unpacked = Unpacked::new(packing, Below(bytes), &self.notes);
+                let unpacked = Unpacked::new(packing, Box::new(Below(bytes)), &self.notes);
                 self.stream(Verify::new(Box::new(unpacked), None, packed, &self.query.limits), &inner)
             }
             Signature::Foreign(foreign) => Err(foreign.error()),
             Signature::Program if head.starts_with(b"#!") => self.text(&mut bytes, layer, &layer.name),
             Signature::Zip | Signature::Tar | Signature::Program => {
-                let spool = self.spool(&mut bytes)?;
+                let mut spool = self.spool(&mut bytes)?;
                 let layer = Layer {
                     name: layer.name.clone(),
                     member: layer.member.clone(),
@@ -267,7 +268,7 @@ impl Walk<'_> {
                     size: bytes.count(),
                     ..*layer
                 };
-                self.input(spool, &layer)
+                self.input(&mut spool, &layer)
             }
         }
     }
@@ -292,10 +293,10 @@ impl Walk<'_> {
         }
     }
 
-    fn packed<R: Read + Seek>(&mut self, mut input: R, length: u64, packing: Packing, layer: &Layer) -> Result<()> {
+    fn packed(&mut self, input: &mut dyn Input, length: u64, packing: Packing, layer: &Layer) -> Result<()> {
         let (packed, inner) = (layer.outermost(length), layer.unpacked()?);
         let limits = &self.query.limits;
-        let unpacked = Unpacked::new(packing, &mut input, &self.notes);
+        let unpacked = Unpacked::new(packing, Box::new(&mut *input), &self.notes);
         let mut bytes = Verify::new(Box::new(unpacked) as Box<dyn Read>, None, packed, limits);
         if signature::of(bytes.peek(HEAD)?) != Signature::Tar {
             return self.stream(bytes, &inner);
@@ -304,7 +305,7 @@ impl Walk<'_> {
         self.compressed_tar(input, packing, packed, &inner)
     }
 
-    fn zip<R: Read + Seek>(&mut self, input: R, layer: &Layer, may_follow: bool) -> Result<()> {
+    fn zip(&mut self, input: &mut dyn Input, layer: &Layer, may_follow: bool) -> Result<()> {
         let limits = &self.query.limits;
         let archive = if self.arrived == Arrived::InPart && layer.depth == 0 {
             Archive::open_ahead(input, limits)?
@@ -314,7 +315,7 @@ impl Walk<'_> {
         self.archive(archive, layer)
     }
 
-    fn archive<R: Read + Seek>(&mut self, mut archive: Archive<R>, layer: &Layer) -> Result<()> {
+    fn archive(&mut self, mut archive: Archive<'_>, layer: &Layer) -> Result<()> {
         if archive.is_workbook()? {
             if self.arrived == Arrived::InPart && layer.depth == 0 {
                 return Err(not_yet());
@@ -323,6 +324,9 @@ impl Walk<'_> {
         }
         if archive.before > 0 {
             self.visitor.warn(leading(archive.before));
+        }
+        if archive.after > 0 {
+            self.visitor.warn(trailing(archive.after, "zip archive"));
         }
         let members = archive.members(self.query.member_encoding);
         self.count(members.len() as u64)?;
@@ -366,11 +370,11 @@ fn not_yet() -> Error {
 }
 
 /// The kind of an input, its length, and its first bytes. Leaves it at the first.
-pub(super) fn probe<R: Read + Seek>(input: &mut R) -> Result<(Signature, u64, Vec<u8>)> {
+pub(super) fn probe(input: &mut dyn Input) -> Result<(Signature, u64, Vec<u8>)> {
     let length = input.seek(SeekFrom::End(0)).map_err(cannot_read)?;
     input.rewind().map_err(cannot_read)?;
     let mut head = Vec::new();
-    input.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(cannot_read)?;
+    Read::take(&mut *input, HEAD as u64).read_to_end(&mut head).map_err(cannot_read)?;
     input.rewind().map_err(cannot_read)?;
     Ok((signature::of(&head), length, head))
 }

@@ -1,8 +1,9 @@
 //! The tables in a tar archive.
 
-use std::io::{Read, Seek};
+use std::io::Read;
 
 use super::{Arrived, Layer, Walk, cannot_read, not_yet};
+use crate::input::Input;
 use crate::limits::Limits;
 use crate::members::choose;
 use crate::signature::Packing;
@@ -13,7 +14,7 @@ use crate::verify::{Below, Promise, Verify, broken};
 use raudal_common::{Error, Result};
 
 impl Walk<'_> {
-    pub(super) fn tar<R: Read + Seek>(&mut self, input: R, layer: &Layer) -> Result<()> {
+    pub(super) fn tar(&mut self, input: &mut dyn Input, layer: &Layer) -> Result<()> {
         self.must_be_whole(layer)?;
         let mut tape = Seeking::new(input)?;
         let entries = self.list(&mut tape)?;
@@ -21,20 +22,20 @@ impl Walk<'_> {
     }
 
     /// Reads a compressed archive twice: for its names, and for the members that are meant.
-    pub(super) fn compressed_tar<R: Read + Seek>(
+    pub(super) fn compressed_tar(
         &mut self,
-        mut input: R,
+        input: &mut dyn Input,
         packing: Packing,
         packed: u64,
         layer: &Layer,
     ) -> Result<()> {
         self.must_be_whole(layer)?;
-        let mut listing = Flowing::new(tar_bytes(&mut input, packing, packed, &self.query.limits, &self.notes)?);
+        let mut listing = Flowing::new(tar_bytes(input, packing, packed, &self.query.limits, &self.notes)?);
         let entries = self.list(&mut listing)?;
         drop(listing);
         // It has been warned of what trails it.
         let notes = Notes::default();
-        let mut tape = Flowing::new(tar_bytes(&mut input, packing, packed, &self.query.limits, &notes)?);
+        let mut tape = Flowing::new(tar_bytes(input, packing, packed, &self.query.limits, &notes)?);
         self.entries(&mut tape, &entries, layer, packed)
     }
 
@@ -74,14 +75,14 @@ impl Walk<'_> {
 
 /// The decompressed bytes of a tar archive, from the first. The bound on a member does not hold for
 /// the archive as a whole.
-pub(crate) fn tar_bytes<'a, R: Read + Seek>(
-    input: &'a mut R,
+pub(crate) fn tar_bytes<'a>(
+    input: &'a mut dyn Input,
     packing: Packing,
     packed: u64,
     limits: &Limits,
     notes: &Notes,
-) -> Result<Below<Unpacked<&'a mut R>>> {
+) -> Result<Below<Unpacked<'a>>> {
     input.rewind().map_err(cannot_read)?;
     let limits = Limits { member_bytes: u64::MAX, ..limits.clone() };
-    Ok(Below(Verify::new(Unpacked::new(packing, input, notes), None, packed, &limits)))
+    Ok(Below(Verify::new(Unpacked::new(packing, Box::new(input), notes), None, packed, &limits)))
 }

@@ -174,6 +174,19 @@ impl<B: Bytes> Records<'_, B> {
         {
             return format!("if this line is a comment, [`comment`] '{}' leaves it out", char::from(*sign));
         }
+        let notes = if self.ended && self.fault.is_none() { self.lines_to_the_end(record) } else { None };
+        let footer = notes.map(|lines| {
+            format!(
+                "if the rows end above this line, [`footer`] {lines} leaves out what follows; [`ragged`] skip or pad \
+                 reads on"
+            )
+        });
+        // A sentence in one field, below rows, is a note, whatever else would split it.
+        if record.fields == 1
+            && let Some(footer) = &footer
+        {
+            return footer.clone();
+        }
         if let Some(setting) = self.other_rules(record) {
             return format!("it reads well with {setting}");
         }
@@ -188,21 +201,13 @@ impl<B: Bytes> Records<'_, B> {
                 _ => hint,
             };
         }
-        if self.ended
-            && self.fault.is_none()
-            && let Some(notes) = self.lines_to_the_end(record)
-        {
-            return format!(
-                "if the rows end above this line, [`footer`] {notes} leaves out what follows; [`ragged`] skip or pad \
-                 reads on"
-            );
-        }
-        "[`ragged`] skip leaves such records out, [`ragged`] pad fills them".to_owned()
+        footer.unwrap_or_else(|| "[`ragged`] skip leaves such records out, [`ragged`] pad fills them".to_owned())
     }
 
     /// Returns a hint if all rows have one field more than the header, and are no header themselves.
     fn nameless_column(&self, record: &Record) -> Option<String> {
-        if record.line != self.first_row || record.fields != self.width + 1 || self.header_bytes.is_empty() {
+        let from_the_first = record.line == self.first_row || self.trailing > 0;
+        if !from_the_first || record.fields != self.width + 1 || self.header_bytes.is_empty() {
             return None;
         }
         let text = &self.buffer[record.place.start..self.unread.end];
@@ -221,7 +226,7 @@ impl<B: Bytes> Records<'_, B> {
             format!(
                 "the rows have one field more than the header, so a name may be missing there: [`skip_rows`] {} and \
                  [`header`] none, with [`columns`] for all names",
-                record.line - 1
+                self.first_row - 1
             )
         })
     }
@@ -229,13 +234,14 @@ impl<B: Bytes> Records<'_, B> {
     /// Returns the setting with which the text from this record on has as many fields as the header.
     fn other_rules(&self, record: &Record) -> Option<&'static str> {
         let (own, is_usual) = (self.rules, self.dialect.quote == Quote::Usual);
-        let candidates = [
-            ("[`trim`]", Rules { trim: true, ..own }, !own.trim),
-            ("[`escape`] '\\'", Rules { escape: Some(b'\\'), ..own }, own.escape.is_none()),
-            ("[`quote`] \"'\"", Rules { quote: Some(b'\''), ..own }, is_usual),
-            ("[`quote`] none", Rules { quote: None, ..own }, is_usual),
-        ];
         let text = &self.buffer[record.place.start..self.unread.end];
+        let has = |byte| memchr::memchr(byte, text).is_some();
+        let candidates = [
+            ("[`trim`]", Rules { trim: true, ..own }, !own.trim && has(b' ')),
+            ("[`escape`] '\\'", Rules { escape: Some(b'\\'), ..own }, own.escape.is_none() && has(b'\\')),
+            ("[`quote`] \"'\"", Rules { quote: Some(b'\''), ..own }, is_usual && has(b'\'')),
+            ("[`quote`] none", Rules { quote: None, ..own }, is_usual && has(b'"')),
+        ];
         let fits = |rules| {
             let rows = records(text, self.ended, rules, self.dialect.comment.as_deref());
             !rows.is_empty() && rows.iter().all(|(_, fields)| *fields == self.width)
@@ -254,6 +260,12 @@ impl<B: Bytes> Records<'_, B> {
         let delimiter =
             (layout.delimiter != self.delimiter).then(|| format!("[`delimiter`] {}", spelled(layout.delimiter)));
         if !layout.is_first && layout.run > 1 && (layout.fields > self.width || delimiter.is_some()) {
+            // A row of numbers is none.
+            let names = text.split(|&byte| byte == b'\n').nth(usize::try_from(layout.above).ok()?)?;
+            let first = names.split(|&byte| byte == layout.delimiter).next().unwrap_or_default();
+            if is_numeric(&String::from_utf8_lossy(first)) {
+                return None;
+            }
             let found = line + layout.above;
             let with = delimiter.map_or(String::new(), |delimiter| format!(" {delimiter}"));
             return Some(format!("line {found} looks like the header: [`skip_rows`] {}{with}", found - 1));
@@ -267,9 +279,9 @@ impl<B: Bytes> Records<'_, B> {
     /// above them.
     fn lines_to_the_end(&self, record: &Record) -> Option<usize> {
         let rest = &self.buffer[record.place.start..self.unread.end];
-        let lines: Vec<&[u8]> = rest.strip_suffix(b"\n").unwrap_or(rest).split(|&byte| byte == b'\n').collect();
-        let is_row = |line: &&[u8]| memchr_iter(self.delimiter, line).count() + 1 == self.width;
-        let are_notes = lines.len() <= NOTES && !lines.iter().any(is_row) && record.line > self.first_row;
-        are_notes.then_some(lines.len())
+        let lines = memchr_iter(b'\n', rest.strip_suffix(b"\n").unwrap_or(rest)).count() + 1;
+        let rows = records(rest, self.ended, self.rules, self.dialect.comment.as_deref());
+        let has_rows = rows.iter().any(|(_, fields)| *fields == self.width);
+        (lines <= NOTES && !has_rows && record.line > self.first_row).then_some(lines)
     }
 }

@@ -42,7 +42,16 @@ impl<B: Bytes> Records<'_, B> {
         } else {
             self.header_bytes = self.bytes(&record).to_vec();
             self.repeats = Repeats::of(&self.header_bytes, self.separator());
-            self.refuse_title(&record, &names)?;
+            if let Some(line) = self.header_below(&names) {
+                self.title = Some(line - 1);
+                return Err(Error::new(Kind::Csv, "this header has one name, and else empty ones")
+                    .line(record.line)
+                    .hint(format!(
+                        "line {line} looks like the header: [`skip_rows`] {}; if this is the header, name all columns \
+                         with [`columns`]",
+                        line - 1
+                    )));
+            }
             self.header = names;
         }
         if !self.dialect.columns.is_empty() {
@@ -64,11 +73,16 @@ impl<B: Bytes> Records<'_, B> {
 
     /// Says that a text of one or two lines reads like a message, once all of it was read.
     pub(in super::super) fn message_warning(&self, rows: u64) -> Option<String> {
-        let is_one = rows <= 1 && !self.header_bytes.is_empty() && !self.is_sheet;
+        let most = if self.header.len() == 1 { 4 } else { 1 };
+        let is_one = rows <= most && !self.header_bytes.is_empty() && !self.is_sheet;
         // The only row may hold the sentence.
         let row = self.head.map_or(&[][..], |(start, _)| &self.buffer[start..self.unread.end]);
         (is_one && impostor::is_prose(&self.header, &String::from_utf8_lossy(row))).then(|| {
-            let lines = if rows == 0 { "its only line reads" } else { "its two lines read" };
+            let lines = match rows {
+                0 => "its only line reads",
+                1 => "its two lines read",
+                _ => "its few lines read",
+            };
             format!("{lines} like a message, not like a table: {}", tally::quoted(&self.header_bytes))
         })
     }
@@ -164,13 +178,34 @@ impl<B: Bytes> Records<'_, B> {
         }
         let held = RARE.iter().filter(|other| **other != self.delimiter && bytes.contains(other));
         let held = held.filter(|other| USUAL.contains(other) || self.reads_evenly(**other));
-        let Some(other) = held.max_by_key(|other| memchr::memchr_iter(**other, bytes).count()) else { return Ok(()) };
+        let Some(other) = held.max_by_key(|other| memchr::memchr_iter(**other, bytes).count()) else {
+            return self.refuse_fixed_width(record);
+        };
         let hint = self
             .other_layout()
             .unwrap_or_else(|| format!("its fields seem to be separated otherwise: [`delimiter`] {}", spelled(*other)));
         Err(Error::new(Kind::Csv, format!("a header of one column that holds {}", in_words(*other)))
             .line(record.line)
             .hint(format!("{hint}; if it is one column, [`delimiter`] {}", spelled(self.delimiter))))
+    }
+
+    /// Refuses a header and a row that blanks align, several between two words of each.
+    fn refuse_fixed_width(&self, record: &Record) -> Result<()> {
+        let has_gap = |line: &[u8]| memchr::memmem::find(line.trim_ascii(), b"  ").is_some();
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let rows = self.buffer[self.unread.clone()].split(is_end).filter(|line| !line.trim_ascii().is_empty());
+        let rows: Vec<&[u8]> = rows.take(TITLES).collect();
+        let header = &self.buffer[record.place.clone()];
+        if !has_gap(header) || rows.is_empty() || !rows.into_iter().all(has_gap) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Csv, "a header of one column, with several blanks between its words").line(record.line).hint(
+            format!(
+                "columns of fixed width are not read: convert them first, as with `sed -E 's/ {{2,}}/\\t/g'`; if it is one \
+                 column, [`delimiter`] {}",
+                spelled(self.delimiter)
+            ),
+        ))
     }
 
     /// Whether another delimiter gives records of one length from here on.
@@ -214,14 +249,14 @@ impl<B: Bytes> Records<'_, B> {
         .hint(format!("{skip}[`delimiter`] {other}; if by a comma, [`delimiter`] ,")))
     }
 
-    /// Refuses a title that a program has padded with delimiters (`Title;;;`), if a row below it
-    /// looks like the header.
-    fn refuse_title(&self, record: &Record, names: &[String]) -> Result<()> {
+    /// Returns the line that looks like the header, below a title that a program has padded with delimiters
+    /// (`Title;;;`).
+    fn header_below(&self, names: &[String]) -> Option<u64> {
         let is_title = names.len() > 2
             && names.first().is_some_and(|name| !name.trim().is_empty())
             && names.iter().skip(1).all(|name| name.trim().is_empty());
         if !is_title || !self.dialect.columns.is_empty() {
-            return Ok(());
+            return None;
         }
         let (mut at, mut line) = (self.unread.start, self.line);
         let mut rewriter = Rewriter::default();
@@ -232,13 +267,7 @@ impl<B: Bytes> Records<'_, B> {
             let rest = &rest[skipped..];
             let Scan::Record { end, lines, .. } = rewriter.scan(rest, self.rules, self.ended) else { break };
             if is_header(&rewriter.record) {
-                return Err(Error::new(Kind::Csv, "this header has one name, and else empty ones")
-                    .line(record.line)
-                    .hint(format!(
-                        "line {line} looks like the header: [`skip_rows`] {}; if this is the header, name all columns \
-                         with [`columns`]",
-                        line - 1
-                    )));
+                return Some(line);
             }
             if end == 0 {
                 break;
@@ -250,7 +279,7 @@ impl<B: Bytes> Records<'_, B> {
                 break;
             }
         }
-        Ok(())
+        None
     }
 
     /// Gives the columns the names of the dialect.
@@ -304,6 +333,8 @@ fn in_words(delimiter: u8) -> &'static str {
         b'^' => "a caret: ^",
         b'~' => "a tilde: ~",
         b':' => "a colon",
+        b'\x1f' => "a control character: 0x1F",
+        b'\x01' => "a control character: 0x01",
         _ => "a comma",
     }
 }

@@ -42,8 +42,9 @@ struct Found {
     first: Option<String>,
 }
 
+/// What a cell looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looks {
+pub(crate) enum Looks {
     Int,
     /// A whole number above 2^53.
     BigInt,
@@ -152,7 +153,7 @@ impl Seen {
 }
 
 /// Returns what a cell looks like. What a type could not give back is text.
-fn looks(text: &str) -> Looks {
+pub(crate) fn looks(text: &str) -> Looks {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let bytes = unsigned.as_bytes();
     let whole = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();

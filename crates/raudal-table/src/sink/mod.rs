@@ -43,6 +43,7 @@ pub use options::{Existing, SinkOptions, Target, partial_path};
 pub use types::{Type, Types};
 
 use infer::Undecided;
+pub(super) use infer::{Looks, looks};
 use output::Output;
 use schema::Schema;
 use writer::{Ending, Row, Writer};

@@ -237,6 +237,7 @@ pub(super) fn check(path: &Path, options: &SinkOptions) -> Result<()> {
         Ok(there) if there.permissions().readonly() => {
             Err(cannot(io::Error::from(ErrorKind::PermissionDenied)).hint("the file is read-only"))
         }
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => Err(cannot(error).hint("choose a shorter name")),
         _ if path.file_name().is_none() => Err(cannot(io::Error::from(ErrorKind::InvalidInput)).hint("name a file")),
         _ => Ok(()),
     }

@@ -174,6 +174,9 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+const MADE_MEANWHILE: &str =
+    "another program made the table meanwhile: [`overwrite`] replaces it, [`append`] adds rows to it";
+
 /// The table, and what may happen to it.
 struct Table {
     /// `postgres://host:port/database`.
@@ -294,13 +297,14 @@ impl Table {
                 .because(error)
                 .input(&self.place);
         };
+        // Of two that make a table at once, the second one may be told of the catalogue's own index.
+        let is_made_twice = db.code() == &SqlState::UNIQUE_VIOLATION && db.schema() == Some("pg_catalog");
         let hint = match db.code() {
+            _ if is_made_twice => Some(MADE_MEANWHILE),
             &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 Some("check user and password: in the URL, or the password in PGPASSWORD")
             }
-            &SqlState::DUPLICATE_TABLE => {
-                Some("another program made the table meanwhile: [`overwrite`] replaces it, [`append`] adds rows to it")
-            }
+            &SqlState::DUPLICATE_TABLE => Some(MADE_MEANWHILE),
             &SqlState::INVALID_CATALOG_NAME => Some("name a database of the server at the end of the URL"),
             &SqlState::INVALID_SCHEMA_NAME => Some("make the schema first"),
             &SqlState::INSUFFICIENT_PRIVILEGE => Some("the user may not write this table"),

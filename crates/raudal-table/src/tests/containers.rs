@@ -223,6 +223,21 @@ fn bounds_hold_for_tar() {
 }
 
 #[test]
+fn bytes_after_a_zip_are_left_out_and_said() {
+    let archive = zip(&[deflated("a.csv", CSV)]);
+    let rows = read_all(&[&archive[..], b"garbage"].concat(), "a.zip").unwrap();
+    assert_eq!(rows.warnings(), ["7 bytes after the end of the zip archive are something else; they were left out"]);
+    // A comment is part of it.
+    let mut commented = archive.clone();
+    let length = commented.len();
+    commented[length - 2..].copy_from_slice(&3_u16.to_le_bytes());
+    commented.extend_from_slice(b"abc");
+    for whole in [archive, commented] {
+        assert!(read_all(&whole, "a.zip").unwrap().warnings().is_empty());
+    }
+}
+
+#[test]
 fn bytes_before_an_archive_are_skipped_and_said() {
     let archive = zip(&[deflated("a.csv", CSV)]);
     for (before, name) in [

@@ -96,6 +96,26 @@ fn a_backslash_between_folders_of_a_zip_is_a_separator_and_leads_nowhere_else() 
     assert!(refused(&twice).message().starts_with("two members have the same file name"));
 }
 
+#[test]
+fn what_a_file_manager_leaves_in_folders_is_not_extracted_unless_it_is_named() {
+    let names = ["a.csv", ".DS_Store", "__MACOSX/", "__MACOSX/._a.csv", "d/Thumbs.db", "d/b.csv"];
+    let members: Vec<_> =
+        names.iter().map(|name| deflated(name, if name.ends_with('/') { b"" } else { CSV })).collect();
+    let (done, paths) = all(&zip(&members)).unwrap();
+    assert_eq!((done.files, paths), (2, vec!["a.csv=12".to_owned(), "d/b.csv=12".to_owned()]));
+    assert_eq!(
+        done.warnings,
+        [
+            "3 hidden files of macOS or Windows were not extracted ([`extract`]='**' does): .DS_Store, __MACOSX/._a.csv, \
+          d/Thumbs.db"
+        ]
+    );
+    let options = ExtractOptions { members: Some("**".into()), ..ExtractOptions::default() };
+    assert_eq!(run(&zip(&members), &options).unwrap().0.files, 5);
+    let (done, _) = all(&tar(&[("a.csv", CSV), ("._a.csv", b"x")])).unwrap();
+    assert_eq!((done.files, done.warnings.len()), (1, 1));
+}
+
 /// A tar of one member with any name, of any kind.
 fn member(name: &[u8], kind: ::tar::EntryType, link: &str) -> Vec<u8> {
     let mut header = ::tar::Header::new_gnu();

@@ -116,12 +116,30 @@ fn a_hint_for_ragged_rows_names_what_would_read_them() {
         ("a,b\n1,'x, y'\n2,'z, w'\n", "[`quote`] \"'\""),
         ("of 2020, all\nx^y^z\n1^2^3\n2^3^4\n", "line 2 looks like the header: [`skip_rows`] 1 [`delimiter`] '^'"),
         ("Title, 2020\nid,name,x\n1,a,b\n", "line 2 looks like the header"),
+        ("Title\nid,2019,2020\n1,a,b\n", "line 2 looks like the header"),
+        ("a,b\n1,x\n\"Note: one, two\"\n", "[`footer`] 1"),
+        ("a,b\n1,x\n\"Note: it's one, two\"\n\"and, more\"\n", "[`footer`] 2"),
+        ("A,B\n1,2,,\n3,4,,\n", "[`ragged`] skip leaves"),
+        ("A,B\n1,2,\n3,4,x\n", "[`skip_rows`] 1 and [`header`] none, with [`columns`]"),
     ] {
         let error = bad(input, &plain);
         assert!(hint(&error).contains(cure), "{input}: {error:?}");
     }
-    let error = bad("a^b\n1^2\n", &plain);
-    assert!(hint(&error).contains("[`delimiter`] '^'"), "{error:?}");
+    for (input, cure) in [
+        ("a^b\n1^2\n", "[`delimiter`] '^'"),
+        ("a\u{1f}b\n1\u{1f}2\n", "[`delimiter`] $'\\x1f'"),
+        ("a\u{1}b\n1\u{1}2\n", "[`delimiter`] $'\\x01'"),
+        ("id  name\n 1   a\n12  b c\n", "columns of fixed width"),
+    ] {
+        let error = bad(input, &plain);
+        assert!(
+            hint(&error).contains(cure) && hint(&error).contains("if it is one column, [`delimiter`] ,"),
+            "{error:?}"
+        );
+    }
+    for one in ["Full name\nAna Ruiz\n", "A  name\nAna Ruiz\nLuis\n"] {
+        assert_eq!(table(one, "x.csv", &plain), one);
+    }
     assert_eq!(table("time:x\n12\n", "x.csv", &plain), "time:x\n12\n");
 }
 

@@ -18,6 +18,8 @@ mod naive;
 mod out;
 #[cfg(feature = "formats")]
 mod packed;
+#[cfg(feature = "formats")]
+mod peek;
 mod records;
 mod rows_and_headers;
 mod select;

@@ -35,6 +35,37 @@ fn invalid_utf8_is_refused_with_line_column_and_hint() {
 }
 
 #[test]
+fn a_zero_byte_is_told_by_what_is_around_it() {
+    let wide = |text: &str| -> Vec<u8> { text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect() };
+    let table = "id,name\n1,a\n";
+    for (input, hint) in [
+        (utf16(table, false), "[`encoding`] utf-16le"),
+        (utf16(table, true), "[`encoding`] utf-16be"),
+        (wide(table), "UTF-32"),
+        (wide(&format!("\u{feff}{table}")), "UTF-32"),
+        (wide(table).chunks(4).flat_map(|c| c.iter().rev().copied().collect::<Vec<_>>()).collect(), "UTF-32"),
+        ([table.as_bytes(), &[0; 512]].concat(), "a hole in a file"),
+        (vec![0; 600], "a hole in a file"),
+        (b"id,name\n1,a\0b\n".to_vec(), "a damaged one"),
+    ] {
+        let error = refused(&input, "x.csv");
+        assert!(error.hint_text().unwrap().contains(hint), "{hint}: {error:?}");
+    }
+}
+
+#[test]
+fn utf_16_that_is_cut_off_is_not_called_another_encoding() {
+    let mut cut = vec![0xff, 0xfe];
+    cut.extend(utf16("id,name\n1,ñandú\n", false));
+    cut.pop();
+    let lone = [&b"\xff\xfe"[..], &utf16("id,name\n1,", false), b"\x00\xd8\n\0"].concat();
+    for input in [cut, lone] {
+        let error = refused(&input, "x.csv");
+        assert_eq!(error.hint_text(), Some("the file may be cut off or damaged"), "{error:?}");
+    }
+}
+
+#[test]
 fn invalid_utf8_is_found_wherever_it_stands_even_in_rows_that_are_not_kept() {
     let mut query = Query::new();
     query.filter = Some(crate::Filter::parse("a == 1").unwrap());

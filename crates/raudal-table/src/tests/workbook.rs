@@ -53,7 +53,7 @@ fn parts(sheets: &[Sheet<'_>]) -> Vec<Entry> {
     entries
 }
 
-fn workbook(sheets: &[Sheet<'_>]) -> Vec<u8> {
+pub(super) fn workbook(sheets: &[Sheet<'_>]) -> Vec<u8> {
     zip(&parts(sheets))
 }
 
@@ -88,6 +88,29 @@ fn the_only_sheet_with_cells_is_read_as_a_table() {
     assert_eq!(text(read_query(&bytes, "a.xlsx", &query).unwrap()), CSV);
     let error = read_ahead(Cursor::new(&bytes), "a.xlsx", &Query::new(), &()).unwrap_err();
     assert!(error.message().contains("once it is there as a whole"), "{error}");
+}
+
+#[test]
+fn formulas_that_no_program_has_calculated_are_counted() {
+    let rows =
+        ROWS.replace("<v>2.5</v>", "<f>A2*2</f><v></v>").replace("<v>1</v></c><c r=\"B2\"", "<f>A4</f></c><c r=\"B2\"");
+    for most in [1, 5, 1000] {
+        let book = workbook(&[("Datos", "visible", &rows)]);
+        let rows = read(Hostile::new(&book, most), "a.xlsx", &Query::new(), &()).unwrap();
+        assert_eq!(
+            rows.warnings(),
+            ["2 cells of the workbook hold formulas that no program has calculated, so they are empty: open it in \
+              Excel or LibreOffice, and save it"]
+        );
+    }
+    let calculated = ROWS.replace("<v>2.5</v>", "<f>5/2</f><v>2.5</v>");
+    assert!(read_all(&workbook(&[("Datos", "visible", &calculated)]), "a.xlsx").unwrap().warnings().is_empty());
+}
+
+#[test]
+fn a_hidden_sheet_is_named_where_no_other_has_cells() {
+    let error = refused(&workbook(&[("Datos", "visible", ""), ("Listas", "hidden", ROWS)]), "a.xlsx");
+    assert_eq!(error.hint_text(), Some("[`sheet`] reads a hidden one: Listas"));
 }
 
 #[test]

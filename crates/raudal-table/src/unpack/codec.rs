@@ -12,26 +12,26 @@ use crate::signature::Packing;
 use raudal_common::{Error, Kind, Result};
 
 /// A decoder and what happened below it.
-pub(super) struct Codec<R: Read> {
-    decoder: Decoder<Source<R>>,
+pub(super) struct Codec<'a> {
+    decoder: Decoder<'a>,
     fate: Rc<Fate>,
 }
 
 #[allow(clippy::large_enum_variant)] // each is in a box
-enum Decoder<R: Read> {
-    Gzip(GzDecoder<R>),
+enum Decoder<'a> {
+    Gzip(GzDecoder<Source<'a>>),
     #[cfg(feature = "bzip2")]
-    Bzip2(bzip2::bufread::BzDecoder<R>),
+    Bzip2(bzip2::bufread::BzDecoder<Source<'a>>),
     #[cfg(feature = "xz")]
-    Xz(lzma_rust2::XzReader<R>),
+    Xz(lzma_rust2::XzReader<Source<'a>>),
     #[cfg(feature = "zstd")]
-    Zstd(zstd::Decoder<'static, R>),
+    Zstd(zstd::Decoder<'static, Source<'a>>),
     #[cfg(feature = "lz4")]
-    Lz4(lz4_flex::frame::FrameDecoder<R>),
+    Lz4(lz4_flex::frame::FrameDecoder<Source<'a>>),
     #[cfg(feature = "deflate64")]
-    Deflate64(deflate64::Deflate64Decoder<R>),
+    Deflate64(deflate64::Deflate64Decoder<Source<'a>>),
     #[cfg(feature = "xz")]
-    Lzma(lzma_rust2::LzmaReader<R>),
+    Lzma(lzma_rust2::LzmaReader<Source<'a>>),
 }
 
 /// How a member of a zip is compressed, besides stored and deflated (APPNOTE 4.4.5).
@@ -71,9 +71,9 @@ pub(crate) fn method(method: CompressionMethod) -> Option<Method> {
 
 impl Method {
     /// Returns the decompressed bytes of a member whose size the directory gives.
-    pub(crate) fn decode<'a, R: Read + 'a>(
+    pub(crate) fn decode<'a>(
         self,
-        input: R,
+        input: Box<dyn Read + 'a>,
         size: u64,
         has_end_mark: bool,
     ) -> Result<Box<dyn Read + 'a>> {
@@ -89,9 +89,9 @@ impl Method {
     }
 }
 
-impl<R: Read> Codec<R> {
+impl<'a> Codec<'a> {
     /// Begins a stream. Some decoders read its header at once.
-    pub(super) fn new(packing: Packing, source: Source<R>) -> io::Result<Self> {
+    pub(super) fn new(packing: Packing, source: Source<'a>) -> io::Result<Self> {
         let fate = Rc::clone(&source.fate);
         let decoder = match packing {
             Packing::Gzip => Decoder::Gzip(GzDecoder::new(source)),
@@ -120,7 +120,7 @@ impl<R: Read> Codec<R> {
         not(all(feature = "xz", feature = "deflate64")),
         allow(unused_variables, unused_mut, unreachable_code, clippy::needless_pass_by_value)
     )]
-    fn alone(alone: InZip, mut source: Source<R>, size: u64, has_end_mark: bool) -> io::Result<Self> {
+    fn alone(alone: InZip, mut source: Source<'a>, size: u64, has_end_mark: bool) -> io::Result<Self> {
         let fate = Rc::clone(&source.fate);
         let decoder = match alone {
             #[cfg(feature = "deflate64")]
@@ -153,7 +153,7 @@ impl<R: Read> Codec<R> {
 
     /// Ends a stream that gave its last byte: checks what the decoder does not check by itself.
     #[cfg_attr(not(feature = "lz4"), allow(clippy::unnecessary_wraps))]
-    pub(super) fn end(self) -> io::Result<Source<R>> {
+    pub(super) fn end(self) -> io::Result<Source<'a>> {
         match self.decoder {
             Decoder::Gzip(decoder) => Ok(decoder.into_inner()),
             #[cfg(feature = "bzip2")]
@@ -178,7 +178,7 @@ impl<R: Read> Codec<R> {
     }
 }
 
-impl<R: Read> Read for Codec<R> {
+impl Read for Codec<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match &mut self.decoder {
             Decoder::Gzip(decoder) => decoder.read(buffer),

@@ -26,30 +26,30 @@ const WINDOW: u64 = 128 << 20;
 pub(super) type Notes = Rc<RefCell<Vec<String>>>;
 
 /// The decompressed bytes of a file.
-pub(super) struct Unpacked<R: Read> {
+pub(super) struct Unpacked<'a> {
     packing: Packing,
-    state: State<R>,
+    state: State<'a>,
     notes: Notes,
 }
 
-enum State<R: Read> {
+enum State<'a> {
     /// Before a stream; the first one has to be there.
     Between {
-        source: Source<R>,
+        source: Source<'a>,
         first: bool,
     },
-    Within(Box<Codec<R>>),
+    Within(Box<Codec<'a>>),
     Ended,
 }
 
-impl<R: Read> Unpacked<R> {
-    pub(super) fn new(packing: Packing, input: R, notes: &Notes) -> Self {
+impl<'a> Unpacked<'a> {
+    pub(super) fn new(packing: Packing, input: Box<dyn Read + 'a>, notes: &Notes) -> Self {
         let state = State::Between { source: Source::new(input), first: true };
         Self { packing, state, notes: Rc::clone(notes) }
     }
 
     /// Begins the stream that the source is at, if there is one.
-    fn next(&mut self, mut source: Source<R>, first: bool) -> io::Result<State<R>> {
+    fn next(&mut self, mut source: Source<'a>, first: bool) -> io::Result<State<'a>> {
         if !first {
             skip_zeros(&mut source)?;
         }
@@ -79,14 +79,14 @@ impl<R: Read> Unpacked<R> {
     }
 }
 
-fn skip_zeros<R: Read>(source: &mut Source<R>) -> io::Result<()> {
+fn skip_zeros(source: &mut Source<'_>) -> io::Result<()> {
     while let [0, ..] = source.peek(1)? {
         source.skip(1)?;
     }
     Ok(())
 }
 
-impl<R: Read> Read for Unpacked<R> {
+impl Read for Unpacked<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

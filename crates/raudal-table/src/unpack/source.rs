@@ -19,16 +19,16 @@ pub(super) struct Fate {
 }
 
 /// A buffered reader that can be looked into ahead.
-pub(super) struct Source<R> {
-    inner: R,
+pub(super) struct Source<'a> {
+    inner: Box<dyn Read + 'a>,
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
     pub(super) fate: Rc<Fate>,
 }
 
-impl<R: Read> Source<R> {
-    pub(super) fn new(inner: R) -> Self {
+impl<'a> Source<'a> {
+    pub(super) fn new(inner: Box<dyn Read + 'a>) -> Self {
         Self { inner, buffer: vec![0; BUFFER].into(), start: 0, end: 0, fate: Rc::default() }
     }
 
@@ -94,7 +94,7 @@ impl<R: Read> Source<R> {
     }
 }
 
-impl<R: Read> Read for Source<R> {
+impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let here = self.fill_buf()?;
         let count = here.len().min(buffer.len());
@@ -104,7 +104,7 @@ impl<R: Read> Read for Source<R> {
     }
 }
 
-impl<R: Read> BufRead for Source<R> {
+impl BufRead for Source<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);

@@ -1,0 +1,88 @@
+//! Logins for the broker: each is accepted, and none is shown.
+
+use super::common::{authority, client};
+use super::harness::{Fleet, pattern, serve, tables};
+
+/// A way to log in.
+struct Way {
+    /// What the broker is started with.
+    broker: Vec<String>,
+    /// Stands before the address.
+    user: &'static str,
+    /// Options of the program.
+    options: Vec<String>,
+    /// The same with a login that is wrong.
+    wrong: (&'static str, Vec<String>),
+    /// What nobody may see.
+    secret: &'static str,
+}
+
+fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
+
+/// Reads two inputs, and looks at everything that was said. Returns what a wrong login was told.
+fn comes_through(way: &Way) -> Option<String> {
+    let fleet = Fleet::start_with(&way.broker, way.user)?;
+    let server = serve(&tables(2));
+    let source = pattern(&server, 2);
+    let options: Vec<&str> = way.options.iter().map(String::as_str).collect();
+    let worker = fleet.worker("w", &options);
+    let run = fleet.submit("out.csv", &[options.as_slice(), &[&source, "-v"]].concat());
+    let (code, said) = run.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fleet.read("out.csv").lines().count(), 1 + 4);
+    let url = fleet.url().replace(way.user, way.wrong.0);
+    let wrong: Vec<&str> = way.wrong.1.iter().map(String::as_str).collect();
+    let (code, refused) = fleet.submit("no.csv", &[wrong.as_slice(), &[&source, "-v", "--nats", &url]].concat()).end();
+    assert!(matches!(code, Some(4 | 5)), "{code:?}: {refused}");
+    for said in [said, worker.said(), refused.clone()] {
+        assert!(!said.contains(way.secret) && !said.contains("wrong"), "{said}");
+    }
+    Some(refused)
+}
+
+#[test]
+fn a_user_with_a_password_and_a_token_are_taken_from_the_address_and_not_shown() {
+    for (broker, user, wrong) in [
+        (words(["--user", "me", "--pass", "swordfish"]), "me:swordfish@", "me:wrong@"),
+        (words(["--auth", "swordfish"]), "swordfish@", "wrong@"),
+    ] {
+        let way = Way { broker, user, options: Vec::new(), wrong: (wrong, Vec::new()), secret: "swordfish" };
+        let Some(refused) = comes_through(&way) else { return };
+        assert!(refused.contains("look at the login"), "{refused}");
+    }
+}
+
+#[test]
+fn the_seed_of_an_nkey_is_read_from_a_file_and_not_shown() {
+    // From the documentation of NATS.
+    let (seed, key) = (
+        "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
+        "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4",
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("nats.conf"), format!("authorization {{ users = [ {{ nkey: {key} }} ] }}\n")).expect("room");
+    std::fs::write(at("seed"), format!("{seed}\n")).expect("room");
+    let way = Way {
+        broker: vec!["-c".to_owned(), at("nats.conf")],
+        user: "",
+        options: vec![format!("--nats-nkey={}", at("seed"))],
+        wrong: ("", Vec::new()),
+        secret: seed,
+    };
+    let Some(refused) = comes_through(&way) else { return };
+    assert!(refused.contains("look at the login"), "{refused}");
+}
+
+#[test]
+fn a_broker_with_tls_is_trusted_by_its_own_authority_and_asks_for_a_certificate() {
+    let tls = authority().parent().expect("a folder").to_owned();
+    let at = |name: &str| tls.join(name).display().to_string();
+    let (ca, cert) = (format!("--nats-ca={}", authority().display()), format!("--nats-cert={}", client().display()));
+    let [file, key, clients] = ["server.pem", "server.key", "client-ca.pem"].map(at);
+    let broker = words(["--tls", "--tlsverify", "--tlscert", &file, "--tlskey", &key, "--tlscacert", &clients]);
+    let way = Way { broker, user: "", options: vec![ca.clone(), cert], wrong: ("", vec![ca]), secret: "PRIVATE KEY" };
+    comes_through(&way);
+}
