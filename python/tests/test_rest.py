@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import inspect
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 
@@ -155,3 +157,32 @@ def test_the_package_is_typed():
     assert os.path.exists(os.path.join(folder, "py.typed"))
     assert os.path.exists(os.path.join(folder, "_raudal.pyi"))
 
+
+
+def test_objects_in_a_store_are_inputs_and_its_refusals_are_errors(monkeypatch):
+    asked = []
+
+    class Store(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers["Authorization"])
+            found = self.path == "/bucket/a.csv"
+            body = b"x\n1\n" if found else b"<Error><Code>NoSuchKey</Code></Error>"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+        assert raudal.table("s3://bucket/a.csv").column("x") == ["1"]
+        with pytest.raises(raudal.Error, match="s3://bucket/b.csv: no such object") as refused:
+            raudal.table("s3://bucket/b.csv", progress=False)
+        server.shutdown()
+    assert all(header.startswith("AWS4-HMAC-SHA256 Credential=AKID/") for header in asked)
+    assert "hidden" not in str(refused.value)

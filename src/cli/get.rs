@@ -5,7 +5,7 @@ use super::beside_bars::Lines;
 use super::ending::Ending;
 use super::inputs::Inputs;
 use super::session::{Session, check_folder, verbosity};
-use super::{cache, exit, limits, links, lock, metrics, plan, report, setup};
+use super::{cache, exit, limits, links, lock, metrics, output, plan, report, setup};
 use raudal::fetch::Client;
 use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::progress::{Progress, Style};
@@ -68,6 +68,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
 }
 
 pub(super) fn options(args: &GetCommand) -> Result<files::Options> {
+    output::check_local(&args.dir)?;
     let mut options = files::Options::new(&args.dir);
     options.limits = setup::bounds(&args.bounds);
     options.member_encoding = setup::member_encoding(&args.names)?;

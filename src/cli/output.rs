@@ -163,7 +163,19 @@ fn database(path: &Path) -> Option<String> {
     is_url.then(|| text.to_owned())
 }
 
+/// Refuses a URL in place of a path: it would become folders such as `s3:`.
+pub(super) fn check_local(path: &Path) -> Result<()> {
+    let Some((scheme, _)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(()) };
+    let is_scheme = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric());
+    if !is_scheme {
+        return Ok(());
+    }
+    Err(Error::usage(format!("outputs are files, and are not written to {scheme}:// addresses"))
+        .hint("write to a file or a folder, then copy it, such as with: aws s3 cp"))
+}
+
 fn of_file(path: &Path, chosen: Option<FileType>) -> Result<FileType> {
+    check_local(path)?;
     if let Some(chosen) = chosen {
         return Ok(chosen.for_path(path));
     }

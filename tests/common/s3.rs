@@ -10,6 +10,8 @@ pub struct S3 {
     secret: String,
     /// Each test has a folder of its own: several runs may share a server.
     pub folder: String,
+    /// One more variable.
+    pub more: Option<(&'static str, &'static str)>,
 }
 
 impl S3 {
@@ -23,7 +25,13 @@ impl S3 {
         let (secret, rest) = rest.rsplit_once('@').expect("a secret");
         let (host, bucket) = rest.split_once('/').expect("a bucket");
         let folder = format!("s3://{bucket}/{test}-{:08x}", fastrand::u32(..));
-        Some(Self { server: format!("http://{host}"), key: key.to_owned(), secret: secret.to_owned(), folder })
+        Some(Self {
+            server: format!("http://{host}"),
+            key: key.to_owned(),
+            secret: secret.to_owned(),
+            folder,
+            more: None,
+        })
     }
 
     pub fn environment(&self) -> [(&'static str, &str); 4] {
@@ -41,7 +49,7 @@ impl S3 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let done = runtime.block_on(async {
             let mut options = Options::default();
-            options.environment = Some(self.environment().into_iter().collect::<Environment>());
+            options.environment = Some(self.environment().into_iter().chain(self.more).collect::<Environment>());
             let folder = raudal::source::Object::parse(&self.folder)?;
             work(Client::new(&options)?.bucket(&folder).await?).await
         });

@@ -1,6 +1,6 @@
 //! Parts and inputs in a bucket, on a real broker and a server of S3 that others wrote.
 
-use super::common::{Answer, Gate, S3};
+use super::common::{Answer, Gate, Proxy, S3};
 use super::harness::{Fleet, pattern, serve, tables, until};
 
 fn start(test: &str) -> Option<(Fleet, S3)> {
@@ -40,6 +40,23 @@ fn parts_in_a_bucket_give_the_bytes_of_one_machine_also_if_a_worker_is_killed() 
     assert_eq!(fleet.read("fleet.csv"), fleet.read("alone.csv"));
     assert_eq!(names(&s3, "raudal-seven"), [] as [&str; 0], "parts are removed");
     assert!(!said.contains("Signature") && !said.contains("AWS4"), "{said}");
+}
+
+#[test]
+fn a_store_whose_connections_break_costs_no_row() {
+    let Some((mut fleet, s3)) = start("breaking") else { return };
+    let server = serve(&tables(12));
+    let source = pattern(&server, 12);
+    let store = s3.server.trim_start_matches("http://").parse().expect("an address");
+    // Most answers are longer than this: some requests are done, and their sender does not know.
+    let breaks = (0..40).map(|n| if n % 3 == 0 { 100 } else { usize::MAX });
+    let proxy = Proxy::breaking(store, breaks, 64 << 10);
+    fleet.variables.push(("AWS_ENDPOINT_URL".into(), proxy.url("")));
+    let _worker = fleet.worker("a", &[]);
+    let (code, said) = fleet.spawn(submit(&s3, &["-o", "fleet.csv", &source, "--chunk", "1"])).end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fleet.alone("alone.csv", &[&source]), Some(0));
+    assert_eq!(fleet.read("fleet.csv"), fleet.read("alone.csv"));
 }
 
 #[test]

@@ -114,6 +114,19 @@ fn quiet_silences_warnings_and_a_switch_is_yes_or_no() {
     }
 }
 
+#[test]
+fn a_store_in_place_of_an_output_is_refused_and_leaves_no_folder() {
+    let folder = folder();
+    for arguments in
+        [["table", "data/a.csv", "-o", "s3://bucket/a.csv"], ["get", "data/a.csv", "-d", "s3://bucket/folder"]]
+    {
+        let refused = raudal(arguments).in_folder(folder.path()).run();
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains("not written to s3:// addresses"), "{}", refused.stderr);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+}
+
 #[cfg(not(feature = "cloud"))]
 #[test]
 fn a_program_without_cloud_stores_says_how_to_get_them() {

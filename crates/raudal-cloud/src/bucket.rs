@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{CopyOptions, Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
-use raudal_common::{Error, Result};
+use raudal_common::{Error, Kind, Result};
 use raudal_source::Object;
 use std::fmt;
 use std::io::Read;
@@ -15,6 +15,15 @@ use std::sync::Arc;
 
 /// A longer object is sent in pieces of this size, in bytes. Services take at most 10,000 of them.
 const PIECE: usize = 16 << 20;
+
+/// The outcome of a request that creates an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Created {
+    Yes,
+    Not,
+    /// The store cannot tell.
+    Unknown,
+}
 
 /// A folder of a bucket. Its objects are complete or not there, and are never changed.
 #[derive(Clone)]
@@ -55,7 +64,7 @@ impl Bucket {
             .map_err(|error| Error::usage("not a folder of a bucket").input(object.to_string()).because(error))
     }
 
-    /// Runs an operation on an object. `absent` is what it returns if there is no such object.
+    /// Runs an operation on an object. `special` says which errors are results.
     async fn on<T>(
         &self,
         object: &Object,
@@ -90,9 +99,27 @@ impl Bucket {
         let first = read()?;
         if first.len() < PIECE {
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            let put = self.store.put_opts(&path, PutPayload::from(first), options);
-            let is_there = |error: &StoreError| matches!(error, StoreError::AlreadyExists { .. }).then_some(false);
-            return self.on(&object, async { put.await.map(|_| true) }, is_there).await;
+            let put = self.store.put_opts(&path, PutPayload::from(first.clone()), options);
+            let special = |error: &StoreError| match error {
+                StoreError::AlreadyExists { .. } => Some(Created::Not),
+                StoreError::NotImplemented { .. } => Some(Created::Unknown),
+                _ => None,
+            };
+            let created = self.on(&object, async { put.await.map(|_| Created::Yes) }, special).await?;
+            let is_there = created != Created::Yes && self.has(name).await?;
+            return match created {
+                Created::Yes => Ok(true),
+                _ if is_there => Ok(false),
+                // S3 says so too while another writer has not ended yet, and may still fail.
+                Created::Not => {
+                    Err(Error::new(Kind::Reset, "another writer is at work on this object").input(object.to_string()))
+                }
+                // The store has no condition for that: AWS_CONDITIONAL_PUT=disabled.
+                Created::Unknown => {
+                    let put = self.store.put(&path, PutPayload::from(first));
+                    self.on(&object, async { put.await.map(|_| true) }, |_| None).await
+                }
+            };
         }
         if self.has(name).await? {
             return Ok(false);

@@ -21,7 +21,7 @@
 //! | `plan` | cuts inputs into chunks, by host |
 //! | `admission` | which chunk may open next. Pure |
 //! | `lead` | admits chunks for a run: the submitter does, and a worker when it is gone |
-//! | `part`, `store` | the result of a chunk, and where it lives |
+//! | `part`, `parts`, `store` | the result of a chunk, and where it lives |
 //! | `windows` | brings the inputs of all parts into input order, with bounded memory |
 //! | `reports` | what the observer of the run is told |
 //! | `options` | [`SubmitOptions`] |
@@ -50,6 +50,7 @@ mod lease;
 mod merging;
 mod options;
 mod part;
+mod parts;
 mod pauses;
 mod plan;
 mod protocol;

@@ -38,8 +38,8 @@ pub(crate) struct NatsArgs {
 pub(crate) struct FleetArgs {
     #[command(flatten)]
     pub(crate) nats: NatsArgs,
-    /// Let the workers write their parts to this folder, which all machines share, or to `nats` [default: nats]
-    #[arg(long, value_name = "FOLDER|nats", requires = "nats", value_parser = parts, env = "RAUDAL_PARTS", help_heading = FLEET)]
+    /// Let the workers write their parts to this folder, which all machines share, to s3://bucket/folder, or to `nats` [default: nats]
+    #[arg(long, value_name = "FOLDER|URL|nats", requires = "nats", value_parser = parts, env = "RAUDAL_PARTS", help_heading = FLEET)]
     pub(crate) parts: Option<Parts>,
     /// Name the run [default: a hash of its inputs and options, so that the same command finds it again]
     #[arg(long, value_name = "NAME", requires = "nats", env = "RAUDAL_RUN", help_heading = FLEET)]
@@ -75,7 +75,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "NAME", env = "RAUDAL_NAME", help_heading = FLEET)]
     pub(crate) name: Option<String>,
     /// Write parts here, if this machine sees the folder of the run under another path
-    #[arg(long, value_name = "FOLDER|nats", value_parser = parts, env = "RAUDAL_PARTS", help_heading = FLEET)]
+    #[arg(long, value_name = "FOLDER|URL|nats", value_parser = parts, env = "RAUDAL_PARTS", help_heading = FLEET)]
     pub(crate) parts: Option<Parts>,
     /// On SIGTERM, go on for up to this time with what has begun, then give it back
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "RAUDAL_DRAIN", help_heading = FLEET)]

@@ -5,6 +5,7 @@ mod others;
 mod real;
 
 use crate::common::{Program, raudal};
+use std::fmt::Write as _;
 
 /// What no message, file or cache may ever hold.
 const SECRET: &str = "TheSecretKeyThatNobodySees";
@@ -28,15 +29,11 @@ fn refusal(code: &str, message: &str) -> String {
 
 /// A page of a listing, as S3 and Google Cloud Storage write it.
 fn listing(keys: &[(&str, usize)], next: Option<&str>) -> String {
-    let contents: String = keys
-        .iter()
-        .map(|(key, size)| {
-            format!(
-                "<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>\"x\"</ETag>\
-                 <Size>{size}</Size></Contents>"
-            )
-        })
-        .collect();
+    let mut contents = String::new();
+    for (key, size) in keys {
+        let rest = "<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>\"x\"</ETag>";
+        let _ = write!(contents, "<Contents><Key>{key}</Key>{rest}<Size>{size}</Size></Contents>");
+    }
     let next = next.map(|token| format!("<NextContinuationToken>{token}</NextContinuationToken>")).unwrap_or_default();
     format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{contents}{next}</ListBucketResult>", !next.is_empty())
 }

@@ -3,6 +3,7 @@
 
 use super::listing;
 use crate::common::{Answer, Server, raudal};
+use std::fmt::Write as _;
 
 const CSV: &str = "x\n1\n";
 
@@ -36,15 +37,12 @@ fn an_emulator_of_google_needs_no_credentials() {
 
 /// What Azure says when it lists.
 fn blobs(names: &[&str]) -> String {
-    let blobs: String = names
-        .iter()
-        .map(|name| {
-            format!(
-                "<Blob><Name>{name}</Name><Properties><Last-Modified>Thu, 01 Jan 2026 00:00:00 GMT</Last-Modified>\
-                 <Content-Length>4</Content-Length><Content-Type>text/csv</Content-Type><Etag>x</Etag></Properties></Blob>"
-            )
-        })
-        .collect();
+    let mut blobs = String::new();
+    for name in names {
+        let properties = "<Last-Modified>Thu, 01 Jan 2026 00:00:00 GMT</Last-Modified><Content-Length>4</Content-Length>\
+                          <Content-Type>text/csv</Content-Type><Etag>x</Etag>";
+        let _ = write!(blobs, "<Blob><Name>{name}</Name><Properties>{properties}</Properties></Blob>");
+    }
     format!("<?xml version=\"1.0\"?><EnumerationResults><Blobs>{blobs}</Blobs><NextMarker /></EnumerationResults>")
 }
 

@@ -20,7 +20,11 @@ fn put(s3: &S3, objects: &[(&str, &[u8])]) {
             assert!(bucket.put(key, *content).await?, "{key} was there");
             assert!(!bucket.put(key, &b"other"[..]).await?, "{key} is written once");
             let mut stored = Vec::new();
-            bucket.get(key, |bytes| Ok(stored.extend_from_slice(bytes))).await?;
+            let take = |bytes: &[u8]| {
+                stored.extend_from_slice(bytes);
+                Ok(())
+            };
+            bucket.get(key, take).await?;
             assert!(stored == *content, "{key} is as it was");
         }
         Ok(())
@@ -95,6 +99,23 @@ fn files_are_the_same_bytes_although_connections_break_and_are_not_fetched_again
     let again = get(&["--update"]);
     good(&again);
     assert!(again.stderr.contains("2 of them unchanged"), "{}", again.stderr);
+}
+
+#[test]
+fn an_object_is_written_once_also_where_the_store_knows_no_condition() {
+    let Some(mut s3) = S3::given("once") else { return };
+    put(&s3, &[("1.part", b"first")]);
+    s3.more = Some(("AWS_CONDITIONAL_PUT", "disabled"));
+    put(&s3, &[("2.part", b"second")]);
+    let left = s3.with(async |bucket| {
+        assert!(!bucket.put("1.part", &b"other"[..]).await?, "it is there");
+        bucket.rename("1.part", "1.part.damaged").await?;
+        assert!(!bucket.has("1.part").await? && bucket.has("1.part.damaged").await?);
+        let names = bucket.names().await?;
+        bucket.remove().await?;
+        Ok((names, bucket.names().await?))
+    });
+    assert_eq!(left, (vec!["1.part.damaged".to_owned(), "2.part".to_owned()], Vec::new()));
 }
 
 #[test]
