@@ -25,8 +25,9 @@ use std::ffi::OsString;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The part of `raudal` that is written in Rust.
-#[pymodule]
+/// The part of `raudal` that is written in Rust. It needs no lock of the interpreter: its classes
+/// are frozen, and what changes in them is behind locks of their own.
+#[pymodule(gil_used = false)]
 #[pyo3(name = "_raudal")]
 mod module {
     #[pymodule_export]

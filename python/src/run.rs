@@ -151,7 +151,8 @@ impl Run {
         self.cancel();
         let until = Instant::now() + GRACE;
         while self.outcome.get().is_none() {
-            let left = until.saturating_duration_since(Instant::now());
+            // Batches may still come faster than they are taken.
+            let Some(left) = until.checked_duration_since(Instant::now()) else { break };
             match py.detach(|| self.receive(Some(left))) {
                 Ok(Message::Batch(batch)) => self.held().push(batch),
                 Ok(Message::Done(outcome)) => self.end(py, outcome),
