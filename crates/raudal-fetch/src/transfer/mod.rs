@@ -7,4 +7,5 @@ pub(crate) mod local;
 pub(crate) mod rate;
 pub(crate) mod respond;
 pub(crate) mod segments;
+pub(crate) mod silence;
 pub(crate) mod transport;

@@ -1,10 +1,11 @@
 //! Sends the request of an attempt and follows redirects, to the first response that is not one.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderValue};
 use reqwest::{RequestBuilder, Response};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::Partial;
@@ -15,9 +16,11 @@ use crate::http::failure;
 use crate::http::lanes::Load;
 use crate::http::redirect;
 use crate::progress::TransferProgress;
+use crate::transfer::silence::{self, SILENCE};
 use crate::transfer::transport::Transport;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Location;
 
 /// As many kept connections to one host can be stale at once.
 const MOST_STALE: usize = 64;
@@ -57,7 +60,7 @@ pub(super) async fn respond(
             })
         };
         let begin = Instant::now();
-        let mut sent = send(request(false)?, progress).await;
+        let mut sent = send_watched(transport, start, &mut request, progress).await?;
         let is_bad_head = sent.as_ref().is_err_and(failure::is_bad_head);
         if is_bad_head {
             sent = send(request(true)?, progress).await;
@@ -84,6 +87,43 @@ pub(super) async fn respond(
     }
     Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", transport.options().max_redirects))
         .hint("the server may send requests in a circle: open the URL in a browser"))
+}
+
+/// Sends a request. Sends it a second time if it is not answered while others to this host are, once there is a slot for
+/// that. `start` says whose slots count.
+async fn send_watched(
+    transport: &Transport,
+    start: &Url,
+    request: &mut impl FnMut(bool) -> Result<(RequestBuilder, Load)>,
+    progress: &dyn TransferProgress,
+) -> Result<reqwest::Result<Response>> {
+    let host = Location::Url(start.clone()).key();
+    let (silences, begin) = (&transport.silences, Instant::now());
+    let answered = silences.answered(host.as_deref());
+    let mut first = pin!(send(request(false)?, progress));
+    let again = async {
+        sleep(SILENCE).await;
+        let waiting = silences.enter(host.clone(), begin, answered);
+        transport.transfers.wake();
+        waiting.leave().await
+    };
+    let leave = tokio::select! {
+        biased;
+        sent = &mut first => {
+            silences.record(host, begin.elapsed());
+            return Ok(sent);
+        }
+        leave = again => leave,
+    };
+    // The stages are those of the first.
+    let second = send(request(false)?, &());
+    let sent = tokio::select! {
+        biased;
+        sent = &mut first => sent,
+        second = second => if silence::is_better(&second) { second } else { first.await },
+    };
+    drop(leave);
+    Ok(sent)
 }
 
 /// Sends a request, again at once where a connection that was kept open turns out to be stale. That is no attempt: the
