@@ -110,8 +110,7 @@ fn what_a_file_manager_leaves_in_folders_is_not_extracted_unless_it_is_named() {
           d/Thumbs.db"
         ]
     );
-    let mut options = ExtractOptions::default();
-    options.members = Some("**".into());
+    let options = ExtractOptions { members: Some("**".into()), ..ExtractOptions::default() };
     assert_eq!(run(&zip(&members), &options).unwrap().0.files, 5);
     let (done, _) = all(&tar(&[("a.csv", CSV), ("._a.csv", b"x")])).unwrap();
     assert_eq!((done.files, done.warnings.len()), (1, 1));
