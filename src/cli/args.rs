@@ -255,7 +255,7 @@ const HTTP: &str = "HTTP";
 
 #[derive(Debug, Args)]
 pub(crate) struct TableArgs {
-    /// Write only these columns, in this order: names, VPH_*, ENTIDAD..LOC, !NOM_*, POBTOT as people, "a name, so"
+    /// Write only these columns, in this order: names, VPH_* (a pattern), ENTIDAD..LOC (a range), !NOM_* (all but these), POBTOT as people, "a name, with a comma"
     #[arg(long, value_name = "COLS", env = "RAUDAL_SELECT", help_heading = TABLE)]
     pub(crate) select: Vec<String>,
     #[command(flatten)]

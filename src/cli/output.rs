@@ -134,7 +134,8 @@ pub(super) fn sink_options(file_type: FileType, args: &OutputArgs, table: &Table
     options.numbers = dialect::read(&table.dialect, None).0.numbers;
     // An empty variable names no cell.
     options.null = table.dialect.null.iter().flatten().filter(|cell| !cell.is_empty()).cloned().collect();
-    options.source_column.clone_from(&table.source_column);
+    // An empty one, as of an empty variable, is none.
+    options.source_column = table.source_column.clone().filter(|name| !name.is_empty());
     options
 }
 

@@ -4,10 +4,13 @@
 use super::args::Cli;
 use super::config::{Config, Found, holding};
 use super::suggest;
+use super::wording::options;
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, Command, FromArgMatches};
 use raudal::{Error, Result};
 use std::ffi::OsString;
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
 
 /// Why there is no command.
@@ -42,8 +45,13 @@ pub(super) fn parse(
         command.try_get_matches_from_mut(&args).and_then(|found| Cli::from_arg_matches(&found).map(|cli| (cli, found)));
     parsed.map_err(|error| {
         let mut error = suggest::better(error, &command);
-        if let Some(source) = source(&error, &command, &names, &args, &from_files) {
-            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![source.into()]));
+        let tips: Vec<StyledStr> = [cure(&error), source(&error, &command, &names, &args, &from_files)]
+            .into_iter()
+            .flatten()
+            .map(StyledStr::from)
+            .collect();
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
         }
         Refused::Clap(Box::new(error))
     })
@@ -94,6 +102,15 @@ fn chosen(command: &Command, args: &[OsString]) -> (Vec<String>, usize) {
     (names, at)
 }
 
+/// Returns what to write in place of a bad value. clap shows only what is wrong with it.
+fn cure(error: &clap::Error) -> Option<String> {
+    let cause = std::error::Error::source(error)?;
+    if cause.is::<ParseIntError>() {
+        return Some("write a whole number of 0 or more, in digits alone".to_owned());
+    }
+    cause.downcast_ref::<Error>()?.hint_text().map(options)
+}
+
 /// Returns a sentence on where the value in an error comes from, unless it was given as an option.
 fn source(
     error: &clap::Error,
@@ -131,6 +148,28 @@ fn said_by(path: &Path) -> String {
 mod tests {
     use super::*;
     use clap::Arg;
+
+    #[test]
+    fn a_bad_value_is_answered_with_a_good_one() {
+        for (option, value, good) in [
+            ("--read-timeout", "5k", "such as 80ms, 0.5s, 2m or 1h30m"),
+            ("--limit-rate", "fast", "512KiB"),
+            ("--limit-rate", "5k", "5KiB"),
+            ("--rate", "5", "5/s"),
+            ("--retries", "many", "a whole number"),
+            ("--footer", "-1", "a whole number"),
+            ("--progress", "pretty", "auto, bar, plain, json, none"),
+            ("--retry-on", "sometimes", "5xx"),
+            ("--max-members", "1e9", "a whole number"),
+        ] {
+            let args = ["raudal", "table", "a.csv", &format!("{option}={value}")].map(OsString::from).to_vec();
+            let Err(Refused::Clap(error)) = parse(super::super::command(), args, &[]) else {
+                panic!("{option} {value}")
+            };
+            let said = error.to_string();
+            assert!(said.contains(good) && said.contains("tip: "), "{option} {value}: {said}");
+        }
+    }
 
     #[test]
     fn a_bad_value_names_its_variable_unless_it_was_given_as_an_option() {

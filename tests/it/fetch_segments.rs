@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{Answer, Gate, Job, Server, noise};
+use crate::common::{Answer, Gate, Job, Request, Server, noise};
 use raudal::fetch::{Client, Options, Segment, TransferProgress};
 use raudal::pipeline;
 use raudal::source::{Input, Location};
@@ -265,14 +265,11 @@ async fn a_run_gives_its_spare_slots_to_the_transfers_that_are_left_and_never_mo
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transfer_that_stalls_is_asked_for_again_before_the_inputs_that_wait() {
-    let text = (0..40_000).fold(String::from("n\n"), |text, n| text + &format!("{n}\n"));
-    let stalled = Answer::stall_after(&text[..50_000], text.len());
-    let stalled = stalled.header("ETag", TAG).header("Accept-Ranges", "bytes");
-    let parts = Answer::ranged(&text).header("ETag", TAG).header("Accept-Ranges", "bytes");
+/// Runs `/stalled.csv` and sixty small inputs with two slots. Returns the rows, and the second request for it, which came
+/// before the last inputs began.
+async fn second_request(stalled: [Answer; 2]) -> (u64, Request) {
     let small: Vec<String> = (0..60).map(|n| format!("/{n}.csv")).collect();
-    let mut routes = vec![("/stalled.csv", vec![stalled, parts])];
+    let mut routes = vec![("/stalled.csv", stalled.to_vec())];
     routes.extend(small.iter().map(|path| (path.as_str(), vec![Answer::ok("n\n1\n")])));
     let server = Server::start(routes);
     let mut options = pipeline::Options::default();
@@ -285,10 +282,28 @@ async fn a_transfer_that_stalls_is_asked_for_again_before_the_inputs_that_wait()
     let sink = Sink::create(Target::File(folder.path().join("all.csv")), SinkOptions::default()).expect("a sink");
     let client = Client::new(&Options::default()).expect("a client");
     let summary = pipeline::run(inputs, &client, options, sink).await.expect("a run");
-    assert_eq!((summary.succeeded, summary.rows_kept), (61, 40_060));
-    let requests = server.requests();
+    assert_eq!(summary.succeeded, 61);
+    let mut requests = server.requests();
     let again = requests.iter().rposition(|request| request.path == "/stalled.csv").expect("a request");
     assert!(again > 0 && again < requests.len() - 5, "number {again} of {}", requests.len());
-    assert_eq!(requests[again].header("range"), Some(format!("bytes=50000-{}", text.len() - 1).as_str()));
     assert!(server.peak() <= 2);
+    (summary.rows_kept, requests.swap_remove(again))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_stalls_is_asked_for_again_before_the_inputs_that_wait() {
+    let text = (0..40_000).fold(String::from("n\n"), |text, n| text + &format!("{n}\n"));
+    let stalled = Answer::stall_after(&text[..50_000], text.len());
+    let stalled = stalled.header("ETag", TAG).header("Accept-Ranges", "bytes");
+    let parts = Answer::ranged(&text).header("ETag", TAG).header("Accept-Ranges", "bytes");
+    let (rows, again) = second_request([stalled, parts]).await;
+    assert_eq!((rows, again.header("range")), (40_060, Some(&*format!("bytes=50000-{}", text.len() - 1))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_not_answered_while_others_are_is_sent_again_before_the_inputs_that_wait() {
+    let gate = Gate::new();
+    let (rows, again) = second_request([Answer::ok("n\n1\n").behind(&gate), Answer::ok("n\n2\n3\n")]).await;
+    assert_eq!((rows, again.header("range")), (62, None));
+    gate.open();
 }

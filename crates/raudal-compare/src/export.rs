@@ -10,7 +10,7 @@ use raudal_pool::RunReport;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 #[derive(Serialize)]
@@ -285,8 +285,18 @@ pub fn export(path: &Path, text: &str) -> Result<()> {
         _ => write_whole(path, text),
     };
     written.map_err(|e| {
-        Error::io(format!("cannot write to: {}", raudal_common::error::printable(&path.display().to_string())), e)
-            .hint("give a file in an existing folder that you have permission to write to")
+        let is_place = matches!(
+            e.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+        );
+        let path = raudal_common::error::printable(&path.display().to_string());
+        let error = Error::io(format!("cannot write to: {path}"), e);
+        // A full disk has a hint of its own.
+        if is_place {
+            error.hint("give a file in an existing folder that you have permission to write to")
+        } else {
+            error
+        }
     })
 }
 

@@ -15,7 +15,7 @@ use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request};
 use crate::transfer::attempt::{Ask, Loaded};
 use crate::transfer::part_reader::PartReader;
-use crate::transfer::segments::CutSearch;
+use crate::transfer::segments::{CutSearch, LOOK};
 use crate::transfer::transport::Transport;
 use crate::transfer::{hedge, local};
 use crate::{Body, Options, Partial, Validators};
@@ -285,7 +285,8 @@ impl Client {
     ///
     /// A transfer is split only if the server supports ranges and sends a strong validator, if the
     /// transfer lasts long enough, and if `slot` returns a slot for the host. A stalled transfer is
-    /// requested a second time instead (a hedged request). If a server refuses a range, it gets no
+    /// requested a second time instead (a hedged request), and so is one whose response has not begun
+    /// although later requests to its host were answered. If a server refuses a range, it gets no
     /// more range requests, and the transfer continues as before.
     ///
     /// A slot may be anything that counts connections.
@@ -294,9 +295,10 @@ impl Client {
     pub fn segment<S: Send + 'static>(
         &self,
         spare: impl FnMut(Option<&str>) -> usize,
-        slot: impl FnMut(Option<&str>) -> Option<S>,
+        mut slot: impl FnMut(Option<&str>) -> Option<S>,
     ) -> Segment<S> {
-        self.begin(self.0.transfers.cut(Instant::now(), spare, slot))
+        let found = self.0.transfers.cut(Instant::now(), spare, &mut slot);
+        self.begin(found, slot)
     }
 
     /// Requests a stalled transfer a second time (a hedged request), and splits none: for a slot that other inputs wait
@@ -304,11 +306,13 @@ impl Client {
     ///
     /// `slot` is called for the host of each stalled transfer, until it returns a slot. It may take one ahead of what
     /// waits: [`Permits::claim`](raudal_pool::Permits::claim).
-    pub fn hedge<S: Send + 'static>(&self, slot: impl FnMut(Option<&str>) -> Option<S>) -> Segment<S> {
-        self.begin(self.0.transfers.ask_again(Instant::now(), slot))
+    pub fn hedge<S: Send + 'static>(&self, mut slot: impl FnMut(Option<&str>) -> Option<S>) -> Segment<S> {
+        let found = self.0.transfers.ask_again(Instant::now(), &mut slot);
+        self.begin(found, slot)
     }
 
-    fn begin<S: Send + 'static>(&self, found: CutSearch<S>) -> Segment<S> {
+    fn begin<S: Send + 'static>(&self, found: CutSearch<S>, slot: impl FnMut(Option<&str>) -> Option<S>) -> Segment<S> {
+        let silences = &self.0.silences;
         match found {
             CutSearch::Cut(cut, slot) => {
                 let transport = Arc::clone(&self.0);
@@ -317,8 +321,15 @@ impl Client {
                     slot
                 }))
             }
-            CutSearch::Later(after) => Segment::Later(after),
-            CutSearch::Nothing => Segment::Nothing,
+            none => match (silences.ask_again(Instant::now(), slot), none) {
+                (Some((held, slot)), _) => Segment::Cut(Box::pin(async move {
+                    held.over().await;
+                    slot
+                })),
+                (None, CutSearch::Later(after)) => Segment::Later(after),
+                (None, _) if silences.has_any() => Segment::Later(LOOK),
+                (None, _) => Segment::Nothing,
+            },
         }
     }
 

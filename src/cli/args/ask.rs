@@ -10,10 +10,10 @@ pub(crate) struct AskArgs {
     /// When columns differ: strict refuses the input, union has the columns of all, intersection those that all have
     #[arg(long, value_name = "MODE", default_value = "strict", value_parser = columns_mode, env = "RAUDAL_COLUMNS_MODE", help_heading = TABLE)]
     pub(crate) columns_mode: ColumnsMode,
-    /// Names of columns are the same if they differ by case or accents alone
+    /// Treat names of columns that differ only by case or accents as the same
     #[arg(long, env = "RAUDAL_FOLD_NAMES", value_parser = FalseyValueParser::new(), help_heading = TABLE)]
     pub(crate) fold_names: bool,
-    /// Write equal rows once: those whose cells are written alike
+    /// Write equal rows once; rows are equal if all their cells are the same text
     #[arg(long, env = "RAUDAL_DISTINCT", value_parser = FalseyValueParser::new(), help_heading = TABLE)]
     pub(crate) distinct: bool,
     /// Write the first N rows, in input order, and stop the transfers once they are there

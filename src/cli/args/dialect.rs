@@ -18,7 +18,7 @@ pub(crate) struct DialectArgs {
     /// What encloses fields: a character, or `none` if quotes are letters [default: "]
     #[arg(long, value_name = "CHAR|none", value_parser = parse::<Quote>, env = "RAUDAL_QUOTE", help_heading = DIALECT)]
     pub(crate) quote: Option<Quote>,
-    /// Take the character after this one as it is
+    /// Read the character after this one literally
     #[arg(long, value_name = "CHAR", value_parser = byte, env = "RAUDAL_ESCAPE", help_heading = DIALECT)]
     pub(crate) escape: Option<u8>,
     /// Leave out lines that begin with this text
@@ -27,7 +27,7 @@ pub(crate) struct DialectArgs {
     /// Skip this many lines at the beginning
     #[arg(long, value_name = "N", env = "RAUDAL_SKIP_ROWS", help_heading = DIALECT)]
     pub(crate) skip_rows: Option<u64>,
-    /// Name the columns so, in place of the header
+    /// Use these names for the columns, in place of the header
     #[arg(long, value_name = "NAMES", value_delimiter = ',', env = "RAUDAL_COLUMNS", help_heading = DIALECT)]
     pub(crate) columns: Vec<String>,
     /// Drop this many lines at the end
@@ -63,7 +63,7 @@ impl DialectArgs {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum RaggedArg {
     Refuse,
-    /// Fill short records with empty fields, drop what long ones have too much
+    /// Fill short records with empty fields, drop the surplus fields of long ones
     Pad,
     /// Leave them out
     Skip,

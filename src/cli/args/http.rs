@@ -21,7 +21,7 @@ pub(crate) struct HttpArgs {
     /// Limit the total download rate to SIZE per second
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_LIMIT_RATE", help_heading = HTTP)]
     pub(crate) limit_rate: Option<u64>,
-    /// Send this header with every request: 'Name: value'. Without a colon: the line of the table's header, or none
+    /// Send this header with every request: 'Name: value'. For tables also: the line that holds the header, such as 3, or `none`
     #[arg(short = 'H', long = "header", visible_alias = "http-header", value_name = "LINE", value_parser = header, env = "RAUDAL_HEADER", help_heading = HTTP)]
     pub(crate) headers: Vec<HeaderArg>,
     /// Send this User-Agent [default: raudal and its version]

@@ -21,7 +21,7 @@ pub(crate) struct KeepArgs {
     /// Use only the cache: no requests, inputs that are not in it fail; implies --cache
     #[arg(long, env = "RAUDAL_OFFLINE", value_parser = FalseyValueParser::new(), conflicts_with = "no_cache", help_heading = KEEP)]
     pub(crate) offline: bool,
-    /// Do not use the cache, even if the environment enables it, nor what is remembered of hosts there
+    /// Do not use the cache, even if the environment enables it, nor the limits of hosts that it remembers
     #[arg(long, env = "RAUDAL_NO_CACHE", value_parser = FalseyValueParser::new(), help_heading = KEEP)]
     pub(crate) no_cache: bool,
     /// Record the size, SHA-256, validators and rows of each input, as JSON, once all are done

@@ -5,21 +5,21 @@ use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 use raudal::source::Location;
 use raudal::units::parse_bytes;
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
     /// URLs, URL patterns, local files or globs to read; `-` is standard input
-    #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath, value_parser = OsStringValueParser::new().try_map(source))]
+    #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath, value_parser = OsStringValueParser::new().try_map(|argument| source(&argument)))]
     pub(crate) sources: Vec<String>,
     /// Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#` comments
     #[arg(short, long, value_name = "FILE", env = "RAUDAL_INPUT", value_hint = ValueHint::FilePath)]
     pub(crate) input: Option<PathBuf>,
-    /// Take each source for a page, and the links on it that match this glob for the inputs: '*.csv', '2020/*.zip'
+    /// Read each source as an HTML page, and fetch the links on it that match this glob, such as '*.csv' or '2020/*.zip'
     #[arg(long, value_name = "GLOB", env = "RAUDAL_LINKS")]
     pub(crate) links: Option<String>,
-    /// Take links to other hosts than that of their page too
+    /// Also fetch links to other hosts than that of their page
     #[arg(long, env = "RAUDAL_LINKS_ANY_HOST", value_parser = FalseyValueParser::new(), requires = "links")]
     pub(crate) links_any_host: bool,
     /// Refuse a list with a bad line, before anything is fetched [default: the line fails, the others go on]
@@ -29,9 +29,9 @@ pub(crate) struct SourceArgs {
 
 /// Returns the text of a source. A path that is not UTF-8, as a shell gives for an old file, becomes a `file:` URL: its
 /// bytes stay.
-fn source(argument: OsString) -> Result<String, String> {
-    let path = PathBuf::from(argument);
-    Location::text_of(&path).ok_or_else(|| format!("not a path: {}", path.display()))
+fn source(argument: &OsStr) -> Result<String, String> {
+    let path = Path::new(argument);
+    Location::text_of(path).ok_or_else(|| format!("not a path: {}", path.display()))
 }
 
 /// How the names of members are read.

@@ -8,4 +8,5 @@ pub(crate) mod part_reader;
 pub(crate) mod rate;
 pub(crate) mod respond;
 pub(crate) mod segments;
+pub(crate) mod silence;
 pub(crate) mod transport;

@@ -1,10 +1,11 @@
 //! Sends the request of an attempt and follows redirects, to the first response that is not one.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::Partial;
@@ -17,9 +18,11 @@ use crate::http::lanes::Load;
 use crate::http::redirect;
 use crate::http::response;
 use crate::progress::TransferProgress;
+use crate::transfer::silence::{self, SILENCE};
 use crate::transfer::transport::Transport;
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
+use raudal_source::Location;
 
 /// As many kept connections to one host can be stale at once.
 const MOST_STALE: usize = 64;
@@ -68,20 +71,20 @@ pub(super) async fn follow(
 ) -> Result<FinalResponse> {
     let (mut here, mut cookies) = (start.clone(), Cookies::default());
     for _ in 0..=transport.options().max_redirects {
-        let mut request = async |is_lenient| {
-            transport
-                .requests
-                .get((start, &here), is_lenient, |headers| {
-                    cookies.add(&here, headers);
-                    add(&here, headers);
-                })
-                .await
-        };
+        let mut headers = HeaderMap::new();
+        let requests = &transport.requests;
+        let first = requests.get((start, &here), false, |dressed| {
+            cookies.add(&here, dressed);
+            add(&here, dressed);
+            headers.clone_from(dressed);
+        });
+        let first = first.await?;
+        let again = Again { transport, start, here: &here, headers };
         let begin = Instant::now();
-        let mut sent = send(request(false).await?, progress).await;
+        let mut sent = send_watched(first, &again, progress).await?;
         let is_bad_head = sent.as_ref().is_err_and(failure::is_bad_head);
         if is_bad_head {
-            sent = send(request(true).await?, progress).await;
+            sent = send(again.request(true).await?, progress).await;
         }
         let response = sent.map_err(|error| {
             let fault = failure::before_answer(&error, transport.options());
@@ -118,6 +121,59 @@ pub(super) async fn follow(
     }
     Err(Error::new(Kind::Redirect, format!("too many redirects: more than {}", transport.options().max_redirects))
         .hint("the server may send requests in a circle: open the URL in a browser"))
+}
+
+/// A request that may be sent again.
+struct Again<'a> {
+    transport: &'a Transport,
+    /// The address whose slots count.
+    start: &'a Url,
+    here: &'a Url,
+    headers: HeaderMap,
+}
+
+impl Again<'_> {
+    async fn request(&self, is_lenient: bool) -> Result<(RequestBuilder, Load)> {
+        let headers = |dressed: &mut HeaderMap| dressed.clone_from(&self.headers);
+        self.transport.requests.get((self.start, self.here), is_lenient, headers).await
+    }
+}
+
+/// Sends a request. Sends it a second time if it is not answered while others to this host are, once there is a slot for
+/// that.
+async fn send_watched(
+    request: (RequestBuilder, Load),
+    again: &Again<'_>,
+    progress: &dyn TransferProgress,
+) -> Result<reqwest::Result<Response>> {
+    let transport = again.transport;
+    let host = Location::Url(again.start.clone()).key();
+    let (silences, begin) = (&transport.silences, Instant::now());
+    let answered = silences.answered(host.as_deref());
+    let mut first = pin!(send(request, progress));
+    let room = async {
+        sleep(SILENCE).await;
+        let waiting = silences.enter(host.clone(), begin, answered);
+        transport.transfers.wake();
+        waiting.leave().await
+    };
+    let leave = tokio::select! {
+        biased;
+        sent = &mut first => {
+            silences.record(host, begin.elapsed());
+            return Ok(sent);
+        }
+        leave = room => leave,
+    };
+    // The stages are those of the first.
+    let second = send(again.request(false).await?, &());
+    let sent = tokio::select! {
+        biased;
+        sent = &mut first => sent,
+        second = second => if silence::is_better(&second) { second } else { first.await },
+    };
+    drop(leave);
+    Ok(sent)
 }
 
 /// Sends a request, again at once where a connection that was kept open turns out to be stale. That is no attempt: the

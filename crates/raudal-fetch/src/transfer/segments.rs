@@ -30,10 +30,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::pick::{Host, Pick};
-use self::piece::{LOOK, Piece};
+use self::piece::Piece;
 use crate::http::source::BodySource;
 
-pub(crate) use self::piece::{Cut, PieceHandle, SegmentProgress, Wanted};
+pub(crate) use self::piece::{Cut, LOOK, PieceHandle, SegmentProgress, Wanted};
 
 /// A body up to this length arrives in one round trip: ten TCP segments (RFC 6928).
 const TINY: u64 = 14 * 1024;
@@ -89,7 +89,7 @@ impl Transfers {
             pieces.retain(|piece| piece.strong_count() > 0);
             pieces.push(Arc::downgrade(&piece));
             drop(pieces);
-            self.changed.send_replace(());
+            self.wake();
         }
         PieceHandle(piece)
     }
@@ -97,6 +97,11 @@ impl Transfers {
     /// Returns a channel that changes when a transfer begins that may be worth a cut.
     pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// Says that there may be work for an idle slot.
+    pub(crate) fn wake(&self) {
+        self.changed.send_replace(());
     }
 
     /// Returns how many cuts were made so far.

@@ -9,6 +9,7 @@ use crate::body::spool::Budget;
 use crate::http::requests::HttpRequests;
 use crate::transfer::rate::RateLimit;
 use crate::transfer::segments::Transfers;
+use crate::transfer::silence::Silences;
 use raudal_common::{Error, Result};
 
 /// The state that all transfers of a client share.
@@ -17,13 +18,20 @@ pub(crate) struct Transport {
     pub(crate) requests: HttpRequests,
     pub(crate) budget: Arc<Budget>,
     pub(crate) transfers: Transfers,
+    pub(crate) silences: Silences,
     limit: Option<RateLimit>,
 }
 
 impl Transport {
     pub(crate) fn new(options: &Options) -> Result<Self> {
         let (requests, budget) = (HttpRequests::new(options)?, Budget::new(options));
-        Ok(Self { requests, budget, transfers: Transfers::default(), limit: limit(options)? })
+        Ok(Self {
+            requests,
+            budget,
+            transfers: Transfers::default(),
+            silences: Silences::default(),
+            limit: limit(options)?,
+        })
     }
 
     pub(crate) fn options(&self) -> &Options {

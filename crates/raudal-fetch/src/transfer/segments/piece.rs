@@ -16,7 +16,7 @@ use raudal_common::Result;
 pub(super) const SHORTEST: u64 = 64 * 1024;
 /// How long a piece must have run before its speed is known. Also how long to wait before checking the
 /// pieces again, since a speed may fall.
-pub(super) const LOOK: Duration = Duration::from_millis(100);
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
 
 /// Counts the bytes that the segments of one body have received, for the observer of the body.
 #[derive(Debug, Default)]
