@@ -39,8 +39,8 @@ fn what_is_found_reads_the_text() {
         ("all.csv", b"T\xedtulo\n\na\xf1o;valor\n2020;1,5\n2021;2,5\nFuente\n", "a\u{f1}o|valor", 2),
         ("commented.csv", b"# of 2020\nid;name\n1;a\n# a note\n2;b\n", "id|name", 2),
         ("latin1.csv", b"a\xf1o,pa\xeds\n2020,M\xe9xico\n", "a\u{f1}o|pa\u{ed}s", 1),
-        ("utf16.csv", b"\xff\xfea\0,\0b\0\n\01\0,\02\0\n\0", "a|b", 1),
-        ("unmarked.csv", b"a\0,\0b\0\n\01\0,\02\0\n\0", "a|b", 1),
+        ("utf16.csv", b"\xff\xfea\0,\0b\0\n\x001\0,\x002\0\n\0", "a|b", 1),
+        ("unmarked.csv", b"a\0,\0b\0\n\x001\0,\x002\0\n\0", "a|b", 1),
         ("quotes.tsv", b"id\tname\n1\t\"Kostas\n2\tb\n3\tc\n", "id|name", 3),
         ("ragged.csv", b"id,name\n1\n2,b,c\n3,d\n4,e\n", "id|name", 4),
         ("bare.csv", b"1,2020-01-01\n2,2020-01-02\n", "column_1|column_2", 2),
@@ -239,4 +239,32 @@ fn members_are_listed_although_none_can_be_read() {
     query.member = Some("*.tsv".into());
     let found = peek(Cursor::new(zip(&[stored("a.csv", b"id\n1\n")])), "a.zip", &query).unwrap();
     assert_eq!((found.members.len(), found.problem.unwrap().kind()), (1, Kind::Member));
+}
+
+#[test]
+fn what_is_found_in_any_text_reads_it() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let pieces: [&[u8]; 16] =
+        [b"a", b"1", b"07", b"x y", b",", b",", b";", b";", b"\t", b"|", b"\"", b"\n", b"\n", b"\r\n", b"# ", b"\xe9"];
+    let mut found = 0;
+    for _ in 0..3_000 {
+        let count = random.usize(1..40);
+        let text: Vec<u8> = (0..count).flat_map(|_| pieces[random.usize(..pieces.len())].to_vec()).collect();
+        let Ok(Peek { table: Some(table), .. }) = look(&text, "a.csv") else { continue };
+        found += 1;
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        match read_query(&text, "a.csv", &table.query) {
+            Ok(rows) => {
+                assert_eq!(
+                    (rows.header().len(), rows.rows_read()),
+                    (columns.len(), table.cells.len() as u64),
+                    "{}",
+                    String::from_utf8_lossy(&text)
+                );
+                assert_eq!(rows.header(), columns, "{}", String::from_utf8_lossy(&text));
+            }
+            Err(error) => panic!("{error}: {:?}\n{:?}", String::from_utf8_lossy(&text), table.query.dialect),
+        }
+    }
+    assert!(found > 300, "{found}");
 }
