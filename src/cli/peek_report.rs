@@ -20,8 +20,6 @@ const SCHEMA: &str = "raudal.peek/1";
 
 /// Members, columns, links and files that are shown, without `--all`.
 const SHOWN: usize = 20;
-/// Rows in the JSON at most.
-const ROWS: usize = 1000;
 
 /// A file of a folder, or an input of a pattern.
 #[derive(Debug, Serialize)]
@@ -377,7 +375,7 @@ impl<'a> Table<'a> {
             is_whole: table.whole,
             guessed_from_rows: table.cells.len(),
             columns: table.columns.iter().map(column).collect(),
-            rows: &table.cells[..table.cells.len().min(rows).min(ROWS)],
+            rows: &table.cells[..table.cells.len().min(rows)],
         }
     }
 }

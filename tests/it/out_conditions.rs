@@ -29,7 +29,7 @@ const OUTPUTS: &[&str] = &[
 fn rows(count: usize) -> String {
     let mut cells = vec![0; count * 8];
     fastrand::Rng::with_seed(7).fill(&mut cells);
-    let row = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + ",x\n";
+    let row = |bytes: &[u8]| format!("{:016x},x\n", bytes.iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte)));
     "key,n\n".to_owned() + &cells.chunks(8).map(row).collect::<String>()
 }
 

@@ -46,9 +46,9 @@ impl Huge {
             for mut stream in listener.incoming().map_while(Result::ok) {
                 let (beginning, end, counted) = (beginning.clone(), end.clone(), Arc::clone(&counted));
                 std::thread::spawn(move || {
-                    let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines().map_while(Result::ok);
+                    let lines = BufReader::new(stream.try_clone().expect("a socket")).lines().map_while(Result::ok);
                     let mut range = None;
-                    while let Some(line) = lines.next() {
+                    for line in lines {
                         let line = line.to_lowercase();
                         if let Some(given) = line.strip_prefix("range: bytes=") {
                             let (first, last) = given.trim().split_once('-').expect("a range");
@@ -121,9 +121,9 @@ fn huge_archive(csv: &str, total: u64) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn an_archive_of_two_gigabytes_costs_less_than_a_megabyte() {
-    let rows: String = (0..100_000).map(|at| format!("{at:05},name {at},{}\n", at * 7)).collect();
+    let rows: Vec<String> = (0..100_000).map(|at| format!("{at:05},name {at},{}\n", at * 7)).collect();
     let total = 2_000_000_000;
-    let (beginning, end) = huge_archive(&format!("id,name,n\n{rows}"), total);
+    let (beginning, end) = huge_archive(&format!("id,name,n\n{}", rows.concat()), total);
     let server = Huge::serve("big.zip", beginning, end, total);
     let folder = tempfile::tempdir().expect("a folder");
     let seen = json(folder.path(), &[&server.url]);
@@ -132,7 +132,7 @@ fn an_archive_of_two_gigabytes_costs_less_than_a_megabyte() {
         seen["members"].as_array().expect("members").iter().filter_map(|member| member["path"].as_str()).collect();
     assert_eq!(members, ["data/a.csv", "zeros.bin"]);
     assert_eq!(
-        (&seen["members"][1]["bytes"].as_u64() > &Some(1_000_000_000), &seen["table"]["rows"][1][1]),
+        (seen["members"][1]["bytes"].as_u64() > Some(1_000_000_000), &seen["table"]["rows"][1][1]),
         (true, &"name 1".into())
     );
     let sent = server.sent.load(Ordering::SeqCst);
@@ -161,9 +161,6 @@ fn no_more_is_fetched_than_may_be() {
 fn a_server_without_ranges_sends_no_more_than_may_be_fetched() {
     let rows = format!("id;name\n{}", "1;a\n".repeat(500_000));
     let small = zip([("a.csv", CSV.as_bytes())]);
-    let mut large = tar([("a.csv", CSV.as_bytes())]);
-    large.truncate(1536);
-    large.resize(3_000_000, 0);
     let server = Server::start([
         ("/a.csv", vec![Answer::ok(&rows)]),
         ("/small.zip", vec![Answer::ok(&small)]),

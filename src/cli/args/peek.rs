@@ -25,7 +25,7 @@ pub(crate) struct PeekArgs {
     /// A URL, a local file, a folder, a glob, or `-` for standard input
     #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub(crate) source: String,
-    /// Show this many rows
+    /// Show this many rows, up to 1,000
     #[arg(long, value_name = "N", default_value_t = 5, env = "RAUDAL_ROWS", help_heading = OUTPUT)]
     pub(crate) rows: usize,
     /// Show all members, columns, links and files, not only the first ones

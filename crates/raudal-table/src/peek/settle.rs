@@ -404,13 +404,15 @@ impl Settling {
                 self.query.dialect.delimiter = Delimiter::Byte(delimiter);
             }
         }
-        let dialect = &mut self.query.dialect;
-        let may_be_bare = dialect.header == Header::default() && dialect.columns.is_empty();
+        let may_be_bare = self.query.dialect.header == Header::default() && self.query.dialect.columns.is_empty();
         if may_be_bare && !place.is_sheet && column::is_row(&header) {
-            dialect.header = Header::None;
-            let names = (1..=header.len()).map(|at| format!("column_{at}")).collect();
-            cells.insert(0, std::mem::replace(&mut header, names));
+            self.query.dialect.header = Header::None;
+            match self.read(&sample, place, &mut None) {
+                Ok(bare) => (header, cells) = (bare.header, bare.cells),
+                Err(_) => self.query.dialect.header = Header::default(),
+            }
         }
+        let dialect = &mut self.query.dialect;
         if dialect.numbers == given.dialect.numbers && given.dialect.numbers.is_plain() {
             dialect.numbers = column::numbers(&header, &cells, &self.query.nulls, delimiter);
         }

@@ -240,3 +240,31 @@ fn members_are_listed_although_none_can_be_read() {
     let found = peek(Cursor::new(zip(&[stored("a.csv", b"id\n1\n")])), "a.zip", &query).unwrap();
     assert_eq!((found.members.len(), found.problem.unwrap().kind()), (1, Kind::Member));
 }
+
+#[test]
+fn what_is_found_in_any_text_reads_it() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let pieces: [&[u8]; 16] =
+        [b"a", b"1", b"07", b"x y", b",", b",", b";", b";", b"\t", b"|", b"\"", b"\n", b"\n", b"\r\n", b"# ", b"\xe9"];
+    let mut found = 0;
+    for _ in 0..3_000 {
+        let count = random.usize(1..40);
+        let text: Vec<u8> = (0..count).flat_map(|_| pieces[random.usize(..pieces.len())].to_vec()).collect();
+        let Ok(Peek { table: Some(table), .. }) = look(&text, "a.csv") else { continue };
+        found += 1;
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        match read_query(&text, "a.csv", &table.query) {
+            Ok(rows) => {
+                assert_eq!(
+                    (rows.header().len(), rows.rows_read()),
+                    (columns.len(), table.cells.len() as u64),
+                    "{}",
+                    String::from_utf8_lossy(&text)
+                );
+                assert_eq!(rows.header(), columns, "{}", String::from_utf8_lossy(&text));
+            }
+            Err(error) => panic!("{error}: {:?}\n{:?}", String::from_utf8_lossy(&text), table.query.dialect),
+        }
+    }
+    assert!(found > 300, "{found}");
+}
