@@ -28,6 +28,10 @@ pub(crate) struct GetCommand {
     /// Name files by this template: {host}, {path}, {name} (without a template), {n} (position), {n:04} (with zeros)
     #[arg(long, value_name = "TEMPLATE", env = "RAUDAL_NAME", help_heading = OUTPUT)]
     pub(crate) name: Option<String>,
+    /// Refused, with the reason
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "URLS", hide = true)]
+    pub(crate) nats: Option<String>,
     /// Replace existing files
     #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
