@@ -329,6 +329,16 @@ pub(crate) async fn runs(args: RunsArgs) -> Result<u8> {
             watched.transpose()?;
             return Ok(signals.stop().map_or(0, Stop::code));
         }
+        RunsCommand::Serve { listen } => {
+            let signals = Signals::watch(None, || ());
+            let ready = |address| {
+                print(format!("http://{address}/\n").as_bytes())?;
+                eprintln!("a page of the fleet on http://{address}/ (Ctrl-C stops)");
+                Ok(())
+            };
+            fleet::serve(&broker, listen, ready, signals.token().clone()).await?;
+            return Ok(signals.stop().map_or(0, Stop::code));
+        }
         RunsCommand::Cancel { run } => fleet::cancel(&broker, &run).await?,
         RunsCommand::Forget { run } => fleet::forget(&broker, &run).await?,
     }

@@ -14,6 +14,13 @@ use raudal::{Error, Result};
 use std::io::IsTerminal as _;
 
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
+    #[cfg(feature = "fleet")]
+    if args.nats.is_some() {
+        return Err(Error::usage("files are not fetched over a fleet: --nats is for tables").hint(
+            "all files would go to this one folder, through this one disk and network: start get here; to use more \
+             machines and disks, cut the list, and start get on each of them",
+        ));
+    }
     let inputs = Inputs::parse(&args.source)?;
     let mut options = options(&args)?;
     args.http.refuse_table_header()?;

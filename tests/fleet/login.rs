@@ -45,10 +45,10 @@ fn comes_through(way: &Way) -> Option<String> {
 #[test]
 fn a_user_with_a_password_and_a_token_are_taken_from_the_address_and_not_shown() {
     for (broker, user, wrong) in [
-        (words(["--user", "me", "--pass", "swordfish"]), "me:swordfish@", "me:wrong@"),
+        (words(["--user", "me", "--pass", "sword fish@sea/"]), "me:sword%20fish%40sea%2F@", "me:wrong@"),
         (words(["--auth", "swordfish"]), "swordfish@", "wrong@"),
     ] {
-        let way = Way { broker, user, options: Vec::new(), wrong: (wrong, Vec::new()), secret: "swordfish" };
+        let way = Way { broker, user, options: Vec::new(), wrong: (wrong, Vec::new()), secret: "fish" };
         let Some(refused) = comes_through(&way) else { return };
         assert!(refused.contains("look at the login"), "{refused}");
     }

@@ -52,8 +52,8 @@ fn a_part_that_takes_longer_than_the_lease_to_write_is_written_once() {
     let _worker = fleet.worker("slow", &["-j", "1", "--nats", &wire.url()]);
     // Some 800 kB a second.
     wire.slow(Duration::from_millis(5));
-    let run = fleet.submit("out.csv", &[&server.url("/0.csv"), "--parts", "nats"]);
-    let (code, said) = run.end();
+    let arguments = ["table", "-o", "out.csv", "--parts", "nats", "--lease", "1s", &server.url("/0.csv")];
+    let (code, said) = fleet.spawn(arguments).end();
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(server.requests().len(), 1, "and its input was read once");
     assert_eq!(fleet.alone("alone.csv", &[&server.url("/0.csv")]), Some(0));

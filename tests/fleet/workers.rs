@@ -123,6 +123,38 @@ fn a_worker_that_is_told_to_end_ends_what_it_has_begun_and_takes_no_more() {
     assert_eq!(server.requests().len(), 9, "and nothing twice");
 }
 
+/// The library that gives a program another clock.
+fn faketime() -> Option<String> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let found = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.is_file());
+    if found.is_none() && cfg!(target_os = "linux") {
+        eprintln!("SKIPPED: libfaketime is not here (Debian: faketime)");
+    }
+    found.map(|path| path.display().to_string())
+}
+
+#[test]
+fn workers_whose_clocks_are_an_hour_off_keep_leases_and_pauses() {
+    let (Some(library), Some(fleet)) = (faketime(), Fleet::start()) else { return };
+    let mut routes = tables(12);
+    routes[2].1 = vec![Answer::status(429, "slow down").header("Retry-After", "2"), Answer::ok(table(2))];
+    let server = serve(&routes);
+    let preload = format!("LD_PRELOAD={library}");
+    let _workers = [("ahead", "FAKETIME=+1h"), ("behind", "FAKETIME=-1h")].map(|(name, shift)| {
+        let by = ["env", &preload, shift, "DONT_FAKE_MONOTONIC=1"];
+        let worker = fleet.spawn_by(&by, ["worker", "--name", name, "--allow", "127.0.0.1", "-j", "1"]);
+        worker.wait_for("waits for runs");
+        worker
+    });
+    let begun = Instant::now();
+    let (code, said) = fleet.submit("out.csv", &[&pattern(&server, 12), "--chunk", "3"]).end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(begun.elapsed() > Duration::from_secs(2), "the pause was kept: {:?}", begun.elapsed());
+    assert_eq!(server.requests().len(), 13, "no lease was lost, and nothing was read twice");
+    assert_eq!(fleet.alone("alone.csv", &[&pattern(&server, 12)]), Some(0));
+    assert_eq!(fleet.read("out.csv"), fleet.read("alone.csv"));
+}
+
 #[test]
 fn a_rate_holds_for_all_workers_together() {
     let Some(fleet) = Fleet::start() else { return };

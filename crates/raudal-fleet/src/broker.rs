@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context, kv};
-use async_nats::{ConnectErrorKind, ConnectOptions};
+use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr};
 use raudal_common::error::redact;
 use raudal_common::{Error, Kind, Result};
 use std::fmt;
@@ -32,8 +32,8 @@ const CONSUMER: &str = "workers";
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Login {
-    /// The addresses, separated by commas: `nats://a,nats://b`. A user and a password may stand in
-    /// them.
+    /// The addresses, separated by commas: `nats://a,nats://b`. A user and a password, or a token, may
+    /// stand in the first: `nats://user:password@a`, `nats://token@a`. It is for all of them.
     pub servers: String,
     /// A file with a user's JWT and seed, as `nsc` writes it.
     pub credentials: Option<PathBuf>,
@@ -65,6 +65,14 @@ impl Login {
         };
         let mut options =
             ConnectOptions::new().name(name).request_timeout(Some(PATIENCE)).subscription_capacity(WAITING);
+        // The client itself does not look at what stands in an address.
+        let first = self.servers.split(',').next().and_then(|first| first.trim().parse::<ServerAddr>().ok());
+        if let Some(user) = first.as_ref().and_then(ServerAddr::username).map(decoded) {
+            options = match first.as_ref().and_then(ServerAddr::password).map(decoded) {
+                Some(password) => options.user_and_password(user, password),
+                None => options.token(user),
+            };
+        }
         if let Some(path) = &self.credentials {
             let read = options.credentials_file(path).await;
             options = read.map_err(|error| unreadable("the credentials of NATS", path, error))?;
@@ -91,6 +99,10 @@ impl Login {
     }
 }
 
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
 /// A connection to NATS with `JetStream`. It comes back by itself when a server was gone.
 #[derive(Clone)]
 pub struct Broker {
@@ -115,7 +127,7 @@ impl Broker {
         let shown = login.shown();
         let servers = login.servers.split(',').map(str::trim).filter(|server| !server.is_empty());
         let servers = servers
-            .map(str::parse::<async_nats::ServerAddr>)
+            .map(str::parse::<ServerAddr>)
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|_| Error::usage(format!("not the address of NATS: {shown}")).hint("write nats://host:4222"))?;
         // A server that is just starting refuses or resets, or has no JetStream yet.
@@ -129,12 +141,7 @@ impl Broker {
         }
     }
 
-    async fn connect_once(
-        login: &Login,
-        name: &str,
-        servers: Vec<async_nats::ServerAddr>,
-        shown: String,
-    ) -> Result<Self> {
+    async fn connect_once(login: &Login, name: &str, servers: Vec<ServerAddr>, shown: String) -> Result<Self> {
         let connected = login.options(name).await?.connect(servers).await;
         let client = connected.map_err(|error| {
             let is_refused =

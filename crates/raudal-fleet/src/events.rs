@@ -12,6 +12,8 @@ pub(crate) struct Events {
     run: String,
     /// The sequence of the next event.
     next: u64,
+    /// When the broker got the last one, by its clock, in milliseconds since 1970.
+    at_ms: i64,
     messages: Option<pull::Ordered>,
 }
 
@@ -27,7 +29,7 @@ pub(crate) enum Next {
 
 impl Events {
     pub(crate) fn new(broker: &Broker, run: &str) -> Self {
-        Self { broker: broker.clone(), run: run.to_owned(), next: 1, messages: None }
+        Self { broker: broker.clone(), run: run.to_owned(), next: 1, at_ms: 0, messages: None }
     }
 
     /// Waits for the next event. May be dropped and called again.
@@ -49,6 +51,8 @@ impl Events {
                 Some(Ok(message)) => {
                     if let Ok(info) = message.info() {
                         self.next = info.stream_sequence + 1;
+                        let ms = info.published.unix_timestamp_nanos() / 1_000_000;
+                        self.at_ms = i64::try_from(ms).unwrap_or_default();
                     }
                     return match serde_json::from_slice(&message.payload) {
                         Ok(event) => Next::Event(event),
@@ -58,6 +62,12 @@ impl Events {
                 Some(Err(_)) | None => self.messages = None,
             }
         }
+    }
+
+    /// When the broker got the last event that was given, by its clock, in milliseconds since 1970.
+    /// For people only.
+    pub(crate) fn at_ms(&self) -> i64 {
+        self.at_ms
     }
 
     /// Whether there are events that were not given yet. `false` if the broker does not say.

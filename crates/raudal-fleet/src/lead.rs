@@ -36,6 +36,8 @@ pub(crate) struct Leader {
     pub(crate) plan: Option<Plan>,
     /// The name of this process.
     pub(crate) who: String,
+    /// Whether it goes on once all parts are there: one may turn out to be damaged.
+    pub(crate) stays: bool,
 }
 
 /// Why a term has ended.
@@ -47,8 +49,8 @@ enum Term {
 }
 
 impl Leader {
-    /// Leads the run whenever no other process does, until all of its parts are there or it is
-    /// stopped.
+    /// Leads the run whenever no other process does, until it is stopped, or all parts are there and
+    /// it does not stay.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut revision = None;
         let led = async {
@@ -109,7 +111,7 @@ impl Leader {
         compare.reset();
         loop {
             self.open(&mut admission).await?;
-            if self.is_done(&done) {
+            if !self.stays && self.is_done(&done) {
                 return Ok(Term::Done);
             }
             tokio::select! {

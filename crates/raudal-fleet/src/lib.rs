@@ -34,6 +34,7 @@
 //! | `lease`, `journal`, `pauses` | of a worker: whether its job is still its own; inputs that kill workers; hosts that asked for a pause |
 //! | `counters` | what a worker has done so far |
 //! | `work`, `worker` | [`work()`]: one machine of a fleet |
+//! | `page` | [`serve()`]: a page of the fleet for a browser |
 //! | `runs`, `watch` | [`runs()`], [`cancel()`], [`forget()`], [`watch()`] |
 
 mod admission;
@@ -49,6 +50,7 @@ mod lead;
 mod lease;
 mod merging;
 mod options;
+mod page;
 mod part;
 mod parts;
 mod pauses;
@@ -67,6 +69,7 @@ pub use allow::Allow;
 pub use broker::{Broker, Login};
 pub use follow::Ended;
 pub use options::{Say, SubmitOptions, Watch};
+pub use page::serve;
 pub use protocol::{PROTOCOL, State, WorkerStatus};
 pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, workers};
 pub use store::Parts;

@@ -18,6 +18,8 @@ const MAGIC: &[u8] = b"raudal part 1\n";
 const END: u64 = u64::MAX;
 /// Bytes of a part in memory; a longer one is in a temporary file.
 const MEMORY: usize = 256 << 10;
+/// So few bytes of rows are copied at once: a change of threads would cost more, and each thread holds memory.
+const FEW: usize = 32 << 10;
 /// A longer line is damage.
 const LONGEST_LINE: u64 = 16 << 20;
 
@@ -34,6 +36,11 @@ impl PartWriter {
         let mut out = BufWriter::new(spool());
         out.write_all(MAGIC).map_err(failed)?;
         Ok(Self(out))
+    }
+
+    /// Whether these rows are added without waiting for a disk.
+    pub(crate) fn is_quick(&self, rows: Option<&Rows>) -> bool {
+        !self.0.get_ref().is_rolled() && rows.is_none_or(|rows| rows.in_memory().is_some_and(|held| held <= FEW))
     }
 
     /// Adds an input. It has rows unless it failed.

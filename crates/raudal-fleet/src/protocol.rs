@@ -123,6 +123,29 @@ pub(crate) struct RunRecord {
 }
 
 impl RunRecord {
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self {
+            protocol: PROTOCOL,
+            raudal: "0.1.0".to_owned(),
+            run: "sample".to_owned(),
+            state: State::Running,
+            digest: "00".to_owned(),
+            spec: Vec::new(),
+            parts: "nats".to_owned(),
+            inputs: 2,
+            chunks: 1,
+            per_host: 8,
+            open: 16,
+            lock: false,
+            rate: None,
+            lease_ms: 1_000,
+            deliveries: 5,
+            from: "here".to_owned(),
+            begun: 7,
+        }
+    }
+
     pub(crate) fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
     }

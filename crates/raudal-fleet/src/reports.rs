@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 /// How long a worker that says nothing is shown.
 const GONE: Duration = Duration::from_secs(6);
-/// Failures that are said as they come. The end of the run names them too.
+/// Failures that are said as they come. The end of the run names them too, so a short run says
+/// them only there.
 const FAILURES: u64 = 20;
+const SHORT: Duration = Duration::from_secs(5);
 
 /// What the observer of the run is told, and the report at the end.
 pub(crate) struct Reports {
@@ -71,7 +73,7 @@ impl Reports {
             self.observe(EventKind::Advanced { job: line.i, bytes: line.bytes, items: line.items });
             if let Some(error) = &report.error {
                 self.failed += 1;
-                if self.failed <= FAILURES {
+                if self.failed <= FAILURES && self.begun.elapsed() > SHORT {
                     (self.say)(&format!("failed: {error}"));
                 }
                 self.observe(EventKind::AttemptFailed {

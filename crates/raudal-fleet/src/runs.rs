@@ -71,12 +71,16 @@ async fn entries(broker: &Broker, prefix: &str) -> Result<Vec<bytes::Bytes>> {
 /// If the broker does not answer.
 pub async fn runs(broker: &Broker) -> Result<Vec<RunInfo>> {
     let mut all = Vec::new();
-    for value in entries(broker, "run.").await? {
-        // One of another version is not ours to show.
-        if let Ok(record) = parse_record(&value) {
-            all.push(info(broker, record).await);
-        }
+    for record in records(broker).await? {
+        all.push(info(broker, record).await);
     }
+    Ok(all)
+}
+
+/// The records of all runs, by name. One of another version is not ours to show.
+pub(crate) async fn records(broker: &Broker) -> Result<Vec<RunRecord>> {
+    let values = entries(broker, "run.").await?;
+    let mut all: Vec<RunRecord> = values.iter().filter_map(|value| parse_record(value).ok()).collect();
     all.sort_by(|a, b| a.run.cmp(&b.run));
     Ok(all)
 }

@@ -49,6 +49,7 @@ where
         record: record.clone(),
         plan: Some(submission.plan),
         who: format!("submitter-{}", nonce()),
+        stays: true,
     };
     let leading = tokio::spawn(leader.run(leads.clone()));
     let follower = Follower {

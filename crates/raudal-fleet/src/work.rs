@@ -141,7 +141,11 @@ impl Machine {
             count(&mut written, &read);
             let line = InputLine::of(of.i, &read.report, read.result.as_ref().err(), read.locked);
             let result = read.result.ok();
-            part = blocking(move || part.add(&line, result).map(|()| part)).await??;
+            if part.is_quick(result.as_ref()) {
+                part.add(&line, result)?;
+            } else {
+                part = blocking(move || part.add(&line, result).map(|()| part)).await??;
+            }
         }
         let (object, length) = blocking(move || part.finish()).await??;
         run.store.put(&name, object).await?;

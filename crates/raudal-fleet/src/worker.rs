@@ -281,6 +281,7 @@ impl Worker {
             record,
             plan: None,
             who: self.options.name.clone(),
+            stays: false,
         };
         let leading = tokio::spawn(leader.run(ends.clone()));
         tokio::select! {

@@ -68,6 +68,19 @@ impl Rows {
         std::io::copy(&mut self.store.reader()?, writer).map(drop).map_err(written)
     }
 
+    /// Returns how many bytes of records are held, if all of them are in memory: writing those does not
+    /// wait for a disk.
+    ///
+    /// ```
+    /// let rows = raudal_table::read(std::io::Cursor::new("a\n1\n"), "x.csv", &raudal_table::Query::new(), &())?;
+    /// assert_eq!(rows.in_memory(), Some(2));
+    /// # Ok::<(), raudal_common::Error>(())
+    /// ```
+    pub fn in_memory(&self) -> Option<usize> {
+        let held = self.store.memory.len();
+        (self.store.len() == held as u64).then_some(held)
+    }
+
     /// Reads rows that [`write_to`](Self::write_to) has written, and nothing beyond them. Up to
     /// `memory` bytes of records are held in memory, the rest in a temporary file.
     ///

@@ -5,6 +5,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand, ValueHint};
 use raudal::fleet::{Allow, Parts};
 use raudal::units::parse_duration;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -105,6 +106,12 @@ pub(crate) enum RunsCommand {
     Watch {
         /// The name of the run
         run: String,
+    },
+    /// Serve a page with the timeline of the fleet to a browser on this machine, and print its address
+    Serve {
+        /// Listen on this loopback address; port 0 is one of the system's choice
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", env = "RAUDAL_RUNS_LISTEN")]
+        listen: SocketAddr,
     },
     /// End a run; its parts stay, and the same command goes on with them
     Cancel {

@@ -28,6 +28,10 @@ pub(crate) struct GetCommand {
     /// Name files by this template: {host}, {path}, {name} (its usual name), {n:04} (its position, with zeros up to four digits)
     #[arg(long, value_name = "TEMPLATE", env = "RAUDAL_NAME", help_heading = OUTPUT)]
     pub(crate) name: Option<String>,
+    /// Refused, with the reason
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "URLS", hide = true)]
+    pub(crate) nats: Option<String>,
     /// Replace existing files
     #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
