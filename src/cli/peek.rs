@@ -28,7 +28,7 @@ pub(super) async fn peek(args: PeekArgs) -> Result<u8> {
     if args.http.insecure {
         said.error("warning: certificates are not checked (--insecure)");
     }
-    let report = match inputs(&args.source)? {
+    let report = match inputs(&args.source, &client).await? {
         Source::Files(listed, folders) => Report::of_files(&args, listed, folders, list_command(&args)),
         Source::One(input) => {
             let signals = signals::Signals::watch(None, || ());
@@ -68,22 +68,29 @@ enum Source {
     Files(Vec<Listed>, u64),
 }
 
-fn inputs(source: &str) -> Result<Source> {
+async fn inputs(source: &str, client: &Client) -> Result<Source> {
     let folder = Path::new(source);
     if !source.contains("://") && folder.is_dir() {
         return files(folder);
     }
     let mut inputs = expand(source)?;
+    let in_list = |input: Input| match &input.location {
+        Location::File(path) => Listed::file(path),
+        other => Listed { path: other.to_string(), bytes: input.size },
+    };
+    if inputs.has_globs() {
+        let mut found = pipeline::listed(inputs, client).await?;
+        return Ok(match found.pop() {
+            Some(one) if found.is_empty() => Source::One(Box::new(one)),
+            last => Source::Files(found.into_iter().chain(last).map(in_list).collect(), 0),
+        });
+    }
     if inputs.len() == 1
         && let Some(input) = inputs.next()
     {
         return Ok(Source::One(Box::new(input)));
     }
-    let listed = inputs.map(|input| match &input.location {
-        Location::File(path) => Listed::file(path),
-        other => Listed { path: other.to_string(), bytes: None },
-    });
-    Ok(Source::Files(listed.collect(), 0))
+    Ok(Source::Files(inputs.map(in_list).collect(), 0))
 }
 
 /// Lists the files of a folder, by their names. Hidden ones are left out, and folders are counted.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// URLs, URL patterns, local files or globs to read; `-` is standard input
+    /// URLs (http, https, s3, gs, az), URL patterns, local files or globs to read; `-` is standard input
     #[arg(value_name = "SOURCE", required_unless_present = "input", value_hint = ValueHint::AnyPath, value_parser = OsStringValueParser::new().try_map(|argument| source(&argument)))]
     pub(crate) sources: Vec<String>,
     /// Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#` comments

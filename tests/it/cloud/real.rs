@@ -102,6 +102,21 @@ fn files_are_the_same_bytes_although_connections_break_and_are_not_fetched_again
 }
 
 #[test]
+fn what_is_in_an_archive_is_seen_over_ranges_and_what_a_glob_stands_for_with_sizes() {
+    let Some(s3) = S3::given("peek") else { return };
+    let (table, long) = (&b"n,m\n1,2\n"[..], noise(4 << 20));
+    let archive = crate::common::zip([("long.bin", &long[..]), ("t.csv", table)]);
+    put(&s3, &[("d/a.zip", &archive), ("d/b.csv", table)]);
+    let peeked = run(&s3, &["peek", "S3:/d/a.zip", "--format", "json"]);
+    let seen: serde_json::Value = serde_json::from_str(good(&peeked)).expect("JSON");
+    assert!(seen["fetched"].as_u64().is_some_and(|bytes| bytes < 1 << 20), "{seen}");
+    assert!(peeked.text().contains("t.csv"), "{seen}");
+    let listed = run(&s3, &["peek", "S3:/d/*"]);
+    assert!(good(&listed).contains("/d/a.zip") && listed.text().contains("8 B"), "{}", listed.text());
+    assert!(good(&run(&s3, &["peek", "S3:/d/b*"])).contains("raudal table"));
+}
+
+#[test]
 fn an_object_is_written_once_also_where_the_store_knows_no_condition() {
     let Some(mut s3) = S3::given("once") else { return };
     put(&s3, &[("1.part", b"first")]);
