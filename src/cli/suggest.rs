@@ -16,8 +16,27 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("--sep", "--delimiter"),
 ];
 
+/// What only a program with the feature `fleet` has.
+const FLEET: [&str; 4] = ["worker", "runs", "--nats", "--parts"];
+
 /// Replaces a suggestion that only looks similar: `--header` for `--head`.
 pub(crate) fn better(mut error: clap::Error, root: &Command) -> clap::Error {
+    let subject = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => return error,
+    };
+    let tip = match error.get(subject) {
+        Some(ContextValue::String(wrong)) if !cfg!(feature = "fleet") && FLEET.contains(&wrong.as_str()) => Some(
+            "this program was built without the feature `fleet`: cargo install --path . --features fleet".to_owned(),
+        ),
+        _ if error.kind() == ErrorKind::InvalidSubcommand => choices(&error, root),
+        _ => None,
+    };
+    if let Some(tip) = tip {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+        return error;
+    }
     if error.kind() != ErrorKind::UnknownArgument {
         return error;
     }
@@ -42,6 +61,18 @@ pub(crate) fn better(mut error: clap::Error, root: &Command) -> clap::Error {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
     }
     error
+}
+
+/// Returns the commands below another one, if one of them was misspelled beyond recognition.
+fn choices(error: &clap::Error, root: &Command) -> Option<String> {
+    if error.get(ContextKind::SuggestedSubcommand).is_some() {
+        return None;
+    }
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let usage = usage.to_string();
+    let above = root.get_subcommands().find(|command| usage.contains(&format!(" {} ", command.get_name())));
+    let below = above.unwrap_or(root).get_subcommands().map(Command::get_name);
+    Some(format!("one of {}", below.collect::<Vec<_>>().join(", ")))
 }
 
 /// Returns the commands that have this option.
@@ -70,6 +101,21 @@ mod tests {
         let command = super::super::command();
         let words = ["raudal"].iter().chain(arguments);
         better(command.clone().try_get_matches_from(words).expect_err("unknown"), &command).to_string()
+    }
+
+    #[test]
+    fn a_command_that_does_not_exist_is_answered_with_those_that_do() {
+        assert!(said(&["compare", "latency"]).contains("one of iter, mixed, database, files, requests, sleep"));
+        assert!(said(&["peek", "a.csv"]).contains("one of iter, table, get, compare, serve"));
+        assert!(said(&["tabel", "a.csv"]).contains("'table'"));
+    }
+
+    #[cfg(not(feature = "fleet"))]
+    #[test]
+    fn what_this_program_was_built_without_is_said() {
+        for words in [&["worker", "--nats", "nats://a"][..], &["runs"], &["table", "a.csv", "--nats", "nats://a"]] {
+            assert!(said(words).contains("--features fleet"), "{words:?}");
+        }
     }
 
     #[test]

@@ -240,9 +240,15 @@ impl StdError for Error {
     }
 }
 
-/// Escapes control characters: names are untrusted and must not control a terminal.
+/// Escapes control characters: names are untrusted and must not control a terminal. Escapes characters that are not
+/// seen too, such as a byte order mark, and those that turn the direction of a text: `gpj.exe` must not look like
+/// `exe.jpg`.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().map(|c| if is_hidden(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// Removes the credentials from a URL. Returns anything else unchanged.
@@ -260,6 +266,14 @@ pub fn redact(input: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_escaped() {
+        assert_eq!(printable("\u{feff}a\u{202e}gpj\n\u{200b}"), "\\u{feff}a\\u{202e}gpj\\n\\u{200b}");
+        for seen in ["Población", "می\u{200c}خواهم", "日本", "a b"] {
+            assert_eq!(printable(seen), seen);
+        }
+    }
 
     #[test]
     fn credentials_never_appear_in_a_message() {

@@ -8,6 +8,11 @@ use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// The speed of so much time at the beginning of a run does not tell how long the rest takes, unless a share of it has
+/// moved already: one part in so many.
+const BEGINNING: Duration = Duration::from_secs(10);
+const FIRST_SHARE: f64 = 20.0;
+
 /// The progress of a run, or of several runs together.
 #[derive(Debug, Default)]
 pub(super) struct Model {
@@ -172,9 +177,15 @@ impl Model {
     }
 
     /// Estimates how long the rest will take: the bytes that are left, at the current speed. There
-    /// is no estimate if too little is known of the sizes, or if nothing moves.
+    /// is no estimate if too little is known of the sizes, if nothing moves, or if the run has just begun.
     pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
-        time(self.left()?, self.speed(now)?)
+        let left = self.left()?;
+        let is_begun = now.saturating_sub(self.started?) >= BEGINNING;
+        // In the beginning connections are opened, and the limit of an adaptive run grows.
+        if !is_begun && (self.bytes as f64) * FIRST_SHARE < left {
+            return None;
+        }
+        time(left, self.speed(now)?)
     }
 
     /// Returns how many bytes are left, if enough is known.
@@ -294,6 +305,27 @@ mod tests {
             model.pass(at(second * 1000));
         }
         assert_eq!(model.speed(at(30_000)), Some(0.0));
+    }
+
+    #[test]
+    fn the_beginning_of_a_run_tells_no_remaining_time() {
+        let mut model = started(2);
+        begin(&mut model, 0, at(0));
+        begin(&mut model, 1, at(0));
+        for job in [0, 1] {
+            model.apply(&Event::new(1, EventKind::Expected { job, bytes: 10_000 }), at(0));
+        }
+        model.apply(&Event::new(1, EventKind::Advanced { job: 0, bytes: 900, items: 0 }), at(1000));
+        assert_eq!(model.remaining(at(1000)), None);
+        model.apply(&Event::new(1, EventKind::Advanced { job: 1, bytes: 60, items: 0 }), at(2000));
+        assert!(model.remaining(at(2000)).is_some(), "a share has moved");
+        let mut slow = started(1);
+        begin(&mut slow, 0, at(0));
+        slow.apply(&Event::new(1, EventKind::Expected { job: 0, bytes: 1_000_000 }), at(0));
+        for second in 1..=10 {
+            slow.apply(&Event::new(1, EventKind::Advanced { job: 0, bytes: 100, items: 0 }), at(second * 1000));
+            assert_eq!(slow.remaining(at(second * 1000)).is_some(), second == 10, "{second}");
+        }
     }
 
     #[test]

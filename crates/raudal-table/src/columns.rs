@@ -24,7 +24,7 @@ pub(super) fn find(header: &[String], name: &str, names: Names) -> Result<usize>
                 ),
             );
             Err(if header[first] == header[second] {
-                error
+                error.hint("give all columns names of their own with [`columns`]")
             } else {
                 error.hint(format!("they are {} and {}", quoted(&header[first]), quoted(&header[second])))
             })

@@ -67,7 +67,8 @@ impl Layout {
                     at + 1,
                     quoted(&header[at])
                 );
-                return Err(Error::new(Kind::Headers, error).hint("choose columns with [`select`]"));
+                return Err(Error::new(Kind::Headers, error)
+                    .hint("give all columns names of their own with [`columns`], or leave them out with [`select`]"));
             }
         }
         let is_first = self.headers == 0;

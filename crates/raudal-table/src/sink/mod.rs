@@ -443,7 +443,7 @@ fn check_header(format: Format, source: Option<&str>, header: &[String]) -> Resu
     }
     if let Some(twice) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::new(Kind::Column, format!("{what}, the header has one twice: {}", quoted(twice[1].1)))
-            .hint("choose columns with [`select`], or another [`format`]"));
+            .hint("give all columns names of their own with [`columns`], or choose another [`format`]"));
     }
     Ok(())
 }

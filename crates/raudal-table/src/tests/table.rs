@@ -139,6 +139,7 @@ fn an_input_with_a_name_twice_is_refused_in_a_union_and_the_others_go_on() {
     let error = append("b.csv", "x,y,y\n1,2,3\n").unwrap_err();
     assert_eq!(error.kind(), Kind::Headers);
     assert!(error.to_string().starts_with("b.csv: the header has this name more than once"), "{error}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("[`columns`]")), "{error:?}");
     append("c.csv", "z\n3\n").unwrap();
     table.finish().unwrap();
     assert_eq!(shared.text(), "x,z\n1,\n,3\n");
