@@ -7,7 +7,6 @@ use tempfile::SpooledTempFile;
 use super::settle::{self, Place, Sample};
 use super::{Peek, PeekMember};
 use crate::archive::Archive;
-use crate::columns::shown;
 use crate::impostor;
 use crate::members::{self, Member, WITHIN};
 use crate::query::Query;
@@ -287,6 +286,7 @@ impl Walk<'_> {
 #[cfg(feature = "xlsx")]
 impl Walk<'_> {
     fn workbook(&mut self, mut archive: Archive<Input<'_>>, layer: &Layer) -> Result<()> {
+        use crate::columns::shown;
         use crate::workbook::{self, Workbook};
 
         workbook::verify(&mut archive, &self.query.limits, &|packed| packed, &|| false)?;
@@ -314,6 +314,7 @@ impl Walk<'_> {
 }
 
 #[cfg(not(feature = "xlsx"))]
+#[allow(clippy::unused_self)] // as the method that it stands for
 impl Walk<'_> {
     fn workbook<R>(&mut self, _: Archive<R>, _: &Layer) -> Result<()> {
         Err(crate::open::not_built_in("Excel workbooks"))
