@@ -5,7 +5,8 @@
 
 Each program runs as a process of its own, its start included. The programs take turns, RUNS times (5 by default). The
 table has medians, the spread, the processor time, the peak memory, and the ratio to raudal. A program that is not there
-is left out. RAUDAL, XAN and QSV name other programs than those on the path; RAUDAL_BEFORE names an older raudal.
+is left out. RAUDAL, XAN, QSV and CSV_FILTER (built in `benches/tables/csv_filter`) name other programs than those on
+the path; RAUDAL_BEFORE names an older raudal.
 DuckDB and polars are Python packages of the Python that runs this.
 """
 
@@ -45,7 +46,7 @@ def works(folder: Path, out: Path) -> dict[str, dict[str, list[str] | None]]:
     """The commands of each work, the first one raudal's."""
     raudal = [program("raudal") or "raudal", "table", "-q", "--overwrite"]
     before = [os.environ["RAUDAL_BEFORE"], *raudal[1:]] if "RAUDAL_BEFORE" in os.environ else None
-    xan, qsv = program("xan"), program("qsv")
+    xan, qsv, csv = program("xan"), program("qsv"), program("csv_filter")
 
     def copy(name: str, where: str, to: str = "kept.csv", options: str = "HEADER") -> list[str] | None:
         source = f"read_csv('{folder / name}', all_varchar = true, header = true)"
@@ -54,12 +55,13 @@ def works(folder: Path, out: Path) -> dict[str, dict[str, list[str] | None]]:
     def filtered(name: str, where: str, xan_where: str, duck: str, pl: str) -> dict[str, list[str] | None]:
         ours = ["--where", where, "-o", str(out / "raudal.csv"), str(folder / name)]
         scan = f"pl.scan_csv('{folder / name}', infer_schema=False)"
-        column, value = (pl.split("=") + [""])[:2]
+        column, value = pl.split("&")[0].split("=")
         return {
             "raudal": [*raudal, *ours],
             "raudal before": before and [*before, *ours],
             "xan filter": xan and [xan, "filter", xan_where, str(folder / name), "-o", str(out / "xan.csv")],
             "xan parallel": xan and [xan, "filter", "-p", xan_where, str(folder / name), "-o", str(out / "xan.csv")],
+            "csv crate": csv and [csv, str(folder / name), str(out / "crate.csv"), *pl.split("&")],
             "qsv search": qsv and [qsv, "search", "--select", column, f"^{value}$", str(folder / name), "-o", str(out / "qsv.csv")],
             "DuckDB": copy(name, duck),
             "polars": polars(f"{scan}.filter({pl_filter(pl)}).sink_csv('{out / 'polars.csv'}')"),

@@ -16,7 +16,7 @@ mod tar;
 
 use std::io::{Read, SeekFrom, Write};
 
-#[cfg(not(feature = "tar"))]
+#[cfg(not(all(feature = "tar", feature = "xlsx")))]
 pub(super) use absent::not_built_in;
 #[cfg(feature = "tar")]
 pub(super) use tar::tar_bytes;

@@ -249,7 +249,7 @@ impl Settling {
         // UTF-16 without a mark has NUL bytes.
         let is_of_encoding = error.kind() == Kind::Encoding || (error.kind() == Kind::Csv && sample.bytes.contains(&0));
         if is_of_encoding && !place.is_sheet && !std::mem::replace(&mut self.tried.encoding, true) {
-            return self.decide_encoding(sample);
+            return self.decide_encoding(sample, place);
         }
         if error.kind() != Kind::Csv {
             return false;
@@ -274,7 +274,7 @@ impl Settling {
     }
 
     /// Decides on the encoding by the sample: one of those that are read anyway, else one to name.
-    fn decide_encoding(&mut self, sample: &Sample) -> bool {
+    fn decide_encoding(&mut self, sample: &Sample, place: &Place<'_>) -> bool {
         let bytes = match std::str::from_utf8(&sample.bytes) {
             // A character may be cut off by the end of the sample.
             Err(error) if error.error_len().is_none() && !sample.whole => &sample.bytes[..error.valid_up_to()],
@@ -291,7 +291,9 @@ impl Settling {
             Ok(found)
         });
         self.encoding = found.ok();
-        self.encoding.is_some()
+        // Bytes that are no text may be letters of some encoding, but with control characters among them.
+        let is_control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a);
+        self.encoding.is_some() && !self.text(sample, place).0.iter().any(is_control)
     }
 
     /// Looks for a table of several columns in what reads as one column: below a title, or among comments.
