@@ -26,7 +26,7 @@ use url::Url;
 /// use raudal_fleet::Allow;
 /// use raudal_source::Location;
 ///
-/// let allow: Allow = "*.example.org,file:/data".parse()?;
+/// let allow: Allow = "*.example.org,file:.".parse()?;
 /// assert!(allow.check(&Location::parse("https://a.example.org/x.zip")?).is_ok());
 /// assert!(allow.check(&Location::parse("https://example.com/x.zip")?).is_err());
 /// assert!(allow.check(&Location::parse("/etc/passwd")?).is_err());

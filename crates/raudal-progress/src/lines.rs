@@ -341,7 +341,7 @@ mod tests {
             peer
         });
         PeerView::update(&mut model.peers, &peers, at(1000));
-        let later = peers.map(|mut peer| {
+        let later = peers.clone().map(|mut peer| {
             (peer.rows, peer.bytes, peer.failed) = (500, 4_000, u64::from(peer.name == "a"));
             peer
         });
