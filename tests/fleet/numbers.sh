@@ -75,7 +75,8 @@ for pid in "${of_workers[@]}"; do
 done
 awk -v ms="$used" 'BEGIN { printf "processor time of the submitter: %.0f s\n", ms / 1000 }'
 echo "peak memory of the broker: $(peak "$broker") MiB"
-/usr/bin/time -f '%e %M %U %S' -o "$folder/time" env -u RAUDAL_NATS "$raudal" table -o "$folder/alone.csv" -q -i "$folder/list" -j 32
+# To standard output: an output file would have partial files beside it.
+/usr/bin/time -f '%e %M %U %S' -o "$folder/time" env -u RAUDAL_NATS "$raudal" table -q -i "$folder/list" -j 32 >"$folder/alone.csv"
 read -r seconds memory user system <"$folder/time"
 echo "a single process, -j 32: $seconds s, $user s + $system s of processor, $((memory / 1024)) MiB"
 sums=$(sha256sum "$folder/fleet.csv" "$folder/alone.csv" | cut -d ' ' -f 1 | sort -u)

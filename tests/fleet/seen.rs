@@ -8,28 +8,26 @@ use std::net::TcpStream;
 #[test]
 fn each_worker_is_shown_with_what_it_has_done_while_the_run_goes_on() {
     let Some(fleet) = Fleet::start() else { return };
-    let gate = Gate::new();
-    let mut routes = tables(6);
-    routes[5].1 = vec![Answer::ok(table(5)).behind(&gate)];
-    let server = serve(&routes);
-    let _worker = fleet.worker("w7", &[]);
-    let source = pattern(&server, 6);
-    let submit = |style| fleet.spawn(["table", "-o", "out.csv", "--overwrite", "--progress", style, &source]);
-    let (json, plain) = (submit("json"), submit("plain"));
-    // Both submit the same run; one is enough to merge it.
-    for run in [&json, &plain] {
-        until("a worker with five inputs", || {
-            let said = run.said();
+    for style in ["json", "plain"] {
+        let gate = Gate::new();
+        let mut routes = tables(6);
+        routes[5].1 = vec![Answer::ok(table(5)).behind(&gate)];
+        let server = serve(&routes);
+        let worker = fleet.worker("w7", &[]);
+        let out = format!("{style}.csv");
+        let run = fleet.spawn(["table", "-o", &out, "--progress", style, &pattern(&server, 6)]);
+        let is_shown = |said: &str| {
             let events = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
             let mut workers = events.filter(|event| event["event"] == "worker");
             let is_event = workers.any(|event| event["worker"] == "w7" && event["inputs"] == 5 && event["rows"] == 10);
-            (is_event || said.contains("5/6 done, 1 worker")).then_some(())
-        });
+            if style == "json" { is_event } else { said.contains("5/6 done, 1 worker") }
+        };
+        until("a worker with five inputs", || is_shown(&run.said()).then_some(()));
+        gate.open();
+        let (code, said) = run.end();
+        assert_eq!(code, Some(0), "{said}");
+        drop(worker);
     }
-    drop(json);
-    gate.open();
-    let (code, said) = plain.end();
-    assert_eq!(code, Some(0), "{said}");
 }
 
 /// Asks the page for a path, as a browser on this machine does.
