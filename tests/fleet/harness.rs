@@ -42,7 +42,11 @@ impl Running {
 
     /// Waits until it has said this.
     pub fn wait_for(&self, text: &str) {
-        until(text, || self.said().contains(text).then_some(()));
+        let begun = Instant::now();
+        while !self.said().contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "waited in vain for: {text}\nit said: {}", self.said());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
 
     pub fn signal(&self, signal: Signal) {

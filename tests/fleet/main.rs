@@ -18,6 +18,7 @@ mod ends;
 mod login;
 mod network;
 mod same;
+mod seen;
 mod trust;
 mod wire;
 mod workers;

@@ -2,13 +2,14 @@
 # Measures a fleet beside a single process, on this machine: memory, the cost of a chunk, speed.
 #
 #   cargo build --release --features fleet
-#   RAUDAL_NATS_SERVER=nats-server tests/fleet/numbers.sh [INPUTS]
+#   RAUDAL_NATS_SERVER=nats-server tests/fleet/numbers.sh [INPUTS [memory|chunk|speed]]
 #
-# INPUTS is how many tiny inputs the first part reads: 1,000,000 takes some ten minutes a run.
+# INPUTS is how many tiny inputs the part on memory reads: 1,000,000 takes some minutes.
 # It fails if a figure misses its goal.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 inputs=${1:-100000}
+only=${2:-}
 raudal=$(realpath "${RAUDAL:-target/release/raudal}")
 nats=${RAUDAL_NATS_SERVER:-nats-server}
 folder=$(mktemp -d "${TMPDIR:-/tmp}/raudal-numbers.XXXX")
@@ -61,52 +62,62 @@ spread() {
 until ports=$(cat "$folder"/nats-server_*.ports 2>/dev/null) && [ -n "$ports" ]; do sleep 0.05; done
 export RAUDAL_NATS=$(grep -o 'nats://127.0.0.1:[0-9]*' <<<"$ports" | head -n 1)
 
-echo "== $inputs tiny inputs, two workers"
-serve
-seq -f "${url}tiny_%.0f.zip" "$inputs" >"$folder/list"
-of_workers=(); workers 2
-spread "$folder/fleet.csv" -i "$folder/list"
-echo "submitter and two workers: $seconds s"
-goal "peak memory of the submitter" "$(awk -v k="$memory" 'BEGIN { printf "%.1f", k / 1024 }')" MiB '<' 64
-for pid in "${of_workers[@]}"; do
-    goal "peak memory of a worker" "$(peak "$pid")" MiB '<' 64
-    awk -v ms="$(cpu "$pid")" -v n="$inputs" 'BEGIN { printf "processor time of a worker: %.0f s\n", ms / 1000 }'
-    kill "$pid"
-done
-awk -v ms="$used" 'BEGIN { printf "processor time of the submitter: %.0f s\n", ms / 1000 }'
-echo "peak memory of the broker: $(peak "$broker") MiB"
-/usr/bin/time -f '%e %M %U %S' -o "$folder/time" env -u RAUDAL_NATS "$raudal" table -o "$folder/alone.csv" -q -i "$folder/list" -j 32
-read -r seconds memory user system <"$folder/time"
-echo "a single process, -j 32: $seconds s, $user s + $system s of processor, $((memory / 1024)) MiB"
-sums=$(sha256sum "$folder/fleet.csv" "$folder/alone.csv" | cut -d ' ' -f 1 | sort -u)
-echo "SHA-256 of both tables: $sums"
-[ "$(wc -l <<<"$sums")" -eq 1 ] || { echo "the tables differ"; failed=1; }
+measure_memory() {
+    echo "== $inputs tiny inputs, two workers"
+    serve
+    seq -f "${url}tiny_%.0f.zip" "$inputs" >"$folder/list"
+    of_workers=(); workers 2
+    spread "$folder/fleet.csv" -i "$folder/list"
+    echo "submitter and two workers: $seconds s"
+    goal "peak memory of the submitter" "$(awk -v k="$memory" 'BEGIN { printf "%.1f", k / 1024 }')" MiB '<' 64
+    for pid in "${of_workers[@]}"; do
+        goal "peak memory of a worker" "$(peak "$pid")" MiB '<' 64
+        awk -v ms="$(cpu "$pid")" -v n="$inputs" 'BEGIN { printf "processor time of a worker: %.0f s\n", ms / 1000 }'
+        kill "$pid"
+    done
+    awk -v ms="$used" 'BEGIN { printf "processor time of the submitter: %.0f s\n", ms / 1000 }'
+    echo "peak memory of the broker: $(peak "$broker") MiB"
+    # To standard output: an output file would have partial files beside it.
+    /usr/bin/time -f '%e %M %U %S' -o "$folder/time" env -u RAUDAL_NATS "$raudal" table -q -i "$folder/list" -j 32 >"$folder/alone.csv"
+    read -r seconds memory user system <"$folder/time"
+    echo "a single process, -j 32: $seconds s, $user s + $system s of processor, $((memory / 1024)) MiB"
+    sums=$(sha256sum "$folder/fleet.csv" "$folder/alone.csv" | cut -d ' ' -f 1 | sort -u)
+    echo "SHA-256 of both tables: $sums"
+    [ "$(wc -l <<<"$sums")" -eq 1 ] || { echo "the tables differ"; failed=1; }
+}
 
-echo "== the processor time of a chunk"
-declare -A total
-for chunk in 1 64; do
-    of_workers=(); workers 1
-    spread "$folder/chunk-$chunk.csv" "${url}tiny_[1-6400].zip" --chunk "$chunk"
-    total[$chunk]=$(awk -v a="$(cpu "${of_workers[0]}")" -v b="$used" 'BEGIN { print a + b }')
-    echo "6,400 inputs, $chunk a chunk: $seconds s, ${total[$chunk]} ms of processor of worker and submitter"
-    kill "${of_workers[0]}"
-done
-goal "processor time of a chunk beside that of its inputs" \
-    "$(awk -v a="${total[1]}" -v b="${total[64]}" 'BEGIN { printf "%.3f", (a - b) / (6400 - 100) }')" ms '<' 1
+measure_chunk() {
+    echo "== the processor time of a chunk"
+    local -A total
+    serve
+    for chunk in 1 64; do
+        of_workers=(); workers 1
+        spread "$folder/chunk-$chunk.csv" "${url}tiny_[1-6400].zip" --chunk "$chunk"
+        total[$chunk]=$(awk -v a="$(cpu "${of_workers[0]}")" -v b="$used" 'BEGIN { print a + b }')
+        echo "6,400 inputs, $chunk a chunk: $seconds s, ${total[$chunk]} ms of processor of worker and submitter"
+        kill "${of_workers[0]}"
+    done
+    goal "processor time of a chunk beside that of its inputs" \
+        "$(awk -v a="${total[1]}" -v b="${total[64]}" 'BEGIN { printf "%.3f", (a - b) / (6400 - 100) }')" ms '<' 1
+}
 
-echo "== eight workers behind an origin of 80 ms and 512 KiB/s a connection"
-serve --latency 80ms --bandwidth-per-connection 512KiB --scale 0.2
-# The origin makes the archives on the first request. That is not measured.
-env -u RAUDAL_NATS "$raudal" table -o "$folder/first.csv" -q "${url}ITER_[01-32]_2020_csv.zip" -j 32
-of_workers=(); workers 1 -j 1
-# Each worker has as many inputs to read as the one that is alone.
-spread "$folder/one.csv" "${url}ITER_[01-32]_2020_csv.zip" --chunk 1 --per-host 64
-one=$seconds
-echo "one worker, 32 archives: $one s"
-workers 7 -j 1
-for _ in $(seq 8); do seq -f "${url}ITER_%02.0f_2020_csv.zip" 32; done >"$folder/list"
-spread "$folder/eight.csv" -i "$folder/list" --chunk 1 --per-host 64
-echo "eight workers, 256 archives: $seconds s"
-goal "speed of eight workers over eight times that of one" \
-    "$(awk -v a="$one" -v b="$seconds" 'BEGIN { printf "%.3f", a / b }')" "" '>=' 0.9
+measure_speed() {
+    echo "== eight workers behind an origin of 80 ms and 512 KiB/s a connection"
+    serve --latency 80ms --bandwidth-per-connection 512KiB --scale 0.2
+    # The origin makes the archives on the first request. That is not measured.
+    env -u RAUDAL_NATS "$raudal" table -o "$folder/first.csv" -q "${url}ITER_[01-32]_2020_csv.zip" -j 32
+    of_workers=(); workers 1 -j 1
+    # Each worker has as many inputs to read as the one that is alone.
+    spread "$folder/one.csv" "${url}ITER_[01-32]_2020_csv.zip" --chunk 1 --per-host 64
+    one=$seconds
+    echo "one worker, 32 archives: $one s"
+    workers 7 -j 1
+    for _ in $(seq 8); do seq -f "${url}ITER_%02.0f_2020_csv.zip" 32; done >"$folder/list"
+    spread "$folder/eight.csv" -i "$folder/list" --chunk 1 --per-host 64
+    echo "eight workers, 256 archives: $seconds s"
+    goal "speed of eight workers over eight times that of one" \
+        "$(awk -v a="$one" -v b="$seconds" 'BEGIN { printf "%.3f", a / b }')" "" '>=' 0.9
+}
+
+for what in ${only:-memory chunk speed}; do "measure_$what"; done
 exit "$failed"

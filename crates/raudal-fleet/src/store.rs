@@ -5,7 +5,6 @@ pub use super::parts::Parts;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::object_store::{self, ObjectStore};
 use futures::StreamExt;
-use raudal_common::atomic_file::sync_folder;
 use raudal_common::{Error, Kind, Result, blocking};
 use raudal_source::Object;
 use std::collections::BTreeSet;
@@ -279,6 +278,9 @@ pub(crate) fn part_name(chunk: u32) -> String {
 }
 
 /// Writes under a name of its own, then links it to its final name, if that is free.
+///
+/// Nothing is synced: that would take longer than a small chunk. After a power cut, the parts of the last
+/// seconds may be gone or damaged. Both are noticed, and their chunks are done again.
 fn write(folder: &Path, name: &str, object: &mut impl Read) -> io::Result<Put> {
     let to = folder.join(name);
     if to.try_exists()? {
@@ -286,12 +288,8 @@ fn write(folder: &Path, name: &str, object: &mut impl Read) -> io::Result<Put> {
     }
     let mut file = tempfile::Builder::new().prefix(".raudal-").suffix(".tmp").tempfile_in(folder)?;
     io::copy(object, file.as_file_mut())?;
-    file.as_file().sync_all()?;
     match file.persist_noclobber(&to) {
-        Ok(_) => {
-            sync_folder(&to);
-            Ok(Put::Written)
-        }
+        Ok(_) => Ok(Put::Written),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(Put::There),
         Err(error) => Err(error.error),
     }

@@ -288,7 +288,8 @@ mod tests {
     #[test]
     fn a_list_that_is_held_as_text_has_the_same_inputs_on_each_pass_and_from_each_place() {
         let long = "x".repeat(MAX_LINE + 9);
-        let text: String = (0..2_000).map(|n| format!("# {n}\nhttp://h/{n}.csv\tn {n}\r\n\nftp://h/{n}\n")).collect();
+        let lines = |n: i32| format!("# {n}\nhttp://h/{n}.csv\tn {n}\r\n\nftp://h/{n}\n");
+        let text = (0..2_000).map(lines).collect::<Vec<_>>().concat();
         for list in [String::new(), "\u{feff}a.csv".to_owned(), format!("{text}{long}\n-\n{text}{text}{text}")] {
             let all = read(&list).expect("a list");
             let held = List::read(list.as_bytes(), "list.txt").expect("a list");

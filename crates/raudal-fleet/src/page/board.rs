@@ -103,7 +103,8 @@ impl Board {
                 following.entry(run.clone()).or_insert_with(|| {
                     let (ends, broker) = (stop.child_token(), broker.clone());
                     let ended = ends.clone();
-                    tasks.spawn(async move { ended.run_until_cancelled(follow(broker, run, view)).await });
+                    let following = Box::pin(follow(broker, run, view));
+                    tasks.spawn(async move { ended.run_until_cancelled(following).await });
                     ends
                 });
             }
