@@ -4,9 +4,12 @@
 //! rewritten. Every word that is not a keyword here becomes a quoted identifier, so a column may be
 //! called `DATE`, `ORDER` or `INTERVAL`.
 
+use std::iter::Peekable;
+use std::slice;
+
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Word};
 
 use raudal_common::{Error, Result};
 
@@ -48,6 +51,27 @@ const STARTS_NOT: Token = Token::ExclamationMarkDoubleTilde;
 
 /// Returns the tokens of a filter, in `sqlparser`'s spelling.
 pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
+    let raw = split(text)?;
+    let mut rewriter = Rewriter { text, raw: raw.iter().peekable(), tokens: Vec::with_capacity(raw.len()), lists: 0 };
+    while let Some(TokenWithSpan { token, span }) = rewriter.raw.next() {
+        let token = match token {
+            Token::Word(word) => rewriter.word(word, *span),
+            other => rewriter.sign(other, *span)?,
+        };
+        rewriter.tokens.push(TokenWithSpan::new(token, *span));
+    }
+    let is_light = |token: &Token| {
+        matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
+    };
+    if rewriter.tokens.iter().filter(|token| !is_light(&token.token)).count() > MOST_TOKENS {
+        return Err(Error::usage(format!("the filter is too long: more than {MOST_TOKENS} words and signs"))
+            .hint("the values of a list are not counted: column in [1, 2, 3]"));
+    }
+    Ok(rewriter.tokens)
+}
+
+/// Splits the text. Refuses comments, and drops the white space.
+fn split(text: &str) -> Result<Vec<TokenWithSpan>> {
     let mut raw = Tokenizer::new(&Plain, text)
         .tokenize_with_location()
         .map_err(|error| refuse(text, error.location, &lower(&error.message)))?;
@@ -57,93 +81,103 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         return Err(refuse(text, comment.span.start, "comments are not supported"));
     }
     raw.retain(|raw| !matches!(raw.token, Token::Whitespace(_)));
-    let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
-    let mut levels = 0;
-    // Whether each open bracket belongs to a list.
-    let mut lists = Vec::new();
-    let mut raw = raw.iter().peekable();
-    while let Some(TokenWithSpan { token, span }) = raw.next() {
-        let next = raw.peek().map(|next| &next.token);
-        let previous = tokens.last().map(|token| &token.token);
-        let after_in = matches!(previous, Some(Token::Word(word)) if word.keyword == Keyword::IN);
-        let after_operand = previous.is_some_and(ends_operand);
-        let token = match token {
+    Ok(raw)
+}
+
+/// Rewrites what `pandas.query` spells differently from SQL.
+struct Rewriter<'a> {
+    text: &'a str,
+    raw: Peekable<slice::Iter<'a, TokenWithSpan>>,
+    tokens: Vec<TokenWithSpan>,
+    /// Lists whose bracket is open.
+    lists: usize,
+}
+
+impl Rewriter<'_> {
+    fn previous(&self) -> Option<&Token> {
+        self.tokens.last().map(|token| &token.token)
+    }
+
+    fn is_after_operand(&self) -> bool {
+        self.previous().is_some_and(ends_operand)
+    }
+
+    fn next_is(&mut self, is: impl FnOnce(&Token) -> bool) -> bool {
+        self.raw.peek().is_some_and(|next| is(&next.token))
+    }
+
+    fn sign(&mut self, token: &Token, span: Span) -> Result<Token> {
+        let refused = |what: &str| Err(refuse(self.text, span.start, what));
+        Ok(match token {
             Token::DoubleEq => Token::Eq,
             Token::Ampersand => word("AND", Keyword::AND),
             Token::Pipe => word("OR", Keyword::OR),
-            Token::Tilde if after_operand => Token::Tilde,
-            Token::Tilde => {
-                if next != Some(&Token::LParen) {
-                    return Err(refuse(text, span.start, "put the condition after ~ in parentheses: ~(…)"));
-                }
+            Token::Tilde if self.is_after_operand() => Token::Tilde,
+            Token::Tilde if self.raw.peek().is_some_and(|next| next.token == Token::LParen) => {
                 word("NOT", Keyword::NOT)
             }
+            Token::Tilde => return refused("put the condition after ~ in parentheses: ~(…)"),
             token if foreign(token).is_some() => {
                 let (why, fix) = foreign(token).unwrap_or_default();
-                let place = caret(text, span.start).map(|place| format!("\n{place}")).unwrap_or_default();
+                let place = caret(self.text, span.start).map(|place| format!("\n{place}")).unwrap_or_default();
                 return Err(Error::usage(format!("bad filter: {why}: {token}")).hint(format!("write: {fix}{place}")));
             }
-            Token::LBracket if after_in => {
-                lists.push(());
+            Token::LBracket if matches!(self.previous(), Some(Token::Word(word)) if word.keyword == Keyword::IN) => {
+                self.lists += 1;
                 Token::LParen
             }
-            Token::LBracket => {
-                return Err(refuse(text, span.start, "put in before a list in brackets: column in [1, 2]"));
-            }
-            Token::RBracket if lists.pop().is_some() => Token::RParen,
-            // A day written without quotes would be a subtraction.
-            Token::Number(year, false) if is_bare_date(year, raw.clone()) => {
-                return Err(refuse(
-                    text,
-                    span.start,
-                    "put a date in quotes, and the word date before it: date '2020-03-01'",
-                ));
-            }
-            // Text, or a column where only a column can stand.
-            Token::Word(quoted) if quoted.quote_style == Some('"') => Token::DoubleQuotedString(quoted.value.clone()),
-            Token::Word(plain) if is_word(plain, "starts") && next.is_some_and(is_with) => {
-                match (after_operand, &tokens[..]) {
-                    (true, _) => {
-                        raw.next();
-                        STARTS
-                    }
-                    (false, [.., before, not]) if is_not(&not.token) && ends_operand(&before.token) => {
-                        raw.next();
-                        tokens.pop();
-                        STARTS_NOT
-                    }
-                    _ => column(plain),
-                }
-            }
-            // `date '2020-03-01'`, as a call of the function
-            Token::Word(plain) if is_word(plain, "date") && next.is_some_and(is_text) && !after_operand => {
-                let Some(literal) = raw.next() else { continue };
-                let literal = match &literal.token {
-                    Token::Word(quoted) => Token::SingleQuotedString(quoted.value.clone()),
-                    other => other.clone(),
-                };
-                tokens.extend([column(plain), Token::LParen, literal].map(|token| TokenWithSpan::new(token, *span)));
-                levels += 3;
+            Token::LBracket => return refused("put in before a list in brackets: column in [1, 2]"),
+            Token::RBracket if self.lists > 0 => {
+                self.lists -= 1;
                 Token::RParen
             }
-            Token::Word(plain) if plain.quote_style.is_none() && OURS.contains(&plain.keyword) => {
-                Token::Word(plain.clone())
+            // A day written without quotes would be a subtraction.
+            Token::Number(year, false) if is_bare_date(year, self.raw.clone()) => {
+                return refused("put a date in quotes, and the word date before it: date '2020-03-01'");
             }
-            Token::Word(name) => column(name),
             other => other.clone(),
-        };
-        let is_light = matches!(
-            token,
-            Token::Comma | Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)
-        );
-        levels += usize::from(!is_light);
-        if levels > MOST_TOKENS {
-            return Err(Error::usage(format!("the filter is too long: more than {MOST_TOKENS} words and signs"))
-                .hint("the values of a list are not counted: column in [1, 2, 3]"));
-        }
-        tokens.push(TokenWithSpan::new(token, *span));
+        })
     }
-    Ok(tokens)
+
+    fn word(&mut self, word: &Word, span: Span) -> Token {
+        // Text, or a column where only a column can stand.
+        if word.quote_style == Some('"') {
+            return Token::DoubleQuotedString(word.value.clone());
+        }
+        if is_word(word, "starts") && self.next_is(is_with) {
+            return self.starts().unwrap_or_else(|| column(word));
+        }
+        if is_word(word, "date") && self.next_is(is_text) && !self.is_after_operand() {
+            return self.date(word, span);
+        }
+        let is_ours = word.quote_style.is_none() && OURS.contains(&word.keyword);
+        if is_ours { Token::Word(word.clone()) } else { column(word) }
+    }
+
+    /// `starts with`, after an operand, or after one and `not`.
+    fn starts(&mut self) -> Option<Token> {
+        let token = match &self.tokens[..] {
+            _ if self.is_after_operand() => STARTS,
+            [.., before, not] if is_not(&not.token) && ends_operand(&before.token) => {
+                self.tokens.pop();
+                STARTS_NOT
+            }
+            _ => return None,
+        };
+        self.raw.next();
+        Some(token)
+    }
+
+    /// `date '2020-03-01'`, as a call of the function.
+    fn date(&mut self, name: &Word, span: Span) -> Token {
+        let literal = self.raw.next().map(|literal| match &literal.token {
+            Token::Word(quoted) => Token::SingleQuotedString(quoted.value.clone()),
+            other => other.clone(),
+        });
+        let call = [Some(column(name)), Some(Token::LParen), literal];
+        self.tokens.extend(call.into_iter().flatten().map(|token| TokenWithSpan::new(token, span)));
+        Token::RParen
+    }
 }
 
 /// What a sign of another language means, and how it is written here.
