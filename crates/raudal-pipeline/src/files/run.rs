@@ -12,7 +12,7 @@ use crate::run::partials::{Partials, make_folder};
 use crate::run::policies::{self, policies, stop_at_condition};
 use crate::run::segments::Segments;
 use crate::run::slowed::Slowed;
-use raudal_common::{Result, blocking};
+use raudal_common::{Error, Result, blocking};
 use raudal_fetch::Client;
 use raudal_pool::{Context, JobError, RunReport};
 use raudal_source::Input;
@@ -89,16 +89,7 @@ where
     };
     let mut run = policies(pool.run(inputs, job), &run_options, keeps, Arc::clone(&slowed)).ordered().start();
     let segments = Segments::start(client, run.permits());
-    let mut summary = Summary {
-        report: RunReport::default(),
-        saved: Vec::new(),
-        failures: Vec::new(),
-        unfinished: Vec::new(),
-        condition: None,
-        pulled: 0,
-        repeated: shared.repeated.len(),
-        warnings: shared.repeated.warning().into_iter().collect(),
-    };
+    let mut summary = Summary::begin(&shared.repeated);
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };
         summary.pulled = shared.repeated.position(done.job) + 1;
@@ -107,24 +98,9 @@ where
             Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
             failed => failed,
         };
-        match settled {
-            Ok(saved) => {
-                if let Err(error) = tell(&saved) {
-                    run.shutdown().await;
-                    return Err(error);
-                }
-                let place = raudal_common::error::redact(&saved.url);
-                summary.warnings.extend(saved.warnings.iter().map(|warning| format!("{place}: {warning}")));
-                summary.saved.push(saved);
-            }
-            Err(error) => match failure(error, &input) {
-                Some(error) if error.is_of_machine() => {
-                    summary.condition.get_or_insert(error);
-                    summary.unfinished.push(input);
-                }
-                Some(error) => summary.failures.push(Failure { input, error, attempts: done.report.attempts }),
-                None => summary.unfinished.push(input),
-            },
+        if let Err(error) = summary.take(settled, input, done.report.attempts, &mut tell) {
+            run.shutdown().await;
+            return Err(error);
         }
     }
     segments.stop().await;
@@ -133,4 +109,46 @@ where
     summary.warnings.extend(slowed.warnings());
     summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
     Ok(summary)
+}
+
+impl Summary {
+    fn begin(repeated: &Repeated) -> Self {
+        Self {
+            report: RunReport::default(),
+            saved: Vec::new(),
+            failures: Vec::new(),
+            unfinished: Vec::new(),
+            condition: None,
+            pulled: 0,
+            repeated: repeated.len(),
+            warnings: repeated.warning().into_iter().collect(),
+        }
+    }
+
+    /// Takes what became of an input, and tells of it. Fails if `tell` does.
+    fn take(
+        &mut self,
+        settled: Result<Saved, JobError<Error>>,
+        input: Input,
+        attempts: u32,
+        tell: &mut impl FnMut(&Saved) -> Result<()>,
+    ) -> Result<()> {
+        match settled {
+            Ok(saved) => {
+                tell(&saved)?;
+                let place = raudal_common::error::redact(&saved.url);
+                self.warnings.extend(saved.warnings.iter().map(|warning| format!("{place}: {warning}")));
+                self.saved.push(saved);
+            }
+            Err(error) => match failure(error, &input) {
+                Some(error) if error.is_of_machine() => {
+                    self.condition.get_or_insert(error);
+                    self.unfinished.push(input);
+                }
+                Some(error) => self.failures.push(Failure { input, error, attempts }),
+                None => self.unfinished.push(input),
+            },
+        }
+        Ok(())
+    }
 }
