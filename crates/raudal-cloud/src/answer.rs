@@ -9,6 +9,19 @@ use raudal_source::{Object, Service};
 const LONGEST: usize = 200;
 
 /// A response that is not a success.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use raudal_cloud::{Answer, Environment, Stores};
+/// use raudal_source::Object;
+///
+/// let body = b"<Error><Code>NoSuchBucket</Code><Message>No.</Message></Error>";
+/// let answer = Answer::new(StatusCode::NOT_FOUND, &HeaderMap::new(), body);
+/// let object = Object::parse("s3://bucket/a.csv")?;
+/// let error = Stores::new(Environment::default()).refusal(&object, &answer);
+/// assert_eq!(error.message(), "no such bucket: bucket");
+/// # Ok::<(), raudal_common::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Answer {
     status: StatusCode,

@@ -40,8 +40,7 @@ impl Aws {
         let has_bucket = environment.is_true("AWS_VIRTUAL_HOSTED_STYLE_REQUEST");
         let mut aws = Self { region, endpoint, has_bucket, payer, found: Found::Skipped };
         if !environment.is_true("AWS_SKIP_SIGNATURE") {
-            let client = http(&secrets::server(&aws.base("bucket", &aws.region))?)?;
-            aws.found = aws.credentials(environment, &profile, client).await?;
+            aws.found = aws.credentials(environment, &profile, http).await?;
         }
         Ok(aws)
     }
@@ -51,7 +50,7 @@ impl Aws {
         &self,
         environment: &Environment,
         profile: &Profile,
-        client: reqwest::Client,
+        http: crate::Http<'_>,
     ) -> Result<Found<AwsCredentialProvider>> {
         let keys = match (environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) => {
@@ -76,6 +75,7 @@ impl Aws {
                 return Ok(Found::Nothing);
             }
         }
+        let client = http(&secrets::server(&self.base("bucket", &self.region))?)?;
         let builder = self.builder(environment, "bucket", &self.region, client).with_retry(secrets::once());
         let store = builder.build().map_err(|error| secrets::unusable("AWS", &error))?;
         secrets::probe(Arc::clone(store.credentials()), is_asked_for, "AWS").await

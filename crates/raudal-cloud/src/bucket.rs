@@ -26,6 +26,20 @@ enum Created {
 }
 
 /// A folder of a bucket. Its objects are complete or not there, and are never changed.
+///
+/// ```no_run
+/// use raudal_cloud::{Bucket, Environment, Stores};
+/// use raudal_source::Object;
+/// use std::sync::Arc;
+///
+/// # #[tokio::main] async fn main() -> raudal_common::Result<()> {
+/// let stores = Arc::new(Stores::new(Environment::of_process()));
+/// let folder = Object::parse("s3://bucket/run-7")?;
+/// let bucket = Bucket::open(&stores, &folder, &|_| Ok(reqwest::Client::new())).await?;
+/// assert!(bucket.put("a.part", &b"written once"[..]).await?);
+/// assert!(!bucket.put("a.part", &b"too late"[..]).await?);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Bucket {
     stores: Arc<Stores>,

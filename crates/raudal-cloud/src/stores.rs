@@ -25,6 +25,28 @@ use url::Url;
 /// would be in the address of every message, proxy log and cache; it would have to be made anew before it
 /// expires; and Google and Azure can make one only with keys of their own, not with the login of a person or
 /// of a machine. The caller sends the request, so ranges, segments and resuming are those of any URL.
+///
+/// ```
+/// use raudal_cloud::{Environment, Stores};
+/// use raudal_source::Object;
+///
+/// # #[tokio::main] async fn main() -> raudal_common::Result<()> {
+/// let environment: Environment = [
+///     ("AWS_ACCESS_KEY_ID", "AKID"),
+///     ("AWS_SECRET_ACCESS_KEY", "secret"),
+///     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9000"),
+/// ]
+/// .into_iter()
+/// .collect();
+/// let stores = Stores::new(environment);
+///
+/// let mut headers = http::HeaderMap::new();
+/// let object = Object::parse("s3://bucket/a b.csv")?;
+/// let url = stores.sign(&object, &mut headers, &|_| unreachable!("keys need no request")).await?;
+/// assert_eq!(url.as_str(), "http://127.0.0.1:9000/bucket/a%20b.csv");
+/// assert!(headers["authorization"].as_bytes().starts_with(b"AWS4-HMAC-SHA256 Credential=AKID/"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Default)]
 pub struct Stores {
     environment: Environment,
