@@ -156,7 +156,6 @@ def test_the_package_is_typed():
     assert os.path.exists(os.path.join(folder, "_raudal.pyi"))
 
 
-
 def test_the_import_leaves_the_environment_as_it_was():
     code = "import os; before = dict(os.environ); import raudal; print(dict(os.environ) == before)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
