@@ -186,3 +186,9 @@ def test_objects_in_a_store_are_inputs_and_its_refusals_are_errors(monkeypatch):
         server.shutdown()
     assert all(header.startswith("AWS4-HMAC-SHA256 Credential=AKID/") for header in asked)
     assert "hidden" not in str(refused.value)
+
+
+def test_the_import_leaves_the_environment_as_it_was():
+    code = "import os; before = dict(os.environ); import raudal; print(dict(os.environ) == before)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout == "True\n"

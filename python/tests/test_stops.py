@@ -39,14 +39,24 @@ def timed(work) -> float:
 
 
 @posix
-@pytest.mark.parametrize("command", ["table", "iter", "get", "compare", "batches"])
+@pytest.mark.parametrize("command", ["table", "iter", "get", "compare", "batches", "read", "asyncio"])
 def test_ctrl_c_ends_a_run_at_once(slow, tmp_path, command):
+    many = tmp_path / "many.csv"
+    many.write_text("n,word\n" + "1,abc\n" * (2_000_000 if command == "read" else 1))
+
+    def read() -> None:
+        while True:
+            for batch in raudal.batches(many):
+                batch.column("word")
+
     work = {
         "table": lambda: raudal.table(f"{slow}tiny_[1-9].zip", progress=False),
         "iter": lambda: raudal.iter_2020(mirror="embedded", latency="60s", progress=False),
         "get": lambda: raudal.get(f"{slow}tiny_[1-9].zip", tmp_path, progress=False),
         "compare": lambda: raudal.compare("sleep", latency="60s", progress=False),
         "batches": lambda: list(raudal.batches(f"{slow}tiny_[1-9].zip")),
+        "read": read,
+        "asyncio": lambda: asyncio.run(raudal.table_async(f"{slow}tiny_[1-9].zip")),
     }[command]
     # The best of some, because another program may take the processor.
     assert min(timed(work) for _ in range(4)) < 0.2
