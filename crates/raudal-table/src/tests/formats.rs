@@ -180,7 +180,7 @@ fn a_name_that_comes_twice_is_refused_where_readers_would_lose_a_column() {
         let path = folder.path().join(name);
         let error = write(&path, options(&path, ""), &[&format!("{header}\n1,2\n")]).unwrap_err();
         assert_eq!(error.kind(), Kind::Column, "{name}");
-        assert!(error.hint_text().unwrap().contains("[`select`]"));
+        assert!(error.hint_text().unwrap().contains("[`columns`]"));
     }
     assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
     let (mut sink, shared) = to_shared(SinkOptions::default());
