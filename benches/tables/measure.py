@@ -111,7 +111,9 @@ def measure(name: str, commands: dict[str, list[str] | None], runs: int) -> None
             del there[label], results[label]
     for _ in range(runs):
         for label, command in there.items():
-            results[label].append(run(command))
+            wall, used, peak = run(command)
+            results[label].append((wall, used, peak))
+            print(f"{name}: {label}: {wall:.2f} s, {used:.2f} s of processor time, {peak:.0f} MiB", file=sys.stderr)
     base = statistics.median(wall for wall, _, _ in results["raudal"])
     print(f"\n{name} (load {os.getloadavg()[0]:.1f})\n| | wall | range | ratio | processor | peak memory |\n|---|--:|--:|--:|--:|--:|")
     for label, all_of in results.items():

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::date::Date;
-use super::number::Number;
+use super::number::{self, Number};
 use crate::nulls::Nulls;
 use crate::numbers::Numbers;
 use crate::tally::Count;
@@ -83,6 +83,12 @@ impl Cells {
             return Some(number);
         }
         self.other_number(column)
+    }
+
+    /// The number in the cell, if it is of few digits and in the usual spelling.
+    #[inline]
+    pub(super) fn few_digits(&self, column: usize) -> Option<u64> {
+        if self.is_usual { number::few_digits(&self.texts[column]) } else { None }
     }
 
     fn other_number(&self, column: usize) -> Option<Number<'_>> {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use regex::bytes::Regex;
 
 use super::cells::Cells;
-use super::number::Number;
+use super::number::{Number, few_digits};
 use super::operand::Operand;
 
 /// An expression. A column is an index into the filter's list of columns.
@@ -113,7 +113,10 @@ impl Literal {
             // A text that means null itself can only be meant as the text.
             Self::Text(text) if cells.is_null(column) && !cells.means_null(text) => None,
             Self::Text(text) => Some(cells.text(column).cmp(text.as_bytes())),
-            Self::Number(number) => Some(cells.number(column)?.compare(&Number::parse(number.as_bytes())?)),
+            Self::Number(number) => match (cells.few_digits(column), few_digits(number.as_bytes())) {
+                (Some(cell), Some(number)) => Some(cell.cmp(&number)),
+                _ => Some(cells.number(column)?.compare(&Number::parse(number.as_bytes())?)),
+            },
         }
     }
 }

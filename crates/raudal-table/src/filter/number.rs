@@ -84,6 +84,16 @@ impl<'a> Number<'a> {
     }
 }
 
+/// Returns the value of up to 18 digits and nothing else, which is what most cells with numbers are. Comparing such
+/// values takes a fraction of the time of [`Number::compare`].
+#[inline]
+pub(super) fn few_digits(cell: &[u8]) -> Option<u64> {
+    if !(1..=18).contains(&cell.len()) {
+        return None;
+    }
+    cell.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0')))
+}
+
 fn float(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -113,6 +123,24 @@ mod tests {
         assert_eq!(compare("0.05", "0.5"), Ordering::Less);
         assert_eq!(compare("1e3", "1000"), Ordering::Equal);
         assert_eq!(compare("-1.5e-1", "0"), Ordering::Less);
+    }
+
+    #[test]
+    fn few_digits_are_compared_as_any_number_is() {
+        let cells =
+            ["0", "000", "7", "007", "10", "999999999999999999", "1000000000000000000", "-1", "+1", "1.0", "", " 7"];
+        for a in cells {
+            for b in cells {
+                if let (Some(one), Some(two)) = (few_digits(a.as_bytes()), few_digits(b.as_bytes())) {
+                    assert_eq!(one.cmp(&two), compare(a, b), "{a} {b}");
+                }
+            }
+        }
+        assert_eq!(few_digits(b"999999999999999999"), Some(999_999_999_999_999_999));
+        assert_eq!(few_digits(b"007"), Some(7));
+        for cell in ["", "1000000000000000000", "-1", "+1", "1.0", " 7", "7 ", "x", "\u{b2}"] {
+            assert_eq!(few_digits(cell.as_bytes()), None, "{cell:?}");
+        }
     }
 
     #[test]
