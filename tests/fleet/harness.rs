@@ -65,10 +65,14 @@ impl Running {
 
     /// Waits for its end. Returns its exit code and what it said.
     pub fn end(mut self) -> (Option<i32>, String) {
-        let code = until(&format!("the end of {}", self.said.display()), || {
-            self.child.try_wait().expect("a process").map(|status| status.code())
-        });
-        (code, self.said())
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a process") {
+                return (status.code(), self.said());
+            }
+            assert!(begun.elapsed() < PATIENCE, "waited in vain for its end; it said: {}", self.said());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Makes the plan of a run, and what its workers need.
 
-use super::broker::Broker;
+use super::broker::{Broker, RETRY};
 use super::options::SubmitOptions;
 use super::part;
 use super::plan::{Plan, chunk_size};
@@ -17,16 +17,9 @@ use std::time::SystemTime;
 
 /// The chunks of a run, and what they follow from.
 pub(crate) struct Planned {
-    plan: Plan,
+    pub(crate) plan: Plan,
     digest: String,
     inputs: u64,
-}
-
-/// A run that workers can see.
-pub(crate) struct Submission {
-    pub(crate) plan: Plan,
-    pub(crate) record: RunRecord,
-    pub(crate) store: Store,
 }
 
 /// Cuts the inputs into chunks.
@@ -60,14 +53,37 @@ where
     .await?
 }
 
+/// How often to announce a run while the broker does not answer: it may just be starting.
+const TRIES: u32 = 5;
+
 /// Makes all that the workers need, or finds it.
 pub(crate) async fn announce(
     broker: &Broker,
-    planned: Planned,
+    planned: &Planned,
     options: &Options,
     submit: &SubmitOptions,
-) -> Result<Submission> {
+) -> Result<(RunRecord, Store)> {
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        match announce_once(broker, planned, options, submit).await {
+            Err(error) if tries > 0 && error.is_transient() => {
+                (submit.say)(&format!("waits for the broker: {}", error.report()));
+                tokio::time::sleep(RETRY).await;
+            }
+            announced => return announced,
+        }
+    }
+}
+
+async fn announce_once(
+    broker: &Broker,
+    planned: &Planned,
+    options: &Options,
+    submit: &SubmitOptions,
+) -> Result<(RunRecord, Store)> {
     let Planned { plan, digest, inputs } = planned;
+    let (digest, inputs) = (digest.clone(), *inputs);
     let run = submit.run.clone().unwrap_or_else(|| digest[..12].to_owned());
     if !is_name(&run) {
         return Err(Error::usage(format!("not a name for a run: {run}")).hint("use letters, digits, - and _"));
@@ -112,7 +128,7 @@ pub(crate) async fn announce(
     broker.ensure(&record).await?;
     // A run that was cancelled goes on.
     broker.put_record(&record).await?;
-    Ok(Submission { plan, record, store })
+    Ok((record, store))
 }
 
 /// The name of this machine, for people.

@@ -35,27 +35,27 @@ where
     In: Iterator<Item = Input> + Clone + Send + 'static,
 {
     let planned = plan(inputs.clone(), options.run.checksums.clone(), &submit).await?;
-    let submission = announce(broker, planned, &options, &submit).await?;
-    let (record, chunks) = (submission.record.clone(), submission.plan.chunks.len());
+    let (record, store) = announce(broker, &planned, &options, &submit).await?;
+    let chunks = planned.plan.chunks.len();
     (submit.say)(&format!("the run is {} ({} inputs in {chunks} chunks)", record.run, record.inputs));
     if submit.detach {
-        return Ok(Ended::Left { run: record.run, done: submission.store.chunks().await?.len(), chunks });
+        return Ok(Ended::Left { run: record.run, done: store.chunks().await?.len(), chunks });
     }
     let merge = Merge::begin(sink, &options)?;
     let leads = CancellationToken::new();
     let leader = Leader {
         broker: broker.clone(),
-        store: submission.store.clone(),
+        store: store.clone(),
         record: record.clone(),
-        plan: Some(submission.plan),
+        plan: Some(planned.plan),
         who: format!("submitter-{}", nonce()),
         stays: true,
     };
     let leading = tokio::spawn(leader.run(leads.clone()));
     let follower = Follower {
         broker: broker.clone(),
-        arrivals: Arrivals::new(submission.store.clone(), chunks),
-        store: submission.store,
+        arrivals: Arrivals::new(store.clone(), chunks),
+        store,
         merging: Merging::new(inputs, merge, &options, record.inputs)?,
         record,
         reports: Reports::new(&options, &submit),
