@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_command_that_does_not_exist_is_answered_with_those_that_do() {
         assert!(said(&["compare", "latency"]).contains("one of iter, mixed, database, files, requests, sleep"));
-        assert!(said(&["peek", "a.csv"]).contains("one of iter, table, get, compare, serve"));
+        assert!(said(&["show", "a.csv"]).contains("one of iter, table, peek, get, compare, serve"));
         assert!(said(&["tabel", "a.csv"]).contains("'table'"));
     }
 
