@@ -22,10 +22,10 @@ class TableOptions(Options, total=False):
     """Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#`
     comments"""
     links: Values
-    """Take each source for a page, and the links on it that match this glob for the inputs:
-    '*.csv', '2020/*.zip'"""
+    """Read each source as an HTML page, and fetch the links on it that match this glob, such as
+    '*.csv' or '2020/*.zip'"""
     links_any_host: bool
-    """Take links to other hosts than that of their page too"""
+    """Also fetch links to other hosts than that of their page"""
     strict_list: bool
     """Refuse a list with a bad line, before anything is fetched [default: the line fails, the
     others go on]"""
@@ -35,15 +35,15 @@ class TableOptions(Options, total=False):
     seed: Values
     """The seed of sample=: the same seed gives the same rows [default: 0]"""
     select: Values
-    """Write only these columns, in this order: names, VPH_*, ENTIDAD..LOC, !NOM_*, POBTOT as
-    people, 'a name, so'"""
+    """Write only these columns, in this order: names, VPH_* (a pattern), ENTIDAD..LOC (a range),
+    !NOM_* (all but these), POBTOT as people, 'a name, with a comma'"""
     columns_mode: Values
     """When columns differ: strict refuses the input, union has the columns of all, intersection
     those that all have"""
     fold_names: bool
-    """Names of columns are the same if they differ by case or accents alone"""
+    """Treat names of columns that differ only by case or accents as the same"""
     distinct: bool
-    """Write equal rows once: those whose cells are written alike"""
+    """Write equal rows once; rows are equal if all their cells are the same text"""
     limit: Values
     """Write the first N rows, in input order, and stop the transfers once they are there"""
     sample: Values
@@ -69,13 +69,13 @@ class TableOptions(Options, total=False):
     quote: Values
     """What encloses fields: a character, or `none` if quotes are letters [default: ']"""
     escape: Values
-    """Take the character after this one as it is"""
+    """Read the character after this one literally"""
     comment: Values
     """Leave out lines that begin with this text"""
     skip_rows: Values
     """Skip this many lines at the beginning"""
     columns: Values
-    """Name the columns so, in place of the header"""
+    """Use these names for the columns, in place of the header"""
     footer: Values
     """Drop this many lines at the end"""
     trim: bool
@@ -117,8 +117,8 @@ class TableOptions(Options, total=False):
     offline: bool
     """Use only the cache: no requests, inputs that are not in it fail; implies cache="""
     no_cache: bool
-    """Do not use the cache, even if the environment enables it, nor what is remembered of hosts
-    there"""
+    """Do not use the cache, even if the environment enables it, nor the limits of hosts that it
+    remembers"""
     lock: Values
     """Record the size, SHA-256, validators and rows of each input, as JSON, once all are done"""
     locked: bool
@@ -154,8 +154,8 @@ class TableOptions(Options, total=False):
     limit_rate: Values
     """Limit the total download rate to SIZE per second"""
     header: Values
-    """Send this header with every request: 'Name: value'. Without a colon: the line of the table's
-    header, or none"""
+    """Send this header with every request: 'Name: value'. For tables also: the line that holds the
+    header, such as 3, or `none`"""
     user_agent: Values
     """Send this User-Agent [default: raudal and its version]"""
     contact: Values
@@ -207,15 +207,15 @@ class IterOptions(Options, total=False):
     Repeat the option or separate faults with `;`; the first that applies to a request is
     injected"""
     select: Values
-    """Write only these columns, in this order: names, VPH_*, ENTIDAD..LOC, !NOM_*, POBTOT as
-    people, 'a name, so'"""
+    """Write only these columns, in this order: names, VPH_* (a pattern), ENTIDAD..LOC (a range),
+    !NOM_* (all but these), POBTOT as people, 'a name, with a comma'"""
     columns_mode: Values
     """When columns differ: strict refuses the input, union has the columns of all, intersection
     those that all have"""
     fold_names: bool
-    """Names of columns are the same if they differ by case or accents alone"""
+    """Treat names of columns that differ only by case or accents as the same"""
     distinct: bool
-    """Write equal rows once: those whose cells are written alike"""
+    """Write equal rows once; rows are equal if all their cells are the same text"""
     limit: Values
     """Write the first N rows, in input order, and stop the transfers once they are there"""
     sample: Values
@@ -241,13 +241,13 @@ class IterOptions(Options, total=False):
     quote: Values
     """What encloses fields: a character, or `none` if quotes are letters [default: ']"""
     escape: Values
-    """Take the character after this one as it is"""
+    """Read the character after this one literally"""
     comment: Values
     """Leave out lines that begin with this text"""
     skip_rows: Values
     """Skip this many lines at the beginning"""
     columns: Values
-    """Name the columns so, in place of the header"""
+    """Use these names for the columns, in place of the header"""
     footer: Values
     """Drop this many lines at the end"""
     trim: bool
@@ -289,8 +289,8 @@ class IterOptions(Options, total=False):
     offline: bool
     """Use only the cache: no requests, inputs that are not in it fail; implies cache="""
     no_cache: bool
-    """Do not use the cache, even if the environment enables it, nor what is remembered of hosts
-    there"""
+    """Do not use the cache, even if the environment enables it, nor the limits of hosts that it
+    remembers"""
     lock: Values
     """Record the size, SHA-256, validators and rows of each input, as JSON, once all are done"""
     locked: bool
@@ -326,8 +326,8 @@ class IterOptions(Options, total=False):
     limit_rate: Values
     """Limit the total download rate to SIZE per second"""
     header: Values
-    """Send this header with every request: 'Name: value'. Without a colon: the line of the table's
-    header, or none"""
+    """Send this header with every request: 'Name: value'. For tables also: the line that holds the
+    header, such as 3, or `none`"""
     user_agent: Values
     """Send this User-Agent [default: raudal and its version]"""
     contact: Values
@@ -359,10 +359,10 @@ class GetOptions(Options, total=False):
     """Read sources from this file, or from stdin with `-`: one per line, optional TAB and name, `#`
     comments"""
     links: Values
-    """Take each source for a page, and the links on it that match this glob for the inputs:
-    '*.csv', '2020/*.zip'"""
+    """Read each source as an HTML page, and fetch the links on it that match this glob, such as
+    '*.csv' or '2020/*.zip'"""
     links_any_host: bool
-    """Take links to other hosts than that of their page too"""
+    """Also fetch links to other hosts than that of their page"""
     strict_list: bool
     """Refuse a list with a bad line, before anything is fetched [default: the line fails, the
     others go on]"""
@@ -377,8 +377,8 @@ class GetOptions(Options, total=False):
     """Name files by host and path, in folders, as wget -x does: the same as name=
     '{host}/{path}'"""
     name: Values
-    """Name files by this template: {host}, {path}, {name} (without a template), {n} (position),
-    {n:04} (with zeros)"""
+    """Name files by this template: {host}, {path}, {name} (its usual name), {n:04} (its position,
+    with zeros up to four digits)"""
     overwrite: bool
     """Replace existing files"""
     extract: Union[bool, Value]
@@ -405,8 +405,8 @@ class GetOptions(Options, total=False):
     offline: bool
     """Use only the cache: no requests, inputs that are not in it fail; implies cache="""
     no_cache: bool
-    """Do not use the cache, even if the environment enables it, nor what is remembered of hosts
-    there"""
+    """Do not use the cache, even if the environment enables it, nor the limits of hosts that it
+    remembers"""
     lock: Values
     """Record the size, SHA-256, validators and rows of each input, as JSON, once all are done"""
     locked: bool
@@ -442,8 +442,8 @@ class GetOptions(Options, total=False):
     limit_rate: Values
     """Limit the total download rate to SIZE per second"""
     header: Values
-    """Send this header with every request: 'Name: value'. Without a colon: the line of the table's
-    header, or none"""
+    """Send this header with every request: 'Name: value'. For tables also: the line that holds the
+    header, such as 3, or `none`"""
     user_agent: Values
     """Send this User-Agent [default: raudal and its version]"""
     contact: Values
@@ -505,8 +505,8 @@ class CompareOptions(Options, total=False):
     limit_rate: Values
     """Limit the total download rate to SIZE per second"""
     header: Values
-    """Send this header with every request: 'Name: value'. Without a colon: the line of the table's
-    header, or none"""
+    """Send this header with every request: 'Name: value'. For tables also: the line that holds the
+    header, such as 3, or `none`"""
     user_agent: Values
     """Send this User-Agent [default: raudal and its version]"""
     contact: Values

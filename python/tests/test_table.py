@@ -224,7 +224,7 @@ def test_a_table_shows_itself(towns):
     assert repr(t) == "<raudal.Table: 3 rows, 4 columns>"
     html = t._repr_html_()
     assert "<th>people</th>" in html and "2020-03-15" in html and "007" in html
-    towns.write_text("<b>,x\n<script>,&\n")
+    towns.write_text("x,<b>\n&,<script>\n")
     assert "<script>" not in raudal.table(towns)._repr_html_()
     with pytest.raises(KeyError):
         t.column("nobody")
