@@ -17,7 +17,7 @@ fn table(folder: &Path, arguments: &[&str]) -> Finished {
     raudal(["table", "in.csv", "-q"]).args(arguments).in_folder(folder).run()
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let mut names: Vec<String> =
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();

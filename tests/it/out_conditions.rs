@@ -2,6 +2,7 @@
 //! written. Nothing half-done has the final name, nothing that is left stops the next run, and that run cleans it up.
 
 use crate::common::{Answer, Gate, Server, raudal};
+use crate::out::names;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -31,14 +32,6 @@ fn rows(count: usize) -> String {
     fastrand::Rng::with_seed(7).fill(&mut cells);
     let row = |bytes: &[u8]| format!("{:016x},x\n", bytes.iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte)));
     "key,n\n".to_owned() + &cells.chunks(8).map(row).collect::<String>()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 fn read(folder: &Path, name: &str) -> Vec<u8> {

@@ -107,7 +107,7 @@ impl Bucket {
                 .by_ref()
                 .take(PIECE as u64)
                 .read_to_end(&mut piece)
-                .map_err(|error| Error::io("cannot read what is to be stored", error))?;
+                .map_err(|error| Error::io("cannot read the content of the object", error))?;
             Ok(piece.into())
         };
         let first = read()?;

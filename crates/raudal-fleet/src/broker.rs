@@ -65,7 +65,7 @@ impl Login {
         };
         let mut options =
             ConnectOptions::new().name(name).request_timeout(Some(PATIENCE)).subscription_capacity(WAITING);
-        // The client itself does not look at what stands in an address.
+        // The client ignores the login in an address.
         let first = self.servers.split(',').next().and_then(|first| first.trim().parse::<ServerAddr>().ok());
         if let Some(user) = first.as_ref().and_then(ServerAddr::username).map(decoded) {
             options = match first.as_ref().and_then(ServerAddr::password).map(decoded) {

@@ -248,6 +248,6 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
             return Ok(());
         }
         Err(Error::new(Kind::Cancelled, format!("the run was cancelled: {}", self.record.run))
-            .hint("the same command goes on with what is there"))
+            .hint("run the same command again to resume it"))
     }
 }

@@ -17,7 +17,7 @@ use crate::http::tls;
 use raudal_common::error::redact;
 use raudal_common::{Error, Result};
 
-/// Lines of the head of a response at most. The library takes 100, of which some servers send more.
+/// The most header lines of a response. The library accepts 100; some servers send more.
 const HEAD_LINES: usize = 1000;
 
 /// The default `User-Agent`.

@@ -15,7 +15,7 @@ use url::Url;
 use crate::http::failure;
 use crate::http::range::{self, Validator};
 use crate::http::response::Head;
-use crate::transfer::respond::{FinalResponse, follow};
+use crate::transfer::respond::{FinalResponse, follow_redirects};
 use crate::transfer::transport::Transport;
 use crate::{Body, BodyReader};
 use raudal_common::{Error, Kind, Result};
@@ -77,7 +77,7 @@ impl PartReader {
     pub(crate) async fn open(transport: &Arc<Transport>, url: &Url, most: u64) -> Result<Self> {
         let first = format!("bytes=0-{}", EDGE.min(most).max(1) - 1);
         let first = HeaderValue::from_str(&first).map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-        let mut last = follow(transport, url, &(), |_, headers| {
+        let mut last = follow_redirects(transport, url, &(), |_, headers| {
             headers.insert(header::RANGE, first.clone());
         })
         .await?;
@@ -89,7 +89,7 @@ impl PartReader {
         }
         if matches!(last.response.status().as_u16(), 206 | 400 | 412 | 416 | 501) {
             // It does not like ranges, or the file is empty.
-            last = follow(transport, url, &(), |_, _| ()).await?;
+            last = follow_redirects(transport, url, &(), |_, _| ()).await?;
         }
         Self::beginning(transport, last, most).await
     }

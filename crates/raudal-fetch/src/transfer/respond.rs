@@ -52,7 +52,7 @@ pub(super) async fn respond(
     progress: &dyn TransferProgress,
 ) -> Result<FinalResponse> {
     let (mut is_to_range, mut is_conditional) = (false, false);
-    let mut last = follow(transport, start, progress, |here, headers| {
+    let mut last = follow_redirects(transport, start, progress, |here, headers| {
         is_to_range = kept.is_some_and(|partial| partial.ask(here, headers));
         is_conditional = !is_to_range && known.is_some_and(|known| known.ask(here, headers));
     })
@@ -63,7 +63,7 @@ pub(super) async fn respond(
 
 /// Sends a request, with the headers that `add` adds for each address. Follows redirects, and returns the first
 /// response that is not one.
-pub(super) async fn follow(
+pub(super) async fn follow_redirects(
     transport: &Transport,
     start: &Url,
     progress: &dyn TransferProgress,

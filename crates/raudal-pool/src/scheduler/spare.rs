@@ -27,11 +27,7 @@ impl Scheduler {
             self.release_key(key);
             return None;
         }
-        self.in_use += 1;
-        if let Some(key) = key {
-            self.keys.get_mut(key).running += 1;
-        }
-        Some(Spare { key })
+        Some(self.lend(key))
     }
 
     /// Takes a slot before any waiting job. While no slot is free it is one too many, and so no job begins until one has
@@ -43,11 +39,15 @@ impl Scheduler {
             self.release_key(key);
             return None;
         }
+        Some(self.lend(key))
+    }
+
+    fn lend(&mut self, key: Option<KeyId>) -> Spare {
         self.in_use += 1;
         if let Some(key) = key {
             self.keys.get_mut(key).running += 1;
         }
-        Some(Spare { key })
+        Spare { key }
     }
 
     /// Whether no more slots are taken than there are; with a key, of that key as well.
