@@ -71,6 +71,7 @@ mod rate;
 #[cfg(feature = "rate")]
 mod rate;
 mod report;
+mod results;
 mod retry;
 mod room;
 mod run;

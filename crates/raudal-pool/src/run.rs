@@ -6,13 +6,13 @@ use crate::control::Control;
 use crate::engine::{Core, RunHandle, join};
 use crate::permits::Permits;
 use crate::report::RunReport;
+use crate::results::Receiver;
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// A run under way: a stream of completed jobs, as they complete or [in order](crate::RunBuilder::ordered).
@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 /// Taking results panics with the panic of the input, of an observer, or of a function that the run was given. No panic
 /// looks like an end.
 pub struct Run<I, T, E> {
-    completed: mpsc::UnboundedReceiver<Completed<I, T, E>>,
+    completed: Receiver<Completed<I, T, E>>,
     core: Arc<Core<'static, I, T, E>>,
     driver: JoinHandle<RunReport>,
     report: Option<RunReport>,
@@ -68,7 +68,7 @@ impl<I, T, E> fmt::Debug for Run<I, T, E> {
 
 impl<I, T, E> Run<I, T, E> {
     pub(crate) fn new(
-        completed: mpsc::UnboundedReceiver<Completed<I, T, E>>,
+        completed: Receiver<Completed<I, T, E>>,
         core: Arc<Core<'static, I, T, E>>,
         driver: JoinHandle<RunReport>,
         ordered: bool,
@@ -126,7 +126,7 @@ impl<I, T, E> Run<I, T, E> {
             if let Some(done) = self.reorder.as_mut().and_then(Reorder::take) {
                 break done;
             }
-            match ready!(self.completed.poll_recv(cx)) {
+            match ready!(self.completed.poll(cx)) {
                 None => return Poll::Ready(None),
                 Some(done) => match &mut self.reorder {
                     None => break done,

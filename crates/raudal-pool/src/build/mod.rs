@@ -14,13 +14,13 @@ use crate::context::Context;
 use crate::engine::{Core, Engine, Reply, drive};
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::results;
 use crate::run::Run;
 use futures_core::Stream;
 use futures_util::stream::{self, Iter};
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// What becomes of the results of a run: the last parameter of [`RunBuilder`].
 pub mod output {
@@ -127,7 +127,7 @@ where
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
     pub(crate) fn begin(self) -> Run<I, T, E> {
-        let (sender, completed) = mpsc::unbounded_channel();
+        let (sender, completed) = results::channel();
         let core = Arc::new(Core::new(&self.pool, self.policy, true, false));
         let engine = Engine::new(Arc::clone(&core), self.job, self.inputs, Reply::Stream(sender));
         Run::new(completed, core, tokio::spawn(drive(Arc::new(engine))), self.ordered)

@@ -4,12 +4,13 @@ use crate::completed::Completed;
 use crate::context::Attempt;
 use crate::error::JobError;
 use crate::report::JobReport;
+use crate::results::Sender;
 use crate::retry::Delays;
 use crate::scheduler::{Grant, KeyId, RunEntry};
 use crate::trace::Span;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 /// A job that has arrived.
@@ -129,18 +130,9 @@ impl<T, E> Ticket<T, E> {
 
 /// Where results without a ticket go.
 pub(crate) enum Reply<I, T, E> {
-    Stream(mpsc::UnboundedSender<Completed<I, T, E>>),
+    Stream(Sender<Completed<I, T, E>>),
     /// Nobody takes them.
     Nobody,
-}
-
-impl<I, T, E> Clone for Reply<I, T, E> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Stream(sender) => Self::Stream(sender.clone()),
-            Self::Nobody => Self::Nobody,
-        }
-    }
 }
 
 impl<I, T, E> Reply<I, T, E> {
@@ -151,9 +143,7 @@ impl<I, T, E> Reply<I, T, E> {
         match (ticket, self) {
             // Sending fails when the handle or the run was dropped: nobody wants the result.
             (Some(ticket), _) => drop(ticket.reply.send(result)),
-            (None, Self::Stream(sender)) => {
-                drop(sender.send(Completed { job: report.job, input, parent, result, report }));
-            }
+            (None, Self::Stream(sender)) => sender.send(Completed { job: report.job, input, parent, result, report }),
             (None, Self::Nobody) => {}
         }
     }

@@ -8,13 +8,13 @@ use super::worker::{Held, work};
 use crate::completed::Completed;
 use crate::context::Context;
 use crate::report::RunReport;
+use crate::results::{Receiver, channel};
 use futures_core::Stream;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
-use tokio::sync::mpsc;
 
 type Slot<'p> = Pin<Box<dyn Future<Output = ()> + 'p>>;
 
@@ -22,7 +22,7 @@ pub(crate) struct Local<'p, I, T, E, F, S> {
     engine: Arc<Engine<'p, I, T, E, F, S>>,
     drive: Drive,
     slots: FuturesUnordered<Slot<'p>>,
-    results: mpsc::UnboundedReceiver<Completed<I, T, E>>,
+    results: Receiver<Completed<I, T, E>>,
     report: Option<RunReport>,
 }
 
@@ -36,7 +36,7 @@ where
     Fut: Future<Output = Result<T, E>> + 'p,
 {
     pub(crate) fn new(core: Core<'p, I, T, E>, job: F, inputs: S) -> Self {
-        let (sender, results) = mpsc::unbounded_channel();
+        let (sender, results) = channel();
         let drive = Drive::new(&core);
         let engine = Arc::new(Engine::new(Arc::new(core), job, inputs, Reply::Stream(sender)));
         Self { engine, drive, slots: FuturesUnordered::new(), results, report: None }
@@ -57,7 +57,7 @@ where
         let (engine, slots) = (&self.engine, &self.slots);
         let over = self.drive.poll(engine, cx, &mut |ready| slots.push(Box::pin(work(Held::new(engine, ready)))));
         while let Poll::Ready(Some(())) = self.slots.poll_next_unpin(cx) {}
-        if let Ok(done) = self.results.try_recv() {
+        if let Some(done) = self.results.try_next() {
             self.engine.core.room.take();
             return Poll::Ready(Some(done));
         }
