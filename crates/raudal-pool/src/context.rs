@@ -146,14 +146,20 @@ struct ContextState {
     meters: (Option<Arc<Meter>>, Option<Arc<Meter>>),
     bytes: AtomicU64,
     items: AtomicU64,
-    /// The stages that were entered, and when. The last one is still open.
-    stages: Mutex<Vec<(&'static str, Instant)>>,
     /// Whether the attempt must end, or has ended.
     over: AtomicBool,
     /// When it times out, in the form of [`Timeouts`]; 0 without a limit, and after it has timed out.
     limit: AtomicU64,
     timed_out: AtomicBool,
-    /// Made only for jobs that ask for them, so that small jobs stay cheap.
+    /// Made only for jobs that ask for it. Thousands of small jobs then fit into the caches.
+    extras: OnceLock<Box<Extras>>,
+}
+
+/// What small jobs do not need.
+#[derive(Default)]
+struct Extras {
+    /// The stages that were entered, and when. The last one is still open.
+    stages: Mutex<Vec<(&'static str, Instant)>>,
     token: OnceLock<CancellationToken>,
     elsewhere: OnceLock<TaskTracker>,
     nested_slot: OnceLock<Arc<NestedSlot>>,
@@ -170,14 +176,10 @@ impl ContextState {
             meters,
             bytes: AtomicU64::new(0),
             items: AtomicU64::new(0),
-            stages: Mutex::default(),
             over: AtomicBool::new(false),
             limit: AtomicU64::new(0),
             timed_out: AtomicBool::new(false),
-            token: OnceLock::new(),
-            elsewhere: OnceLock::new(),
-            nested_slot: OnceLock::new(),
-            begun: OnceLock::new(),
+            extras: OnceLock::new(),
         }
     }
 }
@@ -215,6 +217,14 @@ impl Attempt {
             Some(shared) => shared.state = ContextState::new(job, attempt, key, meters),
             None => *self = Self::new(job, attempt, key, meters, &self.0.run),
         }
+    }
+
+    fn extras(&self) -> &Extras {
+        self.0.state.extras.get_or_init(Box::default)
+    }
+
+    fn made_extras(&self) -> Option<&Extras> {
+        self.0.state.extras.get().map(|extras| &**extras)
     }
 
     /// The job's number: its place in the order of arrival, from 0.
@@ -266,7 +276,7 @@ impl Attempt {
 
     /// Cancelled when this attempt must end, and when it has ended: for what the attempt started elsewhere.
     pub fn token(&self) -> &CancellationToken {
-        let token = self.0.state.token.get_or_init(CancellationToken::new);
+        let token = self.extras().token.get_or_init(CancellationToken::new);
         // A cancellation at the same time is seen here, or it sees the token: see `cancel`.
         if self.is_cancelled() {
             token.cancel();
@@ -276,7 +286,7 @@ impl Attempt {
 
     /// Enters a named stage and leaves the one before.
     pub fn stage(&self, stage: &'static str) {
-        self.0.state.stages.lock().unwrap_or_else(PoisonError::into_inner).push((stage, Instant::now()));
+        self.extras().stages.lock().unwrap_or_else(PoisonError::into_inner).push((stage, Instant::now()));
         self.tell(EventKind::Stage { job: self.0.state.job, stage });
     }
 
@@ -317,7 +327,7 @@ impl Attempt {
             if attempt.is_cancelled() || attempt.0.run.cancel.iter().any(CancellationToken::is_cancelled) {
                 return None;
             }
-            if attempt.0.state.begun.set(Instant::now()).is_ok() {
+            if attempt.extras().begun.set(Instant::now()).is_ok() {
                 attempt.0.waker.wake();
             }
             Some(work())
@@ -342,22 +352,22 @@ impl Attempt {
 
     /// The tasks and threads that must end before the attempt ends.
     pub(crate) fn elsewhere(&self) -> &TaskTracker {
-        self.0.state.elsewhere.get_or_init(TaskTracker::new)
+        self.extras().elsewhere.get_or_init(TaskTracker::new)
     }
 
     /// When the blocking closure of the attempt began, if it has begun.
     pub(crate) fn begun(&self) -> Option<Instant> {
-        self.0.state.begun.get().copied()
+        self.made_extras()?.begun.get().copied()
     }
 
     /// Returns the slot of this attempt, to offer to a run of its pool that it waits for.
     pub(crate) fn offered_slot(&self) -> &Arc<NestedSlot> {
-        self.0.state.nested_slot.get_or_init(|| Arc::new(NestedSlot::new(self.0.state.key)))
+        self.extras().nested_slot.get_or_init(|| Arc::new(NestedSlot::new(self.0.state.key)))
     }
 
     /// Returns the slot of this attempt, if it was ever offered.
     pub(crate) fn nested_slot(&self) -> Option<&Arc<NestedSlot>> {
-        self.0.state.nested_slot.get()
+        self.made_extras()?.nested_slot.get()
     }
 
     pub(crate) fn run(&self) -> u64 {
@@ -401,7 +411,7 @@ impl Attempt {
     /// Cancels the attempt.
     pub(crate) fn cancel(&self) {
         self.0.state.over.store(true, SeqCst);
-        if let Some(token) = self.0.state.token.get() {
+        if let Some(token) = self.made_extras().and_then(|extras| extras.token.get()) {
             token.cancel();
         }
         self.0.waker.wake();
@@ -412,22 +422,23 @@ impl Attempt {
         self.token().cancel();
     }
 
-    /// Ends the attempt: cancels the work that it started, and waits for it.
-    pub(crate) async fn end(&self) {
+    /// Ends the attempt and cancels the work that it started elsewhere. Returns that work, which must be waited for.
+    pub(crate) fn end(&self) -> Option<&TaskTracker> {
         self.0.state.over.store(true, SeqCst);
         self.0.state.limit.store(0, SeqCst);
-        if let Some(token) = self.0.state.token.get() {
+        let extras = self.made_extras()?;
+        if let Some(token) = extras.token.get() {
             token.cancel();
         }
-        if let Some(elsewhere) = self.0.state.elsewhere.get() {
-            elsewhere.close();
-            elsewhere.wait().await;
-        }
+        let elsewhere = extras.elsewhere.get()?;
+        elsewhere.close();
+        Some(elsewhere)
     }
 
     /// The stages of this attempt as spans that end where the next begins, the last one now.
     pub(crate) fn spans(&self) -> Vec<StageSpan> {
-        let stages = std::mem::take(&mut *self.0.state.stages.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(extras) = self.made_extras() else { return Vec::new() };
+        let stages = std::mem::take(&mut *extras.stages.lock().unwrap_or_else(PoisonError::into_inner));
         if stages.is_empty() {
             return Vec::new();
         }

@@ -26,9 +26,7 @@ pub(crate) struct Policy<'p, I, E> {
     pub(crate) look_ahead: usize,
     /// The size of each job; empty if sizes are not known.
     pub(crate) sizes: Vec<u64>,
-    pub(crate) attempt_timeout: Option<Duration>,
-    pub(crate) deadline: Option<Duration>,
-    pub(crate) grace: Duration,
+    pub(crate) time_limits: TimeLimits,
     pub(crate) stop_after: Option<u64>,
     /// Any of these cancels, or drains, the run.
     pub(crate) cancel: Vec<CancellationToken>,
@@ -37,10 +35,19 @@ pub(crate) struct Policy<'p, I, E> {
     pub(crate) describe: Option<Of<'p, E, String>>,
     pub(crate) kind: Option<Of<'p, E, &'static str>>,
     pub(crate) pressure: Option<Of<'p, E, Pressure>>,
-    /// Whether the time of an attempt starts with its closure on a blocking thread.
-    pub(crate) blocking: bool,
     /// Whether each remaining input gets a result after a stop.
     pub(crate) complete: bool,
+}
+
+/// The time limits of the jobs of a run.
+#[derive(Default)]
+pub(crate) struct TimeLimits {
+    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
+    /// How long a future is polled after its cancellation.
+    pub(crate) grace: Duration,
+    /// Whether the time of an attempt starts with its closure on a blocking thread.
+    pub(crate) is_blocking: bool,
 }
 
 impl<I, E> Policy<'_, I, E> {
@@ -57,9 +64,7 @@ impl<I, E> Policy<'_, I, E> {
             buffer: None,
             look_ahead: 4096,
             sizes: Vec::new(),
-            attempt_timeout: None,
-            deadline: None,
-            grace: Duration::ZERO,
+            time_limits: TimeLimits::default(),
             stop_after: None,
             cancel,
             drain,
@@ -67,7 +72,6 @@ impl<I, E> Policy<'_, I, E> {
             describe: None,
             kind: None,
             pressure: None,
-            blocking: false,
             complete: false,
         }
     }

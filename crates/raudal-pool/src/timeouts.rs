@@ -32,7 +32,8 @@ impl Timeouts {
 
     /// Records the time-out of an attempt that is in the table.
     pub(crate) fn arm(&self, at: u64) {
-        if at < self.next.fetch_min(at, SeqCst) {
+        // Most attempts find a nearer one, and need not write.
+        if at < self.next.load(SeqCst) && at < self.next.fetch_min(at, SeqCst) {
             self.driver.wake();
         }
     }

@@ -76,7 +76,7 @@ impl Pool {
         F: Fn(&Attempt, In::Item) -> Result<T, E> + Send + Sync + 'static,
     {
         let mut builder = self.builder_of(stream::iter(inputs), threaded(job));
-        builder.policy.blocking = true;
+        builder.policy.time_limits.is_blocking = true;
         builder
     }
 
@@ -114,7 +114,7 @@ impl Pool {
         F: Fn(&Attempt, In::Item) -> Result<T, E> + Send + Sync + 'static,
     {
         let mut builder = self.builder_of(stream::iter(inputs), threaded(job));
-        builder.policy.blocking = true;
+        builder.policy.time_limits.is_blocking = true;
         builder.policy.complete = true;
         builder
     }

@@ -150,7 +150,7 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
     /// The time of a blocking job starts with its closure. A blocking closure cannot be stopped from outside, so the
     /// job times out when the closure returns.
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
-        self.policy.attempt_timeout = Some(limit);
+        self.policy.time_limits.attempt_timeout = Some(limit);
         self
     }
 
@@ -171,7 +171,7 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
     /// # }
     /// ```
     pub fn deadline(mut self, limit: Duration) -> Self {
-        self.policy.deadline = Some(limit);
+        self.policy.time_limits.deadline = Some(limit);
         self
     }
 
@@ -180,7 +180,7 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
     ///
     /// If a cancelled attempt returns within its grace period, what it returns is its result.
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.policy.grace = grace;
+        self.policy.time_limits.grace = grace;
         self
     }
 

@@ -3,7 +3,7 @@
 use super::outcome::after;
 use crate::context::{Attempt, CURRENT};
 use crate::error::{JobError, panic_message};
-use crate::policy::Policy;
+use crate::policy::TimeLimits;
 use pin_project_lite::pin_project;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -48,25 +48,17 @@ impl Limit {
 
 /// The time limits of one attempt.
 #[derive(Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct Limits<'a> {
+    pub(super) policy: &'a TimeLimits,
     /// When the attempt started.
-    started: Instant,
-    limit: Option<Limit>,
-    /// How long the future is polled after its cancellation.
-    grace: Duration,
-    /// The time starts when the attempt's blocking closure starts.
-    is_blocking: bool,
+    pub(super) started: Instant,
+    /// When the first attempt of the job started.
+    pub(super) first: Instant,
 }
 
-impl Limits {
-    /// The limits of an attempt that starts now. `since` is the time since the first attempt started.
-    pub(super) fn of<I, E>(policy: &Policy<'_, I, E>, started: Instant, since: Duration) -> Self {
-        Self {
-            started,
-            limit: Limit::of(policy.attempt_timeout, policy.deadline, since),
-            grace: policy.grace,
-            is_blocking: policy.blocking,
-        }
+impl Limits<'_> {
+    fn limit(&self) -> Option<Limit> {
+        Limit::of(self.policy.attempt_timeout, self.policy.deadline, self.started - self.first)
     }
 }
 
@@ -100,7 +92,7 @@ pin_project! {
     #[project = Watch]
     pub(super) struct WatchedAttempt<'a, E, Fut> {
         context: &'a Attempt,
-        limits: Limits,
+        limits: Limits<'a>,
         timer: &'a mut Timer,
         // Why it must end, and the end of its grace period.
         ending: Option<Box<(JobError<E>, Instant)>>,
@@ -113,7 +105,12 @@ pin_project! {
 
 impl<'a, E, Fut: Future> WatchedAttempt<'a, E, Fut> {
     /// Calls the closure of the job, unless the attempt is cancelled already.
-    pub(super) fn new(context: &'a Attempt, limits: Limits, timer: &'a mut Timer, work: impl FnOnce() -> Fut) -> Self {
+    pub(super) fn new(
+        context: &'a Attempt,
+        limits: Limits<'a>,
+        timer: &'a mut Timer,
+        work: impl FnOnce() -> Fut,
+    ) -> Self {
         let mut watched = Self { context, limits, timer, ending: None, is_limited: false, work: None };
         if context.is_cancelled() {
             return watched;
@@ -156,7 +153,7 @@ impl<T, E, Fut: Future<Output = Result<T, E>>> Watch<'_, '_, E, Fut> {
             return Poll::Ready(Err(self.ending.take().map_or(JobError::CANCELLED, |ending| ending.0)));
         };
         // Without a grace period the work is not polled after its cancellation.
-        if limits.grace.is_zero() && context.is_cancelled() {
+        if limits.policy.grace.is_zero() && context.is_cancelled() {
             return Poll::Ready(Err(JobError::CANCELLED));
         }
         if let Some(slot) = context.nested_slot() {
@@ -176,12 +173,12 @@ impl<T, E, Fut: Future<Output = Result<T, E>>> Watch<'_, '_, E, Fut> {
         if self.ending.is_none() {
             if context.is_cancelled() {
                 self.end(JobError::CANCELLED);
-            } else if let Some(limit) = limits.limit.filter(|_| context.is_timed_out()) {
+            } else if let Some(limit) = limits.limit().filter(|_| context.is_timed_out()) {
                 context.cancel_token();
                 self.end(limit.error());
-            } else if let Some(limit) = limits.limit.filter(|_| !*self.is_limited) {
+            } else if let Some(limit) = limits.limit().filter(|_| !*self.is_limited) {
                 // Only an attempt that waits needs a timer.
-                let began = if limits.is_blocking { context.begun() } else { Some(limits.started) };
+                let began = if limits.policy.is_blocking { context.begun() } else { Some(limits.started) };
                 *self.is_limited = began.is_some();
                 if let Some(began) = began {
                     context.set_limit(after(began, limit.time()));
@@ -190,7 +187,7 @@ impl<T, E, Fut: Future<Output = Result<T, E>>> Watch<'_, '_, E, Fut> {
         }
         let is_over = match &*self.ending {
             None => false,
-            Some(ending) => limits.grace.is_zero() || self.timer.is_time(ending.1, cx),
+            Some(ending) => limits.policy.grace.is_zero() || self.timer.is_time(ending.1, cx),
         };
         match self.ending.take_if(|_| is_over) {
             Some(ending) => Poll::Ready(Err(ending.0)),
@@ -200,7 +197,7 @@ impl<T, E, Fut: Future<Output = Result<T, E>>> Watch<'_, '_, E, Fut> {
 
     /// Begins the grace period.
     fn end(&mut self, error: JobError<E>) {
-        *self.ending = Some(Box::new((error, after(Instant::now(), self.limits.grace))));
+        *self.ending = Some(Box::new((error, after(Instant::now(), self.limits.policy.grace))));
     }
 }
 

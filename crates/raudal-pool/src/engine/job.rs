@@ -25,15 +25,27 @@ pub(crate) struct Job<I, T, E> {
     pub(crate) priority: i32,
     pub(crate) weight: usize,
     pub(crate) ticket: Option<Ticket<T, E>>,
-    pub(crate) delays: Option<Delays>,
     pub(crate) arrived: Instant,
     pub(crate) started: Option<Instant>,
-    /// The most bytes and items of any attempt.
-    pub(crate) furthest: (u64, u64),
+    /// `None` until an attempt fails. Thousands of small jobs then fit into the caches.
+    pub(crate) failures: Option<Box<Failures<E>>>,
     /// From the first attempt on.
     pub(crate) span: Option<Span>,
+}
+
+/// What the failed attempts of a job leave for its next one.
+pub(crate) struct Failures<E> {
+    pub(crate) delays: Option<Delays>,
+    /// The most bytes and items of any attempt.
+    pub(crate) furthest: (u64, u64),
     /// What the last attempt that returned an error returned.
     pub(crate) last: Option<E>,
+}
+
+impl<E> Default for Failures<E> {
+    fn default() -> Self {
+        Self { delays: None, furthest: (0, 0), last: None }
+    }
 }
 
 impl<I, T, E> Job<I, T, E> {

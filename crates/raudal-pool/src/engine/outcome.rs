@@ -3,11 +3,12 @@
 use super::core::{Core, Phase, Slot};
 use super::job::{Job, Ready, Reply};
 use crate::context::Attempt;
-use crate::error::JobError;
+use crate::error::{JobError, panic_message};
 use crate::event::EventKind;
 use crate::limit::Pressure;
 use crate::report::{JobReport, Outcome, StageSpan};
 use crate::scheduler::Grant;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -62,7 +63,9 @@ impl<I, T, E> Core<'_, I, T, E> {
             return Err((job, JobError::CANCELLED));
         }
         let since = now - *job.started.get_or_insert(now);
-        if let Some(deadline) = self.policy.deadline.filter(|deadline| job.report.attempts > 0 && since >= *deadline) {
+        if let Some(deadline) =
+            self.policy.time_limits.deadline.filter(|deadline| job.report.attempts > 0 && since >= *deadline)
+        {
             return Err((job, JobError::DeadlinePassed { deadline, last: None }));
         }
         job.report.attempts += 1;
@@ -87,6 +90,15 @@ impl<I, T, E> Core<'_, I, T, E> {
             attempt.cancel();
         }
         Ok((job, attempt))
+    }
+
+    /// Returns the input of a job for its next attempt: a copy if it may have another one. A panic in the user's `Clone` is
+    /// a panic of the job.
+    pub(super) fn input(&self, job: &mut Job<I, T, E>) -> Option<Result<I, JobError<E>>> {
+        let Some(copy) = self.policy.copy else { return job.input.take().map(Ok) };
+        let input = job.input.as_ref()?;
+        let copied = catch_unwind(AssertUnwindSafe(|| copy(input)));
+        Some(copied.map_err(|panic| JobError::Panicked(panic_message(&*panic))))
     }
 
     /// Records the end of an attempt and decides what follows.
@@ -137,7 +149,8 @@ impl<I, T, E> Core<'_, I, T, E> {
             let result = self.conclude(&mut job, Err(error));
             return Next::Over(job, result);
         };
-        job.last = error.into_last_failure().or(job.last.take());
+        let failures = job.failures.get_or_insert_default();
+        failures.last = error.into_last_failure().or(failures.last.take());
         self.again(grant, job, after(at, wait));
         Next::Again
     }
@@ -188,20 +201,21 @@ impl<I, T, E> Core<'_, I, T, E> {
         {
             return None;
         }
-        let (got, furthest) = ((job.report.bytes, job.report.items), job.furthest);
+        let failures = job.failures.get_or_insert_default();
+        let (got, furthest) = ((job.report.bytes, job.report.items), failures.furthest);
         if retry.resets(got, furthest) {
-            job.delays = None;
+            failures.delays = None;
         }
-        job.furthest = (got.0.max(furthest.0), got.1.max(furthest.1));
+        failures.furthest = (got.0.max(furthest.0), got.1.max(furthest.1));
         let since = job.started.map_or(Duration::ZERO, |started| now - started);
-        let delays = job.delays.get_or_insert_with(|| retry.delays());
+        let delays = failures.delays.get_or_insert_with(|| retry.delays());
         let wait = retry.next(error, &mut **delays, since)?;
-        self.policy.deadline.is_none_or(|limit| since.saturating_add(wait) < limit).then_some(wait)
+        self.policy.time_limits.deadline.is_none_or(|limit| since.saturating_add(wait) < limit).then_some(wait)
     }
 
     /// Ends a job: counts it and tells the observer. Its slot and its place in the table stay taken.
     pub(super) fn conclude(&self, job: &mut Job<I, T, E>, result: Result<T, JobError<E>>) -> Result<T, JobError<E>> {
-        let earlier = job.last.take();
+        let earlier = job.failures.take().and_then(|failures| failures.last);
         let result = result.map_err(|error| error.with_last(earlier));
         let started = job.started.unwrap_or_else(Instant::now);
         let Job { report, arrived, span, .. } = job;

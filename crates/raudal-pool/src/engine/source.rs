@@ -270,12 +270,10 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             priority,
             weight,
             ticket,
-            delays: None,
             arrived: Instant::now(),
             started: None,
-            furthest: (0, 0),
+            failures: None,
             span: None,
-            last: None,
         })
     }
 

@@ -5,14 +5,13 @@ use super::job::{Job, Ready};
 use super::outcome::{Ended, Next};
 use super::source::{Engine, NoInput};
 use crate::context::Context;
-use crate::error::{JobError, panic_message};
+use crate::error::JobError;
 use crate::inbox::Sender;
 use crate::report::JobReport;
 use futures_core::Stream;
 use futures_util::FutureExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// A slot and its job. Dropping it frees the slot, so the slot is freed however the worker ends: by a panic, or by being
@@ -114,32 +113,38 @@ where
                     return Some(Next::Over(job, result));
                 }
             };
-            let grant = &mut ready.grant;
-            let input = match core.policy.copy {
-                // A panic in the user's `Clone` is a panic of the job.
-                Some(copy) => job.input.as_ref().map(|input| catch_unwind(AssertUnwindSafe(|| copy(input)))),
-                None => job.input.take().map(Ok),
-            };
-            let result = match input? {
-                Ok(input) => {
-                    let since = job.started.map_or(Duration::ZERO, |first| started - first);
-                    let JobReport { job: number, label, attempts, .. } = &job.report;
-                    let span = job.span.get_or_insert_with(|| core.shared.span.job(core.number(), *number, label));
-                    let span = span.attempt(*attempts);
-                    let cx = Context::new(context.clone(), sender.clone());
-                    let watched = || {
-                        let limits = Limits::of(&core.policy, started, since);
-                        WatchedAttempt::new(&context, limits, timer, || (self.job)(cx, input))
-                    };
-                    let result = span.within(watched).await;
-                    context.end().await;
-                    grant.nested = context.nested_slot().cloned();
-                    span.end(result.as_ref().err().map_or("succeeded", JobError::word));
-                    result
+            let is_blocking = core.policy.time_limits.is_blocking;
+            let input = match core.input(&mut job)? {
+                Ok(input) => input,
+                Err(error) => {
+                    let ended = Ended::now(&context, started, is_blocking, Err(error));
+                    return Some(core.ended(&ready.grant, job, ended));
                 }
-                Err(panic) => Err(JobError::Panicked(panic_message(&*panic))),
             };
-            Some(core.ended(grant, job, Ended::now(&context, started, core.policy.blocking, result)))
+            let JobReport { job: number, label, attempts, .. } = &job.report;
+            let span = job.span.get_or_insert_with(|| core.shared.span.job(core.number(), *number, label));
+            let span = span.attempt(*attempts);
+            let result = {
+                let limits =
+                    Limits { policy: &core.policy.time_limits, started, first: job.started.unwrap_or(started) };
+                let cx = Context::new(context.clone(), sender.clone());
+                span.within(|| WatchedAttempt::new(&context, limits, timer, || (self.job)(cx, input)))
+            }
+            .await;
+            let result = match context.end() {
+                None => result,
+                // It is rare, and in a box it takes no memory of the others.
+                Some(elsewhere) => {
+                    Box::pin(async move {
+                        elsewhere.wait().await;
+                        result
+                    })
+                    .await
+                }
+            };
+            ready.grant.nested = context.nested_slot().cloned();
+            span.end(result.as_ref().err().map_or("succeeded", JobError::word));
+            Some(core.ended(&ready.grant, job, Ended::now(&context, started, is_blocking, result)))
         }
     }
 
