@@ -46,7 +46,7 @@
 //! |---|---|---|
 //! | `rate` (default) | [`PoolBuilder::rate`], [`PoolBuilder::rate_per_key`] | governor |
 //! | `serde` | reports that can be serialized | serde |
-//! | `process` | [`Attempt::output`], [`Attempt::status`]: child processes | tokio's `process` |
+//! | `process` | `Attempt::output`, `Attempt::status`: child processes | tokio's `process` |
 //! | `tracing` | a span for each job and each attempt | tracing |
 
 mod backoff;

@@ -5,8 +5,8 @@
 
 #[cfg(feature = "tracing")]
 mod spans {
-    use tracing::Instrument;
     use tracing::field::Empty;
+    use tracing::instrument::{Instrument, Instrumented};
 
     #[derive(Clone, Debug)]
     pub(crate) struct Span(tracing::Span);
@@ -39,7 +39,7 @@ mod spans {
         }
 
         /// Makes a future inside the span, and runs it there.
-        pub(crate) fn within<F: Future>(&self, make: impl FnOnce() -> F) -> impl Future<Output = F::Output> {
+        pub(crate) fn within<F: Future>(&self, make: impl FnOnce() -> F) -> Instrumented<F> {
             self.0.in_scope(make).instrument(self.0.clone())
         }
     }

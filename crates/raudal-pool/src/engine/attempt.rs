@@ -127,10 +127,12 @@ impl<'a, E, Fut: Future> WatchedAttempt<'a, E, Fut> {
 }
 
 impl<T, E, Fut: Future<Output = Result<T, E>>> Future for WatchedAttempt<'_, E, Fut> {
-    type Output = Result<T, JobError<E>>;
+    /// The result, and when the attempt started.
+    type Output = (Result<T, JobError<E>>, Instant);
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let started = this.limits.started;
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let polled = this.poll(cx);
             if polled.is_ready() {
@@ -138,11 +140,12 @@ impl<T, E, Fut: Future<Output = Result<T, E>>> Future for WatchedAttempt<'_, E, 
             }
             polled
         }));
-        polled.unwrap_or_else(|panic| {
+        let polled = polled.unwrap_or_else(|panic| {
             // Its destructors may panic too; one message is enough.
             drop(catch_unwind(AssertUnwindSafe(|| this.work.set(None))));
             Poll::Ready(Err(JobError::Panicked(panic_message(&*panic))))
-        })
+        });
+        polled.map(|result| (result, started))
     }
 }
 

@@ -6,36 +6,14 @@ use crate::context::Attempt;
 use crate::error::{JobError, panic_message};
 use crate::event::EventKind;
 use crate::limit::Pressure;
-use crate::report::{JobReport, Outcome, StageSpan};
+use crate::report::{JobReport, Outcome};
 use crate::scheduler::Grant;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An attempt that is over.
-pub(super) struct Ended<T, E> {
-    pub(super) result: Result<T, JobError<E>>,
-    /// When it ended.
-    pub(super) at: Instant,
-    pub(super) running: Duration,
-    pub(super) advanced: (u64, u64),
-    pub(super) stages: Vec<StageSpan>,
-}
-
-impl<T, E> Ended<T, E> {
-    /// An attempt that ended now. The time of a blocking one starts with its closure.
-    pub(super) fn now(attempt: &Attempt, started: Instant, is_blocking: bool, result: Result<T, JobError<E>>) -> Self {
-        let at = Instant::now();
-        let began = if is_blocking { attempt.begun().unwrap_or(at) } else { started };
-        Self { result, at, running: at - began, advanced: attempt.advanced(), stages: attempt.spans() }
-    }
-}
-
-/// A job and the attempt that starts.
-pub(super) type Started<I, T, E> = (Box<Job<I, T, E>>, Attempt);
-
-/// A job that ended before its attempt started.
-pub(super) type Refused<I, T, E> = (Box<Job<I, T, E>>, JobError<E>);
+/// A job with the attempt that starts and the time of its start, or a job that ended before that.
+pub(super) type Start<I, T, E> = Result<(Box<Job<I, T, E>>, Attempt, Instant), (Box<Job<I, T, E>>, JobError<E>)>;
 
 /// The state of a job after an attempt.
 pub(super) enum Next<I, T, E> {
@@ -53,12 +31,7 @@ pub(super) fn after(now: Instant, wait: Duration) -> Instant {
 impl<I, T, E> Core<'_, I, T, E> {
     /// Starts an attempt of a granted job and publishes it, so that it can be cancelled. Refuses a job that was cancelled
     /// or has passed its deadline.
-    pub(super) fn start(
-        &self,
-        ready: &mut Ready<I, T, E>,
-        mut job: Box<Job<I, T, E>>,
-        now: Instant,
-    ) -> Result<Started<I, T, E>, Refused<I, T, E>> {
+    pub(super) fn start(&self, ready: &mut Ready<I, T, E>, mut job: Box<Job<I, T, E>>, now: Instant) -> Start<I, T, E> {
         if job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted) || self.is_closing() {
             return Err((job, JobError::CANCELLED));
         }
@@ -89,7 +62,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         if is_aborted || self.phase() == Phase::Cancelled {
             attempt.cancel();
         }
-        Ok((job, attempt))
+        Ok((job, attempt, now))
     }
 
     /// Returns the input of a job for its next attempt: a copy if it may have another one. A panic in the user's `Clone` is
@@ -101,12 +74,21 @@ impl<I, T, E> Core<'_, I, T, E> {
         Some(copied.map_err(|panic| JobError::Panicked(panic_message(&*panic))))
     }
 
-    /// Records the end of an attempt and decides what follows.
-    pub(super) fn ended(&self, grant: &Grant, mut job: Box<Job<I, T, E>>, ended: Ended<T, E>) -> Next<I, T, E> {
-        let Ended { result, at, running, advanced, stages } = ended;
-        job.report.running += running;
-        (job.report.bytes, job.report.items) = advanced;
-        job.report.stages.extend(stages);
+    /// Records the end of an attempt and decides what follows. The time of a blocking attempt starts with its closure.
+    pub(super) fn ended(
+        &self,
+        grant: &Grant,
+        mut job: Box<Job<I, T, E>>,
+        attempt: &Attempt,
+        started: Instant,
+        result: Result<T, JobError<E>>,
+    ) -> Next<I, T, E> {
+        let at = Instant::now();
+        let is_blocking = self.policy.time_limits.is_blocking;
+        let began = if is_blocking { attempt.begun().unwrap_or(at) } else { started };
+        job.report.running += at - began;
+        (job.report.bytes, job.report.items) = attempt.advanced();
+        job.report.stages.extend(attempt.spans());
         let error = match result {
             Ok(_) | Err(JobError::Cancelled { .. }) => {
                 if result.is_ok() && grant.is_metered() {

@@ -1,8 +1,8 @@
 //! A worker: one task that runs attempts in its slot, one after the other.
 
 use super::attempt::{Limits, Timer, WatchedAttempt};
-use super::job::{Job, Ready};
-use super::outcome::{Ended, Next};
+use super::job::Ready;
+use super::outcome::{Next, Start};
 use super::source::{Engine, NoInput};
 use crate::context::Context;
 use crate::error::JobError;
@@ -55,31 +55,25 @@ where
 {
     async move {
         let mut timer = Timer::default();
-        let engine = Arc::clone(&held.engine);
-        let sender = engine.core.inbox.sender();
-        let mut is_first = true;
+        let sender = held.engine.core.inbox.sender();
         while let Some(ready) = &mut held.ready {
-            let job = ready.job.take();
-            // A job that was just pulled starts at its arrival: one clock read less.
-            let now = job.as_ref().filter(|_| !is_first).map(|job| job.arrived);
-            is_first = false;
             // A panic here did not come from a job. It breaks the run, and the driver rethrows it.
-            let run = engine.run(ready, job, now.unwrap_or_else(Instant::now), &mut timer, &sender);
+            let run = held.engine.run(ready, &mut timer, &sender);
             let ran = match AssertUnwindSafe(run).catch_unwind().await {
                 Ok(ran) => ran,
-                Err(panic) => return engine.core.break_down(panic),
+                Err(panic) => return held.engine.core.break_down(panic),
             };
-            let mut turned = catch_unwind(AssertUnwindSafe(|| engine.turn(&mut held.ready, ran)));
+            let mut turned = catch_unwind(AssertUnwindSafe(|| held.engine.turn(&mut held.ready, ran)));
             // Yielding costs less than ending this task and spawning another.
             for left in (0..8).rev() {
                 if !matches!(turned, Ok(Turn::WaitsForAMoment)) {
                     break;
                 }
                 tokio::task::yield_now().await;
-                turned = catch_unwind(AssertUnwindSafe(|| engine.go_on(&mut held.ready, left == 0)));
+                turned = catch_unwind(AssertUnwindSafe(|| held.engine.go_on(&mut held.ready, left == 0)));
             }
             if let Err(panic) = turned {
-                return engine.core.break_down(panic);
+                return held.engine.core.break_down(panic);
             }
             // Jobs that never wait must not starve the other tasks of the runtime.
             tokio::task::consume_budget().await;
@@ -98,35 +92,28 @@ where
     pub(super) fn run<'a>(
         &'a self,
         ready: &'a mut Ready<I, T, E>,
-        job: Option<Box<Job<I, T, E>>>,
-        started: Instant,
         timer: &'a mut Timer,
         sender: &'a Sender<I>,
     ) -> impl Future<Output = Option<Next<I, T, E>>> {
         async move {
-            let core = &self.core;
-            let job = job.or_else(|| core.take_granted(ready.grant.id))?;
-            let (mut job, context) = match core.start(ready, job, started) {
+            let (mut job, context, started) = match self.start(ready)? {
                 Ok(started) => started,
                 Err((mut job, error)) => {
-                    let result = core.conclude(&mut job, Err(error));
+                    let result = self.core.conclude(&mut job, Err(error));
                     return Some(Next::Over(job, result));
                 }
             };
-            let is_blocking = core.policy.time_limits.is_blocking;
-            let input = match core.input(&mut job)? {
+            let input = match self.core.input(&mut job)? {
                 Ok(input) => input,
-                Err(error) => {
-                    let ended = Ended::now(&context, started, is_blocking, Err(error));
-                    return Some(core.ended(&ready.grant, job, ended));
-                }
+                Err(error) => return Some(self.core.ended(&ready.grant, job, &context, started, Err(error))),
             };
             let JobReport { job: number, label, attempts, .. } = &job.report;
+            let core = &self.core;
             let span = job.span.get_or_insert_with(|| core.shared.span.job(core.number(), *number, label));
             let span = span.attempt(*attempts);
-            let result = {
-                let limits =
-                    Limits { policy: &core.policy.time_limits, started, first: job.started.unwrap_or(started) };
+            let (result, started) = {
+                let first = job.started.unwrap_or(started);
+                let limits = Limits { policy: &self.core.policy.time_limits, started, first };
                 let cx = Context::new(context.clone(), sender.clone());
                 span.within(|| WatchedAttempt::new(&context, limits, timer, || (self.job)(cx, input)))
             }
@@ -144,8 +131,18 @@ where
             };
             ready.grant.nested = context.nested_slot().cloned();
             span.end(result.as_ref().err().map_or("succeeded", JobError::word));
-            Some(core.ended(&ready.grant, job, Ended::now(&context, started, is_blocking, result)))
+            Some(self.core.ended(&ready.grant, job, &context, started, result))
         }
+    }
+
+    /// Starts an attempt of the worker's job. Returns when it started.
+    fn start(&self, ready: &mut Ready<I, T, E>) -> Option<Start<I, T, E>> {
+        let job = ready.job.take();
+        // A job that was just pulled for this slot starts at its arrival: one clock read less.
+        let pulled = job.as_ref().filter(|_| ready.current.is_some());
+        let started = pulled.map_or_else(Instant::now, |job| job.arrived);
+        let job = job.or_else(|| self.core.take_granted(ready.grant.id))?;
+        Some(self.core.start(ready, job, started))
     }
 
     /// Delivers the result, then takes the next job or frees the slot.
