@@ -7,7 +7,7 @@ use crate::error::{JobError, panic_message};
 use crate::event::EventKind;
 use crate::limit::Pressure;
 use crate::report::{JobReport, Outcome};
-use crate::scheduler::Grant;
+use crate::scheduler::{Grant, KeyId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -103,30 +103,9 @@ impl<I, T, E> Core<'_, I, T, E> {
         let wait = self.retry_in(&mut job, &error, at);
         let pressure = self.policy.pressure_of(&error, wait.is_some());
         if pressure != Pressure::None || pause.is_some() {
-            let name = self.pool.with(|scheduler| {
-                scheduler.pressed(self.run, grant.key, pressure);
-                let (key, pause) = pause?;
-                scheduler.pause_key(key, after(at, pause));
-                Some((scheduler.name_of(key), pause))
-            });
-            if let Some((key, pause)) = name {
-                self.policy.tell(self.number(), EventKind::KeyPaused { key: &key, pause });
-            }
+            self.slow_down(grant, pressure, pause, at);
         }
-        if self.policy.observer.is_some() {
-            let text = self.policy.describe(&error);
-            let kind = EventKind::AttemptFailed {
-                job: job.report.job,
-                label: &job.report.label,
-                attempt: job.report.attempts,
-                error: text.as_deref().unwrap_or_default(),
-                kind: self.policy.kind_of(&error),
-                retry_in: wait,
-                bytes: job.report.bytes,
-                items: job.report.items,
-            };
-            self.policy.tell(self.number(), kind);
-        }
+        self.tell_of_failure(&job.report, &error, wait);
         let Some(wait) = wait else {
             let result = self.conclude(&mut job, Err(error));
             return Next::Over(job, result);
@@ -135,6 +114,38 @@ impl<I, T, E> Core<'_, I, T, E> {
         failures.last = error.into_last_failure().or(failures.last.take());
         self.again(grant, job, after(at, wait));
         Next::Again
+    }
+
+    /// Counts the failure against the adaptive limits, and pauses the job's key if the failure asks for it.
+    fn slow_down(&self, grant: &Grant, pressure: Pressure, pause: Option<(KeyId, Duration)>, now: Instant) {
+        let paused = self.pool.with(|scheduler| {
+            scheduler.pressed(self.run, grant.key, pressure);
+            let (key, pause) = pause?;
+            scheduler.pause_key(key, after(now, pause));
+            Some((scheduler.name_of(key), pause))
+        });
+        if let Some((key, pause)) = paused {
+            self.policy.tell(self.number(), EventKind::KeyPaused { key: &key, pause });
+        }
+    }
+
+    /// Tells the observer of a failed attempt. `wait` is the time until the next attempt, if there is one.
+    fn tell_of_failure(&self, report: &JobReport, error: &JobError<E>, wait: Option<Duration>) {
+        if self.policy.observer.is_none() {
+            return;
+        }
+        let text = self.policy.describe(error);
+        let kind = EventKind::AttemptFailed {
+            job: report.job,
+            label: &report.label,
+            attempt: report.attempts,
+            error: text.as_deref().unwrap_or_default(),
+            kind: self.policy.kind_of(error),
+            retry_in: wait,
+            bytes: report.bytes,
+            items: report.items,
+        };
+        self.policy.tell(self.number(), kind);
     }
 
     /// Puts a job back to wait for its next attempt.
