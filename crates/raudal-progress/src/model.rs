@@ -84,44 +84,16 @@ impl Model {
             }
             EventKind::Stage { job, stage } => self.with((run, *job), |job| job.stage = Some(stage)),
             EventKind::Expected { job, bytes } => self.with((run, *job), |job| job.expected = Some(*bytes)),
-            EventKind::Advanced { job, bytes, items } => {
-                self.bytes += bytes;
-                self.items += items;
-                self.meter.add(*bytes, now);
-                self.with((run, *job), |job| {
-                    job.bytes += bytes;
-                    job.items += items;
-                    job.meter.add(*bytes, now);
-                });
-            }
+            EventKind::Advanced { job, bytes, items } => self.advance((run, *job), (*bytes, *items), now),
             EventKind::AttemptFailed { job, error, retry_in, bytes, items, .. } => {
-                // The meter keeps them: they did cross the network, and a speed is never negative.
-                self.bytes = self.bytes.saturating_sub(*bytes);
-                self.items = self.items.saturating_sub(*items);
-                self.with((run, *job), |job| {
-                    job.bytes = job.bytes.saturating_sub(*bytes);
-                    job.items = job.items.saturating_sub(*items);
-                    job.expected = None;
-                    job.stage = None;
-                    job.waiting = retry_in
-                        .map(|wait| WaitingView { reason: (*error).to_owned(), until: now.saturating_add(wait) });
-                });
+                let waiting =
+                    retry_in.map(|wait| WaitingView { reason: (*error).to_owned(), until: now.saturating_add(wait) });
+                self.take_back((run, *job), (*bytes, *items), waiting);
             }
             EventKind::KeyPaused { key, pause } => {
                 self.pauses.insert((*key).to_owned(), now.saturating_add(*pause));
             }
-            EventKind::JobFinished { report } => {
-                let job = self.jobs.remove(&(run, report.job));
-                match report.outcome {
-                    Outcome::Succeeded => {
-                        self.succeeded += 1;
-                        let sizes = &mut self.sizes;
-                        job.inspect(|job| sizes.succeed(job.weight, job.expected.unwrap_or(job.bytes)));
-                    }
-                    Outcome::Failed => self.failed += 1,
-                    _ => self.cancelled += 1,
-                }
-            }
+            EventKind::JobFinished { report } => self.end_job((run, report.job), report.outcome),
             EventKind::RunFinished { .. } => {
                 self.runs = self.runs.saturating_sub(1);
                 self.jobs.retain(|(other, _), _| *other != run);
@@ -130,6 +102,46 @@ impl Model {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Counts the bytes and items that a job has moved.
+    fn advance(&mut self, job: (u64, u64), (bytes, items): (u64, u64), now: Duration) {
+        self.bytes += bytes;
+        self.items += items;
+        self.meter.add(bytes, now);
+        self.with(job, |job| {
+            job.bytes += bytes;
+            job.items += items;
+            job.meter.add(bytes, now);
+        });
+    }
+
+    /// Takes back the bytes and items of a failed attempt.
+    fn take_back(&mut self, job: (u64, u64), (bytes, items): (u64, u64), waiting: Option<WaitingView>) {
+        // The meter keeps them: they did cross the network, and a speed is never negative.
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.items = self.items.saturating_sub(items);
+        self.with(job, |job| {
+            job.bytes = job.bytes.saturating_sub(bytes);
+            job.items = job.items.saturating_sub(items);
+            job.expected = None;
+            job.stage = None;
+            job.waiting = waiting;
+        });
+    }
+
+    fn end_job(&mut self, job: (u64, u64), outcome: Outcome) {
+        let job = self.jobs.remove(&job);
+        match outcome {
+            Outcome::Succeeded => {
+                self.succeeded += 1;
+                if let Some(job) = job {
+                    self.sizes.succeed(job.weight, job.expected.unwrap_or(job.bytes));
+                }
+            }
+            Outcome::Failed => self.failed += 1,
+            _ => self.cancelled += 1,
         }
     }
 
