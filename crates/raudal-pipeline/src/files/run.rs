@@ -14,7 +14,7 @@ use crate::run::segments::Segments;
 use crate::run::slowed::Slowed;
 use raudal_common::{Error, Result, blocking};
 use raudal_fetch::Client;
-use raudal_pool::{Context, JobError, RunReport};
+use raudal_pool::{Completed, Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
 
@@ -58,12 +58,7 @@ where
     In::IntoIter: Clone + Send + 'static,
 {
     let inputs = inputs.into_iter();
-    let (looked, folder, updates) = (inputs.clone(), options.folder.clone(), options.existing == Existing::Update);
-    let before = move || {
-        make_folder(&folder)?;
-        Ok((Repeated::find(looked), updates.then(|| Versions::read(&folder))))
-    };
-    let (repeated, versions) = blocking(before).await??;
+    let (repeated, versions) = prepare(inputs.clone(), &options).await?;
     let inputs = repeated.skip(inputs);
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let stop = options.run.cancel.child_token();
@@ -91,14 +86,7 @@ where
     let segments = Segments::start(client, run.permits());
     let mut summary = Summary::begin(&shared.repeated);
     while let Some(done) = run.next().await {
-        let Some(input) = done.input else { continue };
-        summary.pulled = shared.repeated.position(done.job) + 1;
-        let settled = match done.result {
-            // An earlier input may have taken its name away.
-            Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
-            failed => failed,
-        };
-        if let Err(error) = summary.take(settled, input, done.report.attempts, &mut tell) {
+        if let Err(error) = summary.take(done, &shared, &mut tell) {
             run.shutdown().await;
             return Err(error);
         }
@@ -109,6 +97,19 @@ where
     summary.warnings.extend(slowed.warnings());
     summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
     Ok(summary)
+}
+
+/// Creates the folder, finds repeated inputs, and reads the versions of the files if they count.
+async fn prepare(
+    inputs: impl Iterator<Item = Input> + Send + 'static,
+    options: &Options,
+) -> Result<(Repeated, Option<Versions>)> {
+    let (folder, updates) = (options.folder.clone(), options.existing == Existing::Update);
+    let work = move || {
+        make_folder(&folder)?;
+        Ok((Repeated::find(inputs), updates.then(|| Versions::read(&folder))))
+    };
+    blocking(work).await?
 }
 
 impl Summary {
@@ -125,14 +126,21 @@ impl Summary {
         }
     }
 
-    /// Takes what became of an input, and tells of it. Fails if `tell` does.
+    /// Records the result of an input, and tells of its file. Fails if `tell` does.
     fn take(
         &mut self,
-        settled: Result<Saved, JobError<Error>>,
-        input: Input,
-        attempts: u32,
+        done: Completed<Input, Saved, Error>,
+        shared: &FilesRun,
         tell: &mut impl FnMut(&Saved) -> Result<()>,
     ) -> Result<()> {
+        let Some(input) = done.input else { return Ok(()) };
+        self.pulled = shared.repeated.position(done.job) + 1;
+        let settled = match done.result {
+            // An earlier input may have taken its name away.
+            Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
+            failed => failed,
+        };
+        let attempts = done.report.attempts;
         match settled {
             Ok(saved) => {
                 tell(&saved)?;

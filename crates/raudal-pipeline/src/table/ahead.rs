@@ -100,16 +100,13 @@ impl Decoder {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::super::decoders::Decoders;
     use super::*;
-    use crate::run::partials::Partials;
     use raudal_fetch::{Client, Options, Request};
     use raudal_pool::{Context, Pool};
     use raudal_source::Location;
-    use raudal_table::Query;
     use std::io::Write;
     use std::ops::ControlFlow;
-    use tokio::sync::{Semaphore, mpsc};
+    use tokio::sync::mpsc;
 
     const ROWS: u64 = 5 << 20;
 
@@ -130,18 +127,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_long_table_was_decoded_by_the_time_it_is_there() {
         let client = Client::new(&Options::default()).expect("a client");
-        let shared = Arc::new(TableRun {
-            client: client.clone(),
-            query: Query::default(),
-            decoders: Decoders::new(1),
-            partials: Arc::new(Partials::default()),
-            folder: None,
-            checksums: None,
-            lock: None,
-            kept: Arc::default(),
-            full: Arc::default(),
-            ahead: Arc::new(Semaphore::new(1)),
-        });
+        let mut options = crate::Options::default();
+        options.decoders = 1;
+        let shared = Arc::new(TableRun::new(&client, &options));
         let inputs = [Input::new(Location::parse(&served()).expect("a URL"))];
         let job = move |context: Context<Input>, input: Input| {
             let shared = Arc::clone(&shared);

@@ -7,5 +7,6 @@ pub(crate) mod merge;
 pub(crate) mod options;
 pub(crate) mod reader;
 mod reorder;
+pub(crate) mod run;
 mod shared;
 pub(crate) mod summary;

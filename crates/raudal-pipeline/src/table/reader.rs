@@ -1,6 +1,5 @@
 //! One input after the other, for a program that merges their rows elsewhere.
 
-use super::decoders::Decoders;
 use super::job::attempt;
 use super::options::Options;
 use super::shared::TableRun;
@@ -15,7 +14,6 @@ use raudal_pool::{Context, JobReport, Observer};
 use raudal_source::{Checksums, Input};
 use raudal_table::Rows;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Is asked before each attempt at an input, and may make it wait.
@@ -48,18 +46,8 @@ pub struct InputRead {
 impl Reader {
     /// Creates a reader. A [`Lock`] in the options only says that inputs are to be recorded.
     pub fn new(client: &Client, options: Options) -> Self {
-        let shared = TableRun {
-            client: client.clone(),
-            query: options.query.clone(),
-            decoders: Decoders::new(options.decoders),
-            partials: Arc::default(),
-            folder: options.partials.clone(),
-            checksums: options.run.checksums.clone(),
-            lock: options.run.lock.as_ref().map(|_| Arc::default()),
-            kept: Arc::default(),
-            full: Arc::default(),
-            ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
-        };
+        let mut shared = TableRun::new(client, &options);
+        shared.lock = options.run.lock.as_ref().map(|_| Arc::default());
         Self { shared: Arc::new(shared), options }
     }
 
