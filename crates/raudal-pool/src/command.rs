@@ -1,6 +1,6 @@
 //! Child processes as jobs: awaited whatever happens, their output bounded, their failures told in words.
 
-use crate::context::Attempt;
+use crate::attempt::Attempt;
 use std::fmt;
 use std::io;
 use std::process::{ExitStatus, Stdio};

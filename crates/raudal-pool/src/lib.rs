@@ -49,6 +49,7 @@
 //! | `process` | `Attempt::output`, `Attempt::status`: child processes | tokio's `process` |
 //! | `tracing` | a span for each job and each attempt | tracing |
 
+mod attempt;
 mod backoff;
 mod build;
 #[cfg(feature = "process")]
@@ -87,12 +88,13 @@ pub mod guide {
     pub mod equivalents {}
 }
 
+pub use attempt::Attempt;
 pub use backoff::Backoff;
 pub use build::{LocalRun, One, RunBuilder, output};
 #[cfg(feature = "process")]
 pub use command::{CommandError, CommandOutput};
 pub use completed::Completed;
-pub use context::{Attempt, Context};
+pub use context::Context;
 pub use control::Control;
 pub use error::{BuildError, JobError, MapError};
 pub use event::{Event, EventKind, NoObserver, Observer};

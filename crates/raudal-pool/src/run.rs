@@ -1,7 +1,7 @@
 //! A run under way, as its owner sees it: a stream of results, a report at the end, and the means to control it.
 
+use crate::attempt::CURRENT;
 use crate::completed::Completed;
-use crate::context::CURRENT;
 use crate::control::Control;
 use crate::engine::{Core, RunHandle, join};
 use crate::permits::Permits;

@@ -1,6 +1,6 @@
 //! Single jobs, each with a handle: await it, wait for it with a time-out, detach or abort it.
 
-use crate::context::CURRENT;
+use crate::attempt::CURRENT;
 use crate::control::Control;
 use crate::engine::{Core, RunHandle, Ticket, Whereabouts, join};
 use crate::error::JobError;

@@ -5,12 +5,13 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `handle` | [`Progress`]: takes events and messages, and writes them one after the other |
+//! | `handle` | [`Progress`], the handle |
+//! | `display` | takes events and messages, and writes them one after the other |
 //! | `style` | [`Style`], [`Verbosity`], and what stderr can show |
 //! | `model` | the state of a run at one moment; pure |
 //! | `peers` | [`Peer`]: machines that do the work for a run, and their speeds; pure |
 //! | `sizes` | what is known of the sizes of jobs, and how long the rest takes; pure |
-//! | `lines` | every line for people; pure |
+//! | `lines`, `frame`, `fit` | messages and status, bars, and widths of text; pure |
 //! | `json` | every line for programs; pure |
 //! | `painter` | redraws lines on a terminal, by escape sequences |
 //! | `out`, `relay`, `ticker` | the stream, the thread that writes, and the thread that ticks |
@@ -44,6 +45,9 @@
 //! line of the job. So at such a line, the sum of the `advanced` lines, minus what `attempt_failed`
 //! takes back, is exact.
 
+mod display;
+mod fit;
+mod frame;
 mod handle;
 mod json;
 mod lines;
@@ -63,7 +67,8 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{Clock, Progress};
+pub use display::Clock;
+pub use handle::Progress;
 pub use peers::Peer;
 pub use recorder::{Recorder, Recording};
 pub use style::{Style, Verbosity};

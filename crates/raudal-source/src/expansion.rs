@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::files;
-use super::input::check_text;
+use super::location::check_text;
 use super::pattern::{Part, parse, wrong};
 use super::{Input, Location, glob, object};
 use raudal_common::{Error, Result};

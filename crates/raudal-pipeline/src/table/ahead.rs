@@ -127,8 +127,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_long_table_was_decoded_by_the_time_it_is_there() {
         let client = Client::new(&Options::default()).expect("a client");
-        let mut options = crate::Options::default();
-        options.decoders = 1;
+        let options = crate::Options { decoders: 1, ..crate::Options::default() };
         let shared = Arc::new(TableRun::new(&client, &options));
         let inputs = [Input::new(Location::parse(&served()).expect("a URL"))];
         let job = move |context: Context<Input>, input: Input| {

@@ -2,7 +2,8 @@
 
 use super::output;
 use super::setters::RunBuilder;
-use crate::context::{Attempt, Context};
+use crate::attempt::Attempt;
+use crate::context::Context;
 use crate::pool::Pool;
 use futures_core::Stream;
 use futures_util::stream::{self, Iter};

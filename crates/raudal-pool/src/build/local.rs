@@ -3,8 +3,9 @@
 use super::lists::{Lists, map_error};
 use super::output;
 use super::setters::RunBuilder;
+use crate::attempt::CURRENT;
 use crate::completed::Completed;
-use crate::context::{CURRENT, Context};
+use crate::context::Context;
 use crate::engine::{Core, Local};
 use crate::error::{JobError, MapError};
 use crate::pool::Pool;

@@ -1,7 +1,7 @@
 //! Runs one attempt until it returns, panics, is cancelled or times out.
 
 use super::outcome::after;
-use crate::context::{Attempt, CURRENT};
+use crate::attempt::{Attempt, CURRENT};
 use crate::error::{JobError, panic_message};
 use crate::policy::TimeLimits;
 use pin_project_lite::pin_project;

@@ -1,7 +1,7 @@
 //! A job, from its arrival to its result.
 
+use crate::attempt::Attempt;
 use crate::completed::Completed;
-use crate::context::Attempt;
 use crate::error::JobError;
 use crate::report::JobReport;
 use crate::results::Sender;

@@ -2,7 +2,7 @@
 
 use super::core::{Core, Phase, Slot};
 use super::job::{Job, Ready, Reply};
-use crate::context::Attempt;
+use crate::attempt::Attempt;
 use crate::error::{JobError, panic_message};
 use crate::event::EventKind;
 use crate::limit::Pressure;
