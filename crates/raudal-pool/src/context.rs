@@ -1,7 +1,7 @@
 //! What each attempt of a job is handed: the attempt itself, and the way to add further jobs.
 
 use crate::attempt::Attempt;
-use crate::inbox::Sender;
+use crate::inbox::InboxSender;
 use std::fmt;
 use std::ops::Deref;
 
@@ -9,7 +9,7 @@ use std::ops::Deref;
 /// same run. Cheap to clone.
 pub struct Context<I> {
     attempt: Attempt,
-    sender: Sender<I>,
+    sender: InboxSender<I>,
 }
 
 impl<I> Clone for Context<I> {
@@ -33,7 +33,7 @@ impl<I> Deref for Context<I> {
 }
 
 impl<I> Context<I> {
-    pub(crate) fn new(attempt: Attempt, sender: Sender<I>) -> Self {
+    pub(crate) fn new(attempt: Attempt, sender: InboxSender<I>) -> Self {
         Self { attempt, sender }
     }
 

@@ -51,6 +51,7 @@
 
 mod attempt;
 mod backoff;
+mod backpressure;
 mod build;
 #[cfg(feature = "process")]
 mod command;
@@ -74,7 +75,6 @@ mod rate;
 mod report;
 mod results;
 mod retry;
-mod room;
 mod run;
 mod scheduler;
 mod spawner;

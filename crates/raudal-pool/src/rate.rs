@@ -43,10 +43,10 @@ type Limiter<K, S> = RateLimiter<K, S, Since, NoOpMiddleware<Duration>>;
 #[derive(Default)]
 pub(crate) struct Rates {
     all: Option<(Since, Limiter<NotKeyed, InMemoryState>)>,
-    keys: Option<(Since, Keys)>,
+    keys: Option<(Since, KeyRates)>,
 }
 
-struct Keys {
+struct KeyRates {
     limiter: Limiter<Arc<str>, HashMapStateStore<Arc<str>>>,
     /// At so many keys, those that are idle are forgotten.
     sweep: AtomicUsize,
@@ -68,7 +68,7 @@ impl Rates {
             all: all.map(|quota| (clock.clone(), Limiter::direct_with_clock(quota, clock.clone()))),
             keys: key.map(|quota| {
                 let limiter = Limiter::hashmap_with_clock(quota, clock.clone());
-                (clock.clone(), Keys { limiter, sweep: AtomicUsize::new(SWEEP) })
+                (clock.clone(), KeyRates { limiter, sweep: AtomicUsize::new(SWEEP) })
             }),
         })
     }

@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::engine::{Core, RunHandle, join};
 use crate::permits::Permits;
 use crate::report::RunReport;
-use crate::results::Receiver;
+use crate::results::ResultReceiver;
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::fmt;
@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 /// Taking results panics with the panic of the input, of an observer, or of a function that the run was given. No panic
 /// looks like an end.
 pub struct Run<I, T, E> {
-    completed: Receiver<Completed<I, T, E>>,
+    completed: ResultReceiver<Completed<I, T, E>>,
     core: Arc<Core<'static, I, T, E>>,
     driver: JoinHandle<RunReport>,
     report: Option<RunReport>,
@@ -68,7 +68,7 @@ impl<I, T, E> fmt::Debug for Run<I, T, E> {
 
 impl<I, T, E> Run<I, T, E> {
     pub(crate) fn new(
-        completed: Receiver<Completed<I, T, E>>,
+        completed: ResultReceiver<Completed<I, T, E>>,
         core: Arc<Core<'static, I, T, E>>,
         driver: JoinHandle<RunReport>,
         ordered: bool,
@@ -134,7 +134,7 @@ impl<I, T, E> Run<I, T, E> {
                 },
             }
         };
-        self.core.room.take();
+        self.core.backpressure.take();
         Poll::Ready(Some(done))
     }
 

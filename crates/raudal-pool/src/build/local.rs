@@ -6,7 +6,7 @@ use super::setters::RunBuilder;
 use crate::attempt::CURRENT;
 use crate::completed::Completed;
 use crate::context::Context;
-use crate::engine::{Core, Local};
+use crate::engine::{Core, LocalEngine};
 use crate::error::{JobError, MapError};
 use crate::pool::Pool;
 use crate::report::RunReport;
@@ -83,7 +83,7 @@ where
     pub fn start(self) -> LocalRun<'p, S, F, I, T, E> {
         let core = Core::new(&self.pool, self.policy, true, false);
         let reorder = self.ordered.then(Reorder::new);
-        LocalRun { run: Local::new(core, self.job, self.inputs), reorder }
+        LocalRun { run: LocalEngine::new(core, self.job, self.inputs), reorder }
     }
 
     /// Runs all jobs and returns their results in the order of the input: one result for each input, as
@@ -136,7 +136,7 @@ where
 ///
 /// Taking results panics with the panic of the input, of an observer, or of a function that the run was given.
 pub struct LocalRun<'p, S, F, I, T, E> {
-    run: Local<'p, I, T, E, F, S>,
+    run: LocalEngine<'p, I, T, E, F, S>,
     reorder: Option<Reorder<I, T, E>>,
 }
 

@@ -28,7 +28,7 @@ mod worker;
 
 pub(crate) use self::core::Core;
 pub(crate) use driver::{drive, join};
-pub(crate) use job::{Reply, Ticket, Whereabouts};
-pub(crate) use local::Local;
+pub(crate) use job::{HandleSender, JobLocation, Reply};
+pub(crate) use local::LocalEngine;
 pub(crate) use run_handle::RunHandle;
 pub(crate) use source::Engine;

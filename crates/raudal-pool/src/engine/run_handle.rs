@@ -1,6 +1,6 @@
 //! A run without its types, for handles and controls.
 
-use super::core::{Core, Slot};
+use super::core::{Core, JobSlot};
 use super::job::Reply;
 use crate::attempt::Attempt;
 
@@ -30,7 +30,7 @@ where
 {
     fn abort(&self, id: usize, number: u64) {
         let running = match self.table().jobs.get(id) {
-            Some(Slot::Running(current)) => Some(current.attempt()),
+            Some(JobSlot::Running(current)) => Some(current.attempt()),
             _ => None,
         };
         match running {

@@ -1,6 +1,6 @@
 //! The adaptive limit of one key, or of the whole pool.
 
-use super::controller::{Controller, Sample};
+use super::controller::{Controller, LoadSample};
 use super::{Learned, Limit, Pressure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -113,7 +113,7 @@ impl Adaptive {
             return Some((limit, why));
         };
         let (progress, answers) = (self.meter.progress.load(Relaxed), self.meter.answers.load(Relaxed));
-        let sample = Sample { at: now, progress, answers, in_flight, trouble: self.trouble, may_grow };
+        let sample = LoadSample { at: now, progress, answers, in_flight, trouble: self.trouble, may_grow };
         let why = controller.look(&sample)?;
         self.limit = Some(controller.limit());
         Some((controller.limit(), why))

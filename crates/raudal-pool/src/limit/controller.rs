@@ -34,7 +34,7 @@ const AFTER_BURST: Duration = Duration::from_secs(3);
 
 /// What was measured of a key at one moment. Counts are totals.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
+pub(crate) struct LoadSample {
     pub(super) at: Instant,
     pub(super) progress: u64,
     /// Attempts that have made any progress.
@@ -141,13 +141,13 @@ impl Controller {
     }
 
     /// Checks a sample. Returns the reason if the limit changes.
-    pub(super) fn look(&mut self, sample: &Sample) -> Option<&'static str> {
+    pub(super) fn look(&mut self, sample: &LoadSample) -> Option<&'static str> {
         let why = self.judge(sample);
         self.is_settled |= why.is_some();
         why
     }
 
-    fn judge(&mut self, sample: &Sample) -> Option<&'static str> {
+    fn judge(&mut self, sample: &LoadSample) -> Option<&'static str> {
         let trouble = sample.trouble.saturating_sub(self.trouble);
         self.trouble = sample.trouble;
         if trouble > 0 {
@@ -177,7 +177,7 @@ impl Controller {
     /// Judges a round of answers, while the limit doubles.
     fn judge_round(
         &mut self,
-        sample: &Sample,
+        sample: &LoadSample,
         since: Instant,
         progress: u64,
         answers: u64,
@@ -213,7 +213,7 @@ impl Controller {
     /// Judges a window of measurement. After a step up, keeps the step or takes it back.
     fn judge_window(
         &mut self,
-        sample: &Sample,
+        sample: &LoadSample,
         since: Instant,
         progress: u64,
         from: Option<(usize, f64)>,
@@ -246,7 +246,7 @@ impl Controller {
     }
 
     /// Raises the limit if it is fully used: doubles it, or adds one once the other side has refused.
-    fn grow(&mut self, sample: &Sample) -> bool {
+    fn grow(&mut self, sample: &LoadSample) -> bool {
         let highest = self.most.min(self.ceiling);
         let is_used = sample.may_grow && sample.in_flight >= self.limit;
         if !is_used || self.limit >= highest {

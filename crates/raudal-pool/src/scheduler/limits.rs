@@ -1,7 +1,7 @@
 //! Changes the limits of a pool: those that the user sets, and those that adapt.
 
 use super::adaptive::Snapshot;
-use super::keys::{Key, KeyId};
+use super::keys::{KeyId, KeyState};
 use super::{RunId, Scheduler};
 use crate::limit::{Change, Learned, Meter, Pressure};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Scheduler {
 
     /// Returns what the adaptive limits of keys have learned.
     pub(crate) fn learned(&mut self) -> Vec<(String, Learned)> {
-        let learned = |key: &Key| Some((key.name.to_string(), key.adaptive.as_ref()?.learned()?));
+        let learned = |key: &KeyState| Some((key.name.to_string(), key.adaptive.as_ref()?.learned()?));
         self.keys.iter_mut().filter_map(|(_, key)| learned(key)).collect()
     }
 

@@ -23,8 +23,8 @@ pub(crate) use run::{RunEntry, RunId};
 use crate::limit::Learned;
 use crate::rate::Rates;
 use adaptive::AdaptiveLimits;
-use gate::Gate;
-use keys::Keys;
+use gate::RateGate;
+use keys::KeyTable;
 use lane::WaitingJob;
 use run::{Later, RunQueue};
 use slab::Slab;
@@ -41,13 +41,13 @@ pub(crate) struct Scheduler {
     in_use: usize,
     /// Running jobs, regardless of weight.
     running: usize,
-    keys: Keys,
+    keys: KeyTable,
     runs: Slab<RunQueue>,
     /// Runs that may have a job to start, each once, in turn.
     ring: VecDeque<RunId>,
     /// Runs that jobs of this pool wait for.
     awaited: Vec<RunId>,
-    gate: Gate,
+    gate: RateGate,
     adaptive: AdaptiveLimits,
     wakers: Vec<Waker>,
 }
@@ -70,11 +70,11 @@ impl Scheduler {
             limit: jobs,
             in_use: 0,
             running: 0,
-            keys: Keys::new(per_key),
+            keys: KeyTable::new(per_key),
             runs: Slab::new(),
             ring: VecDeque::new(),
             awaited: Vec::new(),
-            gate: Gate::new(rates),
+            gate: RateGate::new(rates),
             adaptive: AdaptiveLimits::new(of_all, of_key, known),
             wakers: Vec::new(),
         }

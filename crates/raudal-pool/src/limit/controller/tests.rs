@@ -34,7 +34,7 @@ fn run_known(link: &Link, most: usize, known: Option<Learned>, time: Duration) -
         progress += (link.each * taken.min(answers) as f64).min(link.all) * step.as_secs_f64();
         let in_flight = controller.limit();
         let (progress, answers) = (progress as u64, answers as u64);
-        controller.look(&Sample { at, progress, answers, in_flight, trouble, may_grow: true });
+        controller.look(&LoadSample { at, progress, answers, in_flight, trouble, may_grow: true });
         limits.push(controller.limit());
     }
     limits
@@ -43,7 +43,7 @@ fn run_known(link: &Link, most: usize, known: Option<Learned>, time: Duration) -
 impl Controller {
     /// Tells it of refusals.
     fn press(&mut self, at: Instant, trouble: u64) {
-        self.look(&Sample { at, progress: 0, answers: 0, in_flight: 6, trouble, may_grow: true });
+        self.look(&LoadSample { at, progress: 0, answers: 0, in_flight: 6, trouble, may_grow: true });
     }
 }
 
@@ -117,7 +117,7 @@ fn it_never_grows_past_its_most_nor_while_something_speaks_against_it() {
     let mut controller = Controller::new(64, None, start);
     for look in 1..100 {
         let at = start + look * LOOK;
-        let sample = Sample { at, progress: 0, answers: 0, in_flight: 6, trouble: 0, may_grow: false };
+        let sample = LoadSample { at, progress: 0, answers: 0, in_flight: 6, trouble: 0, may_grow: false };
         assert_eq!(controller.look(&sample), None);
     }
     assert_eq!(controller.limit(), FIRST);
