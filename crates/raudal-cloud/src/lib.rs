@@ -10,25 +10,25 @@
 //! | `environment`, `profile` | variables, and the files of the AWS command line |
 //! | `secrets` | credentials that are found or not, and never shown |
 //! | `aws`, `gcs`, `azure` | one service each: where it is, who asks, how a request is signed |
-//! | `answer` | what a refusal means, and what to do. Pure |
+//! | `error_response` | what a refusal means, and what to do. Pure |
 //! | `listen` | the caller's HTTP client, which notes refusals |
 //! | `stores` | all services of a run: signs, lists |
 //! | `bucket` | a folder whose objects are written once |
 
-mod answer;
 mod aws;
 mod azure;
 mod bucket;
 mod environment;
+mod error_response;
 mod gcs;
 mod listen;
 mod profile;
 mod secrets;
 mod stores;
 
-pub use answer::Answer;
 pub use bucket::Bucket;
 pub use environment::Environment;
+pub use error_response::ErrorResponse;
 pub use stores::Stores;
 
 /// Returns the HTTP client for a server.

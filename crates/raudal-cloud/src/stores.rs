@@ -1,11 +1,11 @@
 //! The stores of a run: each service is looked for once, when its first object is asked for.
 
-use crate::answer::{Answer, Signed};
 use crate::aws::Aws;
 use crate::azure::Azure;
 use crate::environment::Environment;
+use crate::error_response::{ErrorResponse, Signed};
 use crate::gcs::Gcs;
-use crate::listen::{Failed, listening};
+use crate::listen::{StoreFailure, listening};
 use crate::secrets;
 use crate::{Http, Listed};
 use http::{HeaderMap, Uri};
@@ -58,8 +58,8 @@ pub struct Stores {
 }
 
 /// A bucket as the library has it.
-pub(crate) trait Store: ObjectStore + PaginatedListStore {}
-impl<S: ObjectStore + PaginatedListStore> Store for S {}
+pub(crate) trait BucketStore: ObjectStore + PaginatedListStore {}
+impl<S: ObjectStore + PaginatedListStore> BucketStore for S {}
 
 impl Stores {
     /// Creates the stores of an environment. Nothing is read yet.
@@ -133,8 +133,8 @@ impl Stores {
 
     /// Notes the region of a bucket, if its service has told one that was not used yet. The same request,
     /// signed again, goes there.
-    pub fn learn(&self, object: &Object, answer: &Answer) -> bool {
-        let (Service::S3, Some(aws), Some(region)) = (object.service, self.aws.get(), answer.other_region()) else {
+    pub fn learn(&self, object: &Object, response: &ErrorResponse) -> bool {
+        let (Service::S3, Some(aws), Some(region)) = (object.service, self.aws.get(), response.other_region()) else {
             return false;
         };
         let before = self.region(&object.bucket, &aws.region);
@@ -146,9 +146,9 @@ impl Stores {
     }
 
     /// Returns the error for a response that is not a success.
-    pub fn refusal(&self, object: &Object, answer: &Answer) -> Error {
+    pub fn refusal(&self, object: &Object, response: &ErrorResponse) -> Error {
         let region = self.aws.get().map(|aws| self.region(&object.bucket, &aws.region));
-        answer.error(object, self.signed(object.service), region.as_deref())
+        response.error(object, self.signed(object.service), region.as_deref())
     }
 
     fn signed(&self, service: Service) -> Signed {
@@ -160,22 +160,22 @@ impl Stores {
         signed.unwrap_or(Signed::No)
     }
 
-    pub(crate) async fn store(&self, object: &Object, http: Http<'_>) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn store(&self, object: &Object, http: Http<'_>) -> Result<Arc<dyn BucketStore>> {
         let client = http(&secrets::server(&self.base(object, http).await?)?)?;
         let (environment, bucket, retries) = (&self.environment, object.bucket.as_str(), secrets::retries());
         let built = match object.service {
             Service::S3 => {
                 let aws = self.aws(http).await?;
                 let builder = aws.builder(environment, bucket, &self.region(bucket, &aws.region), client);
-                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn Store>)
+                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn BucketStore>)
             }
             Service::Gcs => {
                 let builder = self.gcs(http).await?.builder(environment, bucket, client);
-                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn Store>)
+                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn BucketStore>)
             }
             Service::Azure => {
                 let builder = self.azure(http).await?.builder(environment, bucket, client);
-                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn Store>)
+                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn BucketStore>)
             }
         };
         built.map_err(|error| Error::usage("cannot use the store").because(secrets::root(&error)))
@@ -189,7 +189,7 @@ impl Stores {
     /// An error that names the glob: if it cannot be listed, or stands for more than [`MAX_INPUTS`].
     pub async fn list(&self, glob: &Object, http: Http<'_>) -> Result<Vec<Listed>> {
         let listed = match self.list_once(glob, http).await {
-            Err(failed) if failed.answer.as_ref().is_some_and(|answer| self.learn(glob, answer)) => {
+            Err(failed) if failed.response.as_ref().is_some_and(|response| self.learn(glob, response)) => {
                 self.list_once(glob, http).await
             }
             listed => listed,
@@ -201,7 +201,7 @@ impl Stores {
         })?
     }
 
-    async fn list_once(&self, glob: &Object, http: Http<'_>) -> Result<Result<Vec<Listed>>, Failed> {
+    async fn list_once(&self, glob: &Object, http: Http<'_>) -> Result<Result<Vec<Listed>>, StoreFailure> {
         let store = match self.store(glob, http).await {
             Ok(store) => store,
             Err(error) => return Ok(Err(error)),
@@ -245,9 +245,9 @@ impl Stores {
         Ok(listed.collect())
     }
 
-    pub(crate) fn explain(&self, object: &Object, failed: Failed) -> Error {
-        match failed.answer {
-            Some(answer) => self.refusal(object, &answer),
+    pub(crate) fn explain(&self, object: &Object, failed: StoreFailure) -> Error {
+        match failed.response {
+            Some(response) => self.refusal(object, &response),
             None if matches!(failed.error, object_store::Error::InvalidPath { .. }) => Error::new(
                 Kind::Unsupported,
                 "the bucket has a key with an empty part, such as a//b, which cannot be listed",

@@ -29,9 +29,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// );
 /// assert!(!error.is_transient());
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
-struct Inner {
+struct ErrorParts {
     kind: Kind,
     message: String,
     input: Option<String>,
@@ -48,7 +48,7 @@ struct Inner {
 impl Error {
     /// Creates an error with a message: lower case, no full stop, the value last.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorParts {
             kind,
             message: message.into(),
             input: None,

@@ -3,7 +3,7 @@
 mod export;
 
 use super::*;
-use crate::workload::{Run, Unit, Workload};
+use crate::workload::{Unit, Workload, WorkloadRun};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Event, EventKind, Observer, RunReport};
@@ -17,7 +17,7 @@ struct Fake {
     calls: Mutex<Vec<usize>>,
     prepared: AtomicUsize,
     time: fn(usize, usize) -> Duration,
-    result: fn(usize, usize) -> Result<Run>,
+    result: fn(usize, usize) -> Result<WorkloadRun>,
     cancel_at: Option<usize>,
 }
 
@@ -27,7 +27,7 @@ impl Fake {
             calls: Mutex::default(),
             prepared: AtomicUsize::new(0),
             time: |run, jobs| Duration::from_millis(10_000 + 100 * run as u64) / jobs as u32,
-            result: |_, jobs| Ok(Run::new(report(jobs), "d1").rows(32).part("01", "a").part("02", "b")),
+            result: |_, jobs| Ok(WorkloadRun::new(report(jobs), "d1").rows(32).part("01", "a").part("02", "b")),
             cancel_at: None,
         }
     }
@@ -57,7 +57,12 @@ impl Workload for Fake {
         })
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
         Box::pin(async move {
             let run = self.calls.lock().unwrap().len();
             self.calls.lock().unwrap().push(jobs);
@@ -176,7 +181,7 @@ async fn unequal_results_are_an_error_that_names_the_level_the_run_and_the_part(
     let mut fake = Fake::new();
     fake.result = |run, jobs| {
         let digest = if run == 3 { "d2" } else { "d1" };
-        Ok(Run::new(report(jobs), digest).rows(32).part("01", "a").part("02", digest))
+        Ok(WorkloadRun::new(report(jobs), digest).rows(32).part("01", "a").part("02", digest))
     };
     let error = measure(&fake, 3).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Checksum);
@@ -192,14 +197,14 @@ async fn parts_with_other_names_or_too_many_are_named_without_control_characters
     let mut fake = Fake::new();
     fake.result = |run, jobs| {
         let label = if run == 1 { "02\u{1b}[2J" } else { "02" };
-        Ok(Run::new(report(jobs), "d1").rows(32).part("01", "a").part(label, "b"))
+        Ok(WorkloadRun::new(report(jobs), "d1").rows(32).part("01", "a").part(label, "b"))
     };
     let error = measure(&fake, 1).await.unwrap_err().to_string();
     assert!(error.ends_with("the first part that differs is number 2: 02\\u{1b}[2J instead of 02"), "{error}");
 
     fake = Fake::new();
     fake.result = |run, jobs| {
-        let all = Run::new(report(jobs), "d1").rows(32).part("01", "a");
+        let all = WorkloadRun::new(report(jobs), "d1").rows(32).part("01", "a");
         Ok(if run == 0 { all.part("02", "b") } else { all })
     };
     let error = measure(&fake, 1).await.unwrap_err().to_string();
@@ -243,11 +248,16 @@ async fn what_the_observer_is_told_of_jobs_is_kept_for_the_timeline() {
             "pooled"
         }
 
-        fn run(&self, jobs: usize, observer: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+        fn run(
+            &self,
+            jobs: usize,
+            observer: Arc<dyn Observer>,
+            _: CancellationToken,
+        ) -> BoxFuture<'_, Result<WorkloadRun>> {
             Box::pin(async move {
                 observer.observe(&Event::new(1, EventKind::JobFinished { report: &fixture::job(1, 0, 5) }));
                 observer.observe(&Event::new(1, EventKind::JobFinished { report: &fixture::job(0, 0, 5) }));
-                Ok(Run::new(report(jobs), "d1"))
+                Ok(WorkloadRun::new(report(jobs), "d1"))
             })
         }
     }
@@ -261,7 +271,7 @@ async fn what_the_observer_is_told_of_jobs_is_kept_for_the_timeline() {
 #[tokio::test(start_paused = true)]
 async fn a_warm_up_run_with_another_result_is_found_as_well() {
     let mut fake = Fake::new();
-    fake.result = |run, jobs| Ok(Run::new(report(jobs), if run == 0 { "d0" } else { "d1" }));
+    fake.result = |run, jobs| Ok(WorkloadRun::new(report(jobs), if run == 0 { "d0" } else { "d1" }));
     let error = measure(&fake, 3).await.unwrap_err();
     assert!(error.to_string().starts_with("run 2 of 8: 10 jobs, warm-up: the result differs"), "{error}");
 }
@@ -275,7 +285,7 @@ async fn a_run_in_which_a_job_failed_is_not_compared() {
             (report.succeeded, report.failed) = (31, 1);
             report.failures.insert("status", 1);
         }
-        Ok(Run::new(report, "d1"))
+        Ok(WorkloadRun::new(report, "d1"))
     };
     let error = measure(&fake, 3).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Checksum);
@@ -382,7 +392,7 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
     fake.result = |_, jobs| {
         let mut report = report(jobs);
         (report.attempts, report.retries) = (35, 3);
-        Ok(Run::new(report, "d1"))
+        Ok(WorkloadRun::new(report, "d1"))
     };
     assert_eq!(words(&measure(&fake, 3).await.unwrap()), ["retried", "retried"]);
 }

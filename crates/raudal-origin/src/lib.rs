@@ -30,7 +30,6 @@
 //! and in the header `X-Raudal-Synthetic`. True to the real ones are their shape and, from the [catalogue](raudal_catalogue::Catalogue), the numbers of rows and of
 //! municipalities and the population; all other figures are made up.
 
-mod answer;
 mod api;
 mod archives;
 mod body;
@@ -38,18 +37,19 @@ mod fault;
 mod pace;
 mod pack;
 mod pages;
-mod respond;
+mod response;
+mod response_plan;
 mod server;
 mod stall;
 mod stats;
 mod synth;
 mod teams;
 
-use archives::Archives;
+use archives::ArchiveStore;
 pub use fault::Fault;
-use fault::Faults;
+use fault::FaultInjector;
 use httpdate::HttpDate;
-use pace::Bucket;
+use pace::TokenBucket;
 pub use pack::SYNTHETIC;
 use raudal_catalogue::Edition;
 use raudal_common::{Error, Kind, Result};
@@ -176,14 +176,14 @@ impl Origin {
         let cannot = |error| Error::new(Kind::Io, "cannot listen on the address of the origin").because(error);
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let bandwidth = options.bandwidth.map(|rate| Arc::new(Mutex::new(Bucket::new(rate, Instant::now()))));
+        let bandwidth = options.bandwidth.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, Instant::now()))));
         let shared = Arc::new(ServerState {
-            archives: Archives::new(options.scale, options.seed),
+            archives: ArchiveStore::new(options.scale, options.seed),
             counters: Arc::default(),
             latency: options.latency,
             bandwidth_per_connection: options.bandwidth_per_connection,
             bandwidth,
-            faults: Faults::new(options.faults, options.seed),
+            faults: FaultInjector::new(options.faults, options.seed),
         });
         let stop = CancellationToken::new();
         let server = server::serve(listener, Arc::clone(&shared), stop.clone().cancelled_owned());

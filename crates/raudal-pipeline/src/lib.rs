@@ -20,7 +20,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `run/` | what every run has: limits (`concurrency`) and policies, partial transfers kept for the next attempt, segments for idle slots, the lock file, checksums |
-//! | `table/` | inputs → one table: begin the biggest first (`reorder`), decode while downloading (`ahead`), merge in input order |
+//! | `table/` | inputs → one table: begin the biggest first (`reorder`), decode while downloading (`streaming`), merge in input order |
 //! | `globs` | the objects of globs in cloud stores, as inputs |
 //! | `links` | the links on pages, as inputs |
 //! | `peek` | looks at one input, over a few ranges of it |

@@ -8,8 +8,8 @@
 //! the bars at the end of a run.
 
 use super::frame;
-use super::json::Encoder;
-use super::lines::{self, Level};
+use super::json::JsonEncoder;
+use super::lines::{self, MessageLevel};
 use super::model::Model;
 use super::out::Out;
 use super::painter::Painter;
@@ -86,7 +86,7 @@ impl Display {
             verbosity,
             colours,
             clock,
-            out: Mutex::new(Out::new(stream, painter, Encoder::new(zero))),
+            out: Mutex::new(Out::new(stream, painter, JsonEncoder::new(zero))),
             model: Mutex::default(),
             ticker: (!by_hand && style != Style::None).then(Ticker::default),
             runs: AtomicUsize::new(0),
@@ -139,7 +139,7 @@ impl Display {
         }
     }
 
-    pub(super) fn say(&self, level: Level, line: &str) {
+    pub(super) fn say(&self, level: MessageLevel, line: &str) {
         if !level.is_shown(self.verbosity) {
             return;
         }
@@ -148,7 +148,7 @@ impl Display {
         if self.style == Style::Json {
             let text = out.encoder.message(level.word(), line, now);
             out.write(&text);
-        } else if level == Level::Error || !out.painter.as_ref().is_some_and(Painter::is_taken) {
+        } else if level == MessageLevel::Error || !out.painter.as_ref().is_some_and(Painter::is_taken) {
             out.write(&format!("{line}\n"));
             self.repaint(&mut out, now);
         }

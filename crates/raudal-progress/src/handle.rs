@@ -2,7 +2,7 @@
 
 use super::display::{Clock, Display, DisplayObserver};
 use super::json;
-use super::lines::{self, Level};
+use super::lines::{self, MessageLevel};
 use super::painter::Painter;
 use super::peers::Peer;
 use super::relay::Stream;
@@ -123,17 +123,17 @@ impl Progress {
 
     /// Writes a line that is always shown: a failure.
     pub fn error(&self, line: &str) {
-        self.display().say(Level::Error, line);
+        self.display().say(MessageLevel::Error, line);
     }
 
     /// Writes a line, such as a warning or a summary, unless quiet.
     pub fn note(&self, line: &str) {
-        self.display().say(Level::Note, line);
+        self.display().say(MessageLevel::Note, line);
     }
 
     /// Writes a line if verbose.
     pub fn detail(&self, line: &str) {
-        self.display().say(Level::Detail, line);
+        self.display().say(MessageLevel::Detail, line);
     }
 
     /// Removes the bars while `f` writes to the terminal. Messages wait until `f` is done.

@@ -102,7 +102,7 @@ pub(super) fn lost(lines: u64) -> String {
 
 /// Turns events into lines, and collects `advanced` events so that a job has few such lines.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(super) struct JsonEncoder {
     /// The date of the moment from which `now` counts.
     zero: SystemTime,
     started: Duration,
@@ -130,7 +130,7 @@ impl PendingAdvance {
     }
 }
 
-impl Encoder {
+impl JsonEncoder {
     pub(super) fn new(zero: SystemTime) -> Self {
         Self {
             zero,
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn an_event_is_an_object_on_one_line() {
-        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
+        let mut encoder = JsonEncoder::new(SystemTime::UNIX_EPOCH);
         encoder.event(&Event::new(1, EventKind::RunStarted { total: None, jobs: 8 }), at(1000));
         let begun = Event::new(1, EventKind::AttemptStarted { job: 0, label: "a\n\"b\"", attempt: 1 });
         assert_eq!(
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn advances_are_gathered_and_their_sum_is_exact_at_the_next_event_of_the_job() {
-        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
+        let mut encoder = JsonEncoder::new(SystemTime::UNIX_EPOCH);
         let mut lines = String::new();
         for millisecond in 0..1000 {
             lines +=
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn lines_of_two_runs_at_once_can_be_told_apart_and_neither_ends_the_other() {
-        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
+        let mut encoder = JsonEncoder::new(SystemTime::UNIX_EPOCH);
         let mut lines = String::new();
         let report = RunReport::default();
         for (run, kind, millisecond) in [

@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 /// How much a message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum MessageLevel {
     /// Always shown.
     Error,
     /// Shown unless quiet.
@@ -20,7 +20,7 @@ pub(super) enum Level {
     Detail,
 }
 
-impl Level {
+impl MessageLevel {
     pub(super) fn is_shown(self, verbosity: Verbosity) -> bool {
         match self {
             Self::Error => true,
@@ -39,23 +39,23 @@ impl Level {
 }
 
 /// Returns the line that an event writes, if it writes one.
-pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
+pub(super) fn message(event: &Event<'_>) -> Option<(MessageLevel, String)> {
     match &event.kind {
         EventKind::JobFinished { report } if report.outcome == Outcome::Failed => {
             let reason = report.error.as_deref().or(report.kind).unwrap_or("failed");
             let tries = if report.attempts > 1 { format!(" ({} tries)", report.attempts) } else { String::new() };
             // The summary at the end names every failure, so this line is only a detail.
-            Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
+            Some((MessageLevel::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
         EventKind::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
             let again = format!("attempt {attempt} failed, retry in {}: {error}", units::duration(*wait));
-            Some((Level::Detail, about(label, &again)))
+            Some((MessageLevel::Detail, about(label, &again)))
         }
         EventKind::KeyPaused { key, pause } => {
-            Some((Level::Detail, about(key, &format!("held back for {}", units::duration(*pause)))))
+            Some((MessageLevel::Detail, about(key, &format!("held back for {}", units::duration(*pause)))))
         }
         EventKind::LimitChanged { key, limit, why } => {
-            Some((Level::Detail, about(key, &format!("at most {limit} at a time: {why}"))))
+            Some((MessageLevel::Detail, about(key, &format!("at most {limit} at a time: {why}"))))
         }
         _ => None,
     }
@@ -162,7 +162,7 @@ mod tests {
                 },
             );
             let line = "a: attempt 2 failed, retry in 500 ms: why".to_owned();
-            assert_eq!(message(&event), Some((Level::Detail, line)), "{kind}");
+            assert_eq!(message(&event), Some((MessageLevel::Detail, line)), "{kind}");
         }
     }
 
@@ -182,7 +182,7 @@ mod tests {
             },
         );
         let (level, line) = message(&event).unwrap();
-        assert_eq!(level, Level::Detail);
+        assert_eq!(level, MessageLevel::Detail);
         assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, retry in 500 ms: odd\\r\\nname");
     }
 }

@@ -3,7 +3,7 @@
 
 use super::peers::PeerView;
 use super::rate_meter::RateMeter;
-use super::sizes::{Begun, Sizes, time};
+use super::sizes::{Sizes, StartedJob, time};
 use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -204,8 +204,8 @@ impl Model {
     fn left(&self) -> Option<f64> {
         let total = self.total?;
         let to_come = total.saturating_sub(self.done() + self.jobs.len() as u64);
-        let begun = |job: &JobView| Begun { weight: job.weight, expected: job.expected, moved: job.bytes };
-        let in_flight: Vec<Begun> = self.jobs.values().map(begun).collect();
+        let begun = |job: &JobView| StartedJob { weight: job.weight, expected: job.expected, moved: job.bytes };
+        let in_flight: Vec<StartedJob> = self.jobs.values().map(begun).collect();
         self.sizes.left(total, to_come, &in_flight)
     }
 }

@@ -56,7 +56,7 @@ impl Known {
 }
 
 /// A job that has begun and is not over.
-pub(super) struct Begun {
+pub(super) struct StartedJob {
     pub(super) weight: f64,
     pub(super) expected: Option<u64>,
     pub(super) moved: u64,
@@ -88,7 +88,7 @@ impl Sizes {
 
     /// Returns the bytes that are left, if enough is known: of `total` jobs, `to_come` have not
     /// begun, and these are in flight.
-    pub(super) fn left(&self, total: u64, to_come: u64, in_flight: &[Begun]) -> Option<f64> {
+    pub(super) fn left(&self, total: u64, to_come: u64, in_flight: &[StartedJob]) -> Option<f64> {
         let told: f64 = self.told.values().flatten().map(|bytes| *bytes as f64).sum();
         let is_told = self.are_told(total);
         let (mut known, mut left, mut unknown) = (self.known, 0.0, 0.0);

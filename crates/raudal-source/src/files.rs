@@ -25,7 +25,7 @@ pub(super) fn add(mut inputs: Vec<Input>, path: &str, most: u64) -> Result<Vec<I
     }
     let root = if path.starts_with(is_separator) { "/" } else { "" };
     let before = inputs.len();
-    let mut walk = Walk { inputs, most };
+    let mut walk = GlobWalk { inputs, most };
     walk.below(Path::new(root), &parts)?;
     if walk.inputs.len() == before {
         return Err(Error::new(Kind::Io, "no file matches")
@@ -35,12 +35,12 @@ pub(super) fn add(mut inputs: Vec<Input>, path: &str, most: u64) -> Result<Vec<I
     Ok(walk.inputs)
 }
 
-struct Walk {
+struct GlobWalk {
     inputs: Vec<Input>,
     most: u64,
 }
 
-impl Walk {
+impl GlobWalk {
     fn below(&mut self, folder: &Path, parts: &[&str]) -> Result<()> {
         let Some((part, rest)) = parts.split_first() else { return Ok(()) };
         if *part == "**" {

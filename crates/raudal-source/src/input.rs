@@ -31,7 +31,7 @@ pub struct Input {
     /// be fetched.
     pub glob: Option<String>,
     /// Why the line is not an input.
-    refused: Option<Refused>,
+    refused: Option<LineRefusal>,
 }
 
 /// A line of a list.
@@ -45,7 +45,7 @@ pub struct Line {
 
 /// Why a line is not an input. An error cannot be cloned, so these are its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Refused {
+struct LineRefusal {
     text: String,
     message: String,
     hint: Option<String>,
@@ -72,7 +72,7 @@ impl Input {
         let place = text.split('\t').map(str::trim).find(|part| !part.is_empty()).unwrap_or_default();
         let location = Location::File(place.into());
         let (message, hint) = (error.report(), error.hint_text().map(str::to_owned));
-        Self { refused: Some(Refused { text, message, hint }), line: Some(line), ..Self::new(location) }
+        Self { refused: Some(LineRefusal { text, message, hint }), line: Some(line), ..Self::new(location) }
     }
 
     /// Creates an input that stands for the objects of a glob.

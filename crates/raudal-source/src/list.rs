@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex};
 
-use super::lines::{Line as Text, Lines, each_line};
+use super::lines::{LineReader, TextLine, each_line};
 use super::{Input, Line, Location};
 use raudal_common::{Error, Result, lock};
 use tempfile::SpooledTempFile;
@@ -50,7 +50,7 @@ pub fn read_list(reader: impl BufRead, name: &str) -> Result<Vec<Input>> {
 }
 
 /// The input of a line, unless it is blank or a comment.
-fn input(line: Text<'_>, list: &Arc<str>) -> Option<Input> {
+fn input(line: TextLine<'_>, list: &Arc<str>) -> Option<Input> {
     let at = Line { list: Arc::clone(list), number: line.number };
     match line.text.and_then(read_line) {
         Ok(input) => input.map(|input| input.at_line(at)),
@@ -154,7 +154,8 @@ impl Iterator for ListInputs {
     fn next(&mut self) -> Option<Input> {
         self.left = self.left.checked_sub(1)?;
         let name = Arc::clone(&self.list.name);
-        let mut lines = Lines::from_line(&mut self.reader, &name, HINT, self.line, std::mem::take(&mut self.buffer));
+        let mut lines =
+            LineReader::from_line(&mut self.reader, &name, HINT, self.line, std::mem::take(&mut self.buffer));
         let found = loop {
             match lines.next() {
                 Ok(Some(line)) => {

@@ -45,7 +45,7 @@ async fn json_holds_every_run_and_null_for_what_is_undefined() {
     fake.result = |_, jobs| {
         let mut report = report(jobs);
         report.bytes = 0;
-        Ok(Run::new(report, "d1"))
+        Ok(WorkloadRun::new(report, "d1"))
     };
     let json = to_json(&measure(&fake, 1).await.unwrap()).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -8,10 +8,10 @@ use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
 use url::{Host, Url};
 
 use crate::Options;
+use crate::http::client_pool::{ClientPool, Load};
 use crate::http::cloud;
 use crate::http::connection::ConnectLayer;
 use crate::http::guard;
-use crate::http::lanes::{Lanes, Load};
 use crate::http::redirect;
 use crate::http::tls;
 use raudal_common::error::redact;
@@ -31,7 +31,7 @@ pub(crate) struct HttpRequests {
     headers: HeaderMap,
     /// Clients as the options say; without the system's proxies (for the addresses of this machine),
     /// without our certificate, lenient ones, and those for which several of these hold.
-    http: [Lanes<reqwest::Client>; 8],
+    http: [ClientPool<reqwest::Client>; 8],
     /// Whether any certificate authority is trusted.
     believes: bool,
     #[cfg(feature = "cloud")]
@@ -43,7 +43,7 @@ impl HttpRequests {
         let headers = headers(options)?;
         let proxy = proxy(options)?;
         let (client, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
-        let http = std::array::from_fn(|_| Lanes::new(options.http2));
+        let http = std::array::from_fn(|_| ClientPool::new(options.http2));
         http[0].next(|| Ok(client))?;
         Ok(Self {
             options: options.clone(),

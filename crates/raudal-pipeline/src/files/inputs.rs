@@ -72,21 +72,21 @@ impl Repeated {
     }
 
     /// Returns the other inputs.
-    pub(super) fn skip<I: Iterator<Item = Input>>(&self, inputs: I) -> Once<I> {
-        Once { inputs, at: 0, skipped: self.at.clone(), next: 0 }
+    pub(super) fn skip<I: Iterator<Item = Input>>(&self, inputs: I) -> WithoutRepeats<I> {
+        WithoutRepeats { inputs, at: 0, skipped: self.at.clone(), next: 0 }
     }
 }
 
 /// Inputs without those that are repeated.
 #[derive(Clone, Debug)]
-pub(super) struct Once<I> {
+pub(super) struct WithoutRepeats<I> {
     inputs: I,
     at: u64,
     skipped: Vec<u64>,
     next: usize,
 }
 
-impl<I: Iterator<Item = Input>> Iterator for Once<I> {
+impl<I: Iterator<Item = Input>> Iterator for WithoutRepeats<I> {
     type Item = Input;
 
     fn next(&mut self) -> Option<Input> {

@@ -1,6 +1,6 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::extraction::{Extraction, Unpack, folder_exists};
+use super::extraction::{FolderAction, MemberExtraction, folder_exists};
 use super::inputs::refusal;
 use super::publication::Publication;
 use super::shared::{FileFailure, FilesRun, SaveTarget, refused};
@@ -92,16 +92,16 @@ impl FileJob<'_> {
         let request = request.into_file(self.place).accept(&accept);
         let client = &self.shared.client;
         let fetched = match &before {
-            Before::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
+            KnownVersion::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
                 ControlFlow::Continue(body) => IfChanged::Body(body),
                 ControlFlow::Break(()) => IfChanged::Declined,
             }),
-            Before::Version(known, _) => client.send_if_changed(request, known, partial).await,
-            Before::Same => Ok(IfChanged::Unchanged),
+            KnownVersion::Version(known, _) => client.send_if_changed(request, known, partial).await,
+            KnownVersion::Same => Ok(IfChanged::Unchanged),
         }?;
         let decided = match (lock(&decided).take(), before) {
             // The server has nothing to say of a file that has not changed, not even its name.
-            (None, Before::Version(_, theirs)) => Some(self.decide_by(&theirs)),
+            (None, KnownVersion::Version(_, theirs)) => Some(self.decide_by(&theirs)),
             (decided, _) => decided,
         };
         match (fetched, decided.transpose().map_err(refused)?) {
@@ -113,8 +113,8 @@ impl FileJob<'_> {
     }
 
     /// Finds out which version of the input the folder has, if that counts.
-    async fn before(&self, named: Option<&Decision>) -> Before {
-        let Some(versions) = &self.shared.versions else { return Before::Unknown };
+    async fn before(&self, named: Option<&Decision>) -> KnownVersion {
+        let Some(versions) = &self.shared.versions else { return KnownVersion::Unknown };
         let (theirs, name) = match named {
             Some(Decision::Save(target) | Decision::Skip(target)) => (target.theirs.clone(), target.name.clone()),
             None => {
@@ -127,11 +127,11 @@ impl FileJob<'_> {
         let (path, input, shared) =
             (self.shared.options.folder.join(&name), self.input.clone(), Arc::clone(self.shared));
         let look = move || match &input.location {
-            Location::File(source) if is_same(source, &path) => Before::Same,
-            Location::File(_) | Location::Stdin => Before::Unknown,
+            Location::File(source) if is_same(source, &path) => KnownVersion::Same,
+            Location::File(_) | Location::Stdin => KnownVersion::Unknown,
             Location::Url(_) => {
                 let known = shared.versions.as_ref().and_then(|versions| versions.validators(&input, &name, &path));
-                known.map_or(Before::Unknown, |known| Before::Version(known, theirs))
+                known.map_or(KnownVersion::Unknown, |known| KnownVersion::Version(known, theirs))
             }
         };
         self.context.blocking(look).await
@@ -168,9 +168,9 @@ impl FileJob<'_> {
             None => None,
             Some((folder, name)) => {
                 let unpack = match options.existing {
-                    _ if !is_there(&folder) => Unpack::Create,
-                    Existing::Skip => Unpack::Keep,
-                    Existing::Update if folder.is_dir() => Unpack::Replace,
+                    _ if !is_there(&folder) => FolderAction::Create,
+                    Existing::Skip => FolderAction::Keep,
+                    Existing::Update if folder.is_dir() => FolderAction::Replace,
                     _ => return Err(folder_exists(&folder)),
                 };
                 Some((name, folder, unpack))
@@ -215,9 +215,9 @@ impl FileJob<'_> {
                         .map_err(|error| error.transient(false))?;
                 }
                 let mut warnings = Vec::new();
-                if let Some((_, folder, Unpack::Create)) = &members {
-                    warnings = extract.run(BufReader::new(open()?), folder, Unpack::Create)?;
-                    extract.publish(folder, Unpack::Create)?;
+                if let Some((_, folder, FolderAction::Create)) = &members {
+                    warnings = extract.run(BufReader::new(open()?), folder, FolderAction::Create)?;
+                    extract.publish(folder, FolderAction::Create)?;
                 }
                 Ok::<_, Error>((bytes, sha256, warnings))
             })
@@ -287,9 +287,9 @@ impl FileJob<'_> {
         Ok(Some((Arc::clone(lock), locked)))
     }
 
-    fn extraction(&self) -> Extraction {
+    fn extraction(&self) -> MemberExtraction {
         let options = &self.shared.options;
-        Extraction {
+        MemberExtraction {
             unfinished: self.place.path().to_owned(),
             members: options.extract.clone(),
             limits: options.limits.clone(),
@@ -301,7 +301,7 @@ impl FileJob<'_> {
 }
 
 /// What is known of an input before it is asked for.
-enum Before {
+enum KnownVersion {
     /// Nothing that counts.
     Unknown,
     /// The folder has this version of it, under the name that the server or the URL gives.

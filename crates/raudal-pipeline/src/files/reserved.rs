@@ -19,7 +19,7 @@ pub(super) const HINT: &str =
 
 /// The reserved names of a folder.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(super) struct ReservedNames {
     folder: PathBuf,
     /// Whether to remove what a later input has published. Without it, the earlier one replaces it.
     removes: bool,
@@ -34,7 +34,7 @@ struct Holder {
     is_published: bool,
 }
 
-impl Reserved {
+impl ReservedNames {
     pub(super) fn new(folder: PathBuf, removes: bool) -> Self {
         Self { folder, removes, names: Mutex::default() }
     }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_first_in_input_order_has_a_name_whoever_comes_first() {
         let folder = tempfile::tempdir().expect("a folder");
-        let reserved = Reserved::new(folder.path().to_owned(), true);
+        let reserved = ReservedNames::new(folder.path().to_owned(), true);
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).map_err(|e| Error::io("no", e));
         reserved.take(&["a", "b"], 7, "http://h/7").expect("free");
         reserved.publish(&["a", "b"], 7, || write("a", "7").and_then(|()| write("b", "7"))).expect("its own");

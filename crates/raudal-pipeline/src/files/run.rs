@@ -3,9 +3,9 @@
 use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::attempt;
-use super::reserved::Reserved;
+use super::reserved::ReservedNames;
 use super::shared::FilesRun;
-use super::versions::Versions;
+use super::versions::FileVersions;
 use super::{Existing, Options, Saved, Summary};
 use crate::run::failure::{Failure, failure};
 use crate::run::partials::{Partials, make_folder};
@@ -67,7 +67,7 @@ where
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
     let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
-    let reserved = Reserved::new(options.folder.clone(), removes);
+    let reserved = ReservedNames::new(options.folder.clone(), removes);
     let shared = Arc::new(FilesRun {
         client: client.clone(),
         options,
@@ -95,7 +95,7 @@ where
     summary.report = run.join().await;
     policies::remember(&run_options, pool).await?;
     summary.warnings.extend(slowed.warnings());
-    summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
+    summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(FileVersions::finish)).await?);
     Ok(summary)
 }
 
@@ -103,11 +103,11 @@ where
 async fn prepare(
     inputs: impl Iterator<Item = Input> + Send + 'static,
     options: &Options,
-) -> Result<(Repeated, Option<Versions>)> {
+) -> Result<(Repeated, Option<FileVersions>)> {
     let (folder, updates) = (options.folder.clone(), options.existing == Existing::Update);
     let work = move || {
         make_folder(&folder)?;
-        Ok((Repeated::find(inputs), updates.then(|| Versions::read(&folder))))
+        Ok((Repeated::find(inputs), updates.then(|| FileVersions::read(&folder))))
     };
     blocking(work).await?
 }

@@ -46,14 +46,14 @@ pub(super) struct Version {
 
 /// The versions of the files of a folder.
 #[derive(Debug)]
-pub(super) struct Versions(Mutex<Inner>);
+pub(super) struct FileVersions(Mutex<VersionLog>);
 
 #[derive(Debug)]
-struct Inner {
+struct VersionLog {
     path: PathBuf,
-    known: HashMap<Key, Version>,
+    known: HashMap<VersionKey, Version>,
     /// Whose file is at a path.
-    owners: HashMap<String, Key>,
+    owners: HashMap<String, VersionKey>,
     /// How many lines the file has.
     lines: usize,
     file: Option<File>,
@@ -61,17 +61,17 @@ struct Inner {
 }
 
 /// A URL, and the name that the list gives.
-type Key = (String, Option<String>);
+type VersionKey = (String, Option<String>);
 
-fn key_of(input: &Input) -> Key {
+fn key_of(input: &Input) -> VersionKey {
     (input.location.to_string(), input.is_named.then(|| input.name.clone()))
 }
 
-impl Versions {
+impl FileVersions {
     /// Reads the versions of a folder. What cannot be read is not known.
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join(FILE);
-        let mut inner = Inner {
+        let mut inner = VersionLog {
             known: HashMap::new(),
             owners: HashMap::new(),
             lines: 0,
@@ -132,7 +132,7 @@ impl Versions {
     }
 }
 
-impl Inner {
+impl VersionLog {
     fn insert(&mut self, version: Version) {
         let key = (version.url.clone(), version.given.clone());
         self.owners.insert(version.path.clone(), key.clone());
@@ -239,9 +239,9 @@ mod tests {
         let file = folder.path().join("a");
         let (one, other) = (input("http://h/a"), input("http://other/a"));
         fs::write(&file, "1").expect("a file");
-        Versions::read(folder.path()).record(version("http://h/a", "a"), &file);
+        FileVersions::read(folder.path()).record(version("http://h/a", "a"), &file);
         let asks = |input: &Input| {
-            Versions::read(folder.path()).validators(input, "a", &file).map(|known| format!("{known:?}"))
+            FileVersions::read(folder.path()).validators(input, "a", &file).map(|known| format!("{known:?}"))
         };
         assert!(asks(&one).is_some_and(|known| known.contains("\\\"1\\\"")), "{:?}", asks(&one));
         assert_eq!(asks(&other), None, "it is the file of another input");
@@ -258,14 +258,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, list) = (folder.path().join("a"), folder.path().join(FILE));
         fs::write(&file, "1").expect("a file");
-        let record = |url: &str| Versions::read(folder.path()).record(version(url, url), &file);
+        let record = |url: &str| FileVersions::read(folder.path()).record(version(url, url), &file);
         record("http://h/1");
         record("http://h/2");
         let whole = fs::read(&list).expect("two lines");
         for cut in 0..whole.len() {
             fs::write(&list, &whole[..cut]).expect("a cut");
             record("http://h/3");
-            let versions = Versions::read(folder.path());
+            let versions = FileVersions::read(folder.path());
             let known = |url: &str| versions.last(&input(url)).is_some();
             let first = whole.iter().position(|byte| *byte == b'\n').expect("a line");
             assert_eq!((known("http://h/1"), known("http://h/3")), (cut >= first, true), "{cut}");
@@ -277,13 +277,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a");
         fs::write(&file, "1").expect("a file");
-        let versions = Versions::read(folder.path());
+        let versions = FileVersions::read(folder.path());
         for _ in 0..STALE_LINES + 3 {
             versions.record(version("http://h/a", "a"), &file);
         }
         assert_eq!(versions.finish(), None);
         let text = fs::read_to_string(folder.path().join(FILE)).expect("the versions");
         assert_eq!(text.lines().count(), 1);
-        assert!(Versions::read(folder.path()).last(&input("http://h/a")).is_some());
+        assert!(FileVersions::read(folder.path()).last(&input("http://h/a")).is_some());
     }
 }

@@ -37,14 +37,14 @@ const REFUSED: u64 = DAY;
 pub struct Hosts(PathBuf);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Content {
+struct HostsFile {
     form: u32,
-    hosts: BTreeMap<String, Host>,
+    hosts: BTreeMap<String, HostRecord>,
 }
 
 /// Times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Host {
+struct HostRecord {
     bore: usize,
     at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,8 @@ impl Hosts {
         let now = now();
         let counts = |at: u64, most| now.saturating_sub(at) <= most;
         let hosts = self.read().hosts.into_iter().filter(|(_, host)| counts(host.at, BORE));
-        let learned = |host: Host| Learned::new(host.bore, host.refused.filter(|_| counts(host.refused_at, REFUSED)));
+        let learned =
+            |host: HostRecord| Learned::new(host.bore, host.refused.filter(|_| counts(host.refused_at, REFUSED)));
         hosts.map(|(name, host)| (name, learned(host))).collect()
     }
 
@@ -80,10 +81,10 @@ impl Hosts {
         }
     }
 
-    fn read(&self) -> Content {
+    fn read(&self) -> HostsFile {
         let is_small = fs::metadata(&self.0).is_ok_and(|file| file.len() <= LARGEST);
         let text = is_small.then(|| fs::read(&self.0).ok()).flatten();
-        let content: Option<Content> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        let content: Option<HostsFile> = text.and_then(|text| serde_json::from_slice(&text).ok());
         content.filter(|content| content.form == FORM).unwrap_or_default()
     }
 
@@ -93,7 +94,7 @@ impl Hosts {
         for (name, Learned { bore, refused, .. }) in learned {
             let old = content.hosts.get(&name).filter(|_| refused.is_none());
             let (refused, refused_at) = old.map_or((refused, now), |old| (old.refused, old.refused_at));
-            content.hosts.insert(name, Host { bore, at: now, refused, refused_at });
+            content.hosts.insert(name, HostRecord { bore, at: now, refused, refused_at });
         }
         while content.hosts.len() > MOST {
             let oldest = content.hosts.iter().min_by_key(|(_, host)| host.at).map(|(name, _)| name.clone());
@@ -154,7 +155,7 @@ mod tests {
         let (_folder, hosts) = hosts();
         hosts.write(vec![("a".into(), Learned::new(8, Some(20)))]).unwrap();
         let mut content = hosts.read();
-        let age = |content: &mut Content, seconds| {
+        let age = |content: &mut HostsFile, seconds| {
             for host in content.hosts.values_mut() {
                 (host.at, host.refused_at) = (host.at - seconds, host.refused_at - seconds);
             }

@@ -1,7 +1,7 @@
 //! One attempt at one input: fetch, verify, decode, filter.
 
-use super::ahead::Ahead;
 use super::shared::TableRun;
+use super::streaming::StreamingDecode;
 use crate::run::lock::Locked;
 use crate::run::partials::{KeptTransfer, open_place};
 use crate::run::verify;
@@ -25,7 +25,7 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
     let promised = promised.map_err(|error| error.input(input.location.to_string()))?;
     let (arriving, bodies) = mpsc::unbounded_channel();
     let fetching = fetch(&shared, &context, &input, arriving);
-    let (fetched, ahead) = tokio::join!(fetching, Ahead::begin(&shared, &context, &input, bodies));
+    let (fetched, ahead) = tokio::join!(fetching, StreamingDecode::begin(&shared, &context, &input, bodies));
     let (body, place) = fetched?;
     context.stage("wait");
     let ahead = match ahead {

@@ -1,6 +1,5 @@
 //! Many inputs → one ordered table.
 
-pub(crate) mod ahead;
 pub(crate) mod decoders;
 pub(crate) mod job;
 pub(crate) mod merge;
@@ -9,4 +8,5 @@ pub(crate) mod reader;
 mod reorder;
 pub(crate) mod run;
 mod shared;
+pub(crate) mod streaming;
 pub(crate) mod summary;

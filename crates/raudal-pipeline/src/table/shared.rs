@@ -34,7 +34,7 @@ pub(crate) struct TableRun {
     /// Whether `folder` is full.
     pub(crate) full: Arc<AtomicBool>,
     /// Limits how many inputs are decoded while they arrive.
-    pub(crate) ahead: Arc<Semaphore>,
+    pub(crate) streaming: Arc<Semaphore>,
 }
 
 impl TableRun {
@@ -49,7 +49,7 @@ impl TableRun {
             lock: options.run.lock.clone(),
             kept: Arc::default(),
             full: Arc::default(),
-            ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
+            streaming: Arc::new(Semaphore::new(options.decoders.max(1))),
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 ///
 /// It gives nothing if it could not begin or went wrong. Then the whole input is decoded once it is there, and that
 /// says why.
-pub(crate) struct Ahead(JoinHandle<Option<Provisional>>);
+pub(crate) struct StreamingDecode(JoinHandle<Option<Provisional>>);
 
 /// Rows of an input that had not arrived whole when they were read.
 struct Provisional {
@@ -26,7 +26,7 @@ struct Provisional {
     tail: Tail,
 }
 
-impl Ahead {
+impl StreamingDecode {
     /// Begins to decode the body that arrives. If the transfer starts again, so does the decoding. Ends with the
     /// transfer.
     pub(crate) async fn begin(
@@ -52,7 +52,7 @@ impl Ahead {
 
     fn decode(shared: &Arc<TableRun>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
         // As many as may be decoded at once: each takes a thread that waits.
-        let place = Arc::clone(&shared.ahead).try_acquire_owned().ok()?;
+        let place = Arc::clone(&shared.streaming).try_acquire_owned().ok()?;
         let (shared, context, input) = (Arc::clone(shared), context.clone(), input.clone());
         let (key, runtime) = (input.location.key(), Handle::current());
         Some(Self(tokio::task::spawn_blocking(move || {
@@ -72,7 +72,8 @@ impl Ahead {
                 }
                 _ => Tail::default(),
             };
-            let mut decoder = Decoder { shared: Arc::clone(&shared), runtime, permit: None, size: arriving.len() };
+            let mut decoder =
+                YieldingPermit { shared: Arc::clone(&shared), runtime, permit: None, size: arriving.len() };
             decoder.take();
             let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
             let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
@@ -85,14 +86,14 @@ impl Ahead {
 }
 
 /// The permit to decode. It is released while waiting for bytes.
-struct Decoder {
+struct YieldingPermit {
     shared: Arc<TableRun>,
     runtime: Handle,
     permit: Option<DecodePermit>,
     size: u64,
 }
 
-impl Decoder {
+impl YieldingPermit {
     fn take(&mut self) {
         self.permit = Some(self.runtime.block_on(self.shared.decoders.acquire(self.size)));
     }
@@ -137,7 +138,7 @@ mod tests {
                 let request = Request::new(&input.location).arriving(arriving);
                 let mut partial = None;
                 let fetch = shared.client.send(request, &mut partial);
-                let (body, ahead) = tokio::join!(fetch, Ahead::begin(&shared, &context, &input, bodies));
+                let (body, ahead) = tokio::join!(fetch, StreamingDecode::begin(&shared, &context, &input, bodies));
                 let ControlFlow::Continue(body) = body? else { unreachable!("nobody judges it") };
                 let rows = ahead.expect("a long body").rows(&context).await.map(|rows| rows.rows_read());
                 assert!(!shared.decoders.are_busy());

@@ -16,10 +16,10 @@ const MOST: usize = 16;
 
 /// Clients with connections of their own. Each is made when it is first needed.
 #[derive(Debug)]
-pub(crate) struct Lanes<C>(Vec<Lane<C>>);
+pub(crate) struct ClientPool<C>(Vec<PooledClient<C>>);
 
 #[derive(Debug)]
-struct Lane<C> {
+struct PooledClient<C> {
     client: OnceLock<C>,
     /// Held once by the lane, and once by each request in flight.
     load: Arc<()>,
@@ -29,15 +29,15 @@ struct Lane<C> {
 #[derive(Clone, Debug)]
 pub(crate) struct Load(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
-impl<C> Lanes<C> {
+impl<C> ClientPool<C> {
     pub(crate) fn new(http2: bool) -> Self {
-        let lane = || Lane { client: OnceLock::new(), load: Arc::new(()) };
+        let lane = || PooledClient { client: OnceLock::new(), load: Arc::new(()) };
         Self((0..if http2 { MOST } else { 1 }).map(|_| lane()).collect())
     }
 
     /// Returns the client for the next request, and what counts the request. `make` makes a client.
     pub(crate) fn next(&self, make: impl FnOnce() -> Result<C>) -> Result<(&C, Load)> {
-        let in_flight = |lane: &Lane<C>| Arc::strong_count(&lane.load) - 1;
+        let in_flight = |lane: &PooledClient<C>| Arc::strong_count(&lane.load) - 1;
         // The first lane with room, so that few requests share a connection that is open already.
         let free = self.0.iter().find(|lane| in_flight(lane) < STREAMS);
         let lane = free.or_else(|| self.0.iter().min_by_key(|lane| in_flight(lane))).unwrap_or(&self.0[0]);
@@ -56,7 +56,7 @@ mod tests {
 
     /// Which lanes this many requests in flight use, by how many of them each.
     fn used(http2: bool, requests: usize) -> Vec<usize> {
-        let (lanes, clients) = (Lanes::new(http2), std::cell::Cell::new(0));
+        let (lanes, clients) = (ClientPool::new(http2), std::cell::Cell::new(0));
         let make = || {
             clients.set(clients.get() + 1);
             Ok(clients.get())
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(used(true, 64), [4; 16]);
         assert_eq!(used(true, 68), [5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4], "evenly beyond that");
         assert_eq!(used(false, 64), [64], "HTTP/1.1 has a connection for each by itself");
-        let lanes = Lanes::new(true);
+        let lanes = ClientPool::new(true);
         for _ in 0..100 {
             let (lane, _) = lanes.next(|| Ok(7)).unwrap();
             assert_eq!(*lane, 7);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_client_that_cannot_be_made_is_an_error_and_is_tried_again() {
-        let lanes: Lanes<u8> = Lanes::new(true);
+        let lanes: ClientPool<u8> = ClientPool::new(true);
         assert!(lanes.next(|| Err(raudal_common::Error::usage("no"))).is_err());
         assert_eq!(lanes.next(|| Ok(1)).unwrap().0, &1);
     }
