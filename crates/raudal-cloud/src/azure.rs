@@ -9,7 +9,7 @@ use object_store::client::HttpRequest;
 use raudal_common::{Error, Result};
 use std::sync::Arc;
 
-/// Variables that say who asks.
+/// Variables that hold credentials.
 const ASKED: [&str; 13] = [
     "AZURE_STORAGE_KEY",
     "AZURE_STORAGE_ACCOUNT_KEY",
@@ -99,7 +99,7 @@ impl Azure {
                 builder = builder.with_config(key, value);
             }
         }
-        // What Azure's command line calls otherwise than the library.
+        // Variables with other names in Azure's command line than in the library.
         if let Some(key) = environment.get("AZURE_STORAGE_KEY").or(part(environment, "AccountKey")) {
             builder = builder.with_access_key(key);
         }

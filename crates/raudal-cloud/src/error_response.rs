@@ -149,7 +149,7 @@ fn credentials(service: Service) -> &'static str {
     }
 }
 
-/// What else a missing bucket may be due to.
+/// Returns another possible reason for a missing bucket.
 fn server(service: Service) -> &'static str {
     match service {
         Service::S3 => "for a server other than Amazon's, set AWS_ENDPOINT_URL",

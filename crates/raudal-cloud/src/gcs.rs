@@ -10,7 +10,7 @@ use object_store::gcp::{GcpCredentialProvider, GoogleCloudStorageBuilder, Google
 use raudal_common::Result;
 use std::sync::Arc;
 
-/// Variables that say who asks.
+/// Variables that hold credentials.
 const ASKED: [&str; 6] = [
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_SERVICE_ACCOUNT",

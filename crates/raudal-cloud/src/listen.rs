@@ -1,4 +1,4 @@
-//! Hands requests of the library to the caller's HTTP client, and keeps what a store says when it refuses.
+//! Passes requests of the library to the caller's HTTP client, and keeps the error responses of the store.
 //!
 //! The library's errors hold the response only as text. Its client is replaceable, so what a request gets is
 //! noted here, in a value that belongs to the operation's own task.
@@ -27,7 +27,7 @@ pub(crate) struct StoreFailure {
     pub(crate) response: Option<ErrorResponse>,
 }
 
-/// Runs an operation of the library, and notes what the store says meanwhile.
+/// Runs an operation of the library, and keeps the last error response of the store.
 pub(crate) async fn listening<T>(operation: impl Future<Output = object_store::Result<T>>) -> Result<T, StoreFailure> {
     let heard = Arc::default();
     let done = HEARD.scope(Arc::clone(&heard), operation).await;

@@ -1,4 +1,4 @@
-//! What the services have in common: credentials that are found or not, and never shown.
+//! Credentials, for all services: they are found or not, and never shown.
 
 use crate::error_response::Signed;
 use http::HeaderValue;
@@ -89,12 +89,12 @@ fn not_a_server(text: &str) -> Error {
     Error::usage("not the URL of a server").input(text).hint("such as https://host:9000; check AWS_ENDPOINT_URL")
 }
 
-/// The error for credentials that are there, but cannot be used.
+/// Returns the error for credentials that cannot be used.
 pub(crate) fn unusable(service: &str, error: &object_store::Error) -> Error {
     Error::usage(format!("cannot use the credentials for {service}")).because(root(error))
 }
 
-/// The error for credentials that were there, and cannot be renewed.
+/// Returns the error for credentials that cannot be renewed.
 pub(crate) fn gone(service: &str, error: &object_store::Error) -> Error {
     Error::new(Kind::Connect, format!("cannot renew the credentials for {service}")).because(root(error))
 }

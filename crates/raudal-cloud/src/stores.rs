@@ -21,10 +21,10 @@ use url::Url;
 
 /// Signs requests for objects, and lists them.
 ///
-/// A request is signed in its headers, just before it is sent. A signature in the URL would do too, but it
-/// would be in the address of every message, proxy log and cache; it would have to be made anew before it
-/// expires; and Google and Azure can make one only with keys of their own, not with the login of a person or
-/// of a machine. The caller sends the request, so ranges, segments and resuming are those of any URL.
+/// A request is signed in its headers, just before it is sent. A signature in the URL would work too, but it has
+/// three drawbacks. It would appear in messages, proxy logs and caches. It would expire. And Google and Azure create
+/// one only with keys of their own, not with the login of a person or of a machine. The caller sends the request, so
+/// ranges, segments and resuming work as with any URL.
 ///
 /// ```
 /// use raudal_cloud::{Environment, Stores};
@@ -84,8 +84,8 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// A usage error for a bucket in place of an object, and for an environment that contradicts itself;
-    /// an error if the credentials that it names cannot be had.
+    /// A usage error for a bucket in place of an object, and for an environment that contradicts itself; an error if
+    /// the credentials that it names cannot be obtained.
     pub async fn sign(&self, object: &Object, headers: &mut HeaderMap, http: Http<'_>) -> Result<Url> {
         if object.key.is_empty() || object.key.ends_with('/') {
             return Err(Error::usage("a bucket or a folder in place of an object")
@@ -131,8 +131,8 @@ impl Stores {
         lock(&self.regions).get(bucket).map_or_else(|| default.to_owned(), String::clone)
     }
 
-    /// Notes the region of a bucket, if its service has told one that was not used yet. The same request,
-    /// signed again, goes there.
+    /// Records the region of a bucket, if its service has named one that was not used yet. Returns whether it has:
+    /// then the same request, signed again, goes there.
     pub fn learn(&self, object: &Object, response: &ErrorResponse) -> bool {
         let (Service::S3, Some(aws), Some(region)) = (object.service, self.aws.get(), response.other_region()) else {
             return false;
@@ -181,7 +181,7 @@ impl Stores {
         built.map_err(|error| Error::usage("cannot use the store").because(secrets::root(&error)))
     }
 
-    /// Returns what a glob stands for, in the order of the keys. Only names below its
+    /// Returns the objects that a glob stands for, in the order of their keys. Only names below its
     /// [prefix](Object::prefix) are listed.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ impl ServedArchive {
     }
 }
 
-/// A place for one archive.
+/// One archive, made or not.
 #[derive(Debug, Default)]
 struct ArchiveSlot {
     /// Held by the task that makes it. The others wait here without using a CPU.
@@ -65,13 +65,13 @@ impl ArchiveStore {
         Self { slots, makers: Arc::new(Semaphore::new(cores)), cores, running: TaskTracker::new(), scale, seed }
     }
 
-    /// The seed of everything that is made.
+    /// Returns the seed of everything that is made.
     pub(super) fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The archive, once it is made. A caller that goes away before its turn leaves nothing behind; after that, the
-    /// archive is finished and kept.
+    /// Returns the archive, and makes it first if necessary. If the caller is dropped before its turn, nothing is
+    /// made. After that, the archive is finished and kept.
     pub(super) async fn get(&self, entity: &'static Entry, edition: Edition) -> Result<ServedArchive> {
         let slot = self.slot(entity, edition)?;
         if slot.made.get().is_none() {
@@ -87,7 +87,7 @@ impl ArchiveStore {
         }
     }
 
-    /// Makes the archives of these entities: the largest first, so that no processor is left with it at the end.
+    /// Makes the archives of these entities: the largest first, so that it is not left for the end.
     pub(super) async fn prepare(&self, edition: Edition, codes: &[u32]) -> Result<()> {
         let entities = iter_2020::catalogue().entries();
         let mut wanted = codes

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 tokio::task_local! {
-    /// The attempt whose future is being polled: how a pool knows that one of its jobs waits for another.
+    /// The attempt whose future is being polled. It tells a pool that one of its jobs waits for another.
     pub(crate) static CURRENT: Attempt;
 }
 
@@ -132,7 +132,7 @@ impl Attempt {
         Self(Arc::new(AttemptShared { run: Arc::clone(run), waker: AtomicWaker::new(), state }))
     }
 
-    /// Becomes the next attempt of its worker. Takes new memory only if somebody still holds the attempt before it.
+    /// Becomes the next attempt of its worker. Allocates only if somebody still holds the previous attempt.
     pub(crate) fn renew(
         &mut self,
         job: u64,
@@ -154,23 +154,24 @@ impl Attempt {
         self.0.state.extras.get().map(|extras| &**extras)
     }
 
-    /// The job's number: its place in the order of arrival, from 0.
+    /// Returns the job's number: its place in the order of arrival, from 0.
     pub fn job(&self) -> u64 {
         self.0.state.job
     }
 
-    /// Which attempt this is, from 1.
+    /// Returns the number of this attempt, from 1.
     pub fn attempt(&self) -> u32 {
         self.0.state.attempt
     }
 
-    /// Whether this attempt must end: the run was cancelled, the attempt ran out of time, or nobody wants its result.
+    /// Returns whether this attempt must end: the run was cancelled, the attempt ran out of time, or nobody wants its
+    /// result.
     pub fn is_cancelled(&self) -> bool {
         self.0.state.over.load(SeqCst)
     }
 
-    /// Resolves when this attempt must end. Its future is dropped then, or, with a
-    /// [grace period](crate::RunBuilder::grace), after that: so a job can clean up.
+    /// Resolves when this attempt must end. Its future is dropped then, or at the end of the [grace
+    /// period](crate::RunBuilder::grace), in which a job can clean up.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -201,7 +202,8 @@ impl Attempt {
         self.token().cancelled().await;
     }
 
-    /// Cancelled when this attempt must end, and when it has ended: for what the attempt started elsewhere.
+    /// Returns a token that is cancelled when this attempt must end, or has ended. Pass it to work that the attempt
+    /// starts elsewhere.
     pub fn token(&self) -> &CancellationToken {
         let token = self.extras().token.get_or_init(CancellationToken::new);
         // A cancellation at the same time is seen here, or it sees the token: see `cancel`.
@@ -233,7 +235,7 @@ impl Attempt {
         self.tell(EventKind::Advanced { job: self.0.state.job, bytes, items });
     }
 
-    /// The slots of the pool that no job can want any more, for work that helps this one.
+    /// Returns the spare slots of the pool, for work that helps this job.
     pub fn permits(&self) -> &Permits {
         &self.0.run.permits
     }
@@ -246,7 +248,7 @@ impl Attempt {
     ///
     /// # Panics
     ///
-    /// If the closure panics, with its panic.
+    /// Rethrows a panic of the closure.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let attempt = self.clone();
         let work = move || {
@@ -277,12 +279,12 @@ impl Attempt {
         }
     }
 
-    /// The tasks and threads that must end before the attempt ends.
+    /// Returns the tracker of tasks and threads that must end before the attempt ends.
     pub(crate) fn elsewhere(&self) -> &TaskTracker {
         self.extras().elsewhere.get_or_init(TaskTracker::new)
     }
 
-    /// When the blocking closure of the attempt began, if it has begun.
+    /// Returns when the blocking closure of the attempt began, if it has begun.
     pub(crate) fn begun(&self) -> Option<Instant> {
         self.made_extras()?.begun.get().copied()
     }
@@ -301,7 +303,7 @@ impl Attempt {
         self.0.run.run
     }
 
-    /// Bytes and items that this attempt has advanced by.
+    /// Returns the bytes and items that this attempt has reported.
     pub(crate) fn advanced(&self) -> (u64, u64) {
         (self.0.state.bytes.load(Relaxed), self.0.state.items.load(Relaxed))
     }
@@ -362,7 +364,7 @@ impl Attempt {
         Some(elsewhere)
     }
 
-    /// The stages of this attempt as spans that end where the next begins, the last one now.
+    /// Returns the stages of this attempt as spans. Each ends where the next begins, and the last one ends now.
     pub(crate) fn spans(&self) -> Vec<StageSpan> {
         let Some(extras) = self.made_extras() else { return Vec::new() };
         let stages = std::mem::take(&mut *extras.stages.lock().unwrap_or_else(PoisonError::into_inner));

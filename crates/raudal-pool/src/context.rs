@@ -5,8 +5,8 @@ use crate::inbox::InboxSender;
 use std::fmt;
 use std::ops::Deref;
 
-/// Handed to each attempt of a job: all that [`Attempt`] offers, and the way to [spawn](Self::spawn) further jobs of the
-/// same run. Cheap to clone.
+/// Passed to each attempt of a job: an [`Attempt`] that can also [spawn](Self::spawn) further jobs of the same run.
+/// Cheap to clone.
 pub struct Context<I> {
     attempt: Attempt,
     sender: InboxSender<I>,
@@ -37,8 +37,8 @@ impl<I> Context<I> {
         Self { attempt, sender }
     }
 
-    /// Adds a job to the run of this one. Never waits: the input is queued in memory. The run ends when the last of its
-    /// jobs is done, so this is all that a crawler needs.
+    /// Adds a job to the run of this one. Never waits: the input is queued in memory. The run ends when the last of
+    /// its jobs is done, so a crawler needs nothing else.
     ///
     /// The new job has its own number, and its result comes with the others of the run. There,
     /// [`Completed::parent`](crate::Completed::parent) names this job. In a run that is stopping, the new job ends as
@@ -70,7 +70,8 @@ impl<I> Context<I> {
         self.sender.send(input, Some(self.job()));
     }
 
-    /// The part that does not depend on the type of the inputs: for functions that only report progress.
+    /// Returns the attempt, which does not depend on the type of the inputs. Use it in functions that only report
+    /// progress.
     pub fn as_attempt(&self) -> &Attempt {
         &self.attempt
     }

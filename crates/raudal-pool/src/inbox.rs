@@ -27,7 +27,7 @@ pub(crate) struct Inbox<I> {
     driver: AtomicWaker,
 }
 
-/// The way into an inbox.
+/// Adds jobs to an inbox.
 ///
 /// Each worker makes one and clones it for its jobs. The count of such clones is the worker's own: if the jobs of all
 /// workers counted in one place, its cache line would move between the cores at each job.
@@ -41,7 +41,7 @@ impl<I> Clone for InboxSender<I> {
 }
 
 impl<I> InboxSender<I> {
-    /// Adds a job; gives the input back if the run is over.
+    /// Adds a job. Drops the input if the run is over.
     pub(crate) fn send(&self, input: I, parent: Option<u64>) {
         drop(self.0.add(Added { input, parent, handle_sender: None }));
     }

@@ -95,8 +95,8 @@ impl<I> std::error::Error for SpawnError<I> {}
 ///
 /// # Panics
 ///
-/// When it is polled again after it gave its result, as futures do. If the run of the job broke down, by a panic of an
-/// observer or of a function that the run was given, awaiting it gives [`JobError::Panicked`].
+/// Panics if it is polled again after it gave its result, as futures do. If a panic of an observer or of a function
+/// passed to the run ended the run, awaiting the handle gives [`JobError::Panicked`].
 #[must_use = "dropping the handle aborts the job"]
 pub struct Handle<T, E> {
     result: oneshot::Receiver<Result<T, JobError<E>>>,
@@ -280,7 +280,7 @@ where
     ///
     /// # Panics
     ///
-    /// With the panic of an observer or of a function that the run was given.
+    /// Rethrows a panic of an observer or of a function passed to the run.
     pub async fn join(mut self) -> RunReport {
         self.core.inbox.close();
         match self.driver.take() {
@@ -293,7 +293,7 @@ where
     ///
     /// # Panics
     ///
-    /// With the panic of an observer or of a function that the run was given.
+    /// Rethrows a panic of an observer or of a function passed to the run.
     pub async fn shutdown(self) -> RunReport {
         self.cancel();
         self.join().await

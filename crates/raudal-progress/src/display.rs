@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// After a message, the bars are repainted at once, unless they were painted less than this ago.
 /// Otherwise each of many rows would repaint them. The ticker repaints them in any case.
 const REPAINT: Duration = Duration::from_millis(50);
-/// How often, a millisecond apart, a program that is about to end tries to reach the terminal.
+/// The number of attempts, a millisecond apart, to reach the terminal before the program ends.
 const SOON: u32 = 50;
 /// How often a plain line is written.
 const PLAIN: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ pub(super) struct Display {
     model: Mutex<Model>,
     /// `None` if the caller ticks, or if nothing is shown.
     ticker: Option<Ticker>,
-    /// The number of runs that go on.
+    /// The number of active runs.
     runs: AtomicUsize,
 }
 
@@ -93,7 +93,7 @@ impl Display {
         }
     }
 
-    /// Returns the stream, unless it stays in use, perhaps by this very thread.
+    /// Returns the stream, unless it stays locked, perhaps by this thread itself.
     pub(super) fn out_soon(&self) -> Option<MutexGuard<'_, Out>> {
         for _ in 0..SOON {
             match self.out.try_lock() {
@@ -152,7 +152,7 @@ impl Display {
             out.write(&format!("{line}\n"));
             self.repaint(&mut out, now);
         }
-        // No run goes on any more, so the line may take its time.
+        // No run is active, so it is fine to wait for the line.
         if out.finished {
             Self::drain(out);
         }

@@ -173,7 +173,7 @@ impl Progress {
         }
     }
 
-    /// From now on, removes the bars before the message of a panic of any thread.
+    /// Removes the bars before the message of any later panic, in any thread.
     pub fn clear_on_panic(&self) {
         let display = Arc::downgrade(self.display());
         let show = std::panic::take_hook();
@@ -193,8 +193,8 @@ impl Progress {
         self.display().tick();
     }
 
-    /// Shows what other machines do for the run that goes on, instead of its jobs. Call it as often as
-    /// they say something, with all of them.
+    /// Shows the machines that work on the current run, instead of its jobs. Call it with all of them whenever one of
+    /// them reports something.
     ///
     /// ```
     /// use raudal_progress::{Peer, Progress, Style, Verbosity};

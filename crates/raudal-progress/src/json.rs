@@ -112,7 +112,7 @@ pub(super) struct JsonEncoder {
     open: BTreeMap<u64, u64>,
     /// Progress that no line has told yet, by run number and job number.
     pending: BTreeMap<(u64, u64), PendingAdvance>,
-    /// What was said of each peer last.
+    /// The last state that was written of each peer.
     peers: Vec<Peer>,
 }
 
@@ -211,8 +211,7 @@ impl JsonEncoder {
         })
     }
 
-    /// Returns the lines that are due without a new event; with `all`, everything that was held
-    /// back.
+    /// Returns the lines that are due without a new event; with `all`, all pending progress.
     pub(super) fn pass(&mut self, now: Duration, all: bool) -> String {
         let mut out = String::new();
         let due: Vec<(u64, u64)> =
@@ -223,7 +222,7 @@ impl JsonEncoder {
         out
     }
 
-    /// Returns a line for each peer of which something has changed.
+    /// Returns a line for each peer that has changed.
     pub(super) fn peers(&mut self, peers: &[Peer], now: Duration) -> String {
         let mut out = String::new();
         let run = self.open.keys().next_back().copied();

@@ -35,7 +35,7 @@
 //! | `attempt_failed` | `job`, `label`, `attempt`, `error`, `kind` (one word), `retry_in_seconds` (null if there is no retry), `bytes`, `items` (of this attempt, to be subtracted) |
 //! | `key_paused` | `key`, `pause_seconds` |
 //! | `limit_changed` | `key` (a host), `limit` (the new limit on jobs in flight), `why` |
-//! | `worker` | `worker` (its name), `host`, `running` (jobs in its hands), `inputs`, `failed`, `rows`, `bytes` (so far); only of a run over several machines, when something has changed |
+//! | `worker` | `worker` (its name), `host`, `running` (jobs it is working on), `inputs`, `failed`, `rows`, `bytes` (so far); only of a run over several machines, when something has changed |
 //! | `job_finished` | `job`, `report` (a [`JobReport`](raudal_pool::JobReport)) |
 //! | `run_finished` | `report` (a [`RunReport`](raudal_pool::RunReport)) |
 //! | `lost` | `lines`: how many lines were left out, because 16 MiB waited for a slow reader |

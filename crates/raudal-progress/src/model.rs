@@ -8,8 +8,8 @@ use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The speed of so much time at the beginning of a run does not tell how long the rest takes, unless a share of it has
-/// moved already: one part in so many.
+/// The speed in this first part of a run does not predict the rest, unless at least one part in `FIRST_SHARE` of the
+/// bytes has moved.
 const BEGINNING: Duration = Duration::from_secs(10);
 const FIRST_SHARE: f64 = 20.0;
 
@@ -18,7 +18,7 @@ const FIRST_SHARE: f64 = 20.0;
 pub(super) struct Model {
     /// When the first of the runs began; `None` while nothing runs.
     pub(super) started: Option<Duration>,
-    /// The number of runs that go on.
+    /// The number of active runs.
     runs: usize,
     pub(super) total: Option<u64>,
     pub(super) succeeded: u64,
@@ -31,7 +31,7 @@ pub(super) struct Model {
     pub(super) jobs: BTreeMap<(u64, u64), JobView>,
     /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
-    /// The machines that do the work, if they are others.
+    /// The machines that do the work, if the run is spread over several.
     pub(super) peers: Vec<PeerView>,
     sizes: Sizes,
     meter: RateMeter,
@@ -176,8 +176,8 @@ impl Model {
         self.meter.per_second(now)
     }
 
-    /// Returns how much of the run is done, from 0 to 1: by bytes if all sizes were told before, else
-    /// the finished jobs, plus the known shares of those in flight.
+    /// Returns how much of the run is done, from 0 to 1: by bytes if all sizes were announced in advance, otherwise
+    /// by finished jobs plus the known shares of the jobs in flight.
     pub(super) fn share(&self) -> Option<f64> {
         let total = self.total.filter(|total| *total > 0)?;
         if let Some(left) = self.left().filter(|_| self.sizes.are_told(total)) {

@@ -111,12 +111,12 @@ impl Expansion {
         self.total - self.next
     }
 
-    /// Whether there are [globs](Input::glob) among them.
+    /// Returns whether there are [globs](Input::glob) among them.
     pub fn has_globs(&self) -> bool {
         self.has_globs
     }
 
-    /// Whether none is left.
+    /// Returns whether none is left.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -139,8 +139,8 @@ impl Expansion {
         self.parts.iter().take(end).map(PatternPart::count).product()
     }
 
-    /// Returns whether results may differ in whether they are the key of an object: in a part `..`, a
-    /// number sign, or what a percent sign stands for.
+    /// Returns whether only some results may be valid keys of objects, because of a part `..`, a number sign or a
+    /// percent sign.
     fn may_be_no_key(&self) -> bool {
         let is_text = |part: &PatternPart| matches!(part, PatternPart::Text(_));
         let has_percent = |part: &PatternPart| matches!(part, PatternPart::Text(text) if text.contains('%'));

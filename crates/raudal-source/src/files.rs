@@ -1,7 +1,7 @@
 //! Local files by a glob: `data/**/*.csv`.
 //!
-//! It reads folders as a shell does: names in their order, no hidden ones unless they are asked for,
-//! and `**` follows no links. The crate `glob` panics at a name that is not UTF-8.
+//! It reads folders as a shell does: names are sorted, hidden ones must be asked for, and `**` follows no links. The
+//! crate `glob` panics at a name that is not UTF-8.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ impl GlobWalk {
     }
 }
 
-/// Returns what is in a folder, by name. A folder that is not there holds nothing.
+/// Returns what is in a folder, by name. A missing folder holds nothing.
 fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
     let is_here = folder.as_os_str().is_empty();
     let cannot = |error| Error::io("cannot read the folder", error).input(folder.display().to_string());

@@ -38,7 +38,7 @@ impl<'a, R: BufRead> LineReader<'a, R> {
         Self::from_line(reader, name, hint, 0, Vec::new())
     }
 
-    /// Goes on after the line with this number, in a buffer that was used before.
+    /// Continues after the line with this number, and reuses a buffer.
     pub(super) fn from_line(reader: R, name: &'a str, hint: &'a str, number: u64, line: Vec<u8>) -> Self {
         Self { reader, name, hint, line, number, read: 0 }
     }

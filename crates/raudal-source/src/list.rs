@@ -9,7 +9,7 @@ use raudal_common::{Error, Result, lock};
 use tempfile::SpooledTempFile;
 
 const HINT: &str = "a list is a text file with a URL or a path on each line";
-/// A longer list is held in a temporary file.
+/// A list longer than this, in bytes, is held in a temporary file.
 const MEMORY: usize = 1 << 20;
 /// Bytes of it that a pass reads at once.
 const AHEAD: usize = 32 << 10;
@@ -58,8 +58,8 @@ fn input(line: TextLine<'_>, list: &Arc<str>) -> Option<Input> {
     }
 }
 
-/// A list as [`read_list`] reads it, of which only the text is held: a long one in a temporary file.
-/// So a list of millions of inputs takes little memory. Its inputs are parsed anew on each pass.
+/// A list that holds only its text, so that millions of inputs take little memory. A long text is in a temporary
+/// file. Each pass parses the inputs again, as [`read_list`] does.
 ///
 /// ```
 /// use raudal_source::List;
@@ -82,7 +82,7 @@ impl List {
     ///
     /// # Errors
     ///
-    /// As [`read_list`]; also if there is no place for the copy.
+    /// Fails as [`read_list`] does, and if the copy cannot be written.
     pub fn read(mut reader: impl BufRead, name: &str) -> Result<Self> {
         let mut text = SpooledTempFile::new(MEMORY);
         std::io::copy(&mut reader, &mut text)
@@ -100,17 +100,17 @@ impl List {
         Ok(Self { name, text: Arc::new(Mutex::new(text)), inputs, from_stdin })
     }
 
-    /// How many inputs it has.
+    /// Returns how many inputs it has.
     pub fn len(&self) -> u64 {
         self.inputs
     }
 
-    /// Whether it has none.
+    /// Returns whether it has none.
     pub fn is_empty(&self) -> bool {
         self.inputs == 0
     }
 
-    /// How many of its inputs are standard input.
+    /// Returns how many of its inputs are standard input.
     pub fn from_stdin(&self) -> usize {
         self.from_stdin
     }
@@ -123,7 +123,7 @@ impl List {
 
 /// The inputs of a [`List`]. A clone goes on from the same place.
 ///
-/// If the copy of the list cannot be read any more, all inputs that are left fail with that reason.
+/// If the copy of the list can no longer be read, all remaining inputs fail with that reason.
 #[derive(Debug)]
 pub struct ListInputs {
     list: List,

@@ -100,8 +100,8 @@ pub trait Workload: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// Returns what limits the number of its jobs at work besides the level, if the workload knows
-    /// it. More jobs in flight than that gain nothing.
+    /// Returns the limit on its jobs at work besides the level, if the workload knows one. More jobs in flight than
+    /// that gain nothing.
     fn limit(&self) -> Option<ConcurrencyLimit> {
         None
     }

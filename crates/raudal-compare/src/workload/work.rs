@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct JobKeeper(Mutex<Vec<JobReport>>);
 
 impl JobKeeper {
-    /// Returns a new one, and an observer that forwards to both `observer` and it.
+    /// Returns a new keeper, and an observer that forwards to `observer` and to the keeper.
     pub(super) fn beside(observer: Arc<dyn Observer>) -> (Arc<Self>, Arc<dyn Observer>) {
         let kept = Arc::new(Self::default());
         let both = vec![observer, Arc::clone(&kept) as Arc<dyn Observer>];
@@ -102,7 +102,7 @@ impl RunSettings {
                     all.update(b"\n");
                     shares.push((done.report.label, share));
                 }
-                // A job that the end of the run stopped says less than the failure that ended it.
+                // A cancelled job says less than the failure that ended the run.
                 Err(JobError::Cancelled { .. }) => {}
                 Err(error) => failure = failure.or(Some(of_job(error, &done.report.label))),
             }

@@ -1,8 +1,8 @@
 //! Spreads requests over several connections to a host.
 //!
-//! HTTP/1.1 opens a connection for each request that is in flight. HTTP/2 sends all requests of a host over one, and so a
-//! lost packet stops all of them: on a link that loses packets that is many times slower. The HTTP library holds one
-//! HTTP/2 connection to a host, so there are several of its clients: lanes.
+//! HTTP/1.1 opens a connection for each request that is in flight. HTTP/2 sends all requests to a host over one
+//! connection, so a lost packet delays all of them. On a lossy link, that is many times slower. The HTTP library
+//! keeps one HTTP/2 connection to a host for each of its clients, so this pool has several clients.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,7 +21,7 @@ pub(crate) struct ClientPool<C>(Vec<PooledClient<C>>);
 #[derive(Debug)]
 struct PooledClient<C> {
     client: OnceLock<C>,
-    /// Held once by the lane, and once by each request in flight.
+    /// Held once by the pool, and once by each request in flight.
     load: Arc<()>,
 }
 
@@ -35,10 +35,11 @@ impl<C> ClientPool<C> {
         Self((0..if http2 { MOST } else { 1 }).map(|_| lane()).collect())
     }
 
-    /// Returns the client for the next request, and what counts the request. `make` makes a client.
+    /// Returns the client for the next request, and a guard that counts the request as in flight. `make` creates a
+    /// client.
     pub(crate) fn next(&self, make: impl FnOnce() -> Result<C>) -> Result<(&C, Load)> {
         let in_flight = |lane: &PooledClient<C>| Arc::strong_count(&lane.load) - 1;
-        // The first lane with room, so that few requests share a connection that is open already.
+        // The first client that is not full, so that requests share connections that are open already.
         let free = self.0.iter().find(|lane| in_flight(lane) < STREAMS);
         let lane = free.or_else(|| self.0.iter().min_by_key(|lane| in_flight(lane))).unwrap_or(&self.0[0]);
         let load = Load(Arc::clone(&lane.load));

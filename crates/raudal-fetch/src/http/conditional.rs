@@ -9,7 +9,7 @@ use crate::http::range::is_strong_tag;
 use crate::http::source::is_same_origin;
 use raudal_common::error::redact;
 
-/// What identifies the version of a body that is here already.
+/// Identifies the version of a local copy.
 ///
 /// ```
 /// use raudal_fetch::Validators;

@@ -248,7 +248,7 @@ impl<'a> FaultParser<'a> {
         let place = place.ok_or_else(|| self.wrong("not a place in a body, such as 50% or 4096", text))?;
         match (what, place) {
             (FaultKind::Reset(own) | FaultKind::Cut(own) | FaultKind::Length(own) | FaultKind::Changed(own), place) => {
-                *own = place
+                *own = place;
             }
             (FaultKind::Stall(own) | FaultKind::Flip(own), place) => *own = Some(place),
             // The limit for a head is 256 MiB, to bound the memory.

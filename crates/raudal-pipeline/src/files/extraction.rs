@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-/// What becomes of the folder for the members of an archive.
+/// What to do with the folder for the members of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FolderAction {
     /// It does not exist.
@@ -33,7 +33,8 @@ pub(super) struct MemberExtraction {
 impl MemberExtraction {
     /// Extracts the members to the temporary folder. Returns the warnings of the archive.
     pub(super) fn run<R: Read + Seek>(&self, archive: R, folder: &Path, unpack: FolderAction) -> Result<Vec<String>> {
-        // Left by a killed run. Their names show that they are ours, and a link is not followed.
+        // A killed run may have left these folders. Their names show that they are ours, and links
+        // are not followed.
         for left in [self.temporary(), self.replaced()] {
             match fs::remove_dir_all(&left) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -56,7 +57,8 @@ impl MemberExtraction {
         Ok(extracted.warnings)
     }
 
-    /// Gives the folder its name. One that it replaces is moved away first, and then removed.
+    /// Gives the folder its final name. A folder that it replaces is moved away first, and then
+    /// removed.
     pub(super) fn publish(&self, folder: &Path, unpack: FolderAction) -> Result<()> {
         let old = self.replaced();
         let moved = if unpack == FolderAction::Replace { fs::rename(folder, &old) } else { Ok(()) };

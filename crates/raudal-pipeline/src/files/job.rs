@@ -34,7 +34,7 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     let number = shared.repeated.position(context.job()) + 1;
     let job = FileJob { shared: &shared, context: &context, input: &input, place: &place, number };
     let saved = job.run(&mut partial).await;
-    // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
+    // After a full disk or an interruption, the received bytes are still good, so keep them.
     let goes_on = |failed: &FileFailure| {
         let error = &failed.error;
         !failed.is_refused && (error.is_transient() || error.kind().spares_what_is_here())
@@ -77,7 +77,7 @@ impl FileJob<'_> {
             return Ok(self.there(target).await?);
         }
         let before = self.before(named.as_ref()).await;
-        // Without a name of its own it is called what the response says.
+        // An input without a name gets it from the response.
         let (is_named, decided) = (named.is_some(), Mutex::new(named.map(Ok)));
         let accept = |head: &ResponseHead<'_>| {
             if is_named {
@@ -100,7 +100,7 @@ impl FileJob<'_> {
             KnownVersion::Same => Ok(IfChanged::Unchanged),
         }?;
         let decided = match (lock(&decided).take(), before) {
-            // The server has nothing to say of a file that has not changed, not even its name.
+            // The response for an unchanged file does not name it.
             (None, KnownVersion::Version(_, theirs)) => Some(self.decide_by(&theirs)),
             (decided, _) => decided,
         };
@@ -112,7 +112,7 @@ impl FileJob<'_> {
         }
     }
 
-    /// Finds out which version of the input the folder has, if that counts.
+    /// Finds the version of the input in the folder, if the run updates files.
     async fn before(&self, named: Option<&Decision>) -> KnownVersion {
         let Some(versions) = &self.shared.versions else { return KnownVersion::Unknown };
         let (theirs, name) = match named {
@@ -137,14 +137,14 @@ impl FileJob<'_> {
         self.context.blocking(look).await
     }
 
-    /// The name that a response gives a file.
+    /// Returns the name that a response gives a file.
     fn name_by(&self, disposition: Option<&str>) -> String {
         let theirs = disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
         let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
         name.unwrap_or_else(|| name::NAMELESS.to_owned())
     }
 
-    /// The path in the folder of a file with this name.
+    /// Returns the path in the folder for a file with this name.
     fn named(&self, theirs: &str) -> String {
         named(self.shared.options.name.as_ref(), self.input, self.number, theirs)
     }
@@ -263,13 +263,14 @@ impl FileJob<'_> {
             place: self.place.clone(),
             extract: self.extraction(),
         };
-        // Must not stop half-way: cancellation waits for the end.
+        // Publishing must not stop half-way, so cancellation waits for its end.
         let warnings = self.context.blocking(move || publication.run(&target, body, locked)).await?;
         saved.warnings.extend(warnings);
         Ok(saved)
     }
 
-    /// Holds the digest of a body against the list of checksums and the lock file. Returns what the lock file is to say.
+    /// Compares the digest of a body with the list of checksums and with the lock file. Returns the entry for the
+    /// lock file.
     fn verified(
         &self,
         body: &Body,
@@ -278,7 +279,7 @@ impl FileJob<'_> {
     ) -> Result<Option<(Arc<Lock>, Locked)>> {
         let Some(found) = found else { return Ok(None) };
         if let Some(promised) = promised {
-            // It may be damage on the way.
+            // The bytes may have been damaged in transit.
             verify::compare(found, promised).map_err(|error| error.transient(true))?;
         }
         let Some(lock) = &self.shared.options.run.lock else { return Ok(None) };
@@ -300,9 +301,9 @@ impl FileJob<'_> {
     }
 }
 
-/// What is known of an input before it is asked for.
+/// What is known of an input before it is requested.
 enum KnownVersion {
-    /// Nothing that counts.
+    /// Nothing useful.
     Unknown,
     /// The folder has this version of it, under the name that the server or the URL gives.
     Version(Validators, String),
@@ -310,7 +311,7 @@ enum KnownVersion {
     Same,
 }
 
-/// Whether a file has the size and the time of another.
+/// Returns whether a file has the size and the time of another.
 fn is_same(source: &Path, file: &Path) -> bool {
     let (Ok(source), Ok(file)) = (fs::metadata(source), fs::metadata(file)) else { return false };
     source.is_file() && source.len() == file.len() && source.modified().ok() == file.modified().ok()

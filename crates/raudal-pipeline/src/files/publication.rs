@@ -19,7 +19,7 @@ pub(super) struct Publication {
 }
 
 impl Publication {
-    /// Returns the warnings of an archive. It blocks.
+    /// Publishes the body. Returns the warnings of an archive. It blocks.
     pub(super) fn run(
         self,
         target: &SaveTarget,

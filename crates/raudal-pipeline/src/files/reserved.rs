@@ -1,10 +1,10 @@
 //! Reserved names: two inputs never have the same name, and the first one in input order has it.
 //!
-//! A name is often known only from the response, and responses come in any order. So an input takes
-//! a name away from a later one, whatever that one has done with it by then. What the later one has
-//! published is removed, and it fails. The run reports inputs in their order, so nobody has been told
-//! of that file. Only a run that is killed in between leaves the later one's file under the name: to
-//! wait for all earlier responses would hold up every file behind a slow one.
+//! A name is often known only from the response, and responses come in any order. So an input may take a name from a
+//! later one, even after the later one has published its file. That file is then removed, and the later input fails.
+//! The run reports inputs in order, so the removed file was never reported. Only a run that is killed in between
+//! leaves the wrong file under the name. Waiting for all earlier responses would prevent that, but one slow response
+//! would then delay all files behind it.
 
 use raudal_common::error::printable;
 use raudal_common::lock;
@@ -73,7 +73,7 @@ impl ReservedNames {
         Ok(())
     }
 
-    /// Says at the end whether a job still has its names. If not, removes what it has published.
+    /// Checks at the end that a job still has its names. If not, removes what it has published.
     pub(super) fn settle(&self, names: &[String], job: u64) -> Result<()> {
         let taken = lock(&self.names);
         let Some(collision) = names.iter().find_map(|name| collision(&taken, name, |holder| holder != job)) else {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// # Errors
 ///
 /// Fails before fetching if the folder cannot be created. An error of `tell` ends the run. Failures
-/// of inputs are in the summary. [`check`](super::check) finds some of them before.
+/// of inputs are in the summary. [`check`](super::check) finds some of them in advance.
 ///
 /// ```
 /// use raudal_fetch::{Client};

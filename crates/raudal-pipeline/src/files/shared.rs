@@ -39,7 +39,7 @@ impl FilesRun {
             error if folder == self.options.folder => error.of_machine(),
             error => error.hint(TAKEN),
         })?;
-        // Their own names are to be durable too.
+        // The names of the folders must be durable too.
         folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
         Ok(())
     }
@@ -48,7 +48,7 @@ impl FilesRun {
 /// Why there is no file.
 pub(super) struct FileFailure {
     pub(super) error: Error,
-    /// Whether the file was refused by its name, and not for want of bytes.
+    /// Whether the file was refused because of its name, not because bytes are missing.
     pub(super) is_refused: bool,
 }
 

@@ -1,9 +1,8 @@
-//! Remembers which version of each input the files of a folder are, so that the next run asks for
-//! those alone that have changed.
+//! Remembers the version of each file in a folder, so that the next run fetches only the files that have changed.
 //!
-//! One hidden file of the folder has a line of JSON for each file. A line is appended when a file is
-//! published, so a run that is killed loses nothing. If it is lost or wrong, a file's own time is what
-//! the server is asked with.
+//! One hidden file of the folder has a line of JSON for each file. A line is appended when a file is published, so a
+//! run that is killed loses nothing. If it is lost or damaged, the request uses the modification time of the file
+//! instead.
 
 use raudal_common::atomic_file::AtomicFile;
 use raudal_common::lock;
@@ -21,10 +20,10 @@ use std::time::{Duration, SystemTime};
 const FILE: &str = ".raudal-versions.jsonl";
 /// The format of a line. Other formats are ignored.
 const FORM: u32 = 1;
-/// The file is written anew once it has this many lines that no longer count.
+/// The file is rewritten once it has this many lines that no longer count.
 const STALE_LINES: usize = 1000;
 
-/// The version that a file is.
+/// The version of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Version {
     form: u32,
@@ -52,7 +51,7 @@ pub(super) struct FileVersions(Mutex<VersionLog>);
 struct VersionLog {
     path: PathBuf,
     known: HashMap<VersionKey, Version>,
-    /// Whose file is at a path.
+    /// The input that owns the file at a path.
     owners: HashMap<String, VersionKey>,
     /// How many lines the file has.
     lines: usize,
@@ -68,7 +67,7 @@ fn key_of(input: &Input) -> VersionKey {
 }
 
 impl FileVersions {
-    /// Reads the versions of a folder. What cannot be read is not known.
+    /// Reads the versions of a folder. Lines that cannot be read are ignored.
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join(FILE);
         let mut inner = VersionLog {
@@ -93,8 +92,8 @@ impl FileVersions {
         lock(&self.0).known.get(&key_of(input)).cloned()
     }
 
-    /// Returns what a server is asked with for an input whose file is at this path of the folder, if
-    /// the file is there and is its own. It blocks.
+    /// Returns the validators for a conditional request, if the input's own file is at this path of the folder. It
+    /// blocks.
     pub(super) fn validators(&self, input: &Input, path: &str, file: &Path) -> Option<Validators> {
         let there = fs::symlink_metadata(file).ok().filter(fs::Metadata::is_file)?;
         let (key, inner) = (key_of(input), lock(&self.0));
@@ -107,7 +106,7 @@ impl FileVersions {
         }
     }
 
-    /// Records the version that a file now is. It blocks.
+    /// Records the version of a file. It blocks.
     pub(super) fn record(&self, mut version: Version, file: &Path) {
         let Ok(there) = fs::metadata(file) else { return };
         (version.size, version.modified) = (there.len(), modified(&there));
@@ -118,8 +117,8 @@ impl FileVersions {
         inner.insert(version);
     }
 
-    /// Writes the file anew if most of its lines no longer count. Returns a warning if the versions
-    /// could not be recorded. It blocks.
+    /// Rewrites the file if most of its lines no longer count. Returns a warning if the versions could not be
+    /// recorded. It blocks.
     pub(super) fn finish(&self) -> Option<String> {
         let mut inner = lock(&self.0);
         if inner.lines > 2 * inner.known.len() + STALE_LINES
@@ -197,7 +196,7 @@ impl Version {
         Validators::new(&self.final_url, self.etag.as_deref(), self.last_modified.as_deref())
     }
 
-    /// Whether a file is still as it was.
+    /// Returns whether a file is unchanged.
     fn is(&self, there: &fs::Metadata) -> bool {
         there.len() == self.size && modified(there) == self.modified
     }

@@ -1,4 +1,4 @@
-//! What hosts bore and refused in earlier runs: where `auto` begins in the next one.
+//! Remembers how many jobs hosts accepted and refused, so that `auto` begins there in the next run.
 
 use raudal_common::atomic_file::AtomicFile;
 use raudal_pool::{Learned, Pool};
@@ -9,22 +9,22 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-/// The format of the file. Another one is not read.
+/// The format of the file. A file in another format is ignored.
 const FORM: u32 = 1;
-/// More hosts are not kept: the ones that were met longest ago go.
+/// The most hosts that are kept. The ones used longest ago are removed first.
 const MOST: usize = 1000;
 /// A file beyond this size was not written by this program.
 const LARGEST: u64 = 1 << 20;
 const DAY: u64 = 24 * 60 * 60;
-/// For how long it counts what a host bore.
+/// How long the accepted number of jobs counts, in seconds.
 const BORE: u64 = 30 * DAY;
-/// For how long it counts what a host refused: it may only have been busy.
+/// How long a refusal counts, in seconds. The host may only have been busy.
 const REFUSED: u64 = DAY;
 
-/// A file of what hosts bore and refused, for the runs that follow.
+/// A file that remembers how many jobs hosts accepted and refused, for later runs.
 ///
-/// It holds the scheme, name and port of hosts, and numbers: no path and no login. A file that cannot be read or written
-/// is no error: then a run begins as if it were the first.
+/// It holds only the scheme, name and port of hosts, and numbers: no path and no login. If the file cannot be read or
+/// written, a run begins as if it were the first.
 ///
 /// ```
 /// use raudal_pipeline::{Hosts, Jobs, RunOptions};
@@ -76,7 +76,7 @@ impl Hosts {
     pub(crate) fn record(&self, pool: &Pool) {
         let learned = pool.learned();
         if !learned.is_empty() {
-            // It is of use, but not needed.
+            // The file is optional, so an error is ignored.
             let _ = self.write(learned);
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct InputResult {
     pub(super) attempts: u32,
 }
 
-/// Merges the rows of inputs that were read elsewhere, in input order, as [`run()`](crate::run()) does.
+/// Merges the rows of inputs in input order, wherever they were read, as [`run()`](crate::run()) does.
 ///
 /// ```
 /// use raudal_pipeline::{Merge, Options};
@@ -72,11 +72,11 @@ impl Merge {
         Self { table: Some(table), partials: options.partials.clone(), closed, summary }
     }
 
-    /// Begins a table without rows.
+    /// Begins an empty table.
     ///
     /// # Errors
     ///
-    /// A usage error for a query that asks for what excludes each other.
+    /// Fails with a usage error if parts of the query exclude each other.
     pub fn begin(sink: Sink, options: &Options) -> Result<Self> {
         Ok(Self::of(Table::new(sink, &options.query)?, options))
     }
@@ -90,12 +90,12 @@ impl Merge {
         self.take(InputResult { input, result: result.map_err(JobError::Failed), attempts }).await
     }
 
-    /// The failures so far.
+    /// Returns the failures so far.
     pub fn failures(&self) -> &[Failure] {
         &self.summary.failures
     }
 
-    /// Whether no further input can add a row.
+    /// Returns whether no further input can add a row.
     pub fn is_full(&self) -> bool {
         self.table.as_ref().is_some_and(Table::is_full)
     }
@@ -107,8 +107,8 @@ impl Merge {
         let (error, attempts) = match result {
             Ok(rows) => match self.append(&input, rows).await {
                 Ok(()) => return Ok(()),
-                // Only this input is at fault, its columns or a cell that is not of its type, so the
-                // table continues without it.
+                // Only this input is at fault: its columns differ, or a cell is of another type. The table continues
+                // without it.
                 Err(error) if matches!(error.kind(), Kind::Headers | Kind::Csv) => {
                     (error.input(input.location.to_string()), 1)
                 }
@@ -174,12 +174,12 @@ impl Merge {
         result
     }
 
-    /// Publishes the table, and returns what became of the run. A report of a run that was stopped leaves a partial
-    /// table.
+    /// Publishes the table, and returns the summary. If the report says that the run was stopped, the table is
+    /// partial.
     ///
     /// # Errors
     ///
-    /// If the table cannot be written, or no input has a column of the query.
+    /// Fails if the table cannot be written, or if no input has a column of the query.
     pub async fn finish(mut self, report: RunReport) -> Result<Summary> {
         self.summary.report = report;
         if self.is_full() {

@@ -16,8 +16,8 @@ use raudal_source::Input;
 use raudal_table::{Rows, Sink, Table};
 use std::sync::Arc;
 
-/// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order,
-/// whatever the order of arrival.
+/// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order, regardless of the order
+/// of arrival.
 ///
 /// If the run is cancelled, or stops after too many failures, the complete rows are kept. Standard
 /// output has them already; a file gets `.partial` added to its name; a table of a database stays as
@@ -29,9 +29,8 @@ use std::sync::Arc;
 ///
 /// # Errors
 ///
-/// Only what makes the result impossible: the sink cannot be written to, a limit is 0, a lock is to
-/// hold inputs that a limit on rows leaves out, or no input has a column of the query. Failures of
-/// inputs are in the summary.
+/// Fails only if the result is impossible: the sink cannot be written to, a limit is 0, a lock would hold inputs that
+/// a limit on rows leaves out, or no input has a column of the query. Failures of inputs are in the summary.
 ///
 /// ```
 /// use raudal_fetch::{Client};

@@ -1,4 +1,4 @@
-//! A long input is decoded while it arrives. Its rows count only once the input is whole, and was found right.
+//! Decodes a long input while it arrives. Its rows count only once the whole input has arrived and is verified.
 
 use super::decoders::DecodePermit;
 use super::shared::TableRun;
@@ -13,13 +13,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-/// A decoding that has begun, on a thread of its own.
+/// Decoding that runs on its own thread while the input arrives.
 ///
-/// It gives nothing if it could not begin or went wrong. Then the whole input is decoded once it is there, and that
-/// says why.
+/// It returns no rows if it could not start or has failed. Then the whole input is decoded after it has arrived, and
+/// that reports the error.
 pub(crate) struct StreamingDecode(JoinHandle<Option<Provisional>>);
 
-/// Rows of an input that had not arrived whole when they were read.
+/// Rows that were read before the whole input had arrived.
 struct Provisional {
     rows: Rows,
     arriving: Arriving,
@@ -27,8 +27,7 @@ struct Provisional {
 }
 
 impl StreamingDecode {
-    /// Begins to decode the body that arrives. If the transfer starts again, so does the decoding. Ends with the
-    /// transfer.
+    /// Decodes the body while it arrives. If the transfer starts again, so does the decoding. Ends with the transfer.
     pub(crate) async fn begin(
         shared: &Arc<TableRun>,
         context: &Attempt,
@@ -42,7 +41,7 @@ impl StreamingDecode {
         begun
     }
 
-    /// The rows, if the body has arrived well and its last bytes are those that were relied on.
+    /// Returns the rows, if the body has arrived and its last bytes are those that the decoding used.
     pub(crate) async fn rows(self, context: &Attempt) -> Option<Rows> {
         let Provisional { rows, arriving, tail } = self.0.await.ok()??;
         let rows = context.blocking(move || arriving.confirms(&tail).then_some(rows)).await?;
@@ -51,7 +50,7 @@ impl StreamingDecode {
     }
 
     fn decode(shared: &Arc<TableRun>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
-        // As many as may be decoded at once: each takes a thread that waits.
+        // The limit is the number of decoders, because each decoding holds a thread that waits.
         let place = Arc::clone(&shared.streaming).try_acquire_owned().ok()?;
         let (shared, context, input) = (Arc::clone(shared), context.clone(), input.clone());
         let (key, runtime) = (input.location.key(), Handle::current());
@@ -77,7 +76,7 @@ impl StreamingDecode {
             decoder.take();
             let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
             let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
-            // A transfer that breaks off again and again makes no progress, whatever was decoded by then.
+            // A transfer that keeps breaking off makes no progress, even if rows were decoded.
             let watch = JobWatch::provisional(context);
             let rows = raudal_table::read_ahead(reader, &input.location.to_string(), &query, &watch).ok()?;
             Some(Provisional { rows, arriving, tail })

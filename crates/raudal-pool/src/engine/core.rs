@@ -45,7 +45,7 @@ pub(super) struct JobTable<I, T, E> {
     pub(super) jobs: Slab<JobSlot<I, T, E>>,
 }
 
-/// Something that is written for every job: it has its own cache lines.
+/// A value that is written for every job. It has its own cache lines, so that it does not slow down its neighbours.
 #[repr(align(128))]
 pub(super) struct CachePadded<T>(pub(super) T);
 

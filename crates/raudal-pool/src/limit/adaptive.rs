@@ -38,7 +38,7 @@ pub(crate) struct Change {
 
 #[derive(Debug)]
 pub(crate) struct Adaptive {
-    /// How high it may grow. `None`: it only shrinks, after repeated time-outs.
+    /// How high the limit may grow. With `None`, it only shrinks, after repeated time-outs.
     most: Option<usize>,
     known: Option<Learned>,
     limit: Option<usize>,
@@ -58,7 +58,7 @@ impl Adaptive {
         self.controller.as_ref().and_then(Controller::learned)
     }
 
-    /// The limit, once there is one.
+    /// Returns the limit, once there is one.
     pub(crate) fn limit(&self) -> Option<usize> {
         self.limit
     }

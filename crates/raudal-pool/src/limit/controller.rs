@@ -1,17 +1,18 @@
 //! Decides how many jobs of one key should be in flight. Pure: the caller passes the time and the counts.
 //!
 //! The controller watches throughput: the progress of all jobs of the key together. It does not watch how long a job
-//! takes, which depends on the size of the job. At first the limit doubles with each round of answers, as TCP does in its
-//! slow start: a small server is never asked for more than twice of what it has answered. From the first round on that
-//! brings no more, a step up is kept only if throughput grew by 5 %; otherwise the step is taken back and the limit holds
-//! for a while. When the other side refuses or resets attempts, the limit is at least halved, and then approaches the old
-//! one in steps of one. What an earlier run has learned replaces the first limit.
+//! takes, which depends on the size of the job. At first the limit doubles with each round of answers, as TCP does in
+//! its slow start: a small server never gets more than twice the requests that it has answered. The doubling ends
+//! with the first round that brings no more throughput. After that, a step up is kept only if throughput grew by 5 %.
+//! Otherwise the step is taken back, and the limit is held for a while. When the other side refuses or resets
+//! attempts, the limit is at least halved, and then grows back in steps of one. What an earlier run has learned
+//! replaces the first limit.
 
 use super::Learned;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The first limit: as many connections as browsers open to a host, so every public server bears them.
+/// The first limit: the number of connections that browsers open to a host. Every public server accepts that many.
 pub(super) const FIRST: usize = 6;
 /// How much throughput a step up must bring to be kept.
 const GAIN: f64 = 1.05;
@@ -42,26 +43,27 @@ pub(crate) struct LoadSample {
     pub(super) in_flight: usize,
     /// Attempts that were refused, reset, or ran out of time.
     pub(super) trouble: u64,
-    /// Whether another job would be of use: one waits, and the consumer keeps up.
+    /// Whether another job would be useful: one waits, and the consumer keeps up.
     pub(super) may_grow: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Mode {
-    /// A round of answers since then: until as many attempts as the last step has added, or the first limit, have made
-    /// progress. Throughput is compared with that of the round before.
+    /// Waits for a round of answers: until as many attempts have made progress as the last step added (in the first
+    /// round, as the limit allows). Then compares throughput with that of the round before.
     Start {
         since: Instant,
         progress: u64,
         answers: u64,
         from: Option<(usize, f64)>,
     },
-    /// Wait before measuring. After a step up, from a limit and its throughput: new jobs make no progress at first.
+    /// Waits before measuring, because new jobs make no progress at first. After a step up, `from` has the limit
+    /// before it and its throughput.
     Settle {
         until: Instant,
         from: Option<(usize, f64)>,
     },
-    /// Measure throughput since then; after a step, compare it with the throughput of the limit before.
+    /// Measures throughput. After a step up, compares it with the throughput of the limit before.
     Measure {
         since: Instant,
         progress: u64,
@@ -263,7 +265,7 @@ impl Controller {
             *burst = fresh;
         }
         burst.refused += trouble;
-        // Of 64 attempts 58 were refused: it takes 6.
+        // If 58 of 64 attempts were refused, the server takes 6.
         let taken = burst.limit.saturating_sub(usize::try_from(burst.refused).unwrap_or(usize::MAX));
         let limit = taken.min(burst.limit / 2).min(self.limit).max(1);
         self.ceiling = below(burst.limit).min(self.ceiling);
@@ -272,7 +274,7 @@ impl Controller {
     }
 }
 
-/// The highest limit below one that was refused.
+/// Returns the highest limit below a refused one.
 fn below(refused: usize) -> usize {
     refused.saturating_sub(1).max(1)
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 impl Scheduler {
-    /// Returns whether an input may be pulled for the run. If so: how many jobs of the run wait, all of them held back, and
-    /// how many may be in flight.
+    /// Returns, if an input may be pulled for the run, how many of its jobs wait (all of them held back) and how many
+    /// may be in flight. Otherwise `None`.
     ///
     /// It may be pulled if a slot is free that no waiting job can use. A run that shares its pool pulls one input ahead
     /// while all slots are taken: its waiting job keeps the run in the ring, so that it gets its turn.

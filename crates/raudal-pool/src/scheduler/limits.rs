@@ -43,7 +43,7 @@ impl Scheduler {
         }
     }
 
-    /// Records that a job of this key has succeeded. Its success is its first sign of life, unless it reported bytes.
+    /// Records that a job of this key has succeeded. `is_first` says that it reported no progress before.
     pub(crate) fn succeeded(&mut self, key: Option<KeyId>, is_first: bool) {
         self.adaptive.succeeded(&mut self.keys, key, is_first);
     }

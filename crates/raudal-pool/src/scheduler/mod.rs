@@ -233,8 +233,8 @@ impl Scheduler {
         !self.runs[run].granted.is_empty()
     }
 
-    /// Returns whether workers may keep their slots for the next input: the pool has one run, and nothing else waits for a
-    /// slot. If so, how many jobs of the run may be in flight; otherwise 0.
+    /// Returns how many jobs of the run may be in flight, if workers may keep their slots for the next input: the
+    /// pool has one run, and nothing else waits for a slot. Otherwise 0.
     pub(crate) fn keep_limit(&self) -> usize {
         let only = if self.runs.len() == 1 { self.runs.iter().next() } else { None };
         let Some((_, queue)) = only else { return 0 };
@@ -328,7 +328,7 @@ impl Scheduler {
         }
     }
 
-    /// Returns when the run must be looked at again, even if nothing else happens.
+    /// Returns when the run must be checked again, even if nothing else happens.
     pub(crate) fn next_wake(&self, run: RunId) -> Option<Instant> {
         let queue = &self.runs[run];
         let later = queue.later.peek().map(|Reverse(later)| later.when);

@@ -1,4 +1,4 @@
-//! Slots that no job wants, lent to other work: a second connection for a running download.
+//! Spare permits: slots that no job wants, for other work such as a second connection of a running download.
 
 use super::Scheduler;
 use super::keys::KeyId;
@@ -30,8 +30,8 @@ impl Scheduler {
         Some(self.take_spare(key))
     }
 
-    /// Takes a slot before any waiting job. While no slot is free it is one too many, and so no job begins until one has
-    /// ended.
+    /// Takes a slot before any waiting job. If none is free, the limit is exceeded by one, so no job starts until one
+    /// has ended.
     pub(crate) fn claim(&mut self, name: Option<&str>) -> Option<Spare> {
         let key = name.map(|name| self.keys.intern(name));
         let limit = key.map_or(self.limit, |key| self.keys.limit_of(key).min(self.limit));
