@@ -16,7 +16,7 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// A base that is no URL, or has a query or a fragment.
+    /// Fails for a base that is not a URL, or that has a query or a fragment.
     ///
     /// ```
     /// use raudal_catalogue::iter_2020::{self, MICRODATOS};

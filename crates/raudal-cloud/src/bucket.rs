@@ -2,7 +2,7 @@
 
 use crate::Http;
 use crate::listen::listening;
-use crate::stores::{Store, Stores};
+use crate::stores::{BucketStore, Stores};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
@@ -43,7 +43,7 @@ enum Created {
 #[derive(Clone)]
 pub struct Bucket {
     stores: Arc<Stores>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn BucketStore>,
     folder: Object,
 }
 

@@ -49,8 +49,8 @@ impl AtomicFile {
         Err(ErrorKind::WouldBlock.into())
     }
 
-    /// Creates an empty file that will become the file at this path. It is beside it, hidden, and
-    /// removed unless it is published. It replaces what a killed run left there.
+    /// Creates an empty, hidden file beside this path, to become the file at the path. It is removed unless it is
+    /// published. It replaces what a killed run left there.
     pub fn of(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
         let mut own = std::ffi::OsString::from(".raudal-");

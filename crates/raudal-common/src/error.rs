@@ -29,9 +29,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// );
 /// assert!(!error.is_transient());
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
-struct Inner {
+struct ErrorParts {
     kind: Kind,
     message: String,
     input: Option<String>,
@@ -48,7 +48,7 @@ struct Inner {
 impl Error {
     /// Creates an error with a message: lower case, no full stop, the value last.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorParts {
             kind,
             message: message.into(),
             input: None,
@@ -143,7 +143,7 @@ impl Error {
         self
     }
 
-    /// Says that the reason is a condition of this machine, which every other input would meet too.
+    /// Marks the reason as a condition of this machine, which every other input would meet too.
     #[must_use]
     pub fn of_machine(mut self) -> Self {
         self.0.of_machine = true;
@@ -240,9 +240,9 @@ impl StdError for Error {
     }
 }
 
-/// Escapes control characters: names are untrusted and must not control a terminal. Escapes characters that are not
-/// seen too, such as a byte order mark, and those that turn the direction of a text: `gpj.exe` must not look like
-/// `exe.jpg`.
+/// Escapes control characters: names are untrusted and must not control a terminal. Also escapes invisible
+/// characters, such as a byte order mark, and characters that change the direction of text: `gpj.exe` must not look
+/// like `exe.jpg`.
 pub fn printable(text: &str) -> String {
     let is_hidden = |c: char| {
         c.is_control()

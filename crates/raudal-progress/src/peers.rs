@@ -13,9 +13,9 @@ pub struct Peer {
     pub name: String,
     /// The host that it runs on.
     pub host: String,
-    /// Jobs that it has in its hands.
+    /// Jobs that it is working on.
     pub running: usize,
-    /// Inputs that are done, those that failed among them.
+    /// Finished inputs, including those that failed.
     pub inputs: u64,
     /// Inputs that failed.
     pub failed: u64,
@@ -34,7 +34,7 @@ pub(super) struct PeerView {
 }
 
 impl PeerView {
-    /// Takes over what peers say now. Those that are gone are left out.
+    /// Updates the views with what peers say now. Peers that are gone are removed.
     pub(super) fn update(views: &mut Vec<Self>, peers: &[Peer], now: Duration) {
         let mut before = std::mem::take(views);
         for peer in peers {
@@ -43,7 +43,7 @@ impl PeerView {
                 Some(at) => before.swap_remove(at),
                 None => Self { peer: peer.clone(), rows: RateMeter::new(now), bytes: RateMeter::new(now) },
             };
-            // A peer that began anew counts from 0.
+            // A peer that was restarted counts from 0.
             view.rows.add(peer.rows.saturating_sub(view.peer.rows), now);
             view.bytes.add(peer.bytes.saturating_sub(view.peer.bytes), now);
             view.peer = peer.clone();

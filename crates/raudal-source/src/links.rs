@@ -49,7 +49,7 @@ pub struct FoundLinks {
 }
 
 impl Links {
-    /// Takes the links that match a glob, within the host of their page.
+    /// Accepts the links that match a glob and lead to the host of their page.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl FoundLinks {
 /// Returns the tags that refer to something else, and what they refer to, in the order of the page.
 fn references(page: &[u8]) -> Vec<(&'static str, String)> {
     let mut emitter = DefaultEmitter::default();
-    // What is in scripts and comments is no tag.
+    // Scripts and comments contain no tags.
     emitter.naively_switch_states(true);
     let mut found = Vec::new();
     for token in Tokenizer::new_with_emitter(page, emitter) {
@@ -178,8 +178,8 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// Whether a link may be a file: not the page itself, nor the same page sorted otherwise, nor a
-/// folder unless folders are asked for.
+/// Returns whether a link may be a file. It must not be the page itself, or the same page in another order, or
+/// (unless folders are asked for) a folder.
 fn is_file(url: &Url, at: &Url, glob: &str) -> bool {
     let mut here = at.clone();
     here.set_fragment(None);

@@ -70,8 +70,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
     }
 }
 
-/// Fetches a URL if it has changed. A new body is stored in the cache; what is stored there is not
-/// asked for.
+/// Fetches a URL if it has changed. A new body is stored in the cache. Cached bodies are not used.
 pub(crate) async fn get_if_changed(
     transport: &Transport,
     ask: Ask<'_>,

@@ -9,8 +9,8 @@ use crate::Options;
 use crate::http::guard::{self, RefusedName};
 use raudal_common::{Error, Kind};
 
-/// Whether a request failed because its connection, which was kept open, had ended or held bytes that nobody asked for.
-/// Nothing of a response to it has come.
+/// Returns whether a request failed because its reused connection had ended or held unexpected bytes. No byte of a
+/// response to it has arrived.
 pub(crate) fn is_stale(error: &reqwest::Error) -> bool {
     if error.is_timeout() || error.is_connect() {
         return false;
@@ -23,7 +23,7 @@ pub(crate) fn is_stale(error: &reqwest::Error) -> bool {
     }
 }
 
-/// Whether the head of the response is not HTTP as it should be, so that a lenient reader may make something of it.
+/// Returns whether the head of the response is invalid HTTP that a lenient reader may accept.
 pub(crate) fn is_bad_head(error: &reqwest::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(|hyper| hyper.is_parse() && !hyper.is_parse_too_large())
 }

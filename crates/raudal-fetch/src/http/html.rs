@@ -45,7 +45,7 @@ impl Page {
 
 /// What the first bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Sniffed {
     /// Too few bytes to tell.
     Unknown,
     Page,
@@ -75,15 +75,15 @@ impl Look {
         let room = LOOK - self.first.len();
         self.first.extend_from_slice(&bytes[..bytes.len().min(room)]);
         match self.verdict() {
-            Verdict::Unknown => Ok(()),
-            Verdict::Data => {
+            Sniffed::Unknown => Ok(()),
+            Sniffed::Data => {
                 self.done = true;
                 self.first = Vec::new();
                 Ok(())
             }
             // Wait for the title, but only within the first bytes.
-            Verdict::Page if self.first.len() < LOOK && title(&self.first).is_none() => Ok(()),
-            Verdict::Page => Err(Page::new(&self.first)),
+            Sniffed::Page if self.first.len() < LOOK && title(&self.first).is_none() => Ok(()),
+            Sniffed::Page => Err(Page::new(&self.first)),
         }
     }
 
@@ -94,7 +94,7 @@ impl Look {
 
     /// Decides when the body has ended.
     pub(crate) fn end(&self) -> Result<(), Page> {
-        let is_page = self.verdict() == Verdict::Page
+        let is_page = self.verdict() == Sniffed::Page
             || self.called_page && !self.first.is_empty() && (has_tag(&self.first) || is_one_line(&self.first));
         if !self.done && is_page {
             return Err(Page::new(&self.first));
@@ -102,15 +102,15 @@ impl Look {
         Ok(())
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> Sniffed {
         match sniff(&self.first) {
             // Servers call tables pages too. So the bytes decide: a page has tags, wherever they begin.
-            Verdict::Data if self.called_page && !is_archive(&self.first) => match has_tag(&self.first) {
-                true => Verdict::Page,
-                false if self.first.len() < LOOK => Verdict::Unknown,
-                false => Verdict::Data,
+            Sniffed::Data if self.called_page && !is_archive(&self.first) => match has_tag(&self.first) {
+                true => Sniffed::Page,
+                false if self.first.len() < LOOK => Sniffed::Unknown,
+                false => Sniffed::Data,
             },
-            Verdict::Unknown if self.called_page && self.first.len() == LOOK => Verdict::Page,
+            Sniffed::Unknown if self.called_page && self.first.len() == LOOK => Sniffed::Page,
             verdict => verdict,
         }
     }
@@ -135,39 +135,39 @@ fn is_archive(first: &[u8]) -> bool {
 
 /// Whether the bytes begin like HTML, after a byte order mark and white space (WHATWG MIME
 /// Sniffing, section 7.1).
-pub(crate) fn sniff(first: &[u8]) -> Verdict {
+pub(crate) fn sniff(first: &[u8]) -> Sniffed {
     const BOM: &[u8] = b"\xef\xbb\xbf";
     if first.len() < BOM.len() && BOM.starts_with(first) {
-        return Verdict::Unknown;
+        return Sniffed::Unknown;
     }
     let text = first.strip_prefix(BOM).unwrap_or(first).trim_ascii_start();
     if text.is_empty() {
-        return if first.len() < LOOK { Verdict::Unknown } else { Verdict::Data };
+        return if first.len() < LOOK { Sniffed::Unknown } else { Sniffed::Data };
     }
-    if begins(text, b"<?xml") == Verdict::Page {
+    if begins(text, b"<?xml") == Sniffed::Page {
         // XHTML begins with an XML declaration. Other XML counts as data.
         let lower = text.to_ascii_lowercase();
         return match [&b"<!doctype html"[..], b"<html"].iter().any(|tag| find(&lower, tag).is_some()) {
-            true => Verdict::Page,
-            false if first.len() < LOOK => Verdict::Unknown,
-            false => Verdict::Data,
+            true => Sniffed::Page,
+            false if first.len() < LOOK => Sniffed::Unknown,
+            false => Sniffed::Data,
         };
     }
     let tags = [&b"<!doctype html"[..], b"<html", b"<head", b"<title", b"<script", b"<body", b"<?xml"];
     let verdicts = tags.map(|tag| begins(text, tag));
-    [Verdict::Page, Verdict::Unknown].into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::Data)
+    [Sniffed::Page, Sniffed::Unknown].into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Sniffed::Data)
 }
 
 /// Whether the text begins with the tag, in any case, followed by a byte that ends its name.
-fn begins(text: &[u8], tag: &[u8]) -> Verdict {
+fn begins(text: &[u8], tag: &[u8]) -> Sniffed {
     let length = text.len().min(tag.len());
     if !text[..length].eq_ignore_ascii_case(&tag[..length]) {
-        return Verdict::Data;
+        return Sniffed::Data;
     }
     match text.get(tag.len()) {
-        None => Verdict::Unknown,
-        Some(b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'\x0c') => Verdict::Page,
-        Some(_) => Verdict::Data,
+        None => Sniffed::Unknown,
+        Some(b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'\x0c') => Sniffed::Page,
+        Some(_) => Sniffed::Data,
     }
 }
 
@@ -239,12 +239,12 @@ mod tests {
             "<HTML lang=es>",
             "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC",
         ] {
-            assert_eq!(sniff(page.as_bytes()), Verdict::Page, "{page}");
+            assert_eq!(sniff(page.as_bytes()), Sniffed::Page, "{page}");
         }
         for data in ["PK\u{3}\u{4}", "a,b\n1,2\n", "<a>,b\n", "<htmlx>,", "\u{feff}ENTIDAD,NOM_ENT", "  x", "<", "<h1"]
         {
             let verdict = sniff(data.as_bytes());
-            assert_eq!(verdict, if data == "<" { Verdict::Unknown } else { Verdict::Data }, "{data}");
+            assert_eq!(verdict, if data == "<" { Sniffed::Unknown } else { Sniffed::Data }, "{data}");
         }
     }
 

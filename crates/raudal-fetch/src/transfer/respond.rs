@@ -9,12 +9,12 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::Partial;
+use crate::http::client_pool::Load;
 use crate::http::cloud::{self, Refusal};
 use crate::http::conditional::Validators;
 use crate::http::connection;
 use crate::http::cookie::Cookies;
 use crate::http::failure;
-use crate::http::lanes::Load;
 use crate::http::redirect;
 use crate::http::response;
 use crate::progress::TransferProgress;

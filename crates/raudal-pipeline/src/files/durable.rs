@@ -35,7 +35,7 @@ impl FolderSync {
 impl FolderState {
     fn sync(&self, sync: impl Fn()) {
         let mut syncs = lock(&self.syncs);
-        // One that is running may have begun before the name was given.
+        // A running sync may have begun before the name was given.
         let needed = syncs.begun + 1;
         while syncs.ended < needed {
             if syncs.ended < syncs.begun {

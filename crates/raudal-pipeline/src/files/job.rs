@@ -1,6 +1,6 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::extraction::{Extraction, Unpack, folder_exists};
+use super::extraction::{FolderAction, MemberExtraction, folder_exists};
 use super::inputs::refusal;
 use super::publication::Publication;
 use super::shared::{FileFailure, FilesRun, SaveTarget, refused};
@@ -34,7 +34,7 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     let number = shared.repeated.position(context.job()) + 1;
     let job = FileJob { shared: &shared, context: &context, input: &input, place: &place, number };
     let saved = job.run(&mut partial).await;
-    // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
+    // After a full disk or an interruption, the received bytes are still good, so keep them.
     let goes_on = |failed: &FileFailure| {
         let error = &failed.error;
         !failed.is_refused && (error.is_transient() || error.kind().spares_what_is_here())
@@ -77,7 +77,7 @@ impl FileJob<'_> {
             return Ok(self.there(target).await?);
         }
         let before = self.before(named.as_ref()).await;
-        // Without a name of its own it is called what the response says.
+        // An input without a name gets it from the response.
         let (is_named, decided) = (named.is_some(), Mutex::new(named.map(Ok)));
         let accept = |head: &ResponseHead<'_>| {
             if is_named {
@@ -92,16 +92,16 @@ impl FileJob<'_> {
         let request = request.into_file(self.place).accept(&accept);
         let client = &self.shared.client;
         let fetched = match &before {
-            Before::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
+            KnownVersion::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
                 ControlFlow::Continue(body) => IfChanged::Body(body),
                 ControlFlow::Break(()) => IfChanged::Declined,
             }),
-            Before::Version(known, _) => client.send_if_changed(request, known, partial).await,
-            Before::Same => Ok(IfChanged::Unchanged),
+            KnownVersion::Version(known, _) => client.send_if_changed(request, known, partial).await,
+            KnownVersion::Same => Ok(IfChanged::Unchanged),
         }?;
         let decided = match (lock(&decided).take(), before) {
-            // The server has nothing to say of a file that has not changed, not even its name.
-            (None, Before::Version(_, theirs)) => Some(self.decide_by(&theirs)),
+            // The response for an unchanged file does not name it.
+            (None, KnownVersion::Version(_, theirs)) => Some(self.decide_by(&theirs)),
             (decided, _) => decided,
         };
         match (fetched, decided.transpose().map_err(refused)?) {
@@ -112,9 +112,9 @@ impl FileJob<'_> {
         }
     }
 
-    /// Finds out which version of the input the folder has, if that counts.
-    async fn before(&self, named: Option<&Decision>) -> Before {
-        let Some(versions) = &self.shared.versions else { return Before::Unknown };
+    /// Finds the version of the input in the folder, if the run updates files.
+    async fn before(&self, named: Option<&Decision>) -> KnownVersion {
+        let Some(versions) = &self.shared.versions else { return KnownVersion::Unknown };
         let (theirs, name) = match named {
             Some(Decision::Save(target) | Decision::Skip(target)) => (target.theirs.clone(), target.name.clone()),
             None => {
@@ -127,24 +127,24 @@ impl FileJob<'_> {
         let (path, input, shared) =
             (self.shared.options.folder.join(&name), self.input.clone(), Arc::clone(self.shared));
         let look = move || match &input.location {
-            Location::File(source) if is_same(source, &path) => Before::Same,
-            Location::File(_) | Location::Stdin => Before::Unknown,
+            Location::File(source) if is_same(source, &path) => KnownVersion::Same,
+            Location::File(_) | Location::Stdin => KnownVersion::Unknown,
             Location::Url(_) => {
                 let known = shared.versions.as_ref().and_then(|versions| versions.validators(&input, &name, &path));
-                known.map_or(Before::Unknown, |known| Before::Version(known, theirs))
+                known.map_or(KnownVersion::Unknown, |known| KnownVersion::Version(known, theirs))
             }
         };
         self.context.blocking(look).await
     }
 
-    /// The name that a response gives a file.
+    /// Returns the name that a response gives a file.
     fn name_by(&self, disposition: Option<&str>) -> String {
         let theirs = disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
         let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
         name.unwrap_or_else(|| name::NAMELESS.to_owned())
     }
 
-    /// The path in the folder of a file with this name.
+    /// Returns the path in the folder for a file with this name.
     fn named(&self, theirs: &str) -> String {
         named(self.shared.options.name.as_ref(), self.input, self.number, theirs)
     }
@@ -168,9 +168,9 @@ impl FileJob<'_> {
             None => None,
             Some((folder, name)) => {
                 let unpack = match options.existing {
-                    _ if !is_there(&folder) => Unpack::Create,
-                    Existing::Skip => Unpack::Keep,
-                    Existing::Update if folder.is_dir() => Unpack::Replace,
+                    _ if !is_there(&folder) => FolderAction::Create,
+                    Existing::Skip => FolderAction::Keep,
+                    Existing::Update if folder.is_dir() => FolderAction::Replace,
                     _ => return Err(folder_exists(&folder)),
                 };
                 Some((name, folder, unpack))
@@ -215,9 +215,9 @@ impl FileJob<'_> {
                         .map_err(|error| error.transient(false))?;
                 }
                 let mut warnings = Vec::new();
-                if let Some((_, folder, Unpack::Create)) = &members {
-                    warnings = extract.run(BufReader::new(open()?), folder, Unpack::Create)?;
-                    extract.publish(folder, Unpack::Create)?;
+                if let Some((_, folder, FolderAction::Create)) = &members {
+                    warnings = extract.run(BufReader::new(open()?), folder, FolderAction::Create)?;
+                    extract.publish(folder, FolderAction::Create)?;
                 }
                 Ok::<_, Error>((bytes, sha256, warnings))
             })
@@ -263,13 +263,14 @@ impl FileJob<'_> {
             place: self.place.clone(),
             extract: self.extraction(),
         };
-        // Must not stop half-way: cancellation waits for the end.
+        // Publishing must not stop half-way, so cancellation waits for its end.
         let warnings = self.context.blocking(move || publication.run(&target, body, locked)).await?;
         saved.warnings.extend(warnings);
         Ok(saved)
     }
 
-    /// Holds the digest of a body against the list of checksums and the lock file. Returns what the lock file is to say.
+    /// Compares the digest of a body with the list of checksums and with the lock file. Returns the entry for the
+    /// lock file.
     fn verified(
         &self,
         body: &Body,
@@ -278,7 +279,7 @@ impl FileJob<'_> {
     ) -> Result<Option<(Arc<Lock>, Locked)>> {
         let Some(found) = found else { return Ok(None) };
         if let Some(promised) = promised {
-            // It may be damage on the way.
+            // The bytes may have been damaged in transit.
             verify::compare(found, promised).map_err(|error| error.transient(true))?;
         }
         let Some(lock) = &self.shared.options.run.lock else { return Ok(None) };
@@ -287,9 +288,9 @@ impl FileJob<'_> {
         Ok(Some((Arc::clone(lock), locked)))
     }
 
-    fn extraction(&self) -> Extraction {
+    fn extraction(&self) -> MemberExtraction {
         let options = &self.shared.options;
-        Extraction {
+        MemberExtraction {
             unfinished: self.place.path().to_owned(),
             members: options.extract.clone(),
             limits: options.limits.clone(),
@@ -300,9 +301,9 @@ impl FileJob<'_> {
     }
 }
 
-/// What is known of an input before it is asked for.
-enum Before {
-    /// Nothing that counts.
+/// What is known of an input before it is requested.
+enum KnownVersion {
+    /// Nothing useful.
     Unknown,
     /// The folder has this version of it, under the name that the server or the URL gives.
     Version(Validators, String),
@@ -310,7 +311,7 @@ enum Before {
     Same,
 }
 
-/// Whether a file has the size and the time of another.
+/// Returns whether a file has the size and the time of another.
 fn is_same(source: &Path, file: &Path) -> bool {
     let (Ok(source), Ok(file)) = (fs::metadata(source), fs::metadata(file)) else { return false };
     source.is_file() && source.len() == file.len() && source.modified().ok() == file.modified().ok()

@@ -1,7 +1,7 @@
 //! Gives a verified body its name: sets its time, extracts it, syncs it, renames it, records it.
 
 use super::Existing;
-use super::extraction::{Extraction, Unpack};
+use super::extraction::{FolderAction, MemberExtraction};
 use super::shared::{FileFailure, FilesRun, SaveTarget, refused};
 use super::versions::Version;
 use crate::run::lock::{Lock, Locked};
@@ -15,11 +15,11 @@ pub(super) struct Publication {
     pub(super) job: u64,
     pub(super) input: Input,
     pub(super) place: PartialFile,
-    pub(super) extract: Extraction,
+    pub(super) extract: MemberExtraction,
 }
 
 impl Publication {
-    /// Returns the warnings of an archive. It blocks.
+    /// Publishes the body. Returns the warnings of an archive. It blocks.
     pub(super) fn run(
         self,
         target: &SaveTarget,
@@ -33,7 +33,7 @@ impl Publication {
             place.set_modified(modified);
         }
         let mut warnings = Vec::new();
-        let members = target.members.as_ref().filter(|(.., unpack)| *unpack != Unpack::Keep);
+        let members = target.members.as_ref().filter(|(.., unpack)| *unpack != FolderAction::Keep);
         if let Some((_, folder, unpack)) = members {
             warnings = extract.run(body.into_reader(), folder, *unpack).map_err(|error| {
                 let again = input.location.is_remote() && error.kind().may_be_damage_on_the_way();

@@ -1,10 +1,10 @@
 //! Reserved names: two inputs never have the same name, and the first one in input order has it.
 //!
-//! A name is often known only from the response, and responses come in any order. So an input takes
-//! a name away from a later one, whatever that one has done with it by then. What the later one has
-//! published is removed, and it fails. The run reports inputs in their order, so nobody has been told
-//! of that file. Only a run that is killed in between leaves the later one's file under the name: to
-//! wait for all earlier responses would hold up every file behind a slow one.
+//! A name is often known only from the response, and responses come in any order. So an input may take a name from a
+//! later one, even after the later one has published its file. That file is then removed, and the later input fails.
+//! The run reports inputs in order, so the removed file was never reported. Only a run that is killed in between
+//! leaves the wrong file under the name. Waiting for all earlier responses would prevent that, but one slow response
+//! would then delay all files behind it.
 
 use raudal_common::error::printable;
 use raudal_common::lock;
@@ -19,7 +19,7 @@ pub(super) const HINT: &str =
 
 /// The reserved names of a folder.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(super) struct ReservedNames {
     folder: PathBuf,
     /// Whether to remove what a later input has published. Without it, the earlier one replaces it.
     removes: bool,
@@ -34,7 +34,7 @@ struct Holder {
     is_published: bool,
 }
 
-impl Reserved {
+impl ReservedNames {
     pub(super) fn new(folder: PathBuf, removes: bool) -> Self {
         Self { folder, removes, names: Mutex::default() }
     }
@@ -73,7 +73,7 @@ impl Reserved {
         Ok(())
     }
 
-    /// Says at the end whether a job still has its names. If not, removes what it has published.
+    /// Checks at the end that a job still has its names. If not, removes what it has published.
     pub(super) fn settle(&self, names: &[String], job: u64) -> Result<()> {
         let taken = lock(&self.names);
         let Some(collision) = names.iter().find_map(|name| collision(&taken, name, |holder| holder != job)) else {
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_first_in_input_order_has_a_name_whoever_comes_first() {
         let folder = tempfile::tempdir().expect("a folder");
-        let reserved = Reserved::new(folder.path().to_owned(), true);
+        let reserved = ReservedNames::new(folder.path().to_owned(), true);
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).map_err(|e| Error::io("no", e));
         reserved.take(&["a", "b"], 7, "http://h/7").expect("free");
         reserved.publish(&["a", "b"], 7, || write("a", "7").and_then(|()| write("b", "7"))).expect("its own");

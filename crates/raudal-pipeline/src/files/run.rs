@@ -3,9 +3,9 @@
 use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::attempt;
-use super::reserved::Reserved;
+use super::reserved::ReservedNames;
 use super::shared::FilesRun;
-use super::versions::Versions;
+use super::versions::FileVersions;
 use super::{Existing, Options, Saved, Summary};
 use crate::run::failure::{Failure, failure};
 use crate::run::partials::{Partials, make_folder};
@@ -14,7 +14,7 @@ use crate::run::segments::Segments;
 use crate::run::slowed::Slowed;
 use raudal_common::{Error, Result, blocking};
 use raudal_fetch::Client;
-use raudal_pool::{Context, JobError, RunReport};
+use raudal_pool::{Completed, Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// # Errors
 ///
 /// Fails before fetching if the folder cannot be created. An error of `tell` ends the run. Failures
-/// of inputs are in the summary. [`check`](super::check) finds some of them before.
+/// of inputs are in the summary. [`check`](super::check) finds some of them in advance.
 ///
 /// ```
 /// use raudal_fetch::{Client};
@@ -58,12 +58,7 @@ where
     In::IntoIter: Clone + Send + 'static,
 {
     let inputs = inputs.into_iter();
-    let (looked, folder, updates) = (inputs.clone(), options.folder.clone(), options.existing == Existing::Update);
-    let before = move || {
-        make_folder(&folder)?;
-        Ok((Repeated::find(looked), updates.then(|| Versions::read(&folder))))
-    };
-    let (repeated, versions) = blocking(before).await??;
+    let (repeated, versions) = prepare(inputs.clone(), &options).await?;
     let inputs = repeated.skip(inputs);
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let stop = options.run.cancel.child_token();
@@ -72,7 +67,7 @@ where
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
     let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
-    let reserved = Reserved::new(options.folder.clone(), removes);
+    let reserved = ReservedNames::new(options.folder.clone(), removes);
     let shared = Arc::new(FilesRun {
         client: client.clone(),
         options,
@@ -91,14 +86,7 @@ where
     let segments = Segments::start(client, run.permits());
     let mut summary = Summary::begin(&shared.repeated);
     while let Some(done) = run.next().await {
-        let Some(input) = done.input else { continue };
-        summary.pulled = shared.repeated.position(done.job) + 1;
-        let settled = match done.result {
-            // An earlier input may have taken its name away.
-            Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
-            failed => failed,
-        };
-        if let Err(error) = summary.take(settled, input, done.report.attempts, &mut tell) {
+        if let Err(error) = summary.take(done, &shared, &mut tell) {
             run.shutdown().await;
             return Err(error);
         }
@@ -107,8 +95,21 @@ where
     summary.report = run.join().await;
     policies::remember(&run_options, pool).await?;
     summary.warnings.extend(slowed.warnings());
-    summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
+    summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(FileVersions::finish)).await?);
     Ok(summary)
+}
+
+/// Creates the folder, finds repeated inputs, and reads the versions of the files if they count.
+async fn prepare(
+    inputs: impl Iterator<Item = Input> + Send + 'static,
+    options: &Options,
+) -> Result<(Repeated, Option<FileVersions>)> {
+    let (folder, updates) = (options.folder.clone(), options.existing == Existing::Update);
+    let work = move || {
+        make_folder(&folder)?;
+        Ok((Repeated::find(inputs), updates.then(|| FileVersions::read(&folder))))
+    };
+    blocking(work).await?
 }
 
 impl Summary {
@@ -125,14 +126,21 @@ impl Summary {
         }
     }
 
-    /// Takes what became of an input, and tells of it. Fails if `tell` does.
+    /// Records the result of an input, and tells of its file. Fails if `tell` does.
     fn take(
         &mut self,
-        settled: Result<Saved, JobError<Error>>,
-        input: Input,
-        attempts: u32,
+        done: Completed<Input, Saved, Error>,
+        shared: &FilesRun,
         tell: &mut impl FnMut(&Saved) -> Result<()>,
     ) -> Result<()> {
+        let Some(input) = done.input else { return Ok(()) };
+        self.pulled = shared.repeated.position(done.job) + 1;
+        let settled = match done.result {
+            // An earlier input may have taken its name away.
+            Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
+            failed => failed,
+        };
+        let attempts = done.report.attempts;
         match settled {
             Ok(saved) => {
                 tell(&saved)?;

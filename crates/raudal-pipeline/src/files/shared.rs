@@ -2,10 +2,10 @@
 
 use super::Options;
 use super::durable::FolderSync;
-use super::extraction::Unpack;
+use super::extraction::FolderAction;
 use super::inputs::Repeated;
-use super::reserved::Reserved;
-use super::versions::Versions;
+use super::reserved::ReservedNames;
+use super::versions::FileVersions;
 use crate::run::partials::{Partials, make_folder};
 use raudal_common::atomic_file::folder_of;
 use raudal_common::{Error, Result};
@@ -19,12 +19,12 @@ const TAKEN: &str = "another file may have the name of the folder: name the file
 pub(super) struct FilesRun {
     pub(super) client: Client,
     pub(super) options: Options,
-    pub(super) reserved: Reserved,
+    pub(super) reserved: ReservedNames,
     pub(super) partials: Arc<Partials>,
     pub(super) repeated: Repeated,
     pub(super) folders: FolderSync,
     /// With [`Existing::Update`](super::Existing::Update), the versions of the files that are there.
-    pub(super) versions: Option<Versions>,
+    pub(super) versions: Option<FileVersions>,
 }
 
 impl FilesRun {
@@ -39,7 +39,7 @@ impl FilesRun {
             error if folder == self.options.folder => error.of_machine(),
             error => error.hint(TAKEN),
         })?;
-        // Their own names are to be durable too.
+        // The names of the folders must be durable too.
         folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
         Ok(())
     }
@@ -48,7 +48,7 @@ impl FilesRun {
 /// Why there is no file.
 pub(super) struct FileFailure {
     pub(super) error: Error,
-    /// Whether the file was refused by its name, and not for want of bytes.
+    /// Whether the file was refused because of its name, not because bytes are missing.
     pub(super) is_refused: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct SaveTarget {
     pub(super) path: PathBuf,
     pub(super) digest: Option<String>,
     /// The folder for the members, in the folder and as a whole path.
-    pub(super) members: Option<(String, PathBuf, Unpack)>,
+    pub(super) members: Option<(String, PathBuf, FolderAction)>,
 }
 
 impl SaveTarget {

@@ -1,4 +1,4 @@
-//! Records what each input of a run was, and compares it with the next run.
+//! Records each input of a run, and compares it with the next run.
 
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
@@ -43,8 +43,8 @@ struct LockFile {
     inputs: Vec<Locked>,
 }
 
-/// What the inputs of a run were. A new lock in the run's [`RunOptions`](crate::RunOptions) records them.
-/// A lock that was read from a file is compared with them.
+/// A record of the inputs of a run. A new lock in the run's [`RunOptions`](crate::RunOptions) records them. A lock
+/// that was read from a file is compared with them.
 ///
 /// ```
 /// use raudal_pipeline::Lock;
@@ -183,14 +183,14 @@ impl Lock {
         Some(self.expected.as_ref()?.get(&(input.location.to_string(), input.name.clone()))?.size)
     }
 
-    /// Records what the input of a job was, if it matches.
+    /// Records the input of a job, if it matches.
     pub(crate) fn hold(&self, job: u64, found: Locked) -> Result<()> {
         self.compare(&found)?;
         self.found().insert(job, found);
         Ok(())
     }
 
-    /// Records what an input was, if it matches. Another process has found it.
+    /// Records an input that another process has read, if it matches.
     ///
     /// # Errors
     ///

@@ -5,11 +5,11 @@ use sha2::{Digest, Sha256};
 use raudal_common::atomic_file::hex;
 use raudal_source::Input;
 
-/// A longer name leaves no space for the suffixes while it arrives: file systems allow 255 bytes.
+/// The longest name, in bytes. File systems allow 255, and a partial file adds suffixes.
 const LONGEST: usize = 180;
 /// A longer part after the last dot is not an extension.
 const LONGEST_EXTENSION: usize = 16;
-/// The name of a file that has no other.
+/// The name of a file without any other name.
 pub(crate) const NAMELESS: &str = "download";
 /// The suffixes of a partial file and of what belongs to it.
 const OURS: [&str; 4] = [".part", ".part.json", ".part.d", ".part.old.d"];

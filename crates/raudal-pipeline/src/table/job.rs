@@ -1,7 +1,7 @@
 //! One attempt at one input: fetch, verify, decode, filter.
 
-use super::ahead::Ahead;
 use super::shared::TableRun;
+use super::streaming::StreamingDecode;
 use crate::run::lock::Locked;
 use crate::run::partials::{KeptTransfer, open_place};
 use crate::run::verify;
@@ -25,7 +25,7 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
     let promised = promised.map_err(|error| error.input(input.location.to_string()))?;
     let (arriving, bodies) = mpsc::unbounded_channel();
     let fetching = fetch(&shared, &context, &input, arriving);
-    let (fetched, ahead) = tokio::join!(fetching, Ahead::begin(&shared, &context, &input, bodies));
+    let (fetched, ahead) = tokio::join!(fetching, StreamingDecode::begin(&shared, &context, &input, bodies));
     let (body, place) = fetched?;
     context.stage("wait");
     let ahead = match ahead {
@@ -49,7 +49,7 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
             if is_damage || error.kind() == Kind::Drift {
                 shared.client.forget(&location);
             }
-            // For a lock, its own error says whether it may be damage.
+            // For a lock, its own error says whether the bytes may be damaged.
             let again = remote && (is_damage || error.is_transient() && error.kind() == Kind::Drift);
             error.transient(again)
         });
@@ -60,7 +60,7 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
     rows
 }
 
-/// What a body is held against, and decoded by.
+/// What is needed to verify and to decode a body.
 struct Decode {
     shared: Arc<TableRun>,
     job: u64,
@@ -75,7 +75,7 @@ impl Decode {
         // The name sets the delimiter and appears in errors, so use the whole location.
         let (mut query, place) = (shared.query_for(&input), input.location.to_string());
         query.served = served(body.media_type(), body.charset(), body.disposition());
-        // What is read while it arrives does not know what the server says of it.
+        // Rows that were read while the input arrived did not use what the server says about it.
         let ahead = ahead.filter(|_| !query.served.changes_reading());
         let warnings = body.warnings().to_vec();
         let known = body.sha256().map(str::to_owned);
@@ -111,7 +111,7 @@ impl Decode {
 pub(crate) fn served(media_type: Option<&str>, charset: Option<&str>, disposition: Option<&str>) -> Served {
     let mut served = Served::default();
     served.media_type = media_type.map(str::to_owned);
-    // A label that is not known says nothing.
+    // An unknown label is ignored.
     served.charset = charset.and_then(|label| Encoding::parse(label).ok());
     served.file_name = disposition.and_then(raudal_fetch::file_name);
     served

@@ -7,21 +7,21 @@ use raudal_source::Input;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Up to this many inputs are put in order even if few run at once.
+/// Up to this many inputs are sorted even if few run at once.
 const FEW: usize = 64;
 
 /// Inputs in the order in which they start.
-pub(crate) type Begun = Box<dyn Iterator<Item = Input> + Send>;
+pub(crate) type InputIter = Box<dyn Iterator<Item = Input> + Send>;
 
-/// Puts inputs in order if they are few, but more than start `at_first`. Then the number of waiting
+/// Sorts inputs by size if they are few, but more than start `at_first`. Then the number of waiting
 /// results is as limited as in a run in input order. Returns their sizes too, in the order in which
 /// they start, if they are few and all sizes are known. May read files.
 pub(crate) fn plan(
-    mut inputs: Begun,
+    mut inputs: InputIter,
     at_first: usize,
     client: &Client,
     lock: Option<&Lock>,
-) -> (Begun, Option<StartOrder>, Vec<u64>) {
+) -> (InputIter, Option<StartOrder>, Vec<u64>) {
     let most = at_first.saturating_mul(4).max(FEW);
     if inputs.size_hint().0 > most {
         return (inputs, None, Vec::new());

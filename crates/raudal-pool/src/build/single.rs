@@ -119,9 +119,9 @@ where
     pub fn start(self) -> Handle<T, E> {
         let core = Arc::new(Core::new(&self.pool, self.policy, false, true));
         let engine = Engine::new(Arc::clone(&core), self.job, stream::empty(), Reply::Nobody);
-        let (ticket, handle) = Handle::pair(None);
-        // The run was made just now: its inbox is open.
-        drop(core.add(self.inputs.0, ticket));
+        let (handle_sender, handle) = Handle::pair(None);
+        // The run is new, so its inbox is open.
+        drop(core.add(self.inputs.0, handle_sender));
         core.inbox.close();
         tokio::spawn(drive(Arc::new(engine)));
         handle.of(core as Arc<dyn RunHandle>)

@@ -1,9 +1,9 @@
 //! Spreads requests over several connections to a host.
 //!
-//! HTTP/1.1 opens a connection for each request that is in flight. HTTP/2 sends all requests of a host over one, and so a
-//! lost packet stops all of them: on a link that loses packets that is many times slower. The HTTP library holds one
-//! HTTP/2 connection to a host, so there are several of its clients: lanes. Once a connection has stalled under several
-//! requests, each further request has a connection of its own, as with HTTP/1.1.
+//! HTTP/1.1 opens a connection for each request that is in flight. HTTP/2 sends all requests to a host over one
+//! connection, so a lost packet delays all of them. On a lossy link, that is many times slower. The HTTP library
+//! keeps one HTTP/2 connection to a host for each of its clients, so this pool has several clients. Once a connection
+//! has stalled under several requests, each further request has its own, as with HTTP/1.1.
 
 use raudal_common::Result;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -23,16 +23,16 @@ const STALL: Duration = Duration::from_millis(300);
 
 /// Clients with connections of their own. Each is made when it is first needed.
 #[derive(Debug)]
-pub(crate) struct Lanes<C> {
-    lanes: Vec<Lane<C>>,
+pub(crate) struct ClientPool<C> {
+    clients: Vec<PooledClient<C>>,
     /// Requests in flight on one connection before another one is opened.
     streams: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
-struct Lane<C> {
+struct PooledClient<C> {
     client: OnceLock<C>,
-    /// Held once by the lane, and once by each request in flight.
+    /// Held once by the pool, and once by each request in flight.
     load: Arc<()>,
 }
 
@@ -53,28 +53,29 @@ impl Load {
     }
 }
 
-impl<C> Lanes<C> {
+impl<C> ClientPool<C> {
     pub(crate) fn new(http2: bool) -> Self {
-        let lane = || Lane { client: OnceLock::new(), load: Arc::new(()) };
-        let lanes = (0..if http2 { MOST_AFTER_STALL } else { 1 }).map(|_| lane()).collect();
-        Self { lanes, streams: Arc::new(AtomicUsize::new(STREAMS)) }
+        let client = || PooledClient { client: OnceLock::new(), load: Arc::new(()) };
+        let clients = (0..if http2 { MOST_AFTER_STALL } else { 1 }).map(|_| client()).collect();
+        Self { clients, streams: Arc::new(AtomicUsize::new(STREAMS)) }
     }
 
-    /// Returns the client for the next request, and what counts the request. `make` makes a client.
+    /// Returns the client for the next request, and a guard that counts the request as in flight. `make` creates a
+    /// client.
     pub(crate) fn next(&self, make: impl FnOnce() -> Result<C>) -> Result<(&C, Load)> {
-        let in_flight = |lane: &Lane<C>| Arc::strong_count(&lane.load) - 1;
+        let in_flight = |client: &PooledClient<C>| Arc::strong_count(&client.load) - 1;
         let streams = self.streams.load(Relaxed);
         let most = if streams == STREAMS { MOST } else { MOST_AFTER_STALL };
-        let lanes = &self.lanes[..most.min(self.lanes.len())];
-        // The first lane with room, so that few requests share a connection that is open already.
-        let free = lanes.iter().find(|lane| in_flight(lane) < streams);
-        let lane = free.or_else(|| lanes.iter().min_by_key(|lane| in_flight(lane))).unwrap_or(&self.lanes[0]);
-        let load = Load { count: Arc::clone(&lane.load), streams: Arc::clone(&self.streams) };
-        if let Some(client) = lane.client.get() {
+        let clients = &self.clients[..most.min(self.clients.len())];
+        // The first client that is not full, so that requests share connections that are open already.
+        let free = clients.iter().find(|client| in_flight(client) < streams);
+        let pooled = free.or_else(|| clients.iter().min_by_key(|client| in_flight(client))).unwrap_or(&self.clients[0]);
+        let load = Load { count: Arc::clone(&pooled.load), streams: Arc::clone(&self.streams) };
+        if let Some(client) = pooled.client.get() {
             return Ok((client, load));
         }
         let client = make()?;
-        Ok((lane.client.get_or_init(|| client), load))
+        Ok((pooled.client.get_or_init(|| client), load))
     }
 }
 
@@ -82,16 +83,16 @@ impl<C> Lanes<C> {
 mod tests {
     use super::*;
 
-    /// Which lanes this many requests in flight use, by how many of them each.
+    /// Which clients this many requests in flight use, by how many of them each.
     fn used(http2: bool, requests: usize) -> Vec<usize> {
-        let (lanes, clients) = (Lanes::new(http2), std::cell::Cell::new(0));
+        let (pool, clients) = (ClientPool::new(http2), std::cell::Cell::new(0));
         let make = || {
             clients.set(clients.get() + 1);
             Ok(clients.get())
         };
         let in_flight: Vec<_> =
-            (0..requests).map(|_| lanes.next(make).map(|(lane, load)| (*lane, load)).unwrap()).collect();
-        (1..=clients.get()).map(|lane| in_flight.iter().filter(|(of, _)| *of == lane).count()).collect()
+            (0..requests).map(|_| pool.next(make).map(|(client, load)| (*client, load)).unwrap()).collect();
+        (1..=clients.get()).map(|client| in_flight.iter().filter(|(of, _)| *of == client).count()).collect()
     }
 
     #[test]
@@ -101,23 +102,23 @@ mod tests {
         assert_eq!(used(true, 64), [4; 16]);
         assert_eq!(used(true, 68), [5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4], "evenly beyond that");
         assert_eq!(used(false, 64), [64], "HTTP/1.1 has a connection for each by itself");
-        let lanes = Lanes::new(true);
+        let pool = ClientPool::new(true);
         for _ in 0..100 {
-            let (lane, _) = lanes.next(|| Ok(7)).unwrap();
-            assert_eq!(*lane, 7);
+            let (client, _) = pool.next(|| Ok(7)).unwrap();
+            assert_eq!(*client, 7);
         }
-        assert_eq!(lanes.lanes.iter().filter(|lane| lane.client.get().is_some()).count(), 1);
+        assert_eq!(pool.clients.iter().filter(|client| client.client.get().is_some()).count(), 1);
     }
 
     #[test]
     fn once_a_shared_connection_stalls_each_further_request_has_its_own() {
-        let (lanes, clients) = (Lanes::new(true), std::cell::Cell::new(0));
+        let (pool, clients) = (ClientPool::new(true), std::cell::Cell::new(0));
         let next = || {
             let make = || {
                 clients.set(clients.get() + 1);
                 Ok(clients.get())
             };
-            lanes.next(make).map(|(lane, load)| (*lane, load)).unwrap()
+            pool.next(make).map(|(client, load)| (*client, load)).unwrap()
         };
         let (_, alone) = next();
         alone.waited(STALL);
@@ -128,15 +129,15 @@ mod tests {
         assert_eq!(third.0, 1, "a short wait is no stall");
         shared.1.waited(STALL);
         let further: Vec<_> = (0..80).map(|_| next()).collect();
-        let lanes: Vec<usize> = further.iter().take(63).map(|(lane, _)| *lane).collect();
-        assert_eq!(lanes, (2..65).collect::<Vec<_>>());
+        let used: Vec<usize> = further.iter().take(63).map(|(client, _)| *client).collect();
+        assert_eq!(used, (2..65).collect::<Vec<_>>());
         assert_eq!(clients.get(), 64, "no more than with HTTP/1.1");
     }
 
     #[test]
     fn a_client_that_cannot_be_made_is_an_error_and_is_tried_again() {
-        let lanes: Lanes<u8> = Lanes::new(true);
-        assert!(lanes.next(|| Err(raudal_common::Error::usage("no"))).is_err());
-        assert_eq!(lanes.next(|| Ok(1)).unwrap().0, &1);
+        let pool: ClientPool<u8> = ClientPool::new(true);
+        assert!(pool.next(|| Err(raudal_common::Error::usage("no"))).is_err());
+        assert_eq!(pool.next(|| Ok(1)).unwrap().0, &1);
     }
 }
