@@ -75,10 +75,14 @@ impl<T> Receiver<T> {
         // Results that are always ready must not starve the other tasks of the runtime.
         ready!(std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx));
         if self.taken.is_empty() {
+            // Wakers are the executor's: they are cloned and dropped without the lock.
+            let waker = cx.waker().clone();
             let mut state = self.channel.lock();
             std::mem::swap(&mut state.waiting, &mut self.taken);
             if self.taken.is_empty() && state.has_sender {
-                state.receiver = Some(cx.waker().clone());
+                let earlier = state.receiver.replace(waker);
+                drop(state);
+                drop(earlier);
                 return Poll::Pending;
             }
         }
@@ -101,5 +105,54 @@ impl<T> Drop for Receiver<T> {
         let left = std::mem::take(&mut state.waiting);
         drop(state);
         drop(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Weak;
+    use std::task::Wake;
+
+    /// Uses the channel when it is dropped, as a waker of another executor might.
+    struct UsesTheChannel(Weak<Channel<u32>>);
+
+    impl Wake for UsesTheChannel {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for UsesTheChannel {
+        fn drop(&mut self) {
+            if let Some(channel) = self.0.upgrade() {
+                assert!(channel.0.try_lock().is_ok(), "a waker is dropped under the lock");
+            }
+        }
+    }
+
+    #[test]
+    fn no_waker_is_dropped_under_the_lock_and_all_results_arrive_before_the_end() {
+        let (sender, mut receiver) = channel::<u32>();
+        for round in 0..3 {
+            let waker = Waker::from(Arc::new(UsesTheChannel(Arc::downgrade(&receiver.channel))));
+            let mut cx = Context::from_waker(&waker);
+            assert!(receiver.poll(&mut cx).is_pending(), "round {round}");
+        }
+        sender.send(1);
+        sender.send(2);
+        drop(sender);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!([(); 3].map(|()| receiver.poll(&mut cx)), [Some(1), Some(2), None].map(Poll::Ready));
+    }
+
+    #[test]
+    fn a_result_that_nobody_takes_is_dropped_at_once() {
+        let (sender, receiver) = channel();
+        let result = Arc::new(());
+        sender.send(Arc::clone(&result));
+        assert_eq!(Arc::strong_count(&result), 2);
+        drop(receiver);
+        assert_eq!(Arc::strong_count(&result), 1);
+        sender.send(Arc::clone(&result));
+        assert_eq!(Arc::strong_count(&result), 1);
     }
 }

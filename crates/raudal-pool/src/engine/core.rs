@@ -333,7 +333,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
 
 impl<I, T, E> Drop for Core<'_, I, T, E> {
     fn drop(&mut self) {
-        self.pool.with(|scheduler| scheduler.remove_run(self.run));
+        drop(self.pool.with(|scheduler| scheduler.remove_run(self.run)));
     }
 }
 

@@ -85,7 +85,8 @@ impl Drive {
         if !std::mem::replace(&mut self.began, true) {
             core.begin(engine.total());
         }
-        core.pool.with(|scheduler| scheduler.set_waker(core.run, cx.waker()));
+        let waker = cx.waker().clone();
+        drop(core.pool.with(|scheduler| scheduler.set_waker(core.run, waker)));
         core.inbox.register(cx.waker());
         core.room.register(cx.waker());
         engine.register(cx.waker());

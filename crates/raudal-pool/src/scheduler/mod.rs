@@ -103,17 +103,19 @@ impl Scheduler {
         self.runs.insert(RunQueue::new(limit, hungry))
     }
 
-    pub(crate) fn remove_run(&mut self, run: RunId) {
-        self.runs.remove(run);
+    /// Removes a run. Returns its waker, which the caller drops without the lock: it is the executor's code.
+    pub(crate) fn remove_run(&mut self, run: RunId) -> Waker {
+        let removed = self.runs.remove(run);
         self.wake_hungry();
         self.ring.retain(|other| *other != run);
         self.awaited.retain(|other| *other != run);
         self.gate.forget_run(run);
+        removed.waker
     }
 
-    /// Sets the waker of the task that drives a run.
-    pub(crate) fn set_waker(&mut self, run: RunId, waker: &Waker) {
-        self.runs[run].waker.clone_from(waker);
+    /// Sets the waker of the task that drives a run. Returns the earlier one, to be dropped without the lock.
+    pub(crate) fn set_waker(&mut self, run: RunId, waker: Waker) -> Waker {
+        std::mem::replace(&mut self.runs[run].waker, waker)
     }
 
     pub(crate) fn wake(&mut self, run: RunId) {
