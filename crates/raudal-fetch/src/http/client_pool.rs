@@ -31,23 +31,23 @@ pub(crate) struct Load(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
 impl<C> ClientPool<C> {
     pub(crate) fn new(http2: bool) -> Self {
-        let lane = || PooledClient { client: OnceLock::new(), load: Arc::new(()) };
-        Self((0..if http2 { MOST } else { 1 }).map(|_| lane()).collect())
+        let pooled = || PooledClient { client: OnceLock::new(), load: Arc::new(()) };
+        Self((0..if http2 { MOST } else { 1 }).map(|_| pooled()).collect())
     }
 
     /// Returns the client for the next request, and a guard that counts the request as in flight. `make` creates a
     /// client.
     pub(crate) fn next(&self, make: impl FnOnce() -> Result<C>) -> Result<(&C, Load)> {
-        let in_flight = |lane: &PooledClient<C>| Arc::strong_count(&lane.load) - 1;
+        let in_flight = |pooled: &PooledClient<C>| Arc::strong_count(&pooled.load) - 1;
         // The first client that is not full, so that requests share connections that are open already.
-        let free = self.0.iter().find(|lane| in_flight(lane) < STREAMS);
-        let lane = free.or_else(|| self.0.iter().min_by_key(|lane| in_flight(lane))).unwrap_or(&self.0[0]);
-        let load = Load(Arc::clone(&lane.load));
-        if let Some(client) = lane.client.get() {
+        let free = self.0.iter().find(|pooled| in_flight(pooled) < STREAMS);
+        let pooled = free.or_else(|| self.0.iter().min_by_key(|pooled| in_flight(pooled))).unwrap_or(&self.0[0]);
+        let load = Load(Arc::clone(&pooled.load));
+        if let Some(client) = pooled.client.get() {
             return Ok((client, load));
         }
         let client = make()?;
-        Ok((lane.client.get_or_init(|| client), load))
+        Ok((pooled.client.get_or_init(|| client), load))
     }
 }
 
@@ -55,16 +55,16 @@ impl<C> ClientPool<C> {
 mod tests {
     use super::*;
 
-    /// Which lanes this many requests in flight use, by how many of them each.
+    /// Returns how many of these requests in flight each client gets.
     fn used(http2: bool, requests: usize) -> Vec<usize> {
-        let (lanes, clients) = (ClientPool::new(http2), std::cell::Cell::new(0));
+        let (pool, clients) = (ClientPool::new(http2), std::cell::Cell::new(0));
         let make = || {
             clients.set(clients.get() + 1);
             Ok(clients.get())
         };
         let in_flight: Vec<_> =
-            (0..requests).map(|_| lanes.next(make).map(|(lane, load)| (*lane, load)).unwrap()).collect();
-        (1..=clients.get()).map(|lane| in_flight.iter().filter(|(of, _)| *of == lane).count()).collect()
+            (0..requests).map(|_| pool.next(make).map(|(client, load)| (*client, load)).unwrap()).collect();
+        (1..=clients.get()).map(|client| in_flight.iter().filter(|(of, _)| *of == client).count()).collect()
     }
 
     #[test]
@@ -74,18 +74,18 @@ mod tests {
         assert_eq!(used(true, 64), [4; 16]);
         assert_eq!(used(true, 68), [5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4], "evenly beyond that");
         assert_eq!(used(false, 64), [64], "HTTP/1.1 has a connection for each by itself");
-        let lanes = ClientPool::new(true);
+        let pool = ClientPool::new(true);
         for _ in 0..100 {
-            let (lane, _) = lanes.next(|| Ok(7)).unwrap();
-            assert_eq!(*lane, 7);
+            let (client, _) = pool.next(|| Ok(7)).unwrap();
+            assert_eq!(*client, 7);
         }
-        assert_eq!(lanes.0.iter().filter(|lane| lane.client.get().is_some()).count(), 1);
+        assert_eq!(pool.0.iter().filter(|client| client.client.get().is_some()).count(), 1);
     }
 
     #[test]
     fn a_client_that_cannot_be_made_is_an_error_and_is_tried_again() {
-        let lanes: ClientPool<u8> = ClientPool::new(true);
-        assert!(lanes.next(|| Err(raudal_common::Error::usage("no"))).is_err());
-        assert_eq!(lanes.next(|| Ok(1)).unwrap().0, &1);
+        let pool: ClientPool<u8> = ClientPool::new(true);
+        assert!(pool.next(|| Err(raudal_common::Error::usage("no"))).is_err());
+        assert_eq!(pool.next(|| Ok(1)).unwrap().0, &1);
     }
 }

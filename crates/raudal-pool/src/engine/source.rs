@@ -195,8 +195,8 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     ) -> Option<Ready<I, T, E>> {
         let core = &self.core;
         let job = self.job(number, added);
-        let (weight, location) =
-            (job.weight, job.handle_sender.as_ref().map(|handle_sender| Arc::clone(&handle_sender.location)));
+        let location = job.handle_sender.as_ref().map(|sender| Arc::clone(&sender.location));
+        let weight = job.weight;
         if core.is_closing() {
             core.finish(job, Err(JobError::CANCELLED), &self.reply);
             core.pool.with(|scheduler| scheduler.wake(core.run));
