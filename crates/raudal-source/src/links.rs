@@ -53,7 +53,7 @@ impl Links {
     ///
     /// # Errors
     ///
-    /// A usage error for an invalid glob.
+    /// Fails with a usage error for an invalid glob.
     pub fn new(glob: &str) -> Result<Self> {
         if glob.is_empty() {
             return Err(Error::usage("an empty pattern for links").hint("write one such as '*.csv'"));
@@ -134,7 +134,7 @@ impl FoundLinks {
         }
     }
 
-    /// Says which links were left out because of their host.
+    /// Returns a warning about links that were left out because of their host.
     pub fn warning(&self) -> Option<String> {
         (!self.elsewhere.is_empty())
             .then(|| format!("{}, and were left out: [`links_any_host`] accepts them", self.hosts()))

@@ -122,7 +122,7 @@ fn digest(input: &Input) -> [u8; 16] {
 ///
 /// # Errors
 ///
-/// Of kind [`Usage`](raudal_common::Kind::Usage), naming the inputs.
+/// Fails with the kind [`Usage`](raudal_common::Kind::Usage), naming the inputs.
 ///
 /// ```
 /// use raudal_pipeline::files::check;

@@ -85,7 +85,7 @@ impl Merge {
     ///
     /// # Errors
     ///
-    /// Only if the table cannot be written. An input that does not fit is a failure in the summary.
+    /// Fails only if the table cannot be written. An input that does not fit is a failure in the summary.
     pub async fn put(&mut self, input: Input, result: Result<Rows>, attempts: u32) -> Result<()> {
         self.take(InputResult { input, result: result.map_err(JobError::Failed), attempts }).await
     }
