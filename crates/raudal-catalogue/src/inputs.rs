@@ -43,7 +43,9 @@ impl Catalogue {
 fn beside(base: &Location, file: &str) -> Result<Location> {
     match base {
         Location::File(folder) => Ok(Location::File(folder.join(file))),
-        Location::Stdin => Err(Error::usage("standard input is no base for files").hint("give a folder or a URL")),
+        Location::Stdin => {
+            Err(Error::usage("standard input cannot be a base for files").hint("give a folder or a URL"))
+        }
         Location::Url(url) => {
             if url.query().is_some() || url.fragment().is_some() {
                 return Err(Error::usage("a base URL with a query or a fragment")

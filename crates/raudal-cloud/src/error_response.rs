@@ -12,11 +12,11 @@ const LONGEST: usize = 200;
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
-/// use raudal_cloud::{Answer, Environment, Stores};
+/// use raudal_cloud::{Environment, ErrorResponse, Stores};
 /// use raudal_source::Object;
 ///
 /// let body = b"<Error><Code>NoSuchBucket</Code><Message>No.</Message></Error>";
-/// let response = Answer::new(StatusCode::NOT_FOUND, &HeaderMap::new(), body);
+/// let response = ErrorResponse::new(StatusCode::NOT_FOUND, &HeaderMap::new(), body);
 /// let object = Object::parse("s3://bucket/a.csv")?;
 /// let error = Stores::new(Environment::default()).refusal(&object, &response);
 /// assert_eq!(error.message(), "no such bucket: bucket");

@@ -84,8 +84,8 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// A usage error for a bucket in place of an object, and for an environment that contradicts itself; an error if
-    /// the credentials that it names cannot be obtained.
+    /// Fails with a usage error for a bucket in place of an object, and for an environment that contradicts itself.
+    /// Fails if the credentials that the environment names cannot be obtained.
     pub async fn sign(&self, object: &Object, headers: &mut HeaderMap, http: Http<'_>) -> Result<Url> {
         if object.key.is_empty() || object.key.ends_with('/') {
             return Err(Error::usage("a bucket or a folder in place of an object")
@@ -186,7 +186,7 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// An error that names the glob: if it cannot be listed, or stands for more than [`MAX_INPUTS`].
+    /// Fails, naming the glob, if it cannot be listed or stands for more than [`MAX_INPUTS`].
     pub async fn list(&self, glob: &Object, http: Http<'_>) -> Result<Vec<Listed>> {
         let listed = match self.list_once(glob, http).await {
             Err(failed) if failed.response.as_ref().is_some_and(|response| self.learn(glob, response)) => {

@@ -29,7 +29,7 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WouldBlock`] if another run holds it, or any I/O error.
+    /// Fails with [`ErrorKind::WouldBlock`] if another run holds the file, or with any other I/O error.
     pub fn open(path: &Path) -> io::Result<Self> {
         for _ in 0..TRIES {
             // The umask decides who may read it, as for any new file.

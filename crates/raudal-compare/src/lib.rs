@@ -15,7 +15,7 @@
 //! | `comparison` | [`Comparison`]: every run, and the figures computed from them |
 //! | `conditions` | [`Conditions`]: machine, version, settings and date |
 //! | `stats` | [`Summary`], [`SpeedUp`]: pure statistics with their formulas |
-//! | `explain`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and the evidence |
+//! | `explain`, `finding`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and the evidence |
 //! | `warnings` | [`Warning`]: what makes a figure doubtful, and what to do |
 //! | `text`, `export` | the report for people ([`render_text`], [`to_markdown`]) and for programs ([`to_json`], [`to_csv`]) |
 //! | `timeline` | which job ran when, as data: the median run of each level on one time axis |

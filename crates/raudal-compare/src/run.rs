@@ -39,7 +39,7 @@ const GRACE: Duration = Duration::from_millis(900);
 /// ```
 /// # use futures::future::BoxFuture;
 /// # use raudal_pool::{Observer, RunReport};
-/// # use raudal_compare::workload::{Run, Workload};
+/// # use raudal_compare::workload::{Workload, WorkloadRun};
 /// # use std::sync::Arc;
 /// use raudal_compare::{Plan, compare};
 /// use tokio_util::sync::CancellationToken;
@@ -47,8 +47,8 @@ const GRACE: Duration = Duration::from_millis(900);
 /// # struct Nothing;
 /// # impl Workload for Nothing {
 /// #     fn name(&self) -> &str { "nothing" }
-/// #     fn run(&self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, raudal_common::Result<Run>> {
-/// #         Box::pin(async { Ok(Run::new(RunReport::default(), "empty")) })
+/// #     fn run(&self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, raudal_common::Result<WorkloadRun>> {
+/// #         Box::pin(async { Ok(WorkloadRun::new(RunReport::default(), "empty")) })
 /// #     }
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]

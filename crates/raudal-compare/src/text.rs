@@ -132,7 +132,8 @@ fn wrap(out: &mut String, head: &str, sentence: &str) {
     out.push('\n');
 }
 
-/// The comparison as a Markdown table, with what bounds each level and the warnings as lists.
+/// Returns the comparison as a Markdown table, with what bounds each level and the warnings as
+/// lists.
 #[must_use]
 pub fn to_markdown(comparison: &Comparison) -> String {
     let mut out = heading(comparison) + "\n\n";

@@ -28,7 +28,7 @@
 //! | `http/failure` | names the reason of a failed transfer |
 //! | `http/retry_on` | which failures are retried |
 //! | `http/netrc` | logins by host |
-//! | `http/lanes` | spreads requests over several HTTP/2 connections |
+//! | `http/client_pool` | spreads requests over several HTTP/2 connections |
 //! | `http/tls`, `http/connection` | trusted certificates; new connections, told from reused ones |
 //! | `body/` | stores and reads bytes; independent of transfers |
 //! | `body/spool` | the memory budget, then a temporary file |

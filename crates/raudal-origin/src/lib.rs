@@ -159,8 +159,8 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// [`Usage`](Kind::Usage) for options that make no sense, [`Io`](Kind::Io) for an address that
-    /// is not available.
+    /// Fails with the kind [`Usage`](Kind::Usage) for options that make no sense, and with [`Io`](Kind::Io) for an
+    /// address that is not available.
     ///
     /// ```
     /// use raudal_origin::{Options, Origin};

@@ -49,15 +49,15 @@ pub async fn linked(pages: Vec<Input>, client: &Client, options: &RunOptions, li
     let (mut linked, mut seen) = (Linked::default(), HashSet::new());
     while let Some(done) = run.next().await {
         let Some(page) = done.input else { continue };
-        let place = page.location.to_string();
+        let source = page.location.to_string();
         let found = match done.result {
-            Ok(found) if found.inputs.is_empty() => Err(found.none(links).input(&place)),
+            Ok(found) if found.inputs.is_empty() => Err(found.none(links).input(&source)),
             Ok(found) => Ok(found),
             Err(error) => Err(failure(error, &page).unwrap_or_else(|| Error::new(Kind::Cancelled, "cancelled"))),
         };
         match found {
             Ok(found) => {
-                linked.warnings.extend(found.warning().map(|warning| format!("{place}: {warning}")));
+                linked.warnings.extend(found.warning().map(|warning| format!("{source}: {warning}")));
                 linked.inputs.extend(found.inputs.into_iter().filter(|input| seen.insert(input.location.clone())));
             }
             Err(error) => {
@@ -73,18 +73,18 @@ pub async fn linked(pages: Vec<Input>, client: &Client, options: &RunOptions, li
 
 async fn on_page(client: &Client, location: &Location, links: &Links) -> Result<FoundLinks> {
     if let Location::Stdin = location {
-        return Err(Error::usage("a page on standard input has no address that its links start from")
+        return Err(Error::usage("the links of a page on standard input have no base URL")
             .hint("give the URL of the page, or a file"));
     }
     let body = client.resume(location, Expect::Any, &(), &mut None).await?;
     if body.len() > LONGEST {
         return Err(Error::new(Kind::Bounds, format!("the page is longer than {} MiB", LONGEST >> 20))
             .input(location.to_string())
-            .hint("is it the data itself? leave [`links`] out then"));
+            .hint("if it is the data itself, leave out [`links`]"));
     }
     // Links are relative to the address of the page after redirects.
     let at = address(body.location())
-        .ok_or_else(|| Error::new(Kind::Io, "the path of the page is no URL").input(location.to_string()))?;
+        .ok_or_else(|| Error::new(Kind::Io, "the path of the page cannot be a URL").input(location.to_string()))?;
     let links = links.clone();
     let read = move || -> std::io::Result<FoundLinks> {
         let mut page = Vec::new();

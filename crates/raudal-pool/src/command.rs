@@ -81,7 +81,7 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// [`CommandError`]: if it cannot be started, fails, or writes more than 16 MiB.
+    /// Fails with a [`CommandError`] if the program cannot be started, fails, or writes more than 16 MiB.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -111,7 +111,7 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// [`CommandError`]: if it cannot be started or fails.
+    /// Fails with a [`CommandError`] if the program cannot be started or fails.
     ///
     /// ```
     /// use raudal_pool::Pool;

@@ -36,7 +36,7 @@ pub enum SpawnError<I> {
 }
 
 impl<I> SpawnError<I> {
-    /// The input.
+    /// Returns the input.
     pub fn into_input(self) -> I {
         match self {
             Self::Full(input) | Self::Closed(input) => input,
@@ -128,7 +128,7 @@ impl<T, E> Handle<T, E> {
     ///
     /// # Errors
     ///
-    /// [`StillRunning`] if the job has not ended in time. A failure of the job is inside the `Ok`.
+    /// Fails with [`StillRunning`] if the job has not ended in time. A failure of the job is inside the `Ok`.
     pub async fn wait_for(&mut self, limit: Duration) -> Result<Result<T, JobError<E>>, StillRunning> {
         tokio::time::timeout(limit, self).await.map_err(|_| StillRunning)
     }
@@ -231,8 +231,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Full`] if as many jobs wait as `buffer` allows, [`SpawnError::Closed`] if the run takes no more.
-    /// The input comes back.
+    /// Fails with [`SpawnError::Full`] if as many jobs wait as `buffer` allows, and with [`SpawnError::Closed`] if
+    /// the run takes no more. The input comes back.
     pub fn try_spawn(&self, input: I) -> Result<Handle<T, E>, SpawnError<I>> {
         if self.core.is_closing() {
             return Err(SpawnError::Closed(input));

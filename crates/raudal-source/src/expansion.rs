@@ -41,8 +41,9 @@ const MAX_GLOBS: u64 = 10_000;
 ///
 /// # Errors
 ///
-/// A usage error for a pattern that is malformed, stands for more than [`MAX_INPUTS`], or gives
-/// something that is not a URL; [`Kind::Io`](raudal_common::Kind::Io) if no file matches a glob. All errors are reported here, before the first input is taken.
+/// Fails with a usage error for a pattern that is malformed, stands for more than [`MAX_INPUTS`], or gives something
+/// that is not a URL. Fails with [`Kind::Io`](raudal_common::Kind::Io) if no file matches a glob. All errors are
+/// reported here, before the first input is taken.
 pub fn expand(pattern: &str) -> Result<Expansion> {
     check_text(pattern)?;
     if pattern == "-" {

@@ -53,7 +53,7 @@ impl Links {
     ///
     /// # Errors
     ///
-    /// A usage error for an invalid glob.
+    /// Fails with a usage error for an invalid glob.
     pub fn new(glob: &str) -> Result<Self> {
         if glob.is_empty() {
             return Err(Error::usage("an empty pattern for links").hint("write one such as '*.csv'"));
@@ -128,16 +128,16 @@ impl FoundLinks {
         let error = Error::new(Kind::Member, format!("no link on the page matches: {}", printable(&links.glob)));
         let names: Vec<String> = self.names.iter().map(|name| printable(name)).collect();
         match (self.elsewhere.is_empty(), names.as_slice()) {
-            (false, _) => error.hint(format!("{}: [`links_any_host`] takes them", self.hosts())),
-            (true, []) => error.hint("it has no links to files: a program in the page may make them"),
+            (false, _) => error.hint(format!("{}: [`links_any_host`] accepts them", self.hosts())),
+            (true, []) => error.hint("it has no links to files: a script may create them in a browser"),
             (true, names) => error.hint(format!("its links are {}", names.join(", "))),
         }
     }
 
-    /// Says which links were left out because of their host.
+    /// Returns a warning about links that were left out because of their host.
     pub fn warning(&self) -> Option<String> {
         (!self.elsewhere.is_empty())
-            .then(|| format!("{}, and were left out: [`links_any_host`] takes them", self.hosts()))
+            .then(|| format!("{}, and were left out: [`links_any_host`] accepts them", self.hosts()))
     }
 
     fn hosts(&self) -> String {
@@ -230,7 +230,7 @@ mod tests {
         let error = found.none(&Links::new("*.csv").expect("a glob"));
         assert_eq!(
             error.hint_text(),
-            Some("1 link that matches leads to other hosts (other): [`links_any_host`] takes them")
+            Some("1 link that matches leads to other hosts (other): [`links_any_host`] accepts them")
         );
     }
 
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(places(&found), ["http://h/a.csv", "https://h/b.csv"]);
         assert_eq!(
             found.warning().as_deref(),
-            Some("2 links that match lead to other hosts (c, d), and were left out: [`links_any_host`] takes them")
+            Some("2 links that match lead to other hosts (c, d), and were left out: [`links_any_host`] accepts them")
         );
         let any = Links::new("*.csv").expect("a glob").any_host(true);
         assert_eq!(any.on(page.as_bytes(), &Url::parse("http://h/").expect("a URL")).inputs.len(), 4);

@@ -71,7 +71,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// A usage error for a key that no URL can hold: with a part `.` or `..`, or a control character.
+    /// Fails with a usage error for a key that no URL can hold: with a part `.` or `..`, or a control character.
     pub fn new(service: Service, bucket: &str, key: &str) -> Result<Self> {
         let object = Self { service, bucket: bucket.to_owned(), key: key.to_owned() };
         let refused =

@@ -102,7 +102,7 @@ impl Archives {
         Ok(Self { inputs, origin, settings })
     }
 
-    /// The embedded origin, if that is the mirror.
+    /// Returns the embedded origin, if that is the mirror.
     pub fn origin(&self) -> Option<&Origin> {
         self.origin.as_ref()
     }
@@ -166,7 +166,7 @@ impl Iter {
         self
     }
 
-    /// The archives.
+    /// Returns the archives.
     pub fn archives(&self) -> &Archives {
         &self.archives
     }

@@ -56,7 +56,7 @@ use tokio_util::sync::CancellationToken;
 /// use raudal_common::Result;
 /// use raudal_compare::{Plan, compare};
 /// use raudal_pool::{Observer, Pool};
-/// use raudal_compare::workload::{Run, Workload};
+/// use raudal_compare::workload::{Workload, WorkloadRun};
 /// use std::sync::Arc;
 /// use tokio_util::sync::CancellationToken;
 ///
@@ -67,7 +67,7 @@ use tokio_util::sync::CancellationToken;
 ///         "squares"
 ///     }
 ///
-///     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+///     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<WorkloadRun>> {
 ///         Box::pin(async move {
 ///             let square = |_cx, n: u64| async move { Ok::<_, raudal_common::Error>(n * n) };
 ///             let mut run = Pool::new(jobs).run(1..=9, square).observer(observer).cancel(cancel).start();
@@ -75,7 +75,7 @@ use tokio_util::sync::CancellationToken;
 ///             while let Some(done) = run.next().await {
 ///                 sum += done.result.unwrap_or(0);
 ///             }
-///             Ok(Run::new(run.join().await, sum.to_string()).rows(9))
+///             Ok(WorkloadRun::new(run.join().await, sum.to_string()).rows(9))
 ///         })
 ///     }
 /// }
@@ -219,9 +219,9 @@ impl WorkloadRun {
     ///
     /// ```
     /// use raudal_pool::RunReport;
-    /// use raudal_compare::workload::Run;
+    /// use raudal_compare::workload::WorkloadRun;
     ///
-    /// let run = Run::new(RunReport::default(), "9f86d081").rows(32).part("01", "2c26b46b");
+    /// let run = WorkloadRun::new(RunReport::default(), "9f86d081").rows(32).part("01", "2c26b46b");
     /// assert_eq!((run.rows, run.parts.len()), (32, 1));
     /// ```
     pub fn new(report: RunReport, digest: impl Into<String>) -> Self {

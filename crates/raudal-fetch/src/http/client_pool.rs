@@ -83,7 +83,7 @@ impl<C> ClientPool<C> {
 mod tests {
     use super::*;
 
-    /// Which clients this many requests in flight use, by how many of them each.
+    /// Returns how many of these requests in flight each client gets.
     fn used(http2: bool, requests: usize) -> Vec<usize> {
         let (pool, clients) = (ClientPool::new(http2), std::cell::Cell::new(0));
         let make = || {

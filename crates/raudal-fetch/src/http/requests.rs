@@ -131,8 +131,8 @@ impl HttpRequests {
     fn http_for(&self, start: &Url, here: &Url, is_lenient: bool) -> Result<(&reqwest::Client, Load)> {
         let direct = self.options.proxy.is_none() && is_loopback(here);
         let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
-        let lanes = &self.http[usize::from(direct) + 2 * usize::from(nameless) + 4 * usize::from(is_lenient)];
-        lanes.next(|| self.client(direct, nameless, is_lenient))
+        let pool = &self.http[usize::from(direct) + 2 * usize::from(nameless) + 4 * usize::from(is_lenient)];
+        pool.next(|| self.client(direct, nameless, is_lenient))
     }
 
     fn client(&self, direct: bool, nameless: bool, is_lenient: bool) -> Result<reqwest::Client> {

@@ -78,7 +78,7 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum FaultKind {
     Refuse,
-    /// Before the head, if there is no place.
+    /// Before the head, if there is no position.
     Stall(Option<BodyOffset>),
     Drip {
         rate: u64,
@@ -112,7 +112,7 @@ pub(crate) enum RetryAfter {
     Date(Duration),
 }
 
-/// A place in a body.
+/// A position in a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum BodyOffset {
     Bytes(u64),
@@ -122,7 +122,7 @@ pub(crate) enum BodyOffset {
 impl BodyOffset {
     const HALF: Self = Self::Percent(50.0);
 
-    /// Returns the place in a body of this length. It may be after its end.
+    /// Returns the position in a body of this length. It may be after its end.
     pub(super) fn of(self, length: usize) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -245,7 +245,7 @@ impl<'a> FaultParser<'a> {
             }
             None => parse_bytes(text).ok().map(BodyOffset::Bytes),
         };
-        let place = place.ok_or_else(|| self.wrong("not a place in a body, such as 50% or 4096", text))?;
+        let place = place.ok_or_else(|| self.wrong("not a position in a body, such as 50% or 4096", text))?;
         match (what, place) {
             (FaultKind::Reset(own) | FaultKind::Cut(own) | FaultKind::Length(own) | FaultKind::Changed(own), place) => {
                 *own = place;
@@ -254,7 +254,7 @@ impl<'a> FaultParser<'a> {
             // The limit for a head is 256 MiB, to bound the memory.
             (FaultKind::BigHead { bytes }, BodyOffset::Bytes(size @ 0..=0x1000_0000)) => *bytes = size,
             (FaultKind::BigHead { .. }, _) => return Err(self.wrong("not the size of a head, such as 1MiB", text)),
-            _ => return Err(self.wrong(&format!("{kind} takes no place"), text)),
+            _ => return Err(self.wrong(&format!("{kind} takes no position"), text)),
         }
         Ok(())
     }
@@ -353,9 +353,9 @@ mod tests {
             ("rest@50%", "no such fault: rest, at character 1 of rest@50%"),
             ("399", "no such fault: 399"),
             ("0503", "no such fault: 0503"),
-            ("reset@x", "not a place in a body, such as 50% or 4096, at character 7 of reset@x"),
-            ("reset@-1%", "not a place"),
-            ("refuse@50%", "refuse takes no place, at character 8"),
+            ("reset@x", "not a position in a body, such as 50% or 4096, at character 7 of reset@x"),
+            ("reset@-1%", "not a position"),
+            ("refuse@50%", "refuse takes no position, at character 8"),
             ("big-head@50%", "not the size of a head"),
             ("reset:", "an item without a value, at character 7"),
             ("reset:soon=1", "no such item: soon, at character 7"),

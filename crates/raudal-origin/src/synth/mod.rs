@@ -54,7 +54,7 @@ pub(super) fn check_scale(scale: f64) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Usage`](raudal_common::Kind::Usage) for a scale that is not above 0 and at most 6.
+/// Fails with the kind [`Usage`](raudal_common::Kind::Usage) for a scale that is not above 0 and at most 6.
 ///
 /// ```
 /// use raudal_origin::archive;

@@ -26,7 +26,7 @@ pub(super) struct MemberExtraction {
     pub(super) members: Option<Members>,
     pub(super) limits: raudal_table::Limits,
     pub(super) member_encoding: Option<raudal_table::MemberEncoding>,
-    pub(super) place: String,
+    pub(super) source: String,
     pub(super) watch: JobWatch,
 }
 
@@ -49,7 +49,7 @@ impl MemberExtraction {
         if let Some(Members::Matching(glob)) = &self.members {
             options.members = Some(glob.clone());
         }
-        let extracted = raudal_table::extract(archive, &self.place, &self.temporary(), &options, &self.watch)?;
+        let extracted = raudal_table::extract(archive, &self.source, &self.temporary(), &options, &self.watch)?;
         if unpack != FolderAction::Replace && fs::symlink_metadata(folder).is_ok() {
             let _ = fs::remove_dir_all(self.temporary());
             return Err(folder_exists(folder));

@@ -122,7 +122,7 @@ fn digest(input: &Input) -> [u8; 16] {
 ///
 /// # Errors
 ///
-/// Of kind [`Usage`](raudal_common::Kind::Usage), naming the inputs.
+/// Fails with the kind [`Usage`](raudal_common::Kind::Usage), naming the inputs.
 ///
 /// ```
 /// use raudal_pipeline::files::check;
@@ -139,15 +139,15 @@ pub fn check(inputs: impl Iterator<Item = Input>, name: Option<&Template>) -> Re
         if let Some(error) = refusal(&input) {
             return Err(error);
         }
-        let place = input.location.to_string();
+        let source = input.location.to_string();
         if !seen.insert(digest(&input)) {
-            return Err(input.place(Error::usage(format!("the same input twice: {place}")).hint(HINT)));
+            return Err(input.place(Error::usage(format!("the same input twice: {source}")).hint(HINT)));
         }
         if let Some(name) = known(name, &input, at)
-            && let Some(other) = names.insert(key(&name), place.clone())
+            && let Some(other) = names.insert(key(&name), source.clone())
         {
             let name = printable(&name);
-            let message = format!("two inputs would have the same file name, {name}: {place} and {other}");
+            let message = format!("two inputs would have the same file name, {name}: {source} and {other}");
             return Err(Error::usage(message).hint(HINT));
         }
     }

@@ -8,7 +8,7 @@ use super::template::{known, named};
 use super::{Existing, Saved};
 use crate::run::lock::{Lock, Locked};
 use crate::run::name;
-use crate::run::partials::{KeptTransfer, open_place};
+use crate::run::partials::{KeptTransfer, open_partial_file};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
 use raudal_common::lock;
@@ -26,13 +26,13 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     if let Some(error) = refusal(&input) {
         return Err(error);
     }
-    let KeptTransfer { mut partial, place } = shared.partials.take(context.job());
-    let place = match place {
-        Some(place) => place,
-        None => open_place(&context, &shared.options.folder, &input, shared.options.resume).await?,
+    let KeptTransfer { mut partial, file } = shared.partials.take(context.job());
+    let partial_file = match file {
+        Some(file) => file,
+        None => open_partial_file(&context, &shared.options.folder, &input, shared.options.resume).await?,
     };
     let number = shared.repeated.position(context.job()) + 1;
-    let job = FileJob { shared: &shared, context: &context, input: &input, place: &place, number };
+    let job = FileJob { shared: &shared, context: &context, input: &input, partial_file: &partial_file, number };
     let saved = job.run(&mut partial).await;
     // After a full disk or an interruption, the received bytes are still good, so keep them.
     let goes_on = |failed: &FileFailure| {
@@ -40,10 +40,10 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
         !failed.is_refused && (error.is_transient() || error.kind().spares_what_is_here())
     };
     if saved.as_ref().is_err_and(goes_on) {
-        shared.partials.keep(context.job(), KeptTransfer { partial, place: Some(place.clone()) });
+        shared.partials.keep(context.job(), KeptTransfer { partial, file: Some(partial_file.clone()) });
     } else {
         // The file was published, existed already, or will never come.
-        place.remove();
+        partial_file.remove();
     }
     saved.map_err(|failed| failed.error.input(input.location.to_string()))
 }
@@ -61,7 +61,7 @@ struct FileJob<'a> {
     shared: &'a Arc<FilesRun>,
     context: &'a Attempt,
     input: &'a Input,
-    place: &'a PartialFile,
+    partial_file: &'a PartialFile,
     /// The position of the input, from 1.
     number: u64,
 }
@@ -89,7 +89,7 @@ impl FileJob<'_> {
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let request = Request::new(&self.input.location).expect(Expect::Any).progress(self.context);
-        let request = request.into_file(self.place).accept(&accept);
+        let request = request.into_file(self.partial_file).accept(&accept);
         let client = &self.shared.client;
         let fetched = match &before {
             KnownVersion::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
@@ -239,7 +239,7 @@ impl FileJob<'_> {
     async fn save(&self, target: SaveTarget, body: Body) -> Result<Saved, FileFailure> {
         let sha256 = body.sha256().map(str::to_owned);
         let locked = self.verified(&body, sha256.as_deref(), target.digest.as_deref()).map_err(|error| {
-            self.place.clear();
+            self.partial_file.clear();
             self.shared.client.forget(&self.input.location);
             let again = error.is_transient() && self.input.location.is_remote();
             error.transient(again)
@@ -260,7 +260,7 @@ impl FileJob<'_> {
             shared: Arc::clone(self.shared),
             job: self.context.job(),
             input: self.input.clone(),
-            place: self.place.clone(),
+            partial_file: self.partial_file.clone(),
             extract: self.extraction(),
         };
         // Publishing must not stop half-way, so cancellation waits for its end.
@@ -291,11 +291,11 @@ impl FileJob<'_> {
     fn extraction(&self) -> MemberExtraction {
         let options = &self.shared.options;
         MemberExtraction {
-            unfinished: self.place.path().to_owned(),
+            unfinished: self.partial_file.path().to_owned(),
             members: options.extract.clone(),
             limits: options.limits.clone(),
             member_encoding: options.member_encoding,
-            place: self.input.location.to_string(),
+            source: self.input.location.to_string(),
             watch: JobWatch::new(self.context.clone()),
         }
     }

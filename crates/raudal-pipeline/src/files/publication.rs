@@ -14,7 +14,7 @@ pub(super) struct Publication {
     pub(super) shared: Arc<FilesRun>,
     pub(super) job: u64,
     pub(super) input: Input,
-    pub(super) place: PartialFile,
+    pub(super) partial_file: PartialFile,
     pub(super) extract: MemberExtraction,
 }
 
@@ -26,11 +26,11 @@ impl Publication {
         body: Body,
         locked: Option<(Arc<Lock>, Locked)>,
     ) -> Result<Vec<String>, FileFailure> {
-        let Self { shared, job, input, place, extract } = &self;
+        let Self { shared, job, input, partial_file, extract } = &self;
         let version =
             shared.versions.as_ref().map(|_| Version::of(input, &body, target.theirs.clone(), target.name.clone()));
         if let Some(modified) = body.modified().filter(|_| version.is_some()) {
-            place.set_modified(modified);
+            partial_file.set_modified(modified);
         }
         let mut warnings = Vec::new();
         let members = target.members.as_ref().filter(|(.., unpack)| *unpack != FolderAction::Keep);
@@ -38,17 +38,20 @@ impl Publication {
             warnings = extract.run(body.into_reader(), folder, *unpack).map_err(|error| {
                 let again = input.location.is_remote() && error.kind().may_be_damage_on_the_way();
                 if again {
-                    place.clear();
+                    partial_file.clear();
                     shared.client.forget(&input.location);
                 }
                 error.transient(again)
             })?;
         }
         // Publish the archive first: if the run is killed in between, the next one extracts it again.
-        place.sync()?;
+        partial_file.sync()?;
         let replace = matches!(shared.options.existing, Existing::Replace | Existing::Update);
         shared.make_folders(&target.path)?;
-        shared.reserved.publish(&[&target.name], *job, || place.rename(&target.path, replace)).map_err(refused)?;
+        shared
+            .reserved
+            .publish(&[&target.name], *job, || partial_file.rename(&target.path, replace))
+            .map_err(refused)?;
         shared.folders.sync(&target.path);
         if let (Some(versions), Some(version)) = (&shared.versions, version) {
             versions.record(version, &target.path);

@@ -30,7 +30,7 @@ pub(super) struct ReservedNames {
 #[derive(Debug)]
 struct Holder {
     job: u64,
-    place: String,
+    source: String,
     is_published: bool,
 }
 
@@ -40,19 +40,22 @@ impl ReservedNames {
     }
 
     /// Reserves these names for a job, or none of them if an earlier job has one.
-    pub(super) fn take(&self, names: &[&str], job: u64, place: &str) -> Result<()> {
+    pub(super) fn take(&self, names: &[&str], job: u64, source: &str) -> Result<()> {
         let mut taken = lock(&self.names);
         if let Some(collision) = names.iter().find_map(|name| collision(&taken, name, |holder| holder < job)) {
             return Err(collision);
         }
         for name in names {
-            let holder =
-                taken.entry(key(name)).or_insert_with(|| Holder { job, place: place.to_owned(), is_published: false });
+            let holder = taken.entry(key(name)).or_insert_with(|| Holder {
+                job,
+                source: source.to_owned(),
+                is_published: false,
+            });
             if holder.job != job {
                 if holder.is_published {
                     self.remove(name);
                 }
-                *holder = Holder { job, place: place.to_owned(), is_published: false };
+                *holder = Holder { job, source: source.to_owned(), is_published: false };
             }
         }
         Ok(())
@@ -99,7 +102,7 @@ impl ReservedNames {
 
 fn collision(taken: &HashMap<String, Holder>, name: &str, is_other: impl Fn(u64) -> bool) -> Option<Error> {
     let other = taken.get(&key(name)).filter(|holder| is_other(holder.job))?;
-    let other = printable(&other.place);
+    let other = printable(&other.source);
     let message = format!("another input has the same file name, {}: {other}", printable(name));
     Some(Error::new(Kind::Io, message).hint(HINT))
 }

@@ -144,8 +144,8 @@ impl Summary {
         match settled {
             Ok(saved) => {
                 tell(&saved)?;
-                let place = raudal_common::error::redact(&saved.url);
-                self.warnings.extend(saved.warnings.iter().map(|warning| format!("{place}: {warning}")));
+                let source = raudal_common::error::redact(&saved.url);
+                self.warnings.extend(saved.warnings.iter().map(|warning| format!("{source}: {warning}")));
                 self.saved.push(saved);
             }
             Err(error) => match failure(error, &input) {

@@ -57,7 +57,7 @@ impl Hosts {
     /// The name of the file in a cache folder.
     pub const FILE: &str = "hosts.json";
 
-    /// Remembers hosts in this file. It need not exist yet.
+    /// Creates a memory of hosts in this file, which need not exist yet.
     pub fn new(file: impl Into<PathBuf>) -> Self {
         Self(file.into())
     }

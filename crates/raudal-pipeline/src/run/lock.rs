@@ -111,7 +111,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Of kind [`Usage`](Kind::Usage), if the text is not a lock file.
+    /// Fails with the kind [`Usage`](Kind::Usage) if the text is not a lock file.
     pub fn parse(text: &str) -> Result<Self> {
         let hint = "write a lock file with [`lock`], without [`locked`]";
         let written: LockFile =
@@ -132,7 +132,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Of kind [`Drift`](Kind::Drift), for the first difference.
+    /// Fails with the kind [`Drift`](Kind::Drift) at the first difference.
     pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Input>) -> Result<()> {
         let Some(expected) = &self.expected else { return Ok(()) };
         let mut left = expected.clone();
@@ -194,7 +194,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Of kind [`Drift`](Kind::Drift), if it differs from the lock file.
+    /// Fails with the kind [`Drift`](Kind::Drift) if it differs from the lock file.
     pub fn record(&self, index: u64, found: Locked) -> Result<()> {
         self.hold(index, found)
     }

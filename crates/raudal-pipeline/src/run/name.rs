@@ -80,9 +80,9 @@ fn extension(name: &str) -> &str {
 /// Returns the name of an input's partial file. It has the input's own name, if known, and a digest
 /// of what was requested, so that the next run finds it and no other input does.
 pub(crate) fn partial(input: &Input) -> String {
-    let place = input.location.to_string();
+    let source = input.location.to_string();
     let given = if input.is_named { input.name.as_str() } else { "" };
-    let digest = Sha256::new().chain_update(&place).chain_update([0]).chain_update(given).finalize();
+    let digest = Sha256::new().chain_update(&source).chain_update([0]).chain_update(given).finalize();
     let name = safe(&input.name).unwrap_or_else(|| NAMELESS.to_owned());
     format!("{name}.{}.part", hex(&digest[..8]))
 }

@@ -85,7 +85,7 @@ impl Merge {
     ///
     /// # Errors
     ///
-    /// Only if the table cannot be written. An input that does not fit is a failure in the summary.
+    /// Fails only if the table cannot be written. An input that does not fit is a failure in the summary.
     pub async fn put(&mut self, input: Input, result: Result<Rows>, attempts: u32) -> Result<()> {
         self.take(InputResult { input, result: result.map_err(JobError::Failed), attempts }).await
     }
@@ -141,14 +141,14 @@ impl Merge {
     /// busy.
     async fn append(&mut self, input: &Input, rows: Rows) -> Result<()> {
         let (read, kept, bytes) = (rows.rows_read(), rows.rows_kept(), rows.bytes());
-        let place = input.location.to_string();
-        let placed = |said: &[String]| said.iter().map(|line| format!("{place}: {line}")).collect::<Vec<_>>();
-        let (mut warnings, notes) = (placed(rows.warnings()), placed(rows.notes()));
+        let source = input.location.to_string();
+        let with_source = |said: &[String]| said.iter().map(|line| format!("{source}: {line}")).collect::<Vec<_>>();
+        let (mut warnings, notes) = (with_source(rows.warnings()), with_source(rows.notes()));
         if read == 0 {
-            warnings.push(format!("{place}: no rows, only this header: {}", beginning(&rows.header().join(","))));
+            warnings.push(format!("{source}: no rows, only this header: {}", beginning(&rows.header().join(","))));
         }
         let name = input.name.clone();
-        self.with_table(move |table| table.append(&name, &place, rows)).await?;
+        self.with_table(move |table| table.append(&name, &source, rows)).await?;
         self.summary.warnings.extend(warnings);
         self.summary.notes.extend(notes);
         self.summary.succeeded += 1;

@@ -64,9 +64,9 @@ impl TableRun {
 
     /// Handles the file of a finished input: keeps it for a while if it was good and there is
     /// space. A good file that did not fit this query may fit the next one.
-    pub(crate) fn settle(&self, place: &PartialFile, length: u64, good: bool) {
+    pub(crate) fn settle(&self, file: &PartialFile, length: u64, good: bool) {
         if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
-            place.remove();
+            file.remove();
         }
     }
 }

@@ -51,11 +51,11 @@ impl StreamingDecode {
 
     fn decode(shared: &Arc<TableRun>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
         // The limit is the number of decoders, because each decoding holds a thread that waits.
-        let place = Arc::clone(&shared.streaming).try_acquire_owned().ok()?;
+        let thread_permit = Arc::clone(&shared.streaming).try_acquire_owned().ok()?;
         let (shared, context, input) = (Arc::clone(shared), context.clone(), input.clone());
         let (key, runtime) = (input.location.key(), Handle::current());
         Some(Self(tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _thread_permit = thread_permit;
             // An archive cannot be read without its directory, which is at the end.
             let mut magic = [0; 2];
             arriving.reader(Tail::default(), |_| ()).read_exact(&mut magic).ok()?;

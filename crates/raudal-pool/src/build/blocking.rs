@@ -138,7 +138,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime. A panic of the iterator is rethrown when the results are taken.
+    /// Panics outside of a tokio runtime. Taking the results rethrows a panic of the iterator.
     pub fn run_blocking_input<In, T, E, F, Fut>(
         &self,
         inputs: In,

@@ -57,8 +57,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// The first failure to happen, not the first one in the input; [`JobError::Cancelled`] if the run was cancelled or
-    /// drained from outside.
+    /// Fails with the first failure in time, which may not be the first in the input. Fails with
+    /// [`JobError::Cancelled`] if the run was cancelled or drained from outside.
     ///
     /// # Panics
     ///

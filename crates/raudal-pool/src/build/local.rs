@@ -102,7 +102,8 @@ where
     ///
     /// # Errors
     ///
-    /// The first failure to happen; [`JobError::Cancelled`] if the run was cancelled or drained from outside.
+    /// Fails with the first failure in time, or with [`JobError::Cancelled`] if the run was cancelled or drained from
+    /// outside.
     pub async fn try_map(self) -> Result<Vec<T>, MapError<I, E>> {
         let mut run = self.start();
         let mut lists = Lists::new();

@@ -147,7 +147,7 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn start(self) -> Run<I, T, E> {
         self.begin()
     }

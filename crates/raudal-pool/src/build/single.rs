@@ -49,7 +49,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn spawn<I, T, E, F, Fut>(&self, input: I, job: F) -> Handle<T, E>
     where
         I: Send + 'static,
@@ -95,7 +95,7 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn start(self) -> Spawner<I, T, E> {
         let core = Arc::new(Core::new(&self.pool, self.policy, false, true));
         let engine = Engine::new(Arc::clone(&core), self.job, self.inputs, Reply::Nobody);
@@ -115,7 +115,7 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn start(self) -> Handle<T, E> {
         let core = Arc::new(Core::new(&self.pool, self.policy, false, true));
         let engine = Engine::new(Arc::clone(&core), self.job, stream::empty(), Reply::Nobody);

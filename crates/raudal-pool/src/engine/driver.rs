@@ -232,7 +232,7 @@ impl<I, T, E> Drop for Abandon<I, T, E> {
 ///
 /// # Panics
 ///
-/// If the input, an observer or a policy panicked, with that panic.
+/// Rethrows a panic of the input, of an observer or of a policy.
 pub(crate) fn drive<I, T, E, F, S, Fut>(engine: Arc<Engine<'static, I, T, E, F, S>>) -> impl Future<Output = RunReport>
 where
     I: Send + 'static,

@@ -195,8 +195,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     ) -> Option<Ready<I, T, E>> {
         let core = &self.core;
         let job = self.job(number, added);
-        let (weight, location) =
-            (job.weight, job.handle_sender.as_ref().map(|handle_sender| Arc::clone(&handle_sender.location)));
+        let location = job.handle_sender.as_ref().map(|sender| Arc::clone(&sender.location));
         if core.is_closing() {
             core.finish(job, Err(JobError::CANCELLED), &self.reply);
             core.pool.with(|scheduler| scheduler.wake(core.run));
@@ -204,8 +203,8 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         }
         if job.key.is_none() && job.priority == 0 && location.is_none() && !to_come {
             let ready = match kept {
-                Some(_) => kept.take_if(|_| weight == 1),
-                None => core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)).map(Ready::listed),
+                Some(_) => kept.take_if(|_| job.weight == 1),
+                None => core.pool.with(|scheduler| scheduler.grant_at_once(core.run, job.weight)).map(Ready::listed),
             };
             if let Some(ready) = ready {
                 return Some(Ready { job: Some(job), ..ready });

@@ -209,7 +209,7 @@ impl Controller {
             // The limit is not fully used, so this round says nothing.
             Mode::Start { since, progress, answers, from }
         };
-        grew.then_some("as many answers came")
+        grew.then_some("all answers of the round arrived")
     }
 
     /// Judges a window of measurement. After a step up, keeps the step or takes it back.
@@ -234,7 +234,7 @@ impl Controller {
                 self.limit = before;
                 self.mode = Mode::Hold { until: sample.at + self.hold * self.window() };
                 self.hold = (2 * self.hold).min(LONGEST_HOLD);
-                return Some("more did not help");
+                return Some("more jobs did not help");
             }
         }
         let before = self.limit;
@@ -244,7 +244,7 @@ impl Controller {
         } else {
             Mode::Measure { since: sample.at, progress: sample.progress, from: None }
         };
-        grew.then_some("testing whether more helps")
+        grew.then_some("testing whether more jobs help")
     }
 
     /// Raises the limit if it is fully used: doubles it, or adds one once the other side has refused.
@@ -270,7 +270,7 @@ impl Controller {
         let limit = taken.min(burst.limit / 2).min(self.limit).max(1);
         self.ceiling = below(burst.limit).min(self.ceiling);
         self.mode = Mode::Hold { until: now + AFTER_BURST };
-        (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses requests or breaks off")
+        (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses or resets requests")
     }
 }
 
