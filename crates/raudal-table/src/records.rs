@@ -9,10 +9,12 @@ mod blank;
 mod fit;
 mod head;
 mod repeats;
+mod shape;
 
 use std::ops::Range;
 
 use repeats::Repeats;
+pub(super) use shape::Shape;
 
 use super::columns::shown;
 use super::dialect::Dialect;
@@ -171,7 +173,7 @@ impl<'a, B: Bytes> Records<'a, B> {
     /// The next row, if it is one of plain CSV that is all in the buffer and needs no other look.
     /// Nearly all rows are, so this is worth a short way.
     #[inline]
-    fn next_plain(&mut self) -> Option<Record> {
+    pub(super) fn next_plain(&mut self) -> Option<Record> {
         let text = &self.buffer[self.unread.clone()];
         // Between CR and LF, or at a blank line.
         let text = if self.after_cr { text.strip_prefix(b"\n")? } else { text };
@@ -200,7 +202,7 @@ impl<'a, B: Bytes> Records<'a, B> {
 
     /// The next row in any dialect.
     #[inline(never)]
-    fn next_any(&mut self) -> Result<Option<Record>> {
+    pub(super) fn next_any(&mut self) -> Result<Option<Record>> {
         loop {
             if self.width == 1
                 && !self.is_sheet

@@ -75,6 +75,13 @@ impl<B: Bytes> Text<B> {
         self.marked
     }
 
+    /// Returns the source of the bytes, and those that were read and are no text yet, if the bytes that follow are
+    /// UTF-8. Then they can be read without this.
+    pub(super) fn source(&mut self) -> Option<(&mut B, Vec<u8>)> {
+        let is_open = matches!(self.state, State::Utf8) && self.fault.is_none() && !self.ended;
+        is_open.then(|| (&mut self.bytes, std::mem::take(&mut self.waiting)))
+    }
+
     /// Reads the next text, up to a character boundary; 0 is the end. Returns an error only after
     /// all the good text before it, so that the caller knows the line.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
