@@ -80,7 +80,7 @@ impl Utf8Lines {
     /// A longer line is not looked at.
     const LONGEST: usize = 1 << 20;
 
-    fn feed(&mut self, bytes: &[u8]) {
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
             let is_whole = line.ends_with(b"\n");
             if self.open.is_empty() && is_whole {
@@ -95,7 +95,8 @@ impl Utf8Lines {
         }
     }
 
-    fn end(&mut self) {
+    /// Says that the text ends.
+    pub(super) fn end(&mut self) {
         let line = std::mem::take(&mut self.open);
         self.judge(&line);
     }
