@@ -63,6 +63,10 @@ fn leftover(token: &Token) -> String {
     }
 }
 
+/// Words of SQL that are no part of a name.
+const SQL: &[&str] =
+    &["select", "from", "where", "order", "group", "limit", "having", "join", "case", "when", "then", "xor", "as"];
+
 /// Returns how to write what ends a filter before its end: a name or a text of several words without quotes, or a word
 /// of another language.
 fn meant(before: &[&Token], rest: &Token) -> Option<String> {
@@ -76,13 +80,15 @@ fn meant(before: &[&Token], rest: &Token) -> Option<String> {
         "notnull" | "notna" => Some("is not null"),
         _ => None,
     };
-    if known.is_some() {
+    let is_sql = |word: &str| SQL.contains(&word.to_lowercase().as_str());
+    if known.is_some() || is_sql(&word.value) {
         return known.map(str::to_owned);
     }
-    let [.., sign, Token::Word(last)] = before else {
-        let [Token::Word(only)] = before else { return None };
-        return Some(format!("`{} {}`, if that is one column", only.value, word.value));
-    };
+    let [before @ .., Token::Word(last)] = before else { return None };
+    if is_sql(&last.value) {
+        return None;
+    }
+    let sign = before.last().copied().unwrap_or(&Token::EOF);
     let is_compared = matches!(sign, Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq);
     let both = format!("{} {}", last.value, word.value);
     Some(if is_compared { format!("'{both}', if that is a text") } else { format!("`{both}`, if that is one column") })

@@ -134,7 +134,7 @@ impl<B: Bytes> Records<'_, B> {
     #[cold]
     #[inline(never)]
     pub(super) fn may_swallow(&self, bytes: &[u8]) -> bool {
-        let mut lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
         self.dialect.quote == Quote::Usual
             && !self.is_sheet
             && lines.all(|line| memchr_iter(self.delimiter, line).count() + 1 == self.width)

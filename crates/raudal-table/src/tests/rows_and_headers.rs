@@ -194,7 +194,10 @@ fn lines_that_look_like_rows_in_a_quoted_field_are_said() {
           \"1;\"Alpha\\n2;Beta\\n3;Gamma\"\""]
     );
     assert_eq!(good("id,name\n1,\"Alpha\n2,Beta\"\n", "x.csv", &Query::new()).warnings().len(), 1);
-    assert!(good("id,name\n1,\"Alpha\nBeta\"\n", "x.csv", &Query::new()).warnings().is_empty());
+    for one in ["id,name\n1,\"Alpha\nBeta\"\n", "id,name\n1,\"Alpha\rBeta\"\n"] {
+        assert!(good(one, "x.csv", &Query::new()).warnings().is_empty());
+    }
+    assert_eq!(text(good("id\tname\n1\t\"a\rb\"\n", "x.tsv", &Query::new())), "1,\"a\rb\"\n");
     let mut meant = delimited(";");
     meant.dialect.quote = "\"".parse().unwrap();
     assert!(good(input, "x.csv", &meant).warnings().is_empty());
