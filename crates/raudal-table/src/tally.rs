@@ -77,6 +77,8 @@ pub(super) struct Tally {
     pub(super) trailing: Count,
     /// Fields with text after their closing quote.
     pub(super) as_they_stand: Count,
+    /// Records with an escape before a letter or a digit.
+    pub(super) escaped_letters: Count,
     /// Quoted fields whose lines look like rows.
     pub(super) swallowed: Count,
     /// A header that looks like a row.
@@ -124,6 +126,11 @@ impl Tally {
             "field has text after its closing quote and was kept as it stands ([`quote`] none takes quotes for letters)",
             "fields have text after their closing quote and were kept as they stand ([`quote`] none takes quotes for \
              letters)",
+        );
+        say(
+            &self.escaped_letters,
+            "record has an escape before a letter, which was read as that letter: \\n is no line end here, and \\N no null",
+            "records have an escape before a letter, which was read as that letter: \\n is no line end here, and \\N no null",
         );
         say(
             &self.swallowed,

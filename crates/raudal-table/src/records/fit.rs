@@ -22,7 +22,9 @@ impl<B: Bytes> Records<'_, B> {
             self.first_row = record.line;
         }
         let repeats = self.repeats.may_be(self.bytes(record));
-        record.lines == 0 && !repeats && (self.is_plain || self.rewriter.as_they_stand == 0)
+        record.lines == 0
+            && !repeats
+            && (self.is_plain || self.rewriter.as_they_stand + self.rewriter.escaped_letters == 0)
     }
 
     /// Makes a record fit the header; `None` if it is left out.
@@ -38,6 +40,9 @@ impl<B: Bytes> Records<'_, B> {
             self.tally.as_they_stand.one(record.line, &self.buffer[record.place.clone()]);
         }
         self.rewriter.as_they_stand = 0;
+        if std::mem::take(&mut self.rewriter.escaped_letters) > 0 {
+            self.tally.escaped_letters.one(record.line, &self.buffer[record.place.clone()]);
+        }
         if record.fields > self.width
             && let Some(end) = self.end_before_empty(&record)
         {

@@ -184,6 +184,15 @@ fn all_that_is_empty_at_the_end_of_each_row_is_dropped_if_the_header_lacks_it() 
 }
 
 #[test]
+fn escapes_that_mean_more_to_other_programs_are_said() {
+    let escaped = dialect(|dialect| dialect.escape = Some(b'\\'));
+    let rows = good("id,name\n1,a\\nb\n2,\\N\n3,\"c\\\"d\\,\\\\\"\n", "x.csv", &escaped);
+    assert_eq!(rows.warnings().len(), 1);
+    assert!(rows.warnings()[0].starts_with("2 records have an escape before a letter"), "{:?}", rows.warnings());
+    assert_eq!(text(rows), "1,anb\n2,N\n3,\"c\"\"d,\\\"\n");
+}
+
+#[test]
 fn lines_that_look_like_rows_in_a_quoted_field_are_said() {
     let input = "id;name\n1;\"Alpha\n2;Beta\n3;Gamma\"\n4;d\n";
     let rows = good(input, "x.csv", &delimited(";"));
