@@ -196,7 +196,7 @@ pub(crate) struct IterArgs {
     #[arg(long, value_name = "URL|embedded", env = "RAUDAL_MIRROR")]
     pub(crate) mirror: Option<String>,
     /// Keep only the rows that match this expression over the columns; empty keeps all
-    #[arg(long = "where", value_name = "EXPR", default_value = ITER_WHERE, env = "RAUDAL_WHERE", help_heading = TABLE)]
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true, default_value = ITER_WHERE, env = "RAUDAL_WHERE", help_heading = TABLE)]
     pub(crate) filter: String,
     #[command(flatten)]
     pub(crate) origin: OriginArgs,
@@ -225,7 +225,7 @@ pub(crate) struct TableCommand {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// Keep only the rows that match this expression over the columns, such as 'MUN == 0 and POBTOT > 1000'
-    #[arg(long = "where", value_name = "EXPR", default_value = "", hide_default_value = true, env = "RAUDAL_WHERE", help_heading = TABLE)]
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true, default_value = "", hide_default_value = true, env = "RAUDAL_WHERE", help_heading = TABLE)]
     pub(crate) filter: String,
     /// The seed of --sample: the same seed gives the same rows [default: 0]
     #[arg(long, value_name = "N", requires = "sample", env = "RAUDAL_SEED", help_heading = TABLE)]
@@ -342,7 +342,7 @@ impl From<EditionArg> for Edition {
 
 /// Adds the hint to the message, since clap shows only the message.
 fn with_hint(error: &raudal::Error) -> String {
-    error.hint_text().map_or(error.to_string(), |hint| format!("{error}; {hint}"))
+    super::wording::options(&error.hint_text().map_or(error.to_string(), |hint| format!("{error}; {hint}")))
 }
 
 fn jobs(text: &str) -> Result<Jobs, String> {

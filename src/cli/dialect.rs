@@ -12,9 +12,9 @@ pub(super) fn read(args: &DialectArgs, header: Option<Header>) -> (Dialect, Enco
     dialect.delimiter = args.delimiter.unwrap_or_default();
     dialect.quote = args.quote.unwrap_or_default();
     dialect.escape = args.escape;
-    // An empty variable names no comment and no column.
+    // An empty variable names no comment.
     dialect.comment = args.comment.clone().filter(|text| !text.is_empty());
-    dialect.columns = args.columns.iter().filter(|_| args.columns != [""]).cloned().collect();
+    dialect.columns = args.columns.clone().map(|names| names.0).unwrap_or_default();
     dialect.skip_rows = args.skip_rows.unwrap_or_default();
     dialect.header = header.unwrap_or_default();
     dialect.footer = args.footer.unwrap_or_default();

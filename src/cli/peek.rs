@@ -223,7 +223,8 @@ fn of_query(query: &Query) -> Vec<String> {
             Header::Line(line) => Some(line.to_string()),
         },
     );
-    add("columns", Some(dialect.columns.join(",")).filter(|names| !names.is_empty()));
+    let names: Vec<String> = dialect.columns.iter().map(|name| quoted(name)).collect();
+    add("columns", Some(names.join(",")).filter(|names| !names.is_empty()));
     add("footer", lines(dialect.footer));
     add(
         "ragged",
@@ -274,4 +275,13 @@ fn of_http(args: &HttpArgs) -> Vec<String> {
         valued.into_iter().filter_map(|(name, value)| Some(option(name, &value?))).flatten().collect();
     words.extend(switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| format!("--{name}")));
     words
+}
+
+/// A name of `--columns`: in double quotes where it must be.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"', '`']) || name.trim() != name {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
+    }
 }

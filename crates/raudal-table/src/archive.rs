@@ -74,6 +74,7 @@ impl<'a> Archive<'a> {
 
     /// Reads the directory and checks it against the bounds.
     fn directory(input: &'a mut dyn Input, limits: &Limits, may_follow: bool) -> Result<ZipArchive<&'a mut dyn Input>> {
+        refuse_part(input)?;
         let zip = ZipArchive::new(input)
             .map_err(|error| broken(error, "the directory of the archive cannot be read: cut off or damaged"))?;
         // The archive must begin at the first byte. Otherwise this is the directory of an archive
@@ -143,7 +144,8 @@ impl<'a> Archive<'a> {
         if has(b"xl/workbook.xml") {
             return Ok(true);
         }
-        let is_package = has(b"[Content_Types].xml") || has(b"META-INF/manifest.xml");
+        let is_package =
+            has(b"[Content_Types].xml") || has(b"META-INF/manifest.xml") || (has(b"mimetype") && has(b"content.xml"));
         let foreign = SPREADSHEETS.iter().find(|(name, _)| is_package && has(name));
         foreign.map_or(Ok(false), |(_, foreign): &(&[u8], Foreign)| Err(foreign.error()))
     }
@@ -312,6 +314,20 @@ fn names_agree(input: &mut dyn Input, start: u64, name: &[u8]) -> io::Result<boo
 }
 
 /// Converts an error of the `zip` crate.
+/// Refuses the last part of an archive that was split over several files: it has the directory of all of them.
+fn refuse_part(input: &mut dyn Input) -> Result<()> {
+    let mut end = [0; 22];
+    let read = input.seek(SeekFrom::End(-22)).and_then(|_| input.read_exact(&mut end));
+    input.rewind().map_err(|error| broken(error.into(), UNREADABLE))?;
+    // Of an archive of 4 GiB or more, another record has the number.
+    let part = u16::from_le_bytes([end[4], end[5]]);
+    if read.is_err() || !end.starts_with(b"PK\x05\x06") || matches!(part, 0 | u16::MAX) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Unsupported, format!("the last of {} parts of a split zip archive", part + 1))
+        .hint("join its parts first, as with `zip -s 0 parts.zip --out whole.zip`, or unpack them with `7z x`"))
+}
+
 fn broken(error: ZipError, what: &str) -> Error {
     match error {
         ZipError::Io(error)

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 
+use encoding_rs::WINDOWS_1252;
+
 use super::encoding::{Encoding, Encodings};
 use super::query::Query;
 use super::rows::Rows;
 use super::signature::file_name;
+use super::tally::counted;
+use super::text::Utf8Lines;
 use raudal_common::{Error, Kind};
 
 /// Returns the delimiter, if nothing in the text or the query says another. What the server says is
@@ -53,6 +57,24 @@ pub(super) fn may_cure(query: &Query, error: &Error) -> bool {
     };
     // UTF-16 read as UTF-8 has NUL bytes, which are an error of CSV.
     has_others && matches!(error.kind(), Kind::Encoding | Kind::Csv)
+}
+
+/// Says that letters of a text are likely wrong: they are UTF-8, but were not read so.
+pub(super) fn say_utf8_lines(read_as: Encoding, lines: &Utf8Lines, rows: &mut Rows) {
+    if lines.count > 0 && lines.others == 0 {
+        rows.warnings.push(format!(
+            "all of it is valid UTF-8, but it was read as {read_as}, so its letters may be wrong ([`encoding`] \
+             utf-8,{read_as} tries UTF-8 first)"
+        ));
+    } else if lines.count > 0 && read_as.is(WINDOWS_1252) {
+        rows.warnings.push(format!(
+            "{} of it {}, but it was read as {read_as}, so letters are wrong there, the first on line {}; it looks like \
+             files that were joined",
+            counted(lines.count, "line"),
+            if lines.count == 1 { "is UTF-8" } else { "are UTF-8" },
+            lines.first
+        ));
+    }
 }
 
 /// Says which encoding a text was read with, if that was not plain from the query.

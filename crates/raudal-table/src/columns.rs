@@ -153,6 +153,26 @@ pub(super) fn align(reference: &[String], header: &[String], names: Names) -> Re
     Err(Error::new(Kind::Headers, format!("its columns differ: {}", differences.join(", "))))
 }
 
+/// Refuses a header whose columns have other places than in the first one, where the columns get new names by their
+/// place. What differs by case or accents is the same.
+pub(super) fn refuse_moved(reference: &[String], header: &[String]) -> Result<()> {
+    let names = Names { fold: true };
+    let keys = |header: &[String]| header.iter().map(|name| names.key(name)).collect::<Vec<_>>();
+    let (wanted, have) = (keys(reference), keys(header));
+    let once = |keys: &[String], key: &String| keys.iter().filter(|other| *other == key).count() == 1;
+    let place = |key: &String| have.iter().position(|other| other == key);
+    let moved = wanted.iter().enumerate().find_map(|(at, key)| {
+        let to = place(key).filter(|to| *to != at && once(&wanted, key) && once(&have, key))?;
+        Some((at, to))
+    });
+    let Some((at, to)) = moved else { return Ok(()) };
+    Err(Error::new(
+        Kind::Headers,
+        format!("its columns are in another order: {} is column {}, not {}", quoted(&header[to]), to + 1, at + 1),
+    )
+    .hint("[`columns`] names them by their place; [`select`] renames them by name, as in: POBTOT as people"))
+}
+
 /// Says, for columns that differ, which settings read them as one table.
 pub(super) fn cure(reference: &[String], header: &[String], names: Names) -> &'static str {
     let fold = Names { fold: true };

@@ -117,6 +117,21 @@ pub enum RepeatedHeader {
 }
 
 impl Dialect {
+    /// Reads a list of names for [`columns`](Self::columns). Names with a comma stand in double quotes or in backticks.
+    ///
+    /// # Errors
+    ///
+    /// A usage error for a quote that never closes, or that does not enclose a whole name.
+    ///
+    /// ```
+    /// let names = raudal_table::Dialect::column_names("id,\"Población, total\"")?;
+    /// assert_eq!(names, ["id", "Población, total"]);
+    /// # Ok::<(), raudal_common::Error>(())
+    /// ```
+    pub fn column_names(text: &str) -> Result<Vec<String>> {
+        super::select::names(text)
+    }
+
     /// Checks the dialect itself, before anything is read.
     ///
     /// # Errors

@@ -65,6 +65,14 @@ impl Encoding {
         self == Self::web(encoding)
     }
 
+    /// Whether each byte is a character of its own.
+    pub(super) fn is_of_single_bytes(self) -> bool {
+        match self.0 {
+            Scheme::Web(encoding) => encoding.is_single_byte(),
+            Scheme::Dos(..) => true,
+        }
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self.0 {
             Scheme::Web(encoding) => encoding.name(),

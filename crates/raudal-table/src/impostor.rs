@@ -76,7 +76,17 @@ pub(super) fn message(text: &str) -> Error {
 /// Whether a header of one column, with no rows below it, reads like a message.
 pub(super) fn is_message(name: &str) -> bool {
     let name = name.trim();
-    name.split_whitespace().count() > 1 || name.ends_with(['.', '!', ':', '>', '}'])
+    let is_word = || WORDS.contains(&name.to_lowercase().as_str());
+    name.split_whitespace().count() > 1 || name.ends_with(['.', '!', ':', '>', '}']) || is_word()
+}
+
+/// Whether a line with commas, with no rows below it, is a sentence: `Sorry, no data`.
+pub(super) fn is_sentence(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line);
+    let parts: Vec<&str> = text.trim().split(',').collect();
+    let has_words = parts.iter().any(|part| part.split_whitespace().count() > 1);
+    let is_prose = parts.iter().skip(1).all(|part| part.starts_with(' '));
+    (2..=6).contains(&parts.len()) && has_words && (is_prose || text.trim().ends_with(['.', '!', '?']))
 }
 
 /// Words of messages, in small letters.

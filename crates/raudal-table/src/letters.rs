@@ -48,6 +48,14 @@ impl Sample {
         }
     }
 
+    /// Whether some of the lines are UTF-8, and some are not.
+    pub(super) fn is_mixed(&self) -> bool {
+        let mut lines = self.lines.split(|&byte| byte == b'\n').filter(|line| !line.is_ascii());
+        let is_utf8 = |line: &[u8]| std::str::from_utf8(line).is_ok();
+        let Some(first) = lines.next().map(is_utf8) else { return false };
+        lines.any(|line| is_utf8(line) != first)
+    }
+
     /// Returns up to three encodings in which the bytes are letters, the likeliest first, each with
     /// a word that shows it. `guess` is the detector's guess over the whole text.
     pub(super) fn suggest(&self, guess: Encoding) -> Vec<(Encoding, String)> {
@@ -76,6 +84,19 @@ impl Sample {
     }
 }
 
+/// What to do about a text whose lines are of several encodings.
+pub(super) const MIXED: &str = "some of its lines are UTF-8 and some are not, as in files that were joined: bring the parts \
+                                to one encoding first, as with `iconv`";
+
+/// What to do about bytes that are none of a text.
+pub(super) const NO_TEXT: &str = "it has control characters, as files have that are no text: `file` says what it is";
+
+/// Whether the beginning of the bytes has control characters that no text has. Delimiters and marks may be some.
+pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    let mut beginning = bytes.iter().take(1024);
+    beginning.any(|byte| matches!(byte, 2..=8 | 0x0e..=0x19 | 0x1c..=0x1e))
+}
+
 /// Guesses the encoding of the pieces of a text that is not UTF-8.
 pub(super) struct Detector(EncodingDetector);
 
@@ -96,9 +117,16 @@ impl Detector {
 /// Returns what to do about bytes that are not of the encoding. Names only encodings in which the
 /// text is letters, and never the one that it was read with.
 pub(super) fn hint(bytes: &[u8], read_as: &str) -> String {
+    if is_binary(bytes) {
+        return NO_TEXT.to_owned();
+    }
+    let sample = Sample::of(bytes);
+    if sample.is_mixed() {
+        return MIXED.to_owned();
+    }
     let mut detector = Detector::new();
     detector.feed(bytes);
-    let mut found = Sample::of(bytes).suggest(detector.guess());
+    let mut found = sample.suggest(detector.guess());
     found.retain(|(encoding, _)| !encoding.name().eq_ignore_ascii_case(read_as));
     let named: Vec<String> = found
         .iter()

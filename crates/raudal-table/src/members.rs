@@ -153,7 +153,21 @@ fn matching(members: &[Member], files: &[usize], glob: &str) -> Vec<usize> {
 }
 
 fn none_matches(members: &[Member], files: &[usize], glob: &str) -> Error {
-    Error::new(Kind::Member, format!("no member matches {glob}: {}", names(members, files)))
+    let error = Error::new(Kind::Member, format!("no member matches {glob}: {}", names(members, files)));
+    let anywhere = format!("**/{glob}");
+    if !matching(members, files, &anywhere).is_empty() {
+        return error.hint(format!("a glob is compared with the whole path: [`member`] '{anywhere}'"));
+    }
+    let holders: Vec<usize> = HOLDERS.iter().flat_map(|endings| ending_so(members, files, endings)).collect();
+    let inner =
+        holders.iter().filter_map(|&at| members.get(at)).find(|member| member.name.ends_with(&[".zip", ".tar"], true));
+    match inner {
+        Some(member) if !member.name.text.contains(['*', '?', '[', ']', '{', '}', '\\', '\'']) => error.hint(format!(
+            "members of an archive within it are named after it, as in [`member`] '{}{WITHIN}**/*.csv'",
+            printable(&member.name.text)
+        )),
+        _ => error,
+    }
 }
 
 /// The first names of a list, each with both readings if it has two.

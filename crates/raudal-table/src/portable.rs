@@ -27,6 +27,7 @@ struct Head {
     warnings: Vec<String>,
     notes: Vec<String>,
     missing: Vec<String>,
+    replaced: Vec<String>,
     /// Bytes of the records.
     records: u64,
 }
@@ -61,6 +62,7 @@ impl Rows {
             warnings: self.warnings,
             notes: self.notes,
             missing: self.missing,
+            replaced: self.replaced,
         };
         let head = serde_json::to_vec(&head)
             .map_err(|error| Error::new(Kind::Internal, "cannot write the rows of an input").because(error))?;
@@ -121,6 +123,7 @@ impl Rows {
             warnings: head.warnings,
             notes: head.notes,
             missing: head.missing,
+            replaced: head.replaced,
             store,
         })
     }

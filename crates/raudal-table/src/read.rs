@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::blocks::{self, Blocks, Feed, Output};
 use super::choice;
 use super::column_names::quoted;
-use super::columns::{padded, shown};
+use super::columns::{padded, refuse_moved, shown};
 use super::dialect::{Delimiter, Dialect, Header, Quote};
 use super::encoding::Encoding;
 use super::filter::Bound;
@@ -213,6 +213,10 @@ impl Reading<'_> {
         if header.len() == 1 && query.served.is_document() {
             return Err(impostor::message(&header[0]));
         }
+        if self.rows.replaced.is_empty() {
+            self.rows.replaced.clone_from(&records.replaced);
+        }
+        refuse_moved(&self.rows.replaced, &records.replaced).map_err(|error| self.reference(error))?;
         let (encoding, is_marked) = (records.text().encoding(), records.text().is_marked());
         let mut plan = self.plan(header, records.separator(), &dialect.numbers)?;
         let before = self.rows.rows_read;
@@ -224,10 +228,13 @@ impl Reading<'_> {
         self.rows.warnings.extend(plan.filter.iter().flat_map(Bound::warnings));
         self.rows.notes.append(&mut records.notes);
         self.rows.notes.extend(records.tally.notes());
-        drop(records);
         if !is_sheet {
             choice::say_encoding(query, encoding, is_marked, &mut self.rows);
+            if let Some(lines) = records.text().utf8_lines() {
+                choice::say_utf8_lines(encoding, lines, &mut self.rows);
+            }
         }
+        drop(records);
         self.rows.bytes += bytes;
         Ok(())
     }

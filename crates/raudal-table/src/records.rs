@@ -72,6 +72,8 @@ pub(super) struct Records<'a, B> {
     /// The error that follows the good text.
     fault: Option<Error>,
     header: Vec<String>,
+    /// The names in the header that those of the dialect replace; none if there is no header.
+    pub(super) replaced: Vec<String>,
     /// The header as it was written; empty if there is none.
     header_bytes: Vec<u8>,
     /// Tells rows that may repeat the header.
@@ -119,6 +121,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             ended: false,
             fault: None,
             header: Vec::new(),
+            replaced: Vec::new(),
             header_bytes: Vec::new(),
             repeats: Repeats::default(),
             title: None,
@@ -183,7 +186,7 @@ impl<'a, B: Bytes> Records<'a, B> {
         let Scan::Record { end, fields, quotes, lines } = scan(text, self.delimiter, false) else { return None };
         let is_usual = fields == self.width
             && end <= self.limits.field_bytes
-            && (lines == 0 || self.delimiter != b'\t')
+            && (lines == 0 || !self.may_swallow(&text[..end]))
             && !self.repeats.may_be(&text[..end]);
         if !is_usual {
             return None;

@@ -22,6 +22,8 @@ pub(super) struct Rewriter {
     pub(super) record: Vec<u8>,
     /// Fields with text after their closing quote, kept as they stand.
     pub(super) as_they_stand: u64,
+    /// Escapes before a letter or a digit, which mean more to some programs: `\n`, `\N`.
+    pub(super) escaped_letters: u64,
     cell: Vec<u8>,
 }
 
@@ -35,7 +37,7 @@ impl Rewriter {
     /// more text follows.
     pub(super) fn scan(&mut self, text: &[u8], rules: Rules, whole: bool) -> Scan {
         self.record.clear();
-        self.as_they_stand = 0;
+        (self.as_they_stand, self.escaped_letters) = (0, 0);
         let (mut at, mut fields, mut lines) = (0, 0, 0);
         loop {
             self.cell.clear();
@@ -138,6 +140,7 @@ impl Rewriter {
             Some(b'\r') if text.get(at + 2).is_none() && !whole => None,
             Some(byte) => {
                 self.cell.push(*byte);
+                self.escaped_letters += u64::from(byte.is_ascii_alphanumeric());
                 *lines += u64::from(matches!(byte, b'\n' | b'\r'));
                 Some(at + 2)
             }

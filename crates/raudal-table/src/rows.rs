@@ -35,6 +35,8 @@ pub struct Rows {
     pub(super) notes: Vec<String>,
     /// The columns that the query names and the input does not have.
     pub(super) missing: Vec<String>,
+    /// The names of the first header that those of the dialect replace.
+    pub(super) replaced: Vec<String>,
     pub(super) store: Store,
 }
 

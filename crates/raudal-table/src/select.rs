@@ -4,6 +4,8 @@
 
 mod parse;
 
+pub(super) use parse::names;
+
 use std::fmt;
 
 use super::column_names::{Names, quoted, trimmed};

@@ -3,7 +3,7 @@
 use encoding_rs::{DecoderResult, UTF_16BE, UTF_16LE};
 
 use super::encoding::{Decoder, Encoding, Encodings};
-use super::letters::{Detector, Sample};
+use super::letters::{Detector, MIXED, Sample};
 use super::text::Bytes;
 use raudal_common::{Error, Kind, Result};
 
@@ -67,7 +67,9 @@ fn fitting<B: Bytes>(bytes: &mut B, raw: &mut [u8]) -> Result<Encoding> {
             _ => Err(unknown()),
         };
     }
-    sample.suggest(detector.guess()).first().map(|(encoding, _)| *encoding).ok_or_else(unknown)
+    let is_mixed = sample.is_mixed();
+    let found = sample.suggest(detector.guess()).first().map(|(encoding, _)| *encoding);
+    found.ok_or_else(|| if is_mixed { unknown().hint(MIXED) } else { unknown() })
 }
 
 fn unknown() -> Error {

@@ -85,6 +85,12 @@ pub(super) struct Tally {
     pub(super) trailing: Count,
     /// Fields with text after their closing quote.
     pub(super) as_they_stand: Count,
+    /// Records with an escape before a letter or a digit.
+    pub(super) escaped_letters: Count,
+    /// Quoted fields whose lines look like rows.
+    pub(super) swallowed: Count,
+    /// A header that looks like a row.
+    pub(super) bare: Option<String>,
     /// Empty lines at the end of a table of one column.
     pub(super) blank_tail: u64,
     pub(super) comments: Count,
@@ -120,8 +126,8 @@ impl Tally {
         }
         say(
             &self.trailing,
-            "record ends with a delimiter that the header lacks; the empty field after it was dropped",
-            "records end with a delimiter that the header lacks; the empty fields after it were dropped",
+            "record ends with a delimiter that the header lacks; what is empty after it was dropped",
+            "records end with a delimiter that the header lacks; what is empty after it was dropped",
         );
         say(
             &self.as_they_stand,
@@ -130,10 +136,21 @@ impl Tally {
              letters)",
         );
         say(
+            &self.escaped_letters,
+            "record has an escape before a letter, which was read as that letter: \\n is no line end here, and \\N no null",
+            "records have an escape before a letter, which was read as that letter: \\n is no line end here, and \\N no null",
+        );
+        say(
+            &self.swallowed,
+            "field in quotes holds lines that look like rows ([`quote`] none takes quotes for letters)",
+            "fields in quotes hold lines that look like rows ([`quote`] none takes quotes for letters)",
+        );
+        say(
             &self.marks,
             "byte order mark before a record was dropped; it looks like files that were joined",
             "byte order marks before records were dropped; it looks like files that were joined",
         );
+        said.extend(self.bare.clone());
         match self.blank_tail {
             0 => {}
             1 => said.push("1 empty line at the end was not taken for a row".to_owned()),

@@ -114,6 +114,8 @@ pub(super) struct Listing {
     pub(super) entries: Vec<Entry>,
     /// Bytes after the end of the archive that are no archive.
     pub(super) trailing: u64,
+    /// Files that a later one of the same name replaces.
+    pub(super) replaced: u64,
 }
 
 /// Lists the members. Reads to the last byte, so that the checksum of what compresses the archive
@@ -121,7 +123,9 @@ pub(super) struct Listing {
 pub(super) fn list(tape: &mut dyn Tape, limits: &Limits, encoding: Option<MemberEncoding>) -> Result<Listing> {
     let mut entries: Vec<Entry> = Vec::new();
     let trailing = list_into(&mut entries, tape, limits, encoding)?;
-    Ok(Listing { entries: last_of_each(entries), trailing })
+    let all = entries.len();
+    let entries = last_of_each(entries);
+    Ok(Listing { trailing, replaced: (all - entries.len()) as u64, entries })
 }
 
 /// Lists the members, up to an error. Returns the bytes after the end of the archive that are no archive.
@@ -166,6 +170,8 @@ pub(super) fn list_into(
         );
         let size = match next.size {
             Some(size) if !is_attribute => size,
+            // GNU's label of a volume has no size.
+            _ if header.as_bytes()[124..136].iter().all(|byte| matches!(byte, 0 | b' ')) => 0,
             _ => header
                 .entry_size()
                 .map_err(|_| Error::new(Kind::Corrupt, "the size of a member is no number: damaged"))?,

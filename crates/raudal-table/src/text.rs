@@ -58,6 +58,61 @@ struct Other {
     first: bool,
     /// The decoder has finished and must not be called again.
     done: bool,
+    /// The lines that are UTF-8; `None` where that tells nothing.
+    utf8: Option<Utf8Lines>,
+}
+
+/// Counts the lines that are UTF-8 with letters beyond ASCII in a text that is read in another encoding. Text in another
+/// encoding is hardly ever valid UTF-8.
+#[derive(Debug, Default)]
+pub(super) struct Utf8Lines {
+    /// Lines of UTF-8, and the first of them.
+    pub(super) count: u64,
+    pub(super) first: u64,
+    /// Lines beyond ASCII that are not.
+    pub(super) others: u64,
+    lines: u64,
+    /// The line that the last bytes ended in.
+    open: Vec<u8>,
+}
+
+impl Utf8Lines {
+    /// A longer line is not looked at.
+    const LONGEST: usize = 1 << 20;
+
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            let is_whole = line.ends_with(b"\n");
+            if self.open.is_empty() && is_whole {
+                self.judge(line);
+            } else {
+                let room = Self::LONGEST.saturating_sub(self.open.len());
+                self.open.extend_from_slice(&line[..line.len().min(room)]);
+                if is_whole {
+                    self.end();
+                }
+            }
+        }
+    }
+
+    /// Says that the text ends.
+    pub(super) fn end(&mut self) {
+        let line = std::mem::take(&mut self.open);
+        self.judge(&line);
+    }
+
+    fn judge(&mut self, line: &[u8]) {
+        self.lines += 1;
+        if line.is_ascii() {
+        } else if std::str::from_utf8(line).is_err() {
+            self.others += 1;
+        } else {
+            self.count += 1;
+            if self.count == 1 {
+                self.first = self.lines;
+            }
+        }
+    }
 }
 
 impl<B: Bytes> Text<B> {
@@ -80,6 +135,14 @@ impl<B: Bytes> Text<B> {
     pub(super) fn source(&mut self) -> Option<(&mut B, Vec<u8>)> {
         let is_open = matches!(self.state, State::Utf8) && self.fault.is_none() && !self.ended;
         is_open.then(|| (&mut self.bytes, std::mem::take(&mut self.waiting)))
+    }
+
+    /// The lines of UTF-8 in a text that was read in another encoding of single bytes.
+    pub(super) fn utf8_lines(&self) -> Option<&Utf8Lines> {
+        match &self.state {
+            State::Other(other) => other.utf8.as_ref(),
+            _ => None,
+        }
     }
 
     /// Reads the next text, up to a character boundary; 0 is the end. Returns an error only after
@@ -148,6 +211,11 @@ impl<B: Bytes> Text<B> {
                 name: encoding.name(),
                 first: true,
                 done: false,
+                utf8: encoding.is_of_single_bytes().then(|| {
+                    let mut lines = Utf8Lines::default();
+                    lines.feed(head);
+                    lines
+                }),
             }));
         }
         Ok(())
@@ -202,6 +270,7 @@ fn nul_hint(text: &[u8], at: usize) -> &'static str {
     match (each_second(at), at % 2) {
         (true, 0) => "it looks like UTF-16 without a byte order mark: [`encoding`] utf-16be",
         (true, _) => "it looks like UTF-16 without a byte order mark: [`encoding`] utf-16le",
+        (false, _) if letters::is_binary(text) => letters::NO_TEXT,
         (false, _) if run > 1 => {
             "zero bytes are a hole in a file, as after a crash or a copy that broke off: fetch or write it again"
         }
@@ -238,8 +307,14 @@ impl Other {
                     self.raw.resize(CHUNK, 0);
                     let count = bytes.read(&mut self.raw)?;
                     self.raw.truncate(count);
-                    self.from = 0;
                     self.last = count == 0;
+                    if let Some(lines) = &mut self.utf8 {
+                        lines.feed(&self.raw);
+                        if self.last {
+                            lines.end();
+                        }
+                    }
+                    self.from = 0;
                     if written < LEAST / 2 {
                         continue;
                     }

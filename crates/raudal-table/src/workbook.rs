@@ -419,6 +419,8 @@ fn unreadable(error: XlsxError) -> Error {
     match error {
         XlsxError::Io(error) => broken(error),
         XlsxError::Password => Error::new(Kind::Unsupported, "the workbook has a password").hint("save it without one"),
-        error => Error::new(Kind::Corrupt, "the workbook cannot be read").because(error),
+        error => Error::new(Kind::Corrupt, "the workbook cannot be read")
+            .because(error)
+            .hint("if Excel or LibreOffice opens it, save it there again as .xlsx, or as CSV"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::with_hint;
 use clap::{Args, ValueEnum};
-use raudal::table::{Delimiter, Encodings, Nulls, Quote};
+use raudal::table::{Delimiter, Dialect, Encodings, Nulls, Quote};
 use std::str::FromStr;
 
 const DIALECT: &str = "Dialect";
@@ -27,9 +27,9 @@ pub(crate) struct DialectArgs {
     /// Skip this many lines at the beginning
     #[arg(long, value_name = "N", env = "RAUDAL_SKIP_ROWS", help_heading = DIALECT)]
     pub(crate) skip_rows: Option<u64>,
-    /// Use these names for the columns, in place of the header
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', env = "RAUDAL_COLUMNS", help_heading = DIALECT)]
-    pub(crate) columns: Vec<String>,
+    /// Use these names for the columns, in place of the header: a, b, "a name, with a comma"
+    #[arg(long, value_name = "NAMES", value_parser = column_names, env = "RAUDAL_COLUMNS", help_heading = DIALECT)]
+    pub(crate) columns: Option<ColumnNames>,
     /// Drop this many lines at the end
     #[arg(long, value_name = "N", env = "RAUDAL_FOOTER", help_heading = DIALECT)]
     pub(crate) footer: Option<u64>,
@@ -74,6 +74,14 @@ pub(crate) enum RepeatedHeaderArg {
     /// Keep them as rows
     Warn,
     Drop,
+}
+
+/// The names of `--columns`.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnNames(pub(crate) Vec<String>);
+
+fn column_names(text: &str) -> Result<ColumnNames, String> {
+    Dialect::column_names(text).map(ColumnNames).map_err(|error| with_hint(&error))
 }
 
 fn parse<T: FromStr<Err = raudal::Error>>(text: &str) -> Result<T, String> {

@@ -223,7 +223,8 @@ mod tests {
         let mut found = Vec::new();
         let stop = rows(block, delimiter, width, &mut Vec::new(), |row| {
             if let Some(places) = row.delimiters {
-                let is_one = |at: &u32| block[*at as usize] == delimiter && (row.start..row.end).contains(&(*at as usize));
+                let is_one =
+                    |at: &u32| block[*at as usize] == delimiter && (row.start..row.end).contains(&(*at as usize));
                 assert!(places.len() + 1 == row.fields && places.iter().all(is_one) && places.is_sorted());
             }
             found.push((row.start, row.end, row.fields, row.quotes, row.lines));
@@ -235,12 +236,19 @@ mod tests {
     #[test]
     fn the_rows_of_any_text_are_those_of_the_scan() {
         let mut random = fastrand::Rng::with_seed(7);
-        for alphabet in [&b"a,\n"[..], b"ab,\"\n", b"a,\"\n\r", b"aaaaaaaa,,,\"\"\n", b"\"\n\r,", b"abcdefghij;klmnop;\n\r\n"] {
+        for alphabet in
+            [&b"a,\n"[..], b"ab,\"\n", b"a,\"\n\r", b"aaaaaaaa,,,\"\"\n", b"\"\n\r,", b"abcdefghij;klmnop;\n\r\n"]
+        {
             for _ in 0..4000 {
                 let length = random.usize(..300);
                 let block: Vec<u8> = (0..length).map(|_| alphabet[random.usize(..alphabet.len())]).collect();
                 for delimiter in *b",;" {
-                    assert_eq!(by_bitmap(&block, delimiter, 400), by_scan(&block, delimiter), "{:?}", block.escape_ascii().to_string());
+                    assert_eq!(
+                        by_bitmap(&block, delimiter, 400),
+                        by_scan(&block, delimiter),
+                        "{:?}",
+                        block.escape_ascii().to_string()
+                    );
                 }
             }
         }

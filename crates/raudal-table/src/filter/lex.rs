@@ -195,6 +195,11 @@ fn foreign(token: &Token) -> Option<(&'static str, &'static str)> {
         Token::DuckIntDiv => ("not a sign of a filter", "/"),
         Token::Mod => ("the rest of a division is not supported", "another condition than %"),
         Token::Caret => ("powers are not supported", "x * x"),
+        Token::RArrow => ("not a sign of a filter", ">="),
+        Token::Char('≥') => ("not a sign of a filter", ">="),
+        Token::Char('≤') => ("not a sign of a filter", "<="),
+        Token::Char('≠') => ("not a sign of a filter", "!="),
+        Token::Char('“' | '”' | '‘' | '’' | '«' | '»') => ("a text stands in straight quotes", "'…'"),
         _ => return None,
     })
 }

@@ -29,7 +29,7 @@ use super::nulls::Nulls;
 use super::numbers::Numbers;
 use super::scan::unquote;
 use super::tally::Count;
-use raudal_common::Result;
+use raudal_common::{Error, Kind, Result};
 
 /// Selects the rows to keep.
 ///
@@ -106,7 +106,7 @@ impl Filter {
                 missing.push(name.clone());
                 found.push(NOWHERE);
             } else {
-                found.push(find(header, name, names)?);
+                found.push(find(header, name, names).map_err(|error| in_backticks(error, header, name))?);
             }
         }
         let cells = Cells::new(found.len(), numbers, nulls);
@@ -185,5 +185,18 @@ impl Bound {
             say(dates, "date", "date(column, '%d/%m/%Y') says how dates are written, [`null`] how nulls are");
         }
         warnings
+    }
+}
+
+/// Adds to the error for a column that is not there that the beginning of a name was taken for it: `x` of `x-y`.
+fn in_backticks(error: Error, header: &[String], name: &str) -> Error {
+    let is_cut = |have: &&String| {
+        have.strip_prefix(name).is_some_and(|rest| rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_'))
+    };
+    match header.iter().find(is_cut) {
+        Some(have) if error.kind() == Kind::Column => {
+            error.hint(format!("a name with signs or blanks in it stands in backticks: `{have}`"))
+        }
+        _ => error,
     }
 }

@@ -34,11 +34,21 @@ fn parse_here(text: &str) -> Result<(Vec<String>, Node)> {
     if tokens.is_empty() {
         return Err(Error::usage("the filter is empty").hint("as in: MUN == 0 and LOC == 0"));
     }
+    let words = tokens.clone();
     let mut parser = Parser::new(&Plain).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens);
     let expr = parser.parse_expr().map_err(|error| syntax(text, &error))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
-        return Err(refuse(text, rest.span.start, &leftover(&rest.token)));
+        let error = refuse(text, rest.span.start, &leftover(&rest.token));
+        let before: Vec<&Token> =
+            words.iter().take_while(|word| word.span.start < rest.span.start).map(|word| &word.token).collect();
+        return Err(match meant(&before, &rest.token) {
+            Some(fix) => {
+                let place = error.hint_text().map(|place| format!("\n{place}")).unwrap_or_default();
+                error.hint(format!("write: {fix}{place}"))
+            }
+            None => error,
+        });
     }
     let mut builder = Builder::new(text);
     let node = builder.condition(&expr)?;
@@ -53,6 +63,37 @@ fn leftover(token: &Token) -> String {
     }
 }
 
+/// Words of SQL that are no part of a name.
+const SQL: &[&str] =
+    &["select", "from", "where", "order", "group", "limit", "having", "join", "case", "when", "then", "xor", "as"];
+
+/// Returns how to write what ends a filter before its end: a name or a text of several words without quotes, or a word
+/// of another language.
+fn meant(before: &[&Token], rest: &Token) -> Option<String> {
+    let Token::Word(word) = rest else { return None };
+    let known = match word.value.to_lowercase().as_str() {
+        "contains" | "includes" | "has" => Some("like '%…%'"),
+        "startswith" | "begins" | "starts" => Some("starts with '…'"),
+        "endswith" | "ends" => Some("like '%…'"),
+        "regexp" | "rlike" | "matches" | "match" => Some("~ '…'"),
+        "isnull" | "isna" => Some("is null"),
+        "notnull" | "notna" => Some("is not null"),
+        _ => None,
+    };
+    let is_sql = |word: &str| SQL.contains(&word.to_lowercase().as_str());
+    if known.is_some() || is_sql(&word.value) {
+        return known.map(str::to_owned);
+    }
+    let [before @ .., Token::Word(last)] = before else { return None };
+    if is_sql(&last.value) {
+        return None;
+    }
+    let sign = before.last().copied().unwrap_or(&Token::EOF);
+    let is_compared = matches!(sign, Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq);
+    let both = format!("{} {}", last.value, word.value);
+    Some(if is_compared { format!("'{both}', if that is a text") } else { format!("`{both}`, if that is one column") })
+}
+
 /// Converts a parser error. The parser gives the place only within its message.
 fn syntax(text: &str, error: &ParserError) -> Error {
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
@@ -64,7 +105,13 @@ fn syntax(text: &str, error: &ParserError) -> Error {
         .split_once(", Column: ")
         .and_then(|(line, column)| Some(Location::new(line.parse().ok()?, column.parse().ok()?)));
     let what = lower(what).replace("found: EOF", "found the end").replace("found: ", "found ");
-    refuse(text, place.unwrap_or_else(|| end(text)), &what)
+    // What the parser knows of SQL is no help here.
+    let what = match what.as_str() {
+        what if what.starts_with("no infix parser") => "this is no sign of a filter",
+        what if what.starts_with("expected: [NOT] NULL") => "is stands before null or not null; a value has ==",
+        what => what,
+    };
+    refuse(text, place.unwrap_or_else(|| end(text)), what)
 }
 
 impl Builder<'_> {

@@ -3,12 +3,13 @@
 use std::io::Read;
 
 use super::{Arrived, Layer, Walk, cannot_read, not_yet};
+use crate::columns::shown;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::members::choose;
 use crate::signature::Packing;
-use crate::tally::trailing;
-use crate::tape::{Entry, Flowing, Seeking, Tape, list};
+use crate::tally::{counted, trailing};
+use crate::tape::{Entry, Flowing, Seeking, Tape, What, list};
 use crate::unpack::{Notes, Unpacked};
 use crate::verify::{Below, Promise, Verify, broken};
 use raudal_common::{Error, Result};
@@ -47,6 +48,28 @@ impl Walk<'_> {
         let listing = list(tape, &self.query.limits, self.query.member_encoding)?;
         if listing.trailing > 0 {
             self.visitor.warn(trailing(listing.trailing, "tar archive"));
+        }
+        if listing.replaced > 0 {
+            let (were, it) = if listing.replaced == 1 { ("was", "it") } else { ("were", "them") };
+            self.visitor.warn(format!(
+                "{} of the tar archive {were} left out, because a later one of the same name replaces {it}",
+                counted(listing.replaced, "member")
+            ));
+        }
+        let links: Vec<String> = listing
+            .entries
+            .iter()
+            .filter(|entry| entry.what == What::Link)
+            .map(|entry| shown(&entry.name.text))
+            .collect();
+        if let Some(first) = links.first() {
+            let are = if links.len() == 1 { "is" } else { "are" };
+            self.visitor.warn(format!(
+                "{} in the tar archive {are} not followed: {}{}",
+                counted(links.len() as u64, "link"),
+                first,
+                if links.len() == 1 { "" } else { " and others" }
+            ));
         }
         self.count(listing.entries.len() as u64)?;
         Ok(listing.entries)

@@ -63,7 +63,15 @@ fn column(name: &str, rows: &[Vec<String>], at: usize, numbers: &Numbers, nulls:
 
 fn class(text: &str, numbers: &Numbers) -> usize {
     let plain = if numbers.is_plain() { Some(text.into()) } else { numbers.plain(text) };
-    match plain.as_deref().map_or_else(|| looks(text), looks) {
+    let looks = match plain.as_deref().map(looks) {
+        Some(looks) => looks,
+        None => match looks(text) {
+            Looks::Date => Looks::Date,
+            // With other marks it would be a number.
+            _ => Looks::Text,
+        },
+    };
+    match looks {
         Looks::Int | Looks::BigInt => 0,
         Looks::Float => 1,
         Looks::Date => 2,

@@ -145,6 +145,7 @@ impl Bytes for Beginning<'_> {
 struct Tried {
     encoding: bool,
     title: bool,
+    hint: bool,
     quote: bool,
     delimiter: bool,
     layout: bool,
@@ -158,6 +159,8 @@ struct Reading {
     header: Vec<String>,
     cells: Vec<Vec<String>>,
     warnings: Vec<String>,
+    /// Whether the header looks like a row.
+    is_bare: bool,
 }
 
 /// Reads the beginning of a text. `sample_of` returns it; that of a sheet depends on the dialect.
@@ -232,7 +235,8 @@ impl Settling {
             }
         }
         let (delimiter, encoding) = (records.delimiter(), records.text().encoding());
-        Ok(Reading { delimiter, encoding, header, cells, warnings: records.tally.warnings() })
+        let is_bare = records.tally.bare.is_some();
+        Ok(Reading { delimiter, encoding, header, cells, warnings: records.tally.warnings(), is_bare })
     }
 
     fn encoding(&self, place: &Place<'_>) -> Encoding {
@@ -257,20 +261,44 @@ impl Settling {
         let is_of_quote =
             error.message().starts_with("the quote that") || error.message().starts_with("a quoted field");
         let has_no_rows_above = given.dialect.lines_above() == 0 && given.dialect.header != Header::None;
-        let dialect = &mut self.query.dialect;
         if let Some(above) = title.filter(|_| has_no_rows_above && !self.tried.title) {
-            (self.tried.title, dialect.skip_rows) = (true, above);
+            (self.tried.title, self.query.dialect.skip_rows) = (true, above);
+            true
+        } else if !self.tried.hint && self.take_hint(error, sample, place) {
+            self.tried.hint = true;
             true
         } else if is_of_quote && given.dialect.quote == Quote::Usual && !self.tried.quote {
-            (self.tried.quote, dialect.quote) = (true, Quote::None);
+            (self.tried.quote, self.query.dialect.quote) = (true, Quote::None);
             true
         } else if given.dialect.delimiter == Delimiter::ByName && !place.is_sheet && !self.tried.delimiter {
-            (self.tried.delimiter, dialect.delimiter) = (true, Delimiter::Auto);
+            (self.tried.delimiter, self.query.dialect.delimiter) = (true, Delimiter::Auto);
             true
         } else {
             self.find_layout(sample, place, given, &|_| true)
                 || (!std::mem::replace(&mut self.tried.ragged, true) && self.fit(sample, place, given))
         }
+    }
+
+    /// Takes the quote, the escape or the trimming that the hint of an error names, if the sample is read with it: nothing
+    /// is lost so, unlike where records are made to fit.
+    fn take_hint(&mut self, error: &Error, sample: &Sample, place: &Place<'_>) -> bool {
+        let hint = error.hint_text().unwrap_or_default();
+        let before = self.query.dialect.clone();
+        let dialect = &mut self.query.dialect;
+        if hint.contains("[`escape`] '\\'") {
+            dialect.escape = Some(b'\\');
+        } else if hint.contains("[`quote`] \"'\"") {
+            dialect.quote = Quote::Byte(b'\'');
+        } else if hint.contains("reads well with [`trim`]") {
+            dialect.trim = true;
+        } else if hint.contains("reads well with [`quote`] none") {
+            dialect.quote = Quote::None;
+        }
+        let helps = *dialect != before && self.read(sample, place, &mut None).is_ok();
+        if !helps {
+            self.query.dialect = before;
+        }
+        helps
     }
 
     /// Decides on the encoding by the sample: one of those that are read anyway, else one to name.
@@ -397,7 +425,7 @@ impl Settling {
 
     /// Makes the result of a reading. Names only what has to be.
     fn finish(mut self, reading: Reading, sample: Sample, place: &Place<'_>, given: &Query) -> PeekTable {
-        let Reading { delimiter, encoding, mut header, mut cells, mut warnings } = reading;
+        let Reading { delimiter, encoding, mut header, mut cells, mut warnings, is_bare } = reading;
         if self.query.dialect.delimiter != given.dialect.delimiter {
             // It may have been found only because of something else, such as a title above the header.
             self.query.dialect.delimiter = given.dialect.delimiter;
@@ -407,10 +435,10 @@ impl Settling {
             }
         }
         let may_be_bare = self.query.dialect.header == Header::default() && self.query.dialect.columns.is_empty();
-        if may_be_bare && !place.is_sheet && column::is_row(&header) {
+        if may_be_bare && !place.is_sheet && (is_bare || column::is_row(&header)) {
             self.query.dialect.header = Header::None;
             match self.read(&sample, place, &mut None) {
-                Ok(bare) => (header, cells) = (bare.header, bare.cells),
+                Ok(bare) => (header, cells, warnings) = (bare.header, bare.cells, bare.warnings),
                 Err(_) => self.query.dialect.header = Header::default(),
             }
         }

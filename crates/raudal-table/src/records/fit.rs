@@ -22,7 +22,9 @@ impl<B: Bytes> Records<'_, B> {
             self.first_row = record.line;
         }
         let repeats = self.repeats.may_be(self.bytes(record));
-        record.lines == 0 && !repeats && (self.is_plain || self.rewriter.as_they_stand == 0)
+        record.lines == 0
+            && !repeats
+            && (self.is_plain || self.rewriter.as_they_stand + self.rewriter.escaped_letters == 0)
     }
 
     /// Makes a record fit the header; `None` if it is left out.
@@ -32,17 +34,22 @@ impl<B: Bytes> Records<'_, B> {
             self.first_row = record.line;
         }
         if record.lines > 0 {
-            self.refuse_swallowed(&record)?;
+            self.check_swallowed(&record)?;
         }
         for _ in 0..self.rewriter.as_they_stand {
             self.tally.as_they_stand.one(record.line, &self.buffer[record.place.clone()]);
         }
         self.rewriter.as_they_stand = 0;
-        if record.fields == self.width + 1 && self.bytes(&record).last() == Some(&self.separator()) {
+        if std::mem::take(&mut self.rewriter.escaped_letters) > 0 {
+            self.tally.escaped_letters.one(record.line, &self.buffer[record.place.clone()]);
+        }
+        if record.fields > self.width
+            && let Some(end) = self.end_before_empty(&record)
+        {
             self.trailing |= usize::from(is_first);
             if self.trailing > 0 {
                 self.tally.trailing.one(record.line, &self.buffer[record.place.clone()]);
-                self.shorten(&mut record);
+                self.shorten(&mut record, end);
             }
         }
         if record.fields == self.width {
@@ -65,14 +72,29 @@ impl<B: Bytes> Records<'_, B> {
         }
     }
 
-    /// Removes the delimiter at the end of the record.
-    fn shorten(&mut self, record: &mut Record) {
-        if record.rewritten {
-            self.rewriter.record.pop();
-        } else {
-            record.place.end -= 1;
+    /// Where the fields of the header end in a longer record, if all those after them are empty.
+    fn end_before_empty(&self, record: &Record) -> Option<usize> {
+        let (bytes, separator) = (self.bytes(record), self.separator());
+        if record.fields == self.width + 1 && bytes.last() == Some(&separator) {
+            return Some(bytes.len() - 1);
         }
-        record.fields -= 1;
+        let mut end = field_end(bytes, 0, separator);
+        for _ in 1..self.width {
+            end = field_end(bytes, end + 1, separator);
+        }
+        let rest = bytes.get(end + 1..)?;
+        let mut others = rest.split(|&byte| byte == separator).map(<[u8]>::trim_ascii);
+        others.all(|field| matches!(field, b"" | b"\"\"")).then_some(end)
+    }
+
+    /// Removes the fields after this place.
+    fn shorten(&mut self, record: &mut Record, end: usize) {
+        if record.rewritten {
+            self.rewriter.record.truncate(end);
+        } else {
+            record.place.end = record.place.start + end;
+        }
+        record.fields = self.width;
     }
 
     /// Gives the record as many fields as the header has.
@@ -113,15 +135,25 @@ impl<B: Bytes> Records<'_, B> {
         drops
     }
 
-    /// Refuses a record of a table with tabs whose lines are records each: a quote that is a letter
-    /// has joined them.
-    fn refuse_swallowed(&self, record: &Record) -> Result<()> {
-        if self.delimiter != b'\t' || self.dialect.quote != Quote::Usual {
+    /// Whether all lines of a record are records: a quote that is a letter may have joined them.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn may_swallow(&self, bytes: &[u8]) -> bool {
+        let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+        self.dialect.quote == Quote::Usual
+            && !self.is_sheet
+            && lines.all(|line| memchr_iter(self.delimiter, line).count() + 1 == self.width)
+    }
+
+    /// Says that a quoted field swallows lines that are records. Refuses it in a table with tabs, where quotes are often
+    /// letters.
+    fn check_swallowed(&mut self, record: &Record) -> Result<()> {
+        let bytes = &self.buffer[record.place.clone()];
+        if self.width < 2 || !self.may_swallow(bytes) {
             return Ok(());
         }
-        let bytes = &self.buffer[record.place.clone()];
-        let mut lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        if !lines.all(|line| memchr_iter(b'\t', line).count() + 1 == self.width) {
+        if self.delimiter != b'\t' {
+            self.tally.swallowed.one(record.line, bytes);
             return Ok(());
         }
         Err(Error::new(Kind::Csv, format!("a quoted field swallows {} lines that are rows themselves", record.lines))

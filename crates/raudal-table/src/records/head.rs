@@ -52,6 +52,7 @@ impl<B: Bytes> Records<'_, B> {
                         line - 1
                     )));
             }
+            self.tally.bare = self.bare(&names);
             self.header = names;
         }
         if !self.dialect.columns.is_empty() {
@@ -66,6 +67,9 @@ impl<B: Bytes> Records<'_, B> {
         match self.header.as_slice() {
             [name] if rows == 0 && !self.header_bytes.is_empty() && impostor::is_message(name) => {
                 Err(impostor::message(name))
+            }
+            [_, _, ..] if rows == 0 && !self.is_told && !self.is_sheet && impostor::is_sentence(&self.header_bytes) => {
+                Err(impostor::message(&String::from_utf8_lossy(&self.header_bytes)))
             }
             _ => Ok(()),
         }
@@ -215,23 +219,27 @@ impl<B: Bytes> Records<'_, B> {
             .is_some_and(|layout| layout.is_even && layout.run > 1)
     }
 
-    /// Returns a reading with another delimiter if the commas of a header are those of prose, each
-    /// with a blank after it: `Fecha;Valor, en pesos`.
+    /// Returns a reading with another delimiter if the commas of a header are those of prose, each with a blank after
+    /// it (`Fecha;Valor, en pesos`), or if the other one divides all records into more fields.
     fn rather(&self, header: &[u8], fields: usize, delimiter: u8) -> Option<Layout> {
         let (start, _) = self.head?;
+        let text = &self.buffer[start..self.unread.end];
         let mut commas = memchr::memchr_iter(b',', header).peekable();
-        let is_prose = commas.peek().is_some() && commas.all(|at| header.get(at + 1) == Some(&b' '));
-        let others: Vec<u8> = USUAL.into_iter().filter(|other| *other != b',').collect();
-        let has_other = memchr::memchr3(b';', b'\t', b'|', &self.buffer[start..self.unread.end]).is_some();
-        if delimiter != b',' || !is_prose || !has_other || header.contains(&b'"') {
+        if delimiter != b',' || commas.peek().is_none() || header.contains(&b'"') {
             return None;
         }
-        let text = &self.buffer[start..self.unread.end];
-        sniff(text, self.ended, &others, self.rules, self.dialect.comment.as_deref())
-            .filter(|layout| layout.is_last && layout.run > 1 && layout.fields >= fields)
+        let is_prose = commas.all(|at| header.get(at + 1) == Some(&b' '));
+        let others: Vec<u8> = USUAL.into_iter().filter(|other| *other != b',' && header.contains(other)).collect();
+        let has_other = |text: &[u8]| memchr::memchr3(b';', b'\t', b'|', text).is_some();
+        let others = if is_prose && has_other(text) { &USUAL[1..] } else { &others };
+        sniff(text, self.ended, others, self.rules, self.dialect.comment.as_deref()).filter(|layout| {
+            let has_more = layout.fields > fields || (layout.delimiter == b'\t' && layout.fields == fields);
+            let reads = layout.is_last && layout.run > 1;
+            reads && if is_prose { layout.fields >= fields } else { layout.is_first && layout.is_even && has_more }
+        })
     }
 
-    /// Refuses a table that commas and another delimiter divide alike, if the commas look like prose.
+    /// Refuses a table that commas and another delimiter divide alike.
     fn refuse_commas_of_prose(&self, record: &Record) -> Result<()> {
         if self.is_told || self.is_sheet || self.dialect.delimiter == Delimiter::Auto {
             return Ok(());
@@ -282,6 +290,26 @@ impl<B: Bytes> Records<'_, B> {
         None
     }
 
+    /// Says that a header looks like the row below it: it begins with a number, and it has numbers where the row has.
+    fn bare(&mut self, names: &[String]) -> Option<String> {
+        let is_year = |name: &str| name.trim().parse::<u16>().is_ok_and(|year| (1900..2100).contains(&year));
+        if self.is_sheet || !is_numeric(names.first()?) || names.iter().all(|name| is_year(name) || !is_numeric(name)) {
+            return None;
+        }
+        let mut rewriter = Rewriter::default();
+        let rest = &self.buffer[self.unread.clone()];
+        let rest = &rest[rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count()..];
+        let Scan::Record { end: 1.., fields, .. } = rewriter.scan(rest, self.rules, self.ended) else { return None };
+        let cells = cells(&rewriter.record);
+        let alike = |(name, cell): (&String, &String)| is_numeric(name) == is_numeric(cell);
+        (fields == names.len() && names.iter().zip(&cells).all(alike)).then(|| {
+            format!(
+                "the header looks like a row: {} ([`header`] none reads it as one)",
+                tally::quoted(&self.header_bytes)
+            )
+        })
+    }
+
     /// Gives the columns the names of the dialect.
     fn rename(&mut self) -> Result<()> {
         let columns = &self.dialect.columns;
@@ -294,30 +322,35 @@ impl<B: Bytes> Records<'_, B> {
             )
             .hint("name each column, in the order of the fields"));
         }
-        self.header.clone_from(columns);
+        let replaced = std::mem::replace(&mut self.header, columns.clone());
+        if self.dialect.header != Header::None {
+            self.replaced = replaced;
+        }
         Ok(())
     }
 }
 
 /// Whether a record of plain CSV looks like a header: names that differ, none of them a number.
 fn is_header(record: &[u8]) -> bool {
-    let (mut names, mut value, mut from, mut fields) = (Vec::new(), Vec::new(), 0, 0);
+    let cells = cells(record);
+    let names: Vec<&str> = cells.iter().map(|cell| cell.trim()).filter(|name| !name.is_empty()).collect();
+    let differ = names.iter().collect::<std::collections::HashSet<_>>().len() == names.len();
+    names.len() > 1 && names.len() * 2 >= cells.len() && differ && !names.iter().any(|name| is_numeric(name))
+}
+
+/// The cells of a record of plain CSV.
+fn cells(record: &[u8]) -> Vec<String> {
+    let (mut cells, mut value, mut from) = (Vec::new(), Vec::new(), 0);
     loop {
         let end = field_end(record, from, b',');
         value.clear();
         unquote(&record[from..end], &mut value);
-        fields += 1;
-        let name = String::from_utf8_lossy(&value).trim().to_owned();
-        if !name.is_empty() {
-            names.push(name);
-        }
+        cells.push(String::from_utf8_lossy(&value).into_owned());
         if end == record.len() {
-            break;
+            return cells;
         }
         from = end + 1;
     }
-    let differ = names.iter().collect::<std::collections::HashSet<_>>().len() == names.len();
-    names.len() > 1 && names.len() * 2 >= fields && differ && !names.iter().any(|name| is_numeric(name))
 }
 
 /// Whether a cell is a number, as far as a guess needs it.

@@ -12,6 +12,18 @@ pub(super) fn items(text: &str) -> Result<Vec<Item>> {
     split(text)?.into_iter().map(item).collect()
 }
 
+/// Returns the names of a list. Those with a comma stand in double quotes or in backticks.
+pub(crate) fn names(text: &str) -> Result<Vec<String>> {
+    let name = |pieces: Vec<Piece>| match <[Piece; 1]>::try_from(pieces) {
+        Ok([Piece::Quoted(name)]) => Ok(name),
+        Ok([Piece::Plain(name)]) => Ok(trimmed(&name).to_owned()),
+        Err(pieces) if pieces.is_empty() => Ok(String::new()),
+        Err(_) => Err(Error::usage(format!("something stands beside a quoted name: {text}"))
+            .hint("as in: id, \"a name, with a comma\"")),
+    };
+    if text.is_empty() { Ok(Vec::new()) } else { split(text)?.into_iter().map(name).collect() }
+}
+
 /// A piece of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {

@@ -94,10 +94,15 @@ impl Schema {
         value.ok_or_else(|| {
             Error::new(Kind::Csv, format!("this cell is not of the type {}: {}", column.of_type, shown(text)))
                 .column(shown(&column.name))
-                .hint(
-                    "let [`null`] name the cells that stand for nothing, [`decimal`] and [`thousands`] the marks of \
-                     numbers; or leave the column out of [`types`]",
-                )
+                .hint(format!(
+                    "let [`null`] name the cells that stand for nothing{}; or leave the column out of [`types`]",
+                    match column.of_type {
+                        Type::Int if self.spelled(trimmed).is_some_and(|text| float(&text).is_some()) =>
+                            ", or give the column the type float",
+                        Type::Date => "; dates are written as 2020-03-15",
+                        _ => ", [`decimal`] and [`thousands`] the marks of numbers",
+                    }
+                ))
         })
     }
 

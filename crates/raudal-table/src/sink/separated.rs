@@ -8,6 +8,7 @@ use super::schema::{Column, Schema};
 use super::types::Type;
 use super::writer::{Bytes, Ending, Row, Writer};
 use crate::rows::{end_record, write_field};
+use crate::text::Utf8Lines;
 use raudal_common::{Error, Kind, Result};
 
 /// What Excel needs to read a file as UTF-8.
@@ -38,6 +39,12 @@ impl Separated {
                     .input(old.name())
                     .line(line)
                     .hint("rows after it would become part of that field: mend the file first"));
+            }
+            scanned.lines.end();
+            if scanned.lines.others > 0 {
+                return Err(Error::new(Kind::Encoding, "the existing file is not UTF-8")
+                    .input(old.name())
+                    .hint("rows are appended as UTF-8: bring the file to UTF-8 first, as with `iconv`"));
             }
             line_end = scanned.line_end.unwrap_or(line_end);
             // The last record may lack its line end.
@@ -113,6 +120,7 @@ struct Scanned<R> {
     read: u64,
     after_cr: bool,
     line_end: Option<&'static [u8]>,
+    lines: Utf8Lines,
 }
 
 /// Where in a record a byte is.
@@ -127,7 +135,17 @@ enum At {
 
 impl<R> Scanned<R> {
     fn new(reader: R, delimiter: u8) -> Self {
-        Self { reader, delimiter, at: At::Start, line: 1, opened: 0, read: 0, after_cr: false, line_end: None }
+        Self {
+            reader,
+            delimiter,
+            at: At::Start,
+            line: 1,
+            opened: 0,
+            read: 0,
+            after_cr: false,
+            line_end: None,
+            lines: Utf8Lines::default(),
+        }
     }
 
     /// The line of the quote that opens the last field, if nothing closes it.
@@ -173,6 +191,7 @@ impl<R: Read> Read for Scanned<R> {
         for &byte in &buffer[..count] {
             self.byte(byte);
         }
+        self.lines.feed(&buffer[..count]);
         Ok(count)
     }
 }

@@ -15,7 +15,7 @@ use sample::Reservoir;
 use spool::Spool;
 
 use super::column_names::Names;
-use super::columns::{align, cure, quoted_list};
+use super::columns::{align, cure, quoted_list, refuse_moved};
 use super::pick::{ColumnsMode, Pick};
 use super::query::Query;
 use super::reshape::Verdict;
@@ -61,6 +61,8 @@ pub struct Table {
     memory: usize,
     /// The columns of the first input, and its name, if the columns are strict.
     reference: Option<(Vec<String>, String)>,
+    /// The names of the first header that those of the dialect replace, and the input that has it.
+    replaced: Option<(Vec<String>, String)>,
     /// The rows that wait for the last input, if the columns are not strict.
     spool: Option<Spool>,
     /// A digest of each row so far.
@@ -89,6 +91,7 @@ impl Table {
             names: query.names(),
             memory: query.memory,
             reference: None,
+            replaced: None,
             spool: (!strict).then(|| Spool::new(query)),
             seen: HashSet::new(),
             sample: query.pick.sample.map(|sample| Reservoir::new(sample, query.memory)),
@@ -105,6 +108,7 @@ impl Table {
     ///
     /// After [`Kind::Headers`], nothing was appended and another input may be.
     pub fn append(&mut self, source: &str, place: &str, rows: Rows) -> Result<()> {
+        self.check_order(place, &rows)?;
         if self.pick.count {
             return self.count(source, place, &rows);
         }
@@ -174,13 +178,22 @@ impl Table {
         Ok((finish(self.sink)?, warnings))
     }
 
+    /// Refuses an input whose columns got their names by their place, but are in another order than in the first one.
+    fn check_order(&mut self, place: &str, rows: &Rows) -> Result<()> {
+        if rows.replaced.is_empty() {
+            return Ok(());
+        }
+        let (reference, first) = self.replaced.get_or_insert_with(|| (rows.replaced.clone(), place.to_owned()));
+        refuse_moved(reference, &rows.replaced).map_err(|error| compared(error.input(place), first))
+    }
+
     /// Brings the columns of an input to the names and, if rows are compared, to the order of the
     /// first one.
     fn aligned(&self, place: &str, mut rows: Rows) -> Result<Rows> {
         let Some((reference, first)) = &self.reference else { return Ok(rows) };
         let order = align(reference, &rows.header, self.names).map_err(|error| {
             let cure = cure(reference, &rows.header, self.names);
-            error.input(place).hint(format!("compared with the first input: {}; {cure}", redact(first)))
+            compared(error.input(place).hint(cure), first)
         })?;
         match order {
             None => rows.header.clone_from(reference),
@@ -248,6 +261,12 @@ impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table").field("sink", &self.sink).field("pick", &self.pick).finish_non_exhaustive()
     }
+}
+
+/// Adds to a hint which input the columns were compared with.
+fn compared(error: Error, first: &str) -> Error {
+    let hint = format!("compared with the first input: {}; {}", redact(first), error.hint_text().unwrap_or_default());
+    error.hint(hint)
 }
 
 /// Identifies a row: half of a SHA-256, so that no two different rows are taken for equal, even if

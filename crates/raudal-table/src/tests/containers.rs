@@ -318,3 +318,60 @@ fn names_in_a_code_page_are_shown_in_both_readings_and_either_can_be_named() {
     let utf8 = zip(&[entry("Población Ávila.csv".as_bytes())]);
     assert_eq!(read_all(&utf8, "a.zip").unwrap().members(), ["Población Ávila.csv"]);
 }
+
+#[test]
+fn what_a_tar_holds_and_is_not_read_is_said() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut add = |name: &str, kind: tar::EntryType, text: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(text.len() as u64);
+        if kind == tar::EntryType::Symlink {
+            header.set_link_name("a.csv").unwrap();
+        }
+        builder.append_data(&mut header, name, text).unwrap();
+    };
+    add("a.csv", tar::EntryType::Regular, b"id\n1\n");
+    add("b.csv", tar::EntryType::Symlink, b"");
+    add("a.csv", tar::EntryType::Regular, b"id\n2\n");
+    let mut bytes = builder.into_inner().unwrap();
+    let rows = read_all(&bytes, "x.tar").unwrap();
+    assert_eq!(
+        rows.warnings(),
+        [
+            "1 member of the tar archive was left out, because a later one of the same name replaces it",
+            "1 link in the tar archive is not followed: b.csv"
+        ]
+    );
+    assert_eq!(text(rows), "2\n");
+    // The label of a volume, as `tar --label` writes it.
+    let mut label = tar::Header::new_gnu();
+    label.set_path("VOLUME").unwrap();
+    label.set_entry_type(tar::EntryType::new(b'V'));
+    label.as_mut_bytes()[124..136].fill(0);
+    label.set_cksum();
+    bytes.splice(0..0, *label.as_bytes());
+    assert_eq!(text(read_all(&bytes, "x.tar").unwrap()), "2\n");
+}
+
+#[test]
+fn a_glob_that_matches_nothing_is_told_what_would() {
+    let inner = zip(&[deflated("a.csv", b"id\n1\n")]);
+    let outer = zip(&[deflated("d/a.csv", b"id\n1\n"), deflated("i.zip", &inner)]);
+    for (glob, cure) in [("*.csv", "[`member`] '**/*.csv'"), ("i.zip!a.csv", "[`member`] 'i.zip!/**/*.csv'")] {
+        let error = read_query(&outer, "x.zip", &with_glob(glob)).unwrap_err();
+        assert!(error.hint_text().unwrap_or_default().contains(cure), "{error:?}");
+    }
+    assert!(read_query(&outer, "x.zip", &with_glob("**/*.csv")).is_ok());
+    assert!(read_query(&outer, "x.zip", &with_glob("i.zip!/**/*.csv")).is_ok());
+    assert!(read_query(&outer, "x.zip", &with_glob("*.tsv")).unwrap_err().hint_text().is_some());
+}
+
+#[test]
+fn the_last_part_of_a_split_zip_is_told_to_be_one() {
+    let mut part = zip(&[deflated("a.csv", b"id\n1\n")]);
+    let end = part.len() - 22;
+    (part[end + 4], part[end + 6]) = (2, 2);
+    let error = read_all(&part, "x.zip").unwrap_err();
+    assert_eq!((error.kind(), error.message()), (Kind::Unsupported, "the last of 3 parts of a split zip archive"));
+}

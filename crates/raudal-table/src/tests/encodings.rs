@@ -159,3 +159,32 @@ fn a_label_that_is_unknown_lists_near_ones_or_some() {
         assert!(Encoding::parse(label).is_ok(), "{label}");
     }
 }
+
+#[test]
+fn utf8_that_is_read_in_another_encoding_as_asked_is_said() {
+    let warnings = |bytes: &[u8], label: &str| read_query(bytes, "x.csv", &encoded(label)).unwrap().warnings().to_vec();
+    let utf8 = "a,b\n1,ñ\n2,é".as_bytes();
+    for label in ["windows-1252", "cp850", "windows-1252,utf-8", "macintosh"] {
+        let said = warnings(utf8, label);
+        assert!(said.len() == 1 && said[0].starts_with("all of it is valid UTF-8, but it was read as "), "{said:?}");
+    }
+    let long = [utf8, b"\n", "3,abc\n".repeat(100_000).as_bytes()].concat();
+    assert_eq!(warnings(&long, "windows-1252").len(), 1);
+    for (bytes, label) in [
+        (utf8, "utf-8"),
+        (b"a,b\n1,2\n", "windows-1252"),
+        ("\u{feff}a,b\n1,ñ\n".as_bytes(), "windows-1252"),
+        (&latin("a,b\n1,ñ\n"), "windows-1252"),
+        (&latin("a,b\n1,ñ\n"), "utf-8,windows-1252"),
+    ] {
+        assert_eq!(warnings(bytes, label), [""; 0], "{label}");
+    }
+    let mixed = [&latin("a,b\n1,ñ\n")[..], "2,é\n3,x\n4,ó\n".as_bytes()].concat();
+    assert_eq!(
+        warnings(&mixed, "windows-1252"),
+        [
+            "2 lines of it are UTF-8, but it was read as windows-1252, so letters are wrong there, the first on line 3; it \
+          looks like files that were joined"
+        ]
+    );
+}

@@ -370,3 +370,30 @@ proptest! {
         let _ = Filter::parse(&words.concat());
     }
 }
+
+#[test]
+fn words_that_are_no_filter_are_told_what_is() {
+    for (filter, fix) in [
+        ("Población total > 7", "`Población total`"),
+        ("NOM == San José", "'San José'"),
+        ("NOM contains 'x'", "like '%…%'"),
+        ("NOM startswith 'x'", "starts with '…'"),
+        ("NOM ends with 'x'", "like '%…'"),
+        ("NOM regexp 'x'", "~ '…'"),
+        ("POB isnull", "is null"),
+        ("POB ≥ 5", ">="),
+        ("POB => 5", ">="),
+        ("NOM == “San José”", "straight quotes"),
+        ("NOM == 'x' # c", "no sign of a filter"),
+        ("POB is 5", "a value has =="),
+    ] {
+        let error = Filter::parse(filter).unwrap_err();
+        let said = format!("{error} {}", error.hint_text().unwrap_or_default());
+        assert!(said.contains(fix), "{filter}: {said}");
+        assert!(!said.contains("token") && !said.contains("DISTINCT"), "{filter}: {said}");
+    }
+    let mut query = Query::new();
+    query.filter = Some(Filter::parse("x-y == 1").unwrap());
+    let error = read(std::io::Cursor::new("id,x-y\n1,2\n"), "a.csv", &query, &()).unwrap_err();
+    assert!(error.hint_text().unwrap().contains("in backticks: `x-y`"), "{error:?}");
+}

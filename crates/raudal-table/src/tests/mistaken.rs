@@ -1,6 +1,6 @@
 //! What looks like something else: titles, prose, other delimiters, headers again.
 
-use super::dialect::{bad, dialect, good, hint, table};
+use super::dialect::{bad, delimited, dialect, good, hint, table};
 use super::{read_all, refused, stored, text, zip};
 use crate::{Delimiter, Encoding, Filter, Header, Query, RepeatedHeader, read};
 use raudal_common::Kind;
@@ -119,7 +119,7 @@ fn a_hint_for_ragged_rows_names_what_would_read_them() {
         ("Title\nid,2019,2020\n1,a,b\n", "line 2 looks like the header"),
         ("a,b\n1,x\n\"Note: one, two\"\n", "[`footer`] 1"),
         ("a,b\n1,x\n\"Note: it's one, two\"\n\"and, more\"\n", "[`footer`] 2"),
-        ("A,B\n1,2,,\n3,4,,\n", "[`ragged`] skip leaves"),
+        ("A,B\n1,2,,x\n3,4,,y\n", "[`ragged`] skip leaves"),
         ("A,B\n1,2,\n3,4,x\n", "[`skip_rows`] 1 and [`header`] none, with [`columns`]"),
     ] {
         let error = bad(input, &plain);
@@ -144,16 +144,71 @@ fn a_hint_for_ragged_rows_names_what_would_read_them() {
 }
 
 #[test]
-fn one_or_two_lines_of_prose_are_read_with_a_warning() {
-    for input in
-        ["Too many requests, try again later\n", "Not found,\nthe file is not here, sorry.\n", "Error: x y\nz\n"]
-    {
+fn a_sentence_with_commas_is_refused_like_one_without() {
+    for input in [
+        "Too many requests, try again later\n",
+        "Sorry, no data\n",
+        "Query failed: timeout, code 57014",
+        "ERROR: relation \"x\" does not exist, line 1\n",
+        "Your request failed,please retry.\n",
+        "Forbidden\n",
+    ] {
+        let error = refused(input.as_bytes(), "x.csv");
+        assert_eq!(error.kind(), Kind::Impostor, "{input}: {error}");
+        assert!(error.message().starts_with("one line of text stands where a table should be: "), "{error}");
+    }
+    // A header without rows, and a line whose delimiter was named.
+    for input in ["id,name\n", "id, name\n", "Total population,Area in km2\n", "id,Full name\n"] {
+        assert!(read(Cursor::new(input), "x.csv", &Query::new(), &()).is_ok(), "{input}");
+    }
+    assert_eq!(good("Sorry, no data\n", "x.csv", &delimited(",")).header().len(), 2);
+}
+
+#[test]
+fn few_lines_of_prose_are_read_with_a_warning() {
+    for input in ["Not found,\nthe file is not here, sorry.\n", "Error: x y\nz\n"] {
         let said = warnings(input);
         assert!(said.iter().any(|said| said.contains("like a message, not like a table")), "{input}: {said:?}");
     }
     for input in ["id,name\n1,a\n", "Total population,Area\n5,7\n", "Too many,of them\n1,2\n3,4\n"] {
         assert!(warnings(input).is_empty(), "{input}");
     }
+}
+
+#[test]
+fn a_header_that_looks_like_the_row_below_it_is_said() {
+    for input in ["1,Ana,5\n2,Luis,7\n", "10,20\n30,40\n", "\"1\",a\n\"2\",b\n"] {
+        let said = warnings(input);
+        assert!(said.iter().any(|said| said.starts_with("the header looks like a row: ")), "{input}: {said:?}");
+    }
+    for input in ["id,2019,2020\n1,5,6\n", "2019,2020\n5,6\n", "1,name\n1,2\n", "1,2\n", "id,1\na,2\n"] {
+        assert!(!warnings(input).iter().any(|said| said.contains("looks like a row")), "{input}");
+    }
+}
+
+#[test]
+fn a_table_that_another_delimiter_divides_into_more_fields_is_refused_with_both() {
+    for (input, cure) in [("a;b,c;d\n1;2,3;4\n", "[`delimiter`] ';'"), ("a\tb,c\n1\t2,3\n", "[`delimiter`] tab")] {
+        let error = refused(input.as_bytes(), "x.csv");
+        assert!(hint(&error).contains(cure) && hint(&error).contains("[`delimiter`] ,"), "{error:?}");
+        assert_eq!(table(input, "x.csv", &delimited(",")).lines().count(), 2);
+        assert!(good(input, "x.csv", &delimited("auto")).header().len() >= 2);
+    }
+    // Values in parts, and a delimiter in quotes.
+    for input in ["id,names;alias\n1,a;b\n", "id,\"a;b;c\"\n1,x\n", "id,a;b;c\n1,x\n"] {
+        assert!(warnings(input).is_empty(), "{input}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_not_told_to_be_of_an_encoding() {
+    for bytes in [&b"\x8b\x07\x80id,name\n1,a\n\x03"[..], b"\x9c\x01\x02\x04,\xff\n", b"id\x02\0\0\x04\n"] {
+        let error = refused(bytes, "x.csv");
+        assert!(hint(&error).contains("no text") && !hint(&error).contains("[`encoding`]"), "{error:?}");
+    }
+    let error =
+        refused("1,ñ\n".repeat(3).into_bytes().into_iter().chain(*b"2,\xf1\n").collect::<Vec<_>>().as_slice(), "x.csv");
+    assert!(hint(&error).contains("some of its lines are UTF-8 and some are not"), "{error:?}");
 }
 
 #[test]

@@ -502,3 +502,35 @@ fn nothing_is_written_when_the_first_input_has_a_bad_cell() {
     sink.append("b.csv", rows("c,a\n1,2\n")).unwrap();
     assert_eq!(shared.text(), "c,a\n1,2\n");
 }
+
+#[test]
+fn rows_are_not_appended_to_a_text_of_another_encoding() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let old = b"a,b\n1,\xf1\n";
+    fs::write(&path, old).unwrap();
+    let error = write(&path, Existing::Append, &["a,b\n2,\u{e9}\n"]).unwrap_err();
+    assert_eq!((error.kind(), error.message()), (Kind::Encoding, "the existing file is not UTF-8"));
+    assert!(error.hint_text().unwrap().contains("to UTF-8 first"), "{error:?}");
+    assert_eq!(fs::read(&path).unwrap(), old);
+    fs::write(&path, "a,b\n1,\u{f1}").unwrap();
+    write(&path, Existing::Append, &["a,b\n2,\u{e9}\n"]).unwrap();
+    assert_eq!(read(&path), "a,b\n1,\u{f1}\n2,\u{e9}\n");
+}
+
+#[test]
+fn a_cell_that_is_not_of_its_type_is_told_what_helps_for_this_type() {
+    for (types, cell, cure) in [
+        ("a:int", "1.0", "type float"),
+        ("a:int", "1e3", "type float"),
+        ("a:int", "1,5", "[`decimal`]"),
+        ("a:float", "1,5", "[`decimal`]"),
+        ("a:date", "15/03/2020", "2020-03-15"),
+    ] {
+        let mut options = SinkOptions::new(Format::Jsonl);
+        options.types = types.parse().unwrap();
+        let (mut sink, _) = to_shared(options);
+        let error = sink.append("in.csv", rows(&format!("a\n\"{cell}\"\n"))).unwrap_err();
+        assert!(error.hint_text().unwrap().contains(cure), "{types} {cell}: {error:?}");
+    }
+}

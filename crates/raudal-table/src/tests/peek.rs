@@ -53,6 +53,32 @@ fn what_is_found_reads_the_text() {
 }
 
 #[test]
+fn what_is_found_loses_no_field() {
+    for (text, cell, is_so) in [
+        (&b"id,name\n1,\"say \\\"hi\\\", ok\"\n2,b\n"[..], "say \"hi\", ok", "escape"),
+        (b"'id','name'\n'1','a,b'\n", "a,b", "quote"),
+        (b"id;name\n1;'a;b'\n2;'c'\n", "a;b", "quote"),
+        (b"id, name\n1, \"a,b\"\n2, \"c\"\n", "a,b", "trim"),
+        (b"id,n\n1,a\\,b\n2,c\n", "a,b", "escape"),
+    ] {
+        let query = read_as_found(text, "a.csv").2;
+        let dialect = &query.dialect;
+        assert_eq!(dialect.ragged, Ragged::Refuse, "{dialect:?}");
+        let found = [
+            ("escape", dialect.escape == Some(b'\\')),
+            ("quote", dialect.quote == Quote::Byte(b'\'')),
+            ("trim", dialect.trim),
+        ];
+        assert!(found.iter().all(|(name, found)| *found == (*name == is_so)), "{dialect:?}");
+        let rows = crate::tests::text(read_query(text, "a.csv", &query).unwrap());
+        assert!(rows.contains(&cell.replace('"', "\"\"")), "{rows}");
+    }
+    assert_eq!(read_as_found(b"1,Ana,5\n2,Luis,7\n", "a.csv").2.dialect.header, Header::None);
+    let numbers = read_as_found(b"m;t\nA;1.234\nB;12,5\n", "a.csv").2.dialect.numbers;
+    assert_eq!((numbers.decimal, numbers.thousands), (',', Some('.')));
+}
+
+#[test]
 fn nothing_is_named_that_is_as_usual() {
     let found = look(b"id,name\n1,a\n", "a.csv").unwrap().table.unwrap().query;
     let usual = Query::new();

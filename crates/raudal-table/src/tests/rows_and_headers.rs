@@ -167,6 +167,52 @@ fn a_delimiter_at_the_end_of_each_row_is_dropped_with_a_warning() {
 }
 
 #[test]
+fn all_that_is_empty_at_the_end_of_each_row_is_dropped_if_the_header_lacks_it() {
+    for input in [
+        "A,B\n1,2,\"\"\n3,4,\n",
+        "A,B\n1,2, \n3,4,\n",
+        "A,B\n1,2,,\n3,4,,\n",
+        "A,B\n\"1\",\"2\",\"\"\n\"3\",\"4\",\"\"\n",
+    ] {
+        let rows = good(input, "x.csv", &Query::new());
+        assert!(rows.warnings()[0].starts_with("2 records end with a delimiter that the header lacks"), "{input}");
+        assert_eq!(text(rows), "1,2\n3,4\n", "{input}");
+    }
+    for input in ["A,B\n1,2,,\n3,4,,x\n", "A,B\n1,2,\"x\"\n", "A,B\n1,2\n3,4,,\n"] {
+        refused(input.as_bytes(), "x.csv");
+    }
+}
+
+#[test]
+fn escapes_that_mean_more_to_other_programs_are_said() {
+    let escaped = dialect(|dialect| dialect.escape = Some(b'\\'));
+    let rows = good("id,name\n1,a\\nb\n2,\\N\n3,\"c\\\"d\\,\\\\\"\n", "x.csv", &escaped);
+    assert_eq!(rows.warnings().len(), 1);
+    assert!(rows.warnings()[0].starts_with("2 records have an escape before a letter"), "{:?}", rows.warnings());
+    assert_eq!(text(rows), "1,anb\n2,N\n3,\"c\"\"d,\\\"\n");
+}
+
+#[test]
+fn lines_that_look_like_rows_in_a_quoted_field_are_said() {
+    let input = "id;name\n1;\"Alpha\n2;Beta\n3;Gamma\"\n4;d\n";
+    let rows = good(input, "x.csv", &delimited(";"));
+    assert_eq!(rows.rows_kept(), 2);
+    assert_eq!(
+        rows.warnings(),
+        ["1 field in quotes holds lines that look like rows ([`quote`] none takes quotes for letters), at line 2: \
+          \"1;\"Alpha\\n2;Beta\\n3;Gamma\"\""]
+    );
+    assert_eq!(good("id,name\n1,\"Alpha\n2,Beta\"\n", "x.csv", &Query::new()).warnings().len(), 1);
+    for one in ["id,name\n1,\"Alpha\nBeta\"\n", "id,name\n1,\"Alpha\rBeta\"\n"] {
+        assert!(good(one, "x.csv", &Query::new()).warnings().is_empty());
+    }
+    assert_eq!(text(good("id\tname\n1\t\"a\rb\"\n", "x.tsv", &Query::new())), "1,\"a\rb\"\n");
+    let mut meant = delimited(";");
+    meant.dialect.quote = "\"".parse().unwrap();
+    assert!(good(input, "x.csv", &meant).warnings().is_empty());
+}
+
+#[test]
 fn the_end_mark_of_dos_is_no_row() {
     for (input, rows) in [
         ("id,name\r\n1,a\r\n2,b\r\n\x1a", "1,a\n2,b\n"),

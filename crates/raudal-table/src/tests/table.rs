@@ -273,3 +273,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn columns_that_get_names_by_their_place_are_refused_in_another_order() {
+    let mut query = Query::new();
+    query.dialect.columns = vec!["a".into(), "b".into()];
+    let moved = [("2019.csv", "id,pop\n1,10\n"), ("2021.csv", "POP, id\n30,3\n")];
+    for pick in [ColumnsMode::Strict, ColumnsMode::Union] {
+        query.columns_mode = pick;
+        let error = made(&query, SinkOptions::default(), &moved).unwrap_err();
+        assert_eq!(error.kind(), Kind::Headers);
+        assert_eq!(error.to_string(), "2021.csv: its columns are in another order: \" id\" is column 2, not 1");
+        let hint = error.hint_text().unwrap();
+        assert!(hint.starts_with("compared with the first input: 2019.csv; ") && hint.contains("[`select`]"), "{hint}");
+        // Other names at the same places are what the setting is for.
+        let renamed = [moved[0], ("2020.csv", "ID,POBTOT\n2,20\n"), ("2022.csv", "clave,id total\n4,40\n")];
+        assert_eq!(csv(&query, &renamed), "a,b\n1,10\n2,20\n4,40\n");
+    }
+    query.columns_mode = ColumnsMode::Strict;
+    query.member = Some("*.csv".into());
+    let archive = zip(&[stored("2019.csv", moved[0].1.as_bytes()), stored("2021.csv", moved[1].1.as_bytes())]);
+    let error = read_query(&archive, "x.zip", &query).unwrap_err();
+    assert!(error.to_string().starts_with("x.zip: 2021.csv: its columns are in another order"), "{error}");
+    query.dialect.header = crate::Header::None;
+    query.member = None;
+    assert_eq!(csv(&query, &moved).lines().count(), 5);
+}

@@ -258,7 +258,8 @@ fn other_spreadsheets_are_refused_by_name() {
     let binary = zip(&[package.clone(), stored("xl/workbook.bin", b"x")]);
     let open =
         zip(&[stored("mimetype", b"x"), stored("content.xml", b"<x/>"), stored("META-INF/manifest.xml", b"<x/>")]);
-    for (bytes, says) in [(binary, "(.xlsb)"), (open, "OpenDocument")] {
+    let bare = zip(&[stored("mimetype", b"x"), stored("content.xml", b"<x/>")]);
+    for (bytes, says) in [(binary, "(.xlsb)"), (open, "OpenDocument"), (bare, "OpenDocument")] {
         let error = refused(&bytes, "a.xlsx");
         assert_eq!(error.kind(), Kind::Unsupported);
         assert!(error.message().contains(says) && error.hint_text().unwrap().contains(".xlsx"), "{error:?}");
