@@ -153,7 +153,7 @@ fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) ->
         total: head.length,
         spool: Spool::new(&transport.budget, head.length.filter(|_| file.is_none() || is_encoded)),
         digests: Digests::of_whole(headers),
-        look: (expect == Expect::Table && !is_encoded).then(|| Look::new(head.is_page())),
+        look: expect.look(ask.url, &head).filter(|_| !is_encoded),
         told: false,
         segment_failed: false,
         head,
@@ -360,7 +360,7 @@ async fn whole(transport: &Transport, mut partial: Partial, request: &Request<'_
             Some(file) => Spool::kept(&transport.budget, FileWriter::new(file, None)),
             None => Spool::new(&transport.budget, None),
         };
-        let look = (request.expect == Expect::Table).then(|| Look::new(head.is_page()));
+        let look = request.expect.look(&partial.asked, &head);
         let decoded = decode::decode(stored, length, &head.codings, spool, look).await?;
         (stored, length, head.length) = (decoded.stored, decoded.length, Some(decoded.length));
         head.warnings.extend(decoded.missing.iter().map(|coding| {
