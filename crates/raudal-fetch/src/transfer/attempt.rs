@@ -369,6 +369,12 @@ async fn whole(transport: &Transport, mut partial: Partial, request: &Request<'_
                 "the server says Content-Encoding: {name}, but the bytes are no {name}: they were taken as they are"
             )
         }));
+        if decoded.extra > 0 {
+            head.warnings.push(format!(
+                "{} bytes after the end of the encoded body are something else; they were left out",
+                decoded.extra
+            ));
+        }
     }
     Ok(Body { location: Location::Url(partial.here), length, head, stored })
 }
