@@ -275,6 +275,22 @@ fn a_page_in_place_of_a_file_never_gets_its_name() {
 }
 
 #[test]
+fn what_a_server_refuses_after_a_redirect_names_where_it_was() {
+    for (target, said) in [
+        ("/gone?key=secret", "/a.csv: after a redirect to http://H/gone: the server answered: 404"),
+        ("/a.csv?n=1", "/a.csv: after a redirect to http://H/a.csv: the server answered: 404"),
+    ] {
+        let server =
+            Server::start([("/a.csv", vec![Answer::redirect(target)]), (target, vec![Answer::status(404, "")])]);
+        let finished = table(&server, "/a.csv");
+        let host = server.url("").replace("http://", "");
+        let stderr = finished.stderr.replace(host.trim_end_matches('/'), "H");
+        assert!(stderr.contains(said) && !stderr.contains("secret"), "{stderr}");
+        assert_eq!(finished.code, Some(5));
+    }
+}
+
+#[test]
 fn the_charset_of_the_media_type_is_used_where_no_encoding_is_given() {
     let latin1 = b"id,name\n1,Poblaci\xf3n\n";
     for charset in ["ISO-8859-1", "\"latin1\"", "windows-1252"] {

@@ -23,7 +23,7 @@ use crate::http::response::{self, Head};
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
-use crate::transfer::respond::{FinalResponse, respond};
+use crate::transfer::respond::{self, FinalResponse, respond};
 use crate::transfer::segments::{ASKS, PieceHandle};
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial, PartialFile};
@@ -142,7 +142,8 @@ async fn load_once(
 fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) -> Result<Partial> {
     let (expect, file, headers) = (ask.request.expect, ask.request.file, response.headers());
     #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
-    let head = Head::judge(response.status(), headers, here.path(), SystemTime::now())?;
+    let head = Head::judge(response.status(), headers, here.path(), SystemTime::now())
+        .map_err(|error| respond::behind_redirect(error, ask.url, &here))?;
     // What is stored of an encoded body is of no use to another attempt: its encoding may differ each time.
     let is_encoded = !head.codings.is_empty();
     let mut partial = Partial {
