@@ -78,9 +78,12 @@ impl Error {
             ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only"),
             _ => None,
         };
+        let has_too_many = too_many_files(&source);
         let error = Self::new(Kind::Io, what).because(source);
         match hint {
             Some(hint) => error.hint(hint).of_machine(),
+            // Others may close theirs, so that a retry or another input succeeds.
+            None if has_too_many => error.hint("raise the limit on open files (ulimit -n), or allow fewer jobs"),
             None => error,
         }
     }
@@ -263,6 +266,12 @@ pub fn redact(input: &str) -> String {
     }
 }
 
+/// Whether the process, or the system, has as many files open as it may.
+fn too_many_files(error: &std::io::Error) -> bool {
+    // EMFILE and ENFILE, which have no kind.
+    cfg!(unix) && matches!(error.raw_os_error(), Some(24 | 23))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +303,13 @@ mod tests {
         {
             assert!(!of_machine(kind), "{kind:?}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_helps_when_too_many_files_are_open_is_said() {
+        let error = Error::io("cannot open: a", std::io::Error::from_raw_os_error(24));
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("ulimit -n")) && !error.is_of_machine());
     }
 
     #[test]

@@ -188,13 +188,16 @@ fn lenient(builder: ClientBuilder) -> ClientBuilder {
 }
 
 fn proxy(options: &Options) -> Result<Option<Proxy>> {
-    match options.proxy.as_deref() {
-        None | Some("") => Ok(None),
-        Some(address) => match Proxy::all(address) {
-            Ok(proxy) => Ok(Some(proxy.no_proxy(NoProxy::from_env()))),
-            Err(_) => Err(Error::usage(format!("not the URL of a proxy: {}", redact(address)))
-                .hint("write http://host:port or http://name:password@host:port")),
-        },
+    const FORM: &str = "write http://host:port or http://name:password@host:port";
+    let Some(address) = options.proxy.as_deref().filter(|address| !address.is_empty()) else { return Ok(None) };
+    // The library ignores a proxy whose scheme it does not know, and goes past it.
+    let scheme = address.split_once("://").map_or("http", |(scheme, _)| scheme);
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(Error::usage(format!("not a proxy for HTTP: {}", redact(address))).hint(FORM));
+    }
+    match Proxy::all(address) {
+        Ok(proxy) => Ok(Some(proxy.no_proxy(NoProxy::from_env()))),
+        Err(_) => Err(Error::usage(format!("not the URL of a proxy: {}", redact(address))).hint(FORM)),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::coding::{self, Coding};
 use crate::http::disposition;
+use crate::http::failure::PROXY_LOGIN;
 use raudal_common::{Error, Kind, Result};
 
 /// The parts of a good response's head that are used later.
@@ -99,7 +100,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
         403 if wait.is_some() => error.transient(true).hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         403 => error.hint("the server refuses access: credentials may be missing, or it blocks programs: give a name with [`user_agent`], or say who you are with [`contact`]"),
         404 | 410 => error.hint("check the URL"),
-        407 => error.hint("the proxy requires a login: put the name and password into its URL"),
+        407 => error.hint(PROXY_LOGIN),
         429 => error.hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         _ => error,
     }

@@ -88,7 +88,12 @@ impl FileJob<'_> {
             *lock(&decided) = Some(decision);
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let request = Request::new(&self.input.location).expect(Expect::Any).progress(self.context);
+        let expect = match self.input.location {
+            Location::Url(_) if self.input.is_named => Expect::of_name(&self.input.name),
+            Location::Url(_) => Expect::File,
+            _ => Expect::Any,
+        };
+        let request = Request::new(&self.input.location).expect(expect).progress(self.context);
         let request = request.into_file(self.partial_file).accept(&accept);
         let client = &self.shared.client;
         let fetched = match &before {
