@@ -15,6 +15,7 @@ mod chaos;
 mod cloud;
 mod cluster;
 mod ends;
+mod files;
 mod login;
 mod network;
 mod same;

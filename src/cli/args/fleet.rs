@@ -1,4 +1,4 @@
-//! The options for runs over many machines: `--nats` of `table` and `iter`, `worker` and `runs`.
+//! The options for runs over many machines: `--nats` of `table`, `iter` and `get`, `worker` and `runs`.
 
 use super::{HttpArgs, at_least_one};
 use clap::builder::FalseyValueParser;

@@ -48,6 +48,9 @@ impl Publication {
         place.sync()?;
         let replace = matches!(shared.options.existing, Existing::Replace | Existing::Update);
         shared.make_folders(&target.path)?;
+        if let Some(relay) = &shared.relay {
+            relay.taking(*job)?;
+        }
         shared.reserved.publish(&[&target.name], *job, || place.rename(&target.path, replace)).map_err(refused)?;
         shared.folders.sync(&target.path);
         if let (Some(versions), Some(version)) = (&shared.versions, version) {

@@ -3,6 +3,7 @@
 use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::attempt;
+use super::relay::{Relay, TURNS};
 use super::reserved::Reserved;
 use super::shared::FilesRun;
 use super::versions::Versions;
@@ -17,6 +18,7 @@ use raudal_fetch::Client;
 use raudal_pool::{Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Fetches all inputs into files of one folder. Calls `tell` for each complete file, in input
 /// order, as soon as the inputs before it are finished.
@@ -50,6 +52,21 @@ use std::sync::Arc;
 pub async fn run<In>(
     inputs: In,
     client: &Client,
+    options: Options,
+    tell: impl FnMut(&Saved) -> Result<()>,
+) -> Result<Summary>
+where
+    In: IntoIterator<Item = Input>,
+    In::IntoIter: Clone + Send + 'static,
+{
+    run_from(inputs, client, None, options, tell).await
+}
+
+/// Saves all inputs, from the network, or from a relay that has fetched them.
+pub(super) async fn run_from<In>(
+    inputs: In,
+    client: &Client,
+    relay: Option<Arc<dyn Relay>>,
     mut options: Options,
     mut tell: impl FnMut(&Saved) -> Result<()>,
 ) -> Result<Summary>
@@ -81,6 +98,8 @@ where
         repeated,
         versions,
         folders: FolderSync::default(),
+        relay,
+        turns: Semaphore::new(TURNS),
     });
     let of_jobs = Arc::clone(&shared);
     let job = move |cx: Context<Input>, input| {
@@ -93,12 +112,13 @@ where
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };
         summary.pulled = shared.repeated.position(done.job) + 1;
+        let attempts = shared.relay.as_ref().map_or(done.report.attempts, |relay| relay.attempts(done.job));
         let settled = match done.result {
             // An earlier input may have taken its name away.
             Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
             failed => failed,
         };
-        if let Err(error) = summary.take(settled, input, done.report.attempts, &mut tell) {
+        if let Err(error) = summary.take(settled, input, attempts, &mut tell) {
             run.shutdown().await;
             return Err(error);
         }
