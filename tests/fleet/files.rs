@@ -18,7 +18,7 @@ impl Fleet {
 
     /// Fetches the same files on this machine alone. Returns the exit code and what was said.
     fn get_alone(&self, dir: &str, more: &[&str]) -> (Option<i32>, String) {
-        let arguments = ["get", "-d", dir, "--progress", "none"].iter().chain(more);
+        let arguments = ["get", "-d", dir, "--progress", "none"].into_iter().chain(more.iter().copied());
         self.spawn_by(&["env", "-u", "RAUDAL_NATS"], arguments).end()
     }
 
@@ -58,7 +58,9 @@ fn names_bytes_failures_and_exit_code_are_those_of_one_machine() {
     let mut routes = routes(12);
     routes[2].1 = vec![Answer::status(404, "no")];
     routes[3].1 = vec![Answer::ok("named").header("Content-Disposition", "attachment; filename=\"by server.csv\"")];
-    routes[4].1 = vec![Answer::status(503, "later"), Answer::ok("at the second attempt")];
+    // Once for each of the two runs.
+    let second = [Answer::status(503, "later"), Answer::ok("at the second attempt")];
+    routes[4].1 = [second.clone(), second].concat();
     // Its name is that of the first input, and known only from the response.
     routes[5].1 = vec![Answer::ok("a collision").header("Content-Disposition", "attachment; filename=0.bin")];
     let server = serve(&routes);

@@ -183,7 +183,9 @@ impl Gather for Files {
     type Summary = FilesEnd;
 
     async fn put(&mut self, chunk: u32, _: SpooledOrFile, inputs: Vec<InputLine>) -> Result<()> {
-        inputs.into_iter().for_each(|line| self.fetched.put(chunk, line));
+        for line in inputs {
+            self.fetched.put(chunk, line);
+        }
         Ok(())
     }
 

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// What a run does with its inputs.
 pub(crate) enum Work {
-    Tables(Reader),
-    Files(Fetcher),
+    Tables(Box<Reader>),
+    Files(Box<Fetcher>),
 }
 
 /// What was made of an input.
@@ -49,7 +49,7 @@ impl Work {
                 Ok(read.map(|read| read.map(Made::Rows)))
             }
             Self::Files(fetcher) => match fetcher.fetch(input, of.sha256.clone(), gate, observer, cancel).await {
-                Some(fetched) => put(store, of.i, fetched).await.map(Some),
+                Some(read) => put(store, of.i, read).await.map(Some),
                 None => Ok(None),
             },
         }

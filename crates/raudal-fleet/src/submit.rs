@@ -92,7 +92,7 @@ where
         saved
     };
     let following = async {
-        let ended = begun.follow(gather, reports, leave, &submit).await;
+        let ended = Box::pin(begun.follow(gather, reports, leave, &submit)).await;
         stop.cancel();
         ended
     };

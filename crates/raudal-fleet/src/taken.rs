@@ -77,7 +77,7 @@ mod tests {
         let open = |id: &str| Taken::open(&folder.path().join("sub"), "r", id).expect("room");
         let first = open("one");
         assert!(!first.has(7));
-        [7, 12].map(|input| first.note(input).expect("room"));
+        first.note(7).and_then(|()| first.note(12)).expect("room");
         let whole = std::fs::read(&first.path).expect("notes");
         for cut in 0..=whole.len() {
             std::fs::write(&first.path, &whole[..cut]).expect("a cut");

@@ -307,9 +307,9 @@ impl Worker {
         table.run.lock = record.lock.then(Arc::default);
         let client = Client::new(&fetch)?;
         let kind = if record.files {
-            Work::Files(Fetcher::new(&client, table.run))
+            Work::Files(Box::new(Fetcher::new(&client, table.run)))
         } else {
-            Work::Tables(Reader::new(&client, table))
+            Work::Tables(Box::new(Reader::new(&client, table)))
         };
         Ok(ActiveRun { record: record.clone(), store, kind, counters: Counters::default(), cancel: cancel.clone() })
     }

@@ -54,27 +54,10 @@ impl Carried {
     /// ```
     pub fn of(body: Body) -> Result<(Self, BodyReader)> {
         let known = body.sha256().map(str::to_owned);
-        let mut carried = Self {
-            from: body.location().to_string(),
-            length: body.len(),
-            sha256: String::new(),
-            head: body.head.clone(),
-        };
+        let (from, length, head) = (body.location().to_string(), body.len(), body.head.clone());
         let mut reader = body.into_reader();
-        carried.sha256 = match known {
-            Some(known) => known,
-            None => {
-                let mut hasher = Sha256::new();
-                let failed = |error| Error::io("cannot read what was fetched", error);
-                each(&mut reader, failed, |bytes| {
-                    hasher.update(bytes);
-                    Ok(())
-                })?;
-                reader.seek(SeekFrom::Start(0)).map_err(failed)?;
-                hex(&hasher.finalize())
-            }
-        };
-        Ok((carried, reader))
+        let sha256 = known.map_or_else(|| digest(&mut reader), Ok)?;
+        Ok((Self { from, length, sha256, head }, reader))
     }
 
     /// The SHA-256 of the bytes, in hexadecimal.
@@ -128,6 +111,18 @@ impl Carried {
         let stored = Stored::Kept(file.reader()?, self.sha256.clone());
         Ok(Body { location, length: self.length, head: self.head.clone(), stored })
     }
+}
+
+/// Returns the SHA-256 of all bytes, and goes back to their beginning.
+fn digest(reader: &mut BodyReader) -> Result<String> {
+    let failed = |error| Error::io("cannot read what was fetched", error);
+    let mut hasher = Sha256::new();
+    each(reader, failed, |bytes| {
+        hasher.update(bytes);
+        Ok(())
+    })?;
+    reader.seek(SeekFrom::Start(0)).map_err(failed)?;
+    Ok(hex(&hasher.finalize()))
 }
 
 /// Reads all bytes, piece by piece.
