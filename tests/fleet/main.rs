@@ -18,6 +18,7 @@ mod ends;
 mod files;
 mod login;
 mod network;
+mod recipes;
 mod same;
 mod seen;
 mod trust;

@@ -15,7 +15,7 @@ use super::reports::Reports;
 use super::store::Store;
 use super::taken::Taken;
 use raudal_common::{Result, blocking};
-use raudal_pipeline::files::{self, Relay, Saved};
+use raudal_pipeline::files::{self, Existing, Relay, Saved};
 use raudal_pipeline::{Merge, Options, RunOptions};
 use raudal_source::Input;
 use raudal_table::Sink;
@@ -72,6 +72,9 @@ pub async fn submit_files<In>(
 where
     In: Iterator<Item = Input> + Clone + Send + 'static,
 {
+    if options.existing == Existing::Skip {
+        (submit.say)("workers fetch also the files that are here, which stay as they are");
+    }
     let planned = plan_of_files(files::fetches(inputs.clone(), &options).await?, &submit).await?;
     let begun = match Begun::of(broker, planned, &options.run, &submit).await? {
         Ok(begun) => begun,
