@@ -1,5 +1,6 @@
 //! Where the bytes of a body are stored, and how they are read.
 
+pub(crate) mod carried;
 pub(crate) mod decode;
 pub(crate) mod file_writer;
 pub(crate) mod partial;

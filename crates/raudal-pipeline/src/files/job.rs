@@ -1,11 +1,12 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::extraction::{FolderAction, MemberExtraction, folder_exists};
+use super::Saved;
+use super::decide::Decision;
+use super::extraction::{FolderAction, MemberExtraction};
 use super::inputs::refusal;
 use super::publication::Publication;
 use super::shared::{FileFailure, FilesRun, SaveTarget, refused};
-use super::template::{known, named};
-use super::{Existing, Saved};
+use super::template::named;
 use crate::run::lock::{Lock, Locked};
 use crate::run::name;
 use crate::run::partials::{KeptTransfer, open_partial_file};
@@ -13,7 +14,7 @@ use crate::run::verify;
 use crate::run::watch::JobWatch;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Body, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators, already_there};
+use raudal_fetch::{Body, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators};
 use raudal_pool::Attempt;
 use raudal_source::{Input, Location};
 use std::fs::{self, File};
@@ -26,6 +27,14 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     if let Some(error) = refusal(&input) {
         return Err(error);
     }
+    let carried = match &shared.relay {
+        Some(relay) => shared
+            .awaited(relay, context.job(), &input)
+            .await
+            .map_err(|error| error.input(input.location.to_string()))?,
+        None => None,
+    };
+    let _turn = shared.turn().await;
     let KeptTransfer { mut partial, file } = shared.partials.take(context.job());
     let partial_file = match file {
         Some(file) => file,
@@ -33,7 +42,10 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     };
     let number = shared.repeated.position(context.job()) + 1;
     let job = FileJob { shared: &shared, context: &context, input: &input, partial_file: &partial_file, number };
-    let saved = job.run(&mut partial).await;
+    let saved = match &shared.relay {
+        Some(relay) => job.relayed(relay, carried).await,
+        None => job.run(&mut partial).await,
+    };
     // After a full disk or an interruption, the received bytes are still good, so keep them.
     let goes_on = |failed: &FileFailure| {
         let error = &failed.error;
@@ -48,31 +60,18 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     saved.map_err(|failed| failed.error.input(input.location.to_string()))
 }
 
-/// What is done with an input, once its name is known.
-#[derive(Debug)]
-enum Decision {
-    /// It is saved under this name.
-    Save(SaveTarget),
-    /// The file already exists.
-    Skip(SaveTarget),
-}
-
-struct FileJob<'a> {
-    shared: &'a Arc<FilesRun>,
-    context: &'a Attempt,
-    input: &'a Input,
-    partial_file: &'a PartialFile,
+pub(super) struct FileJob<'a> {
+    pub(super) shared: &'a Arc<FilesRun>,
+    pub(super) context: &'a Attempt,
+    pub(super) input: &'a Input,
+    pub(super) partial_file: &'a PartialFile,
     /// The position of the input, from 1.
     number: u64,
 }
 
 impl FileJob<'_> {
     async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, FileFailure> {
-        let template = self.shared.options.name.as_ref();
-        let named = match known(template, self.input, self.number) {
-            Some(name) => Some(self.decide(&self.input.name, name).map_err(refused)?),
-            None => None,
-        };
+        let named = self.known()?;
         if let Some(Decision::Skip(target)) = named {
             return Ok(self.there(target).await?);
         }
@@ -117,6 +116,11 @@ impl FileJob<'_> {
         }
     }
 
+    /// Decides what to do, if the name is known before the response.
+    pub(super) fn known(&self) -> Result<Option<Decision>, FileFailure> {
+        self.shared.known(self.context.job(), self.input).map_err(refused)
+    }
+
     /// Finds the version of the input in the folder, if the run updates files.
     async fn before(&self, named: Option<&Decision>) -> KnownVersion {
         let Some(versions) = &self.shared.versions else { return KnownVersion::Unknown };
@@ -143,7 +147,7 @@ impl FileJob<'_> {
     }
 
     /// Returns the name that a response gives a file.
-    fn name_by(&self, disposition: Option<&str>) -> String {
+    pub(super) fn name_by(&self, disposition: Option<&str>) -> String {
         let theirs = disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
         let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
         name.unwrap_or_else(|| name::NAMELESS.to_owned())
@@ -154,47 +158,17 @@ impl FileJob<'_> {
         named(self.shared.options.name.as_ref(), self.input, self.number, theirs)
     }
 
-    fn decide_by(&self, theirs: &str) -> Result<Decision> {
+    pub(super) fn decide_by(&self, theirs: &str) -> Result<Decision> {
         let name = self.named(theirs);
         self.decide(theirs, name)
     }
 
-    /// Decides what is done under this name.
     fn decide(&self, theirs: &str, name: String) -> Result<Decision> {
-        let FilesRun { options, reserved, .. } = &**self.shared;
-        let members = options.extract.as_ref().map(|_| name::folder(&name));
-        let names: Vec<&str> = [name.as_str()].into_iter().chain(members.as_deref()).collect();
-        reserved.take(&names, self.context.job(), &self.input.location.to_string())?;
-        let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, &name)).transpose()?;
-        let path = options.folder.join(&name);
-        // A dangling link exists too: it takes the name.
-        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-        let members = match members.map(|members| (options.folder.join(&members), members)) {
-            None => None,
-            Some((folder, name)) => {
-                let unpack = match options.existing {
-                    _ if !is_there(&folder) => FolderAction::Create,
-                    Existing::Skip => FolderAction::Keep,
-                    Existing::Update if folder.is_dir() => FolderAction::Replace,
-                    _ => return Err(folder_exists(&folder)),
-                };
-                Some((name, folder, unpack))
-            }
-        };
-        let target = SaveTarget { theirs: theirs.to_owned(), name, path, digest, members };
-        match options.existing {
-            _ if !is_there(&target.path) => Ok(Decision::Save(target)),
-            Existing::Refuse => Err(already_there(&target.path)),
-            Existing::Skip => Ok(Decision::Skip(target)),
-            Existing::Replace | Existing::Update if target.path.is_dir() => {
-                Err(Error::new(Kind::Io, format!("a folder has the name of the file: {}", target.path.display())))
-            }
-            Existing::Replace | Existing::Update => Ok(Decision::Save(target)),
-        }
+        self.shared.decide(self.context.job(), self.input, theirs, name)
     }
 
     /// Handles a file that already exists.
-    async fn there(&self, target: SaveTarget) -> Result<Saved> {
+    pub(super) async fn there(&self, target: SaveTarget) -> Result<Saved> {
         let (names, extracted) = (target.names(), target.extracted());
         let SaveTarget { path, digest, members, .. } = target;
         let extract = self.extraction();
@@ -241,7 +215,7 @@ impl FileJob<'_> {
     }
 
     /// Verifies a body that has arrived, and publishes it.
-    async fn save(&self, target: SaveTarget, body: Body) -> Result<Saved, FileFailure> {
+    pub(super) async fn save(&self, target: SaveTarget, body: Body) -> Result<Saved, FileFailure> {
         let sha256 = body.sha256().map(str::to_owned);
         let locked = self.verified(&body, sha256.as_deref(), target.digest.as_deref()).map_err(|error| {
             self.partial_file.clear();

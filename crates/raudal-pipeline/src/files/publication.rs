@@ -48,6 +48,9 @@ impl Publication {
         partial_file.sync()?;
         let replace = matches!(shared.options.existing, Existing::Replace | Existing::Update);
         shared.make_folders(&target.path)?;
+        if let Some(relay) = &shared.relay {
+            relay.taking(*job)?;
+        }
         shared
             .reserved
             .publish(&[&target.name], *job, || partial_file.rename(&target.path, replace))

@@ -3,6 +3,7 @@
 use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::attempt;
+use super::relay::{Relay, TURNS};
 use super::reserved::ReservedNames;
 use super::shared::FilesRun;
 use super::versions::FileVersions;
@@ -17,6 +18,7 @@ use raudal_fetch::Client;
 use raudal_pool::{Completed, Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Fetches all inputs into files of one folder. Calls `tell` for each complete file, in input
 /// order, as soon as the inputs before it are finished.
@@ -50,6 +52,21 @@ use std::sync::Arc;
 pub async fn run<In>(
     inputs: In,
     client: &Client,
+    options: Options,
+    tell: impl FnMut(&Saved) -> Result<()>,
+) -> Result<Summary>
+where
+    In: IntoIterator<Item = Input>,
+    In::IntoIter: Clone + Send + 'static,
+{
+    run_from(inputs, client, None, options, tell).await
+}
+
+/// Saves all inputs, from the network, or from a relay that has fetched them.
+pub(super) async fn run_from<In>(
+    inputs: In,
+    client: &Client,
+    relay: Option<Arc<dyn Relay>>,
     mut options: Options,
     mut tell: impl FnMut(&Saved) -> Result<()>,
 ) -> Result<Summary>
@@ -76,6 +93,8 @@ where
         repeated,
         versions,
         folders: FolderSync::default(),
+        relay,
+        turns: Semaphore::new(TURNS),
     });
     let of_jobs = Arc::clone(&shared);
     let job = move |cx: Context<Input>, input| {
@@ -140,7 +159,7 @@ impl Summary {
             Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
             failed => failed,
         };
-        let attempts = done.report.attempts;
+        let attempts = shared.relay.as_ref().map_or(done.report.attempts, |relay| relay.attempts(done.job));
         match settled {
             Ok(saved) => {
                 tell(&saved)?;

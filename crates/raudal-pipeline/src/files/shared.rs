@@ -4,6 +4,7 @@ use super::Options;
 use super::durable::FolderSync;
 use super::extraction::FolderAction;
 use super::inputs::Repeated;
+use super::relay::Relay;
 use super::reserved::ReservedNames;
 use super::versions::FileVersions;
 use crate::run::partials::{Partials, make_folder};
@@ -12,6 +13,7 @@ use raudal_common::{Error, Result};
 use raudal_fetch::Client;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 const TAKEN: &str = "another file may have the name of the folder: name the files differently with [`name`]";
 
@@ -25,6 +27,10 @@ pub(super) struct FilesRun {
     pub(super) folders: FolderSync,
     /// With [`Existing::Update`](super::Existing::Update), the versions of the files that are there.
     pub(super) versions: Option<FileVersions>,
+    /// What other machines have fetched, if they do.
+    pub(super) relay: Option<Arc<dyn Relay>>,
+    /// Limits how many files of a relay are written at once.
+    pub(super) turns: Semaphore,
 }
 
 impl FilesRun {
