@@ -1,16 +1,26 @@
 //! Writes a body to a file that outlives the run.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::body::partial_file::{PartialFile, Sidecar};
+use crate::body::partial_file::PartialFile;
+use crate::body::sidecar::Sidecar;
 use raudal_common::Result;
 use raudal_common::atomic_file::hex;
 
 /// Size of one write. At 128 KiB the switch to a blocking thread costs little compared with the
 /// write.
 pub(crate) const BLOCK: usize = 128 * 1024;
+/// A body up to this size is hashed in less time than a switch to a blocking thread takes.
+const QUICK: usize = 16 * 1024;
+
+/// Where a whole body is.
+pub(crate) enum Written {
+    File(File),
+    Memory(Arc<Vec<u8>>),
+}
 
 /// Writes a body to a partial file, in blocks.
 #[derive(Debug)]
@@ -26,7 +36,7 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     pub(crate) fn new(place: &PartialFile, sidecar: Option<Sidecar>) -> Self {
         let sidecar = sidecar.filter(|_| place.keeps());
-        Self { place: place.clone(), sidecar, block: Vec::with_capacity(BLOCK), written: 0, hasher: Sha256::new() }
+        Self { place: place.clone(), sidecar, block: Vec::new(), written: 0, hasher: Sha256::new() }
     }
 
     /// Continues a file that an earlier run has left. `hasher` has seen all of its bytes.
@@ -69,12 +79,28 @@ impl FileWriter {
         self.place.reader().ok()
     }
 
-    /// Writes the last block. Returns a reader over the whole file, and the SHA-256 of its bytes.
-    pub(crate) fn finish(mut self) -> Result<(File, String)> {
+    /// Whether [`finish`](Self::finish) takes no longer than a switch to a blocking thread.
+    pub(crate) fn ends_quickly(&self) -> bool {
+        self.block.len() <= QUICK && self.stays_in_memory()
+    }
+
+    fn stays_in_memory(&self) -> bool {
+        self.written == 0 && self.place.is_later()
+    }
+
+    /// Writes the last block, unless the place takes a body that is no longer than that. Returns the
+    /// whole body and its SHA-256.
+    pub(crate) fn finish(mut self) -> Result<(Written, String)> {
+        if self.stays_in_memory() {
+            let whole = Arc::new(std::mem::take(&mut self.block));
+            let sha256 = hex(&Sha256::digest(&*whole));
+            self.place.hold(Arc::clone(&whole));
+            return Ok((Written::Memory(whole), sha256));
+        }
         if self.written == 0 || !self.block.is_empty() {
             self.flush()?;
         }
-        Ok((self.place.reader()?, hex(&self.hasher.clone().finalize())))
+        Ok((Written::File(self.place.reader()?), hex(&self.hasher.clone().finalize())))
     }
 
     /// Discards the bytes because they are bad: both the current block and what was written.

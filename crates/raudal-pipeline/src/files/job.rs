@@ -195,7 +195,7 @@ impl FileJob<'_> {
         let extract = self.extraction();
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
-        let looked = path.clone();
+        let (looked, place) = (path.clone(), self.place.clone());
         let (bytes, sha256, warnings) = self
             .context
             .blocking(move || {
@@ -216,6 +216,8 @@ impl FileJob<'_> {
                 }
                 let mut warnings = Vec::new();
                 if let Some((_, folder, Unpack::Create)) = &members {
+                    // Its lock protects the temporary folder.
+                    place.store()?;
                     warnings = extract.run(BufReader::new(open()?), folder, Unpack::Create)?;
                     extract.publish(folder, Unpack::Create)?;
                 }
@@ -232,6 +234,7 @@ impl FileJob<'_> {
             extracted,
             warnings,
             names,
+            name: 0,
         })
     }
 
@@ -254,6 +257,7 @@ impl FileJob<'_> {
             path: target.path.clone(),
             warnings: body.warnings().to_vec(),
             names: target.names(),
+            name: 0,
         };
         self.context.stage(if target.members.is_some() { "extract" } else { "publish" });
         let publication = Publication {
@@ -264,8 +268,9 @@ impl FileJob<'_> {
             extract: self.extraction(),
         };
         // Must not stop half-way: cancellation waits for the end.
-        let warnings = self.context.blocking(move || publication.run(&target, body, locked)).await?;
-        saved.warnings.extend(warnings);
+        let published = self.context.blocking(move || publication.run(&target, body, locked)).await?;
+        saved.warnings.extend(published.warnings);
+        saved.name = published.name;
         Ok(saved)
     }
 

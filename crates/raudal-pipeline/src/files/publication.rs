@@ -18,17 +18,26 @@ pub(super) struct Publication {
     pub(super) extract: Extraction,
 }
 
+/// What became of a body.
+pub(super) struct Published {
+    /// The warnings of its archive.
+    pub(super) warnings: Vec<String>,
+    /// The number of its name, for [`FolderSync`](super::durable::FolderSync).
+    pub(super) name: u64,
+}
+
 impl Publication {
-    /// Returns the warnings of an archive. It blocks.
+    /// It blocks: nothing else of an input does, if its body is short.
     pub(super) fn run(
         self,
         target: &SaveTarget,
         body: Body,
         locked: Option<(Arc<Lock>, Locked)>,
-    ) -> Result<Vec<String>, FileFailure> {
+    ) -> Result<Published, FileFailure> {
         let Self { shared, job, input, place, extract } = &self;
         let version =
             shared.versions.as_ref().map(|_| Version::of(input, &body, target.theirs.clone(), target.name.clone()));
+        place.store()?;
         if let Some(modified) = body.modified().filter(|_| version.is_some()) {
             place.set_modified(modified);
         }
@@ -48,8 +57,8 @@ impl Publication {
         place.sync()?;
         let replace = matches!(shared.options.existing, Existing::Replace | Existing::Update);
         shared.make_folders(&target.path)?;
-        shared.reserved.publish(&[&target.name], *job, || place.rename(&target.path, replace)).map_err(refused)?;
-        shared.folders.sync(&target.path);
+        shared.reserved.publish(&target.name, *job, || place.rename(&target.path, replace)).map_err(refused)?;
+        let name = shared.folders.named(&target.path);
         if let (Some(versions), Some(version)) = (&shared.versions, version) {
             versions.record(version, &target.path);
         }
@@ -57,8 +66,9 @@ impl Publication {
             lock.hold(*job, locked)?;
         }
         if let Some((name, folder, unpack)) = members {
-            shared.reserved.publish(&[name], *job, || extract.publish(folder, *unpack)).map_err(refused)?;
+            shared.folders.sync();
+            shared.reserved.publish(name, *job, || extract.publish(folder, *unpack)).map_err(refused)?;
         }
-        Ok(warnings)
+        Ok(Published { warnings, name })
     }
 }

@@ -93,6 +93,11 @@ where
     while let Some(done) = run.next().await {
         let Some(input) = done.input else { continue };
         summary.pulled = shared.repeated.position(done.job) + 1;
+        if let Ok(saved) = &done.result
+            && !shared.folders.is_durable(saved.name)
+        {
+            sync_folders(&shared).await?;
+        }
         let settled = match done.result {
             // An earlier input may have taken its name away.
             Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
@@ -105,10 +110,18 @@ where
     }
     segments.stop().await;
     summary.report = run.join().await;
+    // For what has a name, but failed afterwards.
+    sync_folders(&shared).await?;
     policies::remember(&run_options, pool).await?;
     summary.warnings.extend(slowed.warnings());
     summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
     Ok(summary)
+}
+
+/// Makes all names durable that were given until now.
+async fn sync_folders(shared: &Arc<FilesRun>) -> Result<()> {
+    let shared = Arc::clone(shared);
+    blocking(move || shared.folders.sync()).await
 }
 
 impl Summary {
