@@ -107,6 +107,34 @@ fn a_condition_of_the_machine_stops_a_run_once_with_one_message() {
     assert_eq!(super::read(&failed).lines().count(), 19);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_many_short_files_fill_up_is_named_once_and_what_is_on_it_is_whole() {
+    let Some(small) = crate::out_conditions::Small::mount() else {
+        eprintln!("skipped: no small file system can be made here");
+        return;
+    };
+    let paths: Vec<String> = (0..30).map(|n| format!("/{n}.bin")).collect();
+    let file = noise(5000);
+    let server = Server::start(paths.iter().map(|path| (path.as_str(), vec![Answer::ok(&file)])));
+    let failed = folder();
+    let list = failed.path().join("failed");
+    let url = server.url("/[0-29].bin");
+    let finished = raudal(["get", &url, "-j8", "--progress", "none", "-d"])
+        .arg(small.0.path())
+        .arg("--failed-to")
+        .arg(&list)
+        .run();
+    ended(&finished, 8, &["cannot write", "of 30 inputs not done"]);
+    assert_eq!(finished.stderr.matches("cannot write").count(), 1, "{}", finished.stderr);
+    let files: Vec<_> =
+        std::fs::read_dir(small.0.path()).expect("a folder").map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty() && files.len() + super::read(&list).lines().count() == 30, "{files:?}");
+    for path in files {
+        assert!(std::fs::read(&path).expect("a file") == file, "{}", path.display());
+    }
+}
+
 #[test]
 fn a_folder_that_vanishes_is_an_error_and_not_a_table() {
     let folder = folder();

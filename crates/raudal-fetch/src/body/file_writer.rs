@@ -122,3 +122,95 @@ impl Drop for FileWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raudal_common::atomic_file::AtomicFile;
+    use std::fs;
+    use std::path::Path;
+
+    fn written(place: &PartialFile, body: &[u8]) -> (bool, String) {
+        let mut writer = FileWriter::new(place, None);
+        let mut rest = body;
+        while !rest.is_empty() {
+            rest = writer.take(rest);
+            if writer.is_full() {
+                writer.flush().expect("room");
+            }
+        }
+        let (written, sha256) = writer.finish().expect("room");
+        (matches!(written, Written::Memory(_)), sha256)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
+    }
+
+    #[test]
+    fn a_body_shorter_than_a_block_reaches_the_disk_when_it_is_published() {
+        for (length, stays) in
+            [(0, true), (1, true), (QUICK + 1, true), (BLOCK - 1, true), (BLOCK, false), (3 * BLOCK + 5, false)]
+        {
+            let folder = tempfile::tempdir().expect("a folder");
+            let place = PartialFile::later(&folder.path().join("a.part"));
+            let body: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+            assert_eq!(written(&place, &body), (stays, hex(&Sha256::digest(&body))), "{length}");
+            assert_eq!(names(folder.path()).is_empty(), stays, "{length}");
+            place.publish(&folder.path().join("a"), false).expect("a free name");
+            assert!(fs::read(folder.path().join("a")).expect("a file") == body, "{length}");
+            drop(place);
+            assert_eq!(names(folder.path()), ["a"], "{length}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_left_is_replaced_with_its_sidecar() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let part = folder.path().join("a.part");
+        fs::write(&part, "longer than the body").expect("a file");
+        fs::write(folder.path().join("a.part.json"), "{}").expect("a file");
+        let place = PartialFile::later(&part);
+        written(&place, b"body");
+        place.publish(&folder.path().join("a"), false).expect("a free name");
+        assert_eq!(fs::read(folder.path().join("a")).expect("a file"), b"body");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_body_that_is_held_is_neither_written_over_another_runs_nor_after_it_was_dropped() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (part, to) = (folder.path().join("a.part"), folder.path().join("a"));
+        let other = AtomicFile::open(&part).expect("a new file");
+        let place = PartialFile::later(&part);
+        written(&place, b"body");
+        let error = place.publish(&to, false).expect_err("held by another run");
+        assert!(error.message().contains("another run is writing to this file"), "{error}");
+        drop(other);
+        written(&place, b"bad");
+        place.clear();
+        written(&place, b"good");
+        place.publish(&to, true).expect("free again");
+        assert_eq!(fs::read(&to).expect("a file"), b"good");
+        let place = PartialFile::later(&part);
+        written(&place, b"body");
+        place.remove();
+        assert!(place.publish(&to, true).is_err(), "it was dropped");
+        assert_eq!(fs::read(&to).expect("a file"), b"good");
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_is_made_again_and_a_file_in_its_place_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = folder.path().join("more").join("files");
+        let place = PartialFile::later(&files.join("a.part"));
+        written(&place, b"body");
+        place.publish(&files.join("a"), false).expect("a new folder");
+        assert_eq!(names(&files), ["a"]);
+        let place = PartialFile::later(&files.join("a").join("b.part"));
+        written(&place, b"body");
+        let error = place.store().expect_err("no folder");
+        assert!(error.is_of_machine() && error.message().contains("cannot create the folder"), "{error}");
+    }
+}

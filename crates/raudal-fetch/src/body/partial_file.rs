@@ -280,14 +280,17 @@ impl PartialFileState {
     /// Returns the file. Creates and locks it if that was left for later.
     fn open(&mut self, path: &Path) -> Result<&AtomicFile> {
         if let FileState::Later(_) = self.file {
-            let opened = match AtomicFile::open(path) {
-                // Another program may have removed the folder since the run began.
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    fs::create_dir_all(folder_of(path)).and_then(|()| AtomicFile::open(path))
+            let open = || AtomicFile::open(path).map_err(|error| cannot(path, error));
+            let folder = folder_of(path);
+            let unfinished = match open() {
+                // Another program may have removed it since the run began.
+                Err(_) if !folder.is_dir() => {
+                    let cannot = |error| Error::io(format!("cannot create the folder: {}", folder.display()), error);
+                    fs::create_dir_all(folder).map_err(|error| cannot(error).of_machine())?;
+                    open()?
                 }
-                opened => opened,
+                opened => opened?,
             };
-            let unfinished = opened.map_err(|error| cannot(path, error))?;
             self.has_sidecar = !unfinished.is_new();
             self.file = FileState::Open(unfinished);
         }

@@ -44,3 +44,22 @@ impl FolderSync {
         lock(&self.0).durable = given;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_serves_the_names_that_were_given_before_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (folders, path) = (FolderSync::default(), folder.path().join("a"));
+        assert!(folders.is_durable(0), "no name");
+        let (first, second) = (folders.named(&path), folders.named(&folder.path().join("more").join("b")));
+        assert!(!folders.is_durable(first) && !folders.is_durable(second));
+        folders.sync();
+        let third = folders.named(&path);
+        assert!(folders.is_durable(first) && folders.is_durable(second) && !folders.is_durable(third));
+        folders.sync();
+        assert!(folders.is_durable(third));
+    }
+}

@@ -139,4 +139,14 @@ mod tests {
         assert_eq!(fs::read_to_string(folder.path().join("a")).expect("a file"), "3");
         assert!(!folder.path().join("b").exists(), "what failed leaves nothing");
     }
+    #[test]
+    fn a_publication_that_takes_its_time_holds_up_no_other_name() {
+        let reserved = Reserved::new("unused".into(), true);
+        reserved.take(&["a"], 1, "http://h/1").expect("free");
+        let publish = || {
+            reserved.take(&["b"], 2, "http://h/2")?;
+            reserved.publish("b", 2, || Ok(()))
+        };
+        reserved.publish("a", 1, publish).expect("its own");
+    }
 }
