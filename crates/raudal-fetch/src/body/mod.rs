@@ -7,5 +7,6 @@ pub(crate) mod partial;
 pub(crate) mod partial_file;
 pub(crate) mod reader;
 pub(crate) mod resume;
+pub(crate) mod sidecar;
 pub(crate) mod spool;
 pub(crate) mod streaming;

@@ -86,7 +86,7 @@ async fn load_once(
 ) -> Result<Loaded> {
     let Ask { url, request } = ask;
     let (expect, place) = (request.expect, request.file);
-    if let (None, Some(place)) = (&kept, place) {
+    if let (None, Some(place)) = (&kept, place.filter(|place| place.keeps())) {
         *kept = restore(transport, place, url, expect).await?;
     }
     kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());

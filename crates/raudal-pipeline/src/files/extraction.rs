@@ -2,6 +2,7 @@
 
 use super::Members;
 use crate::run::watch::JobWatch;
+use raudal_common::atomic_file::{folder_of, sync_folder};
 use raudal_common::{Error, Kind, Result};
 use std::fs;
 use std::io::{Read, Seek};
@@ -69,7 +70,7 @@ impl MemberExtraction {
             }
             Error::io(format!("cannot create the folder: {}", folder.display()), error)
         })?;
-        raudal_common::atomic_file::sync_folder(folder);
+        sync_folder(folder_of(folder));
         if unpack == FolderAction::Replace {
             // If it cannot be removed, the next extraction of this archive tries again.
             let _ = fs::remove_dir_all(&old);

@@ -174,7 +174,7 @@ impl FileJob<'_> {
         let extract = self.extraction();
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
-        let looked = path.clone();
+        let (looked, partial_file) = (path.clone(), self.partial_file.clone());
         let (bytes, sha256, warnings) = self
             .context
             .blocking(move || {
@@ -195,6 +195,8 @@ impl FileJob<'_> {
                 }
                 let mut warnings = Vec::new();
                 if let Some((_, folder, FolderAction::Create)) = &members {
+                    // Its lock protects the temporary folder.
+                    partial_file.store()?;
                     warnings = extract.run(BufReader::new(open()?), folder, FolderAction::Create)?;
                     extract.publish(folder, FolderAction::Create)?;
                 }
@@ -211,6 +213,7 @@ impl FileJob<'_> {
             extracted,
             warnings,
             names,
+            name: 0,
         })
     }
 
@@ -233,6 +236,7 @@ impl FileJob<'_> {
             path: target.path.clone(),
             warnings: body.warnings().to_vec(),
             names: target.names(),
+            name: 0,
         };
         self.context.stage(if target.members.is_some() { "extract" } else { "publish" });
         let publication = Publication {
@@ -243,8 +247,9 @@ impl FileJob<'_> {
             extract: self.extraction(),
         };
         // Publishing must not stop half-way, so cancellation waits for its end.
-        let warnings = self.context.blocking(move || publication.run(&target, body, locked)).await?;
-        saved.warnings.extend(warnings);
+        let published = self.context.blocking(move || publication.run(&target, body, locked)).await?;
+        saved.warnings.extend(published.warnings);
+        saved.name = published.name;
         Ok(saved)
     }
 

@@ -141,6 +141,8 @@ pub struct Saved {
     pub warnings: Vec<String>,
     /// The names that it takes in the folder.
     names: Vec<String>,
+    /// The number of its name, which says whether it is durable; 0 for an existing file.
+    name: u64,
 }
 
 /// The result of a run.

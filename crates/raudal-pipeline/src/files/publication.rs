@@ -18,17 +18,26 @@ pub(super) struct Publication {
     pub(super) extract: MemberExtraction,
 }
 
+/// What became of a body.
+pub(super) struct Published {
+    /// The warnings of its archive.
+    pub(super) warnings: Vec<String>,
+    /// The number of its name, for [`FolderSync`](super::durable::FolderSync).
+    pub(super) name: u64,
+}
+
 impl Publication {
-    /// Publishes the body. Returns the warnings of an archive. It blocks.
+    /// Publishes the body. It blocks. If the body is short, nothing else of its input does.
     pub(super) fn run(
         self,
         target: &SaveTarget,
         body: Body,
         locked: Option<(Arc<Lock>, Locked)>,
-    ) -> Result<Vec<String>, FileFailure> {
+    ) -> Result<Published, FileFailure> {
         let Self { shared, job, input, partial_file, extract } = &self;
         let version =
             shared.versions.as_ref().map(|_| Version::of(input, &body, target.theirs.clone(), target.name.clone()));
+        partial_file.store()?;
         if let Some(modified) = body.modified().filter(|_| version.is_some()) {
             partial_file.set_modified(modified);
         }
@@ -51,11 +60,8 @@ impl Publication {
         if let Some(relay) = &shared.relay {
             relay.taking(*job)?;
         }
-        shared
-            .reserved
-            .publish(&[&target.name], *job, || partial_file.rename(&target.path, replace))
-            .map_err(refused)?;
-        shared.folders.sync(&target.path);
+        shared.reserved.publish(&target.name, *job, || partial_file.rename(&target.path, replace)).map_err(refused)?;
+        let name = shared.folders.named(&target.path);
         if let (Some(versions), Some(version)) = (&shared.versions, version) {
             versions.record(version, &target.path);
         }
@@ -63,8 +69,9 @@ impl Publication {
             lock.hold(*job, locked)?;
         }
         if let Some((name, folder, unpack)) = members {
-            shared.reserved.publish(&[name], *job, || extract.publish(folder, *unpack)).map_err(refused)?;
+            shared.folders.sync();
+            shared.reserved.publish(name, *job, || extract.publish(folder, *unpack)).map_err(refused)?;
         }
-        Ok(warnings)
+        Ok(Published { warnings, name })
     }
 }

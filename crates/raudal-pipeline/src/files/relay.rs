@@ -124,7 +124,7 @@ impl FilesRun {
         }
     }
 
-    /// Waits until a file may be written. One that is still awaited takes no place.
+    /// Waits until a file may be written. One that is still awaited takes no turn.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         if self.relay.is_some() { self.turns.acquire().await.ok() } else { None }
     }
@@ -165,8 +165,8 @@ impl FileJob<'_> {
     async fn bytes(&self, relay: &Arc<dyn Relay>, carried: Carried) -> Result<ControlFlow<Body>> {
         let job = self.context.job();
         let bytes = relay.bytes(job, &carried).await?;
-        let (asked, place, sent) = (self.input.location.clone(), self.partial_file.clone(), carried.clone());
-        match self.context.blocking(move || sent.arrive(bytes, &asked, &place)).await {
+        let (asked, partial_file, sent) = (self.input.location.clone(), self.partial_file.clone(), carried.clone());
+        match self.context.blocking(move || sent.arrive(bytes, &asked, &partial_file)).await {
             Ok(body) => Ok(ControlFlow::Break(body)),
             Err(error) if error.kind() == Kind::Corrupt => {
                 relay.again(job, &carried).await;
@@ -189,8 +189,9 @@ impl FileJob<'_> {
             return Err(refused(already_there(&saved.path)));
         }
         // A name that an earlier input takes away must go with its file.
-        let names: Vec<&str> = saved.names.iter().map(String::as_str).collect();
-        self.shared.reserved.publish(&names, job, || Ok(())).map_err(refused)?;
+        for name in &saved.names {
+            self.shared.reserved.publish(name, job, || Ok(())).map_err(refused)?;
+        }
         (saved.skipped, saved.sha256) = (false, Some(carried.sha256().to_owned()));
         saved.final_url = Some(carried.from(&self.input.location));
         saved.warnings.extend(carried.warnings().iter().cloned());

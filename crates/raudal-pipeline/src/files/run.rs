@@ -105,6 +105,11 @@ where
     let segments = Segments::start(client, run.permits());
     let mut summary = Summary::begin(&shared.repeated);
     while let Some(done) = run.next().await {
+        if let Ok(saved) = &done.result
+            && !shared.folders.is_durable(saved.name)
+        {
+            sync_folders(&shared).await?;
+        }
         if let Err(error) = summary.take(done, &shared, &mut tell) {
             run.shutdown().await;
             return Err(error);
@@ -112,6 +117,8 @@ where
     }
     segments.stop().await;
     summary.report = run.join().await;
+    // For what has a name, but failed afterwards.
+    sync_folders(&shared).await?;
     policies::remember(&run_options, pool).await?;
     summary.warnings.extend(slowed.warnings());
     summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(FileVersions::finish)).await?);
@@ -129,6 +136,12 @@ async fn prepare(
         Ok((Repeated::find(inputs), updates.then(|| FileVersions::read(&folder))))
     };
     blocking(work).await?
+}
+
+/// Makes all names durable that were given until now.
+async fn sync_folders(shared: &Arc<FilesRun>) -> Result<()> {
+    let shared = Arc::clone(shared);
+    blocking(move || shared.folders.sync()).await
 }
 
 impl Summary {

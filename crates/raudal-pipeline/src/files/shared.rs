@@ -37,16 +37,15 @@ impl FilesRun {
     /// Creates the folders that a template gives a file.
     pub(super) fn make_folders(&self, path: &Path) -> Result<()> {
         let folder = folder_of(path);
-        if folder.is_dir() {
+        // The partial file was in the folder of the run.
+        if folder == self.options.folder || folder.is_dir() {
             return Ok(());
         }
-        make_folder(folder).map_err(|error| match error {
-            error if error.is_of_machine() => error,
-            error if folder == self.options.folder => error.of_machine(),
-            error => error.hint(TAKEN),
-        })?;
+        make_folder(folder).map_err(|error| if error.is_of_machine() { error } else { error.hint(TAKEN) })?;
         // The names of the folders must be durable too.
-        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
+        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| {
+            self.folders.named(made);
+        });
         Ok(())
     }
 }

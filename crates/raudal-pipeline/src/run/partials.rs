@@ -45,7 +45,8 @@ impl Observer for Partials {
     }
 }
 
-/// Opens the partial file of an input. Creates the folder if necessary.
+/// Opens the partial file of an input, and creates the folder if necessary. If the file is not kept, both wait until
+/// there are bytes for it.
 pub(crate) async fn open_partial_file(
     context: &Attempt,
     folder: &Path,
@@ -53,6 +54,9 @@ pub(crate) async fn open_partial_file(
     keeps: bool,
 ) -> Result<PartialFile> {
     let (folder, file) = (folder.to_owned(), name::partial(input));
+    if !keeps {
+        return Ok(PartialFile::later(&folder.join(file)));
+    }
     let opened = context.blocking(move || {
         if !folder.is_dir() {
             make_folder(&folder).map_err(Error::of_machine)?;
