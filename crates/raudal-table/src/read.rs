@@ -206,6 +206,8 @@ impl Reading<'_> {
         let delimiter =
             if is_sheet { b',' } else { choice::delimiter(query, found.name, !self.rows.members.is_empty()) };
         let mut records = Records::new(text, dialect, delimiter, &query.limits);
+        #[cfg(test)]
+        records.hold(query.blocks.buffer);
         if is_sheet {
             records.are_rows_of_a_sheet(query.dialect.lines_above());
         }

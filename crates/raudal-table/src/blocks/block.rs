@@ -1,6 +1,6 @@
 //! A block of whole rows: what is read of it, on any thread.
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr_iter, memrchr};
 
 use super::bitmap::{self, Row, after};
 use crate::filter::Counts;
@@ -13,6 +13,9 @@ use crate::tally::Count;
 const SAMPLE: usize = 4 << 10;
 /// With fewer bytes for each quote and line end than this, the bitmaps are faster.
 const NEAR: usize = 128;
+
+/// Bytes that are looked at together for what is no ASCII.
+const PIECE: usize = 256;
 
 /// Text, and what was read of it.
 #[derive(Default)]
@@ -64,7 +67,7 @@ impl Block {
         parsed.out.clear();
         *parsed = Parsed { out: std::mem::take(&mut parsed.out), ..Parsed::default() };
         // What is no text is told where it is, by another reader.
-        if memchr(0, text).is_some() || std::str::from_utf8(text).is_err() {
+        if !is_text(text) {
             return;
         }
         let mut take = |row: &Row<'_>| {
@@ -95,6 +98,29 @@ impl Block {
     }
 }
 
+/// Whether bytes are UTF-8 without NUL. In one pass, and most of most texts are ASCII.
+fn is_text(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let (piece, rest) = bytes.split_at(bytes.len().min(PIECE));
+        let (all, has_nul) = piece.iter().fold((0, false), |(all, nul), byte| (all | byte, nul | (*byte == 0)));
+        let valid = if all.is_ascii() {
+            piece.len()
+        } else {
+            match std::str::from_utf8(piece) {
+                Ok(_) => piece.len(),
+                // A character that goes on in the next piece.
+                Err(error) if error.error_len().is_none() && !rest.is_empty() => error.valid_up_to(),
+                Err(_) => return false,
+            }
+        };
+        if has_nul || valid == 0 {
+            return false;
+        }
+        bytes = &bytes[valid..];
+    }
+    true
+}
+
 /// Finds long rows without many quotes. Works like [`bitmap::rows`].
 fn by_scan(text: &[u8], delimiter: u8, take: &mut impl FnMut(&Row<'_>) -> bool) -> usize {
     let mut start = 0;
@@ -105,4 +131,28 @@ fn by_scan(text: &[u8], delimiter: u8, take: &mut impl FnMut(&Row<'_>) -> bool) 
         start = after(text, start + end);
     }
     start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_text;
+
+    #[test]
+    fn text_is_told_from_other_bytes_at_any_place() {
+        let text = "añ€𝄞".repeat(100);
+        for start in 0..12 {
+            let bytes = &text.as_bytes()[start..];
+            assert_eq!(is_text(bytes), std::str::from_utf8(bytes).is_ok(), "from {start}");
+            for end in 1..bytes.len() {
+                assert_eq!(is_text(&bytes[..end]), std::str::from_utf8(&bytes[..end]).is_ok(), "{start}..{end}");
+            }
+        }
+        for at in [0, 100, 255, 256, 257, 999] {
+            for bad in [0, 0xff] {
+                let mut bytes = vec![b'x'; 1000];
+                bytes[at] = bad;
+                assert!(!is_text(&bytes), "{bad} at {at}");
+            }
+        }
+    }
 }

@@ -143,10 +143,6 @@ impl<'scope, 'env> Line<'scope, 'env> {
         self.flight.len() < if helpers == 0 { 1 } else { 2 + 2 * helpers }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.flight.is_empty()
-    }
-
     /// Adds a block.
     pub(super) fn put(&mut self, block: Block) {
         let number = self.first + self.flight.len();

@@ -49,25 +49,28 @@ const PLAIN: usize = 16;
 pub(super) struct Plan {
     size: usize,
     most: Most,
+    /// Bytes that [`Records`] hold at once.
+    #[cfg(test)]
+    pub(super) buffer: usize,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self { size: SIZE, most: Most { helpers: cores - 1, reading: cores } }
+        Self {
+            size: SIZE,
+            most: Most { helpers: cores - 1, reading: cores },
+            #[cfg(test)]
+            buffer: SIZE,
+        }
     }
 }
 
 #[cfg(test)]
 impl Plan {
-    /// Blocks of this size, and so many threads beside the first one, whatever else runs.
-    pub(super) fn of(size: usize, helpers: usize) -> Self {
-        Self { size, most: Most { helpers, reading: usize::MAX } }
-    }
-
-    /// No blocks at all.
-    pub(super) fn none() -> Self {
-        Self::of(0, 0)
+    /// Blocks of this size (0: none), and so many threads beside the first one, whatever else runs.
+    pub(super) fn of(size: usize, helpers: usize, buffer: usize) -> Self {
+        Self { size, most: Most { helpers, reading: usize::MAX }, buffer }
     }
 }
 
