@@ -1,6 +1,6 @@
 //! Where parts live: a folder that all machines share, a bucket, or the broker's own object store.
 
-use super::part::spool;
+use super::part::{FEW, spool};
 pub use super::parts::Parts;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::object_store::{self, ObjectStore};
@@ -10,7 +10,7 @@ use raudal_common::{Error, Kind, Result, blocking};
 use raudal_fetch::{BodyReader, Carried};
 use raudal_source::Object;
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::SpooledTempFile;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -181,10 +181,7 @@ impl Store {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
-                blocking(move || {
-                    std::fs::File::open(&path).map(SpooledOrFile::File).map_err(|error| unusable(&path, error))
-                })
-                .await?
+                blocking(move || open(&path).map_err(|error| unusable(&path, error))).await?
             }
             #[cfg(feature = "cloud")]
             Self::Cloud(bucket) => {
@@ -390,8 +387,22 @@ fn broken(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>
     Error::new(Kind::Connect, what).because(error)
 }
 
+/// Opens an object. One that is small is read now: that is cheaper than to read it piece by piece later.
+fn open(path: &Path) -> io::Result<SpooledOrFile> {
+    let mut file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(FEW as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() <= FEW {
+        return Ok(SpooledOrFile::Memory(Cursor::new(bytes)));
+    }
+    file.rewind()?;
+    Ok(SpooledOrFile::File(file))
+}
+
 /// An object that can be read and sought in.
 pub(crate) enum SpooledOrFile {
+    /// At most [`FEW`] bytes.
+    Memory(Cursor<Vec<u8>>),
     Spooled(SpooledTempFile),
     File(std::fs::File),
 }
@@ -399,6 +410,7 @@ pub(crate) enum SpooledOrFile {
 impl Read for SpooledOrFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
+            Self::Memory(object) => Read::read(object, buffer),
             Self::Spooled(object) => object.read(buffer),
             Self::File(file) => file.read(buffer),
         }
@@ -408,6 +420,7 @@ impl Read for SpooledOrFile {
 impl Seek for SpooledOrFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match self {
+            Self::Memory(object) => object.seek(to),
             Self::Spooled(object) => object.seek(to),
             Self::File(file) => file.seek(to),
         }

@@ -134,7 +134,9 @@ impl Begun {
     ) -> Result<Result<Self, Ended<S>>> {
         let (record, store) = announce(broker, &planned, options, submit).await?;
         let chunks = planned.plan.chunks.len();
-        (submit.say)(&format!("the run is {} ({} inputs in {chunks} chunks)", record.run, record.inputs));
+        let counted = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let (inputs, of) = (counted(record.inputs, "input"), counted(chunks as u64, "chunk"));
+        (submit.say)(&format!("the run is {} ({inputs} in {of})", record.run));
         if submit.detach {
             return Ok(Err(Ended::Left { run: record.run, done: store.chunks().await?.len(), chunks }));
         }

@@ -26,15 +26,14 @@ impl Taken {
         let open = || {
             std::fs::create_dir_all(folder)?;
             let text = std::fs::read_to_string(&path).unwrap_or_default();
-            let mut lines = text.split('\n');
-            let is_ours = lines.next() == Some(id);
+            let ours = text.strip_prefix(&format!("{id}\n"));
             // A killed submitter may have left half a line at the end.
-            let whole = text.rsplit_once('\n').map_or(0, |(whole, _)| whole.split('\n').count());
-            let before = lines.take(whole.saturating_sub(1)).filter_map(|line| line.parse().ok());
-            let before = if is_ours { before.collect() } else { HashSet::new() };
+            let whole = ours.and_then(|lines| lines.rsplit_once('\n')).map_or("", |(whole, _)| whole);
+            let before = whole.split('\n').filter_map(|line| line.parse().ok()).collect();
             let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
-            if is_ours {
-                file.write_all(b"\n")?;
+            if ours.is_some() {
+                // Half a line is no number with this at its end.
+                file.write_all(b"?\n")?;
             } else {
                 file.set_len(0)?;
                 file.write_all(format!("{id}\n").as_bytes())?;

@@ -155,7 +155,7 @@ impl Machine {
                 part = blocking(move || part.add(&line, rows).map(|()| part)).await??;
             }
         }
-        let (object, length) = blocking(move || part.finish()).await??;
+        let (object, length) = if part.is_small() { part.finish()? } else { blocking(move || part.finish()).await?? };
         run.store.put(&name, object).await?;
         (written.bytes, written.ms) = (length, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
         self.tell_part(run, written).await?;

@@ -62,12 +62,13 @@ impl PeerView {
         let Peer { name, host, running, inputs, failed, .. } = &self.peer;
         let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
         let speed = |meter: &RateMeter| meter.per_second(now);
-        let rows = speed(&self.rows).map_or(String::new(), |rows| format!("{rows:.0} rows/s"));
-        let bytes = speed(&self.bytes).map_or(String::new(), |bytes| format!(", {}", units::rate(bytes)));
+        // A run that saves files has no rows.
+        let rows = speed(&self.rows).filter(|_| self.peer.rows > 0).map(|rows| format!("{rows:.0} rows/s"));
+        let bytes = speed(&self.bytes).map(units::rate);
         [
             format!("{} on {}", printable(name), printable(host)),
             format!("{inputs} inputs{failed}"),
-            rows + &bytes,
+            rows.into_iter().chain(bytes).collect::<Vec<_>>().join(", "),
             format!("{running} running"),
         ]
     }
