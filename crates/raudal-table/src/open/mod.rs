@@ -333,7 +333,7 @@ impl Walk<'_> {
         }
         let members = archive.members(self.query.member_encoding);
         let is_link = |(at, member): (usize, &Member)| archive.is_link(at).then(|| member.name.text.clone());
-        self.links(members.iter().enumerate().filter_map(is_link).collect(), "zip");
+        self.links(&members.iter().enumerate().filter_map(is_link).collect::<Vec<_>>(), "zip");
         self.count(members.len() as u64)?;
         let chosen = choose(&members, layer.glob.as_deref())?;
         for at in chosen.places {
@@ -351,7 +351,7 @@ impl Walk<'_> {
     }
 
     /// Says that links are not followed.
-    fn links(&mut self, names: Vec<String>, kind: &str) {
+    fn links(&mut self, names: &[String], kind: &str) {
         let Some(first) = names.first().map(|name| shown(name)) else { return };
         let (are, others) = if names.len() == 1 { ("is", "") } else { ("are", " and others") };
         let links = counted(names.len() as u64, "link");

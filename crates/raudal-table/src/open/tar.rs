@@ -56,7 +56,7 @@ impl Walk<'_> {
             ));
         }
         let links = listing.entries.iter().filter(|entry| entry.what == What::Link);
-        self.links(links.map(|entry| entry.name.text.clone()).collect(), "tar");
+        self.links(&links.map(|entry| entry.name.text.clone()).collect::<Vec<_>>(), "tar");
         self.count(listing.entries.len() as u64)?;
         Ok(listing.entries)
     }
