@@ -1,7 +1,7 @@
 //! The inputs that the arguments name, in order. Cloning the iterator starts a second pass.
 
 use super::args::SourceArgs;
-use raudal::source::{Expansion, Input, List, ListInputs, expand};
+use raudal::source::{Expansion, Input, List, ListInputs, Location, expand};
 use raudal::{Error, Result};
 use std::fs::File;
 use std::io::BufReader;
@@ -53,6 +53,19 @@ impl Inputs {
     /// Whether there are globs for objects among them, which must be listed first.
     pub(crate) fn has_globs(&self) -> bool {
         self.patterns.iter().any(Expansion::has_globs)
+    }
+
+    /// Returns the name of the one of several inputs that is this file, if it is there.
+    pub(crate) fn name_of(&self, path: &Path) -> Option<String> {
+        let real = path.canonicalize().ok().filter(|_| self.len() > 1)?;
+        let is_it = |input: &Input| match &input.location {
+            // A look at the disk for each input would take long.
+            Location::File(other) => {
+                other.file_name() == path.file_name() && other.canonicalize().is_ok_and(|it| it == real)
+            }
+            _ => false,
+        };
+        self.clone().find(is_it).map(|_| path.display().to_string())
     }
 
     /// How many inputs are left.

@@ -293,6 +293,7 @@ impl Job<'_> {
         options.run.cancel = session.signals.token().clone();
         let held = (self.keep.locked && output.is_stdout()).then(HeldBack::new).transpose()?;
         let writer = held.as_ref().map(HeldBack::writer).transpose()?;
+        let own = output.path().and_then(|path| inputs.name_of(path));
         let sink = output.open(writer, &session.progress)?;
         let total = inputs.len();
         let mut summary = match self.read(&inputs, &client, options, sink, session).await {
@@ -307,6 +308,9 @@ impl Job<'_> {
             }
         };
         summary.warnings.extend(lowered);
+        summary.warnings.extend(own.map(|name| {
+            format!("{name}: this input is also the output, so the rows that were there come again: name its inputs one by one")
+        }));
         let ending = Ending::from(&summary);
         if let Some(held) = held.filter(|_| summary.written.is_some()) {
             session.progress.finish();

@@ -120,7 +120,7 @@ impl<'a> Archive<'a> {
     pub(super) fn members(&self, encoding: Option<MemberEncoding>) -> Vec<Member> {
         let describe = |index| {
             let name = self.name(index, encoding);
-            Member { is_file: !name.is_folder(), name }
+            Member { is_file: !name.is_folder() && !self.is_link(index), name }
         };
         (0..self.directory.len()).map(describe).collect()
     }
@@ -129,6 +129,11 @@ impl<'a> Archive<'a> {
         // A Unicode path (extra field 0x7075) stands here in place of the name that it replaces.
         let entry = self.directory.entry(index);
         Name::new(entry.map(|entry| entry.name_raw().to_vec()).unwrap_or_default(), encoding)
+    }
+
+    /// Whether a member is a link: its bytes are the path that it leads to.
+    pub(super) fn is_link(&self, index: usize) -> bool {
+        self.mode(index).is_some_and(|mode| mode & 0o170_000 == 0o120_000)
     }
 
     /// The Unix mode of a member, where the archive has one: it tells links and devices from files.
@@ -314,18 +319,25 @@ fn names_agree(input: &mut dyn Input, start: u64, name: &[u8]) -> io::Result<boo
 }
 
 /// Converts an error of the `zip` crate.
+/// What to do about a part of an archive.
+pub(super) const JOIN: &str =
+    "join its parts first, as with `zip -s 0 parts.zip --out whole.zip`, or unpack them with `7z x`";
+
 /// Refuses the last part of an archive that was split over several files: it has the directory of all of them.
 fn refuse_part(input: &mut dyn Input) -> Result<()> {
     let mut end = [0; 22];
     let read = input.seek(SeekFrom::End(-22)).and_then(|_| input.read_exact(&mut end));
     input.rewind().map_err(|error| broken(error.into(), UNREADABLE))?;
-    // Of an archive of 4 GiB or more, another record has the number.
-    let part = u16::from_le_bytes([end[4], end[5]]);
-    if read.is_err() || !end.starts_with(b"PK\x05\x06") || matches!(part, 0 | u16::MAX) {
+    let [part, of_directory] = [4, 6].map(|at| u16::from_le_bytes([end[at], end[at + 1]]));
+    // Of an archive of 4 GiB or more, another record has the numbers. One of them alone is damage.
+    if read.is_err()
+        || !end.starts_with(b"PK\x05\x06")
+        || matches!(part, 0 | u16::MAX)
+        || !(1..=part).contains(&of_directory)
+    {
         return Ok(());
     }
-    Err(Error::new(Kind::Unsupported, format!("the last of {} parts of a split zip archive", part + 1))
-        .hint("join its parts first, as with `zip -s 0 parts.zip --out whole.zip`, or unpack them with `7z x`"))
+    Err(Error::new(Kind::Unsupported, format!("the last of {} parts of a split zip archive", part + 1)).hint(JOIN))
 }
 
 fn broken(error: ZipError, what: &str) -> Error {

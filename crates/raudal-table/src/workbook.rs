@@ -254,15 +254,23 @@ fn has_cells(book: &mut Xlsx<BufReader<&mut dyn Input>>, name: &str) -> Result<b
 #[derive(Default)]
 pub(super) struct Faults {
     errors: Cell<u64>,
+    /// Whole numbers with more digits than a workbook holds.
+    long: Cell<u64>,
 }
 
 impl Faults {
     pub(super) fn warnings(&self) -> Vec<String> {
-        match self.errors.get() {
-            0 => Vec::new(),
-            1 => vec!["a cell holds an error of Excel, such as #N/A; it was read as text".to_owned()],
-            count => vec![format!("{count} cells hold errors of Excel, such as #N/A; they were read as text")],
-        }
+        let errors = match self.errors.get() {
+            0 => None,
+            1 => Some("a cell holds an error of Excel, such as #N/A; it was read as text".to_owned()),
+            count => Some(format!("{count} cells hold errors of Excel, such as #N/A; they were read as text")),
+        };
+        let long = match self.long.get() {
+            0 => None,
+            1 => Some("a cell holds a number of more than 15 digits, which a workbook rounds".to_owned()),
+            count => Some(format!("{count} cells hold numbers of more than 15 digits, which a workbook rounds")),
+        };
+        errors.into_iter().chain(long).collect()
     }
 }
 
@@ -354,7 +362,10 @@ impl Rows<'_, '_> {
             DataRef::Empty => String::new(),
             DataRef::Int(number) => number.to_string(),
             // So that one spelling holds for all cells of a column, those that are text too.
-            DataRef::Float(number) => float(*number).replace('.', self.decimal.encode_utf8(&mut [0; 4])),
+            DataRef::Float(number) => {
+                self.faults.long.set(self.faults.long.get() + u64::from(is_long(*number)));
+                float(*number).replace('.', self.decimal.encode_utf8(&mut [0; 4]))
+            }
             DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
             DataRef::SharedString(text) => (*text).to_owned(),
             DataRef::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.to_owned(),
@@ -391,6 +402,11 @@ fn is_empty(value: &DataRef<'_>) -> bool {
     }
 }
 
+/// Whether a number is whole and has more digits than a workbook holds, as identifiers have.
+fn is_long(number: f64) -> bool {
+    (9_007_199_254_740_992.0..1e21).contains(&number.abs())
+}
+
 /// The shortest text that is the same number: `5`, not `5.0`.
 fn float(number: f64) -> String {
     if number != 0.0 && !(1e-7..1e17).contains(&number.abs()) { format!("{number:e}") } else { number.to_string() }
@@ -399,6 +415,10 @@ fn float(number: f64) -> String {
 /// A date without a time, a time without a date, or both, as ISO 8601 has it with a blank between.
 fn date(moment: &ExcelDateTime) -> String {
     let value = moment.as_f64();
+    // No day of Excel, which shows signs in its place.
+    if !(0.0..2_958_466.0).contains(&value) && !moment.is_duration() {
+        return float(value);
+    }
     if moment.is_duration() {
         let seconds = (value * 86_400.0).round() as i64;
         let (sign, seconds) = if seconds < 0 { ("-", -seconds) } else { ("", seconds) };

@@ -22,14 +22,14 @@ pub(super) use absent::not_built_in;
 pub(super) use tar::tar_bytes;
 use tempfile::SpooledTempFile;
 
-use super::archive::{Archive, too_many};
+use super::archive::{Archive, JOIN, too_many};
 use super::columns::shown;
 use super::input::Input;
 use super::limits::Limits;
-use super::members::{WITHIN, choose};
+use super::members::{Member, WITHIN, choose};
 use super::query::Query;
 use super::signature::{self, HEAD, Packing, Signature};
-use super::tally::{leading, trailing};
+use super::tally::{counted, leading, trailing};
 use super::unpack::{Notes, Unpacked};
 use super::verify::{Below, Verify};
 use raudal_common::{Error, Kind, Result};
@@ -222,6 +222,9 @@ impl Walk<'_> {
                 Err(error) => return Err(error),
             }
             if signature == Signature::Program && !head.starts_with(b"#!") {
+                if head.starts_with(b"PK\x07\x08") {
+                    return Err(Error::new(Kind::Unsupported, "the first part of a split zip archive").hint(JOIN));
+                }
                 return Err(Error::new(Kind::NotAnArchive, "a program, and no zip archive behind it")
                     .hint("unpack a self-extracting 7z or rar archive first, as with `7z x`"));
             }
@@ -329,6 +332,8 @@ impl Walk<'_> {
             self.visitor.warn(trailing(archive.after, "zip archive"));
         }
         let members = archive.members(self.query.member_encoding);
+        let is_link = |(at, member): (usize, &Member)| archive.is_link(at).then(|| member.name.text.clone());
+        self.links(&members.iter().enumerate().filter_map(is_link).collect::<Vec<_>>(), "zip");
         self.count(members.len() as u64)?;
         let chosen = choose(&members, layer.glob.as_deref())?;
         for at in chosen.places {
@@ -343,6 +348,14 @@ impl Walk<'_> {
             self.stream(bytes, &inner).map_err(with_name)?;
         }
         Ok(())
+    }
+
+    /// Says that links are not followed.
+    fn links(&mut self, names: &[String], kind: &str) {
+        let Some(first) = names.first().map(|name| shown(name)) else { return };
+        let (are, others) = if names.len() == 1 { ("is", "") } else { ("are", " and others") };
+        let links = counted(names.len() as u64, "link");
+        self.visitor.warn(format!("{links} in the {kind} archive {are} not followed: {first}{others}"));
     }
 
     fn climbs(&mut self, member: &super::members::Member, path: &str) {

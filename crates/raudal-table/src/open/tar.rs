@@ -3,7 +3,6 @@
 use std::io::Read;
 
 use super::{Arrived, Layer, Walk, cannot_read, not_yet};
-use crate::columns::shown;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::members::choose;
@@ -56,21 +55,8 @@ impl Walk<'_> {
                 counted(listing.replaced, "member")
             ));
         }
-        let links: Vec<String> = listing
-            .entries
-            .iter()
-            .filter(|entry| entry.what == What::Link)
-            .map(|entry| shown(&entry.name.text))
-            .collect();
-        if let Some(first) = links.first() {
-            let are = if links.len() == 1 { "is" } else { "are" };
-            self.visitor.warn(format!(
-                "{} in the tar archive {are} not followed: {}{}",
-                counted(links.len() as u64, "link"),
-                first,
-                if links.len() == 1 { "" } else { " and others" }
-            ));
-        }
+        let links = listing.entries.iter().filter(|entry| entry.what == What::Link);
+        self.links(&links.map(|entry| entry.name.text.clone()).collect::<Vec<_>>(), "tar");
         self.count(listing.entries.len() as u64)?;
         Ok(listing.entries)
     }

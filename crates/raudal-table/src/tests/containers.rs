@@ -375,3 +375,17 @@ fn the_last_part_of_a_split_zip_is_told_to_be_one() {
     let error = read_all(&part, "x.zip").unwrap_err();
     assert_eq!((error.kind(), error.message()), (Kind::Unsupported, "the last of 3 parts of a split zip archive"));
 }
+
+#[test]
+fn a_link_in_a_zip_is_no_table() {
+    let mut bytes = zip(&[stored("a.csv", b"data/b.csv"), stored("data/b.csv", b"id\n1\n")]);
+    let entry = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    bytes[entry + 5] = 3;
+    bytes[entry + 38..entry + 42].copy_from_slice(&(0o120_777_u32 << 16).to_le_bytes());
+    let rows = read_all(&bytes, "x.zip").unwrap();
+    assert_eq!(rows.warnings(), ["1 link in the zip archive is not followed: a.csv"]);
+    assert_eq!(text(rows), "1\n");
+    assert!(read_query(&bytes, "x.zip", &with_glob("a.csv")).is_err());
+    let first = [b"PK\x07\x08PK\x03\x04".as_slice(), &[0; 40]].concat();
+    assert_eq!(read_all(&first, "x.z01").unwrap_err().message(), "the first part of a split zip archive");
+}

@@ -150,6 +150,9 @@ fn cells_become_text_by_their_kind() {
         ("<c r=\"C5\" s=\"1\"><v>43905</v></c>", "2020-03-15"),
         ("<c r=\"C5\" s=\"2\"><v>43905.5625</v></c>", "2020-03-15 13:30:00"),
         ("<c r=\"C5\" s=\"2\"><v>0.25</v></c>", "06:00:00"),
+        ("<c r=\"C5\" s=\"1\"><v>2958465</v></c>", "9999-12-31"),
+        ("<c r=\"C5\" s=\"1\"><v>2958466</v></c>", "2958466"),
+        ("<c r=\"C5\" s=\"1\"><v>-1</v></c>", "-1"),
         ("<c r=\"C5\" s=\"3\"><v>1.5</v></c>", "36:00:00"),
         ("<c r=\"C5\" t=\"d\"><v>2020-03-15</v></c>", "2020-03-15"),
     ];
@@ -166,6 +169,9 @@ fn cells_become_text_by_their_kind() {
     let rows = read_all(&workbook(&[("s", "visible", error)]), "a.xlsx").unwrap();
     assert_eq!(rows.warnings(), ["s: a cell holds an error of Excel, such as #N/A; it was read as text"]);
     assert_eq!(text(rows), "#N/A\n");
+    let long = "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row><row r=\"2\"><c r=\"A2\"><v>12345678901234567</v></c></row>";
+    let rows = read_all(&workbook(&[("s", "visible", long)]), "a.xlsx").unwrap();
+    assert_eq!(rows.warnings(), ["s: a cell holds a number of more than 15 digits, which a workbook rounds"]);
 }
 
 /// A cell with a text of its own.
