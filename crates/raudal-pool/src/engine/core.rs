@@ -305,7 +305,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             scheduler.release_key(grant.key);
             scheduler.dispatch(None);
             scheduler.wake(self.run);
-            scheduler.wake_hungry();
+            scheduler.wake_runs_with_input();
         });
         self.pool.freed.notify_one();
     }

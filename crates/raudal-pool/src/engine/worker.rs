@@ -218,7 +218,7 @@ where
         if next.is_none() {
             core.pool.with(|scheduler| {
                 scheduler.wake(core.run);
-                scheduler.wake_hungry();
+                scheduler.wake_runs_with_input();
             });
             core.pool.freed.notify_one();
         }
