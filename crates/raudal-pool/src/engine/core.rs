@@ -310,7 +310,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         self.pool.freed.notify_one();
     }
 
-    /// A job of the same pool waits for this run: lets one job of the run use its slot.
+    /// Lets one job of this run use the slot of a job that waits for the run.
     pub(crate) fn offer_slot(&self, attempt: &Attempt) {
         if Arc::ptr_eq(&attempt.permits().pool, &self.pool) {
             self.pool.with(|scheduler| {
