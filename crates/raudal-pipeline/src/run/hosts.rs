@@ -42,9 +42,10 @@ struct HostsFile {
     hosts: BTreeMap<String, HostRecord>,
 }
 
-/// Times are in seconds since 1970.
+/// What is remembered of one host. Times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct HostRecord {
+    /// The limit that was last found good.
     bore: usize,
     at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,10 +92,10 @@ impl Hosts {
     fn write(&self, learned: Vec<(String, Learned)>) -> io::Result<()> {
         let (mut content, now) = (self.read(), now());
         content.form = FORM;
-        for (name, Learned { bore, refused, .. }) in learned {
+        for (name, Learned { limit, refused, .. }) in learned {
             let old = content.hosts.get(&name).filter(|_| refused.is_none());
             let (refused, refused_at) = old.map_or((refused, now), |old| (old.refused, old.refused_at));
-            content.hosts.insert(name, HostRecord { bore, at: now, refused, refused_at });
+            content.hosts.insert(name, HostRecord { bore: limit, at: now, refused, refused_at });
         }
         while content.hosts.len() > MOST {
             let oldest = content.hosts.iter().min_by_key(|(_, host)| host.at).map(|(name, _)| name.clone());

@@ -305,12 +305,12 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
             scheduler.release_key(grant.key);
             scheduler.dispatch(None);
             scheduler.wake(self.run);
-            scheduler.wake_hungry();
+            scheduler.wake_runs_with_input();
         });
         self.pool.freed.notify_one();
     }
 
-    /// A job of the same pool waits for this run: lets one job of the run use its slot.
+    /// Lets one job of this run use the slot of a job that waits for the run.
     pub(crate) fn offer_slot(&self, attempt: &Attempt) {
         if Arc::ptr_eq(&attempt.permits().pool, &self.pool) {
             self.pool.with(|scheduler| {

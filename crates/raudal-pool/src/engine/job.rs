@@ -29,16 +29,16 @@ pub(crate) struct Job<I, T, E> {
     pub(crate) started: Option<Instant>,
     /// `None` until an attempt fails. Thousands of small jobs then fit into the caches.
     pub(crate) failures: Option<Box<Failures<E>>>,
-    /// From the first attempt on.
+    /// Set by the first attempt.
     pub(crate) span: Option<Span>,
 }
 
-/// What the failed attempts of a job leave for its next one.
+/// What failed attempts of a job pass on to its next one.
 pub(crate) struct Failures<E> {
     pub(crate) delays: Option<Delays>,
     /// The most bytes and items of any attempt.
     pub(crate) furthest: (u64, u64),
-    /// What the last attempt that returned an error returned.
+    /// The error of the last attempt that returned one.
     pub(crate) last: Option<E>,
 }
 

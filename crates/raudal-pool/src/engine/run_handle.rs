@@ -10,7 +10,7 @@ pub(crate) trait RunHandle: Send + Sync {
     fn abort(&self, id: usize, number: u64);
     /// Wakes the driver, to remove an aborted job from the inbox.
     fn wake(&self);
-    /// A job of the same pool waits for this run: lets one job of the run use its slot.
+    /// Lets one job of this run use the slot of a job that waits for the run.
     fn offer_slot(&self, attempt: &Attempt);
     /// Returns whether a panic that did not come from a job ended the run.
     fn has_broken_down(&self) -> bool;
@@ -18,7 +18,7 @@ pub(crate) trait RunHandle: Send + Sync {
     fn set_limit(&self, jobs: usize);
     fn cancel(&self);
     fn drain(&self);
-    /// How many jobs wait, and how many run.
+    /// Returns how many jobs wait, and how many run.
     fn counts(&self) -> (usize, usize);
 }
 

@@ -247,7 +247,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         grant.map(Ready::listed)
     }
 
-    /// A job for an input that was added. Keys, labels and priorities are the user's code: no lock is held.
+    /// Creates the job of an added input. Keys, labels and priorities are user code, so no lock is held.
     fn job(&self, number: u64, added: Added<I>) -> Box<Job<I, T, E>> {
         let (core, policy) = (&self.core, &self.core.policy);
         let Added { input, parent, handle_sender } = added;
@@ -262,7 +262,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             policy.tell(core.number(), EventKind::Spawned { job: number });
         }
         Box::new(Job {
-            // Until it begins it counts as stopped.
+            // Until it begins, it counts as cancelled.
             report: JobReport::new(number, label, Outcome::Cancelled),
             input: Some(input),
             parent,

@@ -120,7 +120,7 @@ where
             .await;
             let result = match context.end() {
                 None => result,
-                // It is rare, and in a box it takes no memory of the others.
+                // This is rare. In a box, it takes no memory in the other attempts.
                 Some(elsewhere) => {
                     Box::pin(async move {
                         elsewhere.wait().await;
@@ -218,7 +218,7 @@ where
         if next.is_none() {
             core.pool.with(|scheduler| {
                 scheduler.wake(core.run);
-                scheduler.wake_hungry();
+                scheduler.wake_runs_with_input();
             });
             core.pool.freed.notify_one();
         }

@@ -104,7 +104,7 @@ impl Controller {
     pub(super) fn new(most: usize, known: Option<Learned>, now: Instant) -> Self {
         let ceiling = known.and_then(|known| known.refused).map_or(most, |refused| below(refused).min(most));
         Self {
-            limit: known.map_or(FIRST, |known| known.bore.max(1)).min(ceiling),
+            limit: known.map_or(FIRST, |known| known.limit.max(1)).min(ceiling),
             most,
             ceiling,
             began: now,

@@ -14,7 +14,7 @@ impl Scheduler {
 
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit.max(1);
-        self.wake_hungry();
+        self.wake_runs_with_input();
     }
 
     pub(crate) fn set_key_limit(&mut self, name: &str, limit: usize) {
@@ -22,7 +22,7 @@ impl Scheduler {
         self.keys.get_mut(key).limit = Some(limit.max(1));
         self.unblock(key);
         self.keys.release(key);
-        self.wake_hungry();
+        self.wake_runs_with_input();
     }
 
     /// Returns what measures the progress of a job, for the adaptive limits that count it.

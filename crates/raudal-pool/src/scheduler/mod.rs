@@ -95,15 +95,15 @@ impl Scheduler {
 
     // Runs.
 
-    /// Adds a run. `hungry`: its input may bring jobs.
-    pub(crate) fn add_run(&mut self, limit: usize, hungry: bool) -> RunId {
-        self.runs.insert(RunQueue::new(limit, hungry))
+    /// Adds a run. `has_input`: its input may bring jobs.
+    pub(crate) fn add_run(&mut self, limit: usize, has_input: bool) -> RunId {
+        self.runs.insert(RunQueue::new(limit, has_input))
     }
 
     /// Removes a run. Returns its waker, which the caller drops without the lock: it is the executor's code.
     pub(crate) fn remove_run(&mut self, run: RunId) -> Waker {
         let removed = self.runs.remove(run);
-        self.wake_hungry();
+        self.wake_runs_with_input();
         self.ring.retain(|other| *other != run);
         self.awaited.retain(|other| *other != run);
         self.gate.forget_run(run);
@@ -122,7 +122,7 @@ impl Scheduler {
 
     /// Records that the input of a run is over: the run needs free slots only for its waiting jobs.
     pub(crate) fn input_is_over(&mut self, run: RunId) {
-        self.runs[run].hungry = false;
+        self.runs[run].has_input = false;
     }
 
     pub(crate) fn pause_run(&mut self, run: RunId, paused: bool) {
@@ -159,7 +159,7 @@ impl Scheduler {
         self.unblock_lanes_of(run);
         let queue = &mut self.runs[run];
         queue.closed = true;
-        queue.hungry = false;
+        queue.has_input = false;
         let mut ids = queue.drain();
         let granted = std::mem::take(&mut queue.granted);
         for grant in granted {
@@ -242,7 +242,7 @@ impl Scheduler {
         let Some((_, queue)) = only else { return 0 };
         let is_alone = self.ring.is_empty() && queue.waiting == 0 && queue.granted.is_empty();
         let fits = self.in_use <= self.limit && queue.in_use <= queue.limit;
-        let is_open = queue.hungry && !queue.paused && !queue.closed;
+        let is_open = queue.has_input && !queue.paused && !queue.closed;
         if is_alone && fits && is_open && self.gate.is_free() { queue.limit.min(self.limit) } else { 0 }
     }
 
@@ -350,7 +350,7 @@ impl Scheduler {
     }
 
     /// Wakes the runs whose input may bring jobs: a slot is free.
-    pub(crate) fn wake_hungry(&mut self) {
-        self.wakers.extend(self.runs.iter().filter(|(_, run)| run.hungry).map(|(_, run)| run.waker.clone()));
+    pub(crate) fn wake_runs_with_input(&mut self) {
+        self.wakers.extend(self.runs.iter().filter(|(_, run)| run.has_input).map(|(_, run)| run.waker.clone()));
     }
 }

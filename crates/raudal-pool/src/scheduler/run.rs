@@ -59,7 +59,7 @@ pub(super) struct RunQueue {
     pub(super) paused: bool,
     pub(super) closed: bool,
     /// Whether its input may bring more jobs.
-    pub(super) hungry: bool,
+    pub(super) has_input: bool,
     pub(super) in_ring: bool,
     pub(super) uses_priority: bool,
     pub(super) waker: Waker,
@@ -78,7 +78,7 @@ pub(super) struct RunQueue {
 }
 
 impl RunQueue {
-    pub(super) fn new(limit: usize, hungry: bool) -> Self {
+    pub(super) fn new(limit: usize, has_input: bool) -> Self {
         Self {
             limit,
             in_use: 0,
@@ -87,7 +87,7 @@ impl RunQueue {
             waiting: 0,
             paused: false,
             closed: false,
-            hungry,
+            has_input,
             in_ring: false,
             uses_priority: false,
             waker: Waker::noop().clone(),

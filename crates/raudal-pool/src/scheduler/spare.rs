@@ -6,7 +6,8 @@ use super::keys::KeyId;
 impl Scheduler {
     /// Returns how many slots are free that no job can want. With a key, at most the free slots of that key.
     pub(crate) fn spare(&self, key: Option<&str>) -> usize {
-        let may_be_wanted = self.runs.iter().any(|(_, run)| run.hungry || run.waiting > 0 || !run.granted.is_empty());
+        let may_be_wanted =
+            self.runs.iter().any(|(_, run)| run.has_input || run.waiting > 0 || !run.granted.is_empty());
         if may_be_wanted {
             return 0;
         }

@@ -70,7 +70,7 @@ fn the_limit_doubles_with_each_round_of_answers_and_not_before_one() {
 
 #[test]
 fn what_an_earlier_run_has_learned_is_where_the_next_one_begins() {
-    let known = |bore, refused| Some(Learned::new(bore, refused));
+    let known = |limit, refused| Some(Learned::new(limit, refused));
     let second = Duration::from_secs(1);
     assert_eq!(run_known(&FREE, 64, known(40, None), second)[0], 40);
     assert_eq!(run_known(&FREE, 16, known(40, None), second)[0], 16, "within its most");
