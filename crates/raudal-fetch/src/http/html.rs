@@ -108,7 +108,7 @@ impl Look {
     /// Decides when the body has ended.
     pub(crate) fn end(&self) -> Result<(), Page> {
         let is_page = self.verdict() == Verdict::Page
-            || self.called_page && !self.first.is_empty() && (has_tag(&self.first) || is_one_line(&self.first));
+            || self.called_page && !self.first.is_empty() && (is_marked_up(&self.first) || is_one_line(&self.first));
         if !self.done && is_page {
             return Err(Page::new(&self.first));
         }
@@ -122,7 +122,7 @@ impl Look {
         }
         match sniff(&self.first) {
             // Servers call tables pages too. So the bytes decide: a page has tags, wherever they begin.
-            Verdict::Data if self.called_page && !is_binary(&self.first) => match has_tag(&self.first) {
+            Verdict::Data if self.called_page && !is_binary(&self.first) => match is_marked_up(&self.first) {
                 true => Verdict::Page,
                 false if self.first.len() < LOOK => Verdict::Unknown,
                 false => Verdict::Data,
@@ -138,6 +138,20 @@ fn has_tag(first: &[u8]) -> bool {
     let begins =
         |pair: &[u8]| pair[0] == b'<' && (pair[1].is_ascii_alphabetic() || matches!(pair[1], b'!' | b'/' | b'?'));
     first.windows(2).any(begins)
+}
+
+/// Whether there is a tag, and not only in the cells of a table.
+fn is_marked_up(first: &[u8]) -> bool {
+    has_tag(first) && !begins_like_table(first)
+}
+
+/// Whether the first line has a delimiter and no tag, and the second one has that delimiter before any tag.
+fn begins_like_table(first: &[u8]) -> bool {
+    let mut lines = first.split(|&byte| byte == b'\n');
+    let (Some(header), Some(row)) = (lines.next(), lines.next()) else { return false };
+    let delimiter = header.iter().find(|byte| b",;\t|".contains(byte));
+    let cells = row.split(|&byte| byte == b'<').next().unwrap_or_default();
+    !has_tag(header) && delimiter.is_some_and(|delimiter| cells.contains(delimiter))
 }
 
 /// Whether a whole body is one line: a message, rather than a header without rows.
@@ -330,7 +344,12 @@ mod tests {
         {
             assert!(look(page.as_bytes()).is_err(), "{page}");
         }
-        for data in ["id,name\n1,a\n", "a < b,c\n<5,1\n", "\u{feff}id\n1\n"] {
+        for page in ["Sorry, not here\n<p>Go, please</p>\n", "Sorry, <b>not</b>\na,b\n", "Sorry\n<b>not</b>, here\n"] {
+            assert!(look(page.as_bytes()).is_err(), "{page}");
+        }
+        for data in
+            ["id,name\n1,a\n", "a < b,c\n<5,1\n", "\u{feff}id\n1\n", "id;text\n1;<b>bold</b>\n", "id,text\n1,a<br/>b\n"]
+        {
             assert!(look(data.as_bytes()).is_ok(), "{data}");
         }
         let message = look(b"Sorry, not found\n").unwrap_err().message();
