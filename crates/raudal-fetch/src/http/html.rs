@@ -10,6 +10,8 @@ use raudal_common::{Error, Kind};
 pub(crate) const LOOK: usize = 4 * 1024;
 /// How many characters of a page's title a message quotes.
 const TITLE: usize = 80;
+/// What a page is called in messages.
+const HTML: &str = "an HTML page";
 /// How many characters of a URL a message quotes.
 const URL: usize = 500;
 
@@ -24,12 +26,15 @@ pub(crate) struct Page {
 
 impl Page {
     fn new(first: &[u8]) -> Self {
+        let text = text_of(first);
         let what = match (sniff(first), document(first)) {
-            (Verdict::Page, _) | (_, Verdict::Data | Verdict::Unknown) => "an HTML page",
-            _ if text_of(first).starts_with(b"<") => "XML",
-            _ => "JSON",
+            (Verdict::Page, _) => HTML,
+            (_, Verdict::Page) if text.starts_with(b"<") => "XML",
+            (_, Verdict::Page) => "JSON",
+            _ if is_all_markup(first) => "HTML or XML",
+            _ => HTML,
         };
-        let line = || shown(first).filter(|_| what == "JSON" || !has_tag(first));
+        let line = || shown(text).filter(|_| what != HTML || !has_tag(first));
         Self { what, title: title(first).or_else(line), refresh: meta_refresh(first) }
     }
 
@@ -44,7 +49,8 @@ impl Page {
     pub(crate) fn error(&self) -> Error {
         Error::new(Kind::Impostor, self.message()).hint(match &self.refresh {
             Some(url) => format!("the page sends browsers on to another URL, which may have the data: {url}"),
-            None => "many servers answer this way when a file is missing: check the URL".into(),
+            None if self.what == HTML => "many servers answer this way when a file is missing: check the URL".into(),
+            None => "servers answer so when something is wrong: read it, or try again later".into(),
         })
     }
 }
@@ -108,6 +114,7 @@ impl Look {
     /// Decides when the body has ended.
     pub(crate) fn end(&self) -> Result<(), Page> {
         let is_page = self.verdict() == Verdict::Page
+            || self.no_documents && is_all_markup(&self.first)
             || self.called_page && !self.first.is_empty() && (is_marked_up(&self.first) || is_one_line(&self.first));
         if !self.done && is_page {
             return Err(Page::new(&self.first));
@@ -127,6 +134,10 @@ impl Look {
                 false if self.first.len() < LOOK => Verdict::Unknown,
                 false => Verdict::Data,
             },
+            // Only its end tells whether all of it is in tags.
+            Verdict::Data if self.no_documents && self.first.len() < LOOK && text_of(&self.first).starts_with(b"<") => {
+                Verdict::Unknown
+            }
             Verdict::Unknown if self.called_page && self.first.len() == LOOK => Verdict::Page,
             verdict => verdict,
         }
@@ -152,6 +163,12 @@ fn begins_like_table(first: &[u8]) -> bool {
     let delimiter = header.iter().find(|byte| b",;\t|".contains(byte));
     let cells = row.split(|&byte| byte == b'<').next().unwrap_or_default();
     !has_tag(header) && delimiter.is_some_and(|delimiter| cells.contains(delimiter))
+}
+
+/// Whether a whole body begins and ends with a tag.
+fn is_all_markup(body: &[u8]) -> bool {
+    let text = text_of(body).trim_ascii_end();
+    body.len() < LOOK && text.starts_with(b"<") && text.ends_with(b">") && has_tag(text)
 }
 
 /// Whether a whole body is one line: a message, rather than a header without rows.
@@ -377,7 +394,8 @@ mod tests {
             ("{\"error\": 1}", "JSON in place of the data: {\"error\": 1}"),
             (" \n{ }", "JSON in place of the data: { }"),
             ("[\n {\"a\": \"<b>\"}]", "JSON in place of the data: [ {\"a\": \"<b>\"}]"),
-            ("\u{feff}<?xml version=\"1.0\"?><Error/>", "XML in place of the data"),
+            ("\u{feff}<?xml version=\"1.0\"?><Error/>", "XML in place of the data: <?xml version=\"1.0\"?><Error/>"),
+            ("<Error>\n<Code>No</Code></Error>\n", "HTML or XML in place of the data: <Error> <Code>No</Code></Error>"),
             ("<?xml version=\"1.0\"?><html><title>Oh</title>", "an HTML page in place of the data: Oh"),
         ] {
             for cut in 0..text.len() {
