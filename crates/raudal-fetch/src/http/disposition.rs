@@ -60,12 +60,9 @@ pub fn file_name(header: &str) -> Option<String> {
                 malformed.get_or_insert_with(|| decode_malformed(&value));
             }
             name => {
-                match name.strip_prefix("filename*").map(|part| (part.trim_end_matches('*'), part.ends_with('*'))) {
-                    Some((number, is_encoded)) => {
-                        parts.extend(number.parse::<u16>().map(|at| (at, (value, is_encoded))))
-                    }
-                    None => {}
-                }
+                let Some(part) = name.strip_prefix("filename*") else { continue };
+                let number = part.trim_end_matches('*').parse::<u16>();
+                parts.extend(number.map(|number| (number, (value, part.ends_with('*')))));
             }
         }
     }
