@@ -11,7 +11,9 @@ use raudal::pipeline::files::{self, Existing, Members, Saved};
 use raudal::progress::{Progress, Style};
 use raudal::table::check_glob;
 use raudal::{Error, Result};
-use std::io::IsTerminal as _;
+use std::fs::{self, DirEntry};
+use std::io::{self, ErrorKind, IsTerminal as _};
+use std::path::{Path, PathBuf};
 
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     #[cfg(feature = "fleet")]
@@ -44,9 +46,13 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     options.run.observer = session.observer();
     options.run.cancel = session.signals.token().clone();
     let mut lines = lists_files(&args).then(|| Lines::new(&session.progress));
-    let tell = |saved: &Saved| match &mut lines {
-        Some(lines) => lines.write(&shown(saved)).map_err(|error| Error::io("cannot write to standard output", error)),
-        None => Ok(()),
+    let tell = |saved: &Saved| {
+        match lines.as_mut().map_or(Ok(()), |lines| lines.write(&shown(saved))) {
+            // The reader of the paths has seen enough. The run continues: its purpose is the files.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => lines = None,
+            written => written.map_err(|error| Error::io("cannot write to standard output", error))?,
+        }
+        Ok(())
     };
     let summary = fetch(&args, inputs.clone(), &client, options, tell, &session).await;
     let mut summary = match summary.inspect_err(|_| session.progress.finish())? {
@@ -57,7 +63,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     let ending = Ending::from(&summary);
     let total = inputs.len();
     session.conclude(&ending, total - summary.repeated);
-    session.say_files(&summary, args.resume, args.update);
+    session.say_files(&summary, args.resume && has_partial_files(&args.dir), args.update);
     session.say_cache(of_client.cache.as_ref());
     lock::write(&args.keep, lock.as_deref(), &ending, &session.progress)?;
     let code = exit::of_ending(&ending, session.signals.stop());
@@ -150,6 +156,14 @@ pub(super) fn transfers(args: &GetCommand) -> limits::Transfers {
 /// thousands of them would only hide what failed.
 fn lists_files(args: &GetCommand) -> bool {
     args.end.show.verbose || !std::io::stdout().is_terminal()
+}
+
+/// Returns whether a run has left something to go on with.
+fn has_partial_files(folder: &Path) -> bool {
+    let names = |entry: io::Result<DirEntry>| entry.ok().map(|entry| PathBuf::from(entry.file_name()));
+    fs::read_dir(folder).is_ok_and(|entries| {
+        entries.filter_map(names).any(|name| name.extension().is_some_and(|ending| ending == "part"))
+    })
 }
 
 /// Returns the path to print: the file, or its folder with --extract.

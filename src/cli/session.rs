@@ -175,13 +175,13 @@ impl Session {
         self.progress.note(&format!("partial data is kept; {command} resumes it: {}", folder.display()));
     }
 
-    /// Prints how many files there are, and their figures.
-    pub(crate) fn say_files(&self, summary: &files::Summary, resumes: bool, updates: bool) {
+    /// Prints how many files there are, whether partial data is kept, and the figures of the run.
+    pub(crate) fn say_files(&self, summary: &files::Summary, has_partials: bool, updates: bool) {
         let skipped = summary.saved.iter().filter(|saved| saved.skipped).count() as u64;
         let what = if updates { "unchanged" } else { "already there" };
         let there = if skipped > 0 { format!(", {} of them {what}", thousands(skipped)) } else { String::new() };
         let files = counted(summary.saved.len() as u64, "file");
-        if resumes && (!summary.failures.is_empty() || summary.report.stopped) {
+        if has_partials && (!summary.failures.is_empty() || summary.report.stopped) {
             self.progress.note("partial data is kept; run the same command again to resume");
         }
         self.progress.note(&format!("{files}, {}{there}", units::bytes(summary.report.bytes)));

@@ -83,6 +83,9 @@ fn limits_of_zero_are_usage_errors() {
     for option in ["--jobs", "--per-host", "--max-failures"] {
         refused(&table(["a.csv", option, "0"]).run(), 2, &[option, "at least 1"]);
     }
+    for option in ["--connect-timeout", "--read-timeout"] {
+        refused(&table(["a.csv", option, "0s"]).run(), 2, &[option, "more than 0", "24h"]);
+    }
 }
 
 #[test]

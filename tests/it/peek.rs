@@ -302,6 +302,24 @@ fn what_is_no_table_is_named_and_what_is_broken_is_an_error() {
 }
 
 #[test]
+fn a_response_that_is_not_as_it_should_be_is_judged_as_for_a_table() {
+    let peeked = |answer: Answer| {
+        let server = Server::with("/a.csv", [answer]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let shown = peek(folder.path(), &[&server.url("/a.csv"), "--retries", "0"]);
+        (shown.code, format!("{}{}", shown.text(), shown.stderr))
+    };
+    let said = |answer, code, what: &str| {
+        let (found, text) = peeked(answer);
+        assert!(found == Some(code) && text.contains(what), "{found:?} {what}: {text}");
+    };
+    said(Answer::raw("SSH-2.0-OpenSSH_9.6\r\n"), 4, "the response is not HTTP");
+    said(Answer::raw(CSV), 0, "the response has no head (HTTP/0.9)");
+    said(Answer::ok(CSV).header("X Bad", "1"), 0, "the head of the response has invalid lines");
+    said(Answer::short("id,n\n", 50), 6, "5 of 50 bytes");
+}
+
+#[test]
 fn a_failure_that_may_pass_is_tried_again_and_credentials_are_not_shown() {
     let server = Server::with("/a.csv", [Answer::status(503, ""), Answer::ranged(CSV).header("ETag", "\"a\"")]);
     let folder = tempfile::tempdir().expect("a folder");

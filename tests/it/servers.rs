@@ -247,10 +247,12 @@ fn a_page_in_place_of_a_file_never_gets_its_name() {
         ("/k", vec![page()]),
         ("/l.csv", vec![named("l.html")]),
         ("/m.xls", vec![Answer::ok("<html><table></table></html>")]),
+        ("/n.json", vec![Answer::ok("{\"a\": \"<p>b</p>\"}").header("Content-Type", "text/html")]),
+        ("/o.csv", vec![Answer::ok("a,b\n1,<p>c</p>\n").header("Content-Type", "text/html")]),
     ]);
-    let lines = ["a.zip", "b.csv", "c", "d.csv?x=1", "e.tar", "f.json", "g.json", "h.html", "i", "l.csv", "m.xls"];
-    let mut list: String = lines.iter().map(|path| server.url(&format!("/{path}")) + "\n").collect();
-    list += &format!("{}\tj.html\n{}\tk.zip\n", server.url("/j.csv"), server.url("/k"));
+    let paths = "a.zip b.csv c d.csv?x=1 e.tar f.json g.json h.html i l.csv m.xls n.json o.csv".split(' ');
+    let lines: String = paths.map(|path| server.url(&format!("/{path}")) + "\n").collect();
+    let list = format!("{lines}{}\tj.html\n{}\tk.zip\n", server.url("/j.csv"), server.url("/k"));
     let folder = tempfile::tempdir().expect("a folder");
     let files = folder.path().join("files");
     std::fs::create_dir(&files).expect("a folder");
@@ -258,13 +260,14 @@ fn a_page_in_place_of_a_file_never_gets_its_name() {
     let get = raudal(["get", "--update", "--retry-delay", "1ms", "-i", "-", "-d"]).arg(&files).stdin(list);
     let finished = get.run();
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
-    let mut names: Vec<_> = std::fs::read_dir(&files)
+    let mut found: Vec<_> = std::fs::read_dir(&files)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .filter(|name| !name.starts_with('.'))
         .collect();
-    names.sort();
-    assert_eq!(names, ["a.zip", "b.csv", "g.json", "h.html", "i", "j.html", "l.html", "m.xls"], "{}", finished.stderr);
+    found.sort();
+    let kept = "a.zip b.csv g.json h.html i j.html l.html m.xls n.json o.csv";
+    assert_eq!(found.join(" "), kept, "{}", finished.stderr);
     assert_eq!(std::fs::read_to_string(files.join("a.zip")).expect("a file"), "good");
     assert_eq!(std::fs::read_to_string(files.join("b.csv")).expect("a file"), TABLE);
     for said in

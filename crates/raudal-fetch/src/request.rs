@@ -19,8 +19,8 @@ const DATA: &[&str] = &[
     "csv", "tsv", "tab", "dbf", "dta", "sav", "parquet", "sqlite", "xlsx", "xlsm", "ods", "docx", "pdf", "zip", "tgz",
     "tbz2", "txz", "tar", "7z", "rar", "kmz", "png", "jpg", "jpeg", "gif", "tif", "tiff",
 ];
-/// The endings of names that promise data, which may be JSON or XML.
-const DATA_OR_JSON: &[&str] = &["json", "geojson", "txt", "gz", "bz2", "xz", "zst"];
+/// The endings of names that promise no page, but may be JSON, XML or a text with tags.
+const DOCUMENTS: &[&str] = &["json", "geojson", "txt", "gz", "bz2", "xz", "zst"];
 
 /// What the bytes are used for. This decides which responses are refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum Expect {
     Table,
     /// Data that is neither HTML nor JSON nor XML: these are refused as impostors.
     Data,
+    /// A text or a document, in which there may be tags: only what begins like an HTML page is refused.
+    Document,
     /// A file to keep: [`of_name`](Self::of_name) for the name in the response, else in the URL.
     File,
     /// Any file, including HTML.
@@ -50,7 +52,7 @@ impl Expect {
     pub fn of_name(name: &str) -> Self {
         match name.trim_end().rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()) {
             Some(ending) if DATA.contains(&ending.as_str()) => Self::Data,
-            Some(ending) if DATA_OR_JSON.contains(&ending.as_str()) => Self::Table,
+            Some(ending) if DOCUMENTS.contains(&ending.as_str()) => Self::Document,
             _ => Self::Any,
         }
     }
@@ -62,6 +64,7 @@ impl Expect {
         match self {
             Self::Table => Some(Look::new(head.is_page())),
             Self::Data => Some(Look::of_data(head.is_page())),
+            Self::Document => Some(Look::new(false)),
             Self::File => Self::of_name(&name()).look(asked, head),
             Self::Any => None,
         }

@@ -3,9 +3,9 @@
 use super::HTTP;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
-use raudal::Error;
 use raudal::table::Header;
 use raudal::units::{parse_bytes, parse_duration};
+use raudal::{Error, Result};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 pub(crate) struct HttpArgs {
     /// Give up on a connection that takes longer to open
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration, env = "RAUDAL_CONNECT_TIMEOUT", help_heading = HTTP)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout, env = "RAUDAL_CONNECT_TIMEOUT", help_heading = HTTP)]
     pub(crate) connect_timeout: Duration,
     /// Give up when no data arrives for this time
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "RAUDAL_READ_TIMEOUT", help_heading = HTTP)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_timeout, env = "RAUDAL_READ_TIMEOUT", help_heading = HTTP)]
     pub(crate) read_timeout: Duration,
     /// Limit the total download rate to SIZE per second
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, env = "RAUDAL_LIMIT_RATE", help_heading = HTTP)]
@@ -104,5 +104,14 @@ fn header(text: &str) -> Result<HeaderArg, String> {
         None => text.parse().map(HeaderArg::Table).map_err(|_| {
             "it must have the form 'Name: value'; for a table, the number of its header's line, or none".to_owned()
         }),
+    }
+}
+
+/// Parses the longest time that something may take: within none, nothing succeeds.
+fn parse_timeout(text: &str) -> Result<Duration> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err(Error::usage(format!("it must be more than 0: {text}"))
+            .hint("there is always a limit; for one that is never reached, give a long time, such as 24h")),
+        time => Ok(time),
     }
 }

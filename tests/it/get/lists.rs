@@ -12,7 +12,7 @@ fn a_bad_line_is_a_failed_input_and_the_rest_goes_on() {
     let (files, list, again) =
         (folder.path().join("files"), folder.path().join("list.txt"), folder.path().join("again"));
     let bad = format!("ftp://h/x\n{b}\ta/b.csv\n\tname\n");
-    fs::write(&list, [format!("# files\n{a}\n{bad}{a}\n").as_bytes(), b"\xff\n", b.as_bytes(), b"\n"].concat())
+    fs::write(&list, [format!("# files\n{a}\n{bad}{a}#top\n").as_bytes(), b"\xff\n", b.as_bytes(), b"\n"].concat())
         .expect("a file");
 
     let finished = get(&files, ["--failed-to"]).arg(&again).arg("-i").arg(&list).run();

@@ -96,3 +96,15 @@ fn a_list_that_is_none_is_refused_before_anything_is_fetched() {
     }
     assert!(server.paths().is_empty());
 }
+
+#[test]
+fn partial_data_is_said_to_be_kept_only_if_there_is_some() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::with("/a.zip", [Answer::status(404, "")]);
+    let finished = get(folder.path(), ["-c".to_owned(), server.url("/a.zip")]).run();
+    assert!(!finished.stderr.contains("partial data"), "{}", finished.stderr);
+    let cut = || Answer::short(vec![b'x'; 100_000], 200_000).header("ETag", "\"a\"");
+    let server = Server::with("/a.zip", [cut()]);
+    let finished = get(folder.path(), ["-c".to_owned(), "--retries=0".to_owned(), server.url("/a.zip")]).run();
+    assert!(finished.stderr.contains("partial data is kept"), "{}", finished.stderr);
+}

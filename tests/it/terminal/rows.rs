@@ -120,3 +120,19 @@ fn get_prints_its_paths_on_a_terminal_only_when_verbose_and_always_in_a_pipe() {
         assert_eq!(folder.path().read_dir().expect("a folder").count(), 2);
     }
 }
+
+#[test]
+fn get_goes_on_when_the_reader_of_its_paths_has_seen_enough() {
+    let tables = Tables::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (to, from) = (folder.path().display(), tables.server.url("/[1-2].csv"));
+    let line = format!("raudal get '{from}' -d '{to}' | (read -r one; echo first)");
+    let mut terminal = Terminal::shell(24, 200, &line);
+    tables.gates[0].open();
+    terminal.read_until(|screen| screen.contains("first"));
+    tables.gates[1].open();
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("2 files, "), "{screen}");
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 2);
+}

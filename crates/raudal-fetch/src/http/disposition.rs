@@ -1,6 +1,8 @@
 //! Reads the file name that a server sends: `Content-Disposition` (RFC 6266; RFC 8187 for non-ASCII
 //! names), and what servers send in its place. Pure.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::{Encoding, WINDOWS_1252};
@@ -35,7 +37,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// assert_eq!(file_name("inline"), None);
 /// ```
 pub fn file_name(header: &str) -> Option<String> {
-    let (mut plain, mut extended, mut malformed) = (None, None, None);
+    let (mut plain, mut extended, mut malformed, mut parts) = (None, None, None, BTreeMap::new());
     // The word before the first semicolon says whether to save or to show the file. This program
     // always saves it. Without that word, the first parameter is in its place.
     let untyped = format!(";{header}");
@@ -57,10 +59,35 @@ pub fn file_name(header: &str) -> Option<String> {
                 extended = decode(&value);
                 malformed.get_or_insert_with(|| decode_malformed(&value));
             }
-            _ => {}
+            name => {
+                let Some(part) = name.strip_prefix("filename*") else { continue };
+                let number = part.trim_end_matches('*').parse::<u16>();
+                parts.extend(number.map(|number| (number, (value, part.ends_with('*')))));
+            }
         }
     }
-    extended.or(plain).or(malformed).filter(|name| !name.is_empty())
+    extended.or_else(|| joined(&parts)).or(plain).or(malformed).filter(|name| !name.is_empty())
+}
+
+/// Joins the parts of a name (RFC 2231, section 3): `filename*0="a"; filename*1*=%20b`. The first part names the charset
+/// of those that are encoded. `None` if one is missing, or malformed.
+fn joined(parts: &BTreeMap<u16, (String, bool)>) -> Option<String> {
+    let (mut charset, mut bytes) = ("utf-8".to_owned(), Vec::new());
+    for (at, (number, (value, is_encoded))) in (0..).zip(parts) {
+        let mut value = value.as_str();
+        if at != *number {
+            return None;
+        }
+        if at == 0 && *is_encoded {
+            let (label, rest) = value.split_once('\'')?;
+            (charset, value) = (label.to_owned(), rest.split_once('\'')?.1);
+        }
+        match is_encoded {
+            true => bytes.extend(unescape(value.as_bytes(), b'%')?),
+            false => bytes.extend(value.as_bytes()),
+        }
+    }
+    in_charset(&charset, &bytes).filter(|name| !name.is_empty())
 }
 
 /// Splits the text before the next semicolon from the rest.
@@ -199,6 +226,12 @@ mod tests {
             ("attachment; filename*=UTF-8''Poblaci%F3n.csv", Some("Población.csv")),
             ("attachment; filename*=UTF-8''100%.csv", Some("100%.csv")),
             ("attachment; filename*=a.csv", Some("a.csv")),
+            // Parts.
+            ("attachment; filename*0=\"a b\"; filename*1=\".csv\"", Some("a b.csv")),
+            ("attachment; filename*1*=aci%C3%B3n.csv; filename*0*=UTF-8''Pobl; filename=x", Some("Población.csv")),
+            ("attachment; filename*0*=iso-8859-1'es'a%F1; filename*1=o.csv", Some("año.csv")),
+            ("attachment; filename*1=b; filename=x", Some("x")),
+            ("attachment; filename*99999=b; filename=x", Some("x")),
             ("attachment; filename=\"open", Some("open")),
             ("attachment; filename=\"a b.csv; size=3", Some("a b.csv")),
             ("attachment; filename=\"a\\", Some("a")),

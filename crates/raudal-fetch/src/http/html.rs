@@ -10,6 +10,8 @@ use raudal_common::{Error, Kind};
 pub(crate) const LOOK: usize = 4 * 1024;
 /// How many characters of a page's title a message quotes.
 const TITLE: usize = 80;
+/// What a page is called in messages.
+const HTML: &str = "an HTML page";
 /// How many characters of a URL a message quotes.
 const URL: usize = 500;
 
@@ -24,12 +26,15 @@ pub(crate) struct Page {
 
 impl Page {
     fn new(first: &[u8]) -> Self {
+        let text = text_of(first);
         let what = match (sniff(first), document(first)) {
-            (Sniffed::Page, _) | (_, Sniffed::Data | Sniffed::Unknown) => "an HTML page",
-            _ if text_of(first).starts_with(b"<") => "XML",
-            _ => "JSON",
+            (Sniffed::Page, _) => HTML,
+            (_, Sniffed::Page) if text.starts_with(b"<") => "XML",
+            (_, Sniffed::Page) => "JSON",
+            _ if is_all_markup(first) => "HTML or XML",
+            _ => HTML,
         };
-        let line = || shown(first).filter(|_| what == "JSON" || !has_tag(first));
+        let line = || shown(text).filter(|_| what != HTML || !has_tag(first));
         Self { what, title: title(first).or_else(line), refresh: meta_refresh(first) }
     }
 
@@ -44,7 +49,8 @@ impl Page {
     pub(crate) fn error(&self) -> Error {
         Error::new(Kind::Impostor, self.message()).hint(match &self.refresh {
             Some(url) => format!("the page sends browsers on to another URL, which may have the data: {url}"),
-            None => "many servers answer this way when a file is missing: check the URL".into(),
+            None if self.what == HTML => "many servers answer this way when a file is missing: check the URL".into(),
+            None => "servers answer so when something is wrong: read it, or try again later".into(),
         })
     }
 }
@@ -108,7 +114,8 @@ impl Look {
     /// Decides when the body has ended.
     pub(crate) fn end(&self) -> Result<(), Page> {
         let is_page = self.verdict() == Sniffed::Page
-            || self.called_page && !self.first.is_empty() && (has_tag(&self.first) || is_one_line(&self.first));
+            || self.no_documents && is_all_markup(&self.first)
+            || self.called_page && !self.first.is_empty() && (is_marked_up(&self.first) || is_one_line(&self.first));
         if !self.done && is_page {
             return Err(Page::new(&self.first));
         }
@@ -122,11 +129,15 @@ impl Look {
         }
         match sniff(&self.first) {
             // Servers call tables pages too. So the bytes decide: a page has tags, wherever they begin.
-            Sniffed::Data if self.called_page && !is_binary(&self.first) => match has_tag(&self.first) {
+            Sniffed::Data if self.called_page && !is_binary(&self.first) => match is_marked_up(&self.first) {
                 true => Sniffed::Page,
                 false if self.first.len() < LOOK => Sniffed::Unknown,
                 false => Sniffed::Data,
             },
+            // Only its end tells whether all of it is in tags.
+            Sniffed::Data if self.no_documents && self.first.len() < LOOK && text_of(&self.first).starts_with(b"<") => {
+                Sniffed::Unknown
+            }
             Sniffed::Unknown if self.called_page && self.first.len() == LOOK => Sniffed::Page,
             verdict => verdict,
         }
@@ -138,6 +149,26 @@ fn has_tag(first: &[u8]) -> bool {
     let begins =
         |pair: &[u8]| pair[0] == b'<' && (pair[1].is_ascii_alphabetic() || matches!(pair[1], b'!' | b'/' | b'?'));
     first.windows(2).any(begins)
+}
+
+/// Whether there is a tag, and not only in the cells of a table.
+fn is_marked_up(first: &[u8]) -> bool {
+    has_tag(first) && !begins_like_table(first)
+}
+
+/// Whether the first line has a delimiter and no tag, and the second one has that delimiter before any tag.
+fn begins_like_table(first: &[u8]) -> bool {
+    let mut lines = first.split(|&byte| byte == b'\n');
+    let (Some(header), Some(row)) = (lines.next(), lines.next()) else { return false };
+    let delimiter = header.iter().find(|byte| b",;\t|".contains(byte));
+    let cells = row.split(|&byte| byte == b'<').next().unwrap_or_default();
+    !has_tag(header) && delimiter.is_some_and(|delimiter| cells.contains(delimiter))
+}
+
+/// Whether a whole body begins and ends with a tag.
+fn is_all_markup(body: &[u8]) -> bool {
+    let text = text_of(body).trim_ascii_end();
+    body.len() < LOOK && text.starts_with(b"<") && text.ends_with(b">") && has_tag(text)
 }
 
 /// Whether a whole body is one line: a message, rather than a header without rows.
@@ -330,7 +361,12 @@ mod tests {
         {
             assert!(look(page.as_bytes()).is_err(), "{page}");
         }
-        for data in ["id,name\n1,a\n", "a < b,c\n<5,1\n", "\u{feff}id\n1\n"] {
+        for page in ["Sorry, not here\n<p>Go, please</p>\n", "Sorry, <b>not</b>\na,b\n", "Sorry\n<b>not</b>, here\n"] {
+            assert!(look(page.as_bytes()).is_err(), "{page}");
+        }
+        for data in
+            ["id,name\n1,a\n", "a < b,c\n<5,1\n", "\u{feff}id\n1\n", "id;text\n1;<b>bold</b>\n", "id,text\n1,a<br/>b\n"]
+        {
             assert!(look(data.as_bytes()).is_ok(), "{data}");
         }
         let message = look(b"Sorry, not found\n").unwrap_err().message();
@@ -358,7 +394,8 @@ mod tests {
             ("{\"error\": 1}", "JSON in place of the data: {\"error\": 1}"),
             (" \n{ }", "JSON in place of the data: { }"),
             ("[\n {\"a\": \"<b>\"}]", "JSON in place of the data: [ {\"a\": \"<b>\"}]"),
-            ("\u{feff}<?xml version=\"1.0\"?><Error/>", "XML in place of the data"),
+            ("\u{feff}<?xml version=\"1.0\"?><Error/>", "XML in place of the data: <?xml version=\"1.0\"?><Error/>"),
+            ("<Error>\n<Code>No</Code></Error>\n", "HTML or XML in place of the data: <Error> <Code>No</Code></Error>"),
             ("<?xml version=\"1.0\"?><html><title>Oh</title>", "an HTML page in place of the data: Oh"),
         ] {
             for cut in 0..text.len() {

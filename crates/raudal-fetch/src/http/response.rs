@@ -3,8 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap, HeaderName};
+use reqwest::{StatusCode, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::http::coding::{self, Coding};
@@ -65,6 +65,26 @@ impl Head {
             is_bare: false,
             warnings: Vec::new(),
         })
+    }
+
+    /// Records that the head had invalid lines, or that there was none at all.
+    pub(crate) fn put_up_with(&mut self, is_bad_head: bool, version: Version) {
+        self.is_bare = version == Version::HTTP_09;
+        if is_bad_head {
+            self.warnings.push(if self.is_bare {
+                "the response has no head (HTTP/0.9): its body was taken as it came".into()
+            } else {
+                "the head of the response has invalid lines, which were left out".into()
+            });
+        }
+    }
+
+    /// Judges the first bytes of a body: without a head, they may be of another protocol.
+    pub(crate) fn check_first(&self, bytes: &[u8]) -> Result<()> {
+        if self.is_bare && !may_be_file(bytes) {
+            return Err(Error::new(Kind::Impostor, "the response is not HTTP"));
+        }
+        Ok(())
     }
 
     /// Whether the `Content-Type` says that the body is an HTML page.

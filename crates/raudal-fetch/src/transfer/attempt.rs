@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Response, StatusCode, Version};
+use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
@@ -19,7 +19,7 @@ use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::html::{self, Look};
 use crate::http::range::{RangeReply, Validator};
-use crate::http::response::{self, Head};
+use crate::http::response::Head;
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
@@ -126,15 +126,7 @@ async fn load_once(
         return Ok(Loaded::NotModified);
     }
     let mut partial = begin(transport, ask, &response, here)?;
-    partial.head.is_bare = response.version() == Version::HTTP_09;
-    if is_bad_head {
-        let warning = if partial.head.is_bare {
-            "the response has no head (HTTP/0.9): its body was taken as it came"
-        } else {
-            "the head of the response has invalid lines, which were left out"
-        };
-        partial.head.warnings.push(warning.into());
-    }
+    partial.head.put_up_with(is_bad_head, response.version());
     arrive(transport, IncomingBody { response, took, part: None }, partial, request, kept).await
 }
 
@@ -315,8 +307,8 @@ struct Taking<'a> {
 
 impl Intake for Taking<'_> {
     async fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.partial.head.is_bare && self.partial.received() == 0 && !response::may_be_file(bytes) {
-            return Err(Error::new(Kind::Impostor, "the response is not HTTP"));
+        if self.partial.received() == 0 {
+            self.partial.head.check_first(bytes)?;
         }
         if let Some(look) = &mut self.partial.look {
             look.more(bytes).map_err(|page| page.error())?;

@@ -15,7 +15,7 @@ use url::Url;
 use crate::http::failure;
 use crate::http::range::{self, Validator};
 use crate::http::response::Head;
-use crate::transfer::respond::{FinalResponse, follow_redirects};
+use crate::transfer::respond::{self, FinalResponse, follow_redirects};
 use crate::transfer::transport::Transport;
 use crate::{Body, BodyReader};
 use raudal_common::{Error, Kind, Result};
@@ -91,7 +91,7 @@ impl PartReader {
             // It does not like ranges, or the file is empty.
             last = follow_redirects(transport, url, &(), |_, _| ()).await?;
         }
-        Self::beginning(transport, last, most).await
+        Self::beginning(transport, url, last, most).await
     }
 
     async fn in_ranges(
@@ -101,9 +101,10 @@ impl PartReader {
         (end, total): (u64, u64),
         most: u64,
     ) -> Result<Self> {
-        let FinalResponse { response, here, .. } = last;
+        let FinalResponse { response, here, is_bad_head, .. } = last;
         let headers = response.headers();
-        let head = Head { length: Some(total), ..judge(StatusCode::OK, headers, &here)? };
+        let mut head = Head { length: Some(total), ..judge(StatusCode::OK, headers, &here)? };
+        head.put_up_with(is_bad_head, response.version());
         let validator = Validator::strong(headers);
         let bytes = receive(transport, response, end).await?;
         let ranges = Ranges {
@@ -122,9 +123,11 @@ impl PartReader {
         Ok(Self { from: From::Ranges(Box::new(ranges)), location, head, length: Some(total), at: 0 })
     }
 
-    async fn beginning(transport: &Transport, last: FinalResponse, most: u64) -> Result<Self> {
-        let FinalResponse { response, here, .. } = last;
-        let mut head = judge(response.status(), response.headers(), &here)?;
+    async fn beginning(transport: &Transport, asked: &Url, last: FinalResponse, most: u64) -> Result<Self> {
+        let FinalResponse { response, here, is_bad_head, .. } = last;
+        let mut head = judge(response.status(), response.headers(), &here)
+            .map_err(|error| respond::behind_redirect(error, asked, &here))?;
+        head.put_up_with(is_bad_head, response.version());
         if !head.codings.is_empty() {
             head.length = None;
             head.warnings
@@ -137,6 +140,7 @@ impl PartReader {
         if bytes.is_empty() {
             return Err(Error::new(Kind::Empty, "the body is empty"));
         }
+        head.check_first(&bytes)?;
         let length = if more { head.length } else { Some(bytes.len() as u64) };
         Ok(Self { from: From::Beginning { bytes, more }, location: Location::Url(here), head, length, at: 0 })
     }
@@ -267,12 +271,12 @@ impl Ranges {
 
 /// Receives the beginning of a body, or all of it.
 async fn receive(transport: &Transport, mut response: Response, most: u64) -> Result<Vec<u8>> {
-    let mut received = Vec::new();
+    let (mut received, length) = (Vec::new(), response.content_length());
     while (received.len() as u64) < most {
         let chunk = response
             .chunk()
             .await
-            .map_err(|error| failure::in_body(&error, received.len() as u64, Some(most), transport.options()))?;
+            .map_err(|error| failure::in_body(&error, received.len() as u64, length, transport.options()))?;
         let Some(chunk) = chunk else { break };
         let own = usize::try_from(most - received.len() as u64).unwrap_or(usize::MAX).min(chunk.len());
         for bytes in transport.paced(&chunk[..own]) {

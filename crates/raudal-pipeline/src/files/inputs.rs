@@ -5,7 +5,7 @@ use super::template::{Template, known};
 use crate::run::name;
 use raudal_common::error::printable;
 use raudal_common::{Error, Result};
-use raudal_source::Input;
+use raudal_source::{Input, Location};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
@@ -110,7 +110,13 @@ impl<I: Iterator<Item = Input>> Iterator for WithoutRepeats<I> {
 /// There may be millions of URLs. A digest of each is enough to find one again.
 fn digest(input: &Input) -> [u8; 16] {
     let given = if input.is_named { input.name.as_str() } else { "" };
-    let whole = Sha256::new().chain_update(input.location.to_string()).chain_update([0]).chain_update(given).finalize();
+    let location = input.location.to_string();
+    // A fragment is not sent.
+    let sent = match input.location {
+        Location::Url(_) => location.split('#').next().unwrap_or_default(),
+        _ => &location,
+    };
+    let whole = Sha256::new().chain_update(sent).chain_update([0]).chain_update(given).finalize();
     let mut digest = [0; 16];
     digest.copy_from_slice(&whole[..16]);
     digest
