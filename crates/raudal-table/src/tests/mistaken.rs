@@ -144,6 +144,20 @@ fn a_hint_for_ragged_rows_names_what_would_read_them() {
 }
 
 #[test]
+fn a_header_without_names_is_refused_with_the_line_that_has_them() {
+    let error = bad(",,\n,,\nid,name,x\n1,a,b\n", &Query::new());
+    assert_eq!(error.to_string(), "x.csv: line 1: this header has no names");
+    assert!(hint(&error).starts_with("line 3 looks like the header: [`skip_rows`] 2"), "{error:?}");
+    let error = bad(",\n1,2\n", &Query::new());
+    assert!(hint(&error).starts_with("if this is the header, name all columns with [`columns`]"), "{error:?}");
+    let named = dialect(|dialect| dialect.columns = vec!["a".into(), "b".into()]);
+    assert_eq!(table(",\n1,2\n", "x.csv", &named), "a,b\n1,2\n");
+    for input in [",id\n0,5\n", "\"\"\n1\n", "a,,\n1,2,3\n"] {
+        assert!(read(Cursor::new(input), "x.csv", &Query::new(), &()).is_ok(), "{input}");
+    }
+}
+
+#[test]
 fn a_sentence_with_commas_is_refused_like_one_without() {
     for input in [
         "Too many requests, try again later\n",
