@@ -12,7 +12,7 @@
 use futures::future::BoxFuture;
 use raudal::compare::{Plan, compare, render_text};
 use raudal::pool::{Observer, Pool, RunReport};
-use raudal::workload::{Run, Workload};
+use raudal::workload::{Workload, WorkloadRun};
 use raudal::{Error, Kind, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,12 @@ use tokio_util::sync::CancellationToken;
 struct LookUps(u64);
 
 impl LookUps {
-    async fn run_once(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
+    async fn run_once(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<WorkloadRun> {
         let pool = Pool::builder()
             .jobs(jobs)
             .cancel(cancel.clone())
@@ -47,7 +52,7 @@ impl LookUps {
         }
         // Equal results must have equal digests. Here the result is short enough to be its own
         // digest.
-        Ok(Run::new(report, format!("{numbers:?}")).rows(numbers.len() as u64))
+        Ok(WorkloadRun::new(report, format!("{numbers:?}")).rows(numbers.len() as u64))
     }
 }
 
@@ -56,7 +61,12 @@ impl Workload for LookUps {
         "look-ups"
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
         Box::pin(self.run_once(jobs, observer, cancel))
     }
 }

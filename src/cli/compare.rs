@@ -8,7 +8,7 @@ use super::{command_line, print};
 use raudal::compare::{self, Comparison, Jobs, Plan, Turn};
 use raudal::pool::Observer;
 use raudal::progress::Progress;
-use raudal::workload::{Bound, Workload};
+use raudal::workload::{ConcurrencyLimit, Workload};
 use raudal::{Error, Kind, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -105,13 +105,13 @@ async fn run<W: Workload>(
     cancel: &CancellationToken,
     open: impl Future<Output = Result<W>>,
     close: impl AsyncFnOnce(W),
-) -> Result<(Comparison, Option<Bound>)> {
+) -> Result<(Comparison, Option<ConcurrencyLimit>)> {
     let workload = tokio::select! {
         biased;
         workload = open => workload?,
         () = cancel.cancelled() => return Err(Error::new(Kind::Cancelled, "cancelled")),
     };
-    let bound = workload.bound();
+    let bound = workload.limit();
     let done = compare::compare(&workload, plan, &TurnLines(progress), cancel.clone()).await;
     close(workload).await;
     Ok((done?, bound))
@@ -141,7 +141,7 @@ fn timeline(comparison: &Comparison) -> String {
 }
 
 /// Explains why levels above the workload's own limit gained nothing.
-fn explain(bound: &Bound, plan: &Plan) -> String {
+fn explain(bound: &ConcurrencyLimit, plan: &Plan) -> String {
     let mut text = String::new();
     if let Some(most) =
         plan.levels().iter().filter_map(|level| level.number()).max().filter(|most| *most > bound.at_once)
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_bound_is_explained_only_where_a_level_goes_beyond_it() {
-        let bound = Bound { at_once: 5, why: "there are 5 connections".to_owned() };
+        let bound = ConcurrencyLimit { at_once: 5, why: "there are 5 connections".to_owned() };
         let explained = |levels: [usize; 2]| explain(&bound, &Plan::new(levels).expect("a plan"));
         assert_eq!(explained([1, 5]), "");
         assert_eq!(explained([20, 1]), "\nnote: 20 jobs in flight, but at most 5 at work: there are 5 connections\n");

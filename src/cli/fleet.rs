@@ -1,4 +1,4 @@
-//! Runs over many machines: `--nats` of `table` and `iter`, `raudal worker`, `raudal runs`.
+//! Runs over many machines: `--nats` of `table`, `iter` and `get`, `raudal worker`, `raudal runs`.
 
 use super::args::{Cli, Command, FleetArgs, HttpArgs, KeepArgs, NatsArgs, RunArgs, RunsArgs, RunsCommand, WorkerArgs};
 use super::exit::Stop;
@@ -8,7 +8,7 @@ use super::{print, setup};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, FromArgMatches};
 use raudal::fleet::{self, Broker, Ended, Login, Parts, Prepared, SubmitOptions, WorkerOptions, WorkerStatus};
-use raudal::pipeline::Options;
+use raudal::pipeline::{Options, files};
 use raudal::progress::Peer;
 use raudal::source::Input;
 use raudal::table::Sink;
@@ -63,6 +63,7 @@ pub(crate) fn remember(command: &mut Command, matches: &ArgMatches) {
     match command {
         Command::Iter(args) => args.fleet.spec = spec(name, matches),
         Command::Table(args) => args.fleet.spec = spec(name, matches),
+        Command::Get(args) => args.fleet.spec = spec(name, matches),
         Command::Worker(args) => {
             let given = |id: &&str| matches.value_source(id).is_some_and(|source| source != ValueSource::DefaultValue);
             let own = SENT.iter().chain(&SENT_UNLESS_GIVEN).filter(|id| matches.try_contains_id(id).unwrap_or(false));
@@ -151,6 +152,28 @@ impl Submission<'_> {
     where
         In: Iterator<Item = Input> + Clone + Send + 'static,
     {
+        let (broker, submit) = self.begin(session).await?;
+        let ended = Box::pin(fleet::submit(&broker, inputs, options, sink, submit)).await?;
+        self.end(&broker, ended, session).await
+    }
+
+    /// Runs it for files.
+    pub(crate) async fn run_files<In>(
+        &self,
+        inputs: In,
+        options: files::Options,
+        tell: impl FnMut(&files::Saved) -> Result<()>,
+        session: &Session,
+    ) -> Result<Result<files::Summary, u8>>
+    where
+        In: Iterator<Item = Input> + Clone + Send + 'static,
+    {
+        let (broker, submit) = self.begin(session).await?;
+        let ended = Box::pin(fleet::submit_files(&broker, inputs, options, tell, submit)).await?;
+        self.end(&broker, ended, session).await
+    }
+
+    async fn begin(&self, session: &Session) -> Result<(Broker, SubmitOptions)> {
         let broker = connect(&self.fleet.nats, "raudal submitter").await?;
         let mut submit = SubmitOptions::default();
         submit.parts = self.fleet.parts.clone().unwrap_or(Parts::Nats);
@@ -170,11 +193,20 @@ impl Submission<'_> {
         submit.say = Arc::new(move |text| progress.note(text));
         let progress = session.progress.clone();
         submit.watch = Arc::new(move |workers| progress.peers(&workers.iter().map(peer).collect::<Vec<_>>()));
-        match Box::pin(fleet::submit(&broker, inputs, options, sink, submit)).await? {
+        Ok((broker, submit))
+    }
+
+    async fn end<S: std::fmt::Debug>(
+        &self,
+        broker: &Broker,
+        ended: Ended<S>,
+        session: &Session,
+    ) -> Result<Result<S, u8>> {
+        match ended {
             Ended::Merged(summary) => Ok(Ok(*summary)),
             Ended::Left { run, done, chunks, .. } => {
                 session.progress.finish();
-                self.leave(&broker, &run, (done, chunks), session).await.map(Err)
+                self.leave(broker, &run, (done, chunks), session).await.map(Err)
             }
             other => Err(Error::new(Kind::Internal, format!("an end that is not known: {other:?}"))),
         }

@@ -15,12 +15,7 @@ use std::io::IsTerminal as _;
 
 pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     #[cfg(feature = "fleet")]
-    if args.nats.is_some() {
-        return Err(Error::usage("files are not fetched over a fleet: --nats is for tables").hint(
-            "all files would go to this one folder, through this one disk and network: start get here; to use more \
-             machines and disks, cut the list, and start get on each of them",
-        ));
-    }
+    check_fleet(&args)?;
     let inputs = Inputs::parse(&args.source)?;
     let mut options = options(&args)?;
     args.http.refuse_table_header()?;
@@ -49,12 +44,15 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     options.run.observer = session.observer();
     options.run.cancel = session.signals.token().clone();
     let mut lines = lists_files(&args).then(|| Lines::new(&session.progress));
-    let summary = files::run(inputs.clone(), &client, options, |saved| match &mut lines {
+    let tell = |saved: &Saved| match &mut lines {
         Some(lines) => lines.write(&shown(saved)).map_err(|error| Error::io("cannot write to standard output", error)),
         None => Ok(()),
-    })
-    .await;
-    let mut summary = summary.inspect_err(|_| session.progress.finish())?;
+    };
+    let summary = fetch(&args, inputs.clone(), &client, options, tell, &session).await;
+    let mut summary = match summary.inspect_err(|_| session.progress.finish())? {
+        Ok(summary) => summary,
+        Err(code) => return Ok(code),
+    };
     summary.warnings.extend(lowered);
     let ending = Ending::from(&summary);
     let total = inputs.len();
@@ -72,6 +70,47 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
     }
     metrics::write(args.end.metrics.as_deref(), "get", &ending, total, code)?;
     Ok(code)
+}
+
+/// Fetches the files, here or over a fleet. Returns the exit code instead of a summary if the run goes on without us.
+async fn fetch(
+    args: &GetCommand,
+    inputs: Inputs,
+    client: &Client,
+    options: files::Options,
+    tell: impl FnMut(&Saved) -> Result<()>,
+    session: &Session,
+) -> Result<Result<files::Summary, u8>> {
+    #[cfg(feature = "fleet")]
+    if args.fleet.nats.nats.is_some() {
+        return submission(args).run_files(inputs, options, tell, session).await;
+    }
+    #[cfg(not(feature = "fleet"))]
+    let _ = (args, session);
+    files::run(inputs, client, options, tell).await.map(Ok)
+}
+
+#[cfg(feature = "fleet")]
+fn submission(args: &GetCommand) -> super::fleet::Submission<'_> {
+    super::fleet::Submission { fleet: &args.fleet, run: &args.run, http: &args.http, keep: &args.keep, null: &[] }
+}
+
+/// Refuses what has no meaning over a fleet.
+#[cfg(feature = "fleet")]
+fn check_fleet(args: &GetCommand) -> Result<()> {
+    if args.fleet.nats.nats.is_none() {
+        return Ok(());
+    }
+    submission(args).check()?;
+    if args.update {
+        return Err(Error::usage("with --nats, files cannot be updated: workers do not know which versions are here")
+            .hint("leave --nats out: for what has not changed, --update asks only whether it has"));
+    }
+    if args.resume {
+        return Err(Error::usage("with --nats, there are no partial files here to continue: -c")
+            .hint("the same command goes on with its run by itself; --skip-existing keeps the files that are here"));
+    }
+    Ok(())
 }
 
 pub(super) fn options(args: &GetCommand) -> Result<files::Options> {

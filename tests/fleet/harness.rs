@@ -186,9 +186,10 @@ impl Fleet {
         let mut command = Command::new(&self.program);
         command.arg("-js").arg("-sd").arg(store).args(["-a", "127.0.0.1", "-p", &port]);
         command.arg("--ports_file_dir").arg(&ports).args(&self.more);
-        self.broker = Some(Running::start(&mut command, self.folder.path().join("broker.log")));
+        let mut broker = Running::start(&mut command, self.folder.path().join("broker.log"));
         if self.port == 0 {
             self.port = until("the port of the broker", || {
+                assert!(!broker.has_ended(), "{}", broker.said());
                 let file = fs::read_dir(&ports).ok()?.next()?.ok()?.path();
                 let text = fs::read_to_string(file).ok()?;
                 // With TLS, its scheme is another.
@@ -196,6 +197,7 @@ impl Fleet {
                 digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
             });
         }
+        self.broker = Some(broker);
         until("the broker", || TcpStream::connect(("127.0.0.1", self.port)).ok());
     }
 

@@ -85,11 +85,3 @@ fn a_broker_that_is_not_there_is_an_error_without_its_password() {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("cannot connect to NATS: nats://127.0.0.1") && !said.contains("secret"), "{said}");
 }
-
-#[test]
-fn files_are_not_fetched_over_a_fleet_and_the_reason_is_given() {
-    let Some(fleet) = Fleet::start() else { return };
-    let (code, said) = fleet.spawn(["get", "http://127.0.0.1/a.csv", "--nats", "nats://h"]).end();
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("--nats is for tables") && said.contains("cut the list"), "{said}");
-}

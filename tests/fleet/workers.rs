@@ -196,7 +196,7 @@ fn a_worker_of_another_version_says_so_and_takes_no_job() {
         }
     });
     let run = fleet.submit("out.csv", &[&pattern(&server, 3)]);
-    run.wait_for("old: the run needs raudal 0.1.0 (protocol 1), and this worker is 0.0.1 (protocol 1)");
+    run.wait_for("old: the run needs raudal 0.1.0 (protocol 2), and this worker is 0.0.1 (protocol 2)");
     assert!(server.requests().is_empty());
     let _worker = fleet.worker("new", &[]);
     let (code, said) = run.end();

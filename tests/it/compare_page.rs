@@ -34,6 +34,11 @@ async fn a_real_comparison_is_shown_in_every_form() {
     assert_eq!(to_csv(&comparison).lines().count(), 1 + 8);
 
     let html = to_html(&comparison);
+    // A digest or a long name does not make the page wider than a small screen.
+    for element in ["h1 {", "p, ul {", "dd {", "footer {"] {
+        let rule = html.lines().find(|line| line.starts_with(element)).expect(element);
+        assert!(rule.contains("overflow-wrap: anywhere"), "{rule}");
+    }
     assert_eq!(html.matches("<g class=\"job\">").count(), 4 * 12);
     let decided = comparison.level(Jobs::Auto).unwrap().median_run().unwrap().limits.len();
     assert_eq!(html.matches("<g class=\"limit\">").count(), decided);

@@ -235,6 +235,23 @@ fn every_page_of_the_book_is_in_its_summary() {
 }
 
 #[test]
+fn lines_of_markdown_have_at_most_100_columns_outside_of_tables_and_code() {
+    let mut all = documents();
+    all.extend(
+        ["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "python/README.md"].map(str::to_owned),
+    );
+    all.extend(["README.md", "src/guide.md", "src/equivalents.md"].map(|name| format!("crates/raudal-pool/{name}")));
+    for file in &all {
+        let mut is_code = false;
+        for (at, line) in read(file).lines().enumerate() {
+            is_code ^= line.trim_start().starts_with("```");
+            let columns = line.chars().count();
+            assert!(is_code || line.starts_with('|') || columns <= 100, "{file}:{}: {columns} columns", at + 1);
+        }
+    }
+}
+
+#[test]
 fn the_readme_stays_short() {
     let words = read("README.md").split_whitespace().count();
     assert!(words <= 1_000, "{words} words");

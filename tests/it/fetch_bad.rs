@@ -228,6 +228,9 @@ fn options_that_cannot_be_are_refused_before_anything_is_sent() {
     assert_eq!(refused(|o| o.headers = vec![("a".into(), "hush\n".into())]), "not a valid value for the header: a");
     assert_eq!(refused(|o| o.headers = vec![("Range".into(), "bytes=0-1".into())]), "this header cannot be set: Range");
     assert_eq!(refused(|o| o.proxy = Some("http://me:secret@".into())), "not the URL of a proxy: http://");
+    // Never past a proxy that is asked for.
+    assert_eq!(refused(|o| o.proxy = Some("socks5://h:1".into())), "not a proxy for HTTP: socks5://h:1");
+    assert_eq!(refused(|o| o.proxy = Some("htp://me:secret@h".into())), "not a proxy for HTTP: htp://h");
     assert_eq!(refused(|o| o.limit_rate = Some(0)), "a rate limit of 0");
     assert_eq!(
         refused(|o| o.user_agent = Some("a\nb".into())),
@@ -243,4 +246,20 @@ async fn a_proxy_that_is_asked_for_is_used_even_for_this_machine() {
     let body = fetch(&options, "http://127.0.0.1:9/a").await.expect("a body");
     assert_eq!(body.len(), 14);
     assert_eq!(proxy.paths(), ["http://127.0.0.1:9/a"]);
+}
+
+#[tokio::test]
+async fn what_a_proxy_refuses_is_said_of_the_proxy() {
+    let proxy = Server::start([("h.invalid:443", vec![Answer::status(407, ""); 2])]);
+    let through = |address: String| {
+        let mut options = options();
+        options.proxy = Some(address);
+        options
+    };
+    let error = fetch(&through(proxy.url("")), "https://h.invalid/a").await.expect_err("refused");
+    assert_eq!((error.kind(), error.is_transient()), (Kind::Status(407), false), "{error}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("the proxy requires a login")), "{error:?}");
+    let error = fetch(&through("http://127.0.0.1:1".into()), "http://h.invalid/a").await.expect_err("nobody there");
+    assert_eq!(error.kind(), Kind::Connect, "{error}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("goes through a proxy")), "{error:?}");
 }

@@ -338,7 +338,7 @@ fn a_fault_that_does_not_exist_is_a_usage_error() {
         (&["serve", "--fault", "rest@50%"][..], "no such fault: rest, at character 1 of rest@50%"),
         (
             &["serve", "--fault", "page", "--fault", "reset@x"],
-            "not a place in a body, such as 50% or 4096, at character 7",
+            "not a position in a body, such as 50% or 4096, at character 7",
         ),
         (&["iter", "--fault", "page"], "only the embedded origin takes this option: --fault"),
     ] {

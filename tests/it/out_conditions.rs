@@ -102,11 +102,11 @@ fn a_device_that_is_full_is_an_error_in_every_format() {
 
 /// A file system of 64 KiB. Only root can make one.
 #[cfg(target_os = "linux")]
-struct Small(tempfile::TempDir);
+pub(crate) struct Small(pub(crate) tempfile::TempDir);
 
 #[cfg(target_os = "linux")]
 impl Small {
-    fn mount() -> Option<Self> {
+    pub(crate) fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(folder.path()).stderr(Stdio::null());

@@ -230,6 +230,67 @@ fn what_is_no_table_and_no_page_is_an_impostor_whatever_it_is_called() {
 }
 
 #[test]
+fn a_page_in_place_of_a_file_never_gets_its_name() {
+    let page = || Answer::page("No existe");
+    let named = |name: &str| page().header("Content-Disposition", format!("attachment; filename={name}"));
+    let server = Server::start([
+        ("/a.zip", vec![page()]),
+        ("/b.csv", vec![page(), page(), Answer::ok(TABLE)]),
+        ("/c", vec![named("c.pdf")]),
+        ("/d.csv?x=1", vec![Answer::ok("{\"error\": \"quota\"}")]),
+        ("/e.tar", vec![Answer::ok("<?xml version=\"1.0\"?><Error/>")]),
+        ("/f.json", vec![page()]),
+        ("/g.json", vec![Answer::ok("{\"a\": 1}")]),
+        ("/h.html", vec![page()]),
+        ("/i", vec![page()]),
+        ("/j.csv", vec![page()]),
+        ("/k", vec![page()]),
+        ("/l.csv", vec![named("l.html")]),
+        ("/m.xls", vec![Answer::ok("<html><table></table></html>")]),
+    ]);
+    let lines = ["a.zip", "b.csv", "c", "d.csv?x=1", "e.tar", "f.json", "g.json", "h.html", "i", "l.csv", "m.xls"];
+    let mut list: String = lines.iter().map(|path| server.url(&format!("/{path}")) + "\n").collect();
+    list += &format!("{}\tj.html\n{}\tk.zip\n", server.url("/j.csv"), server.url("/k"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = folder.path().join("files");
+    std::fs::create_dir(&files).expect("a folder");
+    std::fs::write(files.join("a.zip"), "good").expect("a file");
+    let get = raudal(["get", "--update", "--retry-delay", "1ms", "-i", "-", "-d"]).arg(&files).stdin(list);
+    let finished = get.run();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    let mut names: Vec<_> = std::fs::read_dir(&files)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    assert_eq!(names, ["a.zip", "b.csv", "g.json", "h.html", "i", "j.html", "l.html", "m.xls"], "{}", finished.stderr);
+    assert_eq!(std::fs::read_to_string(files.join("a.zip")).expect("a file"), "good");
+    assert_eq!(std::fs::read_to_string(files.join("b.csv")).expect("a file"), TABLE);
+    for said in
+        ["an HTML page in place of the data: No existe", "JSON in place of the data", "XML in place of the data"]
+    {
+        assert!(finished.stderr.contains(said), "{said}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn what_a_server_refuses_after_a_redirect_names_where_it_was() {
+    for (target, said) in [
+        ("/gone?key=secret", "/a.csv: after a redirect to http://H/gone: the server answered: 404"),
+        ("/a.csv?n=1", "/a.csv: after a redirect to http://H/a.csv: the server answered: 404"),
+    ] {
+        let server =
+            Server::start([("/a.csv", vec![Answer::redirect(target)]), (target, vec![Answer::status(404, "")])]);
+        let finished = table(&server, "/a.csv");
+        let host = server.url("").replace("http://", "");
+        let stderr = finished.stderr.replace(host.trim_end_matches('/'), "H");
+        assert!(stderr.contains(said) && !stderr.contains("secret"), "{stderr}");
+        assert_eq!(finished.code, Some(5));
+    }
+}
+
+#[test]
 fn the_charset_of_the_media_type_is_used_where_no_encoding_is_given() {
     let latin1 = b"id,name\n1,Poblaci\xf3n\n";
     for charset in ["ISO-8859-1", "\"latin1\"", "windows-1252"] {

@@ -3,7 +3,7 @@
 
 use crate::common::{PATIENCE, raudal};
 use raudal::pool::{Event, EventKind, NoObserver, Observer};
-use raudal::workload::{Database, DatabaseOptions, Run, Workload};
+use raudal::workload::{Database, DatabaseOptions, Workload, WorkloadRun};
 use raudal::{Kind, Result};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::ffi::OsStr;
@@ -152,7 +152,7 @@ impl Server {
     }
 }
 
-async fn run(database: &Database, jobs: usize) -> Result<Run> {
+async fn run(database: &Database, jobs: usize) -> Result<WorkloadRun> {
     database.run(jobs, Arc::new(NoObserver), CancellationToken::new()).await
 }
 
@@ -168,7 +168,7 @@ async fn queries_of_a_real_server_give_the_same_at_every_level() {
     assert_eq!((&one.digest, &one.parts, one.rows), (&many.digest, &many.parts, 12));
     let stages: Vec<&str> = many.jobs[11].stages.iter().map(|span| span.stage).collect();
     assert_eq!(stages, ["acquire", "query"]);
-    let bound = database.bound().expect("a bound");
+    let bound = database.limit().expect("a bound");
     assert!(bound.at_once == 3 && bound.why.contains("semaphore"), "{bound:?}");
 
     let finished = raudal(["compare", "database", "-j", "1,6", "-r", "2", "-w", "1", "--queries", "12"])

@@ -15,7 +15,7 @@ pub(crate) struct Published {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The code that picks it, as it is written: `01`.
+    /// The code that selects it, as it is written: `01`.
     pub code: String,
     /// What it is called.
     pub name: String,
@@ -27,22 +27,23 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The name of its file. Empty for an edition of another catalogue.
+    /// Returns the name of its file. Empty for an edition of another catalogue.
     pub fn file(&self, edition: Edition) -> &str {
         self.files.get(edition.0).map_or("", |(file, _)| file)
     }
 
-    /// The glob that picks the data among the members of its file. Empty for an edition of another catalogue.
+    /// Returns the glob that selects the data among the members of its file. Empty for an edition of another
+    /// catalogue.
     pub fn member(&self, edition: Edition) -> &str {
         self.files.get(edition.0).map_or("", |(_, member)| member)
     }
 
-    /// The code as a number.
+    /// Returns the code as a number.
     pub fn number(&self) -> u32 {
         self.code.parse().unwrap_or_default()
     }
 
-    /// What another column of the catalogue says of it; `None` if there is no such column.
+    /// Returns the value of another column of the catalogue; `None` if there is no such column.
     pub fn fact(&self, column: &str) -> Option<u64> {
         self.facts.iter().find(|(name, _)| name == column).map(|(_, value)| *value)
     }
@@ -56,32 +57,32 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// All entries, in the order of their codes.
+    /// Returns all entries, in the order of their codes.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// All editions, the default first.
+    /// Returns all editions, the default first.
     pub fn editions(&self) -> impl Iterator<Item = Edition> {
         (0..self.editions.len()).map(Edition)
     }
 
-    /// The edition of this name.
+    /// Returns the edition of this name.
     pub fn edition(&self, name: &str) -> Option<Edition> {
         self.editions.iter().position(|edition| edition.name == name).map(Edition)
     }
 
-    /// The name of an edition. Empty for one of another catalogue.
+    /// Returns the name of an edition. Empty for one of another catalogue.
     pub fn edition_name(&self, edition: Edition) -> &str {
         self.editions.get(edition.0).map_or("", |edition| &edition.name)
     }
 
-    /// The folder in which an edition is published, with a final slash. Empty for one of another catalogue.
+    /// Returns the URL of the folder of an edition, with a final slash. Empty for one of another catalogue.
     pub fn base_url(&self, edition: Edition) -> &str {
         self.editions.get(edition.0).map_or("", |edition| &edition.base_url)
     }
 
-    /// The entry whose file has this name in some edition, in any case of letters, as many servers match.
+    /// Returns the entry whose file has this name in some edition. Ignores case, as many servers do.
     pub fn find_file(&self, name: &str) -> Option<(&Entry, Edition)> {
         self.entries.iter().find_map(|entry| {
             let mut editions = self.editions();

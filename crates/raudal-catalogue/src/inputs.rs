@@ -16,7 +16,7 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// A base that is no URL, or has a query or a fragment.
+    /// Fails for a base that is not a URL, or that has a query or a fragment.
     ///
     /// ```
     /// use raudal_catalogue::iter_2020::{self, MICRODATOS};
@@ -43,7 +43,9 @@ impl Catalogue {
 fn beside(base: &Location, file: &str) -> Result<Location> {
     match base {
         Location::File(folder) => Ok(Location::File(folder.join(file))),
-        Location::Stdin => Err(Error::usage("standard input is no base for files").hint("give a folder or a URL")),
+        Location::Stdin => {
+            Err(Error::usage("standard input cannot be a base for files").hint("give a folder or a URL"))
+        }
         Location::Url(url) => {
             if url.query().is_some() || url.fragment().is_some() {
                 return Err(Error::usage("a base URL with a query or a fragment")

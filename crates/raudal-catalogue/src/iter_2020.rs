@@ -11,11 +11,11 @@ pub const MICRODATOS: Edition = Edition(0);
 /// *Datos abiertos*: the data, a catalogue, a dictionary and metadata in each archive.
 pub const DATOS_ABIERTOS: Edition = Edition(1);
 
-/// The 32 archives of the 2020 census.
+/// Returns the catalogue of the 32 archives of the 2020 census.
 ///
 /// # Panics
 ///
-/// Never for a released version: the data is part of the program, and a test reads all of it.
+/// Never panics in a released version: the data is part of the program, and a test reads all of it.
 ///
 /// ```
 /// use raudal_catalogue::iter_2020::{self, MICRODATOS};
@@ -32,12 +32,12 @@ pub fn catalogue() -> &'static Catalogue {
     &CATALOGUE
 }
 
-/// The population of an entity: `POBTOT` of its total row.
+/// Returns the population of an entity: `POBTOT` of its total row.
 pub fn population(entity: &Entry) -> u64 {
     entity.fact("population").unwrap_or_default()
 }
 
-/// How many municipalities an entity has.
+/// Returns how many municipalities an entity has.
 pub fn municipalities(entity: &Entry) -> u64 {
     entity.fact("municipalities").unwrap_or_default()
 }

@@ -12,8 +12,8 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// Of the kind [`Usage`](raudal_common::Kind::Usage), with the line: no edition, a column that is missing, a code or
-    /// a number that is none, a code that is there twice.
+    /// Fails with the kind [`Usage`](raudal_common::Kind::Usage), naming the line: no edition, a missing column, an
+    /// invalid code or number, a code given twice.
     pub fn parse(text: &str) -> Result<Self> {
         let editions: Vec<Published> = text
             .lines()

@@ -11,8 +11,8 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// Of the kind [`Usage`](raudal_common::Kind::Usage), listing the entries: no such code or name, several names that
-    /// begin that way, a range that runs backwards.
+    /// Fails with the kind [`Usage`](raudal_common::Kind::Usage), listing the entries: an unknown code or name,
+    /// several names that begin that way, a range that runs backwards.
     ///
     /// ```
     /// let catalogue = raudal_catalogue::iter_2020::catalogue();

@@ -1,10 +1,10 @@
 //! S3: the region, the server and the credentials, as the command line of AWS finds them.
 
-use crate::answer::{Signed, is_region};
 use crate::environment::Environment;
+use crate::error_response::{Signed, is_region};
 use crate::listen::Listener;
 use crate::profile::Profile;
-use crate::secrets::{self, Found};
+use crate::secrets::{self, Credentials};
 use object_store::StaticCredentialProvider;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsAuthorizer, AwsCredential, AwsCredentialProvider};
 use object_store::client::HttpRequest;
@@ -22,7 +22,7 @@ pub(crate) struct Aws {
     /// Whether the server has the bucket in its name, not in the path.
     has_bucket: bool,
     payer: bool,
-    found: Found<AwsCredentialProvider>,
+    found: Credentials<AwsCredentialProvider>,
 }
 
 impl Aws {
@@ -38,7 +38,7 @@ impl Aws {
         let payer = environment.get("AWS_REQUEST_PAYER").is_some_and(|value| value.eq_ignore_ascii_case("requester"))
             || environment.is_true("AWS_REQUEST_PAYER");
         let has_bucket = environment.is_true("AWS_VIRTUAL_HOSTED_STYLE_REQUEST");
-        let mut aws = Self { region, endpoint, has_bucket, payer, found: Found::Skipped };
+        let mut aws = Self { region, endpoint, has_bucket, payer, found: Credentials::Skipped };
         if !environment.is_true("AWS_SKIP_SIGNATURE") {
             aws.found = aws.credentials(environment, &profile, http).await?;
         }
@@ -51,7 +51,7 @@ impl Aws {
         environment: &Environment,
         profile: &Profile,
         http: crate::Http<'_>,
-    ) -> Result<Found<AwsCredentialProvider>> {
+    ) -> Result<Credentials<AwsCredentialProvider>> {
         let keys = match (environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) => {
                 Some((id.to_owned(), secret.to_owned(), environment.get("AWS_SESSION_TOKEN").map(str::to_owned)))
@@ -66,13 +66,17 @@ impl Aws {
             for text in [&key_id, &secret_key, token.as_ref().unwrap_or(&key_id)] {
                 secrets::check(text, "credentials of AWS")?;
             }
-            return Ok(Found::Of(Arc::new(StaticCredentialProvider::new(AwsCredential { key_id, secret_key, token }))));
+            return Ok(Credentials::Of(Arc::new(StaticCredentialProvider::new(AwsCredential {
+                key_id,
+                secret_key,
+                token,
+            }))));
         }
         let is_asked_for = environment.first(&OTHER).is_some();
         if !is_asked_for {
             profile.refuse_other()?;
             if environment.is_true("AWS_EC2_METADATA_DISABLED") {
-                return Ok(Found::Nothing);
+                return Ok(Credentials::Nothing);
             }
         }
         let client = http(&secrets::server(&self.base("bucket", &self.region))?)?;
@@ -92,7 +96,7 @@ impl Aws {
     }
 
     pub(crate) async fn sign(&self, request: &mut HttpRequest, region: &str) -> Result<()> {
-        let Found::Of(provider) = &self.found else { return Ok(()) };
+        let Credentials::Of(provider) = &self.found else { return Ok(()) };
         let credential = provider.get_credential().await.map_err(|error| secrets::gone("AWS", &error))?;
         AwsAuthorizer::new(&credential, "s3", region)
             .with_request_payer(self.payer)
@@ -125,9 +129,9 @@ impl Aws {
             None => builder,
         };
         match &self.found {
-            Found::Of(provider) => builder.with_credentials(Arc::clone(provider)),
-            Found::Nothing => builder.with_skip_signature(true),
-            Found::Skipped => builder,
+            Credentials::Of(provider) => builder.with_credentials(Arc::clone(provider)),
+            Credentials::Nothing => builder.with_skip_signature(true),
+            Credentials::Skipped => builder,
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Azure Blob Storage: the account and the credentials, as Azure's command line finds them.
 
-use crate::answer::Signed;
 use crate::environment::Environment;
+use crate::error_response::Signed;
 use crate::listen::Listener;
-use crate::secrets::{self, Found};
+use crate::secrets::{self, Credentials};
 use object_store::azure::{AzureAuthorizer, AzureConfigKey, AzureCredentialProvider, MicrosoftAzureBuilder};
 use object_store::client::HttpRequest;
 use raudal_common::{Error, Result};
 use std::sync::Arc;
 
-/// Variables that say who asks.
+/// Variables that hold credentials.
 const ASKED: [&str; 13] = [
     "AZURE_STORAGE_KEY",
     "AZURE_STORAGE_ACCOUNT_KEY",
@@ -34,7 +34,7 @@ pub(crate) struct Azure {
     account: String,
     endpoint: String,
     is_emulator: bool,
-    found: Found<AzureCredentialProvider>,
+    found: Credentials<AzureCredentialProvider>,
 }
 
 impl Azure {
@@ -60,7 +60,7 @@ impl Azure {
             (Some(endpoint), false) => endpoint.trim_end_matches('/').to_owned(),
             (None, false) => format!("https://{account}.blob.core.windows.net"),
         };
-        let mut azure = Self { account: account.to_owned(), endpoint, is_emulator, found: Found::Skipped };
+        let mut azure = Self { account: account.to_owned(), endpoint, is_emulator, found: Credentials::Skipped };
         if !environment.is_true("AZURE_SKIP_SIGNATURE") {
             let client = http(&secrets::server(&azure.endpoint)?)?;
             let builder = azure.builder(environment, "container", client).with_retry(secrets::once());
@@ -76,7 +76,7 @@ impl Azure {
     }
 
     pub(crate) async fn sign(&self, request: &mut HttpRequest) -> Result<()> {
-        let Found::Of(provider) = &self.found else { return Ok(()) };
+        let Credentials::Of(provider) = &self.found else { return Ok(()) };
         let credential = provider.get_credential().await.map_err(|error| secrets::gone("Azure", &error))?;
         AzureAuthorizer::new(&credential, &self.account)
             .try_authorize(request)
@@ -99,7 +99,7 @@ impl Azure {
                 builder = builder.with_config(key, value);
             }
         }
-        // What Azure's command line calls otherwise than the library.
+        // Variables with other names in Azure's command line than in the library.
         if let Some(key) = environment.get("AZURE_STORAGE_KEY").or(part(environment, "AccountKey")) {
             builder = builder.with_access_key(key);
         }
@@ -110,9 +110,9 @@ impl Azure {
             builder.with_account(&self.account).with_container_name(container).with_http_connector(Listener(client));
         let builder = if self.is_emulator { builder } else { builder.with_endpoint(self.endpoint.clone()) };
         match &self.found {
-            Found::Of(provider) => builder.with_credentials(Arc::clone(provider)),
-            Found::Nothing => builder.with_skip_signature(true),
-            Found::Skipped => builder,
+            Credentials::Of(provider) => builder.with_credentials(Arc::clone(provider)),
+            Credentials::Nothing => builder.with_skip_signature(true),
+            Credentials::Skipped => builder,
         }
     }
 }

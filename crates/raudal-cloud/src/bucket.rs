@@ -2,7 +2,7 @@
 
 use crate::Http;
 use crate::listen::listening;
-use crate::stores::{Store, Stores};
+use crate::stores::{BucketStore, Stores};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
@@ -43,7 +43,7 @@ enum Created {
 #[derive(Clone)]
 pub struct Bucket {
     stores: Arc<Stores>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn BucketStore>,
     folder: Object,
 }
 
@@ -52,7 +52,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As [`Stores::sign`].
+    /// Fails as [`Stores::sign`] does.
     pub async fn open(stores: &Arc<Stores>, folder: &Object, http: Http<'_>) -> Result<Self> {
         let store = stores.store(folder, http).await?;
         Ok(Self { stores: Arc::clone(stores), store, folder: folder.clone() })
@@ -62,7 +62,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// A usage error for a name that cannot be a part of a key.
+    /// Fails with a usage error for a name that cannot be a part of a key.
     pub fn below(&self, name: &str) -> Result<Self> {
         Ok(Self { folder: self.named(name)?, ..self.clone() })
     }
@@ -97,7 +97,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// An error that names the object and the reason of the store.
+    /// Fails with an error that names the object and the reason of the store.
     pub async fn put(&self, name: &str, mut content: impl Read) -> Result<bool> {
         let object = self.named(name)?;
         let path = Self::path(&object)?;
@@ -158,7 +158,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put).
+    /// Fails as [`put`](Self::put) does.
     pub async fn has(&self, name: &str) -> Result<bool> {
         let object = self.named(name)?;
         let path = Self::path(&object)?;
@@ -170,7 +170,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put), and the first error of `take`.
+    /// Fails as [`put`](Self::put) does, and with the first error of `take`.
     pub async fn get(&self, name: &str, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let object = self.named(name)?;
         let path = Self::path(&object)?;
@@ -185,7 +185,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put).
+    /// Fails as [`put`](Self::put) does.
     pub async fn names(&self) -> Result<Vec<String>> {
         let path = Self::path(&self.folder)?;
         let names = async {
@@ -199,7 +199,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put).
+    /// Fails as [`put`](Self::put) does.
     pub async fn rename(&self, name: &str, to: &str) -> Result<()> {
         let (object, other) = (self.named(name)?, self.named(to)?);
         let (from, to) = (Self::path(&object)?, Self::path(&other)?);
@@ -214,7 +214,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put).
+    /// Fails as [`put`](Self::put) does.
     pub async fn remove(&self) -> Result<()> {
         for name in self.names().await? {
             let object = self.named(&name)?;

@@ -1,4 +1,4 @@
-//! The variables that say where a store is and who asks.
+//! The environment variables with the server and the credentials of a store.
 
 use std::collections::BTreeMap;
 use std::fmt;

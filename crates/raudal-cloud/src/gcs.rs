@@ -1,16 +1,16 @@
 //! Google Cloud Storage: the server and the credentials, as Google's own programs find them.
 
-use crate::answer::Signed;
 use crate::environment::Environment;
+use crate::error_response::Signed;
 use crate::listen::Listener;
-use crate::secrets::{self, Found};
+use crate::secrets::{self, Credentials};
 use http::header::AUTHORIZATION;
 use object_store::client::HttpRequest;
 use object_store::gcp::{GcpCredentialProvider, GoogleCloudStorageBuilder, GoogleConfigKey};
 use raudal_common::Result;
 use std::sync::Arc;
 
-/// Variables that say who asks.
+/// Variables that hold credentials.
 const ASKED: [&str; 6] = [
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_SERVICE_ACCOUNT",
@@ -23,7 +23,7 @@ const ASKED: [&str; 6] = [
 #[derive(Debug)]
 pub(crate) struct Gcs {
     endpoint: String,
-    found: Found<GcpCredentialProvider>,
+    found: Credentials<GcpCredentialProvider>,
 }
 
 impl Gcs {
@@ -32,7 +32,8 @@ impl Gcs {
         let endpoint = environment.get("GOOGLE_BASE_URL").or(emulator).unwrap_or("https://storage.googleapis.com");
         // The host of an emulator is often written without its scheme.
         let scheme = if endpoint.contains("://") { "" } else { "http://" };
-        let mut gcs = Self { endpoint: format!("{scheme}{}", endpoint.trim_end_matches('/')), found: Found::Skipped };
+        let mut gcs =
+            Self { endpoint: format!("{scheme}{}", endpoint.trim_end_matches('/')), found: Credentials::Skipped };
         if environment.is_true("GOOGLE_SKIP_SIGNATURE") {
             return Ok(gcs);
         }
@@ -42,7 +43,7 @@ impl Gcs {
         });
         let is_asked_for = environment.first(&ASKED).is_some() || has_file;
         if emulator.is_some() && !is_asked_for {
-            gcs.found = Found::Nothing;
+            gcs.found = Credentials::Nothing;
             return Ok(gcs);
         }
         let client = http(&secrets::server(&gcs.endpoint)?)?;
@@ -61,7 +62,7 @@ impl Gcs {
     }
 
     pub(crate) async fn sign(&self, request: &mut HttpRequest) -> Result<()> {
-        let Found::Of(provider) = &self.found else { return Ok(()) };
+        let Credentials::Of(provider) = &self.found else { return Ok(()) };
         let credential = provider.get_credential().await.map_err(|error| secrets::gone("Google Cloud", &error))?;
         if !credential.bearer.is_empty() {
             request.headers_mut().insert(AUTHORIZATION, secrets::bearer(&credential.bearer)?);
@@ -93,9 +94,9 @@ impl Gcs {
             .with_config(GoogleConfigKey::BaseUrl, &self.endpoint)
             .with_http_connector(Listener(client));
         match &self.found {
-            Found::Of(provider) => builder.with_credentials(Arc::clone(provider)),
-            Found::Nothing => builder.with_skip_signature(true),
-            Found::Skipped => builder,
+            Credentials::Of(provider) => builder.with_credentials(Arc::clone(provider)),
+            Credentials::Nothing => builder.with_skip_signature(true),
+            Credentials::Skipped => builder,
         }
     }
 }

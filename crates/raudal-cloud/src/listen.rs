@@ -1,9 +1,9 @@
-//! Hands requests of the library to the caller's HTTP client, and keeps what a store says when it refuses.
+//! Passes requests of the library to the caller's HTTP client, and keeps the error responses of the store.
 //!
 //! The library's errors hold the response only as text. Its client is replaceable, so what a request gets is
 //! noted here, in a value that belongs to the operation's own task.
 
-use crate::answer::Answer;
+use crate::error_response::ErrorResponse;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -18,20 +18,20 @@ use std::sync::{Arc, Mutex};
 const MOST: usize = 64 << 10;
 
 tokio::task_local! {
-    static HEARD: Arc<Mutex<Option<Answer>>>;
+    static HEARD: Arc<Mutex<Option<ErrorResponse>>>;
 }
 
 /// What went wrong with an operation: the library's error, and the last refusal of the store.
-pub(crate) struct Failed {
+pub(crate) struct StoreFailure {
     pub(crate) error: object_store::Error,
-    pub(crate) answer: Option<Answer>,
+    pub(crate) response: Option<ErrorResponse>,
 }
 
-/// Runs an operation of the library, and notes what the store says meanwhile.
-pub(crate) async fn listening<T>(operation: impl Future<Output = object_store::Result<T>>) -> Result<T, Failed> {
+/// Runs an operation of the library, and keeps the last error response of the store.
+pub(crate) async fn listening<T>(operation: impl Future<Output = object_store::Result<T>>) -> Result<T, StoreFailure> {
     let heard = Arc::default();
     let done = HEARD.scope(Arc::clone(&heard), operation).await;
-    done.map_err(|error| Failed { error, answer: lock(&heard).take() })
+    done.map_err(|error| StoreFailure { error, response: lock(&heard).take() })
 }
 
 /// The caller's HTTP client, as the library wants it.
@@ -60,12 +60,12 @@ impl HttpService for Listener {
                 break;
             }
         }
-        note(Some(Answer::new(parts.status, &parts.headers, &read)));
+        note(Some(ErrorResponse::new(parts.status, &parts.headers, &read)));
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(Bytes::from(read))))
     }
 }
 
-fn note(answer: Option<Answer>) {
+fn note(response: Option<ErrorResponse>) {
     // A request outside of an operation is for credentials: nobody asks what it got.
-    let _ = HEARD.try_with(|heard| *lock(heard) = answer);
+    let _ = HEARD.try_with(|heard| *lock(heard) = response);
 }

@@ -22,7 +22,7 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// A usage error if the named profile is in neither file, and an error if a file cannot be read.
+    /// Fails with a usage error if the named profile is in neither file. Fails if a file cannot be read.
     pub(crate) fn read(environment: &Environment) -> Result<Self> {
         let named = environment.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]);
         let name = named.unwrap_or("default").to_owned();

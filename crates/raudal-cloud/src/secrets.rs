@@ -1,6 +1,6 @@
-//! What the services have in common: credentials that are found or not, and never shown.
+//! Credentials, for all services: they are found or not, and never shown.
 
-use crate::answer::Signed;
+use crate::error_response::Signed;
 use http::HeaderValue;
 use object_store::{BackoffConfig, CredentialProvider, RetryConfig};
 use raudal_common::{Error, Kind, Result};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Credentials that were looked for.
 #[derive(Debug)]
-pub(crate) enum Found<P> {
+pub(crate) enum Credentials<P> {
     /// These sign each request.
     Of(P),
     /// There are none, so requests are not signed: public buckets need no more.
@@ -25,7 +25,7 @@ pub(crate) enum Found<P> {
     Skipped,
 }
 
-impl<P> Found<P> {
+impl<P> Credentials<P> {
     pub(crate) fn signed(&self) -> Signed {
         match self {
             Self::Of(_) => Signed::Yes,
@@ -41,11 +41,11 @@ pub(crate) async fn probe<C: Send + Sync>(
     provider: Arc<dyn CredentialProvider<Credential = C>>,
     is_asked_for: bool,
     service: &str,
-) -> Result<Found<Arc<dyn CredentialProvider<Credential = C>>>> {
+) -> Result<Credentials<Arc<dyn CredentialProvider<Credential = C>>>> {
     let limit = if is_asked_for { PATIENCE } else { PROBE };
     match tokio::time::timeout(limit, provider.get_credential()).await {
-        Ok(Ok(_)) => Ok(Found::Of(provider)),
-        _ if !is_asked_for => Ok(Found::Nothing),
+        Ok(Ok(_)) => Ok(Credentials::Of(provider)),
+        _ if !is_asked_for => Ok(Credentials::Nothing),
         Ok(Err(error)) => Err(unusable(service, &error)),
         Err(_) => Err(Error::new(Kind::Timeout, format!("no credentials for {service} within {limit:?}"))),
     }
@@ -89,12 +89,12 @@ fn not_a_server(text: &str) -> Error {
     Error::usage("not the URL of a server").input(text).hint("such as https://host:9000; check AWS_ENDPOINT_URL")
 }
 
-/// The error for credentials that are there, but cannot be used.
+/// Returns the error for credentials that cannot be used.
 pub(crate) fn unusable(service: &str, error: &object_store::Error) -> Error {
     Error::usage(format!("cannot use the credentials for {service}")).because(root(error))
 }
 
-/// The error for credentials that were there, and cannot be renewed.
+/// Returns the error for credentials that cannot be renewed.
 pub(crate) fn gone(service: &str, error: &object_store::Error) -> Error {
     Error::new(Kind::Connect, format!("cannot renew the credentials for {service}")).because(root(error))
 }

@@ -1,11 +1,11 @@
 //! The stores of a run: each service is looked for once, when its first object is asked for.
 
-use crate::answer::{Answer, Signed};
 use crate::aws::Aws;
 use crate::azure::Azure;
 use crate::environment::Environment;
+use crate::error_response::{ErrorResponse, Signed};
 use crate::gcs::Gcs;
-use crate::listen::{Failed, listening};
+use crate::listen::{StoreFailure, listening};
 use crate::secrets;
 use crate::{Http, Listed};
 use http::{HeaderMap, Uri};
@@ -21,10 +21,10 @@ use url::Url;
 
 /// Signs requests for objects, and lists them.
 ///
-/// A request is signed in its headers, just before it is sent. A signature in the URL would do too, but it
-/// would be in the address of every message, proxy log and cache; it would have to be made anew before it
-/// expires; and Google and Azure can make one only with keys of their own, not with the login of a person or
-/// of a machine. The caller sends the request, so ranges, segments and resuming are those of any URL.
+/// A request is signed in its headers, just before it is sent. A signature in the URL would work too, but it has
+/// three drawbacks. It would appear in messages, proxy logs and caches. It would expire. And Google and Azure create
+/// one only with keys of their own, not with the login of a person or of a machine. The caller sends the request, so
+/// ranges, segments and resuming work as with any URL.
 ///
 /// ```
 /// use raudal_cloud::{Environment, Stores};
@@ -58,8 +58,8 @@ pub struct Stores {
 }
 
 /// A bucket as the library has it.
-pub(crate) trait Store: ObjectStore + PaginatedListStore {}
-impl<S: ObjectStore + PaginatedListStore> Store for S {}
+pub(crate) trait BucketStore: ObjectStore + PaginatedListStore {}
+impl<S: ObjectStore + PaginatedListStore> BucketStore for S {}
 
 impl Stores {
     /// Creates the stores of an environment. Nothing is read yet.
@@ -84,8 +84,8 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// A usage error for a bucket in place of an object, and for an environment that contradicts itself;
-    /// an error if the credentials that it names cannot be had.
+    /// Fails with a usage error for a bucket in place of an object, and for an environment that contradicts itself.
+    /// Fails if the credentials that the environment names cannot be obtained.
     pub async fn sign(&self, object: &Object, headers: &mut HeaderMap, http: Http<'_>) -> Result<Url> {
         if object.key.is_empty() || object.key.ends_with('/') {
             return Err(Error::usage("a bucket or a folder in place of an object")
@@ -131,10 +131,10 @@ impl Stores {
         lock(&self.regions).get(bucket).map_or_else(|| default.to_owned(), String::clone)
     }
 
-    /// Notes the region of a bucket, if its service has told one that was not used yet. The same request,
-    /// signed again, goes there.
-    pub fn learn(&self, object: &Object, answer: &Answer) -> bool {
-        let (Service::S3, Some(aws), Some(region)) = (object.service, self.aws.get(), answer.other_region()) else {
+    /// Records the region of a bucket, if its service has named one that was not used yet. Returns whether it has:
+    /// then the same request, signed again, goes there.
+    pub fn learn(&self, object: &Object, response: &ErrorResponse) -> bool {
+        let (Service::S3, Some(aws), Some(region)) = (object.service, self.aws.get(), response.other_region()) else {
             return false;
         };
         let before = self.region(&object.bucket, &aws.region);
@@ -146,9 +146,9 @@ impl Stores {
     }
 
     /// Returns the error for a response that is not a success.
-    pub fn refusal(&self, object: &Object, answer: &Answer) -> Error {
+    pub fn refusal(&self, object: &Object, response: &ErrorResponse) -> Error {
         let region = self.aws.get().map(|aws| self.region(&object.bucket, &aws.region));
-        answer.error(object, self.signed(object.service), region.as_deref())
+        response.error(object, self.signed(object.service), region.as_deref())
     }
 
     fn signed(&self, service: Service) -> Signed {
@@ -160,36 +160,36 @@ impl Stores {
         signed.unwrap_or(Signed::No)
     }
 
-    pub(crate) async fn store(&self, object: &Object, http: Http<'_>) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn store(&self, object: &Object, http: Http<'_>) -> Result<Arc<dyn BucketStore>> {
         let client = http(&secrets::server(&self.base(object, http).await?)?)?;
         let (environment, bucket, retries) = (&self.environment, object.bucket.as_str(), secrets::retries());
         let built = match object.service {
             Service::S3 => {
                 let aws = self.aws(http).await?;
                 let builder = aws.builder(environment, bucket, &self.region(bucket, &aws.region), client);
-                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn Store>)
+                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn BucketStore>)
             }
             Service::Gcs => {
                 let builder = self.gcs(http).await?.builder(environment, bucket, client);
-                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn Store>)
+                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn BucketStore>)
             }
             Service::Azure => {
                 let builder = self.azure(http).await?.builder(environment, bucket, client);
-                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn Store>)
+                builder.with_retry(retries).build().map(|store| Arc::new(store) as Arc<dyn BucketStore>)
             }
         };
         built.map_err(|error| Error::usage("cannot use the store").because(secrets::root(&error)))
     }
 
-    /// Returns what a glob stands for, in the order of the keys. Only names below its
+    /// Returns the objects that a glob stands for, in the order of their keys. Only names below its
     /// [prefix](Object::prefix) are listed.
     ///
     /// # Errors
     ///
-    /// An error that names the glob: if it cannot be listed, or stands for more than [`MAX_INPUTS`].
+    /// Fails, naming the glob, if it cannot be listed or stands for more than [`MAX_INPUTS`].
     pub async fn list(&self, glob: &Object, http: Http<'_>) -> Result<Vec<Listed>> {
         let listed = match self.list_once(glob, http).await {
-            Err(failed) if failed.answer.as_ref().is_some_and(|answer| self.learn(glob, answer)) => {
+            Err(failed) if failed.response.as_ref().is_some_and(|response| self.learn(glob, response)) => {
                 self.list_once(glob, http).await
             }
             listed => listed,
@@ -201,7 +201,7 @@ impl Stores {
         })?
     }
 
-    async fn list_once(&self, glob: &Object, http: Http<'_>) -> Result<Result<Vec<Listed>>, Failed> {
+    async fn list_once(&self, glob: &Object, http: Http<'_>) -> Result<Result<Vec<Listed>>, StoreFailure> {
         let store = match self.store(glob, http).await {
             Ok(store) => store,
             Err(error) => return Ok(Err(error)),
@@ -245,9 +245,9 @@ impl Stores {
         Ok(listed.collect())
     }
 
-    pub(crate) fn explain(&self, object: &Object, failed: Failed) -> Error {
-        match failed.answer {
-            Some(answer) => self.refusal(object, &answer),
+    pub(crate) fn explain(&self, object: &Object, failed: StoreFailure) -> Error {
+        match failed.response {
+            Some(response) => self.refusal(object, &response),
             None if matches!(failed.error, object_store::Error::InvalidPath { .. }) => Error::new(
                 Kind::Unsupported,
                 "the bucket has a key with an empty part, such as a//b, which cannot be listed",

@@ -22,6 +22,7 @@ pub struct AtomicFile {
     path: PathBuf,
     /// Whether dropping it removes the file.
     owned: bool,
+    is_new: bool,
 }
 
 impl AtomicFile {
@@ -29,11 +30,17 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WouldBlock`] if another run holds it, or any I/O error.
+    /// Fails with [`ErrorKind::WouldBlock`] if another run holds the file, or with any other I/O error.
     pub fn open(path: &Path) -> io::Result<Self> {
         for _ in 0..TRIES {
             // The umask decides who may read it, as for any new file.
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+            let mut options = OpenOptions::new();
+            let (file, is_new) = match options.read(true).write(true).create_new(true).open(path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    (options.create_new(false).create(true).truncate(false).open(path)?, false)
+                }
+                opened => (opened?, true),
+            };
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
@@ -43,14 +50,14 @@ impl AtomicFile {
             }
             // Its owner may have renamed or removed it before we got the lock. Then it is not ours.
             if is_at(&file, path)? {
-                return Ok(Self { file, path: path.to_owned(), owned: true });
+                return Ok(Self { file, path: path.to_owned(), owned: true, is_new });
             }
         }
         Err(ErrorKind::WouldBlock.into())
     }
 
-    /// Creates an empty file that will become the file at this path. It is beside it, hidden, and
-    /// removed unless it is published. It replaces what a killed run left there.
+    /// Creates an empty, hidden file beside this path, to become the file at the path. It is removed unless it is
+    /// published. It replaces what a killed run left there.
     pub fn of(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
         let mut own = std::ffi::OsString::from(".raudal-");
@@ -61,8 +68,15 @@ impl AtomicFile {
         }
         own.push(".part");
         let unfinished = Self::open(&folder_of(path).join(own))?;
-        unfinished.file.set_len(0)?;
+        if !unfinished.is_new {
+            unfinished.file.set_len(0)?;
+        }
         Ok(unfinished)
+    }
+
+    /// Returns whether this run created the file.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Returns the open file, which still has its temporary name.
@@ -96,7 +110,7 @@ impl AtomicFile {
     /// fast.
     pub fn rename(&mut self, to: &Path, replace: bool) -> io::Result<()> {
         self.rename_unsynced(to, replace)?;
-        sync_folder(to);
+        sync_folder(folder_of(to));
         Ok(())
     }
 
@@ -143,10 +157,10 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Syncs the folder of a path, where possible: a new name is durable only then.
-pub fn sync_folder(path: &Path) {
+/// Syncs a folder, where possible: a new name in it is durable only then.
+pub fn sync_folder(folder: &Path) {
     if cfg!(unix)
-        && let Ok(folder) = File::open(folder_of(path))
+        && let Ok(folder) = File::open(folder)
     {
         let _ = folder.sync_all();
     }
@@ -164,11 +178,22 @@ pub fn folder_of(path: &Path) -> &Path {
 /// put there would change another file.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
-        Ok(there) if there.is_file() => {}
-        Ok(_) => return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
+        Ok(there) if there.is_file() => is_same(file, path, &there),
+        Ok(_) => Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+#[cfg(unix)]
+fn is_same(file: &File, _: &Path, there: &fs::Metadata) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = file.metadata()?;
+    Ok((own.dev(), own.ino()) == (there.dev(), there.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_same(file: &File, path: &Path, _: &fs::Metadata) -> io::Result<bool> {
     let own = same_file::Handle::from_file(file.try_clone()?)?;
     match same_file::Handle::from_path(path) {
         Ok(there) => Ok(own == there),

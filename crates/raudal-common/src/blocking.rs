@@ -7,7 +7,8 @@ use crate::{Error, Kind, Result};
 ///
 /// # Errors
 ///
-/// [`Kind::Internal`] if the work panicked; [`Kind::Cancelled`] if the runtime ends before the work has begun.
+/// Fails with [`Kind::Internal`] if the work panicked, and with [`Kind::Cancelled`] if the runtime ends before the
+/// work has begun.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

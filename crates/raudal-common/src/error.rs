@@ -29,9 +29,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// );
 /// assert!(!error.is_transient());
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
-struct Inner {
+struct ErrorParts {
     kind: Kind,
     message: String,
     input: Option<String>,
@@ -48,7 +48,7 @@ struct Inner {
 impl Error {
     /// Creates an error with a message: lower case, no full stop, the value last.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorParts {
             kind,
             message: message.into(),
             input: None,
@@ -78,9 +78,12 @@ impl Error {
             ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only"),
             _ => None,
         };
+        let has_too_many = too_many_files(&source);
         let error = Self::new(Kind::Io, what).because(source);
         match hint {
             Some(hint) => error.hint(hint).of_machine(),
+            // Others may close theirs, so that a retry or another input succeeds.
+            None if has_too_many => error.hint("raise the limit on open files (ulimit -n), or allow fewer jobs"),
             None => error,
         }
     }
@@ -143,7 +146,7 @@ impl Error {
         self
     }
 
-    /// Says that the reason is a condition of this machine, which every other input would meet too.
+    /// Marks the reason as a condition of this machine, which every other input would meet too.
     #[must_use]
     pub fn of_machine(mut self) -> Self {
         self.0.of_machine = true;
@@ -240,9 +243,9 @@ impl StdError for Error {
     }
 }
 
-/// Escapes control characters: names are untrusted and must not control a terminal. Escapes characters that are not
-/// seen too, such as a byte order mark, and those that turn the direction of a text: `gpj.exe` must not look like
-/// `exe.jpg`.
+/// Escapes control characters: names are untrusted and must not control a terminal. Also escapes invisible
+/// characters, such as a byte order mark, and characters that change the direction of text: `gpj.exe` must not look
+/// like `exe.jpg`.
 pub fn printable(text: &str) -> String {
     let is_hidden = |c: char| {
         c.is_control()
@@ -261,6 +264,12 @@ pub fn redact(input: &str) -> String {
         Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
         None => input.to_owned(),
     }
+}
+
+/// Whether the process, or the system, has as many files open as it may.
+fn too_many_files(error: &std::io::Error) -> bool {
+    // EMFILE and ENFILE, which have no kind.
+    cfg!(unix) && matches!(error.raw_os_error(), Some(24 | 23))
 }
 
 #[cfg(test)]
@@ -294,6 +303,13 @@ mod tests {
         {
             assert!(!of_machine(kind), "{kind:?}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_helps_when_too_many_files_are_open_is_said() {
+        let error = Error::io("cannot open: a", std::io::Error::from_raw_os_error(24));
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("ulimit -n")) && !error.is_of_machine());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// Returns a description of what is wrong with it.
 pub fn validate(glob: &str) -> Result<(), String> {
     fast_glob::validate(glob).map_err(|error| error.to_string())
 }

@@ -4,8 +4,7 @@ use crate::{Error, Kind};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a person and a program need of an [`Error`], as plain text and numbers. The causes become
-/// one text.
+/// The parts of an [`Error`] that a person and a program need, as plain text and numbers. The causes become one text.
 ///
 /// ```
 /// use raudal_common::{Error, Kind, Portable};

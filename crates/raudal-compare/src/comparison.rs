@@ -96,8 +96,8 @@ impl Comparison {
         self.levels.iter().find(|level| level.jobs == jobs)
     }
 
-    /// The speed-up of a level over the baseline: the ratio of their mean times. `None` for the
-    /// baseline itself.
+    /// Returns the speed-up of a level over the baseline: the ratio of their mean times. `None` for
+    /// the baseline itself.
     pub fn speed_up(&self, level: &Level) -> Option<SpeedUp> {
         let baseline = self.level(self.baseline).filter(|baseline| baseline.jobs != level.jobs)?;
         SpeedUp::of(&baseline.summary()?, &level.summary()?)
@@ -113,7 +113,7 @@ impl Comparison {
 }
 
 impl Level {
-    /// The wall times of its runs.
+    /// Returns the wall times of its runs.
     pub fn walls(&self) -> Vec<Duration> {
         self.runs.iter().map(|run| run.wall).collect()
     }
@@ -123,14 +123,14 @@ impl Level {
         Summary::of(&self.walls())
     }
 
-    /// How many jobs ran at once on average: the sum of all job times over the sum of all wall
-    /// times.
+    /// Returns how many jobs ran at once on average: the sum of all job times over the sum of all
+    /// wall times.
     pub fn overlap(&self) -> Option<f64> {
         let jobs: f64 = self.runs.iter().map(|run| run.report.job_time.as_secs_f64()).sum();
         self.seconds().map(|wall| jobs / wall)
     }
 
-    /// The most jobs that were in flight at one moment of any run.
+    /// Returns the most jobs that were in flight at one moment of any run.
     pub fn peak_in_flight(&self) -> usize {
         self.runs.iter().map(|run| run.report.peak_in_flight).max().unwrap_or(0)
     }
@@ -141,7 +141,7 @@ impl Level {
         self.runs.iter().flat_map(|run| &run.limits).map(|change| change.limit).max()
     }
 
-    /// Bytes per second over all runs; `None` if the workload counts no bytes.
+    /// Returns the bytes per second over all runs; `None` if the workload counts no bytes.
     pub fn bytes_per_second(&self) -> Option<f64> {
         let bytes: u64 = self.runs.iter().map(|run| run.report.bytes).sum();
         self.seconds().filter(|_| bytes > 0).map(|wall| bytes as f64 / wall)

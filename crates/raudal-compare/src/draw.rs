@@ -1,7 +1,7 @@
 //! Draws a timeline on a terminal with block characters; it needs no colour.
 
 use super::comparison::Comparison;
-use super::timeline::{Bar, Chart, Kind, LOOKS, NONE, Track, legend, look};
+use super::timeline::{Bar, Chart, LOOKS, NONE, PieceKind, Track, legend, look};
 use super::turn::jobs;
 use raudal_common::units;
 use std::fmt::Write as _;
@@ -185,13 +185,13 @@ impl Canvas<'_> {
         let _ = writeln!(out, "{marks}\n{}", words.trim_end());
     }
 
-    fn shade(&self, kind: Kind) -> char {
+    fn shade(&self, kind: PieceKind) -> char {
         match kind {
-            Kind::Queued => '·',
-            Kind::Running if self.chart.stages.is_empty() => SHADES[0],
-            Kind::Running => '━',
-            Kind::Stage(stage) => self.shades.get(look(stage)).copied().unwrap_or('?'),
-            Kind::Pause => '-',
+            PieceKind::Queued => '·',
+            PieceKind::Running if self.chart.stages.is_empty() => SHADES[0],
+            PieceKind::Running => '━',
+            PieceKind::Stage(stage) => self.shades.get(look(stage)).copied().unwrap_or('?'),
+            PieceKind::Pause => '-',
         }
     }
 

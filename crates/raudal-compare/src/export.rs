@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct ComparisonJson<'a> {
     schema: &'static str,
     workload: &'a str,
     unit: &'a str,
@@ -93,7 +93,7 @@ struct WarningJson {
 /// Returns the comparison as JSON, with every run, in the schema `raudal.compare/1`. The
 /// [crate documentation](crate#json) describes it.
 pub fn to_json(comparison: &Comparison) -> Result<String> {
-    let document = Document {
+    let document = ComparisonJson {
         schema: "raudal.compare/1",
         workload: &comparison.workload,
         unit: comparison.unit.word(),

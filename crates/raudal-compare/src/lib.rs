@@ -15,7 +15,7 @@
 //! | `comparison` | [`Comparison`]: every run, and the figures computed from them |
 //! | `conditions` | [`Conditions`]: machine, version, settings and date |
 //! | `stats` | [`Summary`], [`SpeedUp`]: pure statistics with their formulas |
-//! | `explain`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and the evidence |
+//! | `explain`, `finding`, `stages` | [`Ideal`], [`Finding`]: what bounds a level, and the evidence |
 //! | `warnings` | [`Warning`]: what makes a figure doubtful, and what to do |
 //! | `text`, `export` | the report for people ([`render_text`], [`to_markdown`]) and for programs ([`to_json`], [`to_csv`]) |
 //! | `timeline` | which job ran when, as data: the median run of each level on one time axis |
@@ -63,6 +63,7 @@ mod conditions;
 mod draw;
 mod explain;
 mod export;
+mod finding;
 mod html;
 mod look;
 mod observe;
@@ -93,8 +94,9 @@ mod warnings_tests;
 pub use comparison::{Comparison, Level, Measured};
 pub use conditions::{Conditions, Machine};
 pub use draw::render_timeline;
-pub use explain::{Bound, Finding, Ideal};
+pub use explain::Ideal;
 pub use export::{export, to_csv, to_json};
+pub use finding::{Bound, Finding};
 pub use html::to_html;
 pub use plan::{Plan, TurnObserver};
 pub use run::compare;

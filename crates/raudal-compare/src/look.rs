@@ -1,6 +1,6 @@
 //! How the page draws the pieces of a job: a colour and a texture for each stage.
 
-use super::timeline::{Chart, Kind, legend, look};
+use super::timeline::{Chart, PieceKind, legend, look};
 use std::fmt::Write as _;
 
 /// The height of a bar, in pixels.
@@ -22,7 +22,7 @@ const COLOURS: usize = 6;
 pub(super) fn patterns(out: &mut String, chart: &Chart<'_>) {
     out.push_str("<svg class=\"patterns\" aria-hidden=\"true\"><defs>\n");
     for (kind, _) in legend(chart) {
-        let Kind::Stage(stage) = kind else { continue };
+        let PieceKind::Stage(stage) = kind else { continue };
         let look = look(stage);
         let (colour, texture) = (look % COLOURS, TEXTURES[look % TEXTURES.len()]);
         let _ = writeln!(
@@ -35,14 +35,14 @@ pub(super) fn patterns(out: &mut String, chart: &Chart<'_>) {
 }
 
 /// Returns the look of a piece, as an attribute, and its height. Waiting is drawn thinner.
-pub(super) fn look_of(kind: Kind, chart: &Chart<'_>) -> (String, usize) {
+pub(super) fn look_of(kind: PieceKind, chart: &Chart<'_>) -> (String, usize) {
     let class = |class: &str| format!("class=\"{class}\"");
     match kind {
-        Kind::Queued => (class("idle"), 2),
-        Kind::Pause => (class("pause"), 4),
-        Kind::Running if chart.stages.is_empty() => (class("k0"), BAR),
-        Kind::Running => (class("idle"), BAR / 2),
-        Kind::Stage(stage) => {
+        PieceKind::Queued => (class("idle"), 2),
+        PieceKind::Pause => (class("pause"), 4),
+        PieceKind::Running if chart.stages.is_empty() => (class("k0"), BAR),
+        PieceKind::Running => (class("idle"), BAR / 2),
+        PieceKind::Stage(stage) => {
             let waits = chart.waits.get(stage).is_some_and(|waits| *waits);
             (format!("fill=\"url(#look{})\"", look(stage)), if waits { BAR / 2 } else { BAR })
         }

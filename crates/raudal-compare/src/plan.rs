@@ -126,7 +126,7 @@ impl Plan {
         self
     }
 
-    /// The levels, in the order they were named.
+    /// Returns the levels, in the order they were named.
     pub fn levels(&self) -> &[Jobs] {
         &self.levels
     }

@@ -5,7 +5,7 @@ use super::conditions::{Conditions, Machine};
 use super::observe::{Keeper, cpu_time};
 use super::plan::{Plan, TurnObserver};
 use super::turn::{Turn, jobs};
-use crate::workload::{Run, Workload};
+use crate::workload::{Workload, WorkloadRun};
 use raudal_common::units::now;
 use raudal_common::{Error, Kind, Result};
 use raudal_pipeline::Jobs;
@@ -39,7 +39,7 @@ const GRACE: Duration = Duration::from_millis(900);
 /// ```
 /// # use futures::future::BoxFuture;
 /// # use raudal_pool::{Observer, RunReport};
-/// # use raudal_compare::workload::{Run, Workload};
+/// # use raudal_compare::workload::{Workload, WorkloadRun};
 /// # use std::sync::Arc;
 /// use raudal_compare::{Plan, compare};
 /// use tokio_util::sync::CancellationToken;
@@ -47,8 +47,8 @@ const GRACE: Duration = Duration::from_millis(900);
 /// # struct Nothing;
 /// # impl Workload for Nothing {
 /// #     fn name(&self) -> &str { "nothing" }
-/// #     fn run(&self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, raudal_common::Result<Run>> {
-/// #         Box::pin(async { Ok(Run::new(RunReport::default(), "empty")) })
+/// #     fn run(&self, _: usize, _: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, raudal_common::Result<WorkloadRun>> {
+/// #         Box::pin(async { Ok(WorkloadRun::new(RunReport::default(), "empty")) })
 /// #     }
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]
@@ -72,7 +72,7 @@ pub async fn compare(
     cancel.run_until_cancelled(workload.prepare()).await.ok_or_else(cancelled)??;
 
     let mut levels: Vec<Level> = plan.levels().iter().map(|jobs| Level { jobs: *jobs, runs: Vec::new() }).collect();
-    let mut first: Option<(Turn, Run)> = None;
+    let mut first: Option<(Turn, WorkloadRun)> = None;
     let mut stopped = None;
     for number in 1.. {
         // A round is always finished. If one level had a run more than another, drift would not
@@ -136,7 +136,7 @@ fn cancelled() -> Error {
 
 /// One run, and what was measured around it.
 struct TimedRun {
-    run: Run,
+    run: WorkloadRun,
     started: SystemTime,
     wall: Duration,
     cpu: Option<Duration>,
@@ -197,7 +197,7 @@ async fn run_once(
 }
 
 /// Refuses a run that left out some of the work: it is not faster.
-fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
+fn check_jobs(turn: &Turn, run: &WorkloadRun) -> Result<()> {
     let report = &run.report;
     if report.failed == 0 && report.cancelled == 0 {
         return Ok(());
@@ -219,7 +219,7 @@ fn check_jobs(turn: &Turn, run: &Run) -> Result<()> {
 }
 
 /// Checks that two runs gave the same result.
-fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result<()> {
+fn check_equal(first_turn: &Turn, first: &WorkloadRun, turn: &Turn, run: &WorkloadRun) -> Result<()> {
     let same_parts = first.parts == run.parts;
     if first.digest == run.digest && first.rows == run.rows && same_parts {
         return Ok(());
@@ -242,7 +242,7 @@ fn check_equal(first_turn: &Turn, first: &Run, turn: &Turn, run: &Run) -> Result
     .hint("the data may have changed between the runs, or the workload depends on the order of its jobs"))
 }
 
-fn first_difference(first: &Run, run: &Run) -> String {
+fn first_difference(first: &WorkloadRun, run: &WorkloadRun) -> String {
     match (1..).zip(first.parts.iter().zip(&run.parts)).find(|(_, (a, b))| a != b) {
         Some((place, (a, b))) if a.label == b.label => {
             format!(

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// A difference below this share is none: nobody would act on it.
+/// A difference below this share counts as none, because nobody would act on it.
 const NEGLIGIBLE: f64 = 0.02;
-/// A difference up to this is none: timers count in whole milliseconds.
+/// A difference up to this counts as none, because timers count in whole milliseconds.
 const GRAIN: Duration = Duration::from_millis(1);
 
 /// Returns whether two times differ by more than the grain of the clock, and by at least 2 % of the
@@ -92,7 +92,7 @@ pub struct SpeedUp {
 }
 
 impl SpeedUp {
-    /// The speed-up of `level` over `baseline`; `None` if the level took no time at all.
+    /// Computes the speed-up of `level` over `baseline`; `None` if the level took no time at all.
     ///
     /// The ratio is `r = a / b`, where `a` is the mean of the baseline and `b` the mean of the
     /// level. With their deviations `sa` and `sb`, the uncertainty is

@@ -1,7 +1,9 @@
 //! Compares an invented workload on a simulated clock: every figure is known in advance.
 
+mod export;
+
 use super::*;
-use crate::workload::{Run, Unit, Workload};
+use crate::workload::{Unit, Workload, WorkloadRun};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Event, EventKind, Observer, RunReport};
@@ -15,7 +17,7 @@ struct Fake {
     calls: Mutex<Vec<usize>>,
     prepared: AtomicUsize,
     time: fn(usize, usize) -> Duration,
-    result: fn(usize, usize) -> Result<Run>,
+    result: fn(usize, usize) -> Result<WorkloadRun>,
     cancel_at: Option<usize>,
 }
 
@@ -25,7 +27,7 @@ impl Fake {
             calls: Mutex::default(),
             prepared: AtomicUsize::new(0),
             time: |run, jobs| Duration::from_millis(10_000 + 100 * run as u64) / jobs as u32,
-            result: |_, jobs| Ok(Run::new(report(jobs), "d1").rows(32).part("01", "a").part("02", "b")),
+            result: |_, jobs| Ok(WorkloadRun::new(report(jobs), "d1").rows(32).part("01", "a").part("02", "b")),
             cancel_at: None,
         }
     }
@@ -55,7 +57,12 @@ impl Workload for Fake {
         })
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
         Box::pin(async move {
             let run = self.calls.lock().unwrap().len();
             self.calls.lock().unwrap().push(jobs);
@@ -174,7 +181,7 @@ async fn unequal_results_are_an_error_that_names_the_level_the_run_and_the_part(
     let mut fake = Fake::new();
     fake.result = |run, jobs| {
         let digest = if run == 3 { "d2" } else { "d1" };
-        Ok(Run::new(report(jobs), digest).rows(32).part("01", "a").part("02", digest))
+        Ok(WorkloadRun::new(report(jobs), digest).rows(32).part("01", "a").part("02", digest))
     };
     let error = measure(&fake, 3).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Checksum);
@@ -190,14 +197,14 @@ async fn parts_with_other_names_or_too_many_are_named_without_control_characters
     let mut fake = Fake::new();
     fake.result = |run, jobs| {
         let label = if run == 1 { "02\u{1b}[2J" } else { "02" };
-        Ok(Run::new(report(jobs), "d1").rows(32).part("01", "a").part(label, "b"))
+        Ok(WorkloadRun::new(report(jobs), "d1").rows(32).part("01", "a").part(label, "b"))
     };
     let error = measure(&fake, 1).await.unwrap_err().to_string();
     assert!(error.ends_with("the first part that differs is number 2: 02\\u{1b}[2J instead of 02"), "{error}");
 
     fake = Fake::new();
     fake.result = |run, jobs| {
-        let all = Run::new(report(jobs), "d1").rows(32).part("01", "a");
+        let all = WorkloadRun::new(report(jobs), "d1").rows(32).part("01", "a");
         Ok(if run == 0 { all.part("02", "b") } else { all })
     };
     let error = measure(&fake, 1).await.unwrap_err().to_string();
@@ -241,11 +248,16 @@ async fn what_the_observer_is_told_of_jobs_is_kept_for_the_timeline() {
             "pooled"
         }
 
-        fn run(&self, jobs: usize, observer: Arc<dyn Observer>, _: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+        fn run(
+            &self,
+            jobs: usize,
+            observer: Arc<dyn Observer>,
+            _: CancellationToken,
+        ) -> BoxFuture<'_, Result<WorkloadRun>> {
             Box::pin(async move {
                 observer.observe(&Event::new(1, EventKind::JobFinished { report: &fixture::job(1, 0, 5) }));
                 observer.observe(&Event::new(1, EventKind::JobFinished { report: &fixture::job(0, 0, 5) }));
-                Ok(Run::new(report(jobs), "d1"))
+                Ok(WorkloadRun::new(report(jobs), "d1"))
             })
         }
     }
@@ -259,7 +271,7 @@ async fn what_the_observer_is_told_of_jobs_is_kept_for_the_timeline() {
 #[tokio::test(start_paused = true)]
 async fn a_warm_up_run_with_another_result_is_found_as_well() {
     let mut fake = Fake::new();
-    fake.result = |run, jobs| Ok(Run::new(report(jobs), if run == 0 { "d0" } else { "d1" }));
+    fake.result = |run, jobs| Ok(WorkloadRun::new(report(jobs), if run == 0 { "d0" } else { "d1" }));
     let error = measure(&fake, 3).await.unwrap_err();
     assert!(error.to_string().starts_with("run 2 of 8: 10 jobs, warm-up: the result differs"), "{error}");
 }
@@ -273,7 +285,7 @@ async fn a_run_in_which_a_job_failed_is_not_compared() {
             (report.succeeded, report.failed) = (31, 1);
             report.failures.insert("status", 1);
         }
-        Ok(Run::new(report, "d1"))
+        Ok(WorkloadRun::new(report, "d1"))
     };
     let error = measure(&fake, 3).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Checksum);
@@ -343,43 +355,6 @@ async fn a_comparison_that_is_cancelled_keeps_and_exports_its_complete_runs() {
     assert_eq!(to_csv(&comparison).lines().count(), 1 + 3);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_level_without_a_complete_run_has_no_figures_in_any_export() {
-    let comparison = cancelled_in(4).await;
-    assert_eq!(comparison.levels[1].runs.len(), 0);
-    assert!(render_text(&comparison).lines().any(|line| line.starts_with("    10 ") && line.contains('–')));
-    let json: serde_json::Value = serde_json::from_str(&to_json(&comparison).unwrap()).unwrap();
-    assert!(json["levels"][1]["mean_seconds"].is_null() && json["levels"][1]["speed_up"].is_null());
-    assert_eq!(to_csv(&comparison).lines().count(), 1 + 1);
-    assert!(to_markdown(&comparison).contains("| 10 | – | – | – |"), "{}", to_markdown(&comparison));
-    assert!(to_html(&comparison).contains("stopped in run 4") && to_trace(&comparison).is_ok());
-    assert!(render_timeline(&comparison, 80).contains("no timeline"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_export_and_the_page_name_the_conditions() {
-    let mut comparison = measure(&Fake::new(), 1).await.unwrap();
-    comparison.conditions = fixture::conditions();
-    let json: serde_json::Value = serde_json::from_str(&to_json(&comparison).unwrap()).unwrap();
-    let trace: serde_json::Value = serde_json::from_str(&to_trace(&comparison).unwrap()).unwrap();
-    for conditions in [&json["conditions"], &trace["otherData"]["conditions"]] {
-        assert_eq!(conditions["started"], "2026-01-02T03:04:05.000Z");
-        assert_eq!(
-            (&conditions["settings"]["latency"], &conditions["settings"]["seed"]),
-            (&"80ms".into(), &"7".into())
-        );
-        assert_eq!(conditions["machine"]["memory_bytes"], 8_192_000_000_u64);
-    }
-    let run = &json["levels"][0]["runs"][0];
-    let length = run["wall_seconds"].as_f64().unwrap();
-    assert!(run["ended"].as_str() > run["started"].as_str() && length > 10.0, "{run}");
-    for export in [to_csv(&comparison), to_markdown(&comparison), to_html(&comparison), render_text(&comparison)] {
-        for part in ["raudal compare fake --seed=7", "latency 80ms", "seed 7", "1.2.3", "linux x86_64, Some CPU"] {
-            assert!(export.contains(part), "{part}: {export}");
-        }
-    }
-}
-
 fn words(comparison: &Comparison) -> Vec<&'static str> {
     comparison.warnings().iter().map(Warning::word).collect()
 }
@@ -417,53 +392,7 @@ async fn doubtful_figures_are_warned_of_with_what_to_do() {
     fake.result = |_, jobs| {
         let mut report = report(jobs);
         (report.attempts, report.retries) = (35, 3);
-        Ok(Run::new(report, "d1"))
+        Ok(WorkloadRun::new(report, "d1"))
     };
     assert_eq!(words(&measure(&fake, 3).await.unwrap()), ["retried", "retried"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn json_holds_every_run_and_null_for_what_is_undefined() {
-    let mut fake = Fake::new();
-    fake.result = |_, jobs| {
-        let mut report = report(jobs);
-        report.bytes = 0;
-        Ok(Run::new(report, "d1"))
-    };
-    let json = to_json(&measure(&fake, 1).await.unwrap()).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["schema"], "raudal.compare/1");
-    let (one, ten) = (&json["levels"][0], &json["levels"][1]);
-    for field in ["stddev_seconds", "speed_up", "speed_up_uncertainty", "bytes_per_second"] {
-        assert!(one.as_object().unwrap().contains_key(field) && one[field].is_null(), "{field}");
-    }
-    assert!(ten["speed_up"].as_f64().unwrap() > 9.0);
-    assert_eq!(ten["runs"].as_array().unwrap().len(), 1);
-    assert_eq!(ten["runs"][0]["report"]["peak_in_flight"], 10);
-    assert_eq!(json["warnings"][0]["warning"], "single-run");
-}
-
-#[tokio::test(start_paused = true)]
-async fn markdown_is_a_table_with_its_warnings() {
-    let markdown = to_markdown(&measure(&Fake::new(), 1).await.unwrap());
-    let lines: Vec<&str> = markdown.lines().collect();
-    assert_eq!(lines[2], "| jobs | mean ± σ | min … max | speed-up | efficiency | overlap | peak | throughput |");
-    assert!(lines[4].starts_with("| 1 | "), "{markdown}");
-    assert!(lines.iter().any(|line| line.starts_with("- warning: each level")), "{markdown}");
-}
-
-#[test]
-fn an_export_replaces_a_file_as_a_whole_and_names_what_it_could_not_write() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.json");
-    export(&path, "one").unwrap();
-    export(&path, "two").unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-
-    for path in [folder.path().join("no/such/folder.json"), folder.path().to_owned()] {
-        let error = export(&path, "three").unwrap_err();
-        assert_eq!(error.kind(), Kind::Io);
-        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
-    }
 }

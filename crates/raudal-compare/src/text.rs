@@ -132,7 +132,8 @@ fn wrap(out: &mut String, head: &str, sentence: &str) {
     out.push('\n');
 }
 
-/// The comparison as a Markdown table, with what bounds each level and the warnings as lists.
+/// Returns the comparison as a Markdown table, with what bounds each level and the warnings as
+/// lists.
 #[must_use]
 pub fn to_markdown(comparison: &Comparison) -> String {
     let mut out = heading(comparison) + "\n\n";
@@ -271,8 +272,8 @@ impl UnitWord {
 
 /// Returns the conclusion, for the end of a report: a line for each level against the baseline.
 ///
-/// Empty if there is only one level. A difference below 2 % is none, and one within the uncertainty
-/// is not called a speed-up.
+/// Empty if there is only one level. A difference below 2 % counts as none. A difference within the
+/// uncertainty is not called a speed-up.
 #[must_use]
 pub fn conclusion(comparison: &Comparison) -> String {
     let mut lines = Vec::new();

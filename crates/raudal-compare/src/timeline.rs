@@ -51,13 +51,13 @@ pub(super) struct Bar<'a> {
 /// A stretch of a job's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StagePiece {
-    pub(super) kind: Kind,
+    pub(super) kind: PieceKind,
     pub(super) start: Duration,
     pub(super) end: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PieceKind {
     /// Ready, but waiting for its first attempt.
     Queued,
     /// In an attempt, outside any stage.
@@ -133,7 +133,7 @@ impl<'a> Track<'a> {
     pub(super) fn in_flight(&self) -> Vec<(Duration, usize)> {
         let mut edges: Vec<(Duration, isize)> = Vec::new();
         for piece in self.bars.iter().flat_map(|bar| &bar.pieces) {
-            if matches!(piece.kind, Kind::Running | Kind::Stage(_)) {
+            if matches!(piece.kind, PieceKind::Running | PieceKind::Stage(_)) {
                 edges.extend([(piece.start, 1), (piece.end, -1)]);
             }
         }
@@ -178,20 +178,20 @@ impl<'a> Bar<'a> {
                 pieces.push(StagePiece { kind, start, end });
             }
         };
-        add(Kind::Queued, job.started.saturating_sub(job.queued), job.started);
+        add(PieceKind::Queued, job.started.saturating_sub(job.queued), job.started);
         let (mut at, mut attempt) = (job.started, 1);
         for span in &job.stages {
             // Spans of one attempt follow each other without a gap. The time before the first span
             // is outside any stage.
-            add(if span.attempt == attempt { Kind::Running } else { Kind::Pause }, at, span.start);
+            add(if span.attempt == attempt { PieceKind::Running } else { PieceKind::Pause }, at, span.start);
             let stage = stages.iter().position(|stage| *stage == span.stage).unwrap_or(0);
-            add(Kind::Stage(stage), span.start.max(at), span.end);
+            add(PieceKind::Stage(stage), span.start.max(at), span.end);
             (at, attempt) = (at.max(span.end), span.attempt);
         }
         // `running` adds up the attempts, so it gives the end of the job only if there was no pause
         // between them.
         let end = at.max(job.started + job.running);
-        add(Kind::Running, at, end);
+        add(PieceKind::Running, at, end);
         Self { job, end, lane: 0, pieces }
     }
 }
@@ -203,12 +203,12 @@ pub(super) fn limit_change(change: &LimitChange) -> String {
 }
 
 /// The name of a piece, for people.
-pub(super) fn name(kind: Kind, stages: &[&'static str]) -> String {
+pub(super) fn name(kind: PieceKind, stages: &[&'static str]) -> String {
     match kind {
-        Kind::Queued => "queued".to_owned(),
-        Kind::Running => "running".to_owned(),
-        Kind::Stage(stage) => raudal_common::error::printable(stages.get(stage).copied().unwrap_or_default()),
-        Kind::Pause => "waiting for a retry".to_owned(),
+        PieceKind::Queued => "queued".to_owned(),
+        PieceKind::Running => "running".to_owned(),
+        PieceKind::Stage(stage) => raudal_common::error::printable(stages.get(stage).copied().unwrap_or_default()),
+        PieceKind::Pause => "waiting for a retry".to_owned(),
     }
 }
 
@@ -219,15 +219,15 @@ pub(super) fn look(stage: usize) -> usize {
 
 /// Returns the kinds that occur in a chart with their names, in the order of a job's life. Each
 /// looks different.
-pub(super) fn legend(chart: &Chart<'_>) -> Vec<(Kind, String)> {
-    let all = [Kind::Queued, Kind::Running].into_iter().chain((0..chart.stages.len()).map(Kind::Stage));
+pub(super) fn legend(chart: &Chart<'_>) -> Vec<(PieceKind, String)> {
+    let all = [PieceKind::Queued, PieceKind::Running].into_iter().chain((0..chart.stages.len()).map(PieceKind::Stage));
     let pieces = || chart.levels.iter().flat_map(|track| &track.bars).flat_map(|bar| &bar.pieces);
-    let occurs = |kind: &Kind| pieces().any(|piece| piece.kind == *kind);
+    let occurs = |kind: &PieceKind| pieces().any(|piece| piece.kind == *kind);
     let mut legend = Vec::new();
-    for kind in all.chain([Kind::Pause]).filter(occurs) {
+    for kind in all.chain([PieceKind::Pause]).filter(occurs) {
         match kind {
-            Kind::Stage(stage) if stage >= LOOKS => {}
-            Kind::Stage(stage) if stage + 1 == LOOKS && chart.stages.len() > LOOKS => {
+            PieceKind::Stage(stage) if stage >= LOOKS => {}
+            PieceKind::Stage(stage) if stage + 1 == LOOKS && chart.stages.len() > LOOKS => {
                 legend.push((kind, "other stages".to_owned()));
             }
             _ => legend.push((kind, name(kind, &chart.stages))),
@@ -254,11 +254,11 @@ mod tests {
         assert_eq!(
             pieces,
             [
-                (Kind::Queued, ms(80), ms(100)),
-                (Kind::Stage(0), ms(100), ms(130)),
-                (Kind::Stage(1), ms(130), ms(150)),
-                (Kind::Pause, ms(150), ms(200)),
-                (Kind::Stage(0), ms(200), ms(240)),
+                (PieceKind::Queued, ms(80), ms(100)),
+                (PieceKind::Stage(0), ms(100), ms(130)),
+                (PieceKind::Stage(1), ms(130), ms(150)),
+                (PieceKind::Pause, ms(150), ms(200)),
+                (PieceKind::Stage(0), ms(200), ms(240)),
             ]
         );
         assert_eq!(bar.end, ms(240));

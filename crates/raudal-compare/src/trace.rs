@@ -3,7 +3,7 @@
 
 use super::comparison::{Comparison, Measured};
 use super::export::conditions_json;
-use super::timeline::{Bar, Chart, Kind, Track, name};
+use super::timeline::{Bar, Chart, PieceKind, Track, name};
 use super::turn::jobs;
 use raudal_common::{Error, Result};
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ fn limits(run: &Measured, pid: usize) -> impl Iterator<Item = Value> {
 
 fn stages(chart: &Chart<'_>, bar: &Bar<'_>, pid: usize) -> Vec<Value> {
     // A job holds no slot while it is queued, so that time is left out.
-    let inside = bar.pieces.iter().filter(|piece| matches!(piece.kind, Kind::Stage(_) | Kind::Pause));
+    let inside = bar.pieces.iter().filter(|piece| matches!(piece.kind, PieceKind::Stage(_) | PieceKind::Pause));
     let event = |piece: &super::timeline::StagePiece| {
         let stage = name(piece.kind, &chart.stages);
         complete(&stage, "stage", pid, bar.lane + 1, (piece.start, piece.end), json!({ "job": bar.job.job }))

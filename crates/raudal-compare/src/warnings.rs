@@ -117,6 +117,13 @@ impl Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(level) = self.level() {
+            write!(f, "{}", jobs(level))?;
+            if let Self::NotEstablished { baseline, .. } = self {
+                write!(f, " against {}", jobs(*baseline))?;
+            }
+            f.write_str(": ")?;
+        }
         match self {
             Self::Stopped { turn } => write!(
                 f,
@@ -126,66 +133,61 @@ impl fmt::Display for Warning {
             Self::SingleRun => {
                 f.write_str("each level was measured once, so the spread is unknown; measure at least 5 runs")
             }
-            Self::Short { jobs: n, min } => write!(
+            Self::Short { min, .. } => write!(
                 f,
-                "{}: a run of {} measures its start-up as much as the work; use a larger workload",
-                jobs(*n),
+                "a run of {} measures its start-up as much as the work; use a larger workload",
                 units::duration(*min)
             ),
-            Self::SlowFirst { jobs: n, first, median } => write!(
+            Self::SlowFirst { first, median, .. } => write!(
                 f,
-                "{}: the first run took {}, the median is {}; something was not warm yet, so warm up with at least 3 runs",
-                jobs(*n),
+                "the first run took {}, the median is {}; something was not warm yet, so warm up with at least 3 runs",
                 units::duration(*first),
                 units::duration(*median)
             ),
-            Self::Spread { jobs: n, strays: 0, relative, .. } => write!(
+            Self::Spread { strays: 0, relative, .. } => write!(
                 f,
-                "{}: the runs spread widely, by {:.0} % of their mean; measure more runs, or use a quieter machine or network",
-                jobs(*n),
+                "the runs spread widely, by {:.0} % of their mean; measure more runs, or use a quieter machine or network",
                 relative * 100.0
             ),
-            Self::Spread { jobs: n, runs, median, .. } => {
-                let runs: Vec<String> =
-                    runs.iter().map(|(turn, wall)| format!("run {turn} ({})", units::duration(*wall))).collect();
-                write!(
-                    f,
-                    "{}: some runs are far from the median of {}: {}; something else was running, so measure again \
-                     on a quieter machine or network",
-                    jobs(*n),
-                    units::duration(*median),
-                    runs.join(", ")
-                )
-            }
-            Self::Drift { change } => write!(
+            Self::Spread { runs, median, .. } => write_outliers(f, runs, *median),
+            Self::Drift { change } => write_drift(f, *change),
+            Self::NotEstablished { speed_up, .. } => write!(
                 f,
-                "every level became {} from round to round: the second half of the runs took {:.0} % {} than the first; \
-                 the levels took turns, so the times are affected, but the speed-up hardly is; {}",
-                if *change > 0.0 { "slower" } else { "quicker" },
-                change.abs() * 100.0,
-                if *change > 0.0 { "longer" } else { "less" },
-                if *change > 0.0 {
-                    "check what grows or fills up (disk, cache, temperature), and measure again"
-                } else {
-                    "something was still warming up, so warm up with at least 5 runs"
-                },
-            ),
-            Self::NotEstablished { jobs: n, baseline, speed_up } => write!(
-                f,
-                "{} against {}: the difference is within the uncertainty, so no speed-up is proved ({:.2} ± {:.2}); \
-                 measure more runs",
-                jobs(*n),
-                jobs(*baseline),
+                "the difference is within the uncertainty, so no speed-up is proved ({:.2} ± {:.2}); measure more runs",
                 speed_up.ratio,
                 speed_up.uncertainty.unwrap_or_default()
             ),
-            Self::Retried { jobs: n, retries } => write!(
-                f,
-                "{}: waits for retries count as time: {retries}; find out why attempts fail, or use fewer jobs",
-                jobs(*n)
-            ),
+            Self::Retried { retries, .. } => {
+                write!(f, "waits for retries count as time: {retries}; find out why attempts fail, or use fewer jobs")
+            }
         }
     }
+}
+
+fn write_outliers(f: &mut fmt::Formatter<'_>, runs: &[(u64, Duration)], median: Duration) -> fmt::Result {
+    let runs: Vec<String> =
+        runs.iter().map(|(turn, wall)| format!("run {turn} ({})", units::duration(*wall))).collect();
+    write!(
+        f,
+        "some runs are far from the median of {}: {}; something else was running, so measure again on a quieter \
+         machine or network",
+        units::duration(median),
+        runs.join(", ")
+    )
+}
+
+fn write_drift(f: &mut fmt::Formatter<'_>, change: f64) -> fmt::Result {
+    let (became, took, advice) = if change > 0.0 {
+        ("slower", "longer", "check what grows or fills up (disk, cache, temperature), and measure again")
+    } else {
+        ("quicker", "less", "something was still warming up, so warm up with at least 5 runs")
+    };
+    write!(
+        f,
+        "every level became {became} from round to round: the second half of the runs took {:.0} % {took} than the \
+         first; the levels took turns, so the times are affected, but the speed-up hardly is; {advice}",
+        change.abs() * 100.0
+    )
 }
 
 impl Comparison {

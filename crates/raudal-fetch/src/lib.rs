@@ -28,7 +28,7 @@
 //! | `http/failure` | names the reason of a failed transfer |
 //! | `http/retry_on` | which failures are retried |
 //! | `http/netrc` | logins by host |
-//! | `http/lanes` | spreads requests over several HTTP/2 connections |
+//! | `http/client_pool` | spreads requests over several HTTP/2 connections |
 //! | `http/tls`, `http/connection` | trusted certificates; new connections, told from reused ones |
 //! | `body/` | stores and reads bytes; independent of transfers |
 //! | `body/spool` | the memory budget, then a temporary file |
@@ -37,6 +37,7 @@
 //! | `body/decode` | undoes the content codings of a body |
 //! | `body/streaming` | reads a long body while it arrives |
 //! | `body/reader` | reads and seeks in verified bytes |
+//! | `body/carried` | a body on its way to another process |
 //! | `transfer/` | brings bytes |
 //! | `transfer/transport` | what all transfers share: requests, memory, one rate |
 //! | `transfer/attempt`, `transfer/respond` | one attempt: request and redirects; body, the whole or the rest |
@@ -59,6 +60,7 @@ mod progress;
 mod request;
 mod transfer;
 
+pub use body::carried::Carried;
 pub use body::partial::Partial;
 pub use body::partial_file::PartialFile;
 pub use body::partial_file::already_there;

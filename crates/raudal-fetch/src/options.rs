@@ -45,8 +45,9 @@ pub struct Options {
     /// proxies of the system, but never for the addresses of this machine.
     pub proxy: Option<String>,
     /// Use HTTP/2 if an https server offers it. Four transfers of a host then share a connection, up to
-    /// 16 connections: slower for bulk downloads on links that lose packets. It helps with servers that
-    /// limit connections, or that support only HTTP/2. Default: no.
+    /// 16 connections. Once such a connection stalls for 0.3 s, each further transfer has its own. On
+    /// links that lose packets it is slower for bulk downloads than HTTP/1.1. It helps with servers
+    /// that limit connections, or that support only HTTP/2. Default: no.
     pub http2: bool,
     /// Follow a redirect from https to http, although anyone on the network path can then read and
     /// change the data. Credentials for the https address are not sent. Default: no.

@@ -8,8 +8,19 @@ use url::Url;
 
 use crate::body::partial_file::PartialFile;
 use crate::body::streaming::Arriving;
+use crate::http::disposition;
+use crate::http::html::Look;
+use crate::http::response::Head;
 use crate::progress::TransferProgress;
 use raudal_source::Location;
+
+/// The endings of names that promise data. `.xls` is none of them: tables in HTML are common under it.
+const DATA: &[&str] = &[
+    "csv", "tsv", "tab", "dbf", "dta", "sav", "parquet", "sqlite", "xlsx", "xlsm", "ods", "docx", "pdf", "zip", "tgz",
+    "tbz2", "txz", "tar", "7z", "rar", "kmz", "png", "jpg", "jpeg", "gif", "tif", "tiff",
+];
+/// The endings of names that promise data, which may be JSON or XML.
+const DATA_OR_JSON: &[&str] = &["json", "geojson", "txt", "gz", "bz2", "xz", "zst"];
 
 /// What the bytes are used for. This decides which responses are refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +29,43 @@ pub enum Expect {
     /// An archive or a table. An HTML page is refused as an impostor.
     #[default]
     Table,
+    /// Data that is neither HTML nor JSON nor XML: these are refused as impostors.
+    Data,
+    /// A file to keep: [`of_name`](Self::of_name) for the name in the response, else in the URL.
+    File,
     /// Any file, including HTML.
     Any,
+}
+
+impl Expect {
+    /// Returns what a file is expected to be by the ending of its name. Some endings promise data, such
+    /// as `.zip`, `.csv` and `.pdf`: what has such a name is no page.
+    ///
+    /// ```
+    /// use raudal_fetch::Expect;
+    ///
+    /// assert_eq!(Expect::of_name("a.zip"), Expect::Data);
+    /// assert_eq!(Expect::of_name("a.html"), Expect::Any);
+    /// ```
+    pub fn of_name(name: &str) -> Self {
+        match name.trim_end().rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()) {
+            Some(ending) if DATA.contains(&ending.as_str()) => Self::Data,
+            Some(ending) if DATA_OR_JSON.contains(&ending.as_str()) => Self::Table,
+            _ => Self::Any,
+        }
+    }
+
+    /// Returns the check for pages, if the response to `asked` must not be one.
+    pub(crate) fn look(self, asked: &Url, head: &Head) -> Option<Look> {
+        let theirs = || head.disposition.as_deref().and_then(disposition::file_name);
+        let name = || theirs().unwrap_or_else(|| asked.path().to_owned());
+        match self {
+            Self::Table => Some(Look::new(head.is_page())),
+            Self::Data => Some(Look::of_data(head.is_page())),
+            Self::File => Self::of_name(&name()).look(asked, head),
+            Self::Any => None,
+        }
+    }
 }
 
 /// What is known about a body before it arrives.

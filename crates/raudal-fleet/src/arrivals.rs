@@ -81,18 +81,20 @@ impl Arrivals {
 
 /// Fetches a part, and checks all of it.
 async fn fetch(store: &Store, chunk: u32) -> Result<Arrived> {
-    let mut part = store.get(&part_name(chunk)).await?;
-    blocking(move || {
-        part::check(&mut part)?;
-        let mut lines = Vec::new();
-        while let Some((rest, text)) = part::next(&mut part)? {
-            lines.push(part::line(&text)?);
-            skip(&mut part, rest)?;
-        }
-        part::rewind(&mut part)?;
-        Ok((part, lines))
-    })
-    .await?
+    let part = store.get(&part_name(chunk)).await?;
+    // A change of threads would cost more than to check a small one.
+    if matches!(part, SpooledOrFile::Memory(_)) { check(part) } else { blocking(move || check(part)).await? }
+}
+
+fn check(mut part: SpooledOrFile) -> Result<Arrived> {
+    part::check(&mut part)?;
+    let mut lines = Vec::new();
+    while let Some((rest, text)) = part::next(&mut part)? {
+        lines.push(part::line(&text)?);
+        skip(&mut part, rest)?;
+    }
+    part::rewind(&mut part)?;
+    Ok((part, lines))
 }
 
 fn skip(part: &mut SpooledOrFile, bytes: u64) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What a worker has done so far.
 
+use super::made::Made;
 use raudal_pipeline::InputRead;
-use raudal_table::Rows;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Counts what a worker does, in one run or in all.
@@ -35,10 +35,10 @@ impl Counters {
     }
 
     /// Counts an input.
-    pub(crate) fn count(&self, read: &InputRead) {
+    pub(crate) fn count(&self, read: &InputRead<Made>) {
         self.inputs.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(read.report.bytes, Ordering::Relaxed);
-        self.rows.fetch_add(read.result.as_ref().map_or(0, Rows::rows_kept), Ordering::Relaxed);
+        self.rows.fetch_add(read.result.as_ref().map_or(0, Made::rows), Ordering::Relaxed);
         self.failed.fetch_add(u64::from(read.result.is_err()), Ordering::Relaxed);
     }
 

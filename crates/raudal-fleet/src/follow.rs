@@ -1,9 +1,9 @@
-//! Follows a run as its submitter: fetches its parts as they come, and has them merged.
+//! Follows a run as its submitter: fetches its parts as they come, and has them gathered.
 
 use super::arrivals::{Arrivals, Arrived};
 use super::broker::{Broker, RETRY, failed, parse_record};
 use super::events::{Events, Next};
-use super::merging::Merging;
+use super::gather::{Gather, Gathered};
 use super::options::Say;
 use super::protocol::{Event, RunRecord, State, live_subject, run_key};
 use super::reports::Reports;
@@ -11,13 +11,14 @@ use super::runs;
 use super::store::{Store, part_name};
 use async_nats::jetstream::kv::Operation;
 use futures::StreamExt;
-use raudal_common::{Error, Kind, Result};
-use raudal_pipeline::{Options, Summary};
+use raudal_common::{Error, Kind, Result, lock};
+use raudal_pipeline::Summary;
 use raudal_pool::EventKind;
-use raudal_source::Input;
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
 
 /// How often the list of parts is compared with what the events say.
 const COMPARE: Duration = Duration::from_secs(10);
@@ -31,9 +32,9 @@ const LONELY: Duration = Duration::from_secs(5);
 /// How a submission ended.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Ended {
-    /// All inputs are merged, or as many as were wanted. The run is forgotten.
-    Merged(Box<Summary>),
+pub enum Ended<S = Summary> {
+    /// All inputs are here, or as many as were wanted. The run is forgotten.
+    Merged(Box<S>),
     /// The run goes on without us: by its name, the same command finds it again.
     Left {
         /// The name of the run.
@@ -64,14 +65,15 @@ impl Said {
 }
 
 /// Brings the parts together.
-pub(crate) struct Follower<In> {
+pub(crate) struct Follower<G> {
     pub(crate) broker: Broker,
     pub(crate) store: Store,
     pub(crate) record: RunRecord,
     pub(crate) arrivals: Arrivals,
-    pub(crate) merging: Merging<In>,
-    pub(crate) options: Options,
-    pub(crate) reports: Reports,
+    pub(crate) gather: G,
+    /// Ends when it is cancelled; the run goes on.
+    pub(crate) leave: CancellationToken,
+    pub(crate) reports: Arc<Mutex<Reports>>,
     pub(crate) said: Said,
     pub(crate) begun: Instant,
 }
@@ -86,15 +88,15 @@ enum Stop {
     Leave,
 }
 
-impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
-    pub(crate) async fn run(mut self) -> Result<Ended> {
+impl<G: Gather> Follower<G> {
+    pub(crate) async fn run(mut self) -> Result<Ended<G::Summary>> {
         let total = Some(self.record.inputs);
-        self.reports.observe(EventKind::RunStarted { total, jobs: self.record.open });
+        lock(&self.reports).observe(EventKind::RunStarted { total, jobs: self.record.open });
         let stopped = match self.follow().await? {
             None => false,
             Some(Stop::Leave) => {
                 let (run, done) = (self.record.run.clone(), self.arrivals.known());
-                self.reports.finish(true);
+                lock(&self.reports).finish(true);
                 return Ok(Ended::Left { run, done, chunks: self.arrivals.all() });
             }
             Some(Stop::Full) => true,
@@ -104,13 +106,21 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
             }
         };
         self.arrivals.stop().await;
-        let mut report = self.reports.finish(stopped);
+        let mut report = lock(&self.reports).finish(stopped);
         report.jobs = self.record.open;
-        let mut summary = self.merging.finish(report).await?;
-        // The table is there, so the run is not needed any more.
+        let Gathered { mut summary, is_needed } = self.gather.finish(report).await?;
+        if is_needed {
+            G::warn(
+                &mut summary,
+                format!("the run was kept, and the same command goes on with it: {}", self.record.run),
+            );
+            return Ok(Ended::Merged(Box::new(summary)));
+        }
+        // The result is there, so the run is not needed any more.
         let removed = runs::remove(&self.broker, &self.store, &self.record.run).await;
         if let Err(error) = removed {
-            summary.warnings.push(format!("the run could not be forgotten: {}: {}", self.record.run, error.report()));
+            let warning = format!("the run could not be forgotten: {}: {}", self.record.run, error.report());
+            G::warn(&mut summary, warning);
         }
         Ok(Ended::Merged(Box::new(summary)))
     }
@@ -121,16 +131,16 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
         let live = self.broker.js.client().subscribe(live_subject(&self.record.run)).await;
         let mut live = live.map_err(|error| failed("cannot follow the run", error))?;
         let (mut compare, mut look) = (interval(COMPARE), interval(LOOK));
-        let cancel = self.options.run.cancel.clone();
+        let leave = self.leave.clone();
         loop {
-            if self.merging.merge().await? {
+            if self.gather.go_on().await? {
                 return Ok(Some(Stop::Full));
             }
-            if self.merging.is_done() {
+            if self.gather.is_done() {
                 self.hear_the_rest(&mut events).await;
                 return Ok(None);
             }
-            if self.reports.is_enough() {
+            if lock(&self.reports).is_enough() {
                 return Ok(Some(Stop::Failures));
             }
             self.arrivals.fetch();
@@ -138,17 +148,20 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
                 next = events.next() => self.heed(next).await,
                 Some(status) = live.next() => {
                     if let Ok(status) = serde_json::from_slice(&status.payload) {
-                        self.reports.hear(status);
+                        lock(&self.reports).hear(status);
                     }
                 }
                 Some(fetched) = self.arrivals.next() => {
                     let (chunk, fetched) = fetched?;
                     self.put(chunk, fetched).await?;
                 }
-                () = cancel.cancelled() => return Ok(Some(Stop::Leave)),
+                changed = self.gather.changed() => if let Some(chunk) = changed {
+                    self.redo(chunk).await;
+                },
+                () = leave.cancelled() => return Ok(Some(Stop::Leave)),
                 _ = compare.tick() => self.compare().await,
                 _ = look.tick() => {
-                    self.reports.show_workers();
+                    lock(&self.reports).show_workers();
                     self.look().await?;
                 }
             }
@@ -171,13 +184,7 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
             Ok(fetched) => fetched,
             Err(error) if error.kind() == Kind::Corrupt => {
                 self.said.once(&format!("{} is damaged: its inputs are read again", part_name(chunk)));
-                let redo = Event::Redo { chunk };
-                let redone = self.store.quarantine(&part_name(chunk)).await;
-                if redone.is_ok() && self.broker.tell(&self.record.run, &redo, None).await.is_ok() {
-                    self.arrivals.forget(chunk);
-                } else {
-                    self.arrivals.again(chunk);
-                }
+                self.redo(chunk).await;
                 return Ok(());
             }
             Err(error) => {
@@ -187,8 +194,18 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
                 return Ok(());
             }
         };
-        self.reports.tell(chunk, &lines);
-        self.merging.put(part).await
+        self.gather.put(chunk, part, lines).await
+    }
+
+    /// Has a damaged part put aside, and its chunk done again.
+    async fn redo(&mut self, chunk: u32) {
+        let redo = Event::Redo { chunk };
+        let aside = self.store.quarantine(&part_name(chunk)).await;
+        if aside.is_ok() && self.broker.tell(&self.record.run, &redo, None).await.is_ok() {
+            self.arrivals.forget(chunk);
+        } else {
+            self.arrivals.again(chunk);
+        }
     }
 
     /// Merges what is there of a run that was stopped.
@@ -198,7 +215,7 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
             let (chunk, fetched) = fetched?;
             self.put(chunk, fetched).await?;
         }
-        self.merging.merge_rest().await
+        self.gather.rest().await
     }
 
     async fn heed(&mut self, next: Next) {
@@ -209,7 +226,7 @@ impl<In: Iterator<Item = Input> + Send + 'static> Follower<In> {
             }
             Next::Event(Event::Refused { worker, reason }) => self.said.once(&format!("{worker}: {reason}")),
             Next::Event(Event::Paused { host, ms, .. }) => {
-                self.reports.observe(EventKind::KeyPaused { key: &host, pause: Duration::from_millis(ms) });
+                lock(&self.reports).observe(EventKind::KeyPaused { key: &host, pause: Duration::from_millis(ms) });
             }
             Next::Event(Event::Redo { .. }) => {}
             Next::Unreadable(reason) => {

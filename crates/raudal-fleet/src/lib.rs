@@ -27,12 +27,14 @@
 //! | `options` | [`SubmitOptions`] |
 //! | `announce` | makes the plan of a run, and what its workers need |
 //! | `arrivals` | fetches the parts that are there, and checks them |
+//! | `gather` | what a submitter does with parts |
 //! | `merging` | merges their inputs in order |
+//! | `files`, `taken` | hands out the files that were fetched, and notes which of them were saved |
 //! | `follow` | follows a run as its submitter |
-//! | `submit` | [`submit()`]: starts or resumes a run |
+//! | `submit` | [`submit()`], [`submit_files()`]: starts or resumes a run |
 //! | `allow` | [`Allow`]: which inputs a worker takes |
 //! | `lease`, `journal`, `pauses` | of a worker: whether its job is still its own; inputs that kill workers; hosts that asked for a pause |
-//! | `counters` | what a worker has done so far |
+//! | `made`, `counters` | what a worker makes of an input, and what it has done so far |
 //! | `work`, `worker` | [`work()`]: one machine of a fleet |
 //! | `page` | [`serve()`]: a page of the fleet for a browser |
 //! | `runs`, `watch` | [`runs()`], [`cancel()`], [`forget()`], [`watch()`] |
@@ -44,10 +46,13 @@ mod arrivals;
 mod broker;
 mod counters;
 mod events;
+mod files;
 mod follow;
+mod gather;
 mod journal;
 mod lead;
 mod lease;
+mod made;
 mod merging;
 mod options;
 mod page;
@@ -60,6 +65,7 @@ mod reports;
 mod runs;
 mod store;
 mod submit;
+mod taken;
 mod watch;
 mod windows;
 mod work;
@@ -73,6 +79,6 @@ pub use page::serve;
 pub use protocol::{PROTOCOL, State, WorkerStatus};
 pub use runs::{RunInfo, WorkerInfo, cancel, forget, runs, workers};
 pub use store::Parts;
-pub use submit::submit;
+pub use submit::{submit, submit_files};
 pub use watch::watch;
 pub use worker::{Build, Prepared, WorkerOptions, work};

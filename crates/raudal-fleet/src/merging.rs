@@ -1,6 +1,8 @@
 //! Merges the inputs of a run in their order.
 
+use super::gather::{Gather, Gathered};
 use super::protocol::InputLine;
+use super::reports::Reports;
 use super::store::SpooledOrFile;
 use super::windows::{Window, Windows};
 use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
@@ -21,52 +23,20 @@ pub(crate) struct Merging<In> {
     /// Bytes of an input's rows that are held in memory.
     memory: usize,
     lock: Option<Arc<Lock>>,
+    reports: Arc<Mutex<Reports>>,
 }
 
 impl<In: Iterator<Item = Input>> Merging<In> {
-    pub(crate) fn new(inputs: In, merge: Merge, options: &Options, total: u64) -> Result<Self> {
+    pub(crate) fn new(
+        inputs: In,
+        merge: Merge,
+        options: &Options,
+        total: u64,
+        reports: Arc<Mutex<Reports>>,
+    ) -> Result<Self> {
         let windows = Arc::new(Mutex::new(Windows::new(total)?));
         let (memory, lock) = (options.query.memory, options.run.lock.clone());
-        Ok(Self { inputs, merge, windows, merged: 0, memory, lock })
-    }
-
-    /// Whether all inputs are merged.
-    pub(crate) fn is_done(&self) -> bool {
-        lock(&self.windows).is_done()
-    }
-
-    /// Adds the inputs of a part.
-    pub(crate) async fn put(&mut self, mut part: SpooledOrFile) -> Result<()> {
-        let windows = Arc::clone(&self.windows);
-        blocking(move || lock(&windows).put(&mut part)).await?
-    }
-
-    /// Merges the windows that are complete. Returns whether the table is full.
-    pub(crate) async fn merge(&mut self) -> Result<bool> {
-        // Asked at each event, so it must cost little.
-        while lock(&self.windows).is_ready() {
-            let windows = Arc::clone(&self.windows);
-            let Some(window) = blocking(move || lock(&windows).take()).await?? else { break };
-            self.merge_window(window, false).await?;
-            if self.merge.is_full() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Merges what is there of a run that was stopped.
-    pub(crate) async fn merge_rest(&mut self) -> Result<()> {
-        loop {
-            let windows = Arc::clone(&self.windows);
-            let Some(window) = blocking(move || lock(&windows).take_partial()).await?? else { return Ok(()) };
-            self.merge_window(window, true).await?;
-        }
-    }
-
-    /// Publishes the table.
-    pub(crate) async fn finish(self, report: RunReport) -> Result<Summary> {
-        self.merge.finish(report).await
+        Ok(Self { inputs, merge, windows, merged: 0, memory, lock, reports })
     }
 
     /// Merges the inputs of a window. In a run that was stopped, some may be missing.
@@ -115,5 +85,54 @@ impl<In: Iterator<Item = Input>> Merging<In> {
             (None, None) => Err(Error::new(Kind::Internal, "a part without rows and without an error")),
         };
         self.merge.put(input, result, line.attempts).await
+    }
+}
+
+impl<In: Iterator<Item = Input>> Gather for Merging<In> {
+    type Summary = Summary;
+
+    async fn put(&mut self, chunk: u32, mut part: SpooledOrFile, inputs: Vec<InputLine>) -> Result<()> {
+        lock(&self.reports).tell(chunk, &inputs);
+        let windows = Arc::clone(&self.windows);
+        blocking(move || lock(&windows).put(&mut part)).await?
+    }
+
+    /// Merges the windows that are complete. Returns whether the table is full.
+    async fn go_on(&mut self) -> Result<bool> {
+        // Asked at each event, so it must cost little.
+        while lock(&self.windows).is_ready() {
+            let windows = Arc::clone(&self.windows);
+            let Some(window) = blocking(move || lock(&windows).take()).await?? else { break };
+            self.merge_window(window, false).await?;
+            if self.merge.is_full() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_done(&self) -> bool {
+        lock(&self.windows).is_done()
+    }
+
+    async fn changed(&mut self) -> Option<u32> {
+        std::future::pending().await
+    }
+
+    async fn rest(&mut self) -> Result<()> {
+        loop {
+            let windows = Arc::clone(&self.windows);
+            let Some(window) = blocking(move || lock(&windows).take_partial()).await?? else { return Ok(()) };
+            self.merge_window(window, true).await?;
+        }
+    }
+
+    /// Publishes the table.
+    async fn finish(self, report: RunReport) -> Result<Gathered<Summary>> {
+        Ok(Gathered { summary: self.merge.finish(report).await?, is_needed: false })
+    }
+
+    fn warn(summary: &mut Summary, warning: String) {
+        summary.warnings.push(warning);
     }
 }

@@ -18,8 +18,8 @@ const MAGIC: &[u8] = b"raudal part 1\n";
 const END: u64 = u64::MAX;
 /// Bytes of a part in memory; a longer one is in a temporary file.
 const MEMORY: usize = 256 << 10;
-/// So few bytes of rows are copied at once: a change of threads would cost more, and each thread holds memory.
-const FEW: usize = 32 << 10;
+/// So few bytes are copied or checked at once: a change of threads would cost more, and each thread holds memory.
+pub(crate) const FEW: usize = 32 << 10;
 /// A longer line is damage.
 const LONGEST_LINE: u64 = 16 << 20;
 
@@ -41,6 +41,11 @@ impl PartWriter {
     /// Whether these rows are added without waiting for a disk.
     pub(crate) fn is_quick(&self, rows: Option<&Rows>) -> bool {
         !self.0.get_ref().is_rolled() && rows.is_none_or(|rows| rows.in_memory().is_some_and(|held| held <= FEW))
+    }
+
+    /// Whether it is ended without waiting, for a disk or for long.
+    pub(crate) fn is_small(&mut self) -> bool {
+        !self.0.get_ref().is_rolled() && self.0.stream_position().is_ok_and(|length| length <= FEW as u64)
     }
 
     /// Adds an input. It has rows unless it failed.

@@ -6,7 +6,7 @@
 
 use super::protocol::{Job, JobInput, host_hash};
 use raudal_common::{Error, Kind, Result};
-use raudal_source::{Checksums, Input};
+use raudal_source::Input;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
@@ -34,6 +34,9 @@ struct Line {
     job: Job,
 }
 
+/// An input, and what workers are told of it.
+pub(crate) type InputJob = (JobInput, Input);
+
 /// The chunks of a run, in a file without a name.
 pub(crate) struct Plan {
     file: File,
@@ -48,8 +51,8 @@ pub(crate) struct Chunk {
 }
 
 impl Plan {
-    /// Cuts the inputs into chunks of this size. Each takes its checksum along, if there is a list.
-    pub(crate) fn new(inputs: impl Iterator<Item = Input>, size: usize, checksums: Option<&Checksums>) -> Result<Self> {
+    /// Cuts inputs into chunks of this size.
+    pub(crate) fn new(jobs: impl Iterator<Item = Result<InputJob>>, size: usize) -> Result<Self> {
         let mut planner = Planner {
             out: BufWriter::new(tempfile::tempfile().map_err(failed)?),
             at: 0,
@@ -59,8 +62,9 @@ impl Plan {
             order: Vec::new(),
             count: 0,
         };
-        for (i, input) in inputs.enumerate() {
-            planner.put(JobInput::of(i as u64, &input, checksums)?, &input)?;
+        for job in jobs {
+            let (job, input) = job?;
+            planner.put(job, &input)?;
         }
         planner.pack()?;
         let file = planner.out.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -212,7 +216,7 @@ mod tests {
 
     fn plan(hosts: &[usize], size: usize) -> Plan {
         let inputs = hosts.iter().enumerate().map(|(n, host)| input(*host, n));
-        Plan::new(inputs, size, None).expect("a plan")
+        Plan::new(inputs.zip(0..).map(|(input, i)| Ok((JobInput::of(i, &input, None)?, input))), size).expect("a plan")
     }
 
     fn indices(plan: &mut Plan) -> Vec<Vec<u64>> {

@@ -3,6 +3,8 @@
 //! All messages are JSON. A change that an older version would misread raises [`PROTOCOL`].
 
 use raudal_common::{Error, Kind, Portable, Result};
+use raudal_fetch::Carried;
+use raudal_pipeline::files::Fetch;
 use raudal_pipeline::{Locked, known_checksum};
 use raudal_pool::{JobReport, Outcome};
 use raudal_source::{Checksums, Input, Location};
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The version of the messages. A worker takes part only in runs of its own.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The bucket that holds what is true of each run, pause and worker.
 pub(crate) const BUCKET: &str = "raudal";
@@ -104,6 +106,8 @@ pub(crate) struct RunRecord {
     pub(crate) digest: String,
     /// What to do with each input, in the words of the command line.
     pub(crate) spec: Vec<String>,
+    /// Whether its inputs are fetched as files, and not read as tables.
+    pub(crate) files: bool,
     pub(crate) parts: String,
     pub(crate) inputs: u64,
     pub(crate) chunks: u32,
@@ -132,6 +136,7 @@ impl RunRecord {
             state: State::Running,
             digest: "00".to_owned(),
             spec: Vec::new(),
+            files: false,
             parts: "nats".to_owned(),
             inputs: 2,
             chunks: 1,
@@ -180,14 +185,41 @@ pub(crate) struct JobInput {
 }
 
 impl JobInput {
+    /// Returns the job of an input that is read as a table. With checksums, it must be in their list.
+    ///
+    /// # Errors
+    ///
+    /// As [`plain`](Self::plain).
+    pub(crate) fn of(i: u64, input: &Input, checksums: Option<&Checksums>) -> Result<Self> {
+        if let Some(refusal) = input.refusal() {
+            return Ok(Self::refused(i, input, &refusal));
+        }
+        let sha256 = checksums.map(|sums| known_checksum(sums, input).unwrap_or_default().to_owned());
+        Ok(Self { sha256, ..Self::plain(i, input)? })
+    }
+
+    /// Returns the job of an input that is fetched as a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`plain`](Self::plain).
+    pub(crate) fn of_file(i: u64, (input, expected): &Fetch) -> Result<Self> {
+        match expected {
+            Ok(sha256) => Ok(Self { sha256: sha256.clone(), ..Self::plain(i, input)? }),
+            Err(refusal) => Ok(Self::refused(i, input, refusal)),
+        }
+    }
+
+    /// Returns the job of an input that has failed already.
+    fn refused(i: u64, input: &Input, refusal: &Error) -> Self {
+        let (place, refused) = (input.location.to_string(), Some(Portable::from(refusal)));
+        Self { i, place, name: None, member: None, sha256: None, refused }
+    }
+
     /// # Errors
     ///
     /// A usage error for an input with a login, standard input, and a path that is no text.
-    pub(crate) fn of(i: u64, input: &Input, checksums: Option<&Checksums>) -> Result<Self> {
-        if let Some(refusal) = input.refusal() {
-            let (place, refused) = (input.location.to_string(), Some(Portable::from(&refusal)));
-            return Ok(Self { i, place, name: None, member: None, sha256: None, refused });
-        }
+    fn plain(i: u64, input: &Input) -> Result<Self> {
         let place = match &input.location {
             Location::Url(url) if !url.username().is_empty() || url.password().is_some() => {
                 return Err(Error::usage("a login in the URL of an input would be sent to all workers")
@@ -205,9 +237,8 @@ impl JobInput {
                 .and_then(|path| path.to_str().map(str::to_owned))
                 .ok_or_else(|| Error::usage("the path is not text").input(input.location.to_string()))?,
         };
-        let sha256 = checksums.map(|sums| known_checksum(sums, input).unwrap_or_default().to_owned());
         let (name, member) = (input.is_named.then(|| input.name.clone()), input.member.clone());
-        Ok(Self { i, place, name, member, sha256, refused: None })
+        Ok(Self { i, place, name, member, sha256: None, refused: None })
     }
 
     /// The list of checksums that has this input alone, or not even that.
@@ -244,6 +275,9 @@ pub(crate) struct InputLine {
     pub(crate) error: Option<Portable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) locked: Option<Locked>,
+    /// What was fetched, if it is a file. Its bytes are beside the part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<Carried>,
 }
 
 impl InputLine {
@@ -259,6 +293,7 @@ impl InputLine {
             items: report.items,
             error: error.map(Portable::from),
             locked,
+            file: None,
         }
     }
 

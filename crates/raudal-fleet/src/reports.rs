@@ -2,8 +2,8 @@
 
 use super::options::{Say, SubmitOptions, Watch};
 use super::protocol::{InputLine, WorkerStatus};
-use raudal_pipeline::Options;
-use raudal_pool::{EventKind, RunReport};
+use raudal_pipeline::RunOptions;
+use raudal_pool::{EventKind, JobReport, RunReport};
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_secs(5);
 
 /// What the observer of the run is told, and the report at the end.
 pub(crate) struct Reports {
-    options: Options,
+    options: RunOptions,
     report: RunReport,
     number: u64,
     begun: Instant,
@@ -29,7 +29,7 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    pub(crate) fn new(options: &Options, submit: &SubmitOptions) -> Self {
+    pub(crate) fn new(options: &RunOptions, submit: &SubmitOptions) -> Self {
         // Runs of pools count from 0: no other run of this process has this number.
         Self {
             options: options.clone(),
@@ -57,7 +57,7 @@ impl Reports {
     }
 
     pub(crate) fn observe(&self, kind: EventKind<'_>) {
-        self.options.run.observer.observe(&raudal_pool::Event::new(self.number, kind));
+        self.options.observer.observe(&raudal_pool::Event::new(self.number, kind));
     }
 
     /// Tells of the inputs of a chunk, once.
@@ -66,38 +66,42 @@ impl Reports {
             return;
         }
         for line in inputs {
-            let report = line.report(self.begun.elapsed());
-            self.report.count(&report);
-            let attempt = line.attempts.max(1);
-            self.observe(EventKind::AttemptStarted { job: line.i, label: &line.name, attempt });
-            self.observe(EventKind::Advanced { job: line.i, bytes: line.bytes, items: line.items });
-            if let Some(error) = &report.error {
-                self.failed += 1;
-                if self.failed <= FAILURES && self.begun.elapsed() > SHORT {
-                    (self.say)(&format!("failed: {error}"));
-                }
-                self.observe(EventKind::AttemptFailed {
-                    job: line.i,
-                    label: &line.name,
-                    attempt,
-                    error,
-                    kind: report.kind.unwrap_or("failed"),
-                    retry_in: None,
-                    bytes: line.bytes,
-                    items: line.items,
-                });
-            }
-            self.observe(EventKind::JobFinished { report: &report });
+            self.tell_of(&line.report(self.begun.elapsed()));
         }
     }
 
-    pub(crate) fn is_enough(&self) -> bool {
-        self.options.run.stop_after.is_some_and(|most| self.failed >= most)
+    /// Tells of an input that is over.
+    pub(crate) fn tell_of(&mut self, report: &JobReport) {
+        self.report.count(report);
+        let (job, label, attempt) = (report.job, report.label.as_str(), report.attempts.max(1));
+        let (bytes, items) = (report.bytes, report.items);
+        self.observe(EventKind::AttemptStarted { job, label, attempt });
+        self.observe(EventKind::Advanced { job, bytes, items });
+        if let Some(error) = &report.error {
+            self.failed += 1;
+            if self.failed <= FAILURES && self.begun.elapsed() > SHORT {
+                (self.say)(&format!("failed: {error}"));
+            }
+            let kind = report.kind.unwrap_or("failed");
+            let retry_in = None;
+            self.observe(EventKind::AttemptFailed { job, label, attempt, error, kind, retry_in, bytes, items });
+        }
+        self.observe(EventKind::JobFinished { report });
     }
 
-    pub(crate) fn finish(mut self, stopped: bool) -> RunReport {
+    pub(crate) fn is_enough(&self) -> bool {
+        self.options.stop_after.is_some_and(|most| self.failed >= most)
+    }
+
+    /// How long the run has lasted.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Ends the run, once.
+    pub(crate) fn finish(&mut self, stopped: bool) -> RunReport {
         (self.report.stopped, self.report.wall) = (stopped, self.begun.elapsed());
         self.observe(EventKind::RunFinished { report: &self.report });
-        self.report
+        std::mem::take(&mut self.report)
     }
 }

@@ -1,20 +1,27 @@
 //! Where parts live: a folder that all machines share, a bucket, or the broker's own object store.
 
-use super::part::spool;
+use super::part::{FEW, spool};
 pub use super::parts::Parts;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::object_store::{self, ObjectStore};
-use futures::StreamExt;
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
 use raudal_common::{Error, Kind, Result, blocking};
+use raudal_fetch::{BodyReader, Carried};
 use raudal_source::Object;
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::SpooledTempFile;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_util::io::StreamReader;
 
 /// The object that proves that a worker sees the store of the submitter.
 const MARK: &str = "run";
+/// Tells a run from another one of the same name.
+const ID: &str = "id";
+/// Bytes that are read of a body at a time.
+const PIECE: usize = 128 << 10;
 /// The plan of the run.
 pub(crate) const PLAN: &str = "plan";
 
@@ -120,7 +127,8 @@ impl Store {
     }
 
     /// Writes an object unless it is there. It has its name only once all of it is written.
-    pub(crate) async fn put(&self, name: &str, mut object: SpooledTempFile) -> Result<Put> {
+    pub(crate) async fn put(&self, name: &str, object: impl Into<Content>) -> Result<Put> {
+        let mut object = object.into();
         match self {
             Self::Folder(folder) => {
                 let (folder, name) = (folder.clone(), name.to_owned());
@@ -135,11 +143,20 @@ impl Store {
                 if self.has(name).await? {
                     return Ok(Put::There);
                 }
-                let mut reader = into_async(object);
+                let mut reader = object.into_async();
                 store.put(name, &mut reader).await.map_err(|error| broken("cannot write a part", error))?;
                 Ok(Put::Written)
             }
         }
+    }
+
+    /// Returns a text that no other run has, not even one of the same name before or after it.
+    pub(crate) async fn id(&self) -> Result<String> {
+        self.put(ID, bytes_of(&super::lead::nonce())).await?;
+        let mut id = self.get(ID).await?;
+        blocking(move || io::read_to_string(&mut id))
+            .await?
+            .map_err(|error| Error::io("cannot read which run this is", error))
     }
 
     /// Returns whether the object is there.
@@ -164,10 +181,7 @@ impl Store {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
-                blocking(move || {
-                    std::fs::File::open(&path).map(SpooledOrFile::File).map_err(|error| unusable(&path, error))
-                })
-                .await?
+                blocking(move || open(&path).map_err(|error| unusable(&path, error))).await?
             }
             #[cfg(feature = "cloud")]
             Self::Cloud(bucket) => {
@@ -277,6 +291,11 @@ pub(crate) fn part_name(chunk: u32) -> String {
     format!("{chunk:08}.part")
 }
 
+/// Returns the name of the bytes of an input. Another version of the input has another name.
+pub(crate) fn file_name(i: u64, carried: &Carried) -> String {
+    format!("{i:08}-{}.file", carried.sha256())
+}
+
 /// Writes under a name of its own, then links it to its final name, if that is free.
 ///
 /// Nothing is synced: that would take longer than a small chunk. After a power cut, the parts of the last
@@ -302,11 +321,62 @@ fn bytes_of(text: &str) -> SpooledTempFile {
     object
 }
 
-fn into_async(object: SpooledTempFile) -> Box<dyn tokio::io::AsyncRead + Send + Unpin> {
-    match object.into_inner() {
-        tempfile::SpooledData::InMemory(bytes) => Box::new(bytes),
-        tempfile::SpooledData::OnDisk(file) => Box::new(tokio::fs::File::from_std(file)),
+/// What is written to a store.
+pub(crate) enum Content {
+    Part(SpooledTempFile),
+    Body(BodyReader),
+}
+
+impl From<SpooledTempFile> for Content {
+    fn from(part: SpooledTempFile) -> Self {
+        Self::Part(part)
     }
+}
+
+impl From<BodyReader> for Content {
+    fn from(body: BodyReader) -> Self {
+        Self::Body(body)
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Part(part) => part.read(buffer),
+            Self::Body(body) => body.read(buffer),
+        }
+    }
+}
+
+impl Content {
+    fn into_async(self) -> Box<dyn AsyncRead + Send + Unpin> {
+        match self {
+            Self::Part(part) => match part.into_inner() {
+                tempfile::SpooledData::InMemory(bytes) => Box::new(bytes),
+                tempfile::SpooledData::OnDisk(file) => Box::new(tokio::fs::File::from_std(file)),
+            },
+            Self::Body(body) => Box::new(StreamReader::new(Box::pin(pieces(body)))),
+        }
+    }
+}
+
+/// Reads a body on a thread that may wait for a disk, and hands out its pieces.
+fn pieces(mut body: BodyReader) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let mut piece = vec![0; PIECE];
+            let read = body.read(&mut piece).map(|read| {
+                piece.truncate(read);
+                Bytes::from(piece)
+            });
+            let is_last = read.as_ref().map_or(true, Bytes::is_empty);
+            if sender.blocking_send(read).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
 }
 
 fn unusable(path: &Path, error: io::Error) -> Error {
@@ -317,8 +387,22 @@ fn broken(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>
     Error::new(Kind::Connect, what).because(error)
 }
 
+/// Opens an object. One that is small is read now: that is cheaper than to read it piece by piece later.
+fn open(path: &Path) -> io::Result<SpooledOrFile> {
+    let mut file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(FEW as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() <= FEW {
+        return Ok(SpooledOrFile::Memory(Cursor::new(bytes)));
+    }
+    file.rewind()?;
+    Ok(SpooledOrFile::File(file))
+}
+
 /// An object that can be read and sought in.
 pub(crate) enum SpooledOrFile {
+    /// At most [`FEW`] bytes.
+    Memory(Cursor<Vec<u8>>),
     Spooled(SpooledTempFile),
     File(std::fs::File),
 }
@@ -326,6 +410,7 @@ pub(crate) enum SpooledOrFile {
 impl Read for SpooledOrFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
+            Self::Memory(object) => Read::read(object, buffer),
             Self::Spooled(object) => object.read(buffer),
             Self::File(file) => file.read(buffer),
         }
@@ -335,6 +420,7 @@ impl Read for SpooledOrFile {
 impl Seek for SpooledOrFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match self {
+            Self::Memory(object) => object.seek(to),
             Self::Spooled(object) => object.seek(to),
             Self::File(file) => file.seek(to),
         }

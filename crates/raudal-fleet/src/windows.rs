@@ -29,6 +29,8 @@ pub(crate) struct Windows {
     have: HashMap<u64, u64>,
     /// The first window that was not taken.
     next: u64,
+    /// The window that was written last, and its file: the next part is often of the same.
+    open: Option<(u64, BufWriter<File>)>,
 }
 
 impl Windows {
@@ -38,7 +40,7 @@ impl Windows {
 
     fn of_size(total: u64, inputs: u64) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("raudal-windows-").tempdir().map_err(failed)?;
-        Ok(Self { folder, total, inputs, have: HashMap::new(), next: 0 })
+        Ok(Self { folder, total, inputs, have: HashMap::new(), next: 0, open: None })
     }
 
     fn path(&self, window: u64) -> PathBuf {
@@ -47,19 +49,13 @@ impl Windows {
 
     /// Adds all inputs of a part that was [checked](part::check) and stands at its first input.
     pub(crate) fn put(&mut self, part: &mut impl Read) -> Result<()> {
-        let mut open: Option<(u64, BufWriter<File>)> = None;
         while let Some((rest, text)) = part::next(part)? {
             let line = part::line(&text)?;
             let window = line.i / self.inputs;
             if line.i >= self.total || window < self.next {
                 return Err(Error::new(Kind::Internal, format!("an input that no part should have: {}", line.i)));
             }
-            if open.as_ref().is_none_or(|(of, _)| *of != window) {
-                close(open.take())?;
-                let file = OpenOptions::new().create(true).append(true).open(self.path(window)).map_err(failed)?;
-                open = Some((window, BufWriter::with_capacity(32 << 10, file)));
-            }
-            let Some((_, out)) = &mut open else { continue };
+            let out = self.file_of(window)?;
             for number in [line.i, text.len() as u64, rest] {
                 out.write_all(&number.to_le_bytes()).map_err(failed)?;
             }
@@ -70,7 +66,25 @@ impl Windows {
             }
             *self.have.entry(window).or_default() += 1;
         }
-        close(open)
+        self.flush()
+    }
+
+    /// Returns the end of the file of a window.
+    fn file_of(&mut self, window: u64) -> Result<&mut BufWriter<File>> {
+        let open = match self.open.take() {
+            Some(open) if open.0 == window => open,
+            before => {
+                // Dropped, it would not say what it cannot write.
+                before.map_or(Ok(()), |(_, mut out)| out.flush()).map_err(failed)?;
+                let file = OpenOptions::new().create(true).append(true).open(self.path(window)).map_err(failed)?;
+                (window, BufWriter::with_capacity(32 << 10, file))
+            }
+        };
+        Ok(&mut self.open.insert(open).1)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.open.as_mut().map_or(Ok(()), |(_, out)| out.flush().map_err(failed))
     }
 
     /// Whether all windows were taken.
@@ -94,6 +108,8 @@ impl Windows {
         if self.is_done() {
             return Ok(None);
         }
+        // Where open files cannot be removed, its own would keep it.
+        drop(self.open.take_if(|(of, _)| *of == self.next));
         let path = self.path(self.next);
         let window = match self.have.remove(&self.next) {
             None => Window { file: None, places: Vec::new(), at: 0 },
@@ -104,10 +120,6 @@ impl Windows {
         self.next += 1;
         Ok(Some(window))
     }
-}
-
-fn close(open: Option<(u64, BufWriter<File>)>) -> Result<()> {
-    open.map_or(Ok(()), |(_, mut out)| out.flush().map_err(failed))
 }
 
 fn failed(error: std::io::Error) -> Error {

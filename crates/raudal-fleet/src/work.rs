@@ -6,6 +6,7 @@ use super::counters::Counters;
 use super::journal::Journal;
 use super::lead::{nonce, wait_for_rate};
 use super::lease::Lease;
+use super::made::{Around, Made, Work};
 use super::part::PartWriter;
 use super::pauses::Pauses;
 use super::protocol::{
@@ -15,7 +16,7 @@ use super::store::{Store, part_name};
 use async_nats::jetstream::{AckKind, Message};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Portable, Result, blocking};
-use raudal_pipeline::{Gate, InputRead, Reader};
+use raudal_pipeline::{Gate, InputRead};
 use raudal_pool::{EventKind, Observer};
 use raudal_source::Input;
 use std::fmt;
@@ -53,7 +54,7 @@ pub(crate) struct Machine {
 pub(crate) struct ActiveRun {
     pub(crate) record: RunRecord,
     pub(crate) store: Store,
-    pub(crate) reader: Reader,
+    pub(crate) kind: Work,
     pub(crate) counters: Counters,
     /// Cancelled when the run is, and when the worker gives back what it has begun.
     pub(crate) cancel: CancellationToken,
@@ -139,15 +140,22 @@ impl Machine {
             self.counters.count(&read);
             run.counters.count(&read);
             count(&mut written, &read);
-            let line = InputLine::of(of.i, &read.report, read.result.as_ref().err(), read.locked);
-            let result = read.result.ok();
-            if part.is_quick(result.as_ref()) {
-                part.add(&line, result)?;
+            let mut line = InputLine::of(of.i, &read.report, read.result.as_ref().err(), read.locked);
+            let rows = match read.result.ok() {
+                Some(Made::Rows(rows)) => Some(rows),
+                Some(Made::File(file)) => {
+                    line.file = Some(file);
+                    None
+                }
+                None => None,
+            };
+            if part.is_quick(rows.as_ref()) {
+                part.add(&line, rows)?;
             } else {
-                part = blocking(move || part.add(&line, result).map(|()| part)).await??;
+                part = blocking(move || part.add(&line, rows).map(|()| part)).await??;
             }
         }
-        let (object, length) = blocking(move || part.finish()).await??;
+        let (object, length) = if part.is_small() { part.finish()? } else { blocking(move || part.finish()).await?? };
         run.store.put(&name, object).await?;
         (written.bytes, written.ms) = (length, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
         self.tell_part(run, written).await?;
@@ -161,7 +169,7 @@ impl Machine {
         journal: &mut Option<Journal>,
         of: &JobInput,
         input: Input,
-    ) -> Result<Option<InputRead>> {
+    ) -> Result<Option<InputRead<Made>>> {
         let Some(journal) = journal else { return self.read(run, of, input).await };
         match journal.begin(of.i).await {
             Ok(()) => {}
@@ -178,21 +186,21 @@ impl Machine {
     }
 
     /// Reads an input, if it is allowed. `None` if it was stopped.
-    async fn read(&self, run: &ActiveRun, of: &JobInput, input: Input) -> Result<Option<InputRead>> {
+    async fn read(&self, run: &ActiveRun, of: &JobInput, input: Input) -> Result<Option<InputRead<Made>>> {
         if let Some(refused) = &of.refused {
             return Ok(Some(InputRead::failed(refused.clone().into_error(), &input)));
         }
         if let Err(error) = self.allow.check(&input.location) {
             return Ok(Some(InputRead::failed(error, &input)));
         }
-        let checksums = of.checksums(&input)?;
         let fleet = Fleet { broker: self.broker.clone(), run: run.record.run.clone(), worker: self.name.clone() };
         let gate = FleetGate {
             pauses: Arc::clone(&self.pauses),
             rate: run.record.rate.map(|_| self.broker.clone()),
             run: run.record.run.clone(),
         };
-        Ok(run.reader.read(input, checksums, Arc::new(gate), Arc::new(fleet), &run.cancel).await)
+        let (gate, fleet) = (Arc::new(gate), Arc::new(fleet));
+        run.kind.read(&run.store, of, input, Around { gate, observer: fleet, cancel: &run.cancel }).await
     }
 
     /// Shows those who watch a run what this worker does in it.
@@ -265,10 +273,10 @@ impl fmt::Debug for Machine {
 }
 
 /// Counts an input of a part.
-fn count(written: &mut Written, read: &InputRead) {
+fn count(written: &mut Written, read: &InputRead<Made>) {
     written.inputs += 1;
     match &read.result {
-        Ok(rows) => written.rows += rows.rows_kept(),
+        Ok(made) => written.rows += made.rows(),
         Err(error) => {
             written.failed += 1;
             if written.errors.len() < ERRORS {

@@ -5,6 +5,7 @@ use super::announce::hostname;
 use super::broker::{Broker, RETRY, parse_record};
 use super::counters::Counters;
 use super::lead::{Leader, nonce};
+use super::made::Work;
 use super::options::Say;
 use super::pauses::Pauses;
 use super::protocol::{Event, PROTOCOL, Presence, RunRecord, State, Versions, bytes, worker_key};
@@ -17,6 +18,7 @@ use futures::StreamExt;
 use raudal_common::{Error, Kind, Result};
 use raudal_fetch::Client;
 use raudal_pipeline::Reader;
+use raudal_pipeline::files::Fetcher;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -304,8 +306,12 @@ impl Worker {
         fetch.guard = Some(Arc::clone(&self.machine.allow) as _);
         table.run.lock = record.lock.then(Arc::default);
         let client = Client::new(&fetch)?;
-        let reader = Reader::new(&client, table);
-        Ok(ActiveRun { record: record.clone(), store, reader, counters: Counters::default(), cancel: cancel.clone() })
+        let kind = if record.files {
+            Work::Files(Box::new(Fetcher::new(&client, table.run)))
+        } else {
+            Work::Tables(Box::new(Reader::new(&client, table)))
+        };
+        Ok(ActiveRun { record: record.clone(), store, kind, counters: Counters::default(), cancel: cancel.clone() })
     }
 
     /// Takes jobs while there are free slots. Ends when the worker is to stop.

@@ -31,7 +31,7 @@ impl Call {
     }
 
     /// Returns the status and the body.
-    pub(super) fn answer(self, seed: u64) -> (StatusCode, String) {
+    pub(super) fn respond(self, seed: u64) -> (StatusCode, String) {
         if self.think.is_none() {
             let refused = serde_json::json!({ "error": "latency is not a time of at most 1h, such as 50ms" });
             return (StatusCode::BAD_REQUEST, format!("{refused}\n"));
@@ -70,11 +70,11 @@ mod tests {
 
     #[test]
     fn the_same_call_has_the_same_answer_and_another_number_another_one() {
-        let body = |number| Call { number, think: Some(Duration::ZERO) }.answer(1).1;
+        let body = |number| Call { number, think: Some(Duration::ZERO) }.respond(1).1;
         assert_eq!(body(40), body(40));
         assert_ne!(body(40), body(41));
         let value: serde_json::Value = serde_json::from_str(&body(40)).expect("JSON");
         assert_eq!((&value["id"], &value["entity"]), (&40.into(), &"09".into()));
-        assert_eq!(Call { number: 1, think: None }.answer(1).0, StatusCode::BAD_REQUEST);
+        assert_eq!(Call { number: 1, think: None }.respond(1).0, StatusCode::BAD_REQUEST);
     }
 }

@@ -13,14 +13,14 @@ use tokio_util::task::TaskTracker;
 
 /// An archive and its validator.
 #[derive(Clone, Debug)]
-pub(super) struct Archive {
+pub(super) struct ServedArchive {
     pub(super) bytes: Bytes,
     /// A strong entity tag, with its quotes, computed from the content.
     pub(super) etag: String,
     pub(super) modified: HttpDate,
 }
 
-impl Archive {
+impl ServedArchive {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         let etag = format!("\"{:x}-{:08x}\"", bytes.len(), crc32fast::hash(&bytes));
         Self { bytes: bytes.into(), etag, modified: *MODIFIED }
@@ -33,18 +33,18 @@ impl Archive {
     }
 }
 
-/// A place for one archive.
+/// One archive, made or not.
 #[derive(Debug, Default)]
-struct Slot {
+struct ArchiveSlot {
     /// Held by the task that makes it. The others wait here without using a CPU.
     turn: Mutex<()>,
-    made: OnceLock<std::result::Result<Archive, Arc<Error>>>,
+    made: OnceLock<std::result::Result<ServedArchive, Arc<Error>>>,
 }
 
 /// All archives of both editions, made or not.
 #[derive(Debug)]
-pub(super) struct Archives {
-    slots: Vec<(Edition, Vec<Arc<Slot>>)>,
+pub(super) struct ArchiveStore {
+    slots: Vec<(Edition, Vec<Arc<ArchiveSlot>>)>,
     /// One permit for each CPU.
     makers: Arc<Semaphore>,
     cores: usize,
@@ -54,7 +54,7 @@ pub(super) struct Archives {
     seed: u64,
 }
 
-impl Archives {
+impl ArchiveStore {
     pub(super) fn new(scale: f64, seed: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let entities = iter_2020::catalogue().entries().len();
@@ -65,14 +65,14 @@ impl Archives {
         Self { slots, makers: Arc::new(Semaphore::new(cores)), cores, running: TaskTracker::new(), scale, seed }
     }
 
-    /// The seed of everything that is made.
+    /// Returns the seed of everything that is made.
     pub(super) fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The archive, once it is made. A caller that goes away before its turn leaves nothing behind; after that, the
-    /// archive is finished and kept.
-    pub(super) async fn get(&self, entity: &'static Entry, edition: Edition) -> Result<Archive> {
+    /// Returns the archive, and makes it first if necessary. If the caller is dropped before its turn, nothing is
+    /// made. After that, the archive is finished and kept.
+    pub(super) async fn get(&self, entity: &'static Entry, edition: Edition) -> Result<ServedArchive> {
         let slot = self.slot(entity, edition)?;
         if slot.made.get().is_none() {
             let _turn = slot.turn.lock().await;
@@ -87,7 +87,7 @@ impl Archives {
         }
     }
 
-    /// Makes the archives of these entities: the largest first, so that no processor is left with it at the end.
+    /// Makes the archives of these entities: the largest first, so that it is not left for the end.
     pub(super) async fn prepare(&self, edition: Edition, codes: &[u32]) -> Result<()> {
         let entities = iter_2020::catalogue().entries();
         let mut wanted = codes
@@ -112,18 +112,19 @@ impl Archives {
         self.running.wait().await;
     }
 
-    async fn make(&self, slot: Arc<Slot>, entity: &'static Entry, edition: Edition) -> Result<()> {
+    async fn make(&self, slot: Arc<ArchiveSlot>, entity: &'static Entry, edition: Edition) -> Result<()> {
         let permit = Arc::clone(&self.makers).acquire_owned().await.map_err(|_| internal("no makers are left"))?;
         let (scale, seed) = (self.scale, self.seed);
         let work = self.running.spawn_blocking(move || {
             // If a caller went away, a second maker waits here for the first.
-            slot.made.get_or_init(|| synth::archive(entity, edition, scale, seed).map(Archive::new).map_err(Arc::new));
+            slot.made
+                .get_or_init(|| synth::archive(entity, edition, scale, seed).map(ServedArchive::new).map_err(Arc::new));
             drop(permit);
         });
         work.await.map_err(|error| internal("making an archive failed").because(error))
     }
 
-    fn slot(&self, entity: &Entry, edition: Edition) -> Result<&Arc<Slot>> {
+    fn slot(&self, entity: &Entry, edition: Edition) -> Result<&Arc<ArchiveSlot>> {
         let slots = self.slots.iter().find(|(of, _)| *of == edition).map(|(_, slots)| slots);
         slots
             .and_then(|slots| slots.get((entity.number() as usize).wrapping_sub(1)))
@@ -141,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_archive_is_made_once_however_many_ask() {
-        let archives = Archives::new(0.01, 0);
+        let archives = ArchiveStore::new(0.01, 0);
         let colima = &iter_2020::catalogue().entries()[5];
         let all = futures::future::join_all((0..20).map(|_| archives.get(colima, iter_2020::MICRODATOS))).await;
         let pointers: Vec<_> = all.into_iter().map(|made| made.expect("an archive").bytes.as_ptr()).collect();
@@ -150,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_goes_away_leaves_the_others_their_archive() {
-        let archives = Archives::new(0.01, 0);
+        let archives = ArchiveStore::new(0.01, 0);
         let colima = &iter_2020::catalogue().entries()[5];
         // Polled once: the making has begun.
         assert!(futures::poll!(Box::pin(archives.get(colima, iter_2020::MICRODATOS))).is_pending());
@@ -160,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_entity_that_does_not_exist_cannot_be_prepared() {
-        let error = Archives::new(0.01, 0).prepare(iter_2020::MICRODATOS, &[1, 33]).await.expect_err("33");
+        let error = ArchiveStore::new(0.01, 0).prepare(iter_2020::MICRODATOS, &[1, 33]).await.expect_err("33");
         assert_eq!(error.to_string(), "no such entity: 33");
     }
 }

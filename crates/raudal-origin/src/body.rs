@@ -91,13 +91,13 @@ impl Body for PacedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::{Bucket, SharedBucket};
-    use crate::stats::Counters;
+    use crate::pace::{SharedBucket, TokenBucket};
+    use crate::stats::OriginCounters;
     use http_body_util::BodyExt as _;
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    fn body(pacer: &Pacer, len: usize, counters: &Arc<Counters>) -> PacedBody {
+    fn body(pacer: &Pacer, len: usize, counters: &Arc<OriginCounters>) -> PacedBody {
         PacedBody::new(Bytes::from(vec![7; len]), true, pacer.clone(), counters.request())
     }
 
@@ -122,7 +122,7 @@ mod tests {
     async fn bodies_of_two_connections_share_the_link_fairly() {
         let counters = Arc::default();
         let start = Instant::now();
-        let all: SharedBucket = Arc::new(Mutex::new(Bucket::new(100_000, start)));
+        let all: SharedBucket = Arc::new(Mutex::new(TokenBucket::new(100_000, start)));
         let timed = async |len| {
             body(&Pacer::new(None, Some(&all), start), len, &counters).collect().await.expect("bytes");
             start.elapsed().as_millis()
@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_is_no_longer_in_flight_when_its_last_byte_is_handed_over() {
-        let counters: Arc<Counters> = Arc::default();
+        let counters: Arc<OriginCounters> = Arc::default();
         let mut body = body(&Pacer::default(), 10, &counters);
         assert_eq!(counters.snapshot().in_flight, 1);
         let frame = body.frame().await.expect("a frame").expect("data");

@@ -4,8 +4,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `server` | accepts connections, finds what a request asks for, responds |
-//! | `answer` | a response before it is sent |
-//! | `respond` | the status and range of a response, from the request's headers |
+//! | `response` | a response before it is sent |
+//! | `response_plan` | the status and range of a response, from the request's headers |
 //! | `fault` | faults on purpose |
 //! | `archives` | makes each archive once, when it is first requested, on all CPUs |
 //! | `synth` | the content of the archives |
@@ -19,18 +19,18 @@
 //!
 //! # What it serves
 //!
-//! The 32 archives of either [edition](raudal_catalogue::Edition), found by the last segment of the path in any case of
-//! letters, and `tiny_<number>.zip` for any number: an archive of four rows, for runs over very many inputs. `/` lists
-//! them. `/teams/` is an index of invented teams, each with a page that holds a table, to be scraped. `/api/<number>`
-//! answers with a few figures as JSON, for runs over many small calls; `/api/7?latency=50ms` makes the server think for
-//! so long, after the latency of the link. Anything else is answered **200 with an HTML page**, because INEGI's server
-//! does so.
+//! The 32 archives of either [edition](raudal_catalogue::Edition), found by the last segment of the path in any case
+//! of letters, and `tiny_<number>.zip` for any number: an archive of four rows, for runs over very many inputs. `/`
+//! lists them. `/teams/` is an index of invented teams, each with a page that holds a table, to be scraped.
+//! `/api/<number>` returns a few figures as JSON, for runs over many small calls. With `/api/7?latency=50ms`, the
+//! server waits this long before it responds, in addition to the latency of the link. Anything else is answered **200
+//! with an HTML page**, because INEGI's server does so.
 //!
-//! The archives say that they are synthetic: in their comment, in a member `SYNTHETIC.txt`, in the name of each place,
-//! and in the header `X-Raudal-Synthetic`. True to the real ones are their shape and, from the [catalogue](raudal_catalogue::Catalogue), the numbers of rows and of
-//! municipalities and the population; all other figures are made up.
+//! The archives say that they are synthetic: in their comment, in a member `SYNTHETIC.txt`, in the name of each
+//! place, and in the header `X-Raudal-Synthetic`. Their shape is that of the real ones. The numbers of rows and of
+//! municipalities and the population are real, from the [catalogue](raudal_catalogue::Catalogue). All other figures
+//! are made up.
 
-mod answer;
 mod api;
 mod archives;
 mod body;
@@ -38,18 +38,19 @@ mod fault;
 mod pace;
 mod pack;
 mod pages;
-mod respond;
+mod response;
+mod response_plan;
 mod server;
 mod stall;
 mod stats;
 mod synth;
 mod teams;
 
-use archives::Archives;
+use archives::ArchiveStore;
 pub use fault::Fault;
-use fault::Faults;
+use fault::FaultInjector;
 use httpdate::HttpDate;
-use pace::Bucket;
+use pace::TokenBucket;
 pub use pack::SYNTHETIC;
 use raudal_catalogue::Edition;
 use raudal_common::{Error, Kind, Result};
@@ -158,8 +159,8 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// [`Usage`](Kind::Usage) for options that make no sense, [`Io`](Kind::Io) for an address that
-    /// is not available.
+    /// Fails with the kind [`Usage`](Kind::Usage) for options that make no sense, and with [`Io`](Kind::Io) for an
+    /// address that is not available.
     ///
     /// ```
     /// use raudal_origin::{Options, Origin};
@@ -176,21 +177,21 @@ impl Origin {
         let cannot = |error| Error::new(Kind::Io, "cannot listen on the address of the origin").because(error);
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let bandwidth = options.bandwidth.map(|rate| Arc::new(Mutex::new(Bucket::new(rate, Instant::now()))));
+        let bandwidth = options.bandwidth.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, Instant::now()))));
         let shared = Arc::new(ServerState {
-            archives: Archives::new(options.scale, options.seed),
+            archives: ArchiveStore::new(options.scale, options.seed),
             counters: Arc::default(),
             latency: options.latency,
             bandwidth_per_connection: options.bandwidth_per_connection,
             bandwidth,
-            faults: Faults::new(options.faults, options.seed),
+            faults: FaultInjector::new(options.faults, options.seed),
         });
         let stop = CancellationToken::new();
         let server = server::serve(listener, Arc::clone(&shared), stop.clone().cancelled_owned());
         Ok(Self { address, shared, stop, server: AbortOnDropHandle::new(tokio::spawn(server)) })
     }
 
-    /// The URL of its index, with a final slash: the name of an archive may follow.
+    /// Returns the URL of its index, with a final slash. The name of an archive may follow.
     pub fn url(&self) -> String {
         let mut address = self.address;
         // A server can listen on "any address", but a client cannot connect to it everywhere.
@@ -202,7 +203,7 @@ impl Origin {
         format!("http://{address}/")
     }
 
-    /// The address it listens on.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -214,7 +215,7 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// A code that is no entity's is an error of the kind [`Usage`](Kind::Usage).
+    /// Fails with the kind [`Usage`](Kind::Usage) for a code that is not an entity's.
     pub async fn prepare(&self, edition: Edition, codes: &[u32]) -> Result<()> {
         self.shared.archives.prepare(edition, codes).await
     }
@@ -229,8 +230,7 @@ impl Origin {
         self.shared.counters.reset();
     }
 
-    /// Stops accepting, ends all connections, even with a request in flight, and waits for every
-    /// task.
+    /// Stops accepting connections, ends the open ones, even with a request in flight, and waits for all tasks.
     pub async fn shutdown(self) {
         self.stop.cancel();
         // If the accept loop panicked, its connections ended with it, so nothing is left to do.

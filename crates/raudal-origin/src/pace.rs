@@ -25,12 +25,12 @@ const SLICE: usize = 128 * 1024;
 
 /// A rate in bytes per second, and until when it is used up.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     rate: u64,
     free: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     pub(super) fn new(rate: u64, now: Instant) -> Self {
         Self { rate: rate.max(1), free: now }
     }
@@ -53,7 +53,7 @@ impl Bucket {
 }
 
 /// A bucket that several bodies take from.
-pub(super) type SharedBucket = Arc<Mutex<Bucket>>;
+pub(super) type SharedBucket = Arc<Mutex<TokenBucket>>;
 
 /// The buckets that a body must pass: its connection's, then the one of all connections.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ pub(super) struct Pacer {
 impl Pacer {
     /// The pacer of a new connection.
     pub(super) fn new(per_connection: Option<u64>, all: Option<&SharedBucket>, now: Instant) -> Self {
-        let own = per_connection.map(|rate| Arc::new(Mutex::new(Bucket::new(rate, now))));
+        let own = per_connection.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, now))));
         Self { buckets: [own, all.cloned()] }
     }
 
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_bucket_lets_through_its_rate() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(1000, start);
+        let mut bucket = TokenBucket::new(1000, start);
         let mut now = start;
         for _ in 0..10 {
             now = bucket.take(500, now);
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_late_wake_up_is_caught_up_on_but_an_idle_second_is_not() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(1000, start);
+        let mut bucket = TokenBucket::new(1000, start);
         let due = bucket.take(1000, start);
         let late = due + CREDIT / 2;
         assert_eq!(bucket.take(1000, late), due + SECOND);
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn connections_that_share_a_bucket_take_turns() {
         let start = Instant::now();
-        let all: SharedBucket = Arc::new(Mutex::new(Bucket::new(1000, start)));
+        let all: SharedBucket = Arc::new(Mutex::new(TokenBucket::new(1000, start)));
         let pacers: Vec<Pacer> = (0..4).map(|_| Pacer::new(None, Some(&all), start)).collect();
         let times: Vec<Duration> =
             pacers.iter().map(|p| p.take(&mut 0, 100, start).expect("a bucket") - start).collect();
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_chunk_is_at_most_twenty_milliseconds_of_the_slowest_bucket() {
         let now = Instant::now();
-        let all: SharedBucket = Arc::new(Mutex::new(Bucket::new(1_000_000_000, now)));
+        let all: SharedBucket = Arc::new(Mutex::new(TokenBucket::new(1_000_000_000, now)));
         assert_eq!(Pacer::default().chunk(), SLICE);
         assert_eq!(Pacer::new(None, Some(&all), now).chunk(), 16 * 1024);
         assert_eq!(Pacer::new(Some(50_000), Some(&all), now).chunk(), 1000);

@@ -24,19 +24,19 @@ pub const SYNTHETIC: &str = "synthetic data made by raudal, not INEGI's figures"
 const LEVEL: i64 = 3;
 
 /// A member to write; its content may come in parts.
-pub(super) struct Member<'a> {
+pub(super) struct ZipMember<'a> {
     name: String,
     parts: &'a [&'a [u8]],
 }
 
-impl<'a> Member<'a> {
+impl<'a> ZipMember<'a> {
     pub(super) fn new(name: String, parts: &'a [&'a [u8]]) -> Self {
         Self { name, parts }
     }
 }
 
 /// Returns an archive of these members, in this order.
-pub(super) fn pack(members: &[Member<'_>]) -> Result<Vec<u8>> {
+pub(super) fn pack(members: &[ZipMember<'_>]) -> Result<Vec<u8>> {
     let size: usize = members.iter().flat_map(|m| m.parts).map(|part| part.len()).sum();
     // An archive is mostly a quarter of the text. If it needs more, the buffer grows once.
     let buffer = Cursor::new(Vec::with_capacity(size / 4 + 1024));
@@ -77,7 +77,7 @@ fn options() -> Result<SimpleFileOptions, zip::result::ZipError> {
         .unix_permissions(0o644))
 }
 
-fn write(buffer: Cursor<Vec<u8>>, members: &[Member<'_>]) -> Result<Vec<u8>, zip::result::ZipError> {
+fn write(buffer: Cursor<Vec<u8>>, members: &[ZipMember<'_>]) -> Result<Vec<u8>, zip::result::ZipError> {
     let options = options()?;
     let mut archive = ZipWriter::new(buffer);
     archive.set_comment(SYNTHETIC)?;

@@ -1,16 +1,16 @@
 //! The server: accepts connections, finds what a request asks for, and responds.
 //!
-//! A fault is applied between [`answer`] and the connection. There, a response is a plain value,
+//! A fault is applied between [`respond`] and the connection. There, a response is a plain value,
 //! and nothing of it has been sent yet. Faults of the connection itself go to its [`Wire`].
 
-use super::answer::OriginResponse;
 use super::api::Call;
-use super::archives::{Archive, Archives};
+use super::archives::{ArchiveStore, ServedArchive};
 use super::body::PacedBody;
-use super::fault::{self, Asked, Faults, Script, Struck, Wire};
+use super::fault::{self, FaultInjector, InjectedFault, RequestInfo, Script, Wire};
 use super::pace::{Pacer, SharedBucket};
+use super::response::OriginResponse;
 use super::stall::Stall;
-use super::stats::Counters;
+use super::stats::OriginCounters;
 use super::teams::{self, Team};
 use super::{pages, synth};
 use hyper::body::Incoming;
@@ -45,13 +45,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct ServerState {
-    pub(super) archives: Archives,
-    pub(super) counters: Arc<Counters>,
+    pub(super) archives: ArchiveStore,
+    pub(super) counters: Arc<OriginCounters>,
     pub(super) latency: Duration,
     pub(super) bandwidth_per_connection: Option<u64>,
     /// The bucket of all connections together.
     pub(super) bandwidth: Option<SharedBucket>,
-    pub(super) faults: Faults,
+    pub(super) faults: FaultInjector,
 }
 
 /// Serves until `stop`, then ends every connection and waits for it. Dropping the future ends them,
@@ -108,9 +108,9 @@ async fn handle(
     mut request: Request<Incoming>,
 ) -> Response<PacedBody> {
     let in_flight = shared.counters.request();
-    let struck = shared.faults.strike(request.uri().path(), request.headers().contains_key(header::RANGE));
-    if let Some(struck) = struck {
-        struck.to_request(request.headers_mut());
+    let injected = shared.faults.fault_for(request.uri().path(), request.headers().contains_key(header::RANGE));
+    if let Some(injected) = injected {
+        injected.to_request(request.headers_mut());
     }
     let think = Call::of(request.uri()).and_then(|call| call.think).unwrap_or_default();
     let pause = shared.latency.saturating_add(think);
@@ -119,36 +119,36 @@ async fn handle(
             tokio::time::sleep(pause).await;
         }
     };
-    let (answer, ()) = tokio::join!(answer(shared, &request), latency);
-    let answer = answer.and_then(|answer| strike(shared, script, struck, &request, answer));
-    let answer =
-        answer.unwrap_or_else(|error| OriginResponse::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
-    answer.into_response(request.method(), pacer, in_flight)
+    let (response, ()) = tokio::join!(respond(shared, &request), latency);
+    let response = response.and_then(|response| inject(shared, script, injected, &request, response));
+    let response =
+        response.unwrap_or_else(|error| OriginResponse::plain(StatusCode::INTERNAL_SERVER_ERROR, error.report()));
+    response.into_response(request.method(), pacer, in_flight)
 }
 
 /// Applies the fault, if there is one, to the response.
-fn strike(
+fn inject(
     shared: &ServerState,
     script: Option<&Script>,
-    struck: Option<Struck>,
+    injected: Option<InjectedFault>,
     request: &Request<Incoming>,
-    answer: OriginResponse,
+    response: OriginResponse,
 ) -> Result<OriginResponse> {
-    let (answer, act) = match struck {
-        Some(struck) => {
+    let (response, act) = match injected {
+        Some(injected) => {
             shared.counters.fault();
-            struck.to_answer(answer, &Asked::of(request), &shared.faults)?
+            injected.to_response(response, &RequestInfo::of(request), &shared.faults)?
         }
-        None => (answer, None),
+        None => (response, None),
     };
     if let Some(script) = script {
         script.play(act);
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Finds what is asked for, and decides on the response.
-async fn answer(shared: &ServerState, request: &Request<Incoming>) -> Result<OriginResponse> {
+async fn respond(shared: &ServerState, request: &Request<Incoming>) -> Result<OriginResponse> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refused =
             OriginResponse::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are allowed\n".to_owned());
@@ -156,11 +156,11 @@ async fn answer(shared: &ServerState, request: &Request<Incoming>) -> Result<Ori
         return Ok(refused);
     }
     let path = request.uri().path();
-    if !shared.faults.is_empty() && fault::is_circle(path) {
-        return fault::circle(path);
+    if !shared.faults.is_empty() && fault::is_redirect_loop(path) {
+        return fault::redirect_loop(path);
     }
     if let Some(call) = Call::of(request.uri()) {
-        return Ok(OriginResponse::json(call.answer(shared.archives.seed())));
+        return Ok(OriginResponse::json(call.respond(shared.archives.seed())));
     }
     Ok(match route(path) {
         Route::Index => OriginResponse::page(pages::index()),
@@ -170,7 +170,7 @@ async fn answer(shared: &ServerState, request: &Request<Incoming>) -> Result<Ori
         }
         Route::Tiny(number) => {
             // This takes a few microseconds, less than a blocking thread would cost.
-            let archive = Archive::new(synth::tiny(number, shared.archives.seed())?);
+            let archive = ServedArchive::new(synth::tiny(number, shared.archives.seed())?);
             OriginResponse::archive(request, &shared.faults.version(path, archive).await?)
         }
         Route::Teams => OriginResponse::page(teams::index()),

@@ -32,7 +32,7 @@ pub struct Stats {
 /// The counts behind [`Stats`]. Each is exact, but a snapshot does not read all of them at one
 /// instant.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct OriginCounters {
     requests: AtomicU64,
     faults: AtomicU64,
     bytes: AtomicU64,
@@ -55,7 +55,7 @@ impl Gauge {
     }
 }
 
-impl Counters {
+impl OriginCounters {
     /// Counts a request until the guard is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.requests.fetch_add(1, Relaxed);
@@ -101,7 +101,7 @@ impl Counters {
 
 /// A request in flight, or an open connection.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Counters>, fn(&Counters) -> &Gauge);
+pub(super) struct InFlight(Arc<OriginCounters>, fn(&OriginCounters) -> &Gauge);
 
 impl InFlight {
     /// Counts bytes of a body that are being sent.
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_peak_outlives_what_made_it_and_a_reset_does_not_close_anything() {
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(OriginCounters::default());
         let first = counters.request();
         drop(counters.request());
         first.sent(10);

@@ -8,8 +8,8 @@ use raudal_source::Input;
 ///
 /// # Errors
 ///
-/// The error of the first glob that cannot be listed or that nothing matches. There is no list of inputs
-/// without it.
+/// Fails with the error of the first glob that cannot be listed or that nothing matches, because the list of inputs
+/// would be incomplete.
 pub async fn listed(inputs: impl IntoIterator<Item = Input>, client: &Client) -> Result<Vec<Input>> {
     let mut listed = Vec::new();
     for input in inputs {

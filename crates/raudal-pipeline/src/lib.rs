@@ -20,7 +20,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `run/` | what every run has: limits (`concurrency`) and policies, partial transfers kept for the next attempt, segments for idle slots, the lock file, checksums |
-//! | `table/` | inputs → one table: begin the biggest first (`reorder`), decode while downloading (`ahead`), merge in input order |
+//! | `table/` | inputs → one table: begin the biggest first (`reorder`), decode while downloading (`streaming`), merge in input order |
 //! | `globs` | the objects of globs in cloud stores, as inputs |
 //! | `links` | the links on pages, as inputs |
 //! | `peek` | looks at one input, over a few ranges of it |
@@ -36,13 +36,15 @@ mod table;
 pub use globs::listed;
 pub use links::{Linked, linked};
 pub use peek::{Peeked, peek};
+pub use run::alone::Gate;
 pub use run::concurrency::{Concurrency, Jobs};
 pub use run::failure::Failure;
 pub use run::hosts::Hosts;
 pub use run::lock::{Lock, Locked};
 pub use run::options::RunOptions;
 pub use run::verify::known_checksum;
-pub use table::merge::{Merge, run};
+pub use table::merge::Merge;
 pub use table::options::Options;
-pub use table::reader::{Gate, InputRead, Reader};
+pub use table::reader::{InputRead, Reader};
+pub use table::run::run;
 pub use table::summary::Summary;

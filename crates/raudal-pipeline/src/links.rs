@@ -14,27 +14,27 @@ use std::io::Read;
 use std::sync::Arc;
 use url::Url;
 
-/// A longer page is refused, in bytes.
+/// The longest page that is accepted, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// The inputs that the links on pages are.
+/// The inputs that were found as links on pages.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Linked {
-    /// In the order of the pages, and on each in the order of its links. None comes twice.
+    /// The inputs, in the order of the pages and of the links on each page, without duplicates.
     pub inputs: Vec<Input>,
-    /// What was left out.
+    /// Warnings about links that were left out.
     pub warnings: Vec<String>,
 }
 
-/// Fetches pages, and returns the links on them that match. Follows no further link: the inputs are not looked at.
+/// Fetches pages, and returns the matching links on them as inputs. The inputs themselves are not fetched.
 ///
 /// Pages are fetched with the limits and the retries of the options, without their observer, lock and checksums.
 ///
 /// # Errors
 ///
-/// The error of the first page that cannot be fetched or has no link that matches. There is no list
-/// of inputs without it.
+/// Fails with the error of the first page that cannot be fetched or has no link that matches, because the list of
+/// inputs would be incomplete.
 pub async fn linked(pages: Vec<Input>, client: &Client, options: &RunOptions, links: &Links) -> Result<Linked> {
     let mut options = options.clone();
     options.observer = Arc::new(NoObserver);
@@ -49,15 +49,15 @@ pub async fn linked(pages: Vec<Input>, client: &Client, options: &RunOptions, li
     let (mut linked, mut seen) = (Linked::default(), HashSet::new());
     while let Some(done) = run.next().await {
         let Some(page) = done.input else { continue };
-        let place = page.location.to_string();
+        let source = page.location.to_string();
         let found = match done.result {
-            Ok(found) if found.inputs.is_empty() => Err(found.none(links).input(&place)),
+            Ok(found) if found.inputs.is_empty() => Err(found.none(links).input(&source)),
             Ok(found) => Ok(found),
             Err(error) => Err(failure(error, &page).unwrap_or_else(|| Error::new(Kind::Cancelled, "cancelled"))),
         };
         match found {
             Ok(found) => {
-                linked.warnings.extend(found.warning().map(|warning| format!("{place}: {warning}")));
+                linked.warnings.extend(found.warning().map(|warning| format!("{source}: {warning}")));
                 linked.inputs.extend(found.inputs.into_iter().filter(|input| seen.insert(input.location.clone())));
             }
             Err(error) => {
@@ -73,18 +73,18 @@ pub async fn linked(pages: Vec<Input>, client: &Client, options: &RunOptions, li
 
 async fn on_page(client: &Client, location: &Location, links: &Links) -> Result<FoundLinks> {
     if let Location::Stdin = location {
-        return Err(Error::usage("a page on standard input has no address that its links start from")
+        return Err(Error::usage("the links of a page on standard input have no base URL")
             .hint("give the URL of the page, or a file"));
     }
     let body = client.resume(location, Expect::Any, &(), &mut None).await?;
     if body.len() > LONGEST {
         return Err(Error::new(Kind::Bounds, format!("the page is longer than {} MiB", LONGEST >> 20))
             .input(location.to_string())
-            .hint("is it the data itself? leave [`links`] out then"));
+            .hint("if it is the data itself, leave out [`links`]"));
     }
-    // After redirects, links start from where the page is.
+    // Links are relative to the address of the page after redirects.
     let at = address(body.location())
-        .ok_or_else(|| Error::new(Kind::Io, "the path of the page is no URL").input(location.to_string()))?;
+        .ok_or_else(|| Error::new(Kind::Io, "the path of the page cannot be a URL").input(location.to_string()))?;
     let links = links.clone();
     let read = move || -> std::io::Result<FoundLinks> {
         let mut page = Vec::new();
@@ -94,7 +94,7 @@ async fn on_page(client: &Client, location: &Location, links: &Links) -> Result<
     blocking(read).await?.map_err(|error| Error::io("cannot read the page", error))
 }
 
-/// Returns the URL that the links on a page start from. Standard input has none.
+/// Returns the URL that the links on a page are relative to. Standard input has none.
 pub(crate) fn address(page: &Location) -> Option<Url> {
     match page {
         Location::Url(url) => Some(url.clone()),

@@ -1,4 +1,4 @@
-//! Looks at one input, over a few ranges of it.
+//! Inspects one input by reading a few ranges of it.
 
 use crate::run::failure::failure;
 use crate::run::options::RunOptions;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Bytes of a page that are read for its links.
 const PAGE: u64 = 8 << 20;
 
-/// What was seen of an input.
+/// What [`peek`] found out about an input.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Peeked {
@@ -25,25 +25,26 @@ pub struct Peeked {
     pub location: Location,
     /// The size of the input in bytes, if the server says it.
     pub size: Option<u64>,
-    /// The bytes that were fetched, in the bodies of responses. `None` of what is on this machine.
+    /// The number of bytes fetched, in the bodies of responses. `None` for a local input.
     pub fetched: Option<u64>,
-    /// The ranges that they came in. 0 if the server sends none.
+    /// The number of ranges that were fetched. 0 if the server does not send ranges.
     pub ranges: u64,
-    /// Whether any byte could have been read. Otherwise the server sends no ranges, and only the beginning was there.
+    /// Whether every part of the input could be read. If not, the server does not send ranges, and only the beginning
+    /// was available.
     pub is_whole: bool,
-    /// What it is.
+    /// What the input is.
     pub peek: Peek,
     /// The links on it to files of its host, if it is a page.
     pub links: FoundLinks,
 }
 
-/// Looks at an input. Of a URL it fetches at most `most` bytes.
+/// Inspects an input. Fetches at most `most` bytes of a URL.
 ///
-/// It is tried again as the options say, without their observer, lock and checksums.
+/// It is retried as the options say. Their observer, lock and checksums are not used.
 ///
 /// # Errors
 ///
-/// Fails if the input cannot be reached, or if nothing can be said of it.
+/// Fails if the input cannot be reached or not be understood.
 pub async fn peek(input: Input, client: &Client, options: &RunOptions, query: &Query, most: u64) -> Result<Peeked> {
     let mut options = options.clone();
     options.observer = Arc::new(NoObserver);
@@ -88,7 +89,7 @@ fn links(reader: &mut PartReader) -> Result<FoundLinks> {
     let Some(at) = crate::links::address(reader.location()) else { return Ok(FoundLinks::default()) };
     let mut page = Vec::new();
     reader.rewind().map_err(|error| Error::io("cannot read the page", error))?;
-    // Its beginning has links too.
+    // If the page cannot be read to its end, its beginning still has links.
     let _ = reader.take(PAGE).read_to_end(&mut page);
     Ok(Links::new("**")?.on(&page, &at))
 }

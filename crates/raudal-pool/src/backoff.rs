@@ -68,7 +68,7 @@ impl Backoff {
         Self { jitter, ..self }
     }
 
-    /// The waits, one for each further attempt.
+    /// Returns the waits, one for each further attempt.
     pub fn delays(self) -> impl Iterator<Item = Duration> + Send + use<> {
         // `f64::max` takes 1 for a factor that is not a number.
         let factor = self.factor.max(1.0);

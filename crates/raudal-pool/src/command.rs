@@ -1,6 +1,6 @@
-//! Child processes as jobs: awaited whatever happens, their output bounded, their failures told in words.
+//! Child processes as jobs. They are always awaited, their output is bounded, and their failures are described.
 
-use crate::context::Attempt;
+use crate::attempt::Attempt;
 use std::fmt;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -33,14 +33,14 @@ pub struct CommandOutput {
 pub enum CommandError {
     /// It could not be started, or not be read from.
     Io(io::Error),
-    /// It ended with something else than success.
+    /// It ended without success.
     Failed {
         /// Its exit code, or the signal that ended it.
         status: ExitStatus,
         /// The end of its standard error: at most 16 KiB.
         stderr: Vec<u8>,
     },
-    /// It wrote more than so many bytes to its standard output, and was killed.
+    /// It wrote more than this many bytes to its standard output, and was killed.
     TooMuch(u64),
     /// It was killed because its attempt ended first.
     Killed,
@@ -76,13 +76,12 @@ impl From<io::Error> for CommandError {
 impl Attempt {
     /// Runs a program and returns what it wrote. Its standard input is empty.
     ///
-    /// When the attempt ends first, by cancellation or time-out, the program is killed, and the job is not over before
-    /// the program's end was awaited: no zombie is left, and no program runs on. (Programs
-    /// that this program started are not tracked.)
+    /// If the attempt ends first, by cancellation or time-out, the program is killed and awaited before the job ends.
+    /// So neither a zombie nor a running program is left. (Programs that this program started are not tracked.)
     ///
     /// # Errors
     ///
-    /// [`CommandError`]: if it cannot be started, fails, or writes more than 16 MiB.
+    /// Fails with a [`CommandError`] if the program cannot be started, fails, or writes more than 16 MiB.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -107,12 +106,12 @@ impl Attempt {
         self.run_command(command).await
     }
 
-    /// Runs a program that writes where this one writes (or where the command says), and waits for its success. Its
-    /// standard input is empty. Like [`output`](Self::output) in everything else.
+    /// Runs a program that shares the standard output and error of this one (unless the command sets others), and
+    /// waits for its success. Its standard input is empty. Like [`output`](Self::output) in everything else.
     ///
     /// # Errors
     ///
-    /// [`CommandError`]: if it cannot be started or fails.
+    /// Fails with a [`CommandError`] if the program cannot be started or fails.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -157,7 +156,7 @@ async fn owned(mut child: Child, cancel: CancellationToken) -> Result<CommandOut
         () = cancel.cancelled() => Err(CommandError::Killed),
     };
     if matches!(result, Err(CommandError::Killed | CommandError::TooMuch(_) | CommandError::Io(_))) {
-        // Fails if it has ended meanwhile: then it was awaited all the same.
+        // This fails if it has ended meanwhile, and then it was awaited too.
         let _ = child.kill().await;
     }
     result
@@ -184,7 +183,7 @@ async fn end(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, CommandE
     let mut bytes = Vec::new();
     let Some(mut stream) = stream else { return Ok(bytes) };
     while stream.read_buf(&mut bytes).await? > 0 {
-        // Seldom, so that the bytes that are kept are not moved for each read.
+        // Cut rarely, so that not every read moves the kept bytes.
         if bytes.len() >= 2 * STDERR_KEPT {
             bytes.drain(..bytes.len() - STDERR_KEPT);
         }

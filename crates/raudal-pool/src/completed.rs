@@ -1,4 +1,4 @@
-//! What a run hands out for each of its jobs.
+//! What a run returns for each of its jobs.
 
 use crate::error::JobError;
 use crate::report::JobReport;
@@ -14,8 +14,8 @@ pub struct Completed<I, T, E> {
     pub input: Option<I>,
     /// The job that [spawned](crate::Context::spawn) this one.
     pub parent: Option<u64>,
-    /// What the job returned, or why it did not.
+    /// The value of the job, or why it has none.
     pub result: Result<T, JobError<E>>,
-    /// How it went.
+    /// Its report.
     pub report: JobReport,
 }

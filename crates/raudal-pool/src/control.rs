@@ -40,7 +40,7 @@ impl Control {
         Self(run)
     }
 
-    /// Begins no further attempt until [`resume`](Self::resume). What runs goes on.
+    /// Starts no further attempt until [`resume`](Self::resume). Running attempts continue.
     pub fn pause(&self) {
         self.0.set_paused(true);
     }
@@ -50,8 +50,8 @@ impl Control {
         self.0.set_paused(false);
     }
 
-    /// Lets this many jobs of the run be in flight from now on, at least 1, within the limit of the pool. Running
-    /// jobs beyond that finish.
+    /// Changes how many jobs of the run may be in flight, at least 1, within the limit of the pool. Running jobs
+    /// beyond that finish.
     pub fn set_limit(&self, jobs: usize) {
         self.0.set_limit(jobs);
     }
@@ -66,12 +66,12 @@ impl Control {
         self.0.drain();
     }
 
-    /// How many jobs of the run are in flight.
+    /// Returns how many jobs of the run are in flight.
     pub fn in_flight(&self) -> usize {
         self.0.counts().1
     }
 
-    /// How many jobs of the run have arrived and wait.
+    /// Returns how many jobs of the run have arrived and wait.
     pub fn waiting(&self) -> usize {
         self.0.counts().0
     }

@@ -65,21 +65,21 @@ pub enum JobError<E> {
     TimedOut {
         /// The limit.
         limit: Duration,
-        /// What an earlier attempt failed with.
+        /// The failure of an earlier attempt.
         last: Option<E>,
     },
     /// The job took longer than its deadline allows, with all its attempts.
     DeadlinePassed {
         /// The deadline, counted from the start of the first attempt.
         deadline: Duration,
-        /// What an earlier attempt failed with.
+        /// The failure of an earlier attempt.
         last: Option<E>,
     },
     /// It panicked with this message.
     Panicked(String),
     /// It was stopped or never started, because the run ended first or its handle was dropped.
     Cancelled {
-        /// What an earlier attempt failed with.
+        /// The failure of an earlier attempt.
         last: Option<E>,
     },
 }
@@ -213,7 +213,7 @@ impl<I, E> MapError<I, E> {
         MapError { job: self.job, input: None, error: self.error }
     }
 
-    /// Why the job failed.
+    /// Returns why the job failed.
     pub fn into_error(self) -> JobError<E> {
         self.error
     }

@@ -9,14 +9,14 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// The number of the run: no other run of this process has it. So one observer can watch several runs.
+    /// The number of the run, unique in this process. So one observer can watch several runs.
     pub run: u64,
     /// What happened.
     pub kind: EventKind<'a>,
 }
 
 impl<'a> Event<'a> {
-    /// An event of a run.
+    /// Creates an event of a run.
     pub fn new(run: u64, kind: EventKind<'a>) -> Self {
         Self { run, kind }
     }
@@ -36,7 +36,7 @@ pub enum EventKind<'a> {
         /// At most this many are in flight.
         jobs: usize,
     },
-    /// The sizes of all jobs were known before: see [`RunBuilder::sizes`](crate::RunBuilder::sizes).
+    /// The sizes of all jobs are known in advance: see [`RunBuilder::sizes`](crate::RunBuilder::sizes).
     Sizes {
         /// The size of each job in bytes, exact or approximate, in the order of the jobs.
         bytes: &'a [u64],
@@ -110,11 +110,11 @@ pub enum EventKind<'a> {
         key: &'a str,
         /// The new limit.
         limit: usize,
-        /// What brought it about.
+        /// Why it changed.
         why: &'a str,
     },
-    /// No further input is pulled, although slots are free: as many jobs are held back as
-    /// [`RunBuilder::look_ahead`](crate::RunBuilder::look_ahead) allows, most of them by this key. Said once a run.
+    /// Slots are free, but no further input is pulled: as many jobs are held back as
+    /// [`RunBuilder::look_ahead`](crate::RunBuilder::look_ahead) allows, most of them by this key. Sent once per run.
     HeldBack {
         /// The key.
         key: &'a str,
@@ -123,12 +123,12 @@ pub enum EventKind<'a> {
     },
     /// A job is over.
     JobFinished {
-        /// What became of it.
+        /// Its report.
         report: &'a JobReport,
     },
     /// The run is over, and nothing of it is running any more.
     RunFinished {
-        /// What became of it.
+        /// Its report.
         report: &'a RunReport,
     },
 }
@@ -160,7 +160,7 @@ pub trait Observer: Send + Sync {
     fn observe(&self, event: &Event<'_>);
 }
 
-/// Watches nothing.
+/// Ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 
@@ -174,7 +174,7 @@ impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
     }
 }
 
-/// Several observers, each told of everything, in this order.
+/// Passes each event to all observers, in this order.
 impl<O: Observer> Observer for Vec<O> {
     fn observe(&self, event: &Event<'_>) {
         for observer in self {

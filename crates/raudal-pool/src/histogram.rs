@@ -3,7 +3,7 @@
 use crate::report::Percentiles;
 use std::time::Duration;
 
-/// Each power of two of nanoseconds is cut into so many buckets: the middle of a bucket is off by 1/32 at most.
+/// The number of buckets for each power of two of nanoseconds. The middle of a bucket is off by at most 1/32.
 const PARTS_LOG2: u32 = 4;
 const PARTS: u64 = 1 << PARTS_LOG2;
 
@@ -37,7 +37,7 @@ impl Histogram {
         })
     }
 
-    /// The least duration that so many in a hundred do not exceed ("nearest rank").
+    /// Returns the shortest duration that this many percent do not exceed ("nearest rank").
     fn percentile(&self, percent: u64) -> Duration {
         let rank = (u128::from(self.count) * u128::from(percent)).div_ceil(100).max(1);
         let mut seen = 0;

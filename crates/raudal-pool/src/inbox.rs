@@ -10,8 +10,8 @@ pub(crate) struct Added<I> {
     pub(crate) input: I,
     /// The job that added it.
     pub(crate) parent: Option<u64>,
-    /// The number of the ticket that receives the result.
-    pub(crate) ticket: Option<u64>,
+    /// The number of the handle's sender, for a single job.
+    pub(crate) handle_sender: Option<u64>,
 }
 
 struct InboxState<I> {
@@ -27,23 +27,23 @@ pub(crate) struct Inbox<I> {
     driver: AtomicWaker,
 }
 
-/// The way into an inbox.
+/// Adds jobs to an inbox.
 ///
 /// Each worker makes one and clones it for its jobs. The count of such clones is the worker's own: if the jobs of all
 /// workers counted in one place, its cache line would move between the cores at each job.
 #[expect(clippy::redundant_allocation, reason = "the outer count belongs to one worker")]
-pub(crate) struct Sender<I>(Arc<Arc<Inbox<I>>>);
+pub(crate) struct InboxSender<I>(Arc<Arc<Inbox<I>>>);
 
-impl<I> Clone for Sender<I> {
+impl<I> Clone for InboxSender<I> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<I> Sender<I> {
-    /// Adds a job; gives the input back if the run is over.
+impl<I> InboxSender<I> {
+    /// Adds a job. Drops the input if the run is over.
     pub(crate) fn send(&self, input: I, parent: Option<u64>) {
-        drop(self.0.add(Added { input, parent, ticket: None }));
+        drop(self.0.add(Added { input, parent, handle_sender: None }));
     }
 }
 
@@ -53,8 +53,8 @@ impl<I> Inbox<I> {
         Arc::new(Self { state: Mutex::new(state), driver: AtomicWaker::new() })
     }
 
-    pub(crate) fn sender(self: &Arc<Self>) -> Sender<I> {
-        Sender(Arc::new(Arc::clone(self)))
+    pub(crate) fn sender(self: &Arc<Self>) -> InboxSender<I> {
+        InboxSender(Arc::new(Arc::clone(self)))
     }
 
     fn lock(&self) -> MutexGuard<'_, InboxState<I>> {

@@ -1,7 +1,7 @@
 //! Runs any async job on tokio: bounded, retried, timed, cancellable, observed.
 //!
-//! A [`Pool`] holds limits that all of its runs share. Each run says what to do and how: [`Pool::map`] and its
-//! relatives take inputs and a closure, which is called with a [`Context`] and an input for each attempt of each job.
+//! A [`Pool`] holds limits that all of its runs share. Each run says what to do and how. [`Pool::map`] and similar
+//! methods take inputs and a closure, which is called with a [`Context`] and an input for each attempt of each job.
 //! Policies are set on the run, and then it is awaited or started:
 //!
 //! ```
@@ -26,19 +26,19 @@
 //! # }
 //! ```
 //!
-//! The [guide] takes a loop to a pool, one step at a time, and has a table of what corresponds to what in other tools.
-//! What holds for every run:
+//! The [guide] turns a loop into a pool step by step, and lists the counterparts in other tools. What holds for every
+//! run:
 //!
 //! - **One limit.** The limits of a pool hold for all of its runs together.
 //! - **Jobs go on** while the consumer is busy: each slot is a task of its own. (A future in `buffer_unordered` stands
 //!   still while nobody polls the stream.)
-//! - **Bounded memory.** The input is pulled only as slots come free. What waits for its key, its retry or the consumer
-//!   is bounded by [`buffer`](RunBuilder::buffer) and [`look_ahead`](RunBuilder::look_ahead).
+//! - **Bounded memory.** The input is pulled only as slots come free. Jobs that wait for their key, their retry or
+//!   the consumer are bounded by [`buffer`](RunBuilder::buffer) and [`look_ahead`](RunBuilder::look_ahead).
 //! - **A job that waits for its next attempt holds no slot.**
 //! - **Nothing is lost.** Each job that arrived has exactly one result. A panic in a job is the failure of that job. A
 //!   panic in the input, in an observer or in another function of the run is rethrown to the caller that waits for it.
 //! - **Nothing is left running.** When the run is over, its tasks and its blocking work have ended.
-//! - **No lock is held** while code of yours runs.
+//! - **No lock is held** while your code runs.
 //!
 //! # Features
 //!
@@ -49,7 +49,9 @@
 //! | `process` | `Attempt::output`, `Attempt::status`: child processes | tokio's `process` |
 //! | `tracing` | a span for each job and each attempt | tracing |
 
+mod attempt;
 mod backoff;
+mod backpressure;
 mod build;
 #[cfg(feature = "process")]
 mod command;
@@ -73,7 +75,6 @@ mod rate;
 mod report;
 mod results;
 mod retry;
-mod room;
 mod run;
 mod scheduler;
 mod spawner;
@@ -87,12 +88,13 @@ pub mod guide {
     pub mod equivalents {}
 }
 
+pub use attempt::Attempt;
 pub use backoff::Backoff;
 pub use build::{LocalRun, One, RunBuilder, output};
 #[cfg(feature = "process")]
 pub use command::{CommandError, CommandOutput};
 pub use completed::Completed;
-pub use context::{Attempt, Context};
+pub use context::Context;
 pub use control::Control;
 pub use error::{BuildError, JobError, MapError};
 pub use event::{Event, EventKind, NoObserver, Observer};

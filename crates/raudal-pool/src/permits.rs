@@ -1,4 +1,4 @@
-//! Slots that no job wants, for work that helps the jobs that still run.
+//! Spare permits: slots that no job wants, for work that helps running jobs.
 
 use crate::pool::PoolShared;
 use crate::scheduler::KeyId;
@@ -47,7 +47,7 @@ pub struct Permits {
 }
 
 impl Permits {
-    /// Returns how many slots no job can want now; with a key, within the limit of that key.
+    /// Returns how many slots are spare now; with a key, within the limit of that key.
     pub fn spare(&self, key: Option<&str>) -> usize {
         self.pool.with(|scheduler| scheduler.spare(key))
     }
@@ -57,7 +57,7 @@ impl Permits {
         self.pool.freed.notified().await;
     }
 
-    /// Takes a slot that no job can want now, if there is one; with a key, within the limit of that key.
+    /// Takes a spare slot, if there is one; with a key, within the limit of that key.
     pub fn try_acquire(&self, key: Option<&str>) -> Option<Permit> {
         let spare = self.pool.with(|scheduler| scheduler.acquire_spare(key))?;
         Some(Permit { pool: Arc::clone(&self.pool), key: spare.key })
@@ -65,11 +65,11 @@ impl Permits {
 }
 
 impl Permits {
-    /// Takes a slot before any waiting job. If none is free, the next one that comes free is not given to a job: wait
-    /// until the permit [is ready](Permit::is_ready). Dropping the permit gives the slot up.
+    /// Takes a slot before any waiting job. If none is free, the permit gets the next one that comes free: wait until
+    /// it [is ready](Permit::is_ready). Dropping the permit gives the slot up.
     ///
-    /// For work that a running job needs more than another job needs to begin: a second request for a download that has
-    /// stalled. Returns `None` where the limit is 1: the slot would be that of the running job.
+    /// Use it for work that matters more than starting another job, such as a second request for a stalled download.
+    /// Returns `None` if the limit is 1, because the running job holds the only slot.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -119,7 +119,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Whether the slot is free for its work. Only a [claimed](Permits::claim) one may not be yet.
+    /// Returns whether the slot is free. Only a [claimed](Permits::claim) slot may have to wait.
     pub fn is_ready(&self) -> bool {
         self.pool.with(|scheduler| scheduler.is_within_limits(self.key))
     }

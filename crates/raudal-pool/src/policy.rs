@@ -28,7 +28,7 @@ pub(crate) struct Policy<'p, I, E> {
     pub(crate) sizes: Vec<u64>,
     pub(crate) time_limits: TimeLimits,
     pub(crate) stop_after: Option<u64>,
-    /// Any of these cancels, or drains, the run.
+    /// Each token in `cancel` cancels the run, and each one in `drain` drains it.
     pub(crate) cancel: Vec<CancellationToken>,
     pub(crate) drain: Vec<CancellationToken>,
     pub(crate) observer: Option<Arc<dyn Observer>>,

@@ -42,7 +42,7 @@ pub(crate) struct PoolShared {
     scheduler: Mutex<Scheduler>,
     /// The last value of [`Scheduler::keep_limit`], to read without the lock.
     keep_limit: AtomicUsize,
-    /// Any of these cancels, or drains, every run.
+    /// Each token in `cancel` cancels every run, and each one in `drain` drains it.
     pub(crate) cancel: Vec<CancellationToken>,
     pub(crate) drain: Vec<CancellationToken>,
     /// Notified when a slot comes free that no job takes.
@@ -52,8 +52,8 @@ pub(crate) struct PoolShared {
 }
 
 impl PoolShared {
-    /// Returns whether a worker may keep this slot for the next input of its run. If so, how many jobs of that run may be
-    /// in flight.
+    /// Returns how many jobs of a run may be in flight, if a worker of it may keep this slot for the next input.
+    /// Otherwise `None`.
     pub(crate) fn keeps(&self, grant: &Grant) -> Option<usize> {
         Some(self.keep_limit.load(SeqCst)).filter(|limit| *limit > 0 && grant.is_plain())
     }
@@ -86,7 +86,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// If `jobs` is 0: nothing could ever run.
+    /// Panics if `jobs` is 0, because nothing could ever run.
     pub fn new(jobs: usize) -> Self {
         match Self::builder().jobs(jobs).build() {
             Ok(pool) => pool,
@@ -182,9 +182,9 @@ impl PoolBuilder {
 
     /// Limits how many attempts start per second, from 0.000001 to 1,000,000. Default: no limit.
     ///
-    /// In any stretch of *t* seconds at most `per_second` · *t* + *b* start, where the burst *b* is what comes due in
-    /// 50 ms, at least 1: below 20 a second attempts are evenly spaced. Retries count. A job that waits for the rate
-    /// holds no slot. All runs of the pool share the rate.
+    /// In any *t* seconds, at most `per_second` · *t* + *b* attempts start. The burst *b* is the number that comes
+    /// due in 50 ms, at least 1. So below 20 per second, attempts are evenly spaced. Retries count. A job that waits
+    /// for the rate holds no slot. All runs of the pool share the rate.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -271,8 +271,8 @@ impl PoolBuilder {
         self
     }
 
-    /// Gives the adaptive limits of keys what earlier runs have [learned](Pool::learned). They begin there, and find out
-    /// whether it still holds.
+    /// Gives the adaptive limits of keys what earlier runs have [learned](Pool::learned). The limits begin there, and
+    /// adapt as usual.
     ///
     /// ```
     /// use raudal_pool::{Learned, Limit, Pool};
@@ -300,7 +300,7 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// If a limit or a rate is 0, or a rate is out of range: nothing could ever run.
+    /// Fails if a limit or a rate is 0, because nothing could ever run, or if a rate is out of range.
     pub fn build(self) -> Result<Pool, BuildError> {
         if self.jobs.most() == 0 {
             return Err(BuildError::zero("the number of jobs"));

@@ -15,11 +15,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What may be caught up at once. The runtime's timer ticks once a millisecond, and a loaded machine wakes late: with
-/// no burst at all, 10,000 a second could never be reached.
+/// The burst: how much delay may be caught up at once. The runtime's timer ticks once a millisecond, and a loaded
+/// machine wakes late. Without a burst, 10,000 starts a second could never be reached.
 const BURST: Duration = Duration::from_millis(50);
 
-/// Below once in eleven days, or above what the timer can pace, a rate is a mistake.
+/// The valid rates, in starts a second. A lower one (once in eleven days) or one above what the timer can pace is a
+/// mistake.
 const SANE: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 
 /// Fewer keys than this are not worth a sweep.
@@ -43,10 +44,10 @@ type Limiter<K, S> = RateLimiter<K, S, Since, NoOpMiddleware<Duration>>;
 #[derive(Default)]
 pub(crate) struct Rates {
     all: Option<(Since, Limiter<NotKeyed, InMemoryState>)>,
-    keys: Option<(Since, Keys)>,
+    keys: Option<(Since, KeyRates)>,
 }
 
-struct Keys {
+struct KeyRates {
     limiter: Limiter<Arc<str>, HashMapStateStore<Arc<str>>>,
     /// At so many keys, those that are idle are forgotten.
     sweep: AtomicUsize,
@@ -68,12 +69,12 @@ impl Rates {
             all: all.map(|quota| (clock.clone(), Limiter::direct_with_clock(quota, clock.clone()))),
             keys: key.map(|quota| {
                 let limiter = Limiter::hashmap_with_clock(quota, clock.clone());
-                (clock.clone(), Keys { limiter, sweep: AtomicUsize::new(SWEEP) })
+                (clock.clone(), KeyRates { limiter, sweep: AtomicUsize::new(SWEEP) })
             }),
         })
     }
 
-    /// Whether there is no rate at all.
+    /// Returns whether there is no rate at all.
     pub(crate) fn is_free(&self) -> bool {
         self.all.is_none() && self.keys.is_none()
     }

@@ -1,4 +1,4 @@
-//! What became of a job, and of a run.
+//! The reports on a job and on a run.
 
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
@@ -37,13 +37,13 @@ pub struct StageSpan {
 }
 
 impl StageSpan {
-    /// A stretch of an attempt, from `start` to `end`. Attempts count from 1.
+    /// Creates a span of an attempt, from `start` to `end`. Attempts count from 1.
     pub fn new(stage: &'static str, attempt: u32, start: Duration, end: Duration) -> Self {
         Self { stage, attempt, start, end }
     }
 }
 
-/// What became of one job. Times are wall times; in JSON they are seconds.
+/// The report on one job. Times are wall times; in JSON they are seconds.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
@@ -59,7 +59,7 @@ pub struct JobReport {
     /// When its first attempt began, from the start of the run.
     #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub started: Duration,
-    /// How long it was held ready before its first attempt began.
+    /// How long it was ready before its first attempt began.
     #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub queued: Duration,
     /// The sum of its attempts' times.
@@ -85,7 +85,7 @@ pub struct JobReport {
 }
 
 impl JobReport {
-    /// A report of a job that never began. Its fields are public: set what is known.
+    /// Creates the report of a job that never began. Set the public fields that are known.
     pub fn new(job: u64, label: impl Into<String>, outcome: Outcome) -> Self {
         Self {
             job,
@@ -105,12 +105,12 @@ impl JobReport {
     }
 }
 
-/// What became of a run. Times are wall times; in JSON they are seconds.
+/// The report on a run. Times are wall times; in JSON they are seconds.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct RunReport {
-    /// The most that were allowed in flight.
+    /// The most jobs that were allowed in flight.
     pub jobs: usize,
     /// Jobs that succeeded.
     pub succeeded: u64,
@@ -122,20 +122,20 @@ pub struct RunReport {
     pub attempts: u64,
     /// Attempts beyond the first of each job.
     pub retries: u64,
-    /// The most that were in flight at one moment.
+    /// The most jobs in flight at one moment.
     pub peak_in_flight: usize,
     /// Whether the run ended before all of its input was done.
     pub stopped: bool,
-    /// Whether the tokio runtime was shut down under the run: the counts are those of that moment.
+    /// Whether the tokio runtime was shut down during the run. The counts are those of that moment.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub runtime_gone: bool,
-    /// From the start to the end.
+    /// The time from the start to the end of the run.
     #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub wall: Duration,
-    /// The sum of all jobs' running times: what one after the other would have cost, had each taken as long.
+    /// The sum of all jobs' running times: the time of a sequential run, if each job took as long in it.
     #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub job_time: Duration,
-    /// How long jobs were held ready before their first attempt began: by their key, by the rate, by a pause. `None`
+    /// How long jobs were ready before their first attempt began, held back by their key, a rate or a pause. `None`
     /// if no job began.
     pub queued: Option<Percentiles>,
     /// The jobs' running times, each the sum of its attempts. `None` if no job began.
@@ -149,20 +149,21 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// How many jobs ran at once on average: the sum of job times over the wall time. `None` for an empty run.
+    /// Returns how many jobs ran at once on average: the sum of job times over the wall time. `None` for an empty
+    /// run.
     ///
-    /// It bounds the speed-up from above only as far as jobs do not slow each other down, which is why `compare`
-    /// measures instead.
+    /// It is an upper bound of the speed-up only if jobs do not slow each other down. So `compare` measures the
+    /// speed-up.
     pub fn overlap(&self) -> Option<f64> {
         (!self.wall.is_zero()).then(|| self.job_time.as_secs_f64() / self.wall.as_secs_f64())
     }
 
-    /// All jobs that were pulled from the input.
+    /// Returns the number of jobs that were pulled from the input.
     pub fn total(&self) -> u64 {
         self.succeeded + self.failed + self.cancelled
     }
 
-    /// Counts one job in, as a run does for each job that is over.
+    /// Counts a finished job, as a run does.
     pub fn count(&mut self, job: &JobReport) {
         match job.outcome {
             Outcome::Succeeded => {

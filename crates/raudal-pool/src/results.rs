@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-struct State<T> {
+struct ChannelState<T> {
     waiting: VecDeque<T>,
     /// The task that waits for a result.
     receiver: Option<Waker>,
@@ -17,23 +17,23 @@ struct State<T> {
 
 /// Locked for every result, so it has its own cache lines.
 #[repr(align(128))]
-struct Channel<T>(Mutex<State<T>>);
+struct Channel<T>(Mutex<ChannelState<T>>);
 
 impl<T> Channel<T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, ChannelState<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let state = State { waiting: VecDeque::new(), receiver: None, has_sender: true, has_receiver: true };
+pub(crate) fn channel<T>() -> (ResultSender<T>, ResultReceiver<T>) {
+    let state = ChannelState { waiting: VecDeque::new(), receiver: None, has_sender: true, has_receiver: true };
     let channel = Arc::new(Channel(Mutex::new(state)));
-    (Sender(Arc::clone(&channel)), Receiver { channel, taken: VecDeque::new() })
+    (ResultSender(Arc::clone(&channel)), ResultReceiver { channel, taken: VecDeque::new() })
 }
 
-pub(crate) struct Sender<T>(Arc<Channel<T>>);
+pub(crate) struct ResultSender<T>(Arc<Channel<T>>);
 
-impl<T> Sender<T> {
+impl<T> ResultSender<T> {
     /// Sends a result. Drops it if there is no receiver any more.
     pub(crate) fn send(&self, result: T) {
         let mut state = self.0.lock();
@@ -51,7 +51,7 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Drop for Sender<T> {
+impl<T> Drop for ResultSender<T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.has_sender = false;
@@ -63,13 +63,13 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-pub(crate) struct Receiver<T> {
+pub(crate) struct ResultReceiver<T> {
     channel: Arc<Channel<T>>,
     /// Taken from the channel, and not yet given to the owner of the run.
     taken: VecDeque<T>,
 }
 
-impl<T> Receiver<T> {
+impl<T> ResultReceiver<T> {
     /// The next result. `None` once the sender is gone and nothing is left.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         // Results that are always ready must not starve the other tasks of the runtime.
@@ -98,7 +98,7 @@ impl<T> Receiver<T> {
     }
 }
 
-impl<T> Drop for Receiver<T> {
+impl<T> Drop for ResultReceiver<T> {
     fn drop(&mut self) {
         let mut state = self.channel.lock();
         state.has_receiver = false;

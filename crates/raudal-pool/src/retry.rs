@@ -86,8 +86,8 @@ impl<E> Retry<E> {
         Self::with_delays(|| [])
     }
 
-    /// Retries every failure after the waits of an iterator, a new one for each job. So any backoff is possible. When the
-    /// iterator ends, the job fails; an endless one needs [`max_elapsed`](Self::max_elapsed) or
+    /// Retries every failure after the waits of an iterator. Each job gets a new iterator. So any backoff is
+    /// possible. When the iterator ends, the job fails; an endless one needs [`max_elapsed`](Self::max_elapsed) or
     /// [`RunBuilder::deadline`](crate::RunBuilder::deadline).
     ///
     /// ```

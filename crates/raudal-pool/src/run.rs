@@ -1,12 +1,12 @@
 //! A run under way, as its owner sees it: a stream of results, a report at the end, and the means to control it.
 
+use crate::attempt::CURRENT;
 use crate::completed::Completed;
-use crate::context::CURRENT;
 use crate::control::Control;
 use crate::engine::{Core, RunHandle, join};
 use crate::permits::Permits;
 use crate::report::RunReport;
-use crate::results::Receiver;
+use crate::results::ResultReceiver;
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,22 +18,22 @@ use tokio::task::JoinHandle;
 /// A run under way: a stream of completed jobs, as they complete or [in order](crate::RunBuilder::ordered).
 ///
 /// Jobs go on while nobody polls the stream, as far as [`buffer`](crate::RunBuilder::buffer) allows. Dropping the run
-/// cancels it: jobs in flight are dropped at their next await, their blocking work is awaited, all by the run's own
-/// task. [`shutdown`](Run::shutdown) waits for that.
+/// cancels it. Jobs in flight are dropped at their next await, and the run's own task awaits their blocking work.
+/// [`shutdown`](Run::shutdown) waits for that.
 ///
 /// # Panics
 ///
-/// Taking results panics with the panic of the input, of an observer, or of a function that the run was given. No panic
-/// looks like an end.
+/// Taking results rethrows a panic of the input, of an observer, or of a function passed to the run. So a panic never
+/// looks like the end of the run.
 pub struct Run<I, T, E> {
-    completed: Receiver<Completed<I, T, E>>,
+    completed: ResultReceiver<Completed<I, T, E>>,
     core: Arc<Core<'static, I, T, E>>,
     driver: JoinHandle<RunReport>,
     report: Option<RunReport>,
     reorder: Option<Reorder<I, T, E>>,
 }
 
-/// Results that wait for those before them. Bounded, since their jobs hold room in the run.
+/// Results that wait for those before them. Bounded, because their jobs count in the buffer of the run.
 pub(crate) struct Reorder<I, T, E> {
     next: u64,
     waiting: VecDeque<Option<Completed<I, T, E>>>,
@@ -68,7 +68,7 @@ impl<I, T, E> fmt::Debug for Run<I, T, E> {
 
 impl<I, T, E> Run<I, T, E> {
     pub(crate) fn new(
-        completed: Receiver<Completed<I, T, E>>,
+        completed: ResultReceiver<Completed<I, T, E>>,
         core: Arc<Core<'static, I, T, E>>,
         driver: JoinHandle<RunReport>,
         ordered: bool,
@@ -76,12 +76,12 @@ impl<I, T, E> Run<I, T, E> {
         Self { completed, core, driver, report: None, reorder: ordered.then(Reorder::new) }
     }
 
-    /// The number of the run, as in the events of its observer.
+    /// Returns the number of the run, as in the events of its observer.
     pub fn number(&self) -> u64 {
         self.core.number()
     }
 
-    /// The slots of the pool that no job can want any more.
+    /// Returns the spare slots of the pool.
     pub fn permits(&self) -> Permits {
         self.core.shared.permits.clone()
     }
@@ -91,9 +91,9 @@ impl<I, T, E> Run<I, T, E> {
         self.core.cancel_run();
     }
 
-    /// Drains the run: nothing new begins, neither a job nor a further attempt, and what runs comes to its end. An
-    /// attempt that fails then is final, with its error; jobs that wait end as [`JobError::Cancelled`](crate::JobError::Cancelled). So a drain takes
-    /// no longer than the longest attempt. [`cancel`](Self::cancel) is quicker.
+    /// Drains the run: no job and no further attempt starts, and running attempts finish. An attempt that fails
+    /// meanwhile is final, with its error. Jobs that wait end as [`JobError::Cancelled`](crate::JobError::Cancelled).
+    /// So a drain takes no longer than the longest attempt. [`cancel`](Self::cancel) is quicker.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -134,7 +134,7 @@ impl<I, T, E> Run<I, T, E> {
                 },
             }
         };
-        self.core.room.take();
+        self.core.backpressure.take();
         Poll::Ready(Some(done))
     }
 
@@ -154,12 +154,12 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// The next completed job; `None` when there are no more.
+    /// Returns the next completed job; `None` when there are no more.
     pub async fn next(&mut self) -> Option<Completed<I, T, E>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// The means to pause the run, change its limit, drain it or cancel it from elsewhere.
+    /// Returns a control to pause the run, change its limit, drain it or cancel it from elsewhere.
     pub fn control(&self) -> Control {
         Control::new(Arc::clone(&self.core) as Arc<dyn RunHandle>)
     }
@@ -168,18 +168,18 @@ where
     ///
     /// # Panics
     ///
-    /// With the panic of the input, of an observer, or of a function that the run was given.
+    /// Rethrows a panic of the input, of an observer, or of a function passed to the run.
     pub async fn join(mut self) -> RunReport {
         while self.next().await.is_some() {}
         self.ended().await
     }
 
-    /// Cancels what is left, waits until nothing of the run is running any more, and returns its report. What was not
-    /// taken from the stream is dropped.
+    /// Cancels the remaining jobs, waits until none of them runs, and returns the report. Results that were not taken
+    /// are dropped.
     ///
     /// # Panics
     ///
-    /// With the panic of the input, of an observer, or of a function that the run was given.
+    /// Rethrows a panic of the input, of an observer, or of a function passed to the run.
     pub async fn shutdown(mut self) -> RunReport {
         self.cancel();
         self.ended().await
@@ -198,7 +198,7 @@ where
         let this = &mut *self;
         match this.poll(cx) {
             Poll::Ready(Some(done)) => Poll::Ready(Some(done)),
-            // An end is one only if nothing panicked: the driver knows.
+            // The run has ended only if nothing panicked, so ask the driver.
             Poll::Ready(None) if this.report.is_some() => Poll::Ready(None),
             Poll::Ready(None) => {
                 let ended = std::pin::pin!(join(&mut this.driver, &this.core));
@@ -206,7 +206,7 @@ where
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                // A job that waits for a run of its own pool offers it its slot.
+                // A job that waits for a run of its own pool offers its slot to that run.
                 let _ = CURRENT.try_with(|attempt| this.core.offer_slot(attempt));
                 Poll::Pending
             }

@@ -1,8 +1,8 @@
 //! Single jobs, each with a handle: await it, wait for it with a time-out, detach or abort it.
 
-use crate::context::CURRENT;
+use crate::attempt::CURRENT;
 use crate::control::Control;
-use crate::engine::{Core, RunHandle, Ticket, Whereabouts, join};
+use crate::engine::{Core, HandleSender, JobLocation, RunHandle, join};
 use crate::error::JobError;
 use crate::report::RunReport;
 use std::fmt;
@@ -36,7 +36,7 @@ pub enum SpawnError<I> {
 }
 
 impl<I> SpawnError<I> {
-    /// The input.
+    /// Returns the input.
     pub fn into_input(self) -> I {
         match self {
             Self::Full(input) | Self::Closed(input) => input,
@@ -95,12 +95,12 @@ impl<I> std::error::Error for SpawnError<I> {}
 ///
 /// # Panics
 ///
-/// When it is polled again after it gave its result, as futures do. If the run of the job broke down, by a panic of an
-/// observer or of a function that the run was given, awaiting it gives [`JobError::Panicked`].
+/// Panics if it is polled again after it gave its result, as futures do. If a panic of an observer or of a function
+/// passed to the run ended the run, awaiting the handle gives [`JobError::Panicked`].
 #[must_use = "dropping the handle aborts the job"]
 pub struct Handle<T, E> {
     result: oneshot::Receiver<Result<T, JobError<E>>>,
-    whereabouts: Arc<Whereabouts>,
+    location: Arc<JobLocation>,
     run: Option<Arc<dyn RunHandle>>,
 }
 
@@ -111,12 +111,12 @@ impl<T, E> fmt::Debug for Handle<T, E> {
 }
 
 impl<T, E> Handle<T, E> {
-    /// Creates a handle without a run, and the ticket for the run.
-    pub(crate) fn pair(room: Option<OwnedSemaphorePermit>) -> (Ticket<T, E>, Self) {
+    /// Creates a handle without a run, and its sender, for the run.
+    pub(crate) fn pair(queue_permit: Option<OwnedSemaphorePermit>) -> (HandleSender<T, E>, Self) {
         let (reply, result) = oneshot::channel();
-        let whereabouts = Whereabouts::new();
-        let ticket = Ticket { reply, whereabouts: Arc::clone(&whereabouts), room };
-        (ticket, Self { result, whereabouts, run: None })
+        let location = JobLocation::new();
+        let handle_sender = HandleSender { reply, location: Arc::clone(&location), queue_permit };
+        (handle_sender, Self { result, location, run: None })
     }
 
     pub(crate) fn of(mut self, run: Arc<dyn RunHandle>) -> Self {
@@ -128,7 +128,7 @@ impl<T, E> Handle<T, E> {
     ///
     /// # Errors
     ///
-    /// [`StillRunning`] if the job has not ended in time. A failure of the job is inside the `Ok`.
+    /// Fails with [`StillRunning`] if the job has not ended in time. A failure of the job is inside the `Ok`.
     pub async fn wait_for(&mut self, limit: Duration) -> Result<Result<T, JobError<E>>, StillRunning> {
         tokio::time::timeout(limit, self).await.map_err(|_| StillRunning)
     }
@@ -136,7 +136,7 @@ impl<T, E> Handle<T, E> {
     /// Aborts the job. A waiting job ends at once; a running one ends when its attempt is dropped and the attempt's
     /// blocking work has returned. Its result is [`JobError::Cancelled`], unless it was done before.
     pub fn abort(&self) {
-        let place = self.whereabouts.abort();
+        let place = self.location.abort();
         match (&self.run, place) {
             (Some(run), Some((id, number))) => run.abort(id, number),
             (Some(run), None) => run.wake(),
@@ -190,7 +190,8 @@ impl<T, E> Drop for Handle<T, E> {
 /// Dropping it does not stop its jobs: their handles own them.
 pub struct Spawner<I, T, E> {
     core: Arc<Core<'static, I, T, E>>,
-    room: Arc<Semaphore>,
+    /// One permit for each job that may wait.
+    queue: Arc<Semaphore>,
     driver: Option<JoinHandle<RunReport>>,
 }
 
@@ -209,20 +210,20 @@ where
     pub(crate) fn new(core: Arc<Core<'static, I, T, E>>, driver: JoinHandle<RunReport>) -> Self {
         let slots = core.pool.with(|scheduler| scheduler.run_slots(core.run).0);
         let buffer = core.policy.buffer.unwrap_or_else(|| slots.saturating_mul(3).clamp(16, 1024));
-        let room = Arc::new(Semaphore::new(buffer.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { core, room, driver: Some(driver) }
+        let queue = Arc::new(Semaphore::new(buffer.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { core, queue, driver: Some(driver) }
     }
 
     /// Adds a job, after waiting until fewer than [`buffer`](crate::RunBuilder::buffer) jobs wait. The job starts as soon
     /// as the limits allow. If the run takes no more jobs, the result of the handle is [`JobError::Cancelled`].
     ///
-    /// Inside a job of the same run it does not wait for room: the job would hold the slot that it waits for.
+    /// Inside a job of the same run it does not wait for the queue: the job would hold the slot that it waits for.
     pub async fn spawn(&self, input: I) -> Handle<T, E> {
         let is_own = CURRENT.try_with(|attempt| attempt.run() == self.core.number()).unwrap_or(false);
-        let room = if is_own { None } else { Arc::clone(&self.room).acquire_owned().await.ok() };
-        let (ticket, handle) = Handle::pair(room);
-        // What is not taken drops the ticket, and the handle says so.
-        drop(self.core.add(input, ticket));
+        let permit = if is_own { None } else { Arc::clone(&self.queue).acquire_owned().await.ok() };
+        let (handle_sender, handle) = Handle::pair(permit);
+        // A job that is not taken drops its sender, and the handle reports that.
+        drop(self.core.add(input, handle_sender));
         handle.of(Arc::clone(&self.core) as Arc<dyn RunHandle>)
     }
 
@@ -230,15 +231,15 @@ where
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Full`] if as many jobs wait as `buffer` allows, [`SpawnError::Closed`] if the run takes no more.
-    /// The input comes back.
+    /// Fails with [`SpawnError::Full`] if as many jobs wait as `buffer` allows, and with [`SpawnError::Closed`] if
+    /// the run takes no more. The input comes back.
     pub fn try_spawn(&self, input: I) -> Result<Handle<T, E>, SpawnError<I>> {
         if self.core.is_closing() {
             return Err(SpawnError::Closed(input));
         }
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return Err(SpawnError::Full(input)) };
-        let (ticket, handle) = Handle::pair(Some(room));
-        match self.core.add(input, ticket) {
+        let Ok(permit) = Arc::clone(&self.queue).try_acquire_owned() else { return Err(SpawnError::Full(input)) };
+        let (handle_sender, handle) = Handle::pair(Some(permit));
+        match self.core.add(input, handle_sender) {
             Ok(()) => Ok(handle.of(Arc::clone(&self.core) as Arc<dyn RunHandle>)),
             Err((input, _)) => Err(SpawnError::Closed(input)),
         }
@@ -279,7 +280,7 @@ where
     ///
     /// # Panics
     ///
-    /// With the panic of an observer or of a function that the run was given.
+    /// Rethrows a panic of an observer or of a function passed to the run.
     pub async fn join(mut self) -> RunReport {
         self.core.inbox.close();
         match self.driver.take() {
@@ -292,7 +293,7 @@ where
     ///
     /// # Panics
     ///
-    /// With the panic of an observer or of a function that the run was given.
+    /// Rethrows a panic of an observer or of a function passed to the run.
     pub async fn shutdown(self) -> RunReport {
         self.cancel();
         self.join().await

@@ -1,4 +1,5 @@
-//! A span for each job and each attempt, where the feature `tracing` is on; without it, nothing, at no cost.
+//! A span for each job and each attempt, with the feature `tracing`. Without the feature, this does nothing and costs
+//! nothing.
 //!
 //! The span of a job is a child of the span in which its run was started. The future of an attempt runs inside the span
 //! of the attempt, so its log events belong to that span.

@@ -12,19 +12,21 @@ use std::time::{Duration, SystemTime};
 /// a socket.
 const APART: Duration = Duration::from_millis(100);
 
+/// One line of the output.
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonLine<'a> {
     #[serde(flatten)]
-    what: What<'a>,
+    fields: EventFields<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<u64>,
     t: f64,
     time: String,
 }
 
+/// The name of an event and its own fields.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum What<'a> {
+enum EventFields<'a> {
     RunStarted {
         schema: &'static str,
         total: Option<u64>,
@@ -100,7 +102,7 @@ pub(super) fn lost(lines: u64) -> String {
 
 /// Turns events into lines, and collects `advanced` events so that a job has few such lines.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(super) struct JsonEncoder {
     /// The date of the moment from which `now` counts.
     zero: SystemTime,
     started: Duration,
@@ -108,113 +110,131 @@ pub(super) struct Encoder {
     /// output.
     runs: u64,
     open: BTreeMap<u64, u64>,
-    /// By run number and job number.
-    held: BTreeMap<(u64, u64), Held>,
-    /// What was said of each peer last.
+    /// Progress that no line has told yet, by run number and job number.
+    pending: BTreeMap<(u64, u64), PendingAdvance>,
+    /// The last state that was written of each peer.
     peers: Vec<Peer>,
 }
 
+/// The progress of a job since its last `advanced` line.
 #[derive(Debug, Default)]
-struct Held {
+struct PendingAdvance {
     bytes: u64,
     items: u64,
     last: Option<Duration>,
 }
 
-impl Held {
+impl PendingAdvance {
     fn is_due(&self, now: Duration) -> bool {
         (self.bytes > 0 || self.items > 0) && self.last.is_none_or(|last| now.saturating_sub(last) >= APART)
     }
 }
 
-impl Encoder {
+impl JsonEncoder {
     pub(super) fn new(zero: SystemTime) -> Self {
-        Self { zero, started: Duration::ZERO, runs: 0, open: BTreeMap::new(), held: BTreeMap::new(), peers: Vec::new() }
+        Self {
+            zero,
+            started: Duration::ZERO,
+            runs: 0,
+            open: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            peers: Vec::new(),
+        }
     }
 
     /// Returns the lines for an event, each with its line end.
     pub(super) fn event(&mut self, event: &Event<'_>, now: Duration) -> String {
         let mut out = String::new();
+        if let Some(fields) = self.fields(event, now, &mut out) {
+            self.line(Some(event.run), fields, now, &mut out);
+        }
+        if matches!(event.kind, EventKind::RunFinished { .. }) {
+            self.open.remove(&event.run);
+        }
+        out
+    }
+
+    /// Returns the fields of the line for an event, if it gets one. Writes the lines that must come before.
+    fn fields<'a>(&mut self, event: &Event<'a>, now: Duration, out: &mut String) -> Option<EventFields<'a>> {
         let run = event.run;
-        let what = match event.kind {
+        Some(match event.kind {
             EventKind::RunStarted { total, jobs } => {
                 if self.open.is_empty() {
                     self.started = now;
                 }
                 self.runs += 1;
                 self.open.insert(run, self.runs);
-                What::RunStarted { schema: SCHEMA, total, jobs }
+                EventFields::RunStarted { schema: SCHEMA, total, jobs }
             }
             EventKind::Advanced { job, bytes, items } => {
-                let held = self.held.entry((run, job)).or_default();
-                held.bytes += bytes;
-                held.items += items;
-                if held.is_due(now) {
-                    self.flush((run, job), now, &mut out);
+                let pending = self.pending.entry((run, job)).or_default();
+                pending.bytes += bytes;
+                pending.items += items;
+                if pending.is_due(now) {
+                    self.flush((run, job), now, out);
                 }
-                return out;
+                return None;
             }
             EventKind::AttemptStarted { job, label, attempt } => {
-                self.flush((run, job), now, &mut out);
-                What::AttemptStarted { job, label, attempt }
+                self.flush((run, job), now, out);
+                EventFields::AttemptStarted { job, label, attempt }
             }
             EventKind::Stage { job, stage } => {
-                self.flush((run, job), now, &mut out);
-                What::Stage { job, stage }
+                self.flush((run, job), now, out);
+                EventFields::Stage { job, stage }
             }
             EventKind::Expected { job, bytes } => {
-                self.flush((run, job), now, &mut out);
-                What::Expected { job, bytes }
+                self.flush((run, job), now, out);
+                EventFields::Expected { job, bytes }
             }
             EventKind::AttemptFailed { job, label, attempt, error, kind, retry_in, bytes, items } => {
-                self.flush((run, job), now, &mut out);
+                self.flush((run, job), now, out);
                 let retry_in_seconds = retry_in.map(|wait| wait.as_secs_f64());
-                What::AttemptFailed { job, label, attempt, error, kind, retry_in_seconds, bytes, items }
+                EventFields::AttemptFailed { job, label, attempt, error, kind, retry_in_seconds, bytes, items }
             }
-            EventKind::LimitChanged { key, limit, why } => What::LimitChanged { key, limit, why },
-            EventKind::KeyPaused { key, pause } => What::KeyPaused { key, pause_seconds: pause.as_secs_f64() },
+            EventKind::LimitChanged { key, limit, why } => EventFields::LimitChanged { key, limit, why },
+            EventKind::KeyPaused { key, pause } => EventFields::KeyPaused { key, pause_seconds: pause.as_secs_f64() },
             EventKind::JobFinished { report } => {
-                self.flush((run, report.job), now, &mut out);
-                self.held.remove(&(run, report.job));
-                What::JobFinished { job: report.job, report }
+                self.flush((run, report.job), now, out);
+                self.pending.remove(&(run, report.job));
+                EventFields::JobFinished { job: report.job, report }
             }
             EventKind::RunFinished { report } => {
-                let held: Vec<(u64, u64)> = self.held.keys().filter(|job| job.0 == run).copied().collect();
-                for job in held {
-                    self.flush(job, now, &mut out);
-                    self.held.remove(&job);
+                let pending: Vec<(u64, u64)> = self.pending.keys().filter(|job| job.0 == run).copied().collect();
+                for job in pending {
+                    self.flush(job, now, out);
+                    self.pending.remove(&job);
                 }
-                What::RunFinished { report }
+                EventFields::RunFinished { report }
             }
-            _ => return out,
-        };
-        self.line(Some(run), what, now, &mut out);
-        if matches!(event.kind, EventKind::RunFinished { .. }) {
-            self.open.remove(&run);
-        }
-        out
+            _ => return None,
+        })
     }
 
-    /// Returns the lines that are due without a new event; with `all`, everything that was held
-    /// back.
+    /// Returns the lines that are due without a new event; with `all`, all pending progress.
     pub(super) fn pass(&mut self, now: Duration, all: bool) -> String {
         let mut out = String::new();
         let due: Vec<(u64, u64)> =
-            self.held.iter().filter(|(_, held)| all || held.is_due(now)).map(|(job, _)| *job).collect();
+            self.pending.iter().filter(|(_, pending)| all || pending.is_due(now)).map(|(job, _)| *job).collect();
         for job in due {
             self.flush(job, now, &mut out);
         }
         out
     }
 
-    /// Returns a line for each peer of which something has changed.
+    /// Returns a line for each peer that has changed.
     pub(super) fn peers(&mut self, peers: &[Peer], now: Duration) -> String {
         let mut out = String::new();
         let run = self.open.keys().next_back().copied();
         for peer in peers.iter().filter(|peer| !self.peers.contains(peer)) {
             let Peer { name, host, running, inputs, failed, rows, bytes } = peer;
             let (running, inputs, failed, rows, bytes) = (*running, *inputs, *failed, *rows, *bytes);
-            self.line(run, What::Worker { worker: name, host, running, inputs, failed, rows, bytes }, now, &mut out);
+            self.line(
+                run,
+                EventFields::Worker { worker: name, host, running, inputs, failed, rows, bytes },
+                now,
+                &mut out,
+            );
         }
         self.peers = peers.to_vec();
         out
@@ -223,25 +243,25 @@ impl Encoder {
     /// Returns the line for a message that is not an event.
     pub(super) fn message(&self, level: &str, text: &str, now: Duration) -> String {
         let mut out = String::new();
-        self.line(None, What::Message { level, text }, now, &mut out);
+        self.line(None, EventFields::Message { level, text }, now, &mut out);
         out
     }
 
     fn flush(&mut self, job: (u64, u64), now: Duration, out: &mut String) {
-        let Some(held) = self.held.get_mut(&job) else { return };
-        let (bytes, items) = (std::mem::take(&mut held.bytes), std::mem::take(&mut held.items));
+        let Some(pending) = self.pending.get_mut(&job) else { return };
+        let (bytes, items) = (std::mem::take(&mut pending.bytes), std::mem::take(&mut pending.items));
         if bytes > 0 || items > 0 {
-            held.last = Some(now);
-            self.line(Some(job.0), What::Advanced { job: job.1, bytes, items }, now, out);
+            pending.last = Some(now);
+            self.line(Some(job.0), EventFields::Advanced { job: job.1, bytes, items }, now, out);
         }
     }
 
-    fn line(&self, run: Option<u64>, what: What<'_>, now: Duration, out: &mut String) {
+    fn line(&self, run: Option<u64>, fields: EventFields<'_>, now: Duration, out: &mut String) {
         let t = (now.saturating_sub(self.started).as_secs_f64() * 1e3).round() / 1e3;
         let time = date(self.zero.checked_add(now).unwrap_or(self.zero));
         // A line holds only strings and numbers, so writing it cannot fail.
         if let Ok(json) =
-            serde_json::to_string(&Line { what, run: run.and_then(|run| self.open.get(&run).copied()), t, time })
+            serde_json::to_string(&JsonLine { fields, run: run.and_then(|run| self.open.get(&run).copied()), t, time })
         {
             *out += &json;
             out.push('\n');
@@ -259,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_event_is_an_object_on_one_line() {
-        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
+        let mut encoder = JsonEncoder::new(SystemTime::UNIX_EPOCH);
         encoder.event(&Event::new(1, EventKind::RunStarted { total: None, jobs: 8 }), at(1000));
         let begun = Event::new(1, EventKind::AttemptStarted { job: 0, label: "a\n\"b\"", attempt: 1 });
         assert_eq!(
@@ -276,7 +296,7 @@ mod tests {
 
     #[test]
     fn advances_are_gathered_and_their_sum_is_exact_at_the_next_event_of_the_job() {
-        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
+        let mut encoder = JsonEncoder::new(SystemTime::UNIX_EPOCH);
         let mut lines = String::new();
         for millisecond in 0..1000 {
             lines +=
@@ -300,7 +320,7 @@ mod tests {
 
     #[test]
     fn lines_of_two_runs_at_once_can_be_told_apart_and_neither_ends_the_other() {
-        let mut encoder = Encoder::new(SystemTime::UNIX_EPOCH);
+        let mut encoder = JsonEncoder::new(SystemTime::UNIX_EPOCH);
         let mut lines = String::new();
         let report = RunReport::default();
         for (run, kind, millisecond) in [

@@ -5,12 +5,13 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `handle` | [`Progress`]: takes events and messages, and writes them one after the other |
+//! | `handle` | [`Progress`], the handle |
+//! | `display` | takes events and messages, and writes them one after the other |
 //! | `style` | [`Style`], [`Verbosity`], and what stderr can show |
 //! | `model` | the state of a run at one moment; pure |
 //! | `peers` | [`Peer`]: machines that do the work for a run, and their speeds; pure |
 //! | `sizes` | what is known of the sizes of jobs, and how long the rest takes; pure |
-//! | `lines` | every line for people; pure |
+//! | `lines`, `frame`, `fit` | messages and status, bars, and widths of text; pure |
 //! | `json` | every line for programs; pure |
 //! | `painter` | redraws lines on a terminal, by escape sequences |
 //! | `out`, `relay`, `ticker` | the stream, the thread that writes, and the thread that ticks |
@@ -34,7 +35,7 @@
 //! | `attempt_failed` | `job`, `label`, `attempt`, `error`, `kind` (one word), `retry_in_seconds` (null if there is no retry), `bytes`, `items` (of this attempt, to be subtracted) |
 //! | `key_paused` | `key`, `pause_seconds` |
 //! | `limit_changed` | `key` (a host), `limit` (the new limit on jobs in flight), `why` |
-//! | `worker` | `worker` (its name), `host`, `running` (jobs in its hands), `inputs`, `failed`, `rows`, `bytes` (so far); only of a run over several machines, when something has changed |
+//! | `worker` | `worker` (its name), `host`, `running` (jobs it is working on), `inputs`, `failed`, `rows`, `bytes` (so far); only of a run over several machines, when something has changed |
 //! | `job_finished` | `job`, `report` (a [`JobReport`](raudal_pool::JobReport)) |
 //! | `run_finished` | `report` (a [`RunReport`](raudal_pool::RunReport)) |
 //! | `lost` | `lines`: how many lines were left out, because 16 MiB waited for a slow reader |
@@ -44,6 +45,9 @@
 //! line of the job. So at such a line, the sum of the `advanced` lines, minus what `attempt_failed`
 //! takes back, is exact.
 
+mod display;
+mod fit;
+mod frame;
 mod handle;
 mod json;
 mod lines;
@@ -63,7 +67,8 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{Clock, Progress};
+pub use display::Clock;
+pub use handle::Progress;
 pub use peers::Peer;
 pub use recorder::{Recorder, Recording};
 pub use style::{Style, Verbosity};

@@ -1,23 +1,17 @@
-//! Writes every line for people: pure values in, text out.
+//! Words messages and the status line for people: pure values in, text out.
 
-use super::model::{JobView, Model};
+use super::fit::fit;
+use super::model::Model;
 use super::style::Verbosity;
 use raudal_common::error::printable;
 use raudal_common::units;
 use raudal_pool::{Event, EventKind, Outcome};
 use std::time::Duration;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
-/// The most job bars; more would only flicker.
-pub(super) const MOST_ROWS: usize = 8;
-/// A label has at most `LABEL` columns. Other columns are dropped before it is cut below
-/// `LABEL_LEAST`.
-const LABEL: usize = 36;
-const LABEL_LEAST: usize = 12;
+use unicode_width::UnicodeWidthStr as _;
 
 /// How much a message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum MessageLevel {
     /// Always shown.
     Error,
     /// Shown unless quiet.
@@ -26,7 +20,7 @@ pub(super) enum Level {
     Detail,
 }
 
-impl Level {
+impl MessageLevel {
     pub(super) fn is_shown(self, verbosity: Verbosity) -> bool {
         match self {
             Self::Error => true,
@@ -45,23 +39,23 @@ impl Level {
 }
 
 /// Returns the line that an event writes, if it writes one.
-pub(super) fn message(event: &Event<'_>) -> Option<(Level, String)> {
+pub(super) fn message(event: &Event<'_>) -> Option<(MessageLevel, String)> {
     match &event.kind {
         EventKind::JobFinished { report } if report.outcome == Outcome::Failed => {
             let reason = report.error.as_deref().or(report.kind).unwrap_or("failed");
             let tries = if report.attempts > 1 { format!(" ({} tries)", report.attempts) } else { String::new() };
             // The summary at the end names every failure, so this line is only a detail.
-            Some((Level::Detail, format!("{}{tries}", about(&report.label, reason))))
+            Some((MessageLevel::Detail, format!("{}{tries}", about(&report.label, reason))))
         }
         EventKind::AttemptFailed { label, attempt, error, retry_in: Some(wait), .. } => {
             let again = format!("attempt {attempt} failed, retry in {}: {error}", units::duration(*wait));
-            Some((Level::Detail, about(label, &again)))
+            Some((MessageLevel::Detail, about(label, &again)))
         }
         EventKind::KeyPaused { key, pause } => {
-            Some((Level::Detail, about(key, &format!("held back for {}", units::duration(*pause)))))
+            Some((MessageLevel::Detail, about(key, &format!("held back for {}", units::duration(*pause)))))
         }
         EventKind::LimitChanged { key, limit, why } => {
-            Some((Level::Detail, about(key, &format!("at most {limit} at a time: {why}"))))
+            Some((MessageLevel::Detail, about(key, &format!("at most {limit} at a time: {why}"))))
         }
         _ => None,
     }
@@ -76,7 +70,7 @@ fn about(label: &str, reason: &str) -> String {
 }
 
 /// A part of the status line and its rank: 0 is never left out, the highest rank goes first.
-struct StatusPart(u8, String);
+pub(super) struct StatusPart(u8, String);
 
 /// Says how many lines were left out because the reader was too slow.
 pub(super) fn lost(lines: u64) -> String {
@@ -92,7 +86,7 @@ fn join(parts: &[StatusPart]) -> String {
     parts.iter().map(|part| part.1.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn parts(model: &Model, now: Duration) -> Vec<StatusPart> {
+pub(super) fn parts(model: &Model, now: Duration) -> Vec<StatusPart> {
     let done = model.done();
     let mut parts = vec![StatusPart(
         0,
@@ -130,7 +124,7 @@ fn parts(model: &Model, now: Duration) -> Vec<StatusPart> {
 }
 
 /// Joins the parts that fit into a width; the least important ones are dropped first.
-fn status_within(mut parts: Vec<StatusPart>, width: usize) -> String {
+pub(super) fn status_within(mut parts: Vec<StatusPart>, width: usize) -> String {
     while join(&parts).width() > width {
         let least = parts.iter().enumerate().max_by_key(|(_, part)| part.0).filter(|(_, part)| part.0 > 0);
         let Some((least, _)) = least else { break };
@@ -139,7 +133,7 @@ fn status_within(mut parts: Vec<StatusPart>, width: usize) -> String {
     fit(&join(&parts), width)
 }
 
-fn amount(bytes: u64, items: u64) -> Option<String> {
+pub(super) fn amount(bytes: u64, items: u64) -> Option<String> {
     match (bytes, items) {
         (0, 0) => None,
         (0, items) => Some(format!("{items} items")),
@@ -147,270 +141,9 @@ fn amount(bytes: u64, items: u64) -> Option<String> {
     }
 }
 
-/// Returns the lines to draw: a row for each of the oldest jobs, and the whole run on the last
-/// line.
-///
-/// No line is wider than `width` columns and there are at most `height` of them, whatever the
-/// labels are.
-pub(super) fn frame(model: &Model, now: Duration, width: usize, height: usize, colours: bool) -> Vec<String> {
-    // A full last column would leave the cursor of some terminals on the next line.
-    let width = width.saturating_sub(1);
-    let bar_width = match width {
-        0..40 => 0,
-        40..70 => 10,
-        _ => 20,
-    };
-    let text_width = if bar_width == 0 { width } else { width - bar_width - 1 };
-    // One line is for the total, one for the number of hidden rows.
-    let room = MOST_ROWS.min(height.saturating_sub(2));
-    let rows: Vec<(Row, Option<Share>)> = if model.peers.is_empty() {
-        let mut jobs: Vec<&JobView> = model.jobs.values().collect();
-        jobs.sort_by_key(|job| job.since);
-        let share = |job: &JobView| Share { runs: job.waiting.is_none(), share: job.share() };
-        jobs.into_iter().map(|job| (Row::of(job, now), Some(share(job)))).collect()
-    } else {
-        // Nobody knows how much is left for a peer, so it has no bar.
-        model.peers.iter().map(|peer| (Row(peer.texts(now)), None)).collect()
-    };
-    let hidden = rows.len().saturating_sub(room);
-    let (rows, shares): (Vec<Row>, Vec<Option<Share>>) = rows.into_iter().take(room).unzip();
-    let indent = if bar_width == 0 { 0 } else { bar_width + 1 };
-    let texts = columns(&rows, text_width);
-    let mut lines: Vec<String> = shares
-        .iter()
-        .zip(texts)
-        .map(|(share, text)| match share {
-            Some(Share { runs, share }) => with_bar(bar_width, *runs, *share, now, &text, colours),
-            None => format!("{:indent$}{text}", ""),
-        })
-        .collect();
-    if hidden > 0 && height > 1 {
-        lines.push(fit(&format!("{:indent$}+{hidden} more", ""), width));
-    }
-    let total = status_within(parts(model, now), text_width);
-    lines.push(with_bar(bar_width, true, model.share(), now, &total, colours));
-    lines
-}
-
-/// What the bar of a row shows.
-struct Share {
-    runs: bool,
-    share: Option<f64>,
-}
-
-/// The texts of a job's row: label, amount, speed, stage. The label stays; the others are dropped
-/// when space runs out.
-struct Row([String; 4]);
-
-impl Row {
-    fn of(job: &JobView, now: Duration) -> Self {
-        if let Some(waiting) = &job.waiting {
-            let left = units::countdown(waiting.until.saturating_sub(now));
-            let reason = fit(&printable(&waiting.reason), 40);
-            return Self([job.label.clone(), format!("retry in {left}"), String::new(), reason]);
-        }
-        let amount = match job.expected {
-            Some(expected) if expected >= job.bytes => {
-                format!("{}/{}", units::bytes(job.bytes), units::bytes(expected))
-            }
-            _ => amount(job.bytes, job.items).unwrap_or_default(),
-        };
-        let speed = job.speed(now).filter(|_| job.bytes > 0).map(units::rate).unwrap_or_default();
-        let attempt = if job.attempt > 1 { format!(" (attempt {})", job.attempt) } else { String::new() };
-        let stage = format!("{}{attempt}", job.stage.unwrap_or_default()).trim().to_owned();
-        Self([job.label.clone(), amount, speed, stage])
-    }
-}
-
-/// Aligns the rows in columns within a width. The speed is dropped first, then the stage, then the
-/// amount.
-fn columns(rows: &[Row], width: usize) -> Vec<String> {
-    let widths: [usize; 4] = std::array::from_fn(|i| rows.iter().map(|row| row.0[i].width()).max().unwrap_or(0));
-    let mut shown = [true; 4];
-    let others =
-        |shown: &[bool; 4]| -> usize { (1..4).filter(|i| shown[*i] && widths[*i] > 0).map(|i| widths[i] + 2).sum() };
-    for drop in [2, 3, 1] {
-        if others(&shown) + widths[0].min(LABEL_LEAST) > width {
-            shown[drop] = false;
-        }
-    }
-    let label = widths[0].min(LABEL).min(width.saturating_sub(others(&shown)));
-    let line = |row: &Row| {
-        let mut line = pad(&fit(&row.0[0], label), label);
-        for i in (1..4).filter(|i| shown[*i] && widths[*i] > 0) {
-            line += "  ";
-            line += &pad(&row.0[i], widths[i]);
-        }
-        fit(line.trim_end(), width)
-    };
-    rows.iter().map(line).collect()
-}
-
-/// A bar, and a text to its right.
-fn with_bar(width: usize, runs: bool, share: Option<f64>, now: Duration, text: &str, colours: bool) -> String {
-    if width == 0 {
-        return text.to_owned();
-    }
-    // Both characters are in code page 437 and its successors, so every console has them.
-    let bar: String = match share {
-        Some(share) => {
-            let full = ((share * width as f64) as usize).min(width);
-            "█".repeat(full) + &"░".repeat(width - full)
-        }
-        // The length is unknown: a block moves back and forth.
-        None if runs => {
-            let (block, step) = (3.min(width), (now.as_millis() / 120) as usize);
-            let turn = (width - block).max(1);
-            let place = step % (2 * turn);
-            let place = if place <= turn { place } else { 2 * turn - place };
-            "░".repeat(place) + &"█".repeat(block) + &"░".repeat(width - place - block)
-        }
-        None => "░".repeat(width),
-    };
-    if colours { format!("\u{1b}[36m{bar}\u{1b}[0m {text}") } else { format!("{bar} {text}") }
-}
-
-fn pad(text: &str, width: usize) -> String {
-    // `{:width$}` counts characters, but some characters are two columns wide.
-    text.to_owned() + &" ".repeat(width.saturating_sub(text.width()))
-}
-
-/// Shortens a text to at most this many columns by cutting its middle: names differ at both ends.
-pub(super) fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    if width < 3 {
-        return "…".repeat(width.min(1));
-    }
-    let head = take(text.chars(), (width - 1) / 2);
-    let tail = take(text.chars().rev(), width - 1 - head.width());
-    head + "…" + &tail.chars().rev().collect::<String>()
-}
-
-fn take(chars: impl Iterator<Item = char>, width: usize) -> String {
-    let mut used = 0;
-    chars
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= width
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::peers::{Peer, PeerView};
     use super::*;
-
-    fn at(milliseconds: u64) -> Duration {
-        Duration::from_millis(milliseconds)
-    }
-
-    fn model(jobs: u64) -> Model {
-        let mut model = Model::default();
-        model.apply(&Event::new(1, EventKind::RunStarted { total: Some(32), jobs: 8 }), at(0));
-        for job in 0..jobs {
-            let label = format!("ITER_{job:02}_2020_csv.zip");
-            model.apply(&Event::new(1, EventKind::AttemptStarted { job, label: &label, attempt: 1 }), at(job));
-            model.apply(&Event::new(1, EventKind::Stage { job, stage: "fetch" }), at(job));
-            model.apply(&Event::new(1, EventKind::Expected { job, bytes: 2_000_000 }), at(job));
-            model.apply(&Event::new(1, EventKind::Advanced { job, bytes: 500_000 * (job % 4), items: 0 }), at(1000));
-        }
-        model
-    }
-
-    #[test]
-    fn a_row_shows_bytes_speed_and_stage_and_the_last_line_the_whole() {
-        assert_eq!(
-            frame(&model(2), at(1000), 100, 24, false),
-            [
-                "░░░░░░░░░░░░░░░░░░░░ ITER_00_2020_csv.zip  0 B/2.0 MB               fetch",
-                "█████░░░░░░░░░░░░░░░ ITER_01_2020_csv.zip  500 kB/2.0 MB  501 kB/s  fetch",
-                "░░░░░░░░░░░░░░░░░░░░ 0/32 done, 2 in flight, 500 kB, 500 kB/s",
-            ]
-        );
-    }
-
-    #[test]
-    fn peers_have_a_row_each_and_jobs_none() {
-        let mut model = model(2);
-        let peers = ["a", "b\n"].map(|name| {
-            let mut peer = Peer::default();
-            (peer.name, peer.host, peer.inputs, peer.running) = (name.into(), "h".into(), 7, 2);
-            peer
-        });
-        PeerView::update(&mut model.peers, &peers, at(1000));
-        let later = peers.clone().map(|mut peer| {
-            (peer.rows, peer.bytes, peer.failed) = (500, 4_000, u64::from(peer.name == "a"));
-            peer
-        });
-        PeerView::update(&mut model.peers, &later, at(2000));
-        assert_eq!(
-            frame(&model, at(2000), 100, 24, false),
-            [
-                "                     a on h    7 inputs, 1 failed  500 rows/s, 4.0 kB/s  2 running",
-                "                     b\\n on h  7 inputs            500 rows/s, 4.0 kB/s  2 running",
-                "░░░░░░░░░░░░░░░░░░░░ 0/32 done, 2 workers, 500 kB, 250 kB/s",
-            ]
-        );
-        // One that is gone is left out, and one that began anew has no speed below 0.
-        PeerView::update(&mut model.peers, &peers[..1], at(3000));
-        assert_eq!(model.peers.len(), 1);
-        assert!(frame(&model, at(3000), 100, 24, false)[0].contains("250 rows/s"));
-    }
-
-    #[test]
-    fn colours_change_nothing_but_the_colour() {
-        let strip = |lines: Vec<String>| lines.join("\n").replace("\u{1b}[36m", "").replace("\u{1b}[0m", "");
-        let model = model(3);
-        let coloured = frame(&model, at(1000), 80, 24, true);
-        assert!(coloured.iter().all(|line| line.starts_with("\u{1b}[36m")));
-        assert_eq!(strip(coloured), frame(&model, at(1000), 80, 24, false).join("\n"));
-    }
-
-    #[test]
-    fn more_than_eight_in_flight_are_counted_and_the_oldest_are_shown() {
-        let lines = frame(&model(20), at(1000), 100, 24, false);
-        assert_eq!(lines.len(), 10);
-        assert!(lines[7].contains("ITER_07"), "{lines:#?}");
-        assert_eq!(lines[8].trim(), "+12 more");
-    }
-
-    #[test]
-    fn no_line_is_too_wide_and_there_are_not_too_many_at_any_size() {
-        let mut model = model(12);
-        model.apply(&Event::new(1, EventKind::AttemptStarted { job: 99, label: "人口普查.zip", attempt: 2 }), at(0));
-        let wait = Some(at(3000));
-        let failed = Event::new(
-            1,
-            EventKind::AttemptFailed {
-                job: 3,
-                label: "x",
-                attempt: 1,
-                error: "e",
-                kind: "status",
-                retry_in: wait,
-                bytes: 0,
-                items: 0,
-            },
-        );
-        model.apply(&failed, at(1000));
-        for width in 0..140 {
-            for height in 0..14 {
-                let lines = frame(&model, at(1234), width, height, false);
-                assert!(lines.len() <= height.max(1), "{width}x{height}: {lines:#?}");
-                assert!(lines.iter().all(|line| line.width() <= width), "{width}x{height}: {lines:#?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_is_cut_in_the_middle() {
-        assert_eq!(fit("ITER_01_2020_csv.zip", 11), "ITER_…v.zip");
-        assert_eq!(fit("人口普查.zip", 7), "人….zip");
-        assert_eq!([0, 1, 2].map(|width| fit("abc", width)), ["", "…", "…"]);
-    }
 
     #[test]
     fn every_retry_is_a_detail_whatever_the_failure() {
@@ -423,13 +156,13 @@ mod tests {
                     attempt: 2,
                     error: "why",
                     kind,
-                    retry_in: Some(at(500)),
+                    retry_in: Some(Duration::from_millis(500)),
                     bytes: 0,
                     items: 0,
                 },
             );
             let line = "a: attempt 2 failed, retry in 500 ms: why".to_owned();
-            assert_eq!(message(&event), Some((Level::Detail, line)), "{kind}");
+            assert_eq!(message(&event), Some((MessageLevel::Detail, line)), "{kind}");
         }
     }
 
@@ -443,13 +176,13 @@ mod tests {
                 attempt: 1,
                 error: "odd\r\nname",
                 kind: "status",
-                retry_in: Some(at(500)),
+                retry_in: Some(Duration::from_millis(500)),
                 bytes: 0,
                 items: 0,
             },
         );
         let (level, line) = message(&event).unwrap();
-        assert_eq!(level, Level::Detail);
+        assert_eq!(level, MessageLevel::Detail);
         assert_eq!(line, "a\\u{1b}[2J: attempt 1 failed, retry in 500 ms: odd\\r\\nname");
     }
 }

@@ -3,13 +3,13 @@
 
 use super::peers::PeerView;
 use super::rate_meter::RateMeter;
-use super::sizes::{Begun, Sizes, time};
+use super::sizes::{Sizes, StartedJob, time};
 use raudal_pool::{Event, EventKind, Outcome};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The speed of so much time at the beginning of a run does not tell how long the rest takes, unless a share of it has
-/// moved already: one part in so many.
+/// The speed in this first part of a run does not predict the rest, unless at least one part in `FIRST_SHARE` of the
+/// bytes has moved.
 const BEGINNING: Duration = Duration::from_secs(10);
 const FIRST_SHARE: f64 = 20.0;
 
@@ -18,7 +18,7 @@ const FIRST_SHARE: f64 = 20.0;
 pub(super) struct Model {
     /// When the first of the runs began; `None` while nothing runs.
     pub(super) started: Option<Duration>,
-    /// The number of runs that go on.
+    /// The number of active runs.
     runs: usize,
     pub(super) total: Option<u64>,
     pub(super) succeeded: u64,
@@ -31,7 +31,7 @@ pub(super) struct Model {
     pub(super) jobs: BTreeMap<(u64, u64), JobView>,
     /// Paused keys, and until when.
     pub(super) pauses: BTreeMap<String, Duration>,
-    /// The machines that do the work, if they are others.
+    /// The machines that do the work, if the run is spread over several.
     pub(super) peers: Vec<PeerView>,
     sizes: Sizes,
     meter: RateMeter,
@@ -84,44 +84,16 @@ impl Model {
             }
             EventKind::Stage { job, stage } => self.with((run, *job), |job| job.stage = Some(stage)),
             EventKind::Expected { job, bytes } => self.with((run, *job), |job| job.expected = Some(*bytes)),
-            EventKind::Advanced { job, bytes, items } => {
-                self.bytes += bytes;
-                self.items += items;
-                self.meter.add(*bytes, now);
-                self.with((run, *job), |job| {
-                    job.bytes += bytes;
-                    job.items += items;
-                    job.meter.add(*bytes, now);
-                });
-            }
+            EventKind::Advanced { job, bytes, items } => self.advance((run, *job), (*bytes, *items), now),
             EventKind::AttemptFailed { job, error, retry_in, bytes, items, .. } => {
-                // The meter keeps them: they did cross the network, and a speed is never negative.
-                self.bytes = self.bytes.saturating_sub(*bytes);
-                self.items = self.items.saturating_sub(*items);
-                self.with((run, *job), |job| {
-                    job.bytes = job.bytes.saturating_sub(*bytes);
-                    job.items = job.items.saturating_sub(*items);
-                    job.expected = None;
-                    job.stage = None;
-                    job.waiting = retry_in
-                        .map(|wait| WaitingView { reason: (*error).to_owned(), until: now.saturating_add(wait) });
-                });
+                let waiting =
+                    retry_in.map(|wait| WaitingView { reason: (*error).to_owned(), until: now.saturating_add(wait) });
+                self.take_back((run, *job), (*bytes, *items), waiting);
             }
             EventKind::KeyPaused { key, pause } => {
                 self.pauses.insert((*key).to_owned(), now.saturating_add(*pause));
             }
-            EventKind::JobFinished { report } => {
-                let job = self.jobs.remove(&(run, report.job));
-                match report.outcome {
-                    Outcome::Succeeded => {
-                        self.succeeded += 1;
-                        let sizes = &mut self.sizes;
-                        job.inspect(|job| sizes.succeed(job.weight, job.expected.unwrap_or(job.bytes)));
-                    }
-                    Outcome::Failed => self.failed += 1,
-                    _ => self.cancelled += 1,
-                }
-            }
+            EventKind::JobFinished { report } => self.end_job((run, report.job), report.outcome),
             EventKind::RunFinished { .. } => {
                 self.runs = self.runs.saturating_sub(1);
                 self.jobs.retain(|(other, _), _| *other != run);
@@ -130,6 +102,46 @@ impl Model {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Counts the bytes and items that a job has moved.
+    fn advance(&mut self, job: (u64, u64), (bytes, items): (u64, u64), now: Duration) {
+        self.bytes += bytes;
+        self.items += items;
+        self.meter.add(bytes, now);
+        self.with(job, |job| {
+            job.bytes += bytes;
+            job.items += items;
+            job.meter.add(bytes, now);
+        });
+    }
+
+    /// Takes back the bytes and items of a failed attempt.
+    fn take_back(&mut self, job: (u64, u64), (bytes, items): (u64, u64), waiting: Option<WaitingView>) {
+        // The meter keeps them: they did cross the network, and a speed is never negative.
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.items = self.items.saturating_sub(items);
+        self.with(job, |job| {
+            job.bytes = job.bytes.saturating_sub(bytes);
+            job.items = job.items.saturating_sub(items);
+            job.expected = None;
+            job.stage = None;
+            job.waiting = waiting;
+        });
+    }
+
+    fn end_job(&mut self, job: (u64, u64), outcome: Outcome) {
+        let job = self.jobs.remove(&job);
+        match outcome {
+            Outcome::Succeeded => {
+                self.succeeded += 1;
+                if let Some(job) = job {
+                    self.sizes.succeed(job.weight, job.expected.unwrap_or(job.bytes));
+                }
+            }
+            Outcome::Failed => self.failed += 1,
+            _ => self.cancelled += 1,
         }
     }
 
@@ -164,8 +176,8 @@ impl Model {
         self.meter.per_second(now)
     }
 
-    /// Returns how much of the run is done, from 0 to 1: by bytes if all sizes were told before, else
-    /// the finished jobs, plus the known shares of those in flight.
+    /// Returns how much of the run is done, from 0 to 1: by bytes if all sizes were announced in advance, otherwise
+    /// by finished jobs plus the known shares of the jobs in flight.
     pub(super) fn share(&self) -> Option<f64> {
         let total = self.total.filter(|total| *total > 0)?;
         if let Some(left) = self.left().filter(|_| self.sizes.are_told(total)) {
@@ -192,8 +204,8 @@ impl Model {
     fn left(&self) -> Option<f64> {
         let total = self.total?;
         let to_come = total.saturating_sub(self.done() + self.jobs.len() as u64);
-        let begun = |job: &JobView| Begun { weight: job.weight, expected: job.expected, moved: job.bytes };
-        let in_flight: Vec<Begun> = self.jobs.values().map(begun).collect();
+        let begun = |job: &JobView| StartedJob { weight: job.weight, expected: job.expected, moved: job.bytes };
+        let in_flight: Vec<StartedJob> = self.jobs.values().map(begun).collect();
         self.sizes.left(total, to_come, &in_flight)
     }
 }

@@ -1,6 +1,6 @@
 //! The stream that everything is written to, and its state.
 
-use super::json::Encoder;
+use super::json::JsonEncoder;
 use super::painter::Painter;
 use super::relay::Stream;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub(super) struct Out {
     pub(super) painter: Option<Painter>,
     /// Whether no bars are drawn any more.
     pub(super) hidden: bool,
-    pub(super) encoder: Encoder,
+    pub(super) encoder: JsonEncoder,
     /// More than 0 while other code writes to the terminal; messages then wait in `deferred`.
     pub(super) suspended: u32,
     pub(super) deferred: String,
@@ -23,7 +23,7 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new(stream: Stream, painter: Option<Painter>, encoder: Encoder) -> Self {
+    pub(super) fn new(stream: Stream, painter: Option<Painter>, encoder: JsonEncoder) -> Self {
         Self {
             stream,
             painter,

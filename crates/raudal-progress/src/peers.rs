@@ -13,9 +13,9 @@ pub struct Peer {
     pub name: String,
     /// The host that it runs on.
     pub host: String,
-    /// Jobs that it has in its hands.
+    /// Jobs that it is working on.
     pub running: usize,
-    /// Inputs that are done, those that failed among them.
+    /// Finished inputs, including those that failed.
     pub inputs: u64,
     /// Inputs that failed.
     pub failed: u64,
@@ -34,7 +34,7 @@ pub(super) struct PeerView {
 }
 
 impl PeerView {
-    /// Takes over what peers say now. Those that are gone are left out.
+    /// Updates the views with what peers say now. Peers that are gone are removed.
     pub(super) fn update(views: &mut Vec<Self>, peers: &[Peer], now: Duration) {
         let mut before = std::mem::take(views);
         for peer in peers {
@@ -43,7 +43,7 @@ impl PeerView {
                 Some(at) => before.swap_remove(at),
                 None => Self { peer: peer.clone(), rows: RateMeter::new(now), bytes: RateMeter::new(now) },
             };
-            // A peer that began anew counts from 0.
+            // A peer that was restarted counts from 0.
             view.rows.add(peer.rows.saturating_sub(view.peer.rows), now);
             view.bytes.add(peer.bytes.saturating_sub(view.peer.bytes), now);
             view.peer = peer.clone();
@@ -62,12 +62,13 @@ impl PeerView {
         let Peer { name, host, running, inputs, failed, .. } = &self.peer;
         let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
         let speed = |meter: &RateMeter| meter.per_second(now);
-        let rows = speed(&self.rows).map_or(String::new(), |rows| format!("{rows:.0} rows/s"));
-        let bytes = speed(&self.bytes).map_or(String::new(), |bytes| format!(", {}", units::rate(bytes)));
+        // A run that saves files has no rows.
+        let rows = speed(&self.rows).filter(|_| self.peer.rows > 0).map(|rows| format!("{rows:.0} rows/s"));
+        let bytes = speed(&self.bytes).map(units::rate);
         [
             format!("{} on {}", printable(name), printable(host)),
             format!("{inputs} inputs{failed}"),
-            rows + &bytes,
+            rows.into_iter().chain(bytes).collect::<Vec<_>>().join(", "),
             format!("{running} running"),
         ]
     }

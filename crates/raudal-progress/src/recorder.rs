@@ -104,7 +104,7 @@ impl Observer for Recorder {
             EventKind::KeyPaused { .. } => recording.pauses += 1,
             EventKind::JobFinished { report } => recording.jobs.push((*report).clone()),
             EventKind::RunFinished { report } => {
-                // By the clock of the run, so that a changed date of the system shows nowhere.
+                // This uses the clock of the run, so a change of the system's date has no effect.
                 recording.ended = recording.started.and_then(|started| started.checked_add(report.wall));
                 recording.run = Some((*report).clone());
             }

@@ -1,4 +1,4 @@
-//! Writes to a stream from a thread of its own. A reader that stops reading holds this thread, and
+//! Writes to a stream from a thread of its own. A reader that stops reading blocks this thread,
 //! never a run.
 
 use raudal_common::lock;
@@ -14,7 +14,7 @@ pub(super) type Lost = fn(lines: u64) -> String;
 
 /// A stream for whole lines.
 pub(super) enum Stream {
-    /// Written by whoever has the text. A terminal with bars needs this order.
+    /// Written by the thread that has the text. A terminal with bars needs this order.
     Direct(Box<dyn Write + Send>),
     /// Written by a thread.
     Relayed(Arc<Relay>),

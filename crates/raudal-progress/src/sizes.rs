@@ -11,13 +11,13 @@ const SAMPLE: f64 = 100.0;
 
 /// The sizes of the jobs of a run, or of several runs together.
 ///
-/// Each job has a weight: its size if the run told all sizes before, which may be approximate, else
-/// 1. Jobs whose real size is known give the bytes for each unit of weight.
+/// Each job has a weight: its size, which may be approximate, if the run announced all sizes in
+/// advance; otherwise 1. Jobs whose real size is known give the bytes for each unit of weight.
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
-    /// The sizes that were told before, by the number of the run.
+    /// The sizes that were announced in advance, by the number of the run.
     told: BTreeMap<u64, Vec<u64>>,
-    /// The weight of all jobs that have begun, as told.
+    /// The weight of all jobs that have begun.
     begun: f64,
     /// The jobs that have succeeded.
     known: Known,
@@ -27,7 +27,7 @@ pub(super) struct Sizes {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
     jobs: f64,
-    /// The weight of these jobs, as told.
+    /// The weight of these jobs.
     weight: f64,
     bytes: f64,
     /// The sum of the squares of the sizes.
@@ -56,14 +56,14 @@ impl Known {
 }
 
 /// A job that has begun and is not over.
-pub(super) struct Begun {
+pub(super) struct StartedJob {
     pub(super) weight: f64,
     pub(super) expected: Option<u64>,
     pub(super) moved: u64,
 }
 
 impl Sizes {
-    /// Takes what a run told of its jobs before they begin.
+    /// Takes the sizes that a run announced before its jobs begin.
     pub(super) fn tell(&mut self, run: u64, bytes: &[u64]) {
         self.told.insert(run, bytes.to_vec());
     }
@@ -81,14 +81,14 @@ impl Sizes {
         self.known.add(weight, bytes);
     }
 
-    /// Returns whether the sizes of all jobs were told before.
+    /// Returns whether the sizes of all jobs were announced in advance.
     pub(super) fn are_told(&self, total: u64) -> bool {
         self.told.values().map(Vec::len).sum::<usize>() as u64 == total
     }
 
     /// Returns the bytes that are left, if enough is known: of `total` jobs, `to_come` have not
     /// begun, and these are in flight.
-    pub(super) fn left(&self, total: u64, to_come: u64, in_flight: &[Begun]) -> Option<f64> {
+    pub(super) fn left(&self, total: u64, to_come: u64, in_flight: &[StartedJob]) -> Option<f64> {
         let told: f64 = self.told.values().flatten().map(|bytes| *bytes as f64).sum();
         let is_told = self.are_told(total);
         let (mut known, mut left, mut unknown) = (self.known, 0.0, 0.0);

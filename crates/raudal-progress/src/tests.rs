@@ -1,159 +1,15 @@
 //! Tests what a terminal, a log file and a program see of a run. Time is passed in: nothing here
 //! sleeps.
 
+mod harness;
 mod terminal;
 
-use super::handle::Clock;
-use super::painter::Painter;
-use super::screen::Screen;
 use super::{Progress, Recorder, Style, Verbosity};
-use raudal_pool::{Event, EventKind, JobReport, Observer, Outcome, RunReport};
+use harness::{Closed, Log, ManualClock, Show, report};
+use raudal_pool::{Event, EventKind, Observer, Outcome, RunReport};
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-/// A clock that moves only when a test moves it.
-#[derive(Clone, Default)]
-struct Hand(Arc<AtomicU64>);
-
-impl Hand {
-    fn clock(&self) -> Clock {
-        let milliseconds = Arc::clone(&self.0);
-        Arc::new(move || Duration::from_millis(milliseconds.load(Ordering::Relaxed)))
-    }
-
-    fn pass(&self, milliseconds: u64) {
-        self.0.fetch_add(milliseconds, Ordering::Relaxed);
-    }
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A stream whose other end is gone.
-struct Closed;
-
-impl Write for Closed {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-/// A run whose events a test reports.
-struct Show {
-    progress: Progress,
-    observer: Arc<dyn Observer>,
-    hand: Hand,
-    screen: Screen,
-    log: Log,
-}
-
-impl Show {
-    fn on_terminal(width: u16, height: u16, verbosity: Verbosity) -> Self {
-        Self::on_screen(width, height, verbosity, false)
-    }
-
-    fn beside_a_pager() -> Self {
-        Self::on_screen(80, 24, Verbosity::Verbose, true)
-    }
-
-    fn on_screen(width: u16, height: u16, verbosity: Verbosity, is_taken: bool) -> Self {
-        let (hand, screen) = (Hand::default(), Screen::new(width, height));
-        let window = screen.clone();
-        let painter = Painter::new(Box::new(move || window.size()), Box::new(move || is_taken));
-        let progress = Progress::with_screen(verbosity, Box::new(screen.clone()), painter, hand.clock());
-        Self { observer: progress.observer(), progress, hand, screen, log: Log::default() }
-    }
-
-    fn on_log(style: Style, verbosity: Verbosity) -> Self {
-        let (hand, log) = (Hand::default(), Log::default());
-        let progress = Progress::with_writer(style, verbosity, Box::new(log.clone()), hand.clock());
-        Self { observer: progress.observer(), progress, hand, screen: Screen::new(80, 24), log }
-    }
-
-    fn tell(&self, event: &Event<'_>) -> &Self {
-        self.observer.observe(event);
-        self
-    }
-
-    fn start(&self, total: u64) -> &Self {
-        self.tell(&Event::new(1, EventKind::RunStarted { total: Some(total), jobs: 8 }))
-    }
-
-    /// A job that has moved 500 kB of 2 MB.
-    fn half_way(&self, job: u64) -> &Self {
-        let label = format!("{job:02}.zip");
-        self.tell(&Event::new(1, EventKind::AttemptStarted { job, label: &label, attempt: 1 }))
-            .tell(&Event::new(1, EventKind::Stage { job, stage: "fetch" }))
-            .tell(&Event::new(1, EventKind::Expected { job, bytes: 2_000_000 }))
-            .tell(&Event::new(1, EventKind::Advanced { job, bytes: 500_000, items: 0 }))
-    }
-
-    fn fail_attempt(&self, job: u64, retry_in: Option<Duration>) -> &Self {
-        let label = format!("{job:02}.zip");
-        let error = "the connection broke";
-        self.tell(&Event::new(
-            1,
-            EventKind::AttemptFailed {
-                job,
-                label: &label,
-                attempt: 1,
-                error,
-                kind: "status",
-                retry_in,
-                bytes: 500_000,
-                items: 0,
-            },
-        ))
-    }
-
-    fn end_job(&self, job: u64, outcome: Outcome) -> &Self {
-        self.tell(&Event::new(1, EventKind::JobFinished { report: &report(job, outcome) }))
-    }
-
-    fn end(&self) -> &Self {
-        self.tell(&Event::new(1, EventKind::RunFinished { report: &RunReport::default() }))
-    }
-
-    /// Lets time pass, and returns the text on the screen.
-    fn after(&self, milliseconds: u64) -> String {
-        self.hand.pass(milliseconds);
-        self.progress.tick();
-        self.screen.text()
-    }
-}
-
-fn report(job: u64, outcome: Outcome) -> JobReport {
-    let failed = outcome == Outcome::Failed;
-    let mut report = JobReport::new(job, format!("{job:02}.zip"), outcome);
-    report.attempts = if failed { 4 } else { 1 };
-    report.running = Duration::from_secs(1);
-    report.bytes = 2_000_000;
-    report.kind = failed.then_some("status");
-    report.error = failed.then(|| "the server answered: 404".to_owned());
-    report
-}
 
 #[test]
 fn a_terminal_shows_each_job_in_flight_and_the_whole() {
@@ -346,7 +202,8 @@ fn json_is_an_object_a_line_messages_included() {
 #[test]
 fn a_closed_stderr_is_no_error() {
     for style in [Style::Plain, Style::Json, Style::None] {
-        let progress = Progress::with_writer(style, Verbosity::Verbose, Box::new(Closed), Hand::default().clock());
+        let progress =
+            Progress::with_writer(style, Verbosity::Verbose, Box::new(Closed), ManualClock::default().clock());
         progress.observer().observe(&Event::new(1, EventKind::RunStarted { total: None, jobs: 1 }));
         progress.error("nobody hears");
         progress.suspend(|| progress.note("nobody hears"));
@@ -446,7 +303,7 @@ fn a_reader_that_stalls_holds_no_run_and_gets_every_line_in_the_end() {
     let (may_read, log) = (Arc::new(Mutex::new(())), Log::default());
     let stalled = may_read.lock().unwrap();
     let writer = Stalled { may_read: Arc::clone(&may_read), log: log.clone() };
-    let progress = Progress::with_relay(Style::Json, Box::new(writer), Hand::default().clock());
+    let progress = Progress::with_relay(Style::Json, Box::new(writer), ManualClock::default().clock());
     let observer = progress.observer();
     // It would wait here for ever if an event waited for the reader.
     observer.observe(&Event::new(1, EventKind::RunStarted { total: Some(2000), jobs: 1 }));

@@ -83,7 +83,7 @@ impl Checksums {
         self.whole.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.whole.is_empty()
     }

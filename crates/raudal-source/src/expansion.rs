@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::files;
-use super::input::check_text;
-use super::pattern::{Part, parse, wrong};
+use super::location::check_text;
+use super::pattern::{PatternPart, parse, wrong};
 use super::{Input, Location, glob, object};
 use raudal_common::{Error, Result};
 
@@ -41,8 +41,9 @@ const MAX_GLOBS: u64 = 10_000;
 ///
 /// # Errors
 ///
-/// A usage error for a pattern that is malformed, stands for more than [`MAX_INPUTS`], or gives
-/// something that is not a URL; [`Kind::Io`](raudal_common::Kind::Io) if no file matches a glob. All errors are reported here, before the first input is taken.
+/// Fails with a usage error for a pattern that is malformed, stands for more than [`MAX_INPUTS`], or gives something
+/// that is not a URL. Fails with [`Kind::Io`](raudal_common::Kind::Io) if no file matches a glob. All errors are
+/// reported here, before the first input is taken.
 pub fn expand(pattern: &str) -> Result<Expansion> {
     check_text(pattern)?;
     if pattern == "-" {
@@ -50,7 +51,7 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
     }
     let is_url = pattern.contains("://");
     let is_literal = !is_url && Path::new(pattern).exists();
-    let parts = if is_literal { vec![Part::Text(pattern.to_owned())] } else { parse(pattern)? };
+    let parts = if is_literal { vec![PatternPart::Text(pattern.to_owned())] } else { parse(pattern)? };
     let total = parts
         .iter()
         .try_fold(1_u64, |total, part| total.checked_mul(part.count()))
@@ -93,7 +94,7 @@ pub fn expand(pattern: &str) -> Result<Expansion> {
 #[derive(Clone, Debug)]
 #[must_use = "an expansion is lazy: it makes inputs as it is iterated over"]
 pub struct Expansion {
-    parts: Vec<Part>,
+    parts: Vec<PatternPart>,
     /// The inputs themselves, where they are not made of parts.
     listed: Option<Arc<[Input]>>,
     has_globs: bool,
@@ -111,12 +112,12 @@ impl Expansion {
         self.total - self.next
     }
 
-    /// Whether there are [globs](Input::glob) among them.
+    /// Returns whether there are [globs](Input::glob) among them.
     pub fn has_globs(&self) -> bool {
         self.has_globs
     }
 
-    /// Whether none is left.
+    /// Returns whether none is left.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -128,23 +129,23 @@ impl Expansion {
             return 1;
         }
         let mut after_scheme = false;
-        let is_end_of_host = |part: &Part| {
-            let Part::Text(text) = part else { return false };
+        let is_end_of_host = |part: &PatternPart| {
+            let PatternPart::Text(text) = part else { return false };
             let rest = if after_scheme { text } else { text.split_once("://").map_or("", |(_, rest)| rest) };
             after_scheme |= text.contains("://");
             // In a file URL the third slash already ends the (empty) host.
             rest.contains(['/', '?', '#'])
         };
         let end = self.parts.iter().position(is_end_of_host).unwrap_or(self.parts.len());
-        self.parts.iter().take(end).map(Part::count).product()
+        self.parts.iter().take(end).map(PatternPart::count).product()
     }
 
-    /// Returns whether results may differ in whether they are the key of an object: in a part `..`, a
-    /// number sign, or what a percent sign stands for.
+    /// Returns whether only some results may be valid keys of objects, because of a part `..`, a number sign or a
+    /// percent sign.
     fn may_be_no_key(&self) -> bool {
-        let is_text = |part: &Part| matches!(part, Part::Text(_));
-        let has_percent = |part: &Part| matches!(part, Part::Text(text) if text.contains('%'));
-        self.parts.iter().any(|part| matches!(part, Part::Choice(_)))
+        let is_text = |part: &PatternPart| matches!(part, PatternPart::Text(_));
+        let has_percent = |part: &PatternPart| matches!(part, PatternPart::Text(text) if text.contains('%'));
+        self.parts.iter().any(|part| matches!(part, PatternPart::Choice(_)))
             || (self.parts.iter().any(has_percent) && !self.parts.iter().all(is_text))
     }
 
@@ -152,8 +153,8 @@ impl Expansion {
     fn is_never_empty(&self) -> bool {
         let is_something = |text: &String| !matches!(text.as_str(), "" | "-");
         self.parts.iter().any(|part| match part {
-            Part::Text(text) => is_something(text),
-            Part::Choice(words) => words.iter().all(is_something),
+            PatternPart::Text(text) => is_something(text),
+            PatternPart::Choice(words) => words.iter().all(is_something),
             _ => true,
         })
     }
@@ -162,8 +163,8 @@ impl Expansion {
     fn may_be_url(&self) -> bool {
         let begins = |text: &String| text.contains("://") || text.ends_with(':') || text.ends_with(":/");
         self.parts.iter().any(|part| match part {
-            Part::Text(text) => begins(text),
-            Part::Choice(words) => words.iter().any(begins),
+            PatternPart::Text(text) => begins(text),
+            PatternPart::Choice(words) => words.iter().any(begins),
             _ => false,
         })
     }

@@ -1,7 +1,7 @@
 //! Local files by a glob: `data/**/*.csv`.
 //!
-//! It reads folders as a shell does: names in their order, no hidden ones unless they are asked for,
-//! and `**` follows no links. The crate `glob` panics at a name that is not UTF-8.
+//! It reads folders as a shell does: names are sorted, hidden ones must be asked for, and `**` follows no links. The
+//! crate `glob` panics at a name that is not UTF-8.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) fn add(mut inputs: Vec<Input>, path: &str, most: u64) -> Result<Vec<I
     }
     let root = if path.starts_with(is_separator) { "/" } else { "" };
     let before = inputs.len();
-    let mut walk = Walk { inputs, most };
+    let mut walk = GlobWalk { inputs, most };
     walk.below(Path::new(root), &parts)?;
     if walk.inputs.len() == before {
         return Err(Error::new(Kind::Io, "no file matches")
@@ -35,12 +35,12 @@ pub(super) fn add(mut inputs: Vec<Input>, path: &str, most: u64) -> Result<Vec<I
     Ok(walk.inputs)
 }
 
-struct Walk {
+struct GlobWalk {
     inputs: Vec<Input>,
     most: u64,
 }
 
-impl Walk {
+impl GlobWalk {
     fn below(&mut self, folder: &Path, parts: &[&str]) -> Result<()> {
         let Some((part, rest)) = parts.split_first() else { return Ok(()) };
         if *part == "**" {
@@ -81,7 +81,7 @@ impl Walk {
     }
 }
 
-/// Returns what is in a folder, by name. A folder that is not there holds nothing.
+/// Returns what is in a folder, by name. A missing folder holds nothing.
 fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
     let is_here = folder.as_os_str().is_empty();
     let cannot = |error| Error::io("cannot read the folder", error).input(folder.display().to_string());

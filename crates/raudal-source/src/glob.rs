@@ -1,5 +1,5 @@
-//! Patterns for names: `*` stands for any letters, `?` for one. Brackets and braces are letters, as names
-//! of data files often have them.
+//! Patterns for names: `*` stands for any letters, `?` for one. Brackets and braces are ordinary letters, because
+//! names of data files often contain them.
 
 use raudal_common::glob;
 

@@ -16,13 +16,15 @@ mod input;
 mod lines;
 mod links;
 mod list;
+mod location;
 mod object;
 mod pattern;
 mod percent;
 
 pub use checksums::Checksums;
 pub use expansion::{Expansion, MAX_INPUTS, expand};
-pub use input::{Input, Line, Location};
+pub use input::{Input, Line};
 pub use links::{FoundLinks, Links};
 pub use list::{List, ListInputs, read_list};
+pub use location::Location;
 pub use object::{Object, Service};

@@ -11,7 +11,7 @@ pub(super) const MAX_LINE: usize = 64 * 1024;
 const SHOWN: usize = 80;
 
 /// A line, without its end, and the first without its byte order mark.
-pub(super) struct Line<'a> {
+pub(super) struct TextLine<'a> {
     /// Its number, from 1.
     pub(super) number: u64,
     /// The text, or why it cannot be read.
@@ -23,7 +23,7 @@ pub(super) struct Line<'a> {
 /// A list, line by line. Errors call it `name`; `hint` describes a valid line.
 ///
 /// A file with a zero byte is no text, so all of it is refused.
-pub(super) struct Lines<'a, R> {
+pub(super) struct LineReader<'a, R> {
     reader: R,
     name: &'a str,
     hint: &'a str,
@@ -33,18 +33,18 @@ pub(super) struct Lines<'a, R> {
     pub(super) read: u64,
 }
 
-impl<'a, R: BufRead> Lines<'a, R> {
+impl<'a, R: BufRead> LineReader<'a, R> {
     pub(super) fn new(reader: R, name: &'a str, hint: &'a str) -> Self {
         Self::from_line(reader, name, hint, 0, Vec::new())
     }
 
-    /// Goes on after the line with this number, in a buffer that was used before.
+    /// Continues after the line with this number, and reuses a buffer.
     pub(super) fn from_line(reader: R, name: &'a str, hint: &'a str, number: u64, line: Vec<u8>) -> Self {
         Self { reader, name, hint, line, number, read: 0 }
     }
 
     /// Returns the next line; `None` after the last one.
-    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>> {
+    pub(super) fn next(&mut self) -> Result<Option<TextLine<'_>>> {
         self.number += 1;
         let number = self.number;
         let at = |error: Error| error.input(self.name).line(number);
@@ -74,7 +74,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
         } else {
             std::str::from_utf8(bytes).map_err(|_| refused("a line that is not UTF-8".to_owned()))
         };
-        Ok(Some(Line { number, text, raw: String::from_utf8_lossy(bytes) }))
+        Ok(Some(TextLine { number, text, raw: String::from_utf8_lossy(bytes) }))
     }
 
     /// Gives the buffer back.
@@ -107,9 +107,9 @@ pub(super) fn each_line(
     reader: impl BufRead,
     name: &str,
     hint: &str,
-    mut take: impl FnMut(Line<'_>) -> Result<()>,
+    mut take: impl FnMut(TextLine<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut lines = Lines::new(reader, name, hint);
+    let mut lines = LineReader::new(reader, name, hint);
     while let Some(line) = lines.next()? {
         let number = line.number;
         take(line).map_err(|error| error.input(name).line(number))?;

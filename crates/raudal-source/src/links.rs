@@ -49,11 +49,11 @@ pub struct FoundLinks {
 }
 
 impl Links {
-    /// Takes the links that match a glob, within the host of their page.
+    /// Accepts the links that match a glob and lead to the host of their page.
     ///
     /// # Errors
     ///
-    /// A usage error for an invalid glob.
+    /// Fails with a usage error for an invalid glob.
     pub fn new(glob: &str) -> Result<Self> {
         if glob.is_empty() {
             return Err(Error::usage("an empty pattern for links").hint("write one such as '*.csv'"));
@@ -128,16 +128,16 @@ impl FoundLinks {
         let error = Error::new(Kind::Member, format!("no link on the page matches: {}", printable(&links.glob)));
         let names: Vec<String> = self.names.iter().map(|name| printable(name)).collect();
         match (self.elsewhere.is_empty(), names.as_slice()) {
-            (false, _) => error.hint(format!("{}: [`links_any_host`] takes them", self.hosts())),
-            (true, []) => error.hint("it has no links to files: a program in the page may make them"),
+            (false, _) => error.hint(format!("{}: [`links_any_host`] accepts them", self.hosts())),
+            (true, []) => error.hint("it has no links to files: a script may create them in a browser"),
             (true, names) => error.hint(format!("its links are {}", names.join(", "))),
         }
     }
 
-    /// Says which links were left out because of their host.
+    /// Returns a warning about links that were left out because of their host.
     pub fn warning(&self) -> Option<String> {
         (!self.elsewhere.is_empty())
-            .then(|| format!("{}, and were left out: [`links_any_host`] takes them", self.hosts()))
+            .then(|| format!("{}, and were left out: [`links_any_host`] accepts them", self.hosts()))
     }
 
     fn hosts(&self) -> String {
@@ -152,7 +152,7 @@ impl FoundLinks {
 /// Returns the tags that refer to something else, and what they refer to, in the order of the page.
 fn references(page: &[u8]) -> Vec<(&'static str, String)> {
     let mut emitter = DefaultEmitter::default();
-    // What is in scripts and comments is no tag.
+    // Scripts and comments contain no tags.
     emitter.naively_switch_states(true);
     let mut found = Vec::new();
     for token in Tokenizer::new_with_emitter(page, emitter) {
@@ -178,8 +178,8 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// Whether a link may be a file: not the page itself, nor the same page sorted otherwise, nor a
-/// folder unless folders are asked for.
+/// Returns whether a link may be a file. It must not be the page itself, or the same page in another order, or
+/// (unless folders are asked for) a folder.
 fn is_file(url: &Url, at: &Url, glob: &str) -> bool {
     let mut here = at.clone();
     here.set_fragment(None);
@@ -230,7 +230,7 @@ mod tests {
         let error = found.none(&Links::new("*.csv").expect("a glob"));
         assert_eq!(
             error.hint_text(),
-            Some("1 link that matches leads to other hosts (other): [`links_any_host`] takes them")
+            Some("1 link that matches leads to other hosts (other): [`links_any_host`] accepts them")
         );
     }
 
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(places(&found), ["http://h/a.csv", "https://h/b.csv"]);
         assert_eq!(
             found.warning().as_deref(),
-            Some("2 links that match lead to other hosts (c, d), and were left out: [`links_any_host`] takes them")
+            Some("2 links that match lead to other hosts (c, d), and were left out: [`links_any_host`] accepts them")
         );
         let any = Links::new("*.csv").expect("a glob").any_host(true);
         assert_eq!(any.on(page.as_bytes(), &Url::parse("http://h/").expect("a URL")).inputs.len(), 4);

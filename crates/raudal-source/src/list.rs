@@ -3,13 +3,13 @@
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex};
 
-use super::lines::{Line as Text, Lines, each_line};
+use super::lines::{LineReader, TextLine, each_line};
 use super::{Input, Line, Location};
 use raudal_common::{Error, Result, lock};
 use tempfile::SpooledTempFile;
 
 const HINT: &str = "a list is a text file with a URL or a path on each line";
-/// A longer list is held in a temporary file.
+/// A list longer than this, in bytes, is held in a temporary file.
 const MEMORY: usize = 1 << 20;
 /// Bytes of it that a pass reads at once.
 const AHEAD: usize = 32 << 10;
@@ -50,7 +50,7 @@ pub fn read_list(reader: impl BufRead, name: &str) -> Result<Vec<Input>> {
 }
 
 /// The input of a line, unless it is blank or a comment.
-fn input(line: Text<'_>, list: &Arc<str>) -> Option<Input> {
+fn input(line: TextLine<'_>, list: &Arc<str>) -> Option<Input> {
     let at = Line { list: Arc::clone(list), number: line.number };
     match line.text.and_then(read_line) {
         Ok(input) => input.map(|input| input.at_line(at)),
@@ -58,8 +58,8 @@ fn input(line: Text<'_>, list: &Arc<str>) -> Option<Input> {
     }
 }
 
-/// A list as [`read_list`] reads it, of which only the text is held: a long one in a temporary file.
-/// So a list of millions of inputs takes little memory. Its inputs are parsed anew on each pass.
+/// A list that holds only its text, so that millions of inputs take little memory. A long text is in a temporary
+/// file. Each pass parses the inputs again, as [`read_list`] does.
 ///
 /// ```
 /// use raudal_source::List;
@@ -82,7 +82,7 @@ impl List {
     ///
     /// # Errors
     ///
-    /// As [`read_list`]; also if there is no place for the copy.
+    /// Fails as [`read_list`] does, and if the copy cannot be written.
     pub fn read(mut reader: impl BufRead, name: &str) -> Result<Self> {
         let mut text = SpooledTempFile::new(MEMORY);
         std::io::copy(&mut reader, &mut text)
@@ -100,17 +100,17 @@ impl List {
         Ok(Self { name, text: Arc::new(Mutex::new(text)), inputs, from_stdin })
     }
 
-    /// How many inputs it has.
+    /// Returns how many inputs it has.
     pub fn len(&self) -> u64 {
         self.inputs
     }
 
-    /// Whether it has none.
+    /// Returns whether it has none.
     pub fn is_empty(&self) -> bool {
         self.inputs == 0
     }
 
-    /// How many of its inputs are standard input.
+    /// Returns how many of its inputs are standard input.
     pub fn from_stdin(&self) -> usize {
         self.from_stdin
     }
@@ -123,7 +123,7 @@ impl List {
 
 /// The inputs of a [`List`]. A clone goes on from the same place.
 ///
-/// If the copy of the list cannot be read any more, all inputs that are left fail with that reason.
+/// If the copy of the list can no longer be read, all remaining inputs fail with that reason.
 #[derive(Debug)]
 pub struct ListInputs {
     list: List,
@@ -154,7 +154,8 @@ impl Iterator for ListInputs {
     fn next(&mut self) -> Option<Input> {
         self.left = self.left.checked_sub(1)?;
         let name = Arc::clone(&self.list.name);
-        let mut lines = Lines::from_line(&mut self.reader, &name, HINT, self.line, std::mem::take(&mut self.buffer));
+        let mut lines =
+            LineReader::from_line(&mut self.reader, &name, HINT, self.line, std::mem::take(&mut self.buffer));
         let found = loop {
             match lines.next() {
                 Ok(Some(line)) => {

@@ -8,7 +8,7 @@ use super::glob;
 use super::percent::{decoded, encoded};
 use raudal_common::{Error, Result};
 
-/// What a key keeps in a URL, beside letters and digits.
+/// The characters of a key that stay as they are in a URL, besides letters and digits.
 const PLAIN: &str = "/-._~!$&'()*+,;=:@";
 
 /// A service that stores objects.
@@ -71,7 +71,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// A usage error for a key that no URL can hold: with a part `.` or `..`, or a control character.
+    /// Fails with a usage error for a key that no URL can hold: with a part `.` or `..`, or a control character.
     pub fn new(service: Service, bucket: &str, key: &str) -> Result<Self> {
         let object = Self { service, bucket: bucket.to_owned(), key: key.to_owned() };
         let refused =
@@ -89,7 +89,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// A usage error for another scheme, and for what is no bucket or no key.
+    /// Fails with a usage error for another scheme, and for an invalid bucket or key.
     pub fn parse(text: &str) -> Result<Self> {
         let (service, bucket, key) = split(text)?;
         if key.contains(['?', '#']) {
@@ -104,7 +104,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse).
+    /// Fails as [`parse`](Self::parse) does.
     pub fn parse_glob(text: &str) -> Result<Self> {
         let (service, bucket, key) = split(text)?;
         Self::new(service, bucket, &decoded(key)).map_err(|error| error.input(text))

@@ -8,7 +8,7 @@ use raudal_common::{Error, Result};
 
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum PatternPart {
     /// Text that is the same in every result; escapes are resolved.
     Text(String),
     /// `{a,b}`: each alternative in turn.
@@ -19,7 +19,7 @@ pub(super) enum Part {
     Letters { from: u8, step: u8, count: u64 },
 }
 
-impl Part {
+impl PatternPart {
     /// Returns the number of its values.
     pub(super) fn count(&self) -> u64 {
         match self {
@@ -41,7 +41,7 @@ impl Part {
 }
 
 /// Parses a pattern.
-pub(super) fn parse(pattern: &str) -> Result<Vec<Part>> {
+pub(super) fn parse(pattern: &str) -> Result<Vec<PatternPart>> {
     let mut parts = Vec::new();
     let mut text = String::new();
     let mut at = 0;
@@ -59,7 +59,7 @@ pub(super) fn parse(pattern: &str) -> Result<Vec<Part>> {
             }
             '[' | '{' => {
                 if !text.is_empty() {
-                    parts.push(Part::Text(std::mem::take(&mut text)));
+                    parts.push(PatternPart::Text(std::mem::take(&mut text)));
                 }
                 let (part, length) = if c == '[' { range(pattern, at)? } else { choice(pattern, at)? };
                 parts.push(part);
@@ -73,7 +73,7 @@ pub(super) fn parse(pattern: &str) -> Result<Vec<Part>> {
         }
     }
     if !text.is_empty() {
-        parts.push(Part::Text(text));
+        parts.push(PatternPart::Text(text));
     }
     Ok(parts)
 }
@@ -100,13 +100,13 @@ fn is_ipv6(before: &str, rest: &str) -> bool {
 }
 
 /// Parses `{a,b}` at `at`. Returns its words and its length in bytes.
-fn choice(pattern: &str, at: usize) -> Result<(Part, usize)> {
+fn choice(pattern: &str, at: usize) -> Result<(PatternPart, usize)> {
     let mut words = vec![String::new()];
     let mut here = at + 1;
     while let Some(c) = pattern[here..].chars().next() {
         let word = words.last_mut().expect("there is always a word that is being read");
         match c {
-            '}' => return Ok((Part::Choice(words), here + 1 - at)),
+            '}' => return Ok((PatternPart::Choice(words), here + 1 - at)),
             ',' => {
                 words.push(String::new());
                 here += 1;
@@ -133,7 +133,7 @@ fn choice(pattern: &str, at: usize) -> Result<(Part, usize)> {
 }
 
 /// Parses `[1-9]` or `[a-z]` at `at`, with or without a step. Returns it and its length in bytes.
-fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
+fn range(pattern: &str, at: usize) -> Result<(PatternPart, usize)> {
     let length = pattern[at..].find(']').ok_or_else(|| wrong(pattern, at, "a set that is not closed: ["))? + 1;
     let set = &pattern[at..at + length];
     let inner = &set[1..length - 1];
@@ -163,7 +163,7 @@ fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
         let width = if from.starts_with('0') { from.len() } else { 1 };
         let (from, to) = (number(from)?, number(to)?);
         let count = span(from, to)?.checked_add(1).ok_or_else(|| error("a number that is too large"))?;
-        return Ok((Part::Numbers { from, step, count, width }, length));
+        return Ok((PatternPart::Numbers { from, step, count, width }, length));
     }
     if let (&[from], &[to]) = (from.as_bytes(), to.as_bytes())
         && from.is_ascii_alphabetic()
@@ -173,7 +173,7 @@ fn range(pattern: &str, at: usize) -> Result<(Part, usize)> {
             return Err(error("a range from upper to lower case, or back"));
         }
         let count = span(from.into(), to.into())? + 1;
-        return Ok((Part::Letters { from, step: step as u8, count }, length));
+        return Ok((PatternPart::Letters { from, step: step as u8, count }, length));
     }
     Err(error("not a range of numbers or of letters"))
 }
@@ -193,26 +193,29 @@ pub(super) fn wrong(pattern: &str, at: usize, message: impl Into<String>) -> Err
 mod tests {
     use super::*;
 
-    fn text(text: &str) -> Part {
-        Part::Text(text.into())
+    fn text(text: &str) -> PatternPart {
+        PatternPart::Text(text.into())
     }
 
     #[test]
     fn the_parts_of_a_pattern() {
         let parts = parse("http://h/{a,b,}_[01-32].zip").expect("a pattern");
         assert_eq!(parts[0], text("http://h/"));
-        assert_eq!(parts[1], Part::Choice(vec!["a".into(), "b".into(), String::new()]));
-        assert_eq!(parts[3], Part::Numbers { from: 1, step: 1, count: 32, width: 2 });
+        assert_eq!(parts[1], PatternPart::Choice(vec!["a".into(), "b".into(), String::new()]));
+        assert_eq!(parts[3], PatternPart::Numbers { from: 1, step: 1, count: 32, width: 2 });
         assert_eq!(parts[4], text(".zip"));
-        assert_eq!(parse("[a-z:5]").expect("letters"), [Part::Letters { from: b'a', step: 5, count: 6 }]);
-        assert_eq!(parse("[5-5]").expect("one"), [Part::Numbers { from: 5, step: 1, count: 1, width: 1 }]);
-        assert_eq!(parse("[0-100:10]").expect("tens"), [Part::Numbers { from: 0, step: 10, count: 11, width: 1 }]);
+        assert_eq!(parse("[a-z:5]").expect("letters"), [PatternPart::Letters { from: b'a', step: 5, count: 6 }]);
+        assert_eq!(parse("[5-5]").expect("one"), [PatternPart::Numbers { from: 5, step: 1, count: 1, width: 1 }]);
+        assert_eq!(
+            parse("[0-100:10]").expect("tens"),
+            [PatternPart::Numbers { from: 0, step: 10, count: 11, width: 1 }]
+        );
     }
 
     #[test]
     fn a_backslash_makes_a_bracket_text() {
         assert_eq!(parse(r"a\[1-2\]\{x\}\b").expect("text"), [text(r"a[1-2]{x}\b")]);
-        assert_eq!(parse(r"{a\,b,\}}").expect("words"), [Part::Choice(vec!["a,b".into(), "}".into()])]);
+        assert_eq!(parse(r"{a\,b,\}}").expect("words"), [PatternPart::Choice(vec!["a,b".into(), "}".into()])]);
     }
 
     #[test]

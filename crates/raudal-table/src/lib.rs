@@ -28,6 +28,7 @@
 //! | `scan` | finds the records of plain CSV with `memchr`; agrees with the `csv` crate |
 //! | `rewrite` | finds the records of any other dialect, and writes them as plain CSV |
 //! | `records` | the records of a text, each with as many fields as the header |
+//! | `blocks` | reads plain rows in blocks, on all cores that are idle |
 //! | `tally` | counts what was dropped, changed or guessed |
 //! | `filter` | [`Filter`]: an expression over columns, parsed by `sqlparser`, evaluated here |
 //! | `select` | [`Select`]: the columns to keep, their order and their names |
@@ -92,6 +93,7 @@
 //! ```
 
 mod archive;
+mod blocks;
 mod choice;
 mod column_names;
 mod columns;

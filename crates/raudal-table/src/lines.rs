@@ -53,6 +53,11 @@ impl<B: Bytes> Lines<B> {
         &self.text
     }
 
+    /// Returns the text if all of the rest is read.
+    pub(super) fn rest(&mut self) -> Option<&mut Text<B>> {
+        (self.below == 0 && self.above == 0 && !self.after_cr).then_some(&mut self.text)
+    }
+
     /// Lines that were dropped at the end.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr, memrchr_iter};
 
-use super::filter::Bound;
-use super::records::Record;
+use super::filter::{Bound, Counts};
 use super::rows::{end_record, write_field};
 use super::scan::{field_end, unquote};
 use super::tally::Count;
 
 /// How to process each record of one text.
+#[derive(Clone)]
 pub(super) struct RecordPlan {
     pub(super) filter: Option<Bound>,
     /// The output fields, in their order; all when `None`. A field that is `None` is empty.
@@ -28,21 +28,61 @@ pub(super) struct RecordPlan {
 }
 
 impl RecordPlan {
-    /// Appends the record to `out` if the filter accepts it.
-    pub(super) fn keep(&mut self, bytes: &[u8], record: &Record, out: &mut Vec<u8>) -> bool {
-        locate(bytes, record.quotes, self.delimiter, &self.wanted, &mut self.fields);
+    /// Finds the wanted fields of a record. `known` is where it begins and where its delimiters are in a text, if that
+    /// is known.
+    #[inline]
+    pub(super) fn locate(&mut self, bytes: &[u8], quotes: bool, known: Option<(usize, &[u32])>) {
+        let Some((start, places)) = known else {
+            return locate(bytes, quotes, self.delimiter, &self.wanted, &mut self.fields);
+        };
+        for &at in &self.wanted {
+            let from = if at == 0 { 0 } else { places.get(at - 1).map_or(0, |place| *place as usize + 1 - start) };
+            let end = places.get(at).map_or(bytes.len(), |place| *place as usize - start);
+            self.fields[at] = from..end;
+        }
+    }
+
+    /// Appends the [located](Self::locate) record to `out` if the filter accepts it. It begins on this line.
+    #[inline]
+    pub(super) fn keep(&mut self, bytes: &[u8], quotes: bool, line: u64, out: &mut Vec<u8>) -> bool {
         if let Some(filter) = &mut self.filter
-            && !filter.keeps(bytes, &self.fields, record.line)
+            && !filter.keeps(bytes, &self.fields, line)
         {
             return false;
         }
-        if self.counts {
-            return true;
+        if !self.counts {
+            self.write(bytes, quotes, line, out);
         }
+        true
+    }
+
+    /// The same for another thread, with nothing counted.
+    pub(super) fn fork(&self) -> Self {
+        let mut fork = self.clone();
+        let _ = fork.take_counts();
+        fork
+    }
+
+    /// What was odd in the records since this was last asked for.
+    pub(super) fn take_counts(&mut self) -> (Count, Counts) {
+        let odd = self.filter.as_mut().map(Bound::take_counts).unwrap_or_default();
+        (std::mem::take(&mut self.as_they_stand), odd)
+    }
+
+    /// Adds what was odd in later records, whose lines are counted from this one.
+    pub(super) fn add_counts(&mut self, as_they_stand: Count, odd: Counts, line: u64) {
+        self.as_they_stand.add(as_they_stand.below(line));
+        if let Some(filter) = &mut self.filter {
+            filter.add_counts(odd, line);
+        }
+    }
+
+    /// Appends a record that is kept.
+    fn write(&mut self, bytes: &[u8], quotes: bool, line: u64, out: &mut Vec<u8>) {
         let start = out.len();
         let mut odd = 0;
         match &self.select {
-            None if !record.quotes && self.delimiter == b',' => out.extend_from_slice(bytes),
+            None if !quotes && self.delimiter == b',' => out.extend_from_slice(bytes),
             None if self.delimiter == b',' => odd += canonical_record(bytes, &mut self.scratch, out),
             None => {
                 let mut from = 0;
@@ -68,10 +108,9 @@ impl RecordPlan {
             }
         }
         for _ in 0..odd {
-            self.as_they_stand.one(record.line, bytes);
+            self.as_they_stand.one(line, bytes);
         }
         end_record(start, out);
-        true
     }
 }
 

@@ -1,5 +1,6 @@
 //! The options for reading an input.
 
+use super::blocks;
 use super::column_names::Names;
 use super::dialect::Dialect;
 use super::encoding::{Encoding, Encodings};
@@ -60,6 +61,8 @@ pub struct Query {
     /// Bytes of kept rows held in memory before they move to a temporary file: 256 KiB. A run may
     /// hold the rows of four inputs for each job while they wait for their turn.
     pub memory: usize,
+    /// How plain rows are read in blocks.
+    pub(super) blocks: blocks::Plan,
 }
 
 impl Query {
@@ -80,6 +83,7 @@ impl Query {
             served: Served::default(),
             limits: Limits::default(),
             memory: 256 * KIB,
+            blocks: blocks::Plan::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek};
 
+use super::blocks::{self, Blocks, Feed, Output};
 use super::choice;
 use super::column_names::quoted;
 use super::columns::{padded, refuse_moved, shown};
@@ -92,6 +93,7 @@ pub fn confirm<R: Read + Seek>(mut input: R, name: &str, query: &Query) -> Resul
 }
 
 fn read_arrived(arrived: Arrived, input: &mut dyn Input, name: &str, query: &Query, watch: &dyn Watch) -> Result<Rows> {
+    let _reading = blocks::Reading::begin();
     let mut pass = |reading: &mut Reading| {
         input.rewind().map_err(|error| Error::io("cannot read the input", error))?;
         open::visit(input, name, query, arrived, reading)
@@ -197,13 +199,15 @@ impl Reading<'_> {
             }
         };
         let first = if is_sheet { Encoding::UTF_8 } else { choice::first(self.query) };
-        let text = Text::new(watched, encoding.unwrap_or(first));
+        let text = Text::new(Feed::new(watched), encoding.unwrap_or(first));
         let query = self.query;
         let own = is_sheet.then(|| of_sheet(&query.dialect));
         let dialect = own.as_ref().unwrap_or(&query.dialect);
         let delimiter =
             if is_sheet { b',' } else { choice::delimiter(query, found.name, !self.rows.members.is_empty()) };
         let mut records = Records::new(text, dialect, delimiter, &query.limits);
+        #[cfg(test)]
+        records.hold(query.blocks.buffer);
         if is_sheet {
             records.are_rows_of_a_sheet(query.dialect.lines_above());
         }
@@ -217,19 +221,8 @@ impl Reading<'_> {
         refuse_moved(&self.rows.replaced, &records.replaced).map_err(|error| self.reference(error))?;
         let (encoding, is_marked) = (records.text().encoding(), records.text().is_marked());
         let mut plan = self.plan(header, records.separator(), &dialect.numbers)?;
-        let (before, mut reported) = (self.rows.rows_read, self.rows.rows_read);
-        while let Some(record) = records.next()? {
-            self.rows.rows_read += 1;
-            if plan.keep(records.bytes(&record), &record, &mut self.rows.store.memory) {
-                self.rows.rows_kept += 1;
-                self.rows.store.spill()?;
-            }
-            if self.rows.rows_read - reported == REPORT {
-                reported = self.rows.rows_read;
-                self.watch.advance(0, REPORT);
-            }
-        }
-        self.watch.advance(0, self.rows.rows_read - reported);
+        let before = self.rows.rows_read;
+        self.rows(&mut records, &mut plan)?;
         records.refuse_message(self.rows.rows_read - before)?;
         self.rows.warnings.extend(records.message_warning(self.rows.rows_read - before));
         records.tally.as_they_stand.add(std::mem::take(&mut plan.as_they_stand));
@@ -246,6 +239,32 @@ impl Reading<'_> {
         drop(records);
         self.rows.bytes += bytes;
         Ok(())
+    }
+
+    /// Reads the rows of a text.
+    fn rows<B: Bytes>(&mut self, records: &mut Records<'_, Feed<B>>, plan: &mut RecordPlan) -> Result<()> {
+        let mut blocks = Blocks::new(self.query.blocks);
+        let mut unreported = 0;
+        loop {
+            let mut record = records.next_plain();
+            if record.is_none() {
+                self.watch.advance(0, std::mem::take(&mut unreported));
+                blocks.read(records, plan, &mut Output { rows: &mut self.rows, watch: self.watch })?;
+                record = records.next_any()?;
+            }
+            let Some(record) = record else { return Ok(()) };
+            let bytes = records.bytes(&record);
+            self.rows.rows_read += 1;
+            plan.locate(bytes, record.quotes, None);
+            if plan.keep(bytes, record.quotes, record.line, &mut self.rows.store.memory) {
+                self.rows.rows_kept += 1;
+                self.rows.store.spill()?;
+            }
+            unreported += 1;
+            if unreported == REPORT {
+                self.watch.advance(0, std::mem::take(&mut unreported));
+            }
+        }
     }
 
     /// Binds the query to a header. The first member's header determines the output columns; the

@@ -9,10 +9,12 @@ mod blank;
 mod fit;
 mod head;
 mod repeats;
+mod shape;
 
 use std::ops::Range;
 
 use repeats::Repeats;
+pub(super) use shape::Shape;
 
 use super::columns::shown;
 use super::dialect::Dialect;
@@ -61,6 +63,8 @@ pub(super) struct Records<'a, B> {
     rules: Rules,
     limits: Limits,
     buffer: Vec<u8>,
+    /// Bytes of text behind a record that hints look at.
+    reach: usize,
     unread: Range<usize>,
     /// The line on which the unread text begins.
     line: u64,
@@ -113,6 +117,7 @@ impl<'a, B: Bytes> Records<'a, B> {
             rules,
             limits: limits.clone(),
             buffer: vec![0; BUFFER],
+            reach: BUFFER,
             unread: 0..0,
             line: above.saturating_add(1),
             after_cr: false,
@@ -134,6 +139,13 @@ impl<'a, B: Bytes> Records<'a, B> {
             tally: Tally::default(),
             notes: Vec::new(),
         }
+    }
+
+    /// Holds so much text at once, from the first reading on.
+    #[cfg(test)]
+    pub(super) fn hold(&mut self, bytes: usize) {
+        self.buffer = vec![0; bytes];
+        self.reach = bytes;
     }
 
     /// Says that the text is a sheet: a record is a row, and so a line, and a blank line is no row.
@@ -174,7 +186,7 @@ impl<'a, B: Bytes> Records<'a, B> {
     /// The next row, if it is one of plain CSV that is all in the buffer and needs no other look.
     /// Nearly all rows are, so this is worth a short way.
     #[inline]
-    fn next_plain(&mut self) -> Option<Record> {
+    pub(super) fn next_plain(&mut self) -> Option<Record> {
         let text = &self.buffer[self.unread.clone()];
         // Between CR and LF, or at a blank line.
         let text = if self.after_cr { text.strip_prefix(b"\n")? } else { text };
@@ -203,7 +215,7 @@ impl<'a, B: Bytes> Records<'a, B> {
 
     /// The next row in any dialect.
     #[inline(never)]
-    fn next_any(&mut self) -> Result<Option<Record>> {
+    pub(super) fn next_any(&mut self) -> Result<Option<Record>> {
         loop {
             if self.width == 1
                 && !self.is_sheet
@@ -226,7 +238,8 @@ impl<'a, B: Bytes> Records<'a, B> {
         loop {
             self.skip_blank_lines();
             self.drop_mark()?;
-            if self.dialect.comment.is_some() && self.skip_comment()? {
+            // Where the text ends for now, a blank line may follow.
+            if self.dialect.comment.is_some() && !self.unread.is_empty() && self.skip_comment()? {
                 continue;
             }
             let text = &self.buffer[self.unread.clone()];
@@ -333,8 +346,29 @@ impl<'a, B: Bytes> Records<'a, B> {
         if self.buffer.len() - self.unread.end < self.buffer.len() / 2 {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
-        while self.buffer.len() - self.unread.end >= LEAST {
-            match self.text.read(&mut self.buffer[self.unread.end..]) {
+        self.read_to(self.buffer.len())
+    }
+
+    /// Reads on, so that hints see as much of the text behind a record however it was read.
+    fn look_ahead(&mut self, record: &Record) -> Result<()> {
+        let end = record.place.start + self.reach + LEAST;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        self.read_to(end)
+    }
+
+    /// The text from a record on, as far as hints see it, and whether the whole text ends with it.
+    fn ahead(&self, record: &Record) -> (&[u8], bool) {
+        let end = self.unread.end.min(record.place.start + self.reach);
+        let is_end = self.ended && self.fault.is_none() && end == self.unread.end;
+        (&self.buffer[record.place.start..end], is_end)
+    }
+
+    /// Fills the buffer up to a place.
+    fn read_to(&mut self, end: usize) -> Result<()> {
+        while !self.ended && self.unread.end + LEAST <= end {
+            match self.text.read(&mut self.buffer[self.unread.end..end]) {
                 Ok(0) => {
                     self.ended = true;
                     self.drop_end_marks();

@@ -134,6 +134,26 @@ impl Store {
         if self.memory.len() <= self.limit {
             return Ok(());
         }
+        let records = std::mem::take(&mut self.memory);
+        let written = self.write(&records);
+        self.memory = records;
+        self.memory.clear();
+        written
+    }
+
+    /// Adds many records at once.
+    pub(super) fn extend(&mut self, records: &[u8]) -> Result<()> {
+        if self.memory.len() + records.len() <= self.limit {
+            self.memory.extend_from_slice(records);
+            return Ok(());
+        }
+        let memory = std::mem::take(&mut self.memory);
+        self.write(&memory)?;
+        self.write(records)
+    }
+
+    /// Writes records to the file, after those in it.
+    fn write(&mut self, records: &[u8]) -> Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
@@ -141,9 +161,8 @@ impl Store {
                 none.insert(file)
             }
         };
-        file.write_all(&self.memory).map_err(spilled)?;
-        self.spilled += self.memory.len() as u64;
-        self.memory.clear();
+        file.write_all(records).map_err(spilled)?;
+        self.spilled += records.len() as u64;
         Ok(())
     }
 

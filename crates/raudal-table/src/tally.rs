@@ -6,7 +6,7 @@ use raudal_common::error::printable;
 const SHOWN: usize = 40;
 
 /// How often something happened, and where first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Count {
     pub(super) times: u64,
     first: Option<(u64, String)>,
@@ -23,6 +23,14 @@ impl Count {
     pub(super) fn add(&mut self, other: Self) {
         self.times += other.times;
         self.first = self.first.take().or(other.first);
+    }
+
+    /// The same with its line counted from the first line of the text, where it was counted from this one.
+    pub(super) fn below(mut self, line: u64) -> Self {
+        if let Some((first, _)) = &mut self.first {
+            *first += line;
+        }
+        self
     }
 
     /// Where it happened first: `at line 3: "1,2"`.

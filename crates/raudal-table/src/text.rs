@@ -130,6 +130,13 @@ impl<B: Bytes> Text<B> {
         self.marked
     }
 
+    /// Returns the source of the bytes, and those that were read and are no text yet, if the bytes that follow are
+    /// UTF-8. Then they can be read without this.
+    pub(super) fn source(&mut self) -> Option<(&mut B, Vec<u8>)> {
+        let is_open = matches!(self.state, State::Utf8) && self.fault.is_none() && !self.ended;
+        is_open.then(|| (&mut self.bytes, std::mem::take(&mut self.waiting)))
+    }
+
     /// The lines of UTF-8 in a text that was read in another encoding of single bytes.
     pub(super) fn utf8_lines(&self) -> Option<&Utf8Lines> {
         match &self.state {

@@ -1,4 +1,4 @@
-//! The options for runs over many machines: `--nats` of `table` and `iter`, `worker` and `runs`.
+//! The options for runs over many machines: `--nats` of `table`, `iter` and `get`, `worker` and `runs`.
 
 use super::{HttpArgs, at_least_one};
 use clap::builder::FalseyValueParser;
@@ -11,26 +11,26 @@ use std::time::Duration;
 
 const FLEET: &str = "Fleet";
 
-/// Where NATS is, and the login for it.
+/// Where NATS is, and the login for it. They are global, so that they may stand before and after `runs list`.
 #[derive(Debug, Args)]
 pub(crate) struct NatsArgs {
     /// The servers of NATS with JetStream, separated by commas: nats://host:4222
-    #[arg(long, value_name = "URLS", env = "RAUDAL_NATS", hide_env_values = true, help_heading = FLEET)]
+    #[arg(long, global = true, value_name = "URLS", env = "RAUDAL_NATS", hide_env_values = true, help_heading = FLEET)]
     pub(crate) nats: Option<String>,
     /// Log in to NATS with this credentials file
-    #[arg(long, value_name = "FILE", env = "RAUDAL_NATS_CREDS", help_heading = FLEET, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", env = "RAUDAL_NATS_CREDS", help_heading = FLEET, value_hint = ValueHint::FilePath)]
     pub(crate) nats_creds: Option<PathBuf>,
     /// Log in to NATS with the NKey whose seed is in this file
-    #[arg(long, value_name = "FILE", env = "RAUDAL_NATS_NKEY", help_heading = FLEET, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", env = "RAUDAL_NATS_NKEY", help_heading = FLEET, value_hint = ValueHint::FilePath)]
     pub(crate) nats_nkey: Option<PathBuf>,
     /// Trust the certificates in this PEM file for NATS, and connect with TLS only
-    #[arg(long, value_name = "FILE", env = "RAUDAL_NATS_CA", help_heading = FLEET, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", env = "RAUDAL_NATS_CA", help_heading = FLEET, value_hint = ValueHint::FilePath)]
     pub(crate) nats_ca: Option<PathBuf>,
     /// Show this client certificate to NATS, in a PEM file that also holds the key unless --nats-key is given
-    #[arg(long, value_name = "FILE", env = "RAUDAL_NATS_CERT", help_heading = FLEET, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", env = "RAUDAL_NATS_CERT", help_heading = FLEET, value_hint = ValueHint::FilePath)]
     pub(crate) nats_cert: Option<PathBuf>,
     /// Read the key of that certificate from this PEM file
-    #[arg(long, value_name = "FILE", env = "RAUDAL_NATS_KEY", help_heading = FLEET, value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", env = "RAUDAL_NATS_KEY", help_heading = FLEET, value_hint = ValueHint::FilePath)]
     pub(crate) nats_key: Option<PathBuf>,
 }
 

@@ -28,10 +28,6 @@ pub(crate) struct GetCommand {
     /// Name files by this template: {host}, {path}, {name} (its usual name), {n:04} (its position, with zeros up to four digits)
     #[arg(long, value_name = "TEMPLATE", env = "RAUDAL_NAME", help_heading = OUTPUT)]
     pub(crate) name: Option<String>,
-    /// Refused, with the reason
-    #[cfg(feature = "fleet")]
-    #[arg(long, value_name = "URLS", hide = true)]
-    pub(crate) nats: Option<String>,
     /// Replace existing files
     #[arg(long, env = "RAUDAL_OVERWRITE", value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
@@ -52,4 +48,7 @@ pub(crate) struct GetCommand {
     pub(crate) run: RunArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
+    #[cfg(feature = "fleet")]
+    #[command(flatten)]
+    pub(crate) fleet: super::FleetArgs,
 }

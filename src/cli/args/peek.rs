@@ -17,8 +17,9 @@ Examples:
   raudal peek data/                                  the files in a folder
   raudal peek export.txt --format json               for programs
 
-The last line of the output is the command that reads the table. Only the beginning of the data and the
-directories of archives are fetched, over ranges where the server has them; nothing is verified.";
+The last line of the output is the command that reads the table. raudal fetches only the beginning
+of the data and the directories of archives, as ranges if the server supports them. It verifies
+nothing.";
 
 #[derive(Debug, Args)]
 pub(crate) struct PeekArgs {

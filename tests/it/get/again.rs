@@ -202,6 +202,33 @@ fn two_runs_into_one_folder_do_not_write_to_one_file() {
     assert!(read(folder.path().join("a.zip")) == file() && names(folder.path()).len() == 1);
 }
 
+#[test]
+fn two_runs_of_short_files_into_one_folder_leave_each_file_whole() {
+    let files: Vec<Vec<u8>> = (0..60).map(|n| noise(200 + n * 67)).collect();
+    let paths: Vec<String> = (0..files.len()).map(|n| format!("/{n}.bin")).collect();
+    let answers = files.iter().map(|file| vec![Answer::ok(file)]);
+    let server = Server::start(paths.iter().map(String::as_str).zip(answers));
+    let url = server.url(&format!("/[0-{}].bin", files.len() - 1));
+    for option in ["--overwrite", "--skip-existing"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = || get(folder.path(), [url.as_str(), option, "-j", "8", "--retries", "0"]).run();
+        let runs = std::thread::scope(|scope| [scope.spawn(run), scope.spawn(run)].map(|run| run.join()));
+        for finished in runs.map(|run| run.expect("no panic")) {
+            // Both may come to one file at the same moment.
+            let known = ["another run is writing to this file", "the file already exists"];
+            let failed = finished.stderr.lines().filter(|line| line.contains(".bin:"));
+            assert!(matches!(finished.code, Some(0 | 3 | 8)), "{}", finished.stderr);
+            for line in failed {
+                assert!(known.iter().any(|words| line.contains(words)), "{line}");
+            }
+        }
+        assert_eq!(names(folder.path()).len(), files.len(), "{:?}", names(folder.path()));
+        for (n, file) in files.iter().enumerate() {
+            assert!(read(folder.path().join(format!("{n}.bin"))) == *file, "{n} with {option}");
+        }
+    }
+}
+
 /// A CSV that is larger than a block and not an archive.
 fn table_file() -> String {
     let rows: Vec<String> = (0..40_000).map(|i| format!("{i},{}", i * 7)).collect();

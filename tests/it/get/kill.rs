@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 const INPUTS: usize = 8;
+const SHORT: usize = 60;
 
 /// How many kills there are of each command.
 fn kills() -> usize {
@@ -36,32 +37,38 @@ fn archives() -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Files that arrive whole before anything is written.
+fn short_files() -> Vec<Vec<u8>> {
+    (0..SHORT).map(|n| noise(200 + n * 67)).collect()
+}
+
 struct Scene {
     server: Server,
     proxy: Proxy,
     random: fastrand::Rng,
     /// How many bytes the server would send without kills.
     bytes: u64,
+    last: usize,
 }
 
 impl Scene {
-    fn new(seed: u64) -> Self {
-        let archives = archives();
-        let bytes = archives.iter().map(|archive| archive.len() as u64).sum();
-        let routes: Vec<(String, Vec<Answer>)> = archives
+    fn new(seed: u64, files: &[Vec<u8>]) -> Self {
+        let bytes = files.iter().map(|file| file.len() as u64).sum();
+        let routes: Vec<(String, Vec<Answer>)> = files
             .iter()
             .enumerate()
-            .map(|(n, archive)| {
-                (format!("/{n}.zip"), vec![Answer::ranged(archive).header("ETag", format!("\"{}\"", sha256(archive)))])
+            .map(|(n, file)| {
+                (format!("/{n}.zip"), vec![Answer::ranged(file).header("ETag", format!("\"{}\"", sha256(file)))])
             })
             .collect();
+        let last = files.len() - 1;
         let server = Server::start(routes.iter().map(|(path, answers)| (path.as_str(), answers.clone())));
         let proxy = Proxy::before(server.address(), 4096);
-        Self { server, proxy, random: fastrand::Rng::with_seed(seed), bytes }
+        Self { server, proxy, random: fastrand::Rng::with_seed(seed), bytes, last }
     }
 
     fn sources(&self) -> String {
-        self.proxy.url(&format!("/[0-{}].zip", INPUTS - 1))
+        self.proxy.url(&format!("/[0-{}].zip", self.last))
     }
 
     /// Runs the command. With `kill`, kills it at a random moment. Returns whether it ended by
@@ -143,11 +150,10 @@ fn is_unfinished(name: &str) -> bool {
 }
 
 /// Kills a command again and again, and compares the files with those of an undisturbed run.
-fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>, seed: u64) {
-    let mut scene = Scene::new(seed);
-    let arguments = arguments(&scene);
+/// With `resumes`, some of what was left must have been gone on with.
+fn ends_as_if_it_had_never_been_killed(mut scene: Scene, arguments: &[String], resumes: bool) {
     let undisturbed = tempfile::tempdir().expect("a folder");
-    let (done, lines) = scene.run(&arguments, undisturbed.path(), false, 0);
+    let (done, lines) = scene.run(arguments, undisturbed.path(), false, 0);
     let expected = tree(undisturbed.path());
     assert!(done && !expected.keys().any(|name| is_unfinished(name)), "{:?}", expected.keys());
     let asked = scene.server.requests().len();
@@ -156,12 +162,12 @@ fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>
     };
     let (mut killed, mut rounds, mut longest, mut left) = (0, 0, 0, 0);
     // On a busy machine, all of a few kills may come before there is anything to resume.
-    while killed < kills() || (resumed(&scene) == 0 && killed < 20 * kills()) {
+    while killed < kills() || (resumes && resumed(&scene) == 0 && killed < 20 * kills()) {
         let most = killed.max(kills() - 1) + 1;
         let folder = tempfile::tempdir().expect("a folder");
         let before = killed;
         loop {
-            let (done, _) = scene.run(&arguments, folder.path(), killed < most, lines);
+            let (done, _) = scene.run(arguments, folder.path(), killed < most, lines);
             let found = tree(folder.path());
             // A file with its final name is complete at any moment.
             for (name, bytes) in found.iter().filter(|(name, _)| !is_unfinished(name)) {
@@ -183,21 +189,26 @@ fn ends_as_if_it_had_never_been_killed(arguments: impl Fn(&Scene) -> Vec<String>
         "{}: {killed} kills in {rounds} rounds (at most {longest} in one), which left {left} sidecars; {requests} requests, {resumed} of them for the rest",
         arguments[0]
     );
-    assert!(resumed > 0, "some of it was gone on with");
+    assert!(resumed > 0 || !resumes, "some of it was gone on with");
 }
 
 #[test]
 fn files_are_whole_however_often_a_run_is_killed() {
-    let get = |scene: &Scene| ["get", &scene.sources(), "-c", "--extract", "-d", "files"].map(str::to_owned).to_vec();
-    ends_as_if_it_had_never_been_killed(get, 42);
+    let scene = Scene::new(42, &archives());
+    let get = ["get", &scene.sources(), "-c", "--extract", "-d", "files"].map(str::to_owned);
+    ends_as_if_it_had_never_been_killed(scene, &get, true);
+}
+
+#[test]
+fn short_files_are_whole_however_often_a_run_is_killed() {
+    let scene = Scene::new(5, &short_files());
+    let get = ["get", &scene.sources(), "--skip-existing", "-d", "files"].map(str::to_owned);
+    ends_as_if_it_had_never_been_killed(scene, &get, false);
 }
 
 #[test]
 fn a_table_is_whole_however_often_a_run_is_killed() {
-    let table = |scene: &Scene| {
-        ["table", &scene.sources(), "--member", "a.csv", "--where", "n < 200", "-o", "out.csv", "--overwrite"]
-            .map(str::to_owned)
-            .to_vec()
-    };
-    ends_as_if_it_had_never_been_killed(table, 7);
+    let scene = Scene::new(7, &archives());
+    let table = ["table", &scene.sources(), "--member", "a.csv", "--where", "n < 200", "-o", "out.csv", "--overwrite"];
+    ends_as_if_it_had_never_been_killed(scene, &table.map(str::to_owned), true);
 }

@@ -107,6 +107,37 @@ fn a_condition_of_the_machine_stops_a_run_once_with_one_message() {
     assert_eq!(super::read(&failed).lines().count(), 19);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_many_short_files_fill_up_is_named_once_and_what_is_on_it_is_whole() {
+    let Some(small) = crate::out_conditions::Small::mount() else {
+        eprintln!("skipped: no small file system can be made here");
+        return;
+    };
+    let paths: Vec<String> = (0..30).map(|n| format!("/{n}.bin")).collect();
+    let file = noise(5000);
+    let server = Server::start(paths.iter().map(|path| (path.as_str(), vec![Answer::ok(&file)])));
+    let failed = folder();
+    let list = failed.path().join("failed");
+    let url = server.url("/[0-29].bin");
+    let finished = raudal(["get", &url, "-j8", "--progress", "none", "-d"])
+        .arg(small.0.path())
+        .arg("--failed-to")
+        .arg(&list)
+        .run();
+    ended(&finished, 8, &["cannot write", "of 30 inputs not done"]);
+    assert_eq!(finished.stderr.matches("cannot write").count(), 1, "{}", finished.stderr);
+    let rest = super::read(&list);
+    let is_left = |path: &String| rest.lines().any(|line| line.contains(path));
+    let names = std::fs::read_dir(small.0.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let names: Vec<String> = names.map(|name| format!("/{}", name.to_string_lossy())).collect();
+    assert!(!names.is_empty() && paths.iter().all(|path| names.contains(path) || is_left(path)), "{names:?}: {rest}");
+    for name in names {
+        let is_whole = std::fs::read(small.0.path().join(&name[1..])).expect("a file") == file;
+        assert!(is_whole && paths.contains(&name), "{name}");
+    }
+}
+
 #[test]
 fn a_folder_that_vanishes_is_an_error_and_not_a_table() {
     let folder = folder();

@@ -1,7 +1,7 @@
 //! Writes, syncs, reads back and checks files: what concurrency gains on a disk.
 
-use super::work::{AtOnce, WorkRun, digest};
-use super::{Activity, Run, Setting, Stage, Unit, Workload, scratch};
+use super::work::{AtOnce, RunSettings, digest};
+use super::{Activity, Setting, Stage, Unit, Workload, WorkloadRun, scratch};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::{Attempt, Observer};
@@ -134,8 +134,13 @@ impl Workload for Files {
         Unit::Jobs("files")
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
+        let work = RunSettings { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let FilesOptions { files, size, sync, seed, .. } = self.options;
         let folder: Arc<Path> = self.folder.path().into();
         Box::pin(work.run(
@@ -143,14 +148,14 @@ impl Workload for Files {
             |n| format!("file {n}"),
             move |cx, n| {
                 let path = folder.join(format!("{n:06}"));
-                async move { round_trip(cx, path, Content::new(seed, n as u64, size), sync).await }
+                async move { round_trip(cx, path, FileContent::new(seed, n as u64, size), sync).await }
             },
         ))
     }
 }
 
 /// Writes a file, reads it back and removes it. Returns the digest of its bytes.
-pub(super) async fn round_trip(cx: Attempt, path: PathBuf, content: Content, sync: SyncMode) -> Result<String> {
+pub(super) async fn round_trip(cx: Attempt, path: PathBuf, content: FileContent, sync: SyncMode) -> Result<String> {
     let inner = cx.clone();
     cx.blocking(move || {
         let cx = inner;
@@ -186,7 +191,7 @@ pub(super) async fn round_trip(cx: Attempt, path: PathBuf, content: Content, syn
 }
 
 /// Checks that a file holds the content and nothing else. Returns the digest of its bytes.
-fn check(cx: &Attempt, path: &Path, content: &Content) -> Result<String> {
+fn check(cx: &Attempt, path: &Path, content: &FileContent) -> Result<String> {
     let cannot = |error| scratch::failed("cannot read back", path, error);
     let differs = |what: String| {
         Error::new(Kind::Checksum, format!("{what}: {}", path.display())).hint("the disk or its driver may be faulty")
@@ -221,13 +226,13 @@ fn stopped(cx: &Attempt) -> Result<()> {
 /// Bytes determined by a seed and a number. No two pieces of any files are equal, so a swapped
 /// piece is noticed.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
+pub(super) struct FileContent {
     block: Vec<u8>,
     number: u64,
     size: u64,
 }
 
-impl Content {
+impl FileContent {
     pub(super) fn new(seed: u64, number: u64, size: u64) -> Self {
         let mut block = vec![0; PIECE];
         fastrand::Rng::with_seed(seed).fill(&mut block);
@@ -278,12 +283,12 @@ mod tests {
     }
 
     /// Checks a file that holds these bytes instead of `content`.
-    async fn judged(bytes: Vec<u8>, content: Content) -> Error {
+    async fn judged(bytes: Vec<u8>, content: FileContent) -> Error {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         let path: PathBuf = file.path().into();
         let pool = Pool::new(8);
-        let job = move |cx: Context<Content>, content| {
+        let job = move |cx: Context<FileContent>, content| {
             let path = path.clone();
             async move { check(&cx, &path, &content) }
         };
@@ -293,7 +298,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_does_not_hold_what_was_written_is_found_out() {
-        let content = Content::new(1, 2, 100);
+        let content = FileContent::new(1, 2, 100);
         let mut good = Vec::new();
         let mut keep = |piece: &[u8]| {
             good.extend_from_slice(piece);

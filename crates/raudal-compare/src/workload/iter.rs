@@ -1,7 +1,7 @@
 //! The main job as a workload: the ITER archives of a mirror, as one table.
 
 use super::work::JobKeeper;
-use super::{Activity, Run, Setting, Stage, Unit, Workload, stage};
+use super::{Activity, Setting, Stage, Unit, Workload, WorkloadRun, stage};
 use futures::future::BoxFuture;
 use raudal_catalogue::{Edition, Entry, iter_2020};
 use raudal_common::atomic_file::hex;
@@ -102,7 +102,7 @@ impl Archives {
         Ok(Self { inputs, origin, settings })
     }
 
-    /// The embedded origin, if that is the mirror.
+    /// Returns the embedded origin, if that is the mirror.
     pub fn origin(&self) -> Option<&Origin> {
         self.origin.as_ref()
     }
@@ -166,7 +166,7 @@ impl Iter {
         self
     }
 
-    /// The archives.
+    /// Returns the archives.
     pub fn archives(&self) -> &Archives {
         &self.archives
     }
@@ -176,7 +176,12 @@ impl Iter {
         self.archives.close().await;
     }
 
-    async fn run_once(&self, jobs: Jobs, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
+    async fn run_once(
+        &self,
+        jobs: Jobs,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<WorkloadRun> {
         let client = Client::new(&self.fetch)?;
         let mut options = self.options.clone();
         options.run.concurrency = Concurrency::new(jobs);
@@ -197,7 +202,7 @@ impl Iter {
             return Err(failure.error);
         }
         let digest = summary.written.map(|written| written.digest).unwrap_or_default();
-        let run = Run::new(summary.report, digest).rows(summary.rows_kept).jobs(kept.take());
+        let run = WorkloadRun::new(summary.report, digest).rows(summary.rows_kept).jobs(kept.take());
         // Every input is in the table, so each has a share, in order.
         let labels = self.archives.inputs.iter().map(|input| input.name.clone());
         Ok(labels.zip(shares.take()).fold(run, |run, (label, share)| run.part(label, share)))
@@ -226,11 +231,20 @@ impl Workload for Iter {
         Unit::Bytes
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
         Box::pin(self.run_once(Jobs::Most(jobs), observer, cancel))
     }
 
-    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+    fn run_auto(
+        &self,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Option<BoxFuture<'_, Result<WorkloadRun>>> {
         Some(Box::pin(self.run_once(Jobs::Auto, observer, cancel)))
     }
 }

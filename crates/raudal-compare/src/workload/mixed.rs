@@ -1,10 +1,10 @@
 //! The four operations of an I/O-bound program: a file, an API, a database, a download.
 
-use super::database::Sqlite;
-use super::files::{Content, SyncMode, round_trip};
+use super::database::SqliteDatabase;
+use super::files::{FileContent, SyncMode, round_trip};
 use super::requests::{answer, call};
-use super::work::{AtOnce, WorkRun, digest};
-use super::{Activity, Bound, Run, Setting, Stage, Unit, Workload, scratch, stage};
+use super::work::{AtOnce, RunSettings, digest};
+use super::{Activity, ConcurrencyLimit, Setting, Stage, Unit, Workload, WorkloadRun, scratch, stage};
 use futures::future::BoxFuture;
 use raudal_catalogue::iter_2020;
 use raudal_common::{Error, Kind, Result, units};
@@ -115,7 +115,7 @@ pub struct Mixed {
 #[derive(Debug)]
 struct MixedShared {
     client: Client,
-    sqlite: Sqlite,
+    sqlite: SqliteDatabase,
     folder: TempDir,
     seed: u64,
     api: Location,
@@ -146,7 +146,7 @@ impl Mixed {
     /// let mut options = MixedOptions::default();
     /// options.pace = 0.001;
     /// let mixed = Mixed::open(&options).await?;
-    /// assert_eq!(mixed.bound().map(|bound| bound.at_once), Some(4));
+    /// assert_eq!(mixed.limit().map(|bound| bound.at_once), Some(4));
     /// mixed.close().await;
     /// # Ok(())
     /// # }
@@ -154,7 +154,7 @@ impl Mixed {
     pub async fn open(options: &MixedOptions) -> Result<Self> {
         let times @ [_, api, _, zip] = options.times()?;
         let folder = scratch::folder(options.folder.as_deref())?;
-        let sqlite = Sqlite::open(options.folder.clone(), 1).await?;
+        let sqlite = SqliteDatabase::open(options.folder.clone(), 1).await?;
         let (origin, archive, bandwidth) = slow_origin(zip, options.seed).await?;
         let mut of_client = raudal_fetch::Options::default();
         // The time-out must be longer than the longest silence that was asked for.
@@ -202,7 +202,7 @@ impl MixedShared {
         let share = match operation {
             Operation::File => {
                 let path = self.folder.path().join("mixed");
-                round_trip(cx.clone(), path, Content::new(self.seed, 0, FILE), SyncMode::All).await?
+                round_trip(cx.clone(), path, FileContent::new(self.seed, 0, FILE), SyncMode::All).await?
             }
             Operation::Api => return answer(&self.client, cx, &self.api).await,
             Operation::Query => return self.sqlite.read(cx, 0, time).await,
@@ -259,19 +259,24 @@ impl Workload for Mixed {
         Unit::Jobs("operations")
     }
 
-    fn bound(&self) -> Option<Bound> {
+    fn limit(&self) -> Option<ConcurrencyLimit> {
         let [longest, sum] = [self.times.iter().copied().max().unwrap_or_default(), self.times.iter().sum()];
         let why = format!(
             "the four operations take {} in sequence, and all at once {}, the time of the longest",
             units::duration(sum),
             units::duration(longest),
         );
-        Some(Bound { at_once: self.times.len(), why })
+        Some(ConcurrencyLimit { at_once: self.times.len(), why })
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
         // No operation is cut short, because its time was asked for.
-        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        let work = RunSettings { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let operations = [Operation::File, Operation::Api, Operation::Query, Operation::Zip];
         let shared = Arc::clone(&self.shared);
         Box::pin(work.run(

@@ -56,7 +56,7 @@ use tokio_util::sync::CancellationToken;
 /// use raudal_common::Result;
 /// use raudal_compare::{Plan, compare};
 /// use raudal_pool::{Observer, Pool};
-/// use raudal_compare::workload::{Run, Workload};
+/// use raudal_compare::workload::{Workload, WorkloadRun};
 /// use std::sync::Arc;
 /// use tokio_util::sync::CancellationToken;
 ///
@@ -67,7 +67,7 @@ use tokio_util::sync::CancellationToken;
 ///         "squares"
 ///     }
 ///
-///     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+///     fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<WorkloadRun>> {
 ///         Box::pin(async move {
 ///             let square = |_cx, n: u64| async move { Ok::<_, raudal_common::Error>(n * n) };
 ///             let mut run = Pool::new(jobs).run(1..=9, square).observer(observer).cancel(cancel).start();
@@ -75,7 +75,7 @@ use tokio_util::sync::CancellationToken;
 ///             while let Some(done) = run.next().await {
 ///                 sum += done.result.unwrap_or(0);
 ///             }
-///             Ok(Run::new(run.join().await, sum.to_string()).rows(9))
+///             Ok(WorkloadRun::new(run.join().await, sum.to_string()).rows(9))
 ///         })
 ///     }
 /// }
@@ -100,9 +100,9 @@ pub trait Workload: Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// Returns what limits the number of its jobs at work besides the level, if the workload knows
-    /// it. More jobs in flight than that gain nothing.
-    fn bound(&self) -> Option<Bound> {
+    /// Returns the limit on its jobs at work besides the level, if the workload knows one. More jobs in flight than
+    /// that gain nothing.
+    fn limit(&self) -> Option<ConcurrencyLimit> {
         None
     }
 
@@ -130,14 +130,23 @@ pub trait Workload: Send + Sync {
     /// [`Kind::Cancelled`](raudal_common::Kind::Cancelled). Failed jobs are data in the report, not
     /// an `Err`. The comparison itself refuses such a run, and names the first failed job if the
     /// run kept its jobs.
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>>;
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>>;
 
     /// Runs once like [`run`](Self::run), but finds a good number of jobs in flight by itself: the
     /// level `auto`. It does nothing before it is polled.
     ///
     /// The default is `None`, for a workload without this level. The comparison then refuses the
     /// level before anything is run.
-    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+    fn run_auto(
+        &self,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Option<BoxFuture<'_, Result<WorkloadRun>>> {
         let _ = (observer, cancel);
         None
     }
@@ -146,7 +155,7 @@ pub trait Workload: Send + Sync {
 /// The result of one run of a workload.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Run {
+pub struct WorkloadRun {
     /// The report: times, bytes, the peak in flight.
     pub report: RunReport,
     /// The result in a few characters: equal results have equal digests, and different results have
@@ -163,7 +172,7 @@ pub struct Run {
 
 /// A limit on the jobs of a workload that are at work at once, at any level.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bound {
+pub struct ConcurrencyLimit {
     /// The number of jobs.
     pub at_once: usize,
     /// What limits the jobs, and what can be done about it, for people.
@@ -205,14 +214,14 @@ pub struct Part {
     pub digest: String,
 }
 
-impl Run {
+impl WorkloadRun {
     /// Creates a run from its report and the digest of its result.
     ///
     /// ```
     /// use raudal_pool::RunReport;
-    /// use raudal_compare::workload::Run;
+    /// use raudal_compare::workload::WorkloadRun;
     ///
-    /// let run = Run::new(RunReport::default(), "9f86d081").rows(32).part("01", "2c26b46b");
+    /// let run = WorkloadRun::new(RunReport::default(), "9f86d081").rows(32).part("01", "2c26b46b");
     /// assert_eq!((run.rows, run.parts.len()), (32, 1));
     /// ```
     pub fn new(report: RunReport, digest: impl Into<String>) -> Self {

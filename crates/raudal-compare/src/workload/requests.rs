@@ -1,7 +1,7 @@
 //! Makes many small API calls: each waits for its response, and moves hardly any data.
 
-use super::work::{AtOnce, WorkRun, digest};
-use super::{Latency, Run, Setting, Stage, Unit, Workload, stage};
+use super::work::{AtOnce, RunSettings, digest};
+use super::{Latency, Setting, Stage, Unit, Workload, WorkloadRun, stage};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::{Client, Expect};
@@ -86,8 +86,13 @@ impl Requests {
         Ok(Self { client, timeout, calls: calls?, origin, latency, seed })
     }
 
-    async fn run_once(&self, at_once: AtOnce, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Result<Run> {
-        let work = WorkRun { at_once, observer, cancel, timeout: Some(self.timeout) };
+    async fn run_once(
+        &self,
+        at_once: AtOnce,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<WorkloadRun> {
+        let work = RunSettings { at_once, observer, cancel, timeout: Some(self.timeout) };
         let client = self.client.clone();
         let call = move |cx: Attempt, (_, location): (usize, Location)| {
             let client = client.clone();
@@ -138,11 +143,20 @@ impl Workload for Requests {
         Unit::Jobs("requests")
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
         Box::pin(self.run_once(AtOnce::Most(jobs), observer, cancel))
     }
 
-    fn run_auto(&self, observer: Arc<dyn Observer>, cancel: CancellationToken) -> Option<BoxFuture<'_, Result<Run>>> {
+    fn run_auto(
+        &self,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Option<BoxFuture<'_, Result<WorkloadRun>>> {
         let host = self.calls.first()?.1.key()?;
         Some(Box::pin(self.run_once(AtOnce::Auto { host }, observer, cancel)))
     }

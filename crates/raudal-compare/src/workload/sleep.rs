@@ -1,7 +1,7 @@
 //! Only sleeps: the ideal, which shows what the toolkit itself costs.
 
-use super::work::{AtOnce, WorkRun, digest};
-use super::{Activity, Latency, Run, Setting, Stage, Unit, Workload};
+use super::work::{AtOnce, RunSettings, digest};
+use super::{Activity, Latency, Setting, Stage, Unit, Workload, WorkloadRun};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_pool::Observer;
@@ -69,9 +69,14 @@ impl Workload for Sleep {
         Unit::Jobs("sleeps")
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
         // No sleep is cut short, because its length was asked for.
-        let work = WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
+        let work = RunSettings { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None };
         let sleeps: Vec<(usize, Duration)> = self.draws.iter().copied().enumerate().collect();
         Box::pin(work.run(
             sleeps,

@@ -1,7 +1,7 @@
 //! What the workloads have in common: jobs go through the pool, and each adds its share to the
 //! result.
 
-use super::Run;
+use super::WorkloadRun;
 use raudal_common::atomic_file::hex;
 use raudal_common::lock;
 use raudal_common::units;
@@ -13,12 +13,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Keeps the report of each job, for [`Run::jobs`]. Its memory grows with the number of jobs.
+/// Keeps the report of each job, for [`WorkloadRun::jobs`]. Its memory grows with the number of jobs.
 #[derive(Debug, Default)]
 pub(super) struct JobKeeper(Mutex<Vec<JobReport>>);
 
 impl JobKeeper {
-    /// Returns a new one, and an observer that forwards to both `observer` and it.
+    /// Returns a new keeper, and an observer that forwards to `observer` and to the keeper.
     pub(super) fn beside(observer: Arc<dyn Observer>) -> (Arc<Self>, Arc<dyn Observer>) {
         let kept = Arc::new(Self::default());
         let both = vec![observer, Arc::clone(&kept) as Arc<dyn Observer>];
@@ -51,7 +51,7 @@ pub(super) enum AtOnce {
 }
 
 /// The settings of one run.
-pub(super) struct WorkRun {
+pub(super) struct RunSettings {
     pub(super) at_once: AtOnce,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) cancel: CancellationToken,
@@ -59,12 +59,12 @@ pub(super) struct WorkRun {
     pub(super) timeout: Option<Duration>,
 }
 
-impl WorkRun {
-    /// Runs all jobs, and combines their shares into a [`Run`]. A share is a digest of the result
+impl RunSettings {
+    /// Runs all jobs, and combines their shares into a [`WorkloadRun`]. A share is a digest of the result
     /// of one job.
     ///
     /// The first failure ends the run and is returned: the other jobs alone allow no conclusion.
-    pub(super) async fn run<I, F, Fut>(self, inputs: Vec<I>, label: fn(&I) -> String, job: F) -> Result<Run>
+    pub(super) async fn run<I, F, Fut>(self, inputs: Vec<I>, label: fn(&I) -> String, job: F) -> Result<WorkloadRun>
     where
         I: Send + 'static,
         F: Fn(Attempt, I) -> Fut + Send + Sync + 'static,
@@ -102,7 +102,7 @@ impl WorkRun {
                     all.update(b"\n");
                     shares.push((done.report.label, share));
                 }
-                // A job that the end of the run stopped says less than the failure that ended it.
+                // A cancelled job says less than the failure that ended the run.
                 Err(JobError::Cancelled { .. }) => {}
                 Err(error) => failure = failure.or(Some(of_job(error, &done.report.label))),
             }
@@ -114,7 +114,7 @@ impl WorkRun {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        let run = Run::new(report, hex(&all.finalize())).rows(shares.len() as u64).jobs(kept.take());
+        let run = WorkloadRun::new(report, hex(&all.finalize())).rows(shares.len() as u64).jobs(kept.take());
         Ok(shares.into_iter().fold(run, |run, (label, share)| run.part(label, share)))
     }
 }
@@ -146,7 +146,7 @@ pub(super) mod tests {
 
     /// Runs a workload once without an observer. The workload must declare each stage that a job
     /// enters: an undeclared stage explains nothing.
-    pub(in crate::workload) async fn run(workload: &dyn super::super::Workload, jobs: usize) -> Result<Run> {
+    pub(in crate::workload) async fn run(workload: &dyn super::super::Workload, jobs: usize) -> Result<WorkloadRun> {
         let run = workload.run(jobs, Arc::new(NoObserver), CancellationToken::new()).await?;
         for stage in stages(&run).into_iter().flatten() {
             assert!(workload.stages().iter().any(|declared| declared.name == stage), "{stage} is not declared");
@@ -155,13 +155,13 @@ pub(super) mod tests {
     }
 
     /// The names of the stages that each job went through.
-    pub(in crate::workload) fn stages(run: &Run) -> Vec<Vec<&'static str>> {
+    pub(in crate::workload) fn stages(run: &WorkloadRun) -> Vec<Vec<&'static str>> {
         run.jobs.iter().map(|job| job.stages.iter().map(|span| span.stage).collect()).collect()
     }
 
-    fn work(jobs: usize) -> WorkRun {
+    fn work(jobs: usize) -> RunSettings {
         let (observer, cancel) = (Arc::new(NoObserver), CancellationToken::new());
-        WorkRun { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None }
+        RunSettings { at_once: AtOnce::Most(jobs), observer, cancel, timeout: None }
     }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "a pool's labels are made of references")]
@@ -189,7 +189,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_job_that_is_too_slow_is_named_with_the_limit_and_a_cure() {
-        let slow = WorkRun { timeout: Some(Duration::from_millis(2)), ..work(2) };
+        let slow = RunSettings { timeout: Some(Duration::from_millis(2)), ..work(2) };
         let error = slow.run(vec![0], label, |_, _| std::future::pending()).await.unwrap_err();
         assert_eq!((error.kind(), error.hint_text().is_some()), (Kind::Timeout, true));
         assert_eq!(error.to_string(), "job 0: the job took longer than the time-out: 2.00 ms");

@@ -4,6 +4,8 @@
 //! held in memory or in a temporary file; what it decodes to goes to the place of the body.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::GzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -30,6 +32,8 @@ pub(crate) struct Decoded {
     pub(crate) length: u64,
     /// Codings that the server names, but that the bytes do not have.
     pub(crate) missing: Vec<Coding>,
+    /// Bytes after the end of what is encoded, except padding of zeros. They were left out.
+    pub(crate) extra: u64,
 }
 
 /// Decodes a body of `sent` bytes into `spool`. `codings` are the ones to undo, the outermost first.
@@ -47,7 +51,9 @@ pub(crate) async fn decode(
 ) -> Result<Decoded> {
     let most = FREE.saturating_add(sent.saturating_mul(RATIO));
     let codings = codings.to_vec();
-    let opened = blocking(move || open(encoded, &codings)).await?;
+    let extra = Extra::default();
+    let counted = extra.clone();
+    let opened = blocking(move || open(encoded, &codings, &counted)).await?;
     let (mut reader, missing) = opened.map_err(|error| broken(&error))?;
     loop {
         let read = blocking(move || {
@@ -75,7 +81,7 @@ pub(crate) async fn decode(
     if length == 0 {
         return Err(Error::new(Kind::Empty, "the body is empty"));
     }
-    Ok(Decoded { stored: spool.finish().await?, length, missing })
+    Ok(Decoded { stored: spool.finish().await?, length, missing, extra: extra.count() })
 }
 
 fn broken(error: &io::Error) -> Error {
@@ -87,8 +93,37 @@ fn broken(error: &io::Error) -> Error {
 
 type Source = Box<dyn BufRead + Send>;
 
+/// Counts the bytes after the end of what is encoded.
+#[derive(Clone, Default)]
+struct Extra(Arc<AtomicU64>);
+
+impl Extra {
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Reads the rest. Zeros are padding, and do not count.
+    fn take(&self, source: &mut Source) -> io::Result<()> {
+        let (mut rest, mut is_padding) = (0, true);
+        loop {
+            let bytes = source.fill_buf()?;
+            if bytes.is_empty() {
+                break;
+            }
+            is_padding &= bytes.iter().all(|&byte| byte == 0);
+            let read = bytes.len();
+            rest += read as u64;
+            source.consume(read);
+        }
+        if !is_padding {
+            self.0.fetch_add(rest, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
 /// Returns a reader of the decoded bytes, and the codings that were named by mistake.
-fn open(encoded: Stored, codings: &[Coding]) -> io::Result<(Source, Vec<Coding>)> {
+fn open(encoded: Stored, codings: &[Coding], extra: &Extra) -> io::Result<(Source, Vec<Coding>)> {
     let mut source: Source = match encoded {
         Stored::Memory(held) => Box::new(Cursor::new(held)),
         Stored::File(file) | Stored::Kept(file, _) => Box::new(BufReader::with_capacity(BLOCK, file)),
@@ -99,13 +134,13 @@ fn open(encoded: Stored, codings: &[Coding]) -> io::Result<(Source, Vec<Coding>)
         let has = |magic: &[u8]| first.starts_with(magic);
         source = Box::new(BufReader::new(Cursor::new(first.clone()).chain(source)));
         let decoder: Box<dyn Read + Send> = match coding {
-            Coding::Gzip if has(b"\x1f\x8b") => Box::new(Members { member: Some(Member::gzip(source)) }),
-            Coding::Zstd if is_zstd(&first) => Box::new(Members { member: Some(Member::zstd(source)?) }),
+            Coding::Gzip if has(b"\x1f\x8b") => Box::new(Members::new(Member::gzip(source), extra)),
+            Coding::Zstd if is_zstd(&first) => Box::new(Members::new(Member::zstd(source)?, extra)),
             Coding::Gzip | Coding::Zstd => {
                 missing.push(*coding);
                 continue;
             }
-            Coding::Deflate => Box::new(Inflate::new(source, is_zlib(&first))),
+            Coding::Deflate => Box::new(Inflate::new(source, is_zlib(&first), extra)),
             Coding::Brotli => Box::new(brotli_decompressor::Decompressor::new(source, 16 * 1024)),
         };
         source = Box::new(BufReader::new(decoder));
@@ -133,6 +168,13 @@ fn is_zlib(first: &[u8]) -> bool {
 struct Members {
     /// `None` after the last one.
     member: Option<Member>,
+    extra: Extra,
+}
+
+impl Members {
+    fn new(first: Member, extra: &Extra) -> Self {
+        Self { member: Some(first), extra: extra.clone() }
+    }
 }
 
 enum Member {
@@ -151,17 +193,15 @@ impl Member {
     }
 
     /// Begins the next member. What follows the last one is no part of the body: padding, as a rule.
-    fn next(self) -> io::Result<Option<Self>> {
-        match self {
-            Self::Gzip(decoder) => {
-                let mut source = decoder.into_inner();
-                Ok((source.fill_buf()?.first() == Some(&0x1f)).then(|| Self::gzip(source)))
-            }
-            Self::Zstd(decoder) => {
-                let mut source = decoder.into_inner();
-                let is_frame = matches!(source.fill_buf()?.first(), Some(0x28 | 0x50..=0x5f));
-                is_frame.then(|| Self::zstd(source)).transpose()
-            }
+    fn next(self, extra: &Extra) -> io::Result<Option<Self>> {
+        let (mut source, is_gzip) = match self {
+            Self::Gzip(decoder) => (decoder.into_inner(), true),
+            Self::Zstd(decoder) => (decoder.into_inner(), false),
+        };
+        match source.fill_buf()?.first() {
+            Some(0x1f) if is_gzip => Ok(Some(Self::gzip(source))),
+            Some(0x28 | 0x50..=0x5f) if !is_gzip => Self::zstd(source).map(Some),
+            _ => extra.take(&mut source).map(|()| None),
         }
     }
 }
@@ -177,7 +217,7 @@ impl Read for Members {
                 return Ok(read);
             }
             self.member = match self.member.take() {
-                Some(member) => member.next()?,
+                Some(member) => member.next(&self.extra)?,
                 None => None,
             };
         }
@@ -190,11 +230,12 @@ struct Inflate {
     source: Source,
     state: Decompress,
     is_over: bool,
+    extra: Extra,
 }
 
 impl Inflate {
-    fn new(source: Source, is_zlib: bool) -> Self {
-        Self { source, state: Decompress::new(is_zlib), is_over: false }
+    fn new(source: Source, is_zlib: bool, extra: &Extra) -> Self {
+        Self { source, state: Decompress::new(is_zlib), is_over: false, extra: extra.clone() }
     }
 }
 
@@ -209,6 +250,9 @@ impl Read for Inflate {
             let produced = (self.state.total_out() - written) as usize;
             self.source.consume(consumed);
             self.is_over = status == Status::StreamEnd;
+            if self.is_over {
+                self.extra.take(&mut self.source)?;
+            }
             if produced > 0 {
                 return Ok(produced);
             }
@@ -256,6 +300,10 @@ mod tests {
     const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
     async fn decoded(sent: &[u8], codings: &[Coding], look: Option<Look>) -> Result<(Vec<u8>, Vec<Coding>)> {
+        all_of(sent, codings, look).await.map(|(bytes, missing, _)| (bytes, missing))
+    }
+
+    async fn all_of(sent: &[u8], codings: &[Coding], look: Option<Look>) -> Result<(Vec<u8>, Vec<Coding>, u64)> {
         let budget = Budget::new(&Options::default());
         let mut spool = Spool::new(&budget, None);
         spool.write(sent).await?;
@@ -267,7 +315,7 @@ mod tests {
             Stored::File(mut file) | Stored::Kept(mut file, _) => drop(file.read_to_end(&mut bytes).unwrap()),
         }
         assert_eq!(decoded.length, bytes.len() as u64);
-        Ok((bytes, decoded.missing))
+        Ok((bytes, decoded.missing, decoded.extra))
     }
 
     async fn kind(sent: &[u8], coding: Coding) -> Kind {
@@ -300,6 +348,17 @@ mod tests {
             let member = encoded(coding);
             let padded = [&member[..], &member, &[0; 512]].concat();
             assert_eq!(decoded(&padded, &[coding], None).await.unwrap().0, [TEXT, TEXT].concat(), "{coding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_after_the_end_are_left_out_and_counted_unless_they_are_zeros() {
+        for coding in [Coding::Gzip, Coding::Zstd, Coding::Deflate] {
+            for (rest, extra) in [(&b"junk"[..], 4), (b"\0\0<html>", 8), (b"\0\0", 0), (b"", 0)] {
+                let sent = [&encoded(coding)[..], rest].concat();
+                let found = all_of(&sent, &[coding], None).await.unwrap();
+                assert_eq!(found, (TEXT.to_vec(), vec![], extra), "{coding:?} {}", rest.escape_ascii());
+            }
         }
     }
 

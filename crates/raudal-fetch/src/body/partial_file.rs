@@ -12,20 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::http::response::Head;
-use raudal_common::atomic_file::{AtomicFile, hex, sync_folder};
+use crate::body::sidecar::{self, Sidecar, sidecar_path};
+use raudal_common::atomic_file::{AtomicFile, folder_of, hex, sync_folder};
 use raudal_common::{Error, Kind, Result};
 
 /// How much is read at a time when stored bytes are hashed.
 const BUFFER: usize = 128 * 1024;
-/// A larger sidecar was not written by this program: this is several times what the headers can
-/// need.
-const LARGEST_SIDECAR: u64 = 1 << 20;
-/// The format version of a sidecar. Other versions are ignored.
-const FORM: u32 = 1;
 
 /// A partial file for one body, and its sidecar. Clones refer to the same file.
 ///
@@ -60,8 +54,7 @@ struct PartialFileInner {
 
 #[derive(Debug)]
 struct PartialFileState {
-    /// `None` after it was published or removed.
-    unfinished: Option<AtomicFile>,
+    file: FileState,
     sidecar: Option<File>,
     /// Whether there may be a sidecar, of this run or of an earlier one.
     has_sidecar: bool,
@@ -73,36 +66,13 @@ struct PartialFileState {
     good: bool,
 }
 
-/// The contents of a sidecar.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-pub(crate) struct Sidecar {
-    pub(crate) form: u32,
-    /// The requested URL and the final one, without credentials.
-    pub(crate) url: String,
-    pub(crate) final_url: String,
-    pub(crate) validator: Mark,
-    pub(crate) total: Option<u64>,
-    /// How many bytes the file holds, and their SHA-256.
-    pub(crate) received: u64,
-    pub(crate) sha256: String,
-    pub(crate) head: Head,
-    /// The headers with digests of the whole body.
-    pub(crate) digests: Vec<(String, String)>,
-}
-
-/// A strong validator, as text.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Mark {
-    Etag(String),
-    LastModified(String),
-}
-
-impl Sidecar {
-    pub(crate) fn new(url: String, final_url: String, validator: Mark, head: Head) -> Self {
-        let (total, sha256, digests) = (head.length, String::new(), Vec::new());
-        Self { form: FORM, url, final_url, validator, total, received: 0, sha256, head, digests }
-    }
+#[derive(Debug)]
+enum FileState {
+    /// It is created when bytes must go to disk. It may hold a whole body until then.
+    Later(Option<Arc<Vec<u8>>>),
+    Open(AtomicFile),
+    /// It was published or removed.
+    Gone,
 }
 
 /// A partial file whose bytes match its sidecar.
@@ -111,13 +81,6 @@ pub(crate) struct FoundFile {
     pub(crate) sidecar: Sidecar,
     /// Has hashed all stored bytes.
     pub(crate) hasher: Sha256,
-}
-
-/// Returns the path of the sidecar: `.json` is added to the name.
-fn sidecar_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".json");
-    name.into()
 }
 
 impl PartialFile {
@@ -133,15 +96,38 @@ impl PartialFile {
     /// or the permission is missing.
     pub fn open(path: &Path, keeps: bool) -> Result<Self> {
         let unfinished = AtomicFile::open(path).map_err(|error| cannot(path, error))?;
-        let state = PartialFileState {
-            unfinished: Some(unfinished),
-            sidecar: None,
-            has_sidecar: true,
-            length: 0,
-            known: !keeps,
-            good: false,
-        };
-        Ok(Self(Arc::new(PartialFileInner { path: path.to_owned(), keeps, state: Mutex::new(state) })))
+        Ok(Self::new(path, keeps, FileState::Open(unfinished)))
+    }
+
+    /// Returns a partial file that is created when the first 128 KiB have arrived. A shorter body stays
+    /// in memory until it is [stored](Self::store) or [published](Self::publish). The file is removed
+    /// at the end, as with [`open`](Self::open) without `keeps`.
+    ///
+    /// What `open` would fail with is then an error of the transfer or of the publication.
+    pub fn later(path: &Path) -> Self {
+        Self::new(path, false, FileState::Later(None))
+    }
+
+    fn new(path: &Path, keeps: bool, file: FileState) -> Self {
+        let has_sidecar = matches!(file, FileState::Open(_));
+        let state = PartialFileState { file, sidecar: None, has_sidecar, length: 0, known: !keeps, good: false };
+        Self(Arc::new(PartialFileInner { path: path.to_owned(), keeps, state: Mutex::new(state) }))
+    }
+
+    /// Creates and locks the file, and writes what is still in memory. Does nothing if it is open.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn store(&self) -> Result<()> {
+        let mut state = self.state();
+        match &mut state.file {
+            FileState::Later(whole) => match whole.take() {
+                Some(whole) => state.write(&self.0.path, 0, &whole),
+                None => state.open(&self.0.path).map(drop),
+            },
+            _ => Ok(()),
+        }
     }
 
     /// Syncs the file to disk, then gives it its final name. A file of that name is replaced, or is
@@ -154,7 +140,7 @@ impl PartialFile {
         // First: a run that is killed during it keeps all that has arrived.
         self.sync()?;
         self.rename(to, replace)?;
-        sync_folder(to);
+        sync_folder(folder_of(to));
         Ok(())
     }
 
@@ -164,7 +150,8 @@ impl PartialFile {
     ///
     /// Returns an error of the kind [`Io`](Kind::Io).
     pub fn sync(&self) -> Result<()> {
-        let synced = self.state().unfinished.as_ref().map_or(Ok(()), AtomicFile::sync);
+        self.store()?;
+        let synced = self.state().unfinished().map_or(Ok(()), AtomicFile::sync);
         synced.map_err(|error| failed("cannot write", &self.0.path, error))
     }
 
@@ -176,7 +163,7 @@ impl PartialFile {
     /// As [`publish`](Self::publish).
     pub fn rename(&self, to: &Path, replace: bool) -> Result<()> {
         let mut state = self.state();
-        let Some(mut unfinished) = state.unfinished.take() else {
+        let FileState::Open(mut unfinished) = std::mem::replace(&mut state.file, FileState::Gone) else {
             return Err(Error::new(Kind::Internal, "a file is published twice"));
         };
         // Before the renaming: a leftover sidecar would be taken for that of the next file.
@@ -187,9 +174,9 @@ impl PartialFile {
         })
     }
 
-    /// Sets the time of the file. A time that the file system cannot hold is left out.
+    /// Sets the time of a file that is [stored](Self::store). A time that the file system cannot hold is left out.
     pub fn set_modified(&self, time: SystemTime) {
-        if let Some(unfinished) = &self.state().unfinished {
+        if let Some(unfinished) = self.state().unfinished() {
             let _ = unfinished.file().set_modified(time);
         }
     }
@@ -198,7 +185,7 @@ impl PartialFile {
     pub fn remove(&self) {
         let mut state = self.state();
         state.forget_sidecar(&self.0.path);
-        drop(state.unfinished.take());
+        state.file = FileState::Gone;
     }
 
     /// Empties the file, because its bytes are bad. The file itself stays.
@@ -206,8 +193,10 @@ impl PartialFile {
         let mut state = self.state();
         state.known = true;
         state.forget_sidecar(&self.0.path);
-        if let Some(unfinished) = &state.unfinished {
-            let _ = unfinished.file().set_len(0);
+        match &mut state.file {
+            FileState::Later(whole) => *whole = None,
+            FileState::Open(unfinished) => drop(unfinished.file().set_len(0)),
+            FileState::Gone => {}
         }
     }
 
@@ -236,25 +225,19 @@ impl PartialFile {
         found
     }
 
+    /// Whether a body that ends now may stay in memory.
+    pub(crate) fn is_later(&self) -> bool {
+        matches!(self.state().file, FileState::Later(_))
+    }
+
+    /// Takes a whole body, to be written when it is stored.
+    pub(crate) fn hold(&self, whole: Arc<Vec<u8>>) {
+        self.state().file = FileState::Later(Some(whole));
+    }
+
     /// Appends bytes; `at` is the end of the file. At 0 they replace everything.
     pub(crate) fn write(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        let mut state = self.state();
-        if at == 0 {
-            state.known = true;
-            state.forget_sidecar(&self.0.path);
-        }
-        let Some(unfinished) = &state.unfinished else {
-            return Err(Error::new(Kind::Internal, "bytes for a file that is published"));
-        };
-        let mut file = unfinished.file();
-        let written = (|| {
-            if at == 0 {
-                file.set_len(0)?;
-            }
-            file.seek(SeekFrom::Start(at))?;
-            file.write_all(bytes)
-        })();
-        written.map_err(|error| failed("cannot write", &self.0.path, error))
+        self.state().write(&self.0.path, at, bytes)
     }
 
     /// Writes the sidecar. A failure is not an error: without a sidecar this run's bytes cannot be
@@ -262,7 +245,7 @@ impl PartialFile {
     pub(crate) fn record(&self, sidecar: &Sidecar) {
         let Ok(json) = serde_json::to_string(sidecar) else { return };
         let mut state = self.state();
-        if state.unfinished.is_none() {
+        if state.unfinished().is_none() {
             return;
         }
         let written = state.write_sidecar(&self.0.path, &json);
@@ -274,7 +257,7 @@ impl PartialFile {
         let state = self.state();
         let open = || {
             let gone = || io::Error::from(ErrorKind::NotFound);
-            let mut file = state.unfinished.as_ref().ok_or_else(gone)?.file().try_clone()?;
+            let mut file = state.unfinished().ok_or_else(gone)?.file().try_clone()?;
             file.rewind()?;
             Ok(file)
         };
@@ -287,13 +270,58 @@ impl PartialFile {
 }
 
 impl PartialFileState {
+    fn unfinished(&self) -> Option<&AtomicFile> {
+        match &self.file {
+            FileState::Open(unfinished) => Some(unfinished),
+            _ => None,
+        }
+    }
+
+    /// Returns the file. Creates and locks it if that was left for later.
+    fn open(&mut self, path: &Path) -> Result<&AtomicFile> {
+        if let FileState::Later(_) = self.file {
+            let open = || AtomicFile::open(path).map_err(|error| cannot(path, error));
+            let folder = folder_of(path);
+            let unfinished = match open() {
+                // Another program may have removed it since the run began.
+                Err(_) if !folder.is_dir() => {
+                    let cannot = |error| Error::io(format!("cannot create the folder: {}", folder.display()), error);
+                    fs::create_dir_all(folder).map_err(|error| cannot(error).of_machine())?;
+                    open()?
+                }
+                opened => opened?,
+            };
+            self.has_sidecar = !unfinished.is_new();
+            self.file = FileState::Open(unfinished);
+        }
+        self.unfinished().ok_or_else(|| Error::new(Kind::Internal, "bytes for a file that is published"))
+    }
+
+    fn write(&mut self, path: &Path, at: u64, bytes: &[u8]) -> Result<()> {
+        self.open(path)?;
+        if at == 0 {
+            self.known = true;
+            self.forget_sidecar(path);
+        }
+        let mut file = self.open(path)?.file();
+        let written = (|| {
+            // Truncating an empty file costs more than this look.
+            if at == 0 && file.metadata()?.len() > 0 {
+                file.set_len(0)?;
+            }
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(bytes)
+        })();
+        written.map_err(|error| failed("cannot write", path, error))
+    }
+
     /// Reads the sidecar, and hashes the bytes that it describes.
     fn read(&mut self, path: &Path, url: &str, mut each: impl FnMut(&[u8])) -> Option<FoundFile> {
         let mut text = String::new();
-        File::open(sidecar_path(path)).ok()?.take(LARGEST_SIDECAR).read_to_string(&mut text).ok()?;
+        File::open(sidecar_path(path)).ok()?.take(sidecar::LARGEST).read_to_string(&mut text).ok()?;
         let sidecar: Sidecar = serde_json::from_str(&text).ok()?;
-        let mut file = self.unfinished.as_ref()?.file();
-        let is_sound = sidecar.form == FORM
+        let mut file = self.unfinished()?.file();
+        let is_sound = sidecar.form == sidecar::FORM
             && sidecar.url == url
             && sidecar.received > 0
             && sidecar.total.is_none_or(|total| total >= sidecar.received)
@@ -319,7 +347,7 @@ impl PartialFileState {
             return None;
         }
         // No hash covers the bytes that were written after the last sidecar.
-        self.unfinished.as_ref()?.file().set_len(sidecar.received).ok()?;
+        self.unfinished()?.file().set_len(sidecar.received).ok()?;
         self.good = true;
         Some(FoundFile { sidecar, hasher })
     }
@@ -351,7 +379,7 @@ impl PartialFileState {
 impl Drop for PartialFileInner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut unfinished) = state.unfinished.take() else { return };
+        let FileState::Open(mut unfinished) = std::mem::replace(&mut state.file, FileState::Gone) else { return };
         // A file that this run never looked at may still be resumed by another run.
         if self.keeps && (state.good || (!state.known && sidecar_path(&self.path).exists())) {
             unfinished.keep();

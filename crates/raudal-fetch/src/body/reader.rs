@@ -83,7 +83,7 @@ impl Body {
     /// [`PartialFile`](crate::PartialFile) are hashed as they arrive.
     pub fn sha256(&self) -> Option<&str> {
         match &self.stored {
-            Stored::Kept(_, sha256) => Some(sha256),
+            Stored::Kept(_, sha256) | Stored::Memory(Held::Unwritten(_, sha256)) => Some(sha256),
             _ => None,
         }
     }

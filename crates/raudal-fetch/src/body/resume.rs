@@ -8,10 +8,10 @@ use url::Url;
 use crate::Expect;
 use crate::body::file_writer::{BLOCK, FileWriter};
 use crate::body::partial::Partial;
-use crate::body::partial_file::{FoundFile, Mark, PartialFile, Sidecar};
+use crate::body::partial_file::{FoundFile, PartialFile};
+use crate::body::sidecar::{Mark, Sidecar};
 use crate::body::spool::{Budget, Spool};
 use crate::http::digest::{self, Digests};
-use crate::http::html::Look;
 use crate::http::range::Validator;
 use raudal_common::error::redact;
 
@@ -77,14 +77,10 @@ fn partial(
             }
         }
     }
-    let look = match expect {
-        Expect::Any => None,
-        Expect::Table => {
-            let mut look = Look::new(sidecar.head.is_page());
-            look.more(first).ok()?;
-            Some(look)
-        }
-    };
+    let mut look = expect.look(url, &sidecar.head);
+    if let Some(look) = &mut look {
+        look.more(first).ok()?;
+    }
     Some(Partial {
         asked: url.clone(),
         expect,

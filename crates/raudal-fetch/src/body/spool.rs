@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Options;
-use crate::body::file_writer::{BLOCK, FileWriter};
+use crate::body::file_writer::{BLOCK, FileWriter, Written};
 use crate::body::streaming::Feed;
 use raudal_common::blocking;
 use raudal_common::{Error, Kind, Result};
@@ -51,7 +51,7 @@ impl Budget {
 
 /// A share of the budget. Dropping it gives the share back.
 #[derive(Debug)]
-struct Lease {
+pub(crate) struct Lease {
     budget: Arc<Budget>,
     size: usize,
 }
@@ -76,16 +76,21 @@ impl Drop for Lease {
     }
 }
 
-/// Bytes in memory, and their share of the budget.
+/// A body in memory.
 #[derive(Debug)]
-pub(crate) struct Held {
-    bytes: Vec<u8>,
-    _lease: Lease,
+pub(crate) enum Held {
+    /// With a share of the budget.
+    Leased { bytes: Vec<u8>, _lease: Lease },
+    /// It is not on disk yet, where it is to go. Its SHA-256 is known.
+    Unwritten(Arc<Vec<u8>>, String),
 }
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        match self {
+            Self::Leased { bytes, .. } => bytes,
+            Self::Unwritten(bytes, _) => bytes,
+        }
     }
 }
 
@@ -97,6 +102,15 @@ pub(crate) enum Stored {
     File(File),
     /// A file that outlives the run, and the SHA-256 of its bytes.
     Kept(File, String),
+}
+
+impl From<(Written, String)> for Stored {
+    fn from((written, sha256): (Written, String)) -> Self {
+        match written {
+            Written::File(file) => Self::Kept(file, sha256),
+            Written::Memory(bytes) => Self::Memory(Held::Unwritten(bytes, sha256)),
+        }
+    }
 }
 
 /// A body that is arriving.
@@ -210,10 +224,12 @@ impl Spool {
         let stored = match self.storage {
             Storage::Kept(writer) => {
                 let writer = writer.ok_or_else(lost)?;
-                let (file, sha256) = blocking(move || writer.finish()).await??;
-                Stored::Kept(file, sha256)
+                let is_quick = writer.ends_quickly();
+                let finish = move || writer.finish();
+                let finished = if is_quick { finish() } else { blocking(finish).await? };
+                finished?.into()
             }
-            Storage::Memory { bytes, lease } => Stored::Memory(Held { bytes, _lease: lease }),
+            Storage::Memory { bytes, lease } => Stored::Memory(Held::Leased { bytes, _lease: lease }),
             Storage::Temporary { file, .. } => {
                 let mut file = file.expect("a flush makes the file");
                 file.rewind().map_err(|error| self.budget.failed(error))?;

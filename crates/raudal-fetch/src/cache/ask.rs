@@ -13,7 +13,7 @@ use crate::body::spool::Stored;
 use crate::http::conditional::Validators;
 use crate::http::html::Page;
 use crate::http::response::Head;
-use crate::request::{Expect, ResponseHead};
+use crate::request::ResponseHead;
 use crate::transfer::attempt::{self, Ask, Loaded};
 use crate::transfer::local;
 use crate::transfer::transport::Transport;
@@ -56,7 +56,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
                 Loaded::Body(body) => return keep(cache, key, ask.url, body).await.map(Continue),
                 Loaded::Declined => return Ok(Break(())),
                 Loaded::NotModified => {
-                    if let Some((file, Ok(()))) = found.open(cache, ask.request.expect).await? {
+                    if let Some((file, Ok(()))) = found.open(cache, ask).await? {
                         return serve(cache, found.entry, file, ask).await;
                     }
                     // The entry is damaged, or not a table: fetch as if it did not exist.
@@ -70,8 +70,7 @@ pub(crate) async fn get(transport: &Transport, ask: Ask<'_>, kept: &mut Option<P
     }
 }
 
-/// Fetches a URL if it has changed. A new body is stored in the cache; what is stored there is not
-/// asked for.
+/// Fetches a URL if it has changed. A new body is stored in the cache. Cached bodies are not used.
 pub(crate) async fn get_if_changed(
     transport: &Transport,
     ask: Ask<'_>,
@@ -108,7 +107,7 @@ async fn stored(cache: &Cache, key: &str, ask: Ask<'_>) -> Result<Fetched> {
         return Err(missing("not in the cache"));
     };
     let found = FoundEntry { key: key.to_owned(), entry };
-    match found.open(cache, ask.request.expect).await? {
+    match found.open(cache, ask).await? {
         Some((file, Ok(()))) => serve(cache, found.entry, file, ask).await,
         Some((_, Err(page))) => Err(Error::new(Kind::Impostor, page.message()).transient(false)),
         None => Err(missing("the cached copy is damaged")),
@@ -143,12 +142,12 @@ impl FoundEntry {
         Validators::new(&self.entry.final_url, etag.as_deref(), last_modified.as_deref())
     }
 
-    /// Opens the stored bytes. Also returns whether they are acceptable as a table, or `None` if they
-    /// are damaged.
-    async fn open(&self, cache: &Cache, expect: Expect) -> Result<Option<(File, Result<(), Page>)>> {
+    /// Opens the stored bytes. Also returns whether they are what is expected, or `None` if they are
+    /// damaged.
+    async fn open(&self, cache: &Cache, ask: Ask<'_>) -> Result<Option<(File, Result<(), Page>)>> {
         let (cache, found) = (cache.clone(), self.clone());
-        let opened = blocking(move || cache.open(&found.key, &found.entry)).await?;
-        Ok(opened.map(|(file, table)| (file, if expect == Expect::Table { table } else { Ok(()) })))
+        let look = ask.request.expect.look(ask.url, &found.entry.head);
+        blocking(move || cache.open(&found.key, &found.entry, look)).await
     }
 }
 

@@ -54,10 +54,9 @@ impl Cache {
     }
 
     /// Opens the bytes of an entry, at their beginning, if their hash is right. The inner result
-    /// says whether they may be a table.
-    pub(super) fn open(&self, key: &str, entry: &CacheEntry) -> Option<(File, Result<(), Page>)> {
+    /// says whether they are what `look` accepts.
+    pub(super) fn open(&self, key: &str, entry: &CacheEntry, look: Option<Look>) -> Option<(File, Result<(), Page>)> {
         let mut file = File::open(self.body(key, &entry.sha256)).ok()?;
-        let mut look = Look::new(entry.head.is_page());
         let (mut hasher, mut buffer, mut first, mut size) = (Sha256::new(), vec![0; BLOCK], Vec::new(), 0);
         loop {
             match file.read(&mut buffer) {
@@ -73,7 +72,8 @@ impl Cache {
         }
         file.rewind().ok()?;
         let is_it = size == entry.size && hex(&hasher.finalize()) == entry.sha256;
-        is_it.then(|| (file, look.more(&first).and_then(|()| look.end())))
+        let judged = look.map_or(Ok(()), |mut look| look.more(&first).and_then(|()| look.end()));
+        is_it.then_some((file, judged))
     }
 
     /// Stores a body. If another run is storing the same URL right now, this one is dropped.

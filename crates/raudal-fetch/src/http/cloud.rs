@@ -1,8 +1,8 @@
 //! Requests for objects in cloud stores, with the feature `cloud`.
 //!
-//! An object keeps its own name, such as `s3://bucket/key`, in all that a transfer does: messages, partial
-//! files, validators, the cache. The address that its request goes to, and the signature, exist only within
-//! that request. So nothing can show them, and each request, of a retry or of a segment too, is signed anew.
+//! An object keeps its own name, such as `s3://bucket/key`, in all that a transfer does: messages, partial files,
+//! validators, the cache. The address that its request goes to, and the signature, exist only within that request. So
+//! no message or file can show them. Each request, also of a retry or a segment, gets a new signature.
 
 use url::Url;
 
@@ -22,7 +22,7 @@ pub(crate) fn is_expected(status: u16) -> bool {
 /// What to do after a refusal.
 #[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "without stores nothing is refused"))]
 pub(crate) enum Refusal {
-    /// Send the request again: it is signed otherwise now.
+    /// Send the request again, with a new signature.
     Again,
     /// Give up, for this reason.
     Error(raudal_common::Error),

@@ -1,7 +1,7 @@
 //! Reads `Content-Encoding` (RFC 9110, section 8.4): which codings must be undone to get the file. Pure.
 //!
-//! No coding is requested, but objects that are stored compressed (on S3, on Google's storage) are sent so whatever was
-//! requested. One coding is special: servers send a file that *is* compressed, such as `data.csv.gz`, with
+//! No coding is requested, but objects that are stored compressed (on S3, on Google's storage) are sent compressed in
+//! any case. One coding is special: servers send a file that *is* compressed, such as `data.csv.gz`, with
 //! `Content-Encoding: gzip`. Its bytes are the file, and stay as they are.
 
 use reqwest::header::{self, HeaderMap};

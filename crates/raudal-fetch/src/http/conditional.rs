@@ -9,7 +9,7 @@ use crate::http::range::is_strong_tag;
 use crate::http::source::is_same_origin;
 use raudal_common::error::redact;
 
-/// What identifies the version of a body that is here already.
+/// Identifies the version of a local copy.
 ///
 /// ```
 /// use raudal_fetch::Validators;
@@ -51,9 +51,9 @@ impl Validators {
     pub(crate) fn ask(&self, here: &Url, headers: &mut HeaderMap) -> bool {
         let (tag, date) = match &self.final_url {
             Some(from) => match place(from, here) {
-                Place::Same => (self.etag.as_ref(), self.last_modified.as_ref()),
-                Place::OtherQuery => (self.etag.as_ref().filter(|tag| is_strong_tag(tag.as_bytes())), None),
-                Place::Other => (None, None),
+                AddressMatch::Same => (self.etag.as_ref(), self.last_modified.as_ref()),
+                AddressMatch::OtherQuery => (self.etag.as_ref().filter(|tag| is_strong_tag(tag.as_bytes())), None),
+                AddressMatch::Other => (None, None),
             },
             None => (None, self.last_modified.as_ref()),
         };
@@ -64,7 +64,7 @@ impl Validators {
 }
 
 /// How an address compares with the one that a body came from.
-enum Place {
+enum AddressMatch {
     Same,
     /// Storage services redirect to one path with a new signature in the query each time: there a
     /// strong tag is enough, as it is to resume.
@@ -72,15 +72,15 @@ enum Place {
     Other,
 }
 
-fn place(from: &str, here: &Url) -> Place {
+fn place(from: &str, here: &Url) -> AddressMatch {
     let mut here = here.clone();
     here.set_fragment(None);
     if redact(here.as_str()) == from {
-        return Place::Same;
+        return AddressMatch::Same;
     }
     match Url::parse(from) {
-        Ok(from) if is_same_origin(&from, &here) && from.path() == here.path() => Place::OtherQuery,
-        _ => Place::Other,
+        Ok(from) if is_same_origin(&from, &here) && from.path() == here.path() => AddressMatch::OtherQuery,
+        _ => AddressMatch::Other,
     }
 }
 

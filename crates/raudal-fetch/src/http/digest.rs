@@ -31,7 +31,7 @@ enum Hasher {
 
 /// Hashes bytes as they arrive, and holds the expected hash.
 #[derive(Clone, Debug)]
-struct Check {
+struct DigestCheck {
     field: &'static str,
     promised: Vec<u8>,
     hasher: Hasher,
@@ -39,7 +39,7 @@ struct Check {
 
 /// The digests that a server sent for some bytes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Digests(Vec<Check>);
+pub(crate) struct Digests(Vec<DigestCheck>);
 
 impl Digests {
     /// Reads the digests of a 200. Its body is the whole file, so both fields cover the same bytes.
@@ -56,7 +56,8 @@ impl Digests {
     /// Whether the `Repr-Digest` of a part differs from the one of this file.
     pub(crate) fn contradict(&self, part: &HeaderMap) -> bool {
         promised(part, &REPR_DIGEST, "Repr-Digest").is_some_and(|other| {
-            let is_other = |own: &Check| own.promised.len() == other.promised.len() && own.promised != other.promised;
+            let is_other =
+                |own: &DigestCheck| own.promised.len() == other.promised.len() && own.promised != other.promised;
             self.0.iter().any(is_other)
         })
     }
@@ -77,7 +78,7 @@ impl Digests {
 
     /// Compares the hashes of all bytes with the digests.
     pub(crate) fn verify(self) -> Result<()> {
-        for Check { field, promised, hasher } in self.0 {
+        for DigestCheck { field, promised, hasher } in self.0 {
             let (name, found) = match hasher {
                 Hasher::Sha256(hasher) => ("sha-256", hasher.finalize().to_vec()),
                 Hasher::Sha512(hasher) => ("sha-512", hasher.finalize().to_vec()),
@@ -95,9 +96,9 @@ impl Digests {
 }
 
 /// Returns the strongest digest of a field that can be checked.
-fn promised(headers: &HeaderMap, name: &HeaderName, field: &'static str) -> Option<Check> {
+fn promised(headers: &HeaderMap, name: &HeaderName, field: &'static str) -> Option<DigestCheck> {
     let lines: Option<Vec<&str>> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
-    let members = Parser(lines.filter(|lines| !lines.is_empty())?.join(", ").as_bytes()).dictionary()?;
+    let members = DictionaryParser(lines.filter(|lines| !lines.is_empty())?.join(", ").as_bytes()).dictionary()?;
     // The last member of a name counts. One of the wrong length is not a digest.
     let find = |name: &str, length: usize| {
         let value = members.iter().rfind(|(key, _)| key == name)?.1.clone()?;
@@ -106,18 +107,18 @@ fn promised(headers: &HeaderMap, name: &HeaderName, field: &'static str) -> Opti
     let sha512 = find("sha-512", 64).map(|promised| (promised, Hasher::Sha512(Box::default())));
     let sha256 = || find("sha-256", 32).map(|promised| (promised, Hasher::Sha256(Sha256::new())));
     let (promised, hasher) = sha512.or_else(sha256)?;
-    Some(Check { field, promised, hasher })
+    Some(DigestCheck { field, promised, hasher })
 }
 
 /// A name, and its value if it is a byte sequence.
-type Member = (String, Option<Vec<u8>>);
+type DictionaryMember = (String, Option<Vec<u8>>);
 
 /// Parses a dictionary of structured fields (RFC 9651, section 4.2.2), only as far as digests need.
-struct Parser<'a>(&'a [u8]);
+struct DictionaryParser<'a>(&'a [u8]);
 
-impl Parser<'_> {
+impl DictionaryParser<'_> {
     /// `None` if the text is not a dictionary: then the whole field is ignored.
-    fn dictionary(mut self) -> Option<Vec<Member>> {
+    fn dictionary(mut self) -> Option<Vec<DictionaryMember>> {
         let mut members = Vec::new();
         self.0 = self.0.trim_ascii();
         while !self.0.is_empty() {

@@ -35,7 +35,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// assert_eq!(file_name("inline"), None);
 /// ```
 pub fn file_name(header: &str) -> Option<String> {
-    let (mut plain, mut extended) = (None, None);
+    let (mut plain, mut extended, mut malformed) = (None, None, None);
     // The word before the first semicolon says whether to save or to show the file. This program
     // always saves it. Without that word, the first parameter is in its place.
     let untyped = format!(";{header}");
@@ -48,24 +48,32 @@ pub fn file_name(header: &str) -> Option<String> {
             rest = parameter.find(';').map_or("", |at| &parameter[at..]);
             continue;
         };
-        let (value, after) = value_of(value.trim_start())?;
+        let (value, after) = value_of(value.trim_start());
         rest = after;
         // If a name occurs twice, the first one counts.
         match name.trim_end().to_ascii_lowercase().as_str() {
             "filename" if plain.is_none() => plain = Some(decode_plain(value)),
-            "filename*" if extended.is_none() => extended = decode(&value),
+            "filename*" if extended.is_none() => {
+                extended = decode(&value);
+                malformed.get_or_insert_with(|| decode_malformed(&value));
+            }
             _ => {}
         }
     }
-    extended.or(plain).filter(|name| !name.is_empty())
+    extended.or(plain).or(malformed).filter(|name| !name.is_empty())
 }
 
-/// Splits a token or a quoted string from the rest of the text. `None` if the closing quote is
-/// missing.
-fn value_of(text: &str) -> Option<(String, &str)> {
+/// Splits the text before the next semicolon from the rest.
+fn split_token(text: &str) -> (&str, &str) {
+    text.split_at(text.find(';').unwrap_or(text.len()))
+}
+
+/// Splits a token or a quoted string from the rest of the text. A quote that is not closed is left
+/// out, as browsers do.
+fn value_of(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find(';').unwrap_or(text.len());
-        return Some((text[..end].trim_end().to_owned(), &text[end..]));
+        let (value, after) = split_token(text);
+        return (value.trim_end().to_owned(), after);
     };
     let is_path = is_windows_path(quoted);
     let mut value = String::new();
@@ -74,13 +82,14 @@ fn value_of(text: &str) -> Option<(String, &str)> {
         match c {
             '"' => {
                 let after = &quoted[at + 1..];
-                return Some((value, &after[after.find(';').unwrap_or(after.len())..]));
+                return (value, split_token(after).1);
             }
-            '\\' if !is_path => value.push(chars.next()?.1),
+            '\\' if !is_path => value.extend(chars.next().map(|(_, c)| c)),
             c => value.push(c),
         }
     }
-    None
+    let (value, after) = split_token(quoted);
+    (value.trim_end_matches('\\').to_owned(), after)
 }
 
 /// Whether a text begins like `C:\Users`, with a backslash that escapes nothing.
@@ -98,6 +107,12 @@ fn decode(value: &str) -> Option<String> {
     let (charset, rest) = value.split_once('\'')?;
     let (_, text) = rest.split_once('\'')?;
     in_charset(charset, &unescape(text.as_bytes(), b'%')?)
+}
+
+/// Decodes a value whose bytes are not what it says of them. It is better than no name.
+fn decode_malformed(value: &str) -> String {
+    let name = value.rsplit('\'').next().unwrap_or_default();
+    unescape(name.as_bytes(), b'%').map_or_else(|| name.to_owned(), |bytes| text(&bytes))
 }
 
 /// Decodes what a plain name must not have, but has with some servers. Returns a name that has
@@ -180,8 +195,14 @@ mod tests {
             ("attachment; filename*=no-such''%00a; filename=a", Some("a")),
             ("attachment; filename*=UTF-8''%4; filename=a", Some("a")),
             ("attachment; filename*=a; filename=a", Some("a")),
-            ("attachment; filename=\"open", None),
-            ("attachment; filename=\"a\\", None),
+            // Bytes of another charset, or none that is encoded, are better than no name.
+            ("attachment; filename*=UTF-8''Poblaci%F3n.csv", Some("Población.csv")),
+            ("attachment; filename*=UTF-8''100%.csv", Some("100%.csv")),
+            ("attachment; filename*=a.csv", Some("a.csv")),
+            ("attachment; filename=\"open", Some("open")),
+            ("attachment; filename=\"a b.csv; size=3", Some("a b.csv")),
+            ("attachment; filename=\"a\\", Some("a")),
+            ("attachment; filename=\"", None),
             ("attachment; filename=", None),
             ("attachment", None),
             ("filename=a", Some("a")),

@@ -9,8 +9,11 @@ use crate::Options;
 use crate::http::guard::{self, RefusedName};
 use raudal_common::{Error, Kind};
 
-/// Whether a request failed because its connection, which was kept open, had ended or held bytes that nobody asked for.
-/// Nothing of a response to it has come.
+/// What helps where a proxy refuses.
+pub(crate) const PROXY_LOGIN: &str = "the proxy requires a login: put the name and password into its URL";
+
+/// Returns whether a request failed because its reused connection had ended or held unexpected bytes. No byte of a
+/// response to it has arrived.
 pub(crate) fn is_stale(error: &reqwest::Error) -> bool {
     if error.is_timeout() || error.is_connect() {
         return false;
@@ -23,7 +26,7 @@ pub(crate) fn is_stale(error: &reqwest::Error) -> bool {
     }
 }
 
-/// Whether the head of the response is not HTTP as it should be, so that a lenient reader may make something of it.
+/// Returns whether the head of the response is invalid HTTP that a lenient reader may accept.
 pub(crate) fn is_bad_head(error: &reqwest::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(|hyper| hyper.is_parse() && !hyper.is_parse_too_large())
 }
@@ -59,7 +62,19 @@ pub(crate) fn before_answer(error: &reqwest::Error, options: &Options) -> Error 
     } else {
         (Kind::Reset, "the connection broke before the response")
     };
-    Error::new(kind, message).because(root(error))
+    let cause = root(error);
+    // The library has no type for it: the answer of a proxy to CONNECT.
+    if cause.ends_with("proxy authorization required") {
+        return Error::new(Kind::Status(407), "the proxy answered: 407 Proxy Authentication Required")
+            .transient(false)
+            .hint(PROXY_LOGIN);
+    }
+    let has_proxy = options.proxy.as_deref().is_some_and(|proxy| !proxy.is_empty());
+    let error = Error::new(kind, message).because(cause);
+    match error.kind() {
+        Kind::Name | Kind::Connect if has_proxy => error.hint("the connection goes through a proxy: check [`proxy`]"),
+        _ => error,
+    }
 }
 
 /// Returns the error for a body that did not arrive whole.

@@ -13,9 +13,10 @@ const TITLE: usize = 80;
 /// How many characters of a URL a message quotes.
 const URL: usize = 500;
 
-/// An HTML page in place of the data.
+/// An HTML page, JSON or XML in place of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
+    what: &'static str,
     title: Option<String>,
     /// Where the page sends a browser on to.
     refresh: Option<String>,
@@ -23,14 +24,19 @@ pub(crate) struct Page {
 
 impl Page {
     fn new(first: &[u8]) -> Self {
-        let line = || shown(first).filter(|_| !has_tag(first));
-        Self { title: title(first).or_else(line), refresh: meta_refresh(first) }
+        let what = match (sniff(first), document(first)) {
+            (Sniffed::Page, _) | (_, Sniffed::Data | Sniffed::Unknown) => "an HTML page",
+            _ if text_of(first).starts_with(b"<") => "XML",
+            _ => "JSON",
+        };
+        let line = || shown(first).filter(|_| what == "JSON" || !has_tag(first));
+        Self { what, title: title(first).or_else(line), refresh: meta_refresh(first) }
     }
 
     pub(crate) fn message(&self) -> String {
         match &self.title {
-            Some(title) => format!("an HTML page in place of the data: {title}"),
-            None => "an HTML page in place of the data".into(),
+            Some(title) => format!("{} in place of the data: {title}", self.what),
+            None => format!("{} in place of the data", self.what),
         }
     }
 
@@ -45,7 +51,7 @@ impl Page {
 
 /// What the first bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Sniffed {
     /// Too few bytes to tell.
     Unknown,
     Page,
@@ -58,12 +64,19 @@ pub(crate) struct Look {
     first: Vec<u8>,
     /// The `Content-Type` says that the body is an HTML page.
     called_page: bool,
+    /// JSON and XML count as pages.
+    no_documents: bool,
     done: bool,
 }
 
 impl Look {
     pub(crate) fn new(called_page: bool) -> Self {
         Self { called_page, ..Self::default() }
+    }
+
+    /// For data that is neither JSON nor XML.
+    pub(crate) fn of_data(called_page: bool) -> Self {
+        Self { called_page, no_documents: true, ..Self::default() }
     }
 
     /// Takes more bytes. Returns an error once it is sure of a page, and has found its title or has seen
@@ -75,15 +88,15 @@ impl Look {
         let room = LOOK - self.first.len();
         self.first.extend_from_slice(&bytes[..bytes.len().min(room)]);
         match self.verdict() {
-            Verdict::Unknown => Ok(()),
-            Verdict::Data => {
+            Sniffed::Unknown => Ok(()),
+            Sniffed::Data => {
                 self.done = true;
                 self.first = Vec::new();
                 Ok(())
             }
             // Wait for the title, but only within the first bytes.
-            Verdict::Page if self.first.len() < LOOK && title(&self.first).is_none() => Ok(()),
-            Verdict::Page => Err(Page::new(&self.first)),
+            Sniffed::Page if self.first.len() < LOOK && title(&self.first).is_none() => Ok(()),
+            Sniffed::Page => Err(Page::new(&self.first)),
         }
     }
 
@@ -94,7 +107,7 @@ impl Look {
 
     /// Decides when the body has ended.
     pub(crate) fn end(&self) -> Result<(), Page> {
-        let is_page = self.verdict() == Verdict::Page
+        let is_page = self.verdict() == Sniffed::Page
             || self.called_page && !self.first.is_empty() && (has_tag(&self.first) || is_one_line(&self.first));
         if !self.done && is_page {
             return Err(Page::new(&self.first));
@@ -102,15 +115,19 @@ impl Look {
         Ok(())
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> Sniffed {
+        match document(&self.first) {
+            verdict @ (Sniffed::Page | Sniffed::Unknown) if self.no_documents => return verdict,
+            _ => {}
+        }
         match sniff(&self.first) {
             // Servers call tables pages too. So the bytes decide: a page has tags, wherever they begin.
-            Verdict::Data if self.called_page && !is_archive(&self.first) => match has_tag(&self.first) {
-                true => Verdict::Page,
-                false if self.first.len() < LOOK => Verdict::Unknown,
-                false => Verdict::Data,
+            Sniffed::Data if self.called_page && !is_binary(&self.first) => match has_tag(&self.first) {
+                true => Sniffed::Page,
+                false if self.first.len() < LOOK => Sniffed::Unknown,
+                false => Sniffed::Data,
             },
-            Verdict::Unknown if self.called_page && self.first.len() == LOOK => Verdict::Page,
+            Sniffed::Unknown if self.called_page && self.first.len() == LOOK => Sniffed::Page,
             verdict => verdict,
         }
     }
@@ -128,46 +145,74 @@ fn is_one_line(body: &[u8]) -> bool {
     body.len() < LOOK && !body.trim_ascii_end().contains(&b'\n')
 }
 
-/// Whether the bytes begin with the signature of a zip (also an empty one) or of gzip.
-fn is_archive(first: &[u8]) -> bool {
-    first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") || first.starts_with(b"\x1f\x8b")
+/// Whether the bytes begin with a signature, or have control characters that no text has (WHATWG MIME Sniffing,
+/// section 3). What looks like a tag among them is none.
+fn is_binary(first: &[u8]) -> bool {
+    const SIGNATURES: [&[u8]; 6] = [b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"%PDF-", b"\x89PNG"];
+    let is_control = |byte: &u8| byte.is_ascii_control() && !b"\t\n\x0c\r\x1b\x7f".contains(byte);
+    SIGNATURES.iter().any(|signature| first.starts_with(signature)) || first.iter().any(is_control)
+}
+
+/// Whether there is no more than the beginning of a byte order mark.
+fn is_mark_begun(first: &[u8]) -> bool {
+    first.len() < 3 && b"\xef\xbb\xbf".starts_with(first)
+}
+
+/// Returns the bytes after a byte order mark and white space.
+fn text_of(first: &[u8]) -> &[u8] {
+    first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start()
+}
+
+/// Whether the bytes begin like JSON or XML, after a byte order mark and white space.
+fn document(first: &[u8]) -> Sniffed {
+    if is_mark_begun(first) {
+        return Sniffed::Unknown;
+    }
+    let text = text_of(first);
+    let (Some(open @ (b'{' | b'[')), rest) = (text.first(), text.get(1..).unwrap_or_default()) else {
+        return begins(text, b"<?xml");
+    };
+    match (open, rest.trim_ascii_start().first()) {
+        (b'{', Some(b'"' | b'}')) | (b'[', Some(b'{')) => Sniffed::Page,
+        (_, None) if first.len() < LOOK => Sniffed::Unknown,
+        _ => Sniffed::Data,
+    }
 }
 
 /// Whether the bytes begin like HTML, after a byte order mark and white space (WHATWG MIME
 /// Sniffing, section 7.1).
-pub(crate) fn sniff(first: &[u8]) -> Verdict {
-    const BOM: &[u8] = b"\xef\xbb\xbf";
-    if first.len() < BOM.len() && BOM.starts_with(first) {
-        return Verdict::Unknown;
+pub(crate) fn sniff(first: &[u8]) -> Sniffed {
+    if is_mark_begun(first) {
+        return Sniffed::Unknown;
     }
-    let text = first.strip_prefix(BOM).unwrap_or(first).trim_ascii_start();
+    let text = text_of(first);
     if text.is_empty() {
-        return if first.len() < LOOK { Verdict::Unknown } else { Verdict::Data };
+        return if first.len() < LOOK { Sniffed::Unknown } else { Sniffed::Data };
     }
-    if begins(text, b"<?xml") == Verdict::Page {
+    if begins(text, b"<?xml") == Sniffed::Page {
         // XHTML begins with an XML declaration. Other XML counts as data.
         let lower = text.to_ascii_lowercase();
         return match [&b"<!doctype html"[..], b"<html"].iter().any(|tag| find(&lower, tag).is_some()) {
-            true => Verdict::Page,
-            false if first.len() < LOOK => Verdict::Unknown,
-            false => Verdict::Data,
+            true => Sniffed::Page,
+            false if first.len() < LOOK => Sniffed::Unknown,
+            false => Sniffed::Data,
         };
     }
     let tags = [&b"<!doctype html"[..], b"<html", b"<head", b"<title", b"<script", b"<body", b"<?xml"];
     let verdicts = tags.map(|tag| begins(text, tag));
-    [Verdict::Page, Verdict::Unknown].into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::Data)
+    [Sniffed::Page, Sniffed::Unknown].into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Sniffed::Data)
 }
 
 /// Whether the text begins with the tag, in any case, followed by a byte that ends its name.
-fn begins(text: &[u8], tag: &[u8]) -> Verdict {
+fn begins(text: &[u8], tag: &[u8]) -> Sniffed {
     let length = text.len().min(tag.len());
     if !text[..length].eq_ignore_ascii_case(&tag[..length]) {
-        return Verdict::Data;
+        return Sniffed::Data;
     }
     match text.get(tag.len()) {
-        None => Verdict::Unknown,
-        Some(b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'\x0c') => Verdict::Page,
-        Some(_) => Verdict::Data,
+        None => Sniffed::Unknown,
+        Some(b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'\x0c') => Sniffed::Page,
+        Some(_) => Sniffed::Data,
     }
 }
 
@@ -239,12 +284,12 @@ mod tests {
             "<HTML lang=es>",
             "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC",
         ] {
-            assert_eq!(sniff(page.as_bytes()), Verdict::Page, "{page}");
+            assert_eq!(sniff(page.as_bytes()), Sniffed::Page, "{page}");
         }
         for data in ["PK\u{3}\u{4}", "a,b\n1,2\n", "<a>,b\n", "<htmlx>,", "\u{feff}ENTIDAD,NOM_ENT", "  x", "<", "<h1"]
         {
             let verdict = sniff(data.as_bytes());
-            assert_eq!(verdict, if data == "<" { Verdict::Unknown } else { Verdict::Data }, "{data}");
+            assert_eq!(verdict, if data == "<" { Sniffed::Unknown } else { Sniffed::Data }, "{data}");
         }
     }
 
@@ -296,6 +341,37 @@ mod tests {
         assert!(look(b"\x1f\x8b\x08\x00 and so on").is_ok());
         let mut data = Look::new(false);
         assert_eq!(data.more(b"a,b\n").and_then(|()| data.more(b"<html>")).and_then(|()| data.end()), Ok(()));
+    }
+
+    #[test]
+    fn bytes_that_no_text_has_are_no_page_whatever_the_server_calls_them() {
+        for data in [&b"BZh91AY&SY<a>"[..], b"\xfd7zXZ\0\0\x04<b>", b"\x28\xb5\x2f\xfd\x04<i/>", b"%PDF-1.4\n<?xpacket"]
+        {
+            let mut look = Look::new(true);
+            assert_eq!(look.more(data).and_then(|()| look.end()), Ok(()), "{}", data.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn json_and_xml_are_no_data_at_any_split() {
+        for (text, message) in [
+            ("{\"error\": 1}", "JSON in place of the data: {\"error\": 1}"),
+            (" \n{ }", "JSON in place of the data: { }"),
+            ("[\n {\"a\": \"<b>\"}]", "JSON in place of the data: [ {\"a\": \"<b>\"}]"),
+            ("\u{feff}<?xml version=\"1.0\"?><Error/>", "XML in place of the data"),
+            ("<?xml version=\"1.0\"?><html><title>Oh</title>", "an HTML page in place of the data: Oh"),
+        ] {
+            for cut in 0..text.len() {
+                let mut look = Look::of_data(false);
+                let (one, two) = text.as_bytes().split_at(cut);
+                let seen = look.more(one).and_then(|()| look.more(two)).and_then(|()| look.end());
+                assert_eq!(seen.map_err(|page| page.message()), Err(message.into()), "cut at {cut}");
+            }
+        }
+        for data in ["[a],[b]\n1,2\n", "{a},{b}\n", "<b>,c\n", "[", "{", "PK\u{3}\u{4}", "\"{\",a\n"] {
+            let mut look = Look::of_data(false);
+            assert_eq!(look.more(data.as_bytes()).and_then(|()| look.end()), Ok(()), "{data}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Decides what HTTP messages mean, with pure functions; sets up TLS; watches connections.
 
+pub(crate) mod client_pool;
 pub(crate) mod cloud;
 pub(crate) mod coding;
 pub(crate) mod conditional;
@@ -10,7 +11,6 @@ pub(crate) mod disposition;
 pub(crate) mod failure;
 pub(crate) mod guard;
 pub(crate) mod html;
-pub(crate) mod lanes;
 pub(crate) mod netrc;
 pub(crate) mod range;
 pub(crate) mod redirect;

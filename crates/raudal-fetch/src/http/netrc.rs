@@ -31,12 +31,12 @@ const LARGEST: u64 = 1 << 20;
 /// ```
 #[derive(Clone, Default)]
 pub struct Netrc {
-    machines: Vec<(String, Login)>,
-    default: Option<Login>,
+    machines: Vec<(String, NetrcLogin)>,
+    default: Option<NetrcLogin>,
 }
 
 #[derive(Clone, Default)]
-struct Login {
+struct NetrcLogin {
     name: String,
     password: String,
 }
@@ -70,7 +70,7 @@ impl Netrc {
         let mut words = Words { rest: text, line: 1 };
         let mut found = Self::default();
         // The entry that `login` and `password` belong to. There is none before the first machine.
-        let mut current: Option<(Option<String>, Login)> = None;
+        let mut current: Option<(Option<String>, NetrcLogin)> = None;
         while let Some((word, is_quoted)) = words.next()? {
             let line = words.line;
             let bad = |what: &str| Error::usage(what.to_owned()).line(line).hint("[`no_netrc`] ignores the file");
@@ -78,11 +78,11 @@ impl Netrc {
                 _ if is_quoted => return Err(bad("a quoted text in place of a keyword such as machine or login")),
                 "machine" => {
                     found.add(current.take());
-                    current = Some((Some(words.value("machine")?), Login::default()));
+                    current = Some((Some(words.value("machine")?), NetrcLogin::default()));
                 }
                 "default" => {
                     found.add(current.take());
-                    current = Some((None, Login::default()));
+                    current = Some((None, NetrcLogin::default()));
                 }
                 "login" | "password" | "account" => {
                     let value = words.value(&word)?;
@@ -111,7 +111,7 @@ impl Netrc {
         Ok(found)
     }
 
-    fn add(&mut self, entry: Option<(Option<String>, Login)>) {
+    fn add(&mut self, entry: Option<(Option<String>, NetrcLogin)>) {
         match entry {
             Some((Some(machine), login)) => self.machines.push((machine, login)),
             Some((None, login)) => drop(self.default.get_or_insert(login)),

@@ -5,6 +5,8 @@
 //! they are sent only to the origin that they were given for. There is one exception: they follow a
 //! redirect from http to https on the same host, if both use their default ports.
 
+use std::borrow::Cow;
+
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -21,7 +23,7 @@ pub(crate) const fn is_redirect(status: u16) -> bool {
 pub(crate) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Result<Url> {
     let refused = |message: String| Error::new(Kind::Redirect, message);
     let location = location.ok_or_else(|| refused("a redirect without a target".into()))?;
-    let location = String::from_utf8_lossy(location);
+    let location = text(location);
     let mut next = here
         .join(&location)
         .map_err(|error| refused(format!("a redirect to an invalid URL: {}", redact(&location))).because(error))?;
@@ -44,6 +46,13 @@ pub(crate) fn next(here: &Url, location: Option<&[u8]>, allow_http: bool) -> Res
     // adds them again.
     without_credentials(&mut next);
     Ok(next)
+}
+
+/// Returns the text of a `Location`. Bytes that are not UTF-8 go back to the server as they came, in
+/// percent-encoding: it named the file by them.
+fn text(location: &[u8]) -> Cow<'_, str> {
+    let encoded = |byte: &u8| if byte.is_ascii() { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+    std::str::from_utf8(location).map_or_else(|_| location.iter().map(encoded).collect(), Cow::Borrowed)
 }
 
 /// Returns the address and the headers for a request to `here`. The user asked for `start` with
@@ -150,6 +159,17 @@ mod tests {
             assert_eq!((error.kind(), error.message()), (Kind::Redirect, message));
         }
         assert_eq!(next(&url("http://h/"), None, false).expect_err("none").message(), "a redirect without a target");
+    }
+
+    #[test]
+    fn bytes_of_a_target_that_are_no_utf_8_go_back_as_they_came() {
+        for (location, target) in [
+            (&b"/Poblaci\xf3n.csv"[..], "http://h/Poblaci%F3n.csv"),
+            (b"?q=A\xf1o", "http://h/a?q=A%F1o"),
+            ("/Población.csv".as_bytes(), "http://h/Poblaci%C3%B3n.csv"),
+        ] {
+            assert_eq!(next(&url("http://h/a"), Some(location), false).map(String::from).expect("a target"), target);
+        }
     }
 
     #[test]

@@ -8,10 +8,10 @@ use reqwest::{ClientBuilder, NoProxy, Proxy, RequestBuilder};
 use url::{Host, Url};
 
 use crate::Options;
+use crate::http::client_pool::{ClientPool, Load};
 use crate::http::cloud;
 use crate::http::connection::ConnectLayer;
 use crate::http::guard;
-use crate::http::lanes::{Lanes, Load};
 use crate::http::redirect;
 use crate::http::tls;
 use raudal_common::error::redact;
@@ -29,9 +29,9 @@ pub(crate) struct HttpRequests {
     options: Options,
     /// The user's headers and our own.
     headers: HeaderMap,
-    /// Clients as the options say; without the system's proxies (for the addresses of this machine),
-    /// without our certificate, lenient ones, and those for which several of these hold.
-    http: [Lanes<reqwest::Client>; 8],
+    /// One pool for each combination of three choices: with the system's proxies or without (for addresses of this
+    /// machine), with our certificate or without, strict or lenient.
+    http: [ClientPool<reqwest::Client>; 8],
     /// Whether any certificate authority is trusted.
     believes: bool,
     #[cfg(feature = "cloud")]
@@ -43,7 +43,7 @@ impl HttpRequests {
         let headers = headers(options)?;
         let proxy = proxy(options)?;
         let (client, believes) = tls::build(|| builder(options, proxy.clone()), options, true)?;
-        let http = std::array::from_fn(|_| Lanes::new(options.http2));
+        let http = std::array::from_fn(|_| ClientPool::new(options.http2));
         http[0].next(|| Ok(client))?;
         Ok(Self {
             options: options.clone(),
@@ -115,9 +115,9 @@ impl HttpRequests {
         Ok(self.http_for(server, server, false)?.0.clone())
     }
 
-    /// Returns whether a request for this URL identifies the user. One for an object in a cloud store does
-    /// not count: its credentials are those of this machine, as for a file on a shared disk, and a stored
-    /// copy is of use only where they let it be confirmed.
+    /// Returns whether a request for this URL identifies the user. A request for an object in a cloud store does not
+    /// count. Its credentials are those of this machine, as for a file on a shared disk, and a cached copy is used
+    /// only after the store has confirmed it.
     pub(crate) fn is_personal(&self, url: &Url) -> bool {
         if cloud::is_object(url) {
             return false;
@@ -131,8 +131,8 @@ impl HttpRequests {
     fn http_for(&self, start: &Url, here: &Url, is_lenient: bool) -> Result<(&reqwest::Client, Load)> {
         let direct = self.options.proxy.is_none() && is_loopback(here);
         let nameless = self.options.cert.is_some() && !redirect::is_home(start, here);
-        let lanes = &self.http[usize::from(direct) + 2 * usize::from(nameless) + 4 * usize::from(is_lenient)];
-        lanes.next(|| self.client(direct, nameless, is_lenient))
+        let pool = &self.http[usize::from(direct) + 2 * usize::from(nameless) + 4 * usize::from(is_lenient)];
+        pool.next(|| self.client(direct, nameless, is_lenient))
     }
 
     fn client(&self, direct: bool, nameless: bool, is_lenient: bool) -> Result<reqwest::Client> {
@@ -176,8 +176,8 @@ fn builder(options: &Options, proxy: Option<Proxy>) -> ClientBuilder {
     }
 }
 
-/// Accepts what other programs accept too: invalid lines in the head are left out. Uses each connection once: what is left
-/// over on it must never be taken for a response without a head.
+/// Makes a client accept invalid lines in a head, which it leaves out, as other programs do. It uses each connection
+/// once, because leftover bytes must never be taken for a response without a head.
 fn lenient(builder: ClientBuilder) -> ClientBuilder {
     builder
         .pool_max_idle_per_host(0)
@@ -188,13 +188,16 @@ fn lenient(builder: ClientBuilder) -> ClientBuilder {
 }
 
 fn proxy(options: &Options) -> Result<Option<Proxy>> {
-    match options.proxy.as_deref() {
-        None | Some("") => Ok(None),
-        Some(address) => match Proxy::all(address) {
-            Ok(proxy) => Ok(Some(proxy.no_proxy(NoProxy::from_env()))),
-            Err(_) => Err(Error::usage(format!("not the URL of a proxy: {}", redact(address)))
-                .hint("write http://host:port or http://name:password@host:port")),
-        },
+    const FORM: &str = "write http://host:port or http://name:password@host:port";
+    let Some(address) = options.proxy.as_deref().filter(|address| !address.is_empty()) else { return Ok(None) };
+    // The library ignores a proxy whose scheme it does not know, and goes past it.
+    let scheme = address.split_once("://").map_or("http", |(scheme, _)| scheme);
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(Error::usage(format!("not a proxy for HTTP: {}", redact(address))).hint(FORM));
+    }
+    match Proxy::all(address) {
+        Ok(proxy) => Ok(Some(proxy.no_proxy(NoProxy::from_env()))),
+        Err(_) => Err(Error::usage(format!("not the URL of a proxy: {}", redact(address))).hint(FORM)),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::coding::{self, Coding};
 use crate::http::disposition;
+use crate::http::failure::PROXY_LOGIN;
 use raudal_common::{Error, Kind, Result};
 
 /// The parts of a good response's head that are used later.
@@ -35,7 +36,7 @@ pub(crate) struct Head {
     /// There was no head at all (HTTP/0.9).
     #[serde(skip)]
     pub(crate) is_bare: bool,
-    /// What was wrong with the response and was put up with.
+    /// Faults of the response that were tolerated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Head {
 impl Head {
     /// Judges the head of the response to a plain GET. `path` is the path of the URL that answered.
     pub(crate) fn judge(status: StatusCode, headers: &HeaderMap, path: &str, now: SystemTime) -> Result<Self> {
-        // 203: a proxy has changed something on the way, and says so. It is a good answer.
+        // 203: a proxy has changed something on the way, and says so. It is a good response.
         if status != StatusCode::OK && status != StatusCode::NON_AUTHORITATIVE_INFORMATION {
             return Err(refusal(status, headers, now));
         }
@@ -95,11 +96,11 @@ fn refusal(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Error {
         202 => error.hint("the server is still preparing the file: try again later"),
         206 => error.hint("it sent a range although the whole file was requested: a proxy or cache may be broken"),
         401 => error.hint("the server requires a login: check the credentials"),
-        // As some services answer in place of 429.
+        // Some services send this status instead of 429.
         403 if wait.is_some() => error.transient(true).hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         403 => error.hint("the server refuses access: credentials may be missing, or it blocks programs: give a name with [`user_agent`], or say who you are with [`contact`]"),
         404 | 410 => error.hint("check the URL"),
-        407 => error.hint("the proxy requires a login: put the name and password into its URL"),
+        407 => error.hint(PROXY_LOGIN),
         429 => error.hint("the server asks to slow down: allow fewer jobs per host, or a lower rate"),
         _ => error,
     }

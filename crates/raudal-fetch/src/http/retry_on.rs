@@ -25,7 +25,7 @@ const ALSO: [(&str, Kind); 4] =
     [("connection", Kind::Connect), ("cut", Kind::Length), ("stall", Kind::Timeout), ("digest", Kind::Checksum)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+enum RetryEntry {
     /// The failures that are retried by default.
     Default,
     Status(u16),
@@ -34,7 +34,7 @@ enum Class {
     Kind(Kind),
 }
 
-impl Class {
+impl RetryEntry {
     fn parse(word: &str) -> Option<Self> {
         let word = word.to_ascii_lowercase();
         if word == "default" {
@@ -78,8 +78,8 @@ impl Class {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetryOn {
     /// Empty means the default.
-    on: Vec<Class>,
-    not_on: Vec<Class>,
+    on: Vec<RetryEntry>,
+    not_on: Vec<RetryEntry>,
 }
 
 impl RetryOn {
@@ -100,7 +100,7 @@ impl FromStr for RetryOn {
                 Some(name) => (&mut parsed.not_on, name.trim_start()),
                 None => (&mut parsed.on, word),
             };
-            list.push(Class::parse(name).ok_or_else(|| unknown(word))?);
+            list.push(RetryEntry::parse(name).ok_or_else(|| unknown(word))?);
         }
         Ok(parsed)
     }

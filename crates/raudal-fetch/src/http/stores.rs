@@ -35,11 +35,11 @@ impl HttpRequests {
                 break;
             }
         }
-        let answer = raudal_cloud::Answer::new(status, &headers, &body);
-        if self.stores().learn(&object, &answer) {
+        let response = raudal_cloud::ErrorResponse::new(status, &headers, &body);
+        if self.stores().learn(&object, &response) {
             return Some(Refusal::Again);
         }
-        Some(Refusal::Error(self.stores().refusal(&object, &answer)))
+        Some(Refusal::Error(self.stores().refusal(&object, &response)))
     }
 
     /// Returns the inputs that a glob stands for, with their sizes.

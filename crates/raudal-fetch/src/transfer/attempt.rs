@@ -23,7 +23,7 @@ use crate::http::response::{self, Head};
 use crate::progress::{Stage, TransferProgress};
 use crate::request::{Expect, Request, ResponseHead};
 use crate::transfer::hedge::{self, Intake};
-use crate::transfer::respond::{FinalResponse, respond};
+use crate::transfer::respond::{self, FinalResponse, respond};
 use crate::transfer::segments::{ASKS, PieceHandle};
 use crate::transfer::transport::Transport;
 use crate::{Body, Partial, PartialFile};
@@ -86,7 +86,7 @@ async fn load_once(
 ) -> Result<Loaded> {
     let Ask { url, request } = ask;
     let (expect, place) = (request.expect, request.file);
-    if let (None, Some(place)) = (&kept, place) {
+    if let (None, Some(place)) = (&kept, place.filter(|place| place.keeps())) {
         *kept = restore(transport, place, url, expect).await?;
     }
     kept.take_if(|partial| !partial.is_of(url, expect) || !partial.can_go_on());
@@ -142,7 +142,8 @@ async fn load_once(
 fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) -> Result<Partial> {
     let (expect, file, headers) = (ask.request.expect, ask.request.file, response.headers());
     #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date")]
-    let head = Head::judge(response.status(), headers, here.path(), SystemTime::now())?;
+    let head = Head::judge(response.status(), headers, here.path(), SystemTime::now())
+        .map_err(|error| respond::behind_redirect(error, ask.url, &here))?;
     // What is stored of an encoded body is of no use to another attempt: its encoding may differ each time.
     let is_encoded = !head.codings.is_empty();
     let mut partial = Partial {
@@ -153,7 +154,7 @@ fn begin(transport: &Transport, ask: Ask<'_>, response: &Response, here: Url) ->
         total: head.length,
         spool: Spool::new(&transport.budget, head.length.filter(|_| file.is_none() || is_encoded)),
         digests: Digests::of_whole(headers),
-        look: (expect == Expect::Table && !is_encoded).then(|| Look::new(head.is_page())),
+        look: expect.look(ask.url, &head).filter(|_| !is_encoded),
         told: false,
         segment_failed: false,
         head,
@@ -360,7 +361,7 @@ async fn whole(transport: &Transport, mut partial: Partial, request: &Request<'_
             Some(file) => Spool::kept(&transport.budget, FileWriter::new(file, None)),
             None => Spool::new(&transport.budget, None),
         };
-        let look = (request.expect == Expect::Table).then(|| Look::new(head.is_page()));
+        let look = request.expect.look(&partial.asked, &head);
         let decoded = decode::decode(stored, length, &head.codings, spool, look).await?;
         (stored, length, head.length) = (decoded.stored, decoded.length, Some(decoded.length));
         head.warnings.extend(decoded.missing.iter().map(|coding| {
@@ -369,6 +370,12 @@ async fn whole(transport: &Transport, mut partial: Partial, request: &Request<'_
                 "the server says Content-Encoding: {name}, but the bytes are no {name}: they were taken as they are"
             )
         }));
+        if decoded.extra > 0 {
+            head.warnings.push(format!(
+                "{} bytes after the end of the encoded body are something else; they were left out",
+                decoded.extra
+            ));
+        }
     }
     Ok(Body { location: Location::Url(partial.here), length, head, stored })
 }

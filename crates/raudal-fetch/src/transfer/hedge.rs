@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::body::file_writer::BLOCK;
 use crate::body::spool::{Spool, Stored};
 use crate::body::streaming::{TAIL, Tail};
+use crate::http::client_pool::Load;
 use crate::http::digest::Digests;
 use crate::http::failure;
 use crate::http::range::{self, RangeReply, ResumePoint};
@@ -191,13 +192,22 @@ pub(crate) async fn append(
 /// Returns the next bytes of a response. Returns `None` at its end, and when another connection has
 /// taken over all missing bytes.
 pub(crate) async fn next(response: &mut Response, piece: Option<&PieceHandle>) -> reqwest::Result<Option<Bytes>> {
-    let Some(piece) = piece else { return response.chunk().await };
-    piece.wait(Instant::now());
-    tokio::select! {
-        biased;
-        bytes = response.chunk() => bytes,
-        () = piece.taken_over() => Ok(None),
+    let since = Instant::now();
+    let next = match piece {
+        None => response.chunk().await,
+        Some(piece) => {
+            piece.wait(since);
+            tokio::select! {
+                biased;
+                bytes = response.chunk() => bytes,
+                () = piece.taken_over() => Ok(None),
+            }
+        }
+    };
+    if let Some(load) = response.extensions().get::<Load>() {
+        load.waited(since.elapsed());
     }
+    next
 }
 
 /// The response to a range request.

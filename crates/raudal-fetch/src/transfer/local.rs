@@ -100,8 +100,7 @@ pub(crate) async fn into_file(body: Body, file: &PartialFile) -> Result<Body> {
             }
         }
     });
-    let (file, sha256) = copied.await??;
-    Ok(Body { location, length, head, stored: Stored::Kept(file, sha256) })
+    Ok(Body { location, length, head, stored: copied.await??.into() })
 }
 
 /// Opens a regular file and reads its first bytes. Returns `None` for any other kind of file.

@@ -6,15 +6,15 @@ use std::time::Duration;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, sleep};
-use url::Url;
+use url::{Position, Url};
 
 use crate::Partial;
+use crate::http::client_pool::Load;
 use crate::http::cloud::{self, Refusal};
 use crate::http::conditional::Validators;
 use crate::http::connection;
 use crate::http::cookie::Cookies;
 use crate::http::failure;
-use crate::http::lanes::Load;
 use crate::http::redirect;
 use crate::http::response;
 use crate::progress::TransferProgress;
@@ -196,10 +196,22 @@ async fn send_afresh(mut request: RequestBuilder, progress: &dyn TransferProgres
     connection::watched(request.send(), progress).await.outcome
 }
 
+/// Adds to the error of a response where it came from, if that is not where the request went first. Without the query,
+/// which may be a key.
+pub(super) fn behind_redirect(error: Error, asked: &Url, here: &Url) -> Error {
+    let is_same = asked[Position::BeforeHost..Position::AfterQuery] == here[Position::BeforeHost..Position::AfterQuery];
+    if is_same || cloud::is_object(asked) {
+        return error;
+    }
+    let mut shown = here.clone();
+    shown.set_query(None);
+    elsewhere(&error, &format!("after a redirect to {}", redact(shown.as_str())))
+}
+
 /// Returns the same error, with the host that failed.
 fn elsewhere(fault: &Error, host: &str) -> Error {
     let message = format!("{host}: {}", fault.report());
-    let error = Error::new(fault.kind(), message).transient(fault.is_transient());
+    let error = Error::new(fault.kind(), message).transient(fault.is_transient()).retry_after(fault.wait());
     match fault.hint_text() {
         Some(hint) => error.hint(hint),
         None => error,

@@ -1,11 +1,11 @@
 //! Applies a fault to a response, without I/O: a response in, a response and what its connection
 //! does out.
 
-use super::draw::{Faults, Struck};
-use super::spec::{RetryAfter, What};
-use super::wire::{Act, At, End};
-use crate::answer::{Length, OriginResponse};
+use super::draw::{FaultInjector, InjectedFault};
+use super::spec::{FaultKind, RetryAfter};
+use super::wire::{ConnectionEnd, WireFault, WirePosition};
 use crate::pages;
+use crate::response::{Length, OriginResponse};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use httpdate::HttpDate;
@@ -18,13 +18,13 @@ use std::time::SystemTime;
 
 /// What a response needs to know about its request.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RequestInfo {
     uri: Uri,
     host: Option<String>,
     is_head: bool,
 }
 
-impl Asked {
+impl RequestInfo {
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         Self { uri: request.uri().clone(), host: host.map(str::to_owned), is_head: request.method() == Method::HEAD }
@@ -36,74 +36,74 @@ impl Asked {
 }
 
 /// Returns the response of a path that redirects to itself.
-pub(crate) fn circle(path: &str) -> Result<OriginResponse> {
+pub(crate) fn redirect_loop(path: &str) -> Result<OriginResponse> {
     redirect(path)
 }
 
-impl Struck {
+impl InjectedFault {
     /// Applies the fault to the request, before the request is handled.
     pub(crate) fn to_request(self, headers: &mut HeaderMap) {
-        if self.what == What::NoRange {
+        if self.what == FaultKind::NoRange {
             headers.remove(header::RANGE);
         }
     }
 
     /// Applies the fault to the response. Returns what the connection does, if anything.
-    pub(crate) fn to_answer(
+    pub(crate) fn to_response(
         self,
-        mut answer: OriginResponse,
-        asked: &Asked,
-        faults: &Faults,
-    ) -> Result<(OriginResponse, Option<Act>)> {
+        mut response: OriginResponse,
+        asked: &RequestInfo,
+        faults: &FaultInjector,
+    ) -> Result<(OriginResponse, Option<WireFault>)> {
         // A response to HEAD has no body, so it cannot break off inside one.
-        let length = if asked.is_head { 0 } else { answer.body.len() };
-        let at_head = |end| Some(Act { stop: Some((At::Head, end)), head_rate: None });
+        let length = if asked.is_head { 0 } else { response.body.len() };
+        let at_head = |end| Some(WireFault { stop: Some((WirePosition::Head, end)), head_rate: None });
         let in_body = |at: u64, end| {
-            let at = At::Body(at.min(length as u64));
-            Some(Act { stop: Some((at, end)), head_rate: None })
+            let at = WirePosition::Body(at.min(length as u64));
+            Some(WireFault { stop: Some((at, end)), head_rate: None })
         };
         let mut act = None;
         match self.what {
-            What::Refuse => act = at_head(End::Reset),
-            What::Stall(None) => act = at_head(End::Stall),
-            What::Stall(Some(place)) => act = in_body(place.of(length), End::Stall),
-            What::Reset(place) => act = in_body(place.of(length), End::Reset),
-            What::Cut(place) => act = in_body(place.of(length), End::Close(Bytes::new())),
-            What::Changed(place) => {
+            FaultKind::Refuse => act = at_head(ConnectionEnd::Reset),
+            FaultKind::Stall(None) => act = at_head(ConnectionEnd::Stall),
+            FaultKind::Stall(Some(place)) => act = in_body(place.of(length), ConnectionEnd::Stall),
+            FaultKind::Reset(place) => act = in_body(place.of(length), ConnectionEnd::Reset),
+            FaultKind::Cut(place) => act = in_body(place.of(length), ConnectionEnd::Close(Bytes::new())),
+            FaultKind::Changed(place) => {
                 faults.change(asked.uri.path());
-                act = in_body(place.of(length), End::Close(Bytes::new()));
+                act = in_body(place.of(length), ConnectionEnd::Close(Bytes::new()));
             }
-            What::SlowHead { rate } => act = Some(Act { stop: None, head_rate: Some(rate) }),
-            What::Drip { rate } => answer.rate = Some(rate),
-            What::Length(place) => {
-                let announced = place.of(answer.body.len());
-                let announced = if announced == answer.body.len() as u64 { announced + 1 } else { announced };
-                answer.length = Length::Other(announced);
-                act = in_body(announced, End::Close(answer.body.slice(length.min(announced as usize)..)));
+            FaultKind::SlowHead { rate } => act = Some(WireFault { stop: None, head_rate: Some(rate) }),
+            FaultKind::Drip { rate } => response.rate = Some(rate),
+            FaultKind::Length(place) => {
+                let announced = place.of(response.body.len());
+                let announced = if announced == response.body.len() as u64 { announced + 1 } else { announced };
+                response.length = Length::Other(announced);
+                act = in_body(announced, ConnectionEnd::Close(response.body.slice(length.min(announced as usize)..)));
             }
-            What::Chunked => answer.length = Length::Unknown,
+            FaultKind::Chunked => response.length = Length::Unknown,
             // `to_request` has already applied it.
-            What::NoRange => {}
-            What::ContentRange => shift(&mut answer),
-            What::Status(status, wait) => answer = refusal(status, wait)?,
-            What::Page => answer = OriginResponse::page(pages::missing()),
-            What::Empty => answer.body = Bytes::new(),
-            What::Flip(place) => flip(&mut answer, place.map(|place| place.of(length)), self.draw),
-            What::Gzip => compress(&mut answer)?,
-            What::Loop => answer = redirect(&format!("/~loop{}", asked.path()))?,
-            What::Elsewhere => answer = redirect(&elsewhere(asked))?,
-            What::BigHead { bytes } => {
+            FaultKind::NoRange => {}
+            FaultKind::ContentRange => shift(&mut response),
+            FaultKind::Status(status, wait) => response = refusal(status, wait)?,
+            FaultKind::Page => response = OriginResponse::page(pages::missing()),
+            FaultKind::Empty => response.body = Bytes::new(),
+            FaultKind::Flip(place) => flip(&mut response, place.map(|place| place.of(length)), self.draw),
+            FaultKind::Gzip => compress(&mut response)?,
+            FaultKind::Loop => response = redirect(&format!("/~loop{}", asked.path()))?,
+            FaultKind::Elsewhere => response = redirect(&elsewhere(asked))?,
+            FaultKind::BigHead { bytes } => {
                 let padding = HeaderValue::from_bytes(&vec![b'x'; bytes as usize]).map_err(internal)?;
-                answer.headers.push((HeaderName::from_static("x-padding"), padding));
+                response.headers.push((HeaderName::from_static("x-padding"), padding));
             }
         }
-        Ok((answer, act))
+        Ok((response, act))
     }
 }
 
 /// Makes a partial response say that it begins a byte later than it does.
-fn shift(answer: &mut OriginResponse) {
-    for (name, value) in &mut answer.headers {
+fn shift(response: &mut OriginResponse) {
+    for (name, value) in &mut response.headers {
         if *name == header::CONTENT_RANGE
             && let Some(shifted) = value.to_str().ok().and_then(shifted)
         {
@@ -117,24 +117,24 @@ fn shifted(range: &str) -> Option<HeaderValue> {
     format!("bytes {}-{rest}", first.parse::<u64>().ok()? + 1).parse().ok()
 }
 
-fn flip(answer: &mut OriginResponse, at: Option<u64>, draw: u64) {
-    let Some(last) = answer.body.len().checked_sub(1) else { return };
+fn flip(response: &mut OriginResponse, at: Option<u64>, draw: u64) {
+    let Some(last) = response.body.len().checked_sub(1) else { return };
     let at = at.unwrap_or(draw % (last as u64 + 1)).min(last as u64) as usize;
-    let mut body = answer.body.to_vec();
+    let mut body = response.body.to_vec();
     body[at] ^= 1 << (draw >> 61);
-    answer.body = body.into();
+    response.body = body.into();
 }
 
-fn compress(answer: &mut OriginResponse) -> Result<()> {
+fn compress(response: &mut OriginResponse) -> Result<()> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    answer.body = gzip.write_all(&answer.body).and_then(|()| gzip.finish()).map_err(internal)?.into();
-    answer.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+    response.body = gzip.write_all(&response.body).and_then(|()| gzip.finish()).map_err(internal)?.into();
+    response.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
     Ok(())
 }
 
 fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<OriginResponse> {
     let status = StatusCode::from_u16(status).map_err(internal)?;
-    let mut answer = OriginResponse::plain(status, "a fault on purpose\n".to_owned());
+    let mut response = OriginResponse::plain(status, "a fault on purpose\n".to_owned());
     let wait = wait.map(|wait| match wait {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(wait) => {
@@ -145,13 +145,13 @@ fn refusal(status: u16, wait: Option<RetryAfter>) -> Result<OriginResponse> {
         }
     });
     if let Some(wait) = wait {
-        answer.headers.push((header::RETRY_AFTER, wait.parse().map_err(internal)?));
+        response.headers.push((header::RETRY_AFTER, wait.parse().map_err(internal)?));
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Returns the URL of the same file under the other name of this machine.
-fn elsewhere(asked: &Asked) -> String {
+fn elsewhere(asked: &RequestInfo) -> String {
     let host = asked.host.as_deref().unwrap_or_default();
     let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
     let name = if host.starts_with("localhost") { "127.0.0.1" } else { "localhost" };
@@ -160,9 +160,9 @@ fn elsewhere(asked: &Asked) -> String {
 }
 
 fn redirect(to: &str) -> Result<OriginResponse> {
-    let mut answer = OriginResponse::plain(StatusCode::FOUND, format!("{to}\n"));
-    answer.headers.push((header::LOCATION, to.parse().map_err(internal)?));
-    Ok(answer)
+    let mut response = OriginResponse::plain(StatusCode::FOUND, format!("{to}\n"));
+    response.headers.push((header::LOCATION, to.parse().map_err(internal)?));
+    Ok(response)
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
@@ -188,7 +188,8 @@ mod tests {
             (Some("example.org"), "http://localhost/a?b=c"),
             (None, "http://localhost/a?b=c"),
         ] {
-            let asked = Asked { uri: "/a?b=c".parse().expect("a path"), host: host.map(str::to_owned), is_head: false };
+            let asked =
+                RequestInfo { uri: "/a?b=c".parse().expect("a path"), host: host.map(str::to_owned), is_head: false };
             assert_eq!(elsewhere(&asked), to);
         }
     }
@@ -197,9 +198,9 @@ mod tests {
     fn one_bit_is_flipped_where_it_was_asked_or_anywhere() {
         let body = Bytes::from_static(&[0; 10]);
         for (at, draw, expected) in [(Some(3), 0, Some(3)), (Some(99), u64::MAX, Some(9)), (None, 17, Some(7))] {
-            let mut answer = OriginResponse::page(body.clone());
-            flip(&mut answer, at, draw);
-            assert_eq!(answer.body.iter().position(|byte| byte.is_power_of_two()), expected);
+            let mut response = OriginResponse::page(body.clone());
+            flip(&mut response, at, draw);
+            assert_eq!(response.body.iter().position(|byte| byte.is_power_of_two()), expected);
         }
         let mut empty = OriginResponse::page(Bytes::new());
         flip(&mut empty, None, 5);

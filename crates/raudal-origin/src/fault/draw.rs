@@ -1,8 +1,8 @@
 //! Decides which request a fault applies to: by its number for its path, or by a random draw that
 //! depends on the seed, the path and the number.
 
-use super::spec::{Fault, What, When};
-use crate::archives::Archive;
+use super::spec::{Fault, FaultKind, Trigger};
+use crate::archives::ServedArchive;
 use crate::pack;
 use crate::synth::Rng;
 use raudal_common::lock;
@@ -11,11 +11,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
 /// Paths that redirect to themselves begin with this.
-const CIRCLE: &str = "/~loop/";
+const LOOP_PREFIX: &str = "/~loop/";
 
 /// Returns whether a path redirects to itself.
-pub(crate) fn is_circle(path: &str) -> bool {
-    path.starts_with(CIRCLE)
+pub(crate) fn is_redirect_loop(path: &str) -> bool {
+    path.starts_with(LOOP_PREFIX)
 }
 
 /// Keeps these draws apart from those of the figures, which use the same seed.
@@ -23,30 +23,30 @@ const PURPOSE: u64 = 0x6661_756c_7473;
 
 /// The faults of an origin, and what they need to know about its requests.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub(crate) struct FaultInjector {
     list: Vec<Fault>,
     seed: u64,
-    paths: Mutex<HashMap<String, Path>>,
+    paths: Mutex<HashMap<String, PathState>>,
 }
 
 /// What happened to a path.
 #[derive(Debug, Default)]
-struct Path {
+struct PathState {
     requests: u64,
     changed: bool,
     /// Its other version, once it was requested.
-    other: Option<Archive>,
+    other: Option<ServedArchive>,
 }
 
 /// A fault that applies to a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Struck {
-    pub(super) what: What,
+pub(crate) struct InjectedFault {
+    pub(super) what: FaultKind,
     /// A random number, for the choices that the fault leaves open.
     pub(super) draw: u64,
 }
 
-impl Faults {
+impl FaultInjector {
     pub(crate) fn new(list: Vec<Fault>, seed: u64) -> Self {
         Self { list, seed, paths: Mutex::default() }
     }
@@ -58,8 +58,8 @@ impl Faults {
 
     /// Counts a request, and returns the fault that applies to it. A fault of ranges applies only
     /// to range requests.
-    pub(crate) fn strike(&self, path: &str, is_to_range: bool) -> Option<Struck> {
-        if self.is_empty() || is_circle(path) {
+    pub(crate) fn fault_for(&self, path: &str, is_to_range: bool) -> Option<InjectedFault> {
+        if self.is_empty() || is_redirect_loop(path) {
             return None;
         }
         let number = {
@@ -74,13 +74,13 @@ impl Faults {
             // change them.
             let (chance, draw) = (rng.next(), rng.next());
             let is_met = match &fault.when {
-                When::Always => true,
-                When::Chance(p) => ((chance >> 11) as f64) < p * (1_u64 << 53) as f64,
-                When::Numbers(numbers) => numbers.contains(&number),
-                When::Every(every) => number.is_multiple_of(*every),
+                Trigger::Always => true,
+                Trigger::Chance(p) => ((chance >> 11) as f64) < p * (1_u64 << 53) as f64,
+                Trigger::Numbers(numbers) => numbers.contains(&number),
+                Trigger::Every(every) => number.is_multiple_of(*every),
             };
-            let fits = is_to_range || !matches!(fault.what, What::NoRange | What::ContentRange);
-            (is_met && fits && fault.is_for(path)).then_some(Struck { what: fault.what, draw })
+            let fits = is_to_range || !matches!(fault.what, FaultKind::NoRange | FaultKind::ContentRange);
+            (is_met && fits && fault.is_for(path)).then_some(InjectedFault { what: fault.what, draw })
         })
     }
 
@@ -90,22 +90,22 @@ impl Faults {
     }
 
     /// Returns the version of an archive that this path has now.
-    pub(crate) async fn version(&self, path: &str, archive: Archive) -> Result<Archive> {
+    pub(crate) async fn version(&self, path: &str, archive: ServedArchive) -> Result<ServedArchive> {
         if self.is_empty() {
             return Ok(archive);
         }
         match self.paths().get(path) {
-            Some(Path { changed: true, other: Some(other), .. }) => return Ok(other.clone()),
-            Some(Path { changed: true, .. }) => {}
+            Some(PathState { changed: true, other: Some(other), .. }) => return Ok(other.clone()),
+            Some(PathState { changed: true, .. }) => {}
             _ => return Ok(archive),
         }
-        let work = tokio::task::spawn_blocking(move || pack::repack(&archive.bytes).map(Archive::newer));
+        let work = tokio::task::spawn_blocking(move || pack::repack(&archive.bytes).map(ServedArchive::newer));
         let other = work.await.map_err(|error| Error::new(Kind::Internal, "repacking failed").because(error))??;
         self.paths().entry(path.to_owned()).or_default().other = Some(other.clone());
         Ok(other)
     }
 
-    fn paths(&self) -> MutexGuard<'_, HashMap<String, Path>> {
+    fn paths(&self) -> MutexGuard<'_, HashMap<String, PathState>> {
         // Counting cannot panic half-way.
         lock(&self.paths)
     }
@@ -129,21 +129,21 @@ fn hash(text: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn faults(list: &[&str], seed: u64) -> Faults {
-        Faults::new(list.iter().map(|text| text.parse().expect("a fault")).collect(), seed)
+    fn faults(list: &[&str], seed: u64) -> FaultInjector {
+        FaultInjector::new(list.iter().map(|text| text.parse().expect("a fault")).collect(), seed)
     }
 
     /// Returns for each of the first requests for a path whether a fault applies.
-    fn struck(faults: &Faults, path: &str, requests: usize) -> Vec<bool> {
-        (0..requests).map(|_| faults.strike(path, false).is_some()).collect()
+    fn struck(faults: &FaultInjector, path: &str, requests: usize) -> Vec<bool> {
+        (0..requests).map(|_| faults.fault_for(path, false).is_some()).collect()
     }
 
     #[test]
     fn numbers_count_the_requests_of_each_path() {
         let faults = faults(&["page:n=1,3", "empty:every=4"], 0);
         for path in ["/a", "/b"] {
-            let kinds: Vec<_> = (0..8).map(|_| faults.strike(path, false).map(|struck| struck.what)).collect();
-            let (page, empty) = (Some(What::Page), Some(What::Empty));
+            let kinds: Vec<_> = (0..8).map(|_| faults.fault_for(path, false).map(|struck| struck.what)).collect();
+            let (page, empty) = (Some(FaultKind::Page), Some(FaultKind::Empty));
             assert_eq!(kinds, [page, None, page, empty, None, None, None, empty]);
         }
     }
@@ -156,8 +156,8 @@ mod tests {
         // The same path, with requests for another one in between.
         let among: Vec<bool> = (0..200)
             .map(|_| {
-                other.strike("/b", false);
-                other.strike("/a", false).is_some()
+                other.fault_for("/b", false);
+                other.fault_for("/a", false).is_some()
             })
             .collect();
         assert_eq!(alone, among);
@@ -177,20 +177,20 @@ mod tests {
             ("page:match=/x/*", "/x/a.zip", true),
             ("page:match=/x/*", "/y/a.zip", false),
         ] {
-            assert_eq!(faults(&[spec], 0).strike(path, false).is_some(), is_struck, "{spec} {path}");
+            assert_eq!(faults(&[spec], 0).fault_for(path, false).is_some(), is_struck, "{spec} {path}");
         }
     }
 
     #[test]
     fn a_fault_of_ranges_leaves_the_others_alone() {
         let faults = faults(&["no-range", "content-range", "empty"], 0);
-        assert_eq!(faults.strike("/a", false).map(|struck| struck.what), Some(What::Empty));
-        assert_eq!(faults.strike("/a", true).map(|struck| struck.what), Some(What::NoRange));
+        assert_eq!(faults.fault_for("/a", false).map(|struck| struck.what), Some(FaultKind::Empty));
+        assert_eq!(faults.fault_for("/a", true).map(|struck| struck.what), Some(FaultKind::NoRange));
     }
 
     #[tokio::test]
     async fn a_path_that_has_changed_has_other_bytes_and_keeps_them() {
-        let archive = Archive::new(crate::synth::tiny(1, 0).expect("an archive"));
+        let archive = ServedArchive::new(crate::synth::tiny(1, 0).expect("an archive"));
         let faults = faults(&["changed"], 0);
         let before = faults.version("/a", archive.clone()).await.expect("a version");
         assert_eq!(before.etag, archive.etag);

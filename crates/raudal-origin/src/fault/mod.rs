@@ -13,7 +13,7 @@ mod draw;
 mod spec;
 mod wire;
 
-pub(super) use apply::{Asked, circle};
-pub(super) use draw::{Faults, Struck, is_circle};
+pub(super) use apply::{RequestInfo, redirect_loop};
+pub(super) use draw::{FaultInjector, InjectedFault, is_redirect_loop};
 pub use spec::Fault;
 pub(super) use wire::{Reset, Script, Wire};

@@ -68,31 +68,31 @@ const BIG_HEAD: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     text: String,
-    pub(super) what: What,
-    pub(super) when: When,
+    pub(super) what: FaultKind,
+    pub(super) when: Trigger,
     /// A glob over the name, or over the whole path if it has a slash.
     pub(super) path: Option<String>,
 }
 
 /// What the fault does.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum FaultKind {
     Refuse,
-    /// Before the head, if there is no place.
-    Stall(Option<Place>),
+    /// Before the head, if there is no position.
+    Stall(Option<BodyOffset>),
     Drip {
         rate: u64,
     },
-    Reset(Place),
-    Cut(Place),
-    Length(Place),
+    Reset(BodyOffset),
+    Cut(BodyOffset),
+    Length(BodyOffset),
     ContentRange,
     NoRange,
-    Changed(Place),
+    Changed(BodyOffset),
     Status(u16, Option<RetryAfter>),
     Page,
     Empty,
-    Flip(Option<Place>),
+    Flip(Option<BodyOffset>),
     Loop,
     Elsewhere,
     Chunked,
@@ -112,17 +112,17 @@ pub(crate) enum RetryAfter {
     Date(Duration),
 }
 
-/// A place in a body.
+/// A position in a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum BodyOffset {
     Bytes(u64),
     Percent(f64),
 }
 
-impl Place {
+impl BodyOffset {
     const HALF: Self = Self::Percent(50.0);
 
-    /// Returns the place in a body of this length. It may be after its end.
+    /// Returns the position in a body of this length. It may be after its end.
     pub(super) fn of(self, length: usize) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -133,7 +133,7 @@ impl Place {
 
 /// Which requests of a path it applies to.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum When {
+pub(super) enum Trigger {
     Always,
     Chance(f64),
     /// Counted from 1.
@@ -151,7 +151,7 @@ impl FromStr for Fault {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let parser = Parser { text };
+        let parser = FaultParser { text };
         let (head, items) = text.split_once(':').map_or((text, None), |(head, items)| (head, Some(items)));
         let (kind, place) = head.split_once('@').map_or((head, None), |(kind, place)| (kind, Some(place)));
         let items = parser.items(items)?;
@@ -169,18 +169,18 @@ impl FromStr for Fault {
             return Err(parser.wrong("give only one of p, n and every", text));
         }
         let path = items.iter().find(|(name, _)| *name == "match").map(|(_, glob)| (*glob).to_owned());
-        Ok(Self { text: text.to_owned(), what, when: first.unwrap_or(When::Always), path })
+        Ok(Self { text: text.to_owned(), what, when: first.unwrap_or(Trigger::Always), path })
     }
 }
 
 /// A name and its value.
 type Item<'a> = (&'a str, &'a str);
 
-struct Parser<'a> {
+struct FaultParser<'a> {
     text: &'a str,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> FaultParser<'a> {
     /// An error at a part of the text.
     fn wrong(&self, what: &str, part: &str) -> Error {
         let at = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
@@ -211,64 +211,68 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn kind(&self, kind: &str) -> Result<What> {
+    fn kind(&self, kind: &str) -> Result<FaultKind> {
         Ok(match kind {
-            "refuse" => What::Refuse,
-            "stall" => What::Stall(None),
-            "drip" => What::Drip { rate: DRIP },
-            "reset" => What::Reset(Place::HALF),
-            "cut" => What::Cut(Place::HALF),
-            "length" => What::Length(Place::Percent(200.0)),
-            "content-range" => What::ContentRange,
-            "no-range" => What::NoRange,
-            "changed" => What::Changed(Place::HALF),
-            "page" => What::Page,
-            "empty" => What::Empty,
-            "flip" => What::Flip(None),
-            "loop" => What::Loop,
-            "elsewhere" => What::Elsewhere,
-            "chunked" => What::Chunked,
-            "gzip" => What::Gzip,
-            "slow-head" => What::SlowHead { rate: DRIP },
-            "big-head" => What::BigHead { bytes: BIG_HEAD },
+            "refuse" => FaultKind::Refuse,
+            "stall" => FaultKind::Stall(None),
+            "drip" => FaultKind::Drip { rate: DRIP },
+            "reset" => FaultKind::Reset(BodyOffset::HALF),
+            "cut" => FaultKind::Cut(BodyOffset::HALF),
+            "length" => FaultKind::Length(BodyOffset::Percent(200.0)),
+            "content-range" => FaultKind::ContentRange,
+            "no-range" => FaultKind::NoRange,
+            "changed" => FaultKind::Changed(BodyOffset::HALF),
+            "page" => FaultKind::Page,
+            "empty" => FaultKind::Empty,
+            "flip" => FaultKind::Flip(None),
+            "loop" => FaultKind::Loop,
+            "elsewhere" => FaultKind::Elsewhere,
+            "chunked" => FaultKind::Chunked,
+            "gzip" => FaultKind::Gzip,
+            "slow-head" => FaultKind::SlowHead { rate: DRIP },
+            "big-head" => FaultKind::BigHead { bytes: BIG_HEAD },
             _ => match kind.parse() {
-                Ok(status @ 400..=599) if kind.len() == 3 => What::Status(status, None),
+                Ok(status @ 400..=599) if kind.len() == 3 => FaultKind::Status(status, None),
                 _ => return Err(self.wrong(&format!("no such fault: {}", printable(kind)), kind)),
             },
         })
     }
 
-    fn put(&self, what: &mut What, kind: &str, text: &str) -> Result<()> {
+    fn put(&self, what: &mut FaultKind, kind: &str, text: &str) -> Result<()> {
         let place = match text.strip_suffix('%') {
             Some(percent) => {
-                percent.parse().ok().filter(|percent| (0.0..=10_000.0).contains(percent)).map(Place::Percent)
+                percent.parse().ok().filter(|percent| (0.0..=10_000.0).contains(percent)).map(BodyOffset::Percent)
             }
-            None => parse_bytes(text).ok().map(Place::Bytes),
+            None => parse_bytes(text).ok().map(BodyOffset::Bytes),
         };
-        let place = place.ok_or_else(|| self.wrong("not a place in a body, such as 50% or 4096", text))?;
+        let place = place.ok_or_else(|| self.wrong("not a position in a body, such as 50% or 4096", text))?;
         match (what, place) {
-            (What::Reset(own) | What::Cut(own) | What::Length(own) | What::Changed(own), place) => *own = place,
-            (What::Stall(own) | What::Flip(own), place) => *own = Some(place),
+            (FaultKind::Reset(own) | FaultKind::Cut(own) | FaultKind::Length(own) | FaultKind::Changed(own), place) => {
+                *own = place;
+            }
+            (FaultKind::Stall(own) | FaultKind::Flip(own), place) => *own = Some(place),
             // The limit for a head is 256 MiB, to bound the memory.
-            (What::BigHead { bytes }, Place::Bytes(size @ 0..=0x1000_0000)) => *bytes = size,
-            (What::BigHead { .. }, _) => return Err(self.wrong("not the size of a head, such as 1MiB", text)),
-            _ => return Err(self.wrong(&format!("{kind} takes no place"), text)),
+            (FaultKind::BigHead { bytes }, BodyOffset::Bytes(size @ 0..=0x1000_0000)) => *bytes = size,
+            (FaultKind::BigHead { .. }, _) => return Err(self.wrong("not the size of a head, such as 1MiB", text)),
+            _ => return Err(self.wrong(&format!("{kind} takes no position"), text)),
         }
         Ok(())
     }
 
     /// Applies an item that changes what the fault does.
-    fn adjust(&self, what: &mut What, (name, value): &Item<'_>) -> Result<()> {
+    fn adjust(&self, what: &mut FaultKind, (name, value): &Item<'_>) -> Result<()> {
         let strange = || self.wrong(&format!("this kind takes no {name}"), value);
         let time = || parse_duration(value).map_err(|_| self.wrong("not a time, such as 2s", value));
         match (*name, what) {
-            ("rate", What::Drip { rate } | What::SlowHead { rate }) => {
+            ("rate", FaultKind::Drip { rate } | FaultKind::SlowHead { rate }) => {
                 let bytes = parse_bytes(value).ok().filter(|bytes| *bytes > 0);
                 *rate = bytes.ok_or_else(|| self.wrong("not a rate in bytes a second, such as 1kB", value))?;
             }
-            ("after", What::Status(_, wait @ None)) => *wait = Some(RetryAfter::Seconds(time()?.as_secs())),
-            ("until", What::Status(_, wait @ None)) => *wait = Some(RetryAfter::Date(time()?)),
-            ("after" | "until", What::Status(..)) => return Err(self.wrong("give only one of after and until", value)),
+            ("after", FaultKind::Status(_, wait @ None)) => *wait = Some(RetryAfter::Seconds(time()?.as_secs())),
+            ("until", FaultKind::Status(_, wait @ None)) => *wait = Some(RetryAfter::Date(time()?)),
+            ("after" | "until", FaultKind::Status(..)) => {
+                return Err(self.wrong("give only one of after and until", value));
+            }
             ("rate" | "after" | "until", _) => return Err(strange()),
             ("match", _) => {
                 glob::validate(value).map_err(|error| self.wrong(&format!("a bad pattern: {error}"), value))?;
@@ -278,18 +282,18 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn when(&self, (name, value): &Item<'_>) -> Result<Option<When>> {
+    fn when(&self, (name, value): &Item<'_>) -> Result<Option<Trigger>> {
         let count = |text: &str| text.parse::<u64>().ok().filter(|n| *n > 0);
         Ok(Some(match *name {
             "p" => {
                 let p = value.parse().ok().filter(|p| (0.0..=1.0).contains(p));
-                When::Chance(p.ok_or_else(|| self.wrong("not a probability from 0 to 1", value))?)
+                Trigger::Chance(p.ok_or_else(|| self.wrong("not a probability from 0 to 1", value))?)
             }
             "n" => {
                 let numbers = value.split(',').map(count).collect::<Option<Vec<_>>>();
-                When::Numbers(numbers.ok_or_else(|| self.wrong("not numbers of requests, counted from 1", value))?)
+                Trigger::Numbers(numbers.ok_or_else(|| self.wrong("not numbers of requests, counted from 1", value))?)
             }
-            "every" => When::Every(count(value).ok_or_else(|| self.wrong("not a number of requests", value))?),
+            "every" => Trigger::Every(count(value).ok_or_else(|| self.wrong("not a number of requests", value))?),
             _ => return Ok(None),
         }))
     }
@@ -313,19 +317,19 @@ mod tests {
     #[test]
     fn a_fault_is_a_kind_a_place_and_a_time() {
         for (text, what, when) in [
-            ("refuse", What::Refuse, When::Always),
-            ("reset@50%:p=0.1", What::Reset(Place::HALF), When::Chance(0.1)),
-            ("reset@1KiB:every=4", What::Reset(Place::Bytes(1024)), When::Every(4)),
-            ("stall@0", What::Stall(Some(Place::Bytes(0))), When::Always),
-            ("length@150%:n=1", What::Length(Place::Percent(150.0)), When::Numbers(vec![1])),
-            ("503:n=1,2,after=2s", What::Status(503, Some(RetryAfter::Seconds(2))), When::Numbers(vec![1, 2])),
+            ("refuse", FaultKind::Refuse, Trigger::Always),
+            ("reset@50%:p=0.1", FaultKind::Reset(BodyOffset::HALF), Trigger::Chance(0.1)),
+            ("reset@1KiB:every=4", FaultKind::Reset(BodyOffset::Bytes(1024)), Trigger::Every(4)),
+            ("stall@0", FaultKind::Stall(Some(BodyOffset::Bytes(0))), Trigger::Always),
+            ("length@150%:n=1", FaultKind::Length(BodyOffset::Percent(150.0)), Trigger::Numbers(vec![1])),
+            ("503:n=1,2,after=2s", FaultKind::Status(503, Some(RetryAfter::Seconds(2))), Trigger::Numbers(vec![1, 2])),
             (
                 "429:until=1min,p=1",
-                What::Status(429, Some(RetryAfter::Date(Duration::from_secs(60)))),
-                When::Chance(1.0),
+                FaultKind::Status(429, Some(RetryAfter::Date(Duration::from_secs(60)))),
+                Trigger::Chance(1.0),
             ),
-            ("drip:rate=5kB", What::Drip { rate: 5000 }, When::Always),
-            ("big-head@10", What::BigHead { bytes: 10 }, When::Always),
+            ("drip:rate=5kB", FaultKind::Drip { rate: 5000 }, Trigger::Always),
+            ("big-head@10", FaultKind::BigHead { bytes: 10 }, Trigger::Always),
         ] {
             let fault = fault(text);
             assert_eq!((fault.what, &fault.when, fault.to_string().as_str()), (what, &when, text));
@@ -336,10 +340,10 @@ mod tests {
 
     #[test]
     fn a_place_is_bytes_or_a_share() {
-        assert_eq!(Place::Bytes(7).of(3), 7);
-        assert_eq!(Place::Percent(50.0).of(3), 1);
-        assert_eq!(Place::Percent(200.0).of(300), 600);
-        assert_eq!(Place::HALF.of(0), 0);
+        assert_eq!(BodyOffset::Bytes(7).of(3), 7);
+        assert_eq!(BodyOffset::Percent(50.0).of(3), 1);
+        assert_eq!(BodyOffset::Percent(200.0).of(300), 600);
+        assert_eq!(BodyOffset::HALF.of(0), 0);
     }
 
     #[test]
@@ -349,9 +353,9 @@ mod tests {
             ("rest@50%", "no such fault: rest, at character 1 of rest@50%"),
             ("399", "no such fault: 399"),
             ("0503", "no such fault: 0503"),
-            ("reset@x", "not a place in a body, such as 50% or 4096, at character 7 of reset@x"),
-            ("reset@-1%", "not a place"),
-            ("refuse@50%", "refuse takes no place, at character 8"),
+            ("reset@x", "not a position in a body, such as 50% or 4096, at character 7 of reset@x"),
+            ("reset@-1%", "not a position"),
+            ("refuse@50%", "refuse takes no position, at character 8"),
             ("big-head@50%", "not the size of a head"),
             ("reset:", "an item without a value, at character 7"),
             ("reset:soon=1", "no such item: soon, at character 7"),

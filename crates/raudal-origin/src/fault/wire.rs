@@ -16,15 +16,15 @@ use tokio::time::{Sleep, sleep};
 
 /// What is done to one response as it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Act {
-    pub(super) stop: Option<(At, End)>,
+pub(crate) struct WireFault {
+    pub(super) stop: Option<(WirePosition, ConnectionEnd)>,
     /// Bytes per second for the head.
     pub(super) head_rate: Option<u64>,
 }
 
 /// Where it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum At {
+pub(super) enum WirePosition {
     Head,
     /// After this many bytes of the body.
     Body(u64),
@@ -32,7 +32,7 @@ pub(super) enum At {
 
 /// How it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     /// A real RST.
     Reset,
     /// A FIN, after these unexpected bytes.
@@ -48,7 +48,7 @@ pub(crate) struct Script(Arc<Mutex<Option<WireProgress>>>);
 impl Script {
     /// Sets how the next response is sent. The one before it is complete, because its client has
     /// sent a new request.
-    pub(crate) fn play(&self, act: Option<Act>) {
+    pub(crate) fn play(&self, act: Option<WireFault>) {
         *self.lock() = act.map(|act| WireProgress { act, matched: 0, in_body: false, sent: 0 });
     }
 
@@ -60,7 +60,7 @@ impl Script {
 /// How much of a response has been sent.
 #[derive(Debug)]
 struct WireProgress {
-    act: Act,
+    act: WireFault,
     /// How many bytes of the empty line that ends the head were sent last.
     matched: usize,
     in_body: bool,
@@ -72,35 +72,35 @@ const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
+enum NextWrite {
     /// This many bytes, after a wait.
     Write(usize, Duration),
-    End(End),
+    ConnectionEnd(ConnectionEnd),
 }
 
 impl WireProgress {
-    fn next(&self, buffer: &[u8]) -> Next {
+    fn next(&self, buffer: &[u8]) -> NextWrite {
         let stop = self.act.stop.as_ref();
         if self.in_body {
             return match stop {
-                Some((At::Body(at), end)) if self.sent >= *at => Next::End(end.clone()),
-                Some((At::Body(at), _)) => {
-                    Next::Write((at - self.sent).min(buffer.len() as u64) as usize, Duration::ZERO)
+                Some((WirePosition::Body(at), end)) if self.sent >= *at => NextWrite::ConnectionEnd(end.clone()),
+                Some((WirePosition::Body(at), _)) => {
+                    NextWrite::Write((at - self.sent).min(buffer.len() as u64) as usize, Duration::ZERO)
                 }
-                _ => Next::Write(buffer.len(), Duration::ZERO),
+                _ => NextWrite::Write(buffer.len(), Duration::ZERO),
             };
         }
-        if let Some((At::Head, end)) = stop {
-            return Next::End(end.clone());
+        if let Some((WirePosition::Head, end)) = stop {
+            return NextWrite::ConnectionEnd(end.clone());
         }
         let head = self.head_in(buffer);
         match self.act.head_rate {
             // 20 ms worth of bytes at a time, but at least one byte.
             Some(rate) => {
                 let piece = (rate / 50).clamp(1, head as u64) as usize;
-                Next::Write(piece, Duration::from_secs_f64(piece as f64 / rate as f64))
+                NextWrite::Write(piece, Duration::from_secs_f64(piece as f64 / rate as f64))
             }
-            None => Next::Write(head, Duration::ZERO),
+            None => NextWrite::Write(head, Duration::ZERO),
         }
     }
 
@@ -124,9 +124,9 @@ impl WireProgress {
     }
 
     /// Returns the end that is due when everything written has been sent.
-    fn at_rest(&self) -> Option<End> {
+    fn at_rest(&self) -> Option<ConnectionEnd> {
         match &self.act.stop {
-            Some((At::Body(at), end)) if self.in_body && self.sent >= *at => Some(end.clone()),
+            Some((WirePosition::Body(at), end)) if self.in_body && self.sent >= *at => Some(end.clone()),
             _ => None,
         }
     }
@@ -171,15 +171,15 @@ impl<T> Wire<T> {
 
 impl<T: AsyncWrite + Reset + Unpin> Wire<T> {
     /// Ends the connection: the error makes hyper drop it.
-    fn end(&mut self, cx: &mut Context<'_>, end: End) -> Poll<io::Error> {
+    fn end(&mut self, cx: &mut Context<'_>, end: ConnectionEnd) -> Poll<io::Error> {
         match end {
             // This ends only when the client hangs up, which hyper notices by reading.
-            End::Stall => Poll::Pending,
-            End::Reset => match self.inner.reset_on_close() {
+            ConnectionEnd::Stall => Poll::Pending,
+            ConnectionEnd::Reset => match self.inner.reset_on_close() {
                 Ok(()) => Poll::Ready(io::ErrorKind::ConnectionReset.into()),
                 Err(error) => Poll::Ready(error),
             },
-            End::Close(more) => {
+            ConnectionEnd::Close(more) => {
                 let last = self.last.get_or_insert(more);
                 while last.has_remaining() {
                     match ready!(Pin::new(&mut self.inner).poll_write(cx, last)) {
@@ -208,8 +208,8 @@ impl<T: AsyncWrite + Reset + Unpin> AsyncWrite for Wire<T> {
         let mut script = script.lock();
         let Some(progress) = script.as_mut() else { return Pin::new(&mut this.inner).poll_write(cx, buf) };
         let bytes = match progress.next(buf) {
-            Next::End(end) => return this.end(cx, end).map(Err),
-            Next::Write(bytes, wait) => {
+            NextWrite::ConnectionEnd(end) => return this.end(cx, end).map(Err),
+            NextWrite::Write(bytes, wait) => {
                 if !wait.is_zero() {
                     ready!(this.wait.get_or_insert_with(|| Box::pin(sleep(wait))).as_mut().poll(cx));
                 }
@@ -260,19 +260,19 @@ mod tests {
     const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\na: b\r\n\r\nbody";
 
     /// Returns how many bytes of a response are sent before its end, in buffers of this size.
-    fn sent(stop: (At, End), size: usize) -> usize {
+    fn sent(stop: (WirePosition, ConnectionEnd), size: usize) -> usize {
         let mut progress =
-            WireProgress { act: Act { stop: Some(stop), head_rate: None }, matched: 0, in_body: false, sent: 0 };
+            WireProgress { act: WireFault { stop: Some(stop), head_rate: None }, matched: 0, in_body: false, sent: 0 };
         let mut rest = RESPONSE;
         loop {
             let buffer = &rest[..size.min(rest.len())];
             match progress.next(buffer) {
-                Next::Write(bytes, _) if !buffer.is_empty() => {
+                NextWrite::Write(bytes, _) if !buffer.is_empty() => {
                     progress.wrote(&buffer[..bytes]);
                     rest = &rest[bytes..];
                 }
-                Next::End(_) => return RESPONSE.len() - rest.len(),
-                Next::Write(..) => {
+                NextWrite::ConnectionEnd(_) => return RESPONSE.len() - rest.len(),
+                NextWrite::Write(..) => {
                     assert!(progress.at_rest().is_some(), "an end behind the last byte");
                     return RESPONSE.len();
                 }
@@ -283,9 +283,13 @@ mod tests {
     #[test]
     fn a_response_stops_at_the_very_byte_whatever_the_buffers_are() {
         for size in 1..=RESPONSE.len() {
-            assert_eq!(sent((At::Head, End::Reset), size), 0, "{size}");
+            assert_eq!(sent((WirePosition::Head, ConnectionEnd::Reset), size), 0, "{size}");
             for at in 0..=4 {
-                assert_eq!(sent((At::Body(at), End::Reset), size), RESPONSE.len() - 4 + at as usize, "{size} {at}");
+                assert_eq!(
+                    sent((WirePosition::Body(at), ConnectionEnd::Reset), size),
+                    RESPONSE.len() - 4 + at as usize,
+                    "{size} {at}"
+                );
             }
         }
     }
@@ -298,10 +302,10 @@ mod tests {
 
     #[test]
     fn a_slow_head_takes_its_time_and_the_body_does_not() {
-        let act = Act { stop: None, head_rate: Some(100) };
+        let act = WireFault { stop: None, head_rate: Some(100) };
         let mut progress = WireProgress { act, matched: 0, in_body: false, sent: 0 };
-        assert_eq!(progress.next(RESPONSE), Next::Write(2, Duration::from_millis(20)));
+        assert_eq!(progress.next(RESPONSE), NextWrite::Write(2, Duration::from_millis(20)));
         progress.wrote(&RESPONSE[..RESPONSE.len() - 4]);
-        assert_eq!(progress.next(b"body"), Next::Write(4, Duration::ZERO));
+        assert_eq!(progress.next(b"body"), NextWrite::Write(4, Duration::ZERO));
     }
 }

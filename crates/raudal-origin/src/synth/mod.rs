@@ -22,7 +22,7 @@ mod rng;
 mod rows;
 mod tiny;
 
-use super::pack::{Member, pack};
+use super::pack::{ZipMember, pack};
 use plan::{Locality, Municipality};
 use raudal_catalogue::{Edition, Entry, iter_2020};
 use raudal_common::{Error, Result};
@@ -54,7 +54,7 @@ pub(super) fn check_scale(scale: f64) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Usage`](raudal_common::Kind::Usage) for a scale that is not above 0 and at most 6.
+/// Fails with the kind [`Usage`](raudal_common::Kind::Usage) for a scale that is not above 0 and at most 6.
 ///
 /// ```
 /// use raudal_origin::archive;
@@ -73,24 +73,24 @@ pub fn archive(entity: &Entry, edition: Edition, scale: f64, seed: u64) -> Resul
     let data = [&head[..], &body[..]];
     let nn = &entity.code;
     let notice = [companions::NOTICE.as_bytes()];
-    let notice = || Member::new("SYNTHETIC.txt".to_owned(), &notice);
+    let notice = || ZipMember::new("SYNTHETIC.txt".to_owned(), &notice);
     match edition {
         iter_2020::DATOS_ABIERTOS => {
             let folder = format!("iter_{nn}_cpv2020");
             let (sizes, dictionary, metadata) =
                 (companions::sizes(), companions::dictionary(), companions::metadata(entity));
             pack(&[
-                Member::new(format!("{folder}/catalogos/tam_loc.csv.csv"), &[sizes.as_bytes()]),
-                Member::new(format!("{folder}/conjunto_de_datos/conjunto_de_datos_iter_{nn}CSV20.csv"), &data),
-                Member::new(
+                ZipMember::new(format!("{folder}/catalogos/tam_loc.csv.csv"), &[sizes.as_bytes()]),
+                ZipMember::new(format!("{folder}/conjunto_de_datos/conjunto_de_datos_iter_{nn}CSV20.csv"), &data),
+                ZipMember::new(
                     format!("{folder}/diccionario_datos/diccionario_datos_iter_{nn}CSV20.csv"),
                     &[dictionary.as_bytes()],
                 ),
-                Member::new(format!("{folder}/metadatos/metadatos_iter_{nn}_cpv2020.txt"), &[metadata.as_bytes()]),
+                ZipMember::new(format!("{folder}/metadatos/metadatos_iter_{nn}_cpv2020.txt"), &[metadata.as_bytes()]),
                 notice(),
             ])
         }
-        _ => pack(&[Member::new(format!("ITER_{nn}CSV20.csv"), &data), notice()]),
+        _ => pack(&[ZipMember::new(format!("ITER_{nn}CSV20.csv"), &data), notice()]),
     }
 }
 
@@ -102,7 +102,7 @@ const SPECIALS: [(u32, &str); 2] = [(9998, "Localidades de una vivienda"), (9999
 fn csv(entity: &Entry, rows: u64, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let mut rng = Rng::new(seed, u64::from(entity.number()));
     let plan = plan::plan(entity, rows, &mut rng);
-    let mut writer = Writer {
+    let mut writer = RowWriter {
         keys: format!("{},{},", entity.code, quoted(&entity.name)).into_bytes(),
         out: Vec::with_capacity(rows as usize * ROW_BYTES),
     };
@@ -152,13 +152,13 @@ impl Sums {
 }
 
 /// Writes rows into a buffer.
-struct Writer {
+struct RowWriter {
     /// `01,Aguascalientes,`: how every row begins.
     keys: Vec<u8>,
     out: Vec<u8>,
 }
 
-impl Writer {
+impl RowWriter {
     /// Writes a municipality's rows: its total, its localities, and its rows 9998 and 9999.
     fn municipality(&mut self, number: u32, municipality: &Municipality, rng: &mut Rng) -> Sums {
         let localities: Vec<(Locality, Figures)> =
@@ -170,7 +170,7 @@ impl Writer {
         let mut name = String::new();
         names::municipality(rng, &mut name);
         self.total(number, &name, 0, "Total del Municipio", &sums.all);
-        let place = Place::new(rng);
+        let place = Coordinates::new(rng);
         // Real numbers have gaps, where localities have disappeared.
         let gap = (9997 / localities.len().max(1) as u32).min(4);
         let mut locality_number = 0;
@@ -222,13 +222,13 @@ impl Writer {
 }
 
 /// The position and altitude of a municipality.
-struct Place {
+struct Coordinates {
     west: u32,
     north: u32,
     metres: u32,
 }
 
-impl Place {
+impl Coordinates {
     /// In thousandths of a second of arc, within Mexico's bounds.
     fn new(rng: &mut Rng) -> Self {
         Self {

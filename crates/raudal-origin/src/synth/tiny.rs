@@ -3,7 +3,7 @@
 
 use super::names::MARK;
 use super::rng::Rng;
-use crate::pack::{Member, pack};
+use crate::pack::{ZipMember, pack};
 use raudal_catalogue::iter_2020;
 use raudal_common::Result;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ pub(crate) fn tiny(number: u64, seed: u64) -> Result<Vec<u8>> {
     let _ = write!(csv, "{code},{name},001,Primero{MARK},0000,Total del Municipio,{sum}\r\n");
     let _ = write!(csv, "{code},{name},001,Primero{MARK},0001,Cabecera{MARK},{}\r\n", people[0]);
     let _ = write!(csv, "{code},{name},001,Primero{MARK},0002,\"El Cerro (Norte, Sur){MARK}\",{}\r\n", people[1]);
-    pack(&[Member::new(format!("tiny_{number}.csv"), &[csv.as_bytes()])])
+    pack(&[ZipMember::new(format!("tiny_{number}.csv"), &[csv.as_bytes()])])
 }
 
 /// Returns the invented figure in the API's response for this number.

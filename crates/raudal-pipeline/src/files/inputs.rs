@@ -1,4 +1,4 @@
-//! Looks at all inputs of a run before any is fetched: which are repeated, and which cannot be named.
+//! Checks all inputs of a run before fetching: which are repeated, and which have no valid name.
 
 use super::reserved::{HINT, key};
 use super::template::{Template, known};
@@ -71,22 +71,22 @@ impl Repeated {
         })
     }
 
-    /// Returns the other inputs.
-    pub(super) fn skip<I: Iterator<Item = Input>>(&self, inputs: I) -> Once<I> {
-        Once { inputs, at: 0, skipped: self.at.clone(), next: 0 }
+    /// Returns the inputs without the repeated ones.
+    pub(super) fn skip<I: Iterator<Item = Input>>(&self, inputs: I) -> WithoutRepeats<I> {
+        WithoutRepeats { inputs, at: 0, skipped: self.at.clone(), next: 0 }
     }
 }
 
 /// Inputs without those that are repeated.
 #[derive(Clone, Debug)]
-pub(super) struct Once<I> {
+pub(super) struct WithoutRepeats<I> {
     inputs: I,
     at: u64,
     skipped: Vec<u64>,
     next: usize,
 }
 
-impl<I: Iterator<Item = Input>> Iterator for Once<I> {
+impl<I: Iterator<Item = Input>> Iterator for WithoutRepeats<I> {
     type Item = Input;
 
     fn next(&mut self) -> Option<Input> {
@@ -116,13 +116,13 @@ fn digest(input: &Input) -> [u8; 16] {
     digest
 }
 
-/// Refuses what a run reports as failures of single inputs, as far as it is known before: lines that
-/// are not inputs, names that are not valid for a file, two inputs with one name, an input given
-/// twice. `name` is the template of the run's [`Options`](super::Options).
+/// Checks inputs for failures that are known before fetching: lines that are not inputs, names that are not valid for
+/// a file, two inputs with one name, an input given twice. A run reports these as failures of single inputs. `name`
+/// is the template of the run's [`Options`](super::Options).
 ///
 /// # Errors
 ///
-/// Of kind [`Usage`](raudal_common::Kind::Usage), naming the inputs.
+/// Fails with the kind [`Usage`](raudal_common::Kind::Usage), naming the inputs.
 ///
 /// ```
 /// use raudal_pipeline::files::check;
@@ -139,15 +139,15 @@ pub fn check(inputs: impl Iterator<Item = Input>, name: Option<&Template>) -> Re
         if let Some(error) = refusal(&input) {
             return Err(error);
         }
-        let place = input.location.to_string();
+        let source = input.location.to_string();
         if !seen.insert(digest(&input)) {
-            return Err(input.place(Error::usage(format!("the same input twice: {place}")).hint(HINT)));
+            return Err(input.place(Error::usage(format!("the same input twice: {source}")).hint(HINT)));
         }
         if let Some(name) = known(name, &input, at)
-            && let Some(other) = names.insert(key(&name), place.clone())
+            && let Some(other) = names.insert(key(&name), source.clone())
         {
             let name = printable(&name);
-            let message = format!("two inputs would have the same file name, {name}: {place} and {other}");
+            let message = format!("two inputs would have the same file name, {name}: {source} and {other}");
             return Err(Error::usage(message).hint(HINT));
         }
     }

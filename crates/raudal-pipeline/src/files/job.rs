@@ -1,19 +1,20 @@
 //! One attempt at one input: name, fetch, verify, extract, publish.
 
-use super::extraction::{Extraction, Unpack, folder_exists};
+use super::Saved;
+use super::decide::Decision;
+use super::extraction::{FolderAction, MemberExtraction};
 use super::inputs::refusal;
 use super::publication::Publication;
 use super::shared::{FileFailure, FilesRun, SaveTarget, refused};
-use super::template::{known, named};
-use super::{Existing, Saved};
+use super::template::named;
 use crate::run::lock::{Lock, Locked};
 use crate::run::name;
-use crate::run::partials::{KeptTransfer, open_place};
+use crate::run::partials::{KeptTransfer, open_partial_file};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
-use raudal_fetch::{Body, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators, already_there};
+use raudal_fetch::{Body, Expect, IfChanged, Partial, PartialFile, Request, ResponseHead, Validators};
 use raudal_pool::Attempt;
 use raudal_source::{Input, Location};
 use std::fs::{self, File};
@@ -26,58 +27,56 @@ pub(super) async fn attempt(shared: Arc<FilesRun>, context: Attempt, input: Inpu
     if let Some(error) = refusal(&input) {
         return Err(error);
     }
-    let KeptTransfer { mut partial, place } = shared.partials.take(context.job());
-    let place = match place {
-        Some(place) => place,
-        None => open_place(&context, &shared.options.folder, &input, shared.options.resume).await?,
+    let carried = match &shared.relay {
+        Some(relay) => shared
+            .awaited(relay, context.job(), &input)
+            .await
+            .map_err(|error| error.input(input.location.to_string()))?,
+        None => None,
+    };
+    let _turn = shared.turn().await;
+    let KeptTransfer { mut partial, file } = shared.partials.take(context.job());
+    let partial_file = match file {
+        Some(file) => file,
+        None => open_partial_file(&context, &shared.options.folder, &input, shared.options.resume).await?,
     };
     let number = shared.repeated.position(context.job()) + 1;
-    let job = FileJob { shared: &shared, context: &context, input: &input, place: &place, number };
-    let saved = job.run(&mut partial).await;
-    // A full disk is no fault of the bytes that it has, nor is it that nobody was asked for the rest.
+    let job = FileJob { shared: &shared, context: &context, input: &input, partial_file: &partial_file, number };
+    let saved = match &shared.relay {
+        Some(relay) => job.relayed(relay, carried).await,
+        None => job.run(&mut partial).await,
+    };
+    // After a full disk or an interruption, the received bytes are still good, so keep them.
     let goes_on = |failed: &FileFailure| {
         let error = &failed.error;
         !failed.is_refused && (error.is_transient() || error.kind().spares_what_is_here())
     };
     if saved.as_ref().is_err_and(goes_on) {
-        shared.partials.keep(context.job(), KeptTransfer { partial, place: Some(place.clone()) });
+        shared.partials.keep(context.job(), KeptTransfer { partial, file: Some(partial_file.clone()) });
     } else {
         // The file was published, existed already, or will never come.
-        place.remove();
+        partial_file.remove();
     }
     saved.map_err(|failed| failed.error.input(input.location.to_string()))
 }
 
-/// What is done with an input, once its name is known.
-#[derive(Debug)]
-enum Decision {
-    /// It is saved under this name.
-    Save(SaveTarget),
-    /// The file already exists.
-    Skip(SaveTarget),
-}
-
-struct FileJob<'a> {
-    shared: &'a Arc<FilesRun>,
-    context: &'a Attempt,
-    input: &'a Input,
-    place: &'a PartialFile,
+pub(super) struct FileJob<'a> {
+    pub(super) shared: &'a Arc<FilesRun>,
+    pub(super) context: &'a Attempt,
+    pub(super) input: &'a Input,
+    pub(super) partial_file: &'a PartialFile,
     /// The position of the input, from 1.
     number: u64,
 }
 
 impl FileJob<'_> {
     async fn run(&self, partial: &mut Option<Partial>) -> Result<Saved, FileFailure> {
-        let template = self.shared.options.name.as_ref();
-        let named = match known(template, self.input, self.number) {
-            Some(name) => Some(self.decide(&self.input.name, name).map_err(refused)?),
-            None => None,
-        };
+        let named = self.known()?;
         if let Some(Decision::Skip(target)) = named {
             return Ok(self.there(target).await?);
         }
         let before = self.before(named.as_ref()).await;
-        // Without a name of its own it is called what the response says.
+        // An input without a name gets it from the response.
         let (is_named, decided) = (named.is_some(), Mutex::new(named.map(Ok)));
         let accept = |head: &ResponseHead<'_>| {
             if is_named {
@@ -88,20 +87,25 @@ impl FileJob<'_> {
             *lock(&decided) = Some(decision);
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let request = Request::new(&self.input.location).expect(Expect::Any).progress(self.context);
-        let request = request.into_file(self.place).accept(&accept);
+        let expect = match self.input.location {
+            Location::Url(_) if self.input.is_named => Expect::of_name(&self.input.name),
+            Location::Url(_) => Expect::File,
+            _ => Expect::Any,
+        };
+        let request = Request::new(&self.input.location).expect(expect).progress(self.context);
+        let request = request.into_file(self.partial_file).accept(&accept);
         let client = &self.shared.client;
         let fetched = match &before {
-            Before::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
+            KnownVersion::Unknown => client.send(request, partial).await.map(|fetched| match fetched {
                 ControlFlow::Continue(body) => IfChanged::Body(body),
                 ControlFlow::Break(()) => IfChanged::Declined,
             }),
-            Before::Version(known, _) => client.send_if_changed(request, known, partial).await,
-            Before::Same => Ok(IfChanged::Unchanged),
+            KnownVersion::Version(known, _) => client.send_if_changed(request, known, partial).await,
+            KnownVersion::Same => Ok(IfChanged::Unchanged),
         }?;
         let decided = match (lock(&decided).take(), before) {
-            // The server has nothing to say of a file that has not changed, not even its name.
-            (None, Before::Version(_, theirs)) => Some(self.decide_by(&theirs)),
+            // The response for an unchanged file does not name it.
+            (None, KnownVersion::Version(_, theirs)) => Some(self.decide_by(&theirs)),
             (decided, _) => decided,
         };
         match (fetched, decided.transpose().map_err(refused)?) {
@@ -112,9 +116,14 @@ impl FileJob<'_> {
         }
     }
 
-    /// Finds out which version of the input the folder has, if that counts.
-    async fn before(&self, named: Option<&Decision>) -> Before {
-        let Some(versions) = &self.shared.versions else { return Before::Unknown };
+    /// Decides what to do, if the name is known before the response.
+    pub(super) fn known(&self) -> Result<Option<Decision>, FileFailure> {
+        self.shared.known(self.context.job(), self.input).map_err(refused)
+    }
+
+    /// Finds the version of the input in the folder, if the run updates files.
+    async fn before(&self, named: Option<&Decision>) -> KnownVersion {
+        let Some(versions) = &self.shared.versions else { return KnownVersion::Unknown };
         let (theirs, name) = match named {
             Some(Decision::Save(target) | Decision::Skip(target)) => (target.theirs.clone(), target.name.clone()),
             None => {
@@ -127,75 +136,45 @@ impl FileJob<'_> {
         let (path, input, shared) =
             (self.shared.options.folder.join(&name), self.input.clone(), Arc::clone(self.shared));
         let look = move || match &input.location {
-            Location::File(source) if is_same(source, &path) => Before::Same,
-            Location::File(_) | Location::Stdin => Before::Unknown,
+            Location::File(source) if is_same(source, &path) => KnownVersion::Same,
+            Location::File(_) | Location::Stdin => KnownVersion::Unknown,
             Location::Url(_) => {
                 let known = shared.versions.as_ref().and_then(|versions| versions.validators(&input, &name, &path));
-                known.map_or(Before::Unknown, |known| Before::Version(known, theirs))
+                known.map_or(KnownVersion::Unknown, |known| KnownVersion::Version(known, theirs))
             }
         };
         self.context.blocking(look).await
     }
 
-    /// The name that a response gives a file.
-    fn name_by(&self, disposition: Option<&str>) -> String {
+    /// Returns the name that a response gives a file.
+    pub(super) fn name_by(&self, disposition: Option<&str>) -> String {
         let theirs = disposition.and_then(raudal_fetch::file_name).and_then(|name| name::safe(&name));
         let name = theirs.or_else(|| name::safe(&self.input.location.file_name()));
         name.unwrap_or_else(|| name::NAMELESS.to_owned())
     }
 
-    /// The path in the folder of a file with this name.
+    /// Returns the path in the folder for a file with this name.
     fn named(&self, theirs: &str) -> String {
         named(self.shared.options.name.as_ref(), self.input, self.number, theirs)
     }
 
-    fn decide_by(&self, theirs: &str) -> Result<Decision> {
+    pub(super) fn decide_by(&self, theirs: &str) -> Result<Decision> {
         let name = self.named(theirs);
         self.decide(theirs, name)
     }
 
-    /// Decides what is done under this name.
     fn decide(&self, theirs: &str, name: String) -> Result<Decision> {
-        let FilesRun { options, reserved, .. } = &**self.shared;
-        let members = options.extract.as_ref().map(|_| name::folder(&name));
-        let names: Vec<&str> = [name.as_str()].into_iter().chain(members.as_deref()).collect();
-        reserved.take(&names, self.context.job(), &self.input.location.to_string())?;
-        let digest = options.run.checksums.as_ref().map(|sums| verify::promised(sums, &name)).transpose()?;
-        let path = options.folder.join(&name);
-        // A dangling link exists too: it takes the name.
-        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-        let members = match members.map(|members| (options.folder.join(&members), members)) {
-            None => None,
-            Some((folder, name)) => {
-                let unpack = match options.existing {
-                    _ if !is_there(&folder) => Unpack::Create,
-                    Existing::Skip => Unpack::Keep,
-                    Existing::Update if folder.is_dir() => Unpack::Replace,
-                    _ => return Err(folder_exists(&folder)),
-                };
-                Some((name, folder, unpack))
-            }
-        };
-        let target = SaveTarget { theirs: theirs.to_owned(), name, path, digest, members };
-        match options.existing {
-            _ if !is_there(&target.path) => Ok(Decision::Save(target)),
-            Existing::Refuse => Err(already_there(&target.path)),
-            Existing::Skip => Ok(Decision::Skip(target)),
-            Existing::Replace | Existing::Update if target.path.is_dir() => {
-                Err(Error::new(Kind::Io, format!("a folder has the name of the file: {}", target.path.display())))
-            }
-            Existing::Replace | Existing::Update => Ok(Decision::Save(target)),
-        }
+        self.shared.decide(self.context.job(), self.input, theirs, name)
     }
 
     /// Handles a file that already exists.
-    async fn there(&self, target: SaveTarget) -> Result<Saved> {
+    pub(super) async fn there(&self, target: SaveTarget) -> Result<Saved> {
         let (names, extracted) = (target.names(), target.extracted());
         let SaveTarget { path, digest, members, .. } = target;
         let extract = self.extraction();
         self.context.stage("verify");
         let (lock, job, input) = (self.shared.options.run.lock.clone(), self.context.job(), self.input.clone());
-        let looked = path.clone();
+        let (looked, partial_file) = (path.clone(), self.partial_file.clone());
         let (bytes, sha256, warnings) = self
             .context
             .blocking(move || {
@@ -215,9 +194,11 @@ impl FileJob<'_> {
                         .map_err(|error| error.transient(false))?;
                 }
                 let mut warnings = Vec::new();
-                if let Some((_, folder, Unpack::Create)) = &members {
-                    warnings = extract.run(BufReader::new(open()?), folder, Unpack::Create)?;
-                    extract.publish(folder, Unpack::Create)?;
+                if let Some((_, folder, FolderAction::Create)) = &members {
+                    // Its lock protects the temporary folder.
+                    partial_file.store()?;
+                    warnings = extract.run(BufReader::new(open()?), folder, FolderAction::Create)?;
+                    extract.publish(folder, FolderAction::Create)?;
                 }
                 Ok::<_, Error>((bytes, sha256, warnings))
             })
@@ -232,14 +213,15 @@ impl FileJob<'_> {
             extracted,
             warnings,
             names,
+            name: 0,
         })
     }
 
     /// Verifies a body that has arrived, and publishes it.
-    async fn save(&self, target: SaveTarget, body: Body) -> Result<Saved, FileFailure> {
+    pub(super) async fn save(&self, target: SaveTarget, body: Body) -> Result<Saved, FileFailure> {
         let sha256 = body.sha256().map(str::to_owned);
         let locked = self.verified(&body, sha256.as_deref(), target.digest.as_deref()).map_err(|error| {
-            self.place.clear();
+            self.partial_file.clear();
             self.shared.client.forget(&self.input.location);
             let again = error.is_transient() && self.input.location.is_remote();
             error.transient(again)
@@ -254,22 +236,25 @@ impl FileJob<'_> {
             path: target.path.clone(),
             warnings: body.warnings().to_vec(),
             names: target.names(),
+            name: 0,
         };
         self.context.stage(if target.members.is_some() { "extract" } else { "publish" });
         let publication = Publication {
             shared: Arc::clone(self.shared),
             job: self.context.job(),
             input: self.input.clone(),
-            place: self.place.clone(),
+            partial_file: self.partial_file.clone(),
             extract: self.extraction(),
         };
-        // Must not stop half-way: cancellation waits for the end.
-        let warnings = self.context.blocking(move || publication.run(&target, body, locked)).await?;
-        saved.warnings.extend(warnings);
+        // Publishing must not stop half-way, so cancellation waits for its end.
+        let published = self.context.blocking(move || publication.run(&target, body, locked)).await?;
+        saved.warnings.extend(published.warnings);
+        saved.name = published.name;
         Ok(saved)
     }
 
-    /// Holds the digest of a body against the list of checksums and the lock file. Returns what the lock file is to say.
+    /// Compares the digest of a body with the list of checksums and with the lock file. Returns the entry for the
+    /// lock file.
     fn verified(
         &self,
         body: &Body,
@@ -278,7 +263,7 @@ impl FileJob<'_> {
     ) -> Result<Option<(Arc<Lock>, Locked)>> {
         let Some(found) = found else { return Ok(None) };
         if let Some(promised) = promised {
-            // It may be damage on the way.
+            // The bytes may have been damaged in transit.
             verify::compare(found, promised).map_err(|error| error.transient(true))?;
         }
         let Some(lock) = &self.shared.options.run.lock else { return Ok(None) };
@@ -287,22 +272,22 @@ impl FileJob<'_> {
         Ok(Some((Arc::clone(lock), locked)))
     }
 
-    fn extraction(&self) -> Extraction {
+    fn extraction(&self) -> MemberExtraction {
         let options = &self.shared.options;
-        Extraction {
-            unfinished: self.place.path().to_owned(),
+        MemberExtraction {
+            unfinished: self.partial_file.path().to_owned(),
             members: options.extract.clone(),
             limits: options.limits.clone(),
             member_encoding: options.member_encoding,
-            place: self.input.location.to_string(),
+            source: self.input.location.to_string(),
             watch: JobWatch::new(self.context.clone()),
         }
     }
 }
 
-/// What is known of an input before it is asked for.
-enum Before {
-    /// Nothing that counts.
+/// What is known of an input before it is requested.
+enum KnownVersion {
+    /// Nothing useful.
     Unknown,
     /// The folder has this version of it, under the name that the server or the URL gives.
     Version(Validators, String),
@@ -310,7 +295,7 @@ enum Before {
     Same,
 }
 
-/// Whether a file has the size and the time of another.
+/// Returns whether a file has the size and the time of another.
 fn is_same(source: &Path, file: &Path) -> bool {
     let (Ok(source), Ok(file)) = (fs::metadata(source), fs::metadata(file)) else { return false };
     source.is_file() && source.len() == file.len() && source.modified().ok() == file.modified().ok()

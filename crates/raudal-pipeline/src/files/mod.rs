@@ -12,19 +12,27 @@
 //! from the URL, or from a [`Template`]. Two inputs never have the same name: the first in input order
 //! has it. An input that is given twice is fetched once. An existing file stays unless the options say
 //! otherwise.
+//!
+//! A run over several machines has two halves: a [`Fetcher`] on each of them, and [`take()`], which saves what they
+//! have fetched.
 
+mod decide;
 mod durable;
 mod extraction;
+mod fetcher;
 mod inputs;
 mod job;
 mod publication;
+mod relay;
 mod reserved;
 mod run;
 mod shared;
 mod template;
 mod versions;
 
+pub use fetcher::Fetcher;
 pub use inputs::check;
+pub use relay::{Fetch, Relay, fetches, take};
 pub use run::run;
 pub use template::Template;
 
@@ -133,6 +141,8 @@ pub struct Saved {
     pub warnings: Vec<String>,
     /// The names that it takes in the folder.
     names: Vec<String>,
+    /// The number of its name, which says whether it is durable; 0 for an existing file.
+    name: u64,
 }
 
 /// The result of a run.

@@ -3,9 +3,10 @@
 use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::attempt;
-use super::reserved::Reserved;
+use super::relay::{Relay, TURNS};
+use super::reserved::ReservedNames;
 use super::shared::FilesRun;
-use super::versions::Versions;
+use super::versions::FileVersions;
 use super::{Existing, Options, Saved, Summary};
 use crate::run::failure::{Failure, failure};
 use crate::run::partials::{Partials, make_folder};
@@ -14,9 +15,10 @@ use crate::run::segments::Segments;
 use crate::run::slowed::Slowed;
 use raudal_common::{Error, Result, blocking};
 use raudal_fetch::Client;
-use raudal_pool::{Context, JobError, RunReport};
+use raudal_pool::{Completed, Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Fetches all inputs into files of one folder. Calls `tell` for each complete file, in input
 /// order, as soon as the inputs before it are finished.
@@ -24,7 +26,7 @@ use std::sync::Arc;
 /// # Errors
 ///
 /// Fails before fetching if the folder cannot be created. An error of `tell` ends the run. Failures
-/// of inputs are in the summary. [`check`](super::check) finds some of them before.
+/// of inputs are in the summary. [`check`](super::check) finds some of them in advance.
 ///
 /// ```
 /// use raudal_fetch::{Client};
@@ -50,6 +52,21 @@ use std::sync::Arc;
 pub async fn run<In>(
     inputs: In,
     client: &Client,
+    options: Options,
+    tell: impl FnMut(&Saved) -> Result<()>,
+) -> Result<Summary>
+where
+    In: IntoIterator<Item = Input>,
+    In::IntoIter: Clone + Send + 'static,
+{
+    run_from(inputs, client, None, options, tell).await
+}
+
+/// Saves all inputs, from the network, or from a relay that has fetched them.
+pub(super) async fn run_from<In>(
+    inputs: In,
+    client: &Client,
+    relay: Option<Arc<dyn Relay>>,
     mut options: Options,
     mut tell: impl FnMut(&Saved) -> Result<()>,
 ) -> Result<Summary>
@@ -58,12 +75,7 @@ where
     In::IntoIter: Clone + Send + 'static,
 {
     let inputs = inputs.into_iter();
-    let (looked, folder, updates) = (inputs.clone(), options.folder.clone(), options.existing == Existing::Update);
-    let before = move || {
-        make_folder(&folder)?;
-        Ok((Repeated::find(looked), updates.then(|| Versions::read(&folder))))
-    };
-    let (repeated, versions) = blocking(before).await??;
+    let (repeated, versions) = prepare(inputs.clone(), &options).await?;
     let inputs = repeated.skip(inputs);
     let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
     let stop = options.run.cancel.child_token();
@@ -72,7 +84,7 @@ where
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
     let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
-    let reserved = Reserved::new(options.folder.clone(), removes);
+    let reserved = ReservedNames::new(options.folder.clone(), removes);
     let shared = Arc::new(FilesRun {
         client: client.clone(),
         options,
@@ -81,6 +93,8 @@ where
         repeated,
         versions,
         folders: FolderSync::default(),
+        relay,
+        turns: Semaphore::new(TURNS),
     });
     let of_jobs = Arc::clone(&shared);
     let job = move |cx: Context<Input>, input| {
@@ -91,24 +105,43 @@ where
     let segments = Segments::start(client, run.permits());
     let mut summary = Summary::begin(&shared.repeated);
     while let Some(done) = run.next().await {
-        let Some(input) = done.input else { continue };
-        summary.pulled = shared.repeated.position(done.job) + 1;
-        let settled = match done.result {
-            // An earlier input may have taken its name away.
-            Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
-            failed => failed,
-        };
-        if let Err(error) = summary.take(settled, input, done.report.attempts, &mut tell) {
+        if let Ok(saved) = &done.result
+            && !shared.folders.is_durable(saved.name)
+        {
+            sync_folders(&shared).await?;
+        }
+        if let Err(error) = summary.take(done, &shared, &mut tell) {
             run.shutdown().await;
             return Err(error);
         }
     }
     segments.stop().await;
     summary.report = run.join().await;
+    // For what has a name, but failed afterwards.
+    sync_folders(&shared).await?;
     policies::remember(&run_options, pool).await?;
     summary.warnings.extend(slowed.warnings());
-    summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(Versions::finish)).await?);
+    summary.warnings.extend(blocking(move || shared.versions.as_ref().and_then(FileVersions::finish)).await?);
     Ok(summary)
+}
+
+/// Creates the folder, finds repeated inputs, and reads the versions of the files if they count.
+async fn prepare(
+    inputs: impl Iterator<Item = Input> + Send + 'static,
+    options: &Options,
+) -> Result<(Repeated, Option<FileVersions>)> {
+    let (folder, updates) = (options.folder.clone(), options.existing == Existing::Update);
+    let work = move || {
+        make_folder(&folder)?;
+        Ok((Repeated::find(inputs), updates.then(|| FileVersions::read(&folder))))
+    };
+    blocking(work).await?
+}
+
+/// Makes all names durable that were given until now.
+async fn sync_folders(shared: &Arc<FilesRun>) -> Result<()> {
+    let shared = Arc::clone(shared);
+    blocking(move || shared.folders.sync()).await
 }
 
 impl Summary {
@@ -125,19 +158,26 @@ impl Summary {
         }
     }
 
-    /// Takes what became of an input, and tells of it. Fails if `tell` does.
+    /// Records the result of an input, and tells of its file. Fails if `tell` does.
     fn take(
         &mut self,
-        settled: Result<Saved, JobError<Error>>,
-        input: Input,
-        attempts: u32,
+        done: Completed<Input, Saved, Error>,
+        shared: &FilesRun,
         tell: &mut impl FnMut(&Saved) -> Result<()>,
     ) -> Result<()> {
+        let Some(input) = done.input else { return Ok(()) };
+        self.pulled = shared.repeated.position(done.job) + 1;
+        let settled = match done.result {
+            // An earlier input may have taken its name away.
+            Ok(saved) => shared.reserved.settle(&saved.names, done.job).map(|()| saved).map_err(JobError::Failed),
+            failed => failed,
+        };
+        let attempts = shared.relay.as_ref().map_or(done.report.attempts, |relay| relay.attempts(done.job));
         match settled {
             Ok(saved) => {
                 tell(&saved)?;
-                let place = raudal_common::error::redact(&saved.url);
-                self.warnings.extend(saved.warnings.iter().map(|warning| format!("{place}: {warning}")));
+                let source = raudal_common::error::redact(&saved.url);
+                self.warnings.extend(saved.warnings.iter().map(|warning| format!("{source}: {warning}")));
                 self.saved.push(saved);
             }
             Err(error) => match failure(error, &input) {

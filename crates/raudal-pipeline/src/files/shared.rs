@@ -2,16 +2,18 @@
 
 use super::Options;
 use super::durable::FolderSync;
-use super::extraction::Unpack;
+use super::extraction::FolderAction;
 use super::inputs::Repeated;
-use super::reserved::Reserved;
-use super::versions::Versions;
+use super::relay::Relay;
+use super::reserved::ReservedNames;
+use super::versions::FileVersions;
 use crate::run::partials::{Partials, make_folder};
 use raudal_common::atomic_file::folder_of;
 use raudal_common::{Error, Result};
 use raudal_fetch::Client;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 const TAKEN: &str = "another file may have the name of the folder: name the files differently with [`name`]";
 
@@ -19,28 +21,31 @@ const TAKEN: &str = "another file may have the name of the folder: name the file
 pub(super) struct FilesRun {
     pub(super) client: Client,
     pub(super) options: Options,
-    pub(super) reserved: Reserved,
+    pub(super) reserved: ReservedNames,
     pub(super) partials: Arc<Partials>,
     pub(super) repeated: Repeated,
     pub(super) folders: FolderSync,
     /// With [`Existing::Update`](super::Existing::Update), the versions of the files that are there.
-    pub(super) versions: Option<Versions>,
+    pub(super) versions: Option<FileVersions>,
+    /// What other machines have fetched, if they do.
+    pub(super) relay: Option<Arc<dyn Relay>>,
+    /// Limits how many files of a relay are written at once.
+    pub(super) turns: Semaphore,
 }
 
 impl FilesRun {
     /// Creates the folders that a template gives a file.
     pub(super) fn make_folders(&self, path: &Path) -> Result<()> {
         let folder = folder_of(path);
-        if folder.is_dir() {
+        // The partial file was in the folder of the run.
+        if folder == self.options.folder || folder.is_dir() {
             return Ok(());
         }
-        make_folder(folder).map_err(|error| match error {
-            error if error.is_of_machine() => error,
-            error if folder == self.options.folder => error.of_machine(),
-            error => error.hint(TAKEN),
-        })?;
-        // Their own names are to be durable too.
-        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| self.folders.sync(made));
+        make_folder(folder).map_err(|error| if error.is_of_machine() { error } else { error.hint(TAKEN) })?;
+        // The names of the folders must be durable too.
+        folder.ancestors().take_while(|made| *made != self.options.folder).for_each(|made| {
+            self.folders.named(made);
+        });
         Ok(())
     }
 }
@@ -48,7 +53,7 @@ impl FilesRun {
 /// Why there is no file.
 pub(super) struct FileFailure {
     pub(super) error: Error,
-    /// Whether the file was refused by its name, and not for want of bytes.
+    /// Whether the file was refused because of its name, not because bytes are missing.
     pub(super) is_refused: bool,
 }
 
@@ -71,7 +76,7 @@ pub(super) struct SaveTarget {
     pub(super) path: PathBuf,
     pub(super) digest: Option<String>,
     /// The folder for the members, in the folder and as a whole path.
-    pub(super) members: Option<(String, PathBuf, Unpack)>,
+    pub(super) members: Option<(String, PathBuf, FolderAction)>,
 }
 
 impl SaveTarget {

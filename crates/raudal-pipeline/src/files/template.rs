@@ -28,10 +28,10 @@ const HINT: &str = "a template may have {host}, {path}, {name}, {n} and, padded 
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+pub struct Template(Vec<TemplatePart>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Host,
     Path,
@@ -48,21 +48,21 @@ impl FromStr for Template {
         while let Some((before, after)) = rest.split_once('{') {
             let (inside, after) =
                 after.split_once('}').ok_or_else(|| refused(format!("a brace that is not closed: {text}")))?;
-            parts.push(Part::Text(before.to_owned()));
+            parts.push(TemplatePart::Text(before.to_owned()));
             parts.push(match inside {
-                "host" => Part::Host,
-                "path" => Part::Path,
-                "name" => Part::Name,
-                "n" => Part::Number(0),
+                "host" => TemplatePart::Host,
+                "path" => TemplatePart::Path,
+                "name" => TemplatePart::Name,
+                "n" => TemplatePart::Number(0),
                 other => {
                     let width = other.strip_prefix("n:").and_then(|width| width.parse().ok());
                     let width = width.filter(|width| (1..=20).contains(width));
-                    Part::Number(width.ok_or_else(|| refused(format!("no such part of a name: {{{other}}}")))?)
+                    TemplatePart::Number(width.ok_or_else(|| refused(format!("no such part of a name: {{{other}}}")))?)
                 }
             });
             rest = after;
         }
-        parts.push(Part::Text(rest.to_owned()));
+        parts.push(TemplatePart::Text(rest.to_owned()));
         let template = Self(parts);
         // The text between the parts must stay as it is.
         let (literal, safe) = (template.fill("h", "p", "n", 1), template.filled("h", "p", "n", 1));
@@ -75,7 +75,7 @@ impl FromStr for Template {
 
 impl Template {
     fn has_name(&self) -> bool {
-        self.0.contains(&Part::Name)
+        self.0.contains(&TemplatePart::Name)
     }
 
     /// Returns the path of a file, with `name` as the name that it has without a template.
@@ -106,12 +106,12 @@ impl Template {
     }
 
     fn fill(&self, host: &str, path: &str, name: &str, number: u64) -> String {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Host => host.to_owned(),
-            Part::Path => path.to_owned(),
-            Part::Name => name.to_owned(),
-            Part::Number(width) => format!("{number:0width$}"),
+        let part = |part: &TemplatePart| match part {
+            TemplatePart::Text(text) => text.clone(),
+            TemplatePart::Host => host.to_owned(),
+            TemplatePart::Path => path.to_owned(),
+            TemplatePart::Name => name.to_owned(),
+            TemplatePart::Number(width) => format!("{number:0width$}"),
         };
         self.0.iter().map(part).collect()
     }

@@ -1,9 +1,8 @@
-//! Remembers which version of each input the files of a folder are, so that the next run asks for
-//! those alone that have changed.
+//! Remembers the version of each file in a folder, so that the next run fetches only the files that have changed.
 //!
-//! One hidden file of the folder has a line of JSON for each file. A line is appended when a file is
-//! published, so a run that is killed loses nothing. If it is lost or wrong, a file's own time is what
-//! the server is asked with.
+//! One hidden file of the folder has a line of JSON for each file. A line is appended when a file is published, so a
+//! run that is killed loses nothing. If it is lost or damaged, the request uses the modification time of the file
+//! instead.
 
 use raudal_common::atomic_file::AtomicFile;
 use raudal_common::lock;
@@ -21,10 +20,10 @@ use std::time::{Duration, SystemTime};
 const FILE: &str = ".raudal-versions.jsonl";
 /// The format of a line. Other formats are ignored.
 const FORM: u32 = 1;
-/// The file is written anew once it has this many lines that no longer count.
+/// The file is rewritten once it has this many lines that no longer count.
 const STALE_LINES: usize = 1000;
 
-/// The version that a file is.
+/// The version of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Version {
     form: u32,
@@ -46,14 +45,14 @@ pub(super) struct Version {
 
 /// The versions of the files of a folder.
 #[derive(Debug)]
-pub(super) struct Versions(Mutex<Inner>);
+pub(super) struct FileVersions(Mutex<VersionLog>);
 
 #[derive(Debug)]
-struct Inner {
+struct VersionLog {
     path: PathBuf,
-    known: HashMap<Key, Version>,
-    /// Whose file is at a path.
-    owners: HashMap<String, Key>,
+    known: HashMap<VersionKey, Version>,
+    /// The input that owns the file at a path.
+    owners: HashMap<String, VersionKey>,
     /// How many lines the file has.
     lines: usize,
     file: Option<File>,
@@ -61,17 +60,17 @@ struct Inner {
 }
 
 /// A URL, and the name that the list gives.
-type Key = (String, Option<String>);
+type VersionKey = (String, Option<String>);
 
-fn key_of(input: &Input) -> Key {
+fn key_of(input: &Input) -> VersionKey {
     (input.location.to_string(), input.is_named.then(|| input.name.clone()))
 }
 
-impl Versions {
-    /// Reads the versions of a folder. What cannot be read is not known.
+impl FileVersions {
+    /// Reads the versions of a folder. Lines that cannot be read are ignored.
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join(FILE);
-        let mut inner = Inner {
+        let mut inner = VersionLog {
             known: HashMap::new(),
             owners: HashMap::new(),
             lines: 0,
@@ -93,8 +92,8 @@ impl Versions {
         lock(&self.0).known.get(&key_of(input)).cloned()
     }
 
-    /// Returns what a server is asked with for an input whose file is at this path of the folder, if
-    /// the file is there and is its own. It blocks.
+    /// Returns the validators for a conditional request, if the input's own file is at this path of the folder. It
+    /// blocks.
     pub(super) fn validators(&self, input: &Input, path: &str, file: &Path) -> Option<Validators> {
         let there = fs::symlink_metadata(file).ok().filter(fs::Metadata::is_file)?;
         let (key, inner) = (key_of(input), lock(&self.0));
@@ -107,7 +106,7 @@ impl Versions {
         }
     }
 
-    /// Records the version that a file now is. It blocks.
+    /// Records the version of a file. It blocks.
     pub(super) fn record(&self, mut version: Version, file: &Path) {
         let Ok(there) = fs::metadata(file) else { return };
         (version.size, version.modified) = (there.len(), modified(&there));
@@ -118,8 +117,8 @@ impl Versions {
         inner.insert(version);
     }
 
-    /// Writes the file anew if most of its lines no longer count. Returns a warning if the versions
-    /// could not be recorded. It blocks.
+    /// Rewrites the file if most of its lines no longer count. Returns a warning if the versions could not be
+    /// recorded. It blocks.
     pub(super) fn finish(&self) -> Option<String> {
         let mut inner = lock(&self.0);
         if inner.lines > 2 * inner.known.len() + STALE_LINES
@@ -132,7 +131,7 @@ impl Versions {
     }
 }
 
-impl Inner {
+impl VersionLog {
     fn insert(&mut self, version: Version) {
         let key = (version.url.clone(), version.given.clone());
         self.owners.insert(version.path.clone(), key.clone());
@@ -197,7 +196,7 @@ impl Version {
         Validators::new(&self.final_url, self.etag.as_deref(), self.last_modified.as_deref())
     }
 
-    /// Whether a file is still as it was.
+    /// Returns whether a file is unchanged.
     fn is(&self, there: &fs::Metadata) -> bool {
         there.len() == self.size && modified(there) == self.modified
     }
@@ -239,9 +238,9 @@ mod tests {
         let file = folder.path().join("a");
         let (one, other) = (input("http://h/a"), input("http://other/a"));
         fs::write(&file, "1").expect("a file");
-        Versions::read(folder.path()).record(version("http://h/a", "a"), &file);
+        FileVersions::read(folder.path()).record(version("http://h/a", "a"), &file);
         let asks = |input: &Input| {
-            Versions::read(folder.path()).validators(input, "a", &file).map(|known| format!("{known:?}"))
+            FileVersions::read(folder.path()).validators(input, "a", &file).map(|known| format!("{known:?}"))
         };
         assert!(asks(&one).is_some_and(|known| known.contains("\\\"1\\\"")), "{:?}", asks(&one));
         assert_eq!(asks(&other), None, "it is the file of another input");
@@ -258,14 +257,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (file, list) = (folder.path().join("a"), folder.path().join(FILE));
         fs::write(&file, "1").expect("a file");
-        let record = |url: &str| Versions::read(folder.path()).record(version(url, url), &file);
+        let record = |url: &str| FileVersions::read(folder.path()).record(version(url, url), &file);
         record("http://h/1");
         record("http://h/2");
         let whole = fs::read(&list).expect("two lines");
         for cut in 0..whole.len() {
             fs::write(&list, &whole[..cut]).expect("a cut");
             record("http://h/3");
-            let versions = Versions::read(folder.path());
+            let versions = FileVersions::read(folder.path());
             let known = |url: &str| versions.last(&input(url)).is_some();
             let first = whole.iter().position(|byte| *byte == b'\n').expect("a line");
             assert_eq!((known("http://h/1"), known("http://h/3")), (cut >= first, true), "{cut}");
@@ -277,13 +276,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a");
         fs::write(&file, "1").expect("a file");
-        let versions = Versions::read(folder.path());
+        let versions = FileVersions::read(folder.path());
         for _ in 0..STALE_LINES + 3 {
             versions.record(version("http://h/a", "a"), &file);
         }
         assert_eq!(versions.finish(), None);
         let text = fs::read_to_string(folder.path().join(FILE)).expect("the versions");
         assert_eq!(text.lines().count(), 1);
-        assert!(Versions::read(folder.path()).last(&input("http://h/a")).is_some());
+        assert!(FileVersions::read(folder.path()).last(&input("http://h/a")).is_some());
     }
 }

@@ -76,7 +76,7 @@ impl Serialize for Jobs {
     }
 }
 
-/// How many inputs may be in flight: of all hosts together, and of each.
+/// How many inputs may be in flight, for all hosts together and for each host.
 ///
 /// ```
 /// use raudal_pipeline::{Concurrency, Jobs};
@@ -94,32 +94,32 @@ pub struct Concurrency {
 }
 
 impl Concurrency {
-    /// As many inputs of one host as of all together. With [`Jobs::Auto`] each host begins with a few, and what they
-    /// bring decides how many more.
+    /// Creates a limit on all inputs, without a lower limit for one host. With [`Jobs::Auto`], each host begins with
+    /// a few inputs, and their throughput decides how many follow.
     pub fn new(jobs: impl Into<Jobs>) -> Self {
         let jobs = jobs.into();
         let total = jobs.number().unwrap_or(Jobs::AUTO_MOST);
         Self { is_auto: jobs == Jobs::Auto, total, per_host: total }
     }
 
-    /// At most this many inputs of one host.
+    /// Limits how many inputs of one host may be in flight.
     #[must_use]
     pub fn per_host(self, most: usize) -> Self {
         Self { per_host: most, ..self }
     }
 
-    /// At most this many inputs, of all hosts and of each.
+    /// Lowers both limits, for all hosts and for each, to at most this many inputs.
     #[must_use]
     pub fn at_most(self, most: usize) -> Self {
         Self { total: self.total.min(most), per_host: self.per_host.min(most), ..self }
     }
 
-    /// The most inputs in flight.
+    /// Returns the most inputs in flight.
     pub fn total(self) -> usize {
         self.total
     }
 
-    /// The most inputs in flight of one host.
+    /// Returns the most inputs in flight of one host.
     pub fn of_each_host(self) -> usize {
         self.per_host
     }
@@ -134,13 +134,13 @@ impl Concurrency {
         if self.is_auto { Limit::auto(self.per_host) } else { self.per_host.into() }
     }
 
-    /// How many inputs of one host are begun before anything is known of it.
+    /// Returns how many inputs of one host start before anything is known of it.
     pub(crate) fn at_first(self) -> usize {
         self.total.min(if self.is_auto { Limit::auto(self.per_host).first() } else { self.per_host })
     }
 }
 
-/// Eight, of all hosts and of each.
+/// Eight inputs, for all hosts and for each.
 impl Default for Concurrency {
     fn default() -> Self {
         Self::new(8)

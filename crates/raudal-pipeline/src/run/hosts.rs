@@ -1,4 +1,4 @@
-//! What hosts bore and refused in earlier runs: where `auto` begins in the next one.
+//! Remembers how many jobs hosts accepted and refused, so that `auto` begins there in the next run.
 
 use raudal_common::atomic_file::AtomicFile;
 use raudal_pool::{Learned, Pool};
@@ -9,22 +9,22 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-/// The format of the file. Another one is not read.
+/// The format of the file. A file in another format is ignored.
 const FORM: u32 = 1;
-/// More hosts are not kept: the ones that were met longest ago go.
+/// The most hosts that are kept. The ones used longest ago are removed first.
 const MOST: usize = 1000;
 /// A file beyond this size was not written by this program.
 const LARGEST: u64 = 1 << 20;
 const DAY: u64 = 24 * 60 * 60;
-/// For how long it counts what a host bore.
+/// How long the accepted number of jobs counts, in seconds.
 const BORE: u64 = 30 * DAY;
-/// For how long it counts what a host refused: it may only have been busy.
+/// How long a refusal counts, in seconds. The host may only have been busy.
 const REFUSED: u64 = DAY;
 
-/// A file of what hosts bore and refused, for the runs that follow.
+/// A file that remembers how many jobs hosts accepted and refused, for later runs.
 ///
-/// It holds the scheme, name and port of hosts, and numbers: no path and no login. A file that cannot be read or written
-/// is no error: then a run begins as if it were the first.
+/// It holds only the scheme, name and port of hosts, and numbers: no path and no login. If the file cannot be read or
+/// written, a run begins as if it were the first.
 ///
 /// ```
 /// use raudal_pipeline::{Hosts, Jobs, RunOptions};
@@ -37,14 +37,14 @@ const REFUSED: u64 = DAY;
 pub struct Hosts(PathBuf);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Content {
+struct HostsFile {
     form: u32,
-    hosts: BTreeMap<String, Host>,
+    hosts: BTreeMap<String, HostRecord>,
 }
 
 /// Times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Host {
+struct HostRecord {
     bore: usize,
     at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ impl Hosts {
     /// The name of the file in a cache folder.
     pub const FILE: &str = "hosts.json";
 
-    /// Remembers hosts in this file. It need not exist yet.
+    /// Creates a memory of hosts in this file, which need not exist yet.
     pub fn new(file: impl Into<PathBuf>) -> Self {
         Self(file.into())
     }
@@ -67,7 +67,8 @@ impl Hosts {
         let now = now();
         let counts = |at: u64, most| now.saturating_sub(at) <= most;
         let hosts = self.read().hosts.into_iter().filter(|(_, host)| counts(host.at, BORE));
-        let learned = |host: Host| Learned::new(host.bore, host.refused.filter(|_| counts(host.refused_at, REFUSED)));
+        let learned =
+            |host: HostRecord| Learned::new(host.bore, host.refused.filter(|_| counts(host.refused_at, REFUSED)));
         hosts.map(|(name, host)| (name, learned(host))).collect()
     }
 
@@ -75,15 +76,15 @@ impl Hosts {
     pub(crate) fn record(&self, pool: &Pool) {
         let learned = pool.learned();
         if !learned.is_empty() {
-            // It is of use, but not needed.
+            // The file is optional, so an error is ignored.
             let _ = self.write(learned);
         }
     }
 
-    fn read(&self) -> Content {
+    fn read(&self) -> HostsFile {
         let is_small = fs::metadata(&self.0).is_ok_and(|file| file.len() <= LARGEST);
         let text = is_small.then(|| fs::read(&self.0).ok()).flatten();
-        let content: Option<Content> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        let content: Option<HostsFile> = text.and_then(|text| serde_json::from_slice(&text).ok());
         content.filter(|content| content.form == FORM).unwrap_or_default()
     }
 
@@ -93,7 +94,7 @@ impl Hosts {
         for (name, Learned { bore, refused, .. }) in learned {
             let old = content.hosts.get(&name).filter(|_| refused.is_none());
             let (refused, refused_at) = old.map_or((refused, now), |old| (old.refused, old.refused_at));
-            content.hosts.insert(name, Host { bore, at: now, refused, refused_at });
+            content.hosts.insert(name, HostRecord { bore, at: now, refused, refused_at });
         }
         while content.hosts.len() > MOST {
             let oldest = content.hosts.iter().min_by_key(|(_, host)| host.at).map(|(name, _)| name.clone());
@@ -154,7 +155,7 @@ mod tests {
         let (_folder, hosts) = hosts();
         hosts.write(vec![("a".into(), Learned::new(8, Some(20)))]).unwrap();
         let mut content = hosts.read();
-        let age = |content: &mut Content, seconds| {
+        let age = |content: &mut HostsFile, seconds| {
             for host in content.hosts.values_mut() {
                 (host.at, host.refused_at) = (host.at - seconds, host.refused_at - seconds);
             }

@@ -1,4 +1,4 @@
-//! Records what each input of a run was, and compares it with the next run.
+//! Records each input of a run, and compares it with the next run.
 
 use raudal_common::lock;
 use raudal_common::{Error, Kind, Result};
@@ -43,8 +43,8 @@ struct LockFile {
     inputs: Vec<Locked>,
 }
 
-/// What the inputs of a run were. A new lock in the run's [`RunOptions`](crate::RunOptions) records them.
-/// A lock that was read from a file is compared with them.
+/// A record of the inputs of a run. A new lock in the run's [`RunOptions`](crate::RunOptions) records them. A lock
+/// that was read from a file is compared with them.
 ///
 /// ```
 /// use raudal_pipeline::Lock;
@@ -111,7 +111,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Of kind [`Usage`](Kind::Usage), if the text is not a lock file.
+    /// Fails with the kind [`Usage`](Kind::Usage) if the text is not a lock file.
     pub fn parse(text: &str) -> Result<Self> {
         let hint = "write a lock file with [`lock`], without [`locked`]";
         let written: LockFile =
@@ -132,7 +132,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Of kind [`Drift`](Kind::Drift), for the first difference.
+    /// Fails with the kind [`Drift`](Kind::Drift) at the first difference.
     pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Input>) -> Result<()> {
         let Some(expected) = &self.expected else { return Ok(()) };
         let mut left = expected.clone();
@@ -183,18 +183,18 @@ impl Lock {
         Some(self.expected.as_ref()?.get(&(input.location.to_string(), input.name.clone()))?.size)
     }
 
-    /// Records what the input of a job was, if it matches.
+    /// Records the input of a job, if it matches.
     pub(crate) fn hold(&self, job: u64, found: Locked) -> Result<()> {
         self.compare(&found)?;
         self.found().insert(job, found);
         Ok(())
     }
 
-    /// Records what an input was, if it matches. Another process has found it.
+    /// Records an input that another process has read, if it matches.
     ///
     /// # Errors
     ///
-    /// Of kind [`Drift`](Kind::Drift), if it differs from the lock file.
+    /// Fails with the kind [`Drift`](Kind::Drift) if it differs from the lock file.
     pub fn record(&self, index: u64, found: Locked) -> Result<()> {
         self.hold(index, found)
     }

@@ -1,5 +1,6 @@
 //! What every kind of run shares: limits and policies, partial transfers, segments, locks and checksums.
 
+pub(crate) mod alone;
 pub(crate) mod concurrency;
 pub(crate) mod failure;
 pub(crate) mod hosts;

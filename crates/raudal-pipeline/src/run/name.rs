@@ -5,11 +5,11 @@ use sha2::{Digest, Sha256};
 use raudal_common::atomic_file::hex;
 use raudal_source::Input;
 
-/// A longer name leaves no space for the suffixes while it arrives: file systems allow 255 bytes.
+/// The longest name, in bytes. File systems allow 255, and a partial file adds suffixes.
 const LONGEST: usize = 180;
 /// A longer part after the last dot is not an extension.
 const LONGEST_EXTENSION: usize = 16;
-/// The name of a file that has no other.
+/// The name of a file without any other name.
 pub(crate) const NAMELESS: &str = "download";
 /// The suffixes of a partial file and of what belongs to it.
 const OURS: [&str; 4] = [".part", ".part.json", ".part.d", ".part.old.d"];
@@ -80,9 +80,9 @@ fn extension(name: &str) -> &str {
 /// Returns the name of an input's partial file. It has the input's own name, if known, and a digest
 /// of what was requested, so that the next run finds it and no other input does.
 pub(crate) fn partial(input: &Input) -> String {
-    let place = input.location.to_string();
+    let source = input.location.to_string();
     let given = if input.is_named { input.name.as_str() } else { "" };
-    let digest = Sha256::new().chain_update(&place).chain_update([0]).chain_update(given).finalize();
+    let digest = Sha256::new().chain_update(&source).chain_update([0]).chain_update(given).finalize();
     let name = safe(&input.name).unwrap_or_else(|| NAMELESS.to_owned());
     format!("{name}.{}.part", hex(&digest[..8]))
 }

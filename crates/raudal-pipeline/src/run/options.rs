@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Limits and policies of a run over inputs, whatever becomes of them. The defaults are those of the command line, but
-/// for the number of jobs.
+/// Limits and policies of a run over inputs. The defaults are those of the command line, except for the number of
+/// jobs.
 ///
 /// ```
 /// use raudal_pipeline::{Jobs, RunOptions};

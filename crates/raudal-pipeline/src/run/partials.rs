@@ -15,7 +15,7 @@ use std::sync::Mutex;
 pub(crate) struct KeptTransfer {
     pub(crate) partial: Option<Partial>,
     /// The partial file of the body, if it outlives the run. It stays locked while it is here.
-    pub(crate) place: Option<PartialFile>,
+    pub(crate) file: Option<PartialFile>,
 }
 
 /// Partial transfers that wait for the next attempt of their job. A running job takes out its own.
@@ -31,7 +31,7 @@ impl Partials {
     }
 
     pub(crate) fn keep(&self, job: u64, kept: KeptTransfer) {
-        if kept.partial.is_some() || kept.place.is_some() {
+        if kept.partial.is_some() || kept.file.is_some() {
             lock(&self.0).insert(job, kept);
         }
     }
@@ -45,9 +45,18 @@ impl Observer for Partials {
     }
 }
 
-/// Opens the partial file of an input. Creates the folder if necessary.
-pub(crate) async fn open_place(context: &Attempt, folder: &Path, input: &Input, keeps: bool) -> Result<PartialFile> {
+/// Opens the partial file of an input, and creates the folder if necessary. If the file is not kept, both wait until
+/// there are bytes for it.
+pub(crate) async fn open_partial_file(
+    context: &Attempt,
+    folder: &Path,
+    input: &Input,
+    keeps: bool,
+) -> Result<PartialFile> {
     let (folder, file) = (folder.to_owned(), name::partial(input));
+    if !keeps {
+        return Ok(PartialFile::later(&folder.join(file)));
+    }
     let opened = context.blocking(move || {
         if !folder.is_dir() {
             make_folder(&folder).map_err(Error::of_machine)?;

@@ -1,4 +1,4 @@
-//! The pool of a run, and its policies: retries, pauses, who observes.
+//! The pool of a run, and its policies: retries, pauses, observers.
 
 use super::hosts::Hosts;
 use super::options::RunOptions;
@@ -11,7 +11,7 @@ use raudal_source::Input;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// A pool with the limits of a run, to be built. Blocks while it reads what is remembered of hosts.
+/// Returns the builder of a pool with the limits of a run. Blocks while it reads the file of hosts.
 pub(crate) fn pool(options: &RunOptions) -> PoolBuilder {
     let concurrency = options.concurrency;
     let pool = Pool::builder().jobs(concurrency.total()).per_key(concurrency.host_limit());
@@ -23,7 +23,7 @@ pub(crate) fn pool(options: &RunOptions) -> PoolBuilder {
     }
 }
 
-/// Returns where hosts are remembered. A fixed number of jobs asks for nothing else.
+/// Returns the file of hosts, if it is used: only `auto` needs it.
 fn remembered(options: &RunOptions) -> Option<&Hosts> {
     options.hosts.as_ref().filter(|_| options.concurrency.is_auto())
 }
@@ -89,7 +89,7 @@ fn pressure(error: &Error) -> Pressure {
     }
 }
 
-/// The error of a job for events and reports: the input is named there already.
+/// Describes an error for events and reports, which name the input already.
 fn describe(error: &Error) -> String {
     let report = error.report();
     match error.input_name() {

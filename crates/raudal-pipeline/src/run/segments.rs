@@ -1,5 +1,5 @@
-//! Idle slots split the slowest remaining downloads into ranges. A stalled download is requested again even while inputs
-//! wait: before a new one begins.
+//! Idle slots split the slowest remaining downloads into ranges. A stalled download is requested again before a new
+//! input starts, even while inputs wait.
 
 use raudal_fetch::{Client, Segment};
 use raudal_pool::{Permit, Permits};
@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-/// Fetches segments for the transfers of a run, in a task of its own: whatever the consumer of the run is doing.
-/// Dropping this ends it.
+/// Fetches segments for the transfers of a run, in its own task, whatever the consumer of the run does. Dropping it
+/// ends the task.
 pub(crate) struct Segments(JoinHandle<Infallible>);
 
 impl Segments {
@@ -19,10 +19,10 @@ impl Segments {
         Self(tokio::spawn(work.run()))
     }
 
-    /// Ends it, and waits for that.
+    /// Ends the task, and waits for its end.
     pub(crate) async fn stop(mut self) {
         self.0.abort();
-        // It was aborted, or it panicked: then the transfers go on without it.
+        // The task was aborted or has panicked. In both cases, the transfers go on without it.
         let _ = (&mut self.0).await;
     }
 }
@@ -37,7 +37,7 @@ struct SegmentTask {
     client: Client,
     permits: Permits,
     begun: watch::Receiver<()>,
-    /// A slot for a stalled transfer of this host, which is taken from the inputs as soon as one comes free.
+    /// A claimed slot for a stalled transfer of this host. It gets the next free slot, before any input.
     claim: Option<(Option<String>, Permit)>,
     tasks: JoinSet<Permit>,
 }
@@ -56,7 +56,7 @@ impl SegmentTask {
         }
     }
 
-    /// Fetches segments as long as slots are idle, and says when to look again.
+    /// Starts segments while slots are idle. Returns when to check again.
     fn begin_all(&mut self) -> Option<Instant> {
         loop {
             let found = if self.claim.is_none() && self.permits.spare(None) > 0 {

@@ -34,8 +34,8 @@ pub(crate) fn promised(sums: &Checksums, name: &str) -> Result<String> {
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 pub fn known_checksum<'a>(sums: &'a Checksums, input: &Input) -> Option<&'a str> {
-    let (place, file) = (input.location.to_string(), input.location.file_name());
-    [place.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name))
+    let (source, file) = (input.location.to_string(), input.location.file_name());
+    [source.as_str(), input.name.as_str(), file.as_str()].into_iter().find_map(|name| sums.find(name))
 }
 
 /// Returns the digest that an input of a table must have.

@@ -1,4 +1,4 @@
-//! Decoding on behalf of a job: it counts the job's rows, and ends when the job is cancelled.
+//! Watches decoding for a job: counts its rows, and ends when the job is cancelled.
 
 use raudal_pool::Attempt;
 use raudal_table::Watch;
@@ -15,7 +15,7 @@ impl JobWatch {
         Self { attempt, counts: true }
     }
 
-    /// Rows are not counted: if the transfer breaks off, they have never been.
+    /// Rows are not counted yet: if the transfer breaks off, they are discarded.
     pub(crate) fn provisional(attempt: Attempt) -> Self {
         Self { attempt, counts: false }
     }

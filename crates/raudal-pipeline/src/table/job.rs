@@ -1,9 +1,9 @@
 //! One attempt at one input: fetch, verify, decode, filter.
 
-use super::ahead::Ahead;
 use super::shared::TableRun;
+use super::streaming::StreamingDecode;
 use crate::run::lock::Locked;
-use crate::run::partials::{KeptTransfer, open_place};
+use crate::run::partials::{KeptTransfer, open_partial_file};
 use crate::run::verify;
 use crate::run::watch::JobWatch;
 use raudal_common::{Error, Kind, Result};
@@ -25,8 +25,8 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
     let promised = promised.map_err(|error| error.input(input.location.to_string()))?;
     let (arriving, bodies) = mpsc::unbounded_channel();
     let fetching = fetch(&shared, &context, &input, arriving);
-    let (fetched, ahead) = tokio::join!(fetching, Ahead::begin(&shared, &context, &input, bodies));
-    let (body, place) = fetched?;
+    let (fetched, ahead) = tokio::join!(fetching, StreamingDecode::begin(&shared, &context, &input, bodies));
+    let (body, partial_file) = fetched?;
     context.stage("wait");
     let ahead = match ahead {
         Some(ahead) => ahead.rows(&context).await,
@@ -49,18 +49,18 @@ pub(crate) async fn attempt(shared: Arc<TableRun>, context: Attempt, input: Inpu
             if is_damage || error.kind() == Kind::Drift {
                 shared.client.forget(&location);
             }
-            // For a lock, its own error says whether it may be damage.
+            // For a lock, its own error says whether the bytes may be damaged.
             let again = remote && (is_damage || error.is_transient() && error.kind() == Kind::Drift);
             error.transient(again)
         });
-    if let Some(place) = place {
+    if let Some(partial_file) = partial_file {
         let is_bad = |error: &Error| error.kind().may_be_damage_on_the_way() || error.kind() == Kind::Drift;
-        shared.settle(&place, length, !rows.as_ref().is_err_and(is_bad));
+        shared.settle(&partial_file, length, !rows.as_ref().is_err_and(is_bad));
     }
     rows
 }
 
-/// What a body is held against, and decoded by.
+/// What is needed to verify and to decode a body.
 struct Decode {
     shared: Arc<TableRun>,
     job: u64,
@@ -73,9 +73,9 @@ impl Decode {
     fn run(self, body: Body, ahead: Option<Rows>, watch: &JobWatch) -> Result<Rows> {
         let Self { shared, job, input, promised } = self;
         // The name sets the delimiter and appears in errors, so use the whole location.
-        let (mut query, place) = (shared.query_for(&input), input.location.to_string());
+        let (mut query, source) = (shared.query_for(&input), input.location.to_string());
         query.served = served(body.media_type(), body.charset(), body.disposition());
-        // What is read while it arrives does not know what the server says of it.
+        // Rows that were read while the input arrived did not use what the server says about it.
         let ahead = ahead.filter(|_| !query.served.changes_reading());
         let warnings = body.warnings().to_vec();
         let known = body.sha256().map(str::to_owned);
@@ -91,17 +91,17 @@ impl Decode {
                 }
                 reader.seek(SeekFrom::Start(0)).map_err(|error| Error::io("cannot read the input", error))
             });
-            verified.map_err(|error| error.input(&place))?;
+            verified.map_err(|error| error.input(&source))?;
         }
         let mut rows = match ahead {
-            Some(rows) => raudal_table::confirm(reader, &place, &query).map(|()| rows)?,
-            None => raudal_table::read(reader, &place, &query, watch)?,
+            Some(rows) => raudal_table::confirm(reader, &source, &query).map(|()| rows)?,
+            None => raudal_table::read(reader, &source, &query, watch)?,
         };
         for warning in warnings {
             rows.warn(warning);
         }
         if let (Some(lock), Some(locked)) = (&shared.lock, locked) {
-            lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&place))?;
+            lock.hold(job, locked.read(&rows)).map_err(|error| error.input(&source))?;
         }
         Ok(rows)
     }
@@ -111,7 +111,7 @@ impl Decode {
 pub(crate) fn served(media_type: Option<&str>, charset: Option<&str>, disposition: Option<&str>) -> Served {
     let mut served = Served::default();
     served.media_type = media_type.map(str::to_owned);
-    // A label that is not known says nothing.
+    // An unknown label is ignored.
     served.charset = charset.and_then(|label| Encoding::parse(label).ok());
     served.file_name = disposition.and_then(raudal_fetch::file_name);
     served
@@ -127,29 +127,29 @@ async fn fetch(
     let location = &input.location;
     // A complete body leaves nothing to resume: if it cannot be decoded, the next attempt starts at
     // zero.
-    let KeptTransfer { mut partial, mut place } = shared.partials.take(context.job());
+    let KeptTransfer { mut partial, file: mut partial_file } = shared.partials.take(context.job());
     let folder = shared.folder.as_ref().filter(|_| location.is_remote() && !shared.full.load(Ordering::Relaxed));
-    if let (None, Some(folder)) = (&place, folder) {
-        place = open_place(context, folder, input, true).await.ok();
+    if let (None, Some(folder)) = (&partial_file, folder) {
+        partial_file = open_partial_file(context, folder, input, true).await.ok();
     }
     let request = Request::new(location).progress(context).arriving(arriving);
-    let in_file = match &place {
+    let in_file = match &partial_file {
         Some(file) => request.clone().into_file(file),
         None => request.clone(),
     };
     let mut fetched = shared.client.send(in_file, &mut partial).await;
     // Resuming is optional: if the disk is full, fetch without it.
-    if let Some(unusable) = place.take_if(|_| fetched.as_ref().is_err_and(|error| error.kind() == Kind::Io)) {
+    if let Some(unusable) = partial_file.take_if(|_| fetched.as_ref().is_err_and(|error| error.kind() == Kind::Io)) {
         unusable.remove();
         shared.full.store(true, Ordering::Relaxed);
         partial = None;
         fetched = shared.client.send(request, &mut partial).await;
     }
     match fetched {
-        Ok(ControlFlow::Continue(body)) => Ok((body, place)),
+        Ok(ControlFlow::Continue(body)) => Ok((body, partial_file)),
         Ok(ControlFlow::Break(())) => Err(Error::new(Kind::Internal, "a body was declined without a check")),
         Err(error) => {
-            shared.partials.keep(context.job(), KeptTransfer { partial, place });
+            shared.partials.keep(context.job(), KeptTransfer { partial, file: partial_file });
             Err(error)
         }
     }

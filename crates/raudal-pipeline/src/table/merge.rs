@@ -1,153 +1,26 @@
-//! Runs the jobs and merges their rows in input order.
+//! Merges the rows of inputs in input order.
 
-use super::decoders::Decoders;
-use super::job::attempt;
 use super::options::Options;
-use super::reorder::{ReorderBuffer, plan};
-use super::shared::TableRun;
 use super::summary::Summary;
 use crate::run::failure::{Failure, failure};
-use crate::run::partials::Partials;
-use crate::run::policies::{self, policies, stop_at_condition};
-use crate::run::segments::Segments;
-use crate::run::slowed::Slowed;
 use raudal_common::error::printable;
 use raudal_common::{Error, Kind, Result, blocking};
-use raudal_fetch::Client;
-use raudal_pool::{Context, JobError, RunReport};
+use raudal_pool::{JobError, RunReport};
 use raudal_source::Input;
 use raudal_table::{Rows, Sink, Table};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// How much of a header a warning shows, in characters.
 const SHOWN: usize = 80;
 
-/// Fetches, decodes and filters all inputs, and writes their rows to the sink in input order,
-/// whatever the order of arrival.
-///
-/// If the run is cancelled, or stops after too many failures, the complete rows are kept. Standard
-/// output has them already; a file gets `.partial` added to its name; a table of a database stays as
-/// it was. If no input succeeds, nothing is published. With a [`Lock`](crate::Lock) read from a file, nothing is published unless every
-/// input matches it. Rows already written to anything but a file cannot be taken back.
-///
-/// Once the table has all rows of the query's limit, the run ends, and is complete: see
-/// [`Summary::limited`].
-///
-/// # Errors
-///
-/// Only what makes the result impossible: the sink cannot be written to, a limit is 0, a lock is to
-/// hold inputs that a limit on rows leaves out, or no input has a column of the query. Failures of
-/// inputs are in the summary.
-///
-/// ```
-/// use raudal_fetch::{Client};
-/// use raudal_pipeline::{Options};
-/// use raudal_source::{Input, Location};
-/// use raudal_table::{Filter, Sink, SinkOptions, Target};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> raudal_common::Result<()> {
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let path = folder.path().join("a.csv");
-/// # std::fs::write(&path, "town,people\nAyala,31\nXico,7\n").unwrap();
-/// # let output = folder.path().join("out.csv");
-/// let client = Client::new(&raudal_fetch::Options::default())?;
-/// let mut options = Options::default();
-/// options.query.filter = Some(Filter::parse("people > 10")?);
-///
-/// let inputs = [Input::new(Location::File(path))];
-/// let sink = Sink::create(Target::File(output.clone()), SinkOptions::default())?;
-/// let summary = raudal_pipeline::run(inputs, &client, options, sink).await?;
-///
-/// assert_eq!((summary.rows_read, summary.rows_kept), (2, 1));
-/// assert_eq!(std::fs::read_to_string(output).unwrap(), "town,people\nAyala,31\n");
-/// # Ok(())
-/// # }
-/// ```
-pub async fn run<In>(inputs: In, client: &Client, mut options: Options, sink: Sink) -> Result<Summary>
-where
-    In: IntoIterator<Item = Input>,
-    In::IntoIter: Send + 'static,
-{
-    let limited = options.query.pick.limit.is_some();
-    if limited && options.run.lock.is_some() {
-        return Err(Error::usage("a lock is about all inputs, and a limit on rows leaves some of them out")
-            .hint("leave [`limit`] or [`lock`] out"));
-    }
-    let table = Table::new(sink, &options.query)?;
-    let (partials, slowed) = (Arc::new(Partials::default()), Arc::new(Slowed::default()));
-    let decoders = Decoders::new(options.decoders);
-    let busy = Arc::clone(&decoders);
-    let stop = options.run.cancel.child_token();
-    options.run.cancel = stop.clone();
-    // While decoding is behind, more transfers would only fill the memory.
-    let pool = policies::build(policies::pool(&options.run).hold_growth_while(move || busy.are_busy()))?;
-    let (planning, lock) = (client.clone(), options.run.lock.clone());
-    let begun = Box::new(inputs.into_iter());
-    // The first inputs fill a limit, so they start first.
-    let at_first = if limited { 1 } else { options.run.concurrency.at_first() };
-    let (inputs, plan, sizes) = blocking(move || plan(begun, at_first, &planning, lock.as_deref())).await?;
-    let shared = Arc::new(TableRun {
-        client: client.clone(),
-        query: options.query.clone(),
-        decoders,
-        partials: Arc::clone(&partials),
-        folder: options.partials.clone(),
-        checksums: options.run.checksums.clone(),
-        lock: options.run.lock.clone(),
-        kept: Arc::default(),
-        full: Arc::default(),
-        ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
-    });
-    let job = move |cx: Context<Input>, input| {
-        let (attempt, stop) = (attempt(Arc::clone(&shared), cx.as_attempt().clone(), input), stop.clone());
-        async move { stop_at_condition(attempt.await, &stop) }
-    };
-    let run = policies(pool.run(inputs, job).sizes(sizes), &options.run, partials, Arc::clone(&slowed));
-    let mut run = if plan.is_none() { run.ordered().start() } else { run.start() };
-    let segments = Segments::start(client, run.permits());
-    let closed = options.run.lock.as_ref().is_some_and(|lock| lock.is_closed());
-    let mut merge = Merge::new(table, options.partials, closed);
-    let mut reorder = ReorderBuffer::new(plan);
-    while let Some(done) = run.next().await {
-        let Some(input) = done.input else { continue };
-        let (job, attempts) = (done.job, done.report.attempts);
-        for done in reorder.put(job, Done { input, result: done.result, attempts }) {
-            if let Err(error) = merge.take(done).await {
-                // The output cannot be written: stop, and leave nothing running.
-                run.shutdown().await;
-                return Err(error);
-            }
-        }
-        if merge.is_full() {
-            run.cancel();
-            break;
-        }
-    }
-    for done in if merge.is_full() { Vec::new() } else { reorder.rest() } {
-        match done {
-            Ok(done) => merge.take(done).await?,
-            Err(input) => merge.skip(*input),
-        }
-    }
-    segments.stop().await;
-    let report = run.join().await;
-    policies::remember(&options.run, pool).await?;
-    let mut summary = merge.finish(report).await?;
-    summary.warnings.extend(slowed.warnings());
-    Ok(summary)
+/// The result of one input.
+pub(super) struct InputResult {
+    pub(super) input: Input,
+    pub(super) result: Result<Rows, JobError<Error>>,
+    pub(super) attempts: u32,
 }
 
-/// A finished input.
-struct Done {
-    input: Input,
-    result: Result<Rows, JobError<Error>>,
-    attempts: u32,
-}
-
-/// Merges the rows of inputs that were read elsewhere, in input order, as [`run()`] does.
+/// Merges the rows of inputs in input order, wherever they were read, as [`run()`](crate::run()) does.
 ///
 /// ```
 /// use raudal_pipeline::{Merge, Options};
@@ -179,7 +52,7 @@ pub struct Merge {
 }
 
 impl Merge {
-    fn new(table: Table, partials: Option<PathBuf>, closed: bool) -> Self {
+    pub(super) fn of(table: Table, options: &Options) -> Self {
         let summary = Summary {
             report: RunReport::default(),
             succeeded: 0,
@@ -195,47 +68,47 @@ impl Merge {
             notes: Vec::new(),
             written: None,
         };
-        Self { table: Some(table), partials, closed, summary }
+        let closed = options.run.lock.as_ref().is_some_and(|lock| lock.is_closed());
+        Self { table: Some(table), partials: options.partials.clone(), closed, summary }
     }
 
-    /// Begins a table without rows.
+    /// Begins an empty table.
     ///
     /// # Errors
     ///
-    /// A usage error for a query that asks for what excludes each other.
+    /// Fails with a usage error if parts of the query exclude each other.
     pub fn begin(sink: Sink, options: &Options) -> Result<Self> {
-        let closed = options.run.lock.as_ref().is_some_and(|lock| lock.is_closed());
-        Ok(Self::new(Table::new(sink, &options.query)?, options.partials.clone(), closed))
+        Ok(Self::of(Table::new(sink, &options.query)?, options))
     }
 
     /// Merges an input in its turn: its rows, or why it has none.
     ///
     /// # Errors
     ///
-    /// Only if the table cannot be written. An input that does not fit is a failure in the summary.
+    /// Fails only if the table cannot be written. An input that does not fit is a failure in the summary.
     pub async fn put(&mut self, input: Input, result: Result<Rows>, attempts: u32) -> Result<()> {
-        self.take(Done { input, result: result.map_err(JobError::Failed), attempts }).await
+        self.take(InputResult { input, result: result.map_err(JobError::Failed), attempts }).await
     }
 
-    /// The failures so far.
+    /// Returns the failures so far.
     pub fn failures(&self) -> &[Failure] {
         &self.summary.failures
     }
 
-    /// Whether no further input can add a row.
+    /// Returns whether no further input can add a row.
     pub fn is_full(&self) -> bool {
         self.table.as_ref().is_some_and(Table::is_full)
     }
 
     /// Merges the result of one input, in its turn.
-    async fn take(&mut self, done: Done) -> Result<()> {
+    pub(super) async fn take(&mut self, result: InputResult) -> Result<()> {
         self.summary.pulled += 1;
-        let Done { input, result, attempts } = done;
+        let InputResult { input, result, attempts } = result;
         let (error, attempts) = match result {
             Ok(rows) => match self.append(&input, rows).await {
                 Ok(()) => return Ok(()),
-                // Only this input is at fault, its columns or a cell that is not of its type, so the
-                // table continues without it.
+                // Only this input is at fault: its columns differ, or a cell is of another type. The table continues
+                // without it.
                 Err(error) if matches!(error.kind(), Kind::Headers | Kind::Csv) => {
                     (error.input(input.location.to_string()), 1)
                 }
@@ -268,14 +141,14 @@ impl Merge {
     /// busy.
     async fn append(&mut self, input: &Input, rows: Rows) -> Result<()> {
         let (read, kept, bytes) = (rows.rows_read(), rows.rows_kept(), rows.bytes());
-        let place = input.location.to_string();
-        let placed = |said: &[String]| said.iter().map(|line| format!("{place}: {line}")).collect::<Vec<_>>();
-        let (mut warnings, notes) = (placed(rows.warnings()), placed(rows.notes()));
+        let source = input.location.to_string();
+        let with_source = |said: &[String]| said.iter().map(|line| format!("{source}: {line}")).collect::<Vec<_>>();
+        let (mut warnings, notes) = (with_source(rows.warnings()), with_source(rows.notes()));
         if read == 0 {
-            warnings.push(format!("{place}: no rows, only this header: {}", beginning(&rows.header().join(","))));
+            warnings.push(format!("{source}: no rows, only this header: {}", beginning(&rows.header().join(","))));
         }
         let name = input.name.clone();
-        self.with_table(move |table| table.append(&name, &place, rows)).await?;
+        self.with_table(move |table| table.append(&name, &source, rows)).await?;
         self.summary.warnings.extend(warnings);
         self.summary.notes.extend(notes);
         self.summary.succeeded += 1;
@@ -301,12 +174,12 @@ impl Merge {
         result
     }
 
-    /// Publishes the table, and returns what became of the run. A report of a run that was stopped leaves a partial
-    /// table.
+    /// Publishes the table, and returns the summary. If the report says that the run was stopped, the table is
+    /// partial.
     ///
     /// # Errors
     ///
-    /// If the table cannot be written, or no input has a column of the query.
+    /// Fails if the table cannot be written, or if no input has a column of the query.
     pub async fn finish(mut self, report: RunReport) -> Result<Summary> {
         self.summary.report = report;
         if self.is_full() {

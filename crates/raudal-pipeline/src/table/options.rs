@@ -1,10 +1,10 @@
-//! How a run that makes a table goes about it.
+//! Options of a run that makes a table.
 
 use crate::run::options::RunOptions;
 use raudal_table::Query;
 use std::path::PathBuf;
 
-/// How a run that makes a table goes about it.
+/// Options of a run that makes a table.
 ///
 /// ```
 /// use raudal_pipeline::Options;

@@ -1,70 +1,49 @@
-//! One input after the other, for a program that merges their rows elsewhere.
+//! Reads single inputs, for a program that merges their rows elsewhere.
 
-use super::decoders::Decoders;
 use super::job::attempt;
 use super::options::Options;
 use super::shared::TableRun;
-use crate::run::failure::failure;
+use crate::run::alone::{Around, Gate, alone, never_tried};
 use crate::run::lock::{Lock, Locked};
-use crate::run::policies::{self, policies};
-use crate::run::slowed::Slowed;
-use futures::future::BoxFuture;
 use raudal_common::{Error, Result};
 use raudal_fetch::Client;
-use raudal_pool::{Context, JobReport, Observer};
+use raudal_pool::{JobReport, Observer};
 use raudal_source::{Checksums, Input};
 use raudal_table::Rows;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Is asked before each attempt at an input, and may make it wait.
-pub trait Gate: Send + Sync {
-    /// Returns once the attempt may begin.
-    fn pass(&self, input: &Input) -> BoxFuture<'_, ()>;
-}
-
-/// Reads inputs as [`run()`](crate::run()) does, with its retries and policies, and hands out their rows instead of
+/// Reads inputs as [`run()`](crate::run()) does, with its retries and policies, and returns their rows instead of
 /// merging them. [`Merge`](crate::Merge) merges them, in this or in another process.
 ///
-/// The limits on inputs in flight do not count here: each call reads one input.
+/// The limits on inputs in flight do not apply here: each call reads one input.
 pub struct Reader {
     shared: Arc<TableRun>,
     options: Options,
 }
 
-/// What became of an input.
+/// The result of one input.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct InputRead {
-    /// Its rows, or the error of its last attempt.
-    pub result: Result<Rows>,
-    /// What it was, if the options have a [`Lock`].
+pub struct InputRead<T = Rows> {
+    /// Its rows, or what else was made of it, or the error of its last attempt.
+    pub result: Result<T>,
+    /// Its record for a lock file, if the options have a [`Lock`].
     pub locked: Option<Locked>,
-    /// How it went.
+    /// The report of its job.
     pub report: JobReport,
 }
 
 impl Reader {
     /// Creates a reader. A [`Lock`] in the options only says that inputs are to be recorded.
     pub fn new(client: &Client, options: Options) -> Self {
-        let shared = TableRun {
-            client: client.clone(),
-            query: options.query.clone(),
-            decoders: Decoders::new(options.decoders),
-            partials: Arc::default(),
-            folder: options.partials.clone(),
-            checksums: options.run.checksums.clone(),
-            lock: options.run.lock.as_ref().map(|_| Arc::default()),
-            kept: Arc::default(),
-            full: Arc::default(),
-            ahead: Arc::new(Semaphore::new(options.decoders.max(1))),
-        };
+        let mut shared = TableRun::new(client, &options);
+        shared.lock = options.run.lock.as_ref().map(|_| Arc::default());
         Self { shared: Arc::new(shared), options }
     }
 
-    /// Reads an input. With checksums, it must be in their list, instead of that of the options. The gate is asked before each attempt, and the observer sees the events of a run of one job.
-    /// Returns `None` if it was cancelled.
+    /// Reads an input. `checksums`, if given, replaces the list of the options. The gate is asked before each
+    /// attempt. The observer sees the events of a run with one job. Returns `None` if the read was cancelled.
     pub async fn read(
         &self,
         input: Input,
@@ -73,47 +52,32 @@ impl Reader {
         observer: Arc<dyn Observer>,
         cancel: &CancellationToken,
     ) -> Option<InputRead> {
-        // A lock of its own: the record is handed out, and nothing grows.
+        // Each input gets its own lock, so that its record can be returned and memory does not grow.
         let lock = self.shared.lock.as_ref().map(|_| Arc::new(Lock::default()));
         let mut shared = (*self.shared).clone();
         (shared.lock, shared.partials) = (lock.clone(), Arc::default());
         shared.checksums = checksums.or(shared.checksums);
-        let shared = Arc::new(shared);
-        let mut options = self.options.run.clone();
-        (options.concurrency, options.stop_after) = (1.into(), None);
-        (options.observer, options.cancel) = (observer, cancel.clone());
-        let pool = match policies::build(policies::pool(&options)) {
-            Ok(pool) => pool,
-            Err(error) => return Some(InputRead::failed(error, &input)),
-        };
-        let of_job = Arc::clone(&shared);
-        let job = move |cx: Context<Input>, input: Input| {
-            let (shared, gate) = (Arc::clone(&of_job), Arc::clone(&gate));
-            async move {
-                gate.pass(&input).await;
-                attempt(shared, cx.as_attempt().clone(), input).await
-            }
-        };
-        let run = pool.run([input.clone()], job);
-        let mut run = policies(run, &options, Arc::clone(&shared.partials), Arc::<Slowed>::default()).start();
-        let done = run.next().await?;
-        run.join().await;
-        let result = match done.result {
-            Ok(rows) => Ok(rows),
-            Err(error) => Err(failure(error, &input)?),
-        };
+        let (partials, shared) = (Arc::clone(&shared.partials), Arc::new(shared));
+        let around = Around { gate, observer, cancel };
+        let read = alone(input, &self.options.run, partials, around, move |context, input| {
+            attempt(Arc::clone(&shared), context, input)
+        });
+        let (result, report) = read.await?;
         let locked = lock.and_then(|lock| lock.take());
-        Some(InputRead { result, locked, report: done.report })
+        Some(InputRead { result, locked, report })
     }
 }
 
-impl InputRead {
-    /// An input that was never tried.
+impl<T> InputRead<T> {
+    /// Creates the result of an input that was never tried.
     pub fn failed(error: Error, input: &Input) -> Self {
-        let mut report = JobReport::new(0, input.name.clone(), raudal_pool::Outcome::Failed);
-        report.kind = Some(error.kind().word());
-        report.error = Some(error.report());
-        report.attempts = 1;
-        Self { result: Err(error.input(input.location.to_string())), locked: None, report }
+        let (result, report) = never_tried(error, input);
+        Self { result, locked: None, report }
+    }
+
+    /// Makes something else of the result.
+    #[must_use]
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> InputRead<U> {
+        InputRead { result: self.result.map(make), locked: self.locked, report: self.report }
     }
 }

@@ -7,21 +7,21 @@ use raudal_source::Input;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Up to this many inputs are put in order even if few run at once.
+/// Up to this many inputs are sorted even if few run at once.
 const FEW: usize = 64;
 
 /// Inputs in the order in which they start.
-pub(crate) type Begun = Box<dyn Iterator<Item = Input> + Send>;
+pub(crate) type InputIter = Box<dyn Iterator<Item = Input> + Send>;
 
-/// Puts inputs in order if they are few, but more than start `at_first`. Then the number of waiting
+/// Sorts inputs by size if they are few, but more than start `at_first`. Then the number of waiting
 /// results is as limited as in a run in input order. Returns their sizes too, in the order in which
 /// they start, if they are few and all sizes are known. May read files.
 pub(crate) fn plan(
-    mut inputs: Begun,
+    mut inputs: InputIter,
     at_first: usize,
     client: &Client,
     lock: Option<&Lock>,
-) -> (Begun, Option<StartOrder>, Vec<u64>) {
+) -> (InputIter, Option<StartOrder>, Vec<u64>) {
     let most = at_first.saturating_mul(4).max(FEW);
     if inputs.size_hint().0 > most {
         return (inputs, None, Vec::new());
@@ -34,16 +34,17 @@ pub(crate) fn plan(
         lock.and_then(|lock| lock.size(input)).or(input.size).or_else(|| client.known_size(&input.location))
     };
     let sizes: Vec<Option<u64>> = first.iter().map(size).collect();
-    let known = |places: &[usize]| places.iter().map(|&place| sizes[place]).collect::<Option<_>>().unwrap_or_default();
-    let mut places: Vec<usize> = (0..first.len()).collect();
+    let known =
+        |indices: &[usize]| indices.iter().map(|&index| sizes[index]).collect::<Option<_>>().unwrap_or_default();
+    let mut indices: Vec<usize> = (0..first.len()).collect();
     if at_first < 2 || first.len() <= at_first {
-        return (Box::new(first.into_iter()), None, known(&places));
+        return (Box::new(first.into_iter()), None, known(&indices));
     }
     // An input of unknown size may be the biggest.
-    places.sort_by_key(|&place| Reverse(sizes[place].unwrap_or(u64::MAX)));
-    let begun: Vec<Input> = places.iter().map(|&place| first[place].clone()).collect();
-    let known = known(&places);
-    (Box::new(begun.into_iter()), Some(StartOrder { inputs: first, places }), known)
+    indices.sort_by_key(|&index| Reverse(sizes[index].unwrap_or(u64::MAX)));
+    let begun: Vec<Input> = indices.iter().map(|&index| first[index].clone()).collect();
+    let known = known(&indices);
+    (Box::new(begun.into_iter()), Some(StartOrder { inputs: first, indices }), known)
 }
 
 /// The order in which inputs start.
@@ -51,7 +52,7 @@ pub(crate) struct StartOrder {
     /// The inputs in input order.
     inputs: Vec<Input>,
     /// The index in `inputs` of each job.
-    places: Vec<usize>,
+    indices: Vec<usize>,
 }
 
 /// A reorder buffer: holds results back until their turn. Without a plan, returns them at once.
@@ -69,8 +70,8 @@ impl<T> ReorderBuffer<T> {
     /// Takes the result of a job. Returns the results whose turn has come.
     pub(crate) fn put(&mut self, job: u64, result: T) -> Vec<T> {
         let Some(plan) = &self.plan else { return vec![result] };
-        let place = usize::try_from(job).ok().and_then(|job| plan.places.get(job).copied());
-        self.waiting.insert(place.unwrap_or(plan.places.len()), result);
+        let index = usize::try_from(job).ok().and_then(|job| plan.indices.get(job).copied());
+        self.waiting.insert(index.unwrap_or(plan.indices.len()), result);
         let mut ready = Vec::new();
         while let Some(result) = self.waiting.remove(&self.next) {
             ready.push(result);
@@ -84,7 +85,7 @@ impl<T> ReorderBuffer<T> {
     pub(crate) fn rest(mut self) -> Vec<Result<T, Box<Input>>> {
         let inputs = self.plan.take().map(|plan| plan.inputs).unwrap_or_default();
         let rest = inputs.into_iter().enumerate().skip(self.next);
-        rest.map(|(place, input)| self.waiting.remove(&place).ok_or_else(|| Box::new(input))).collect()
+        rest.map(|(index, input)| self.waiting.remove(&index).ok_or_else(|| Box::new(input))).collect()
     }
 }
 
@@ -107,7 +108,7 @@ mod tests {
         let client = Client::new(&Options::default()).expect("a client");
         let (begun, plan, _) = plan(Box::new(inputs(sizes).into_iter()), jobs, &client, None);
         assert_eq!(begun.count(), sizes.len(), "none is lost");
-        plan.map(|plan| plan.places)
+        plan.map(|plan| plan.indices)
     }
 
     #[test]
@@ -140,13 +141,13 @@ mod tests {
     #[test]
     fn results_come_in_their_places_and_after_a_stop_so_does_what_was_never_begun() {
         let inputs = inputs(&[None; 6]);
-        let plan = |places: &[usize]| Some(StartOrder { inputs: inputs.clone(), places: places.to_vec() });
+        let plan = |indices: &[usize]| Some(StartOrder { inputs: inputs.clone(), indices: indices.to_vec() });
         let mut buffer = ReorderBuffer::new(plan(&[1, 0, 4, 3, 2, 5]));
         assert!(buffer.put(0, 'b').is_empty());
         assert_eq!(buffer.put(1, 'a'), ['a', 'b']);
         assert!(buffer.put(2, 'e').is_empty());
         let rest = buffer.rest();
-        let never = |place: usize| Err(Box::new(inputs[place].clone()));
+        let never = |index: usize| Err(Box::new(inputs[index].clone()));
         assert_eq!(rest, [never(2), never(3), Ok('e'), never(5)]);
         assert_eq!(ReorderBuffer::new(None).put(7, 'x'), ['x'], "without a plan there is nothing to wait for");
     }

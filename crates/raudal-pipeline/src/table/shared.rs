@@ -1,6 +1,7 @@
 //! What all jobs of a run share when it makes a table.
 
 use super::decoders::Decoders;
+use super::options::Options;
 use crate::run::lock::Lock;
 use crate::run::partials::Partials;
 use raudal_fetch::{Client, PartialFile};
@@ -33,10 +34,25 @@ pub(crate) struct TableRun {
     /// Whether `folder` is full.
     pub(crate) full: Arc<AtomicBool>,
     /// Limits how many inputs are decoded while they arrive.
-    pub(crate) ahead: Arc<Semaphore>,
+    pub(crate) streaming: Arc<Semaphore>,
 }
 
 impl TableRun {
+    pub(crate) fn new(client: &Client, options: &Options) -> Self {
+        Self {
+            client: client.clone(),
+            query: options.query.clone(),
+            decoders: Decoders::new(options.decoders),
+            partials: Arc::default(),
+            folder: options.partials.clone(),
+            checksums: options.run.checksums.clone(),
+            lock: options.run.lock.clone(),
+            kept: Arc::default(),
+            full: Arc::default(),
+            streaming: Arc::new(Semaphore::new(options.decoders.max(1))),
+        }
+    }
+
     /// Returns the query for this input.
     pub(crate) fn query_for(&self, input: &Input) -> Query {
         let mut query = self.query.clone();
@@ -48,9 +64,9 @@ impl TableRun {
 
     /// Handles the file of a finished input: keeps it for a while if it was good and there is
     /// space. A good file that did not fit this query may fit the next one.
-    pub(crate) fn settle(&self, place: &PartialFile, length: u64, good: bool) {
+    pub(crate) fn settle(&self, file: &PartialFile, length: u64, good: bool) {
         if !good || self.full.load(Ordering::Relaxed) || self.kept.fetch_add(length, Ordering::Relaxed) >= KEPT {
-            place.remove();
+            file.remove();
         }
     }
 }

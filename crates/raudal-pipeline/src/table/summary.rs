@@ -42,7 +42,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether every input is in the table.
+    /// Returns whether every input is in the table.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty() && self.unfinished.is_empty()
     }

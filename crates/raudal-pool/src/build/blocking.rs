@@ -2,7 +2,8 @@
 
 use super::output;
 use super::setters::RunBuilder;
-use crate::context::{Attempt, Context};
+use crate::attempt::Attempt;
+use crate::context::Context;
 use crate::pool::Pool;
 use futures_core::Stream;
 use futures_util::stream::{self, Iter};
@@ -32,8 +33,8 @@ where
 }
 
 impl Pool {
-    /// Like [`run`](Self::run), for a closure that blocks: each attempt runs on a blocking thread, as many at once
-    /// as the limits allow (and as the runtime has threads for it: 512 by default).
+    /// Like [`run`](Self::run), for a closure that blocks: each attempt runs on a blocking thread, as many at once as
+    /// the limits and the threads of the runtime (512 by default) allow.
     ///
     /// A thread cannot be stopped from outside. An attempt that runs out of time, or is cancelled, is over when its
     /// closure returns: a long one should look at [`Attempt::is_cancelled`] from time to time. A closure that has not
@@ -80,7 +81,7 @@ impl Pool {
         builder
     }
 
-    /// Runs all jobs, closures that block, and returns their results in the order of the input. See
+    /// Runs closures that block, and returns their results in the order of the input. See
     /// [`run_blocking`](Self::run_blocking) and [`map`](Self::map).
     ///
     /// ```
@@ -137,7 +138,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime. A panic of the iterator is rethrown when the results are taken.
+    /// Panics outside of a tokio runtime. Taking the results rethrows a panic of the iterator.
     pub fn run_blocking_input<In, T, E, F, Fut>(
         &self,
         inputs: In,
@@ -181,7 +182,7 @@ impl Pool {
                 Poll::Ready(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Poll::Ready(_) => {
                     thread = None;
-                    // What it sent last.
+                    // The last input that it sent.
                     Poll::Ready(receiver.try_recv().ok())
                 }
             }

@@ -18,14 +18,14 @@ type Awaited<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 impl Pool {
     /// Runs all jobs and returns their results in the order of the input: one result for each input.
     ///
-    /// If the run is stopped early, inputs that never began have [`JobError::Cancelled`] as their result. For an input
-    /// that does not know how long it can be at most (its `size_hint`), one such result stands for all that are left.
-    /// Jobs that were [spawned](Context::spawn) come after the inputs.
+    /// If the run is stopped early, inputs that never began have [`JobError::Cancelled`] as their result. If the
+    /// `size_hint` of the inputs has no upper bound, one such result stands for all remaining inputs. Jobs that were
+    /// [spawned](Context::spawn) come after the inputs.
     ///
     /// # Panics
     ///
-    /// When awaited: outside of a tokio runtime, and with the panic of the input, of an observer, or of a function that
-    /// the run was given.
+    /// Awaiting it panics outside of a tokio runtime. It rethrows a panic of the input, of an observer, or of a
+    /// function passed to the run.
     ///
     /// ```
     /// use raudal_pool::{JobError, Pool};
@@ -52,18 +52,18 @@ impl Pool {
         builder
     }
 
-    /// Runs all jobs and returns their values in the order of the input, or stops at the first failure and returns that
-    /// one: what runs then is cancelled and awaited. What `try_join_all` is to `join_all`.
+    /// Runs all jobs and returns their values in the order of the input. Stops at the first failure and returns it;
+    /// running jobs are cancelled and awaited. It is to [`map`](Self::map) what `try_join_all` is to `join_all`.
     ///
     /// # Errors
     ///
-    /// The first failure to happen, not the first one in the input; [`JobError::Cancelled`] if the run was cancelled or
-    /// drained from outside.
+    /// Fails with the first failure in time, which may not be the first in the input. Fails with
+    /// [`JobError::Cancelled`] if the run was cancelled or drained from outside.
     ///
     /// # Panics
     ///
-    /// When awaited: outside of a tokio runtime, and with the panic of the input, of an observer, or of a function that
-    /// the run was given.
+    /// Awaiting it panics outside of a tokio runtime. It rethrows a panic of the input, of an observer, or of a
+    /// function passed to the run.
     ///
     /// ```
     /// use raudal_pool::{JobError, Pool};
@@ -90,13 +90,13 @@ impl Pool {
         self.builder_of(stream::iter(inputs), job)
     }
 
-    /// Runs all jobs for what they do, and returns the report. Nothing is kept of a job once it is over: failures are
-    /// counted by kind in the report, and the [observer](RunBuilder::observer) sees each one.
+    /// Runs all jobs for their effects, and returns the report. No result is kept. The report counts failures by
+    /// kind, and the [observer](RunBuilder::observer) sees each one.
     ///
     /// # Panics
     ///
-    /// When awaited: outside of a tokio runtime, and with the panic of the input, of an observer, or of a function that
-    /// the run was given.
+    /// Awaiting it panics outside of a tokio runtime. It rethrows a panic of the input, of an observer, or of a
+    /// function passed to the run.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -123,7 +123,7 @@ impl Pool {
     }
 }
 
-/// What the results of a `map` are put together from.
+/// Collects the results of a `map`.
 pub(super) struct Lists<T, E> {
     inputs: Vec<(u64, Result<T, JobError<E>>)>,
     spawned: Vec<(u64, Result<T, JobError<E>>)>,
@@ -145,7 +145,7 @@ impl<T, E> Lists<T, E> {
         self.inputs.into_iter().chain(self.spawned).map(|(_, result)| result).collect()
     }
 
-    /// The values, if there is nothing else.
+    /// Returns the values, if no job failed.
     pub(super) fn into_values(self) -> Option<Vec<T>> {
         self.into_results().into_iter().map(Result::ok).collect()
     }
@@ -186,7 +186,7 @@ where
             Ok(_) => lists.put(done),
         }
     }
-    // Stopped from outside, with nothing begun that could have said so.
+    // The run was stopped from outside, and no job reported it.
     if run.join().await.stopped {
         return Err(map_error(jobs, None, JobError::CANCELLED));
     }

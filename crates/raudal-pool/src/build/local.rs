@@ -3,9 +3,10 @@
 use super::lists::{Lists, map_error};
 use super::output;
 use super::setters::RunBuilder;
+use crate::attempt::CURRENT;
 use crate::completed::Completed;
-use crate::context::{CURRENT, Context};
-use crate::engine::{Core, Local};
+use crate::context::Context;
+use crate::engine::{Core, LocalEngine};
 use crate::error::{JobError, MapError};
 use crate::pool::Pool;
 use crate::report::RunReport;
@@ -20,9 +21,8 @@ impl Pool {
     /// Runs jobs in the task of the caller: they may borrow from its stack, need not be `Send`, and see its task-locals.
     /// The limits and policies are those of every other run.
     ///
-    /// Jobs run only while the run is awaited: those of [`map`](RunBuilder::map), [`try_map`](RunBuilder::try_map) and
-    /// [`for_each`](RunBuilder::for_each) while these are, those of [`start`](RunBuilder::start) while the next result
-    /// is. All of them share the thread of the task.
+    /// Jobs run only while the run is awaited; with [`start`](RunBuilder::start), while the next result is awaited.
+    /// All of them share the thread of the task.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -82,7 +82,7 @@ where
     pub fn start(self) -> LocalRun<'p, S, F, I, T, E> {
         let core = Core::new(&self.pool, self.policy, true, false);
         let reorder = self.ordered.then(Reorder::new);
-        LocalRun { run: Local::new(core, self.job, self.inputs), reorder }
+        LocalRun { run: LocalEngine::new(core, self.job, self.inputs), reorder }
     }
 
     /// Runs all jobs and returns their results in the order of the input: one result for each input, as
@@ -97,12 +97,13 @@ where
         lists.into_results()
     }
 
-    /// Runs all jobs and returns their values in the order of the input, or stops at the first failure and returns that
-    /// one, as [`Pool::try_map`] does. What runs then is dropped.
+    /// Runs all jobs and returns their values in the order of the input. Stops at the first failure and returns it,
+    /// as [`Pool::try_map`] does; running jobs are dropped.
     ///
     /// # Errors
     ///
-    /// The first failure to happen; [`JobError::Cancelled`] if the run was cancelled or drained from outside.
+    /// Fails with the first failure in time, or with [`JobError::Cancelled`] if the run was cancelled or drained from
+    /// outside.
     pub async fn try_map(self) -> Result<Vec<T>, MapError<I, E>> {
         let mut run = self.start();
         let mut lists = Lists::new();
@@ -119,7 +120,7 @@ where
         values.ok_or_else(|| map_error(jobs, None, JobError::CANCELLED))
     }
 
-    /// Runs all jobs for what they do, and returns the report.
+    /// Runs all jobs for their effects, and returns the report.
     pub async fn for_each(self) -> RunReport {
         let mut run = self.start();
         while run.next().await.is_some() {}
@@ -133,9 +134,9 @@ where
 ///
 /// # Panics
 ///
-/// Taking results panics with the panic of the input, of an observer, or of a function that the run was given.
+/// Taking results rethrows a panic of the input, of an observer, or of a function passed to the run.
 pub struct LocalRun<'p, S, F, I, T, E> {
-    run: Local<'p, I, T, E, F, S>,
+    run: LocalEngine<'p, I, T, E, F, S>,
     reorder: Option<Reorder<I, T, E>>,
 }
 
@@ -154,7 +155,7 @@ where
     F: Fn(Context<I>, I) -> Fut + 'p,
     Fut: Future<Output = Result<T, E>> + 'p,
 {
-    /// The next completed job; `None` when there are no more.
+    /// Returns the next completed job; `None` when there are no more.
     pub async fn next(&mut self) -> Option<Completed<I, T, E>> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
@@ -169,7 +170,7 @@ where
         self.run.core().drain_run();
     }
 
-    /// What became of the run, once its last result was taken.
+    /// Returns the report of the run, once its last result was taken.
     pub fn report(&self) -> Option<&RunReport> {
         self.run.report()
     }
@@ -182,7 +183,7 @@ where
             match (self.run.poll(cx), &mut self.reorder) {
                 (Poll::Ready(Some(done)), Some(reorder)) => reorder.put(done),
                 (Poll::Pending, _) => {
-                    // A job that waits for a run of its own pool offers it its slot.
+                    // A job that waits for a run of its own pool offers its slot to that run.
                     let _ = CURRENT.try_with(|attempt| self.run.core().offer_slot(attempt));
                     return Poll::Pending;
                 }

@@ -22,7 +22,7 @@ use futures_util::stream::{self, Iter};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// What becomes of the results of a run: the last parameter of [`RunBuilder`].
+/// The form of the results of a run: the last parameter of [`RunBuilder`].
 pub mod output {
     /// A stream of results: [`RunBuilder::start`](crate::RunBuilder::start).
     #[derive(Debug)]
@@ -147,7 +147,7 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn start(self) -> Run<I, T, E> {
         self.begin()
     }

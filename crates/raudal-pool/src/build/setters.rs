@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 /// | [`Pool::spawner`] | `.start()` | a [`Spawner`](crate::Spawner) for single jobs |
 /// | [`Pool::local`] | `.map().await`, `.start()`, … | the same in the task of the caller: jobs may borrow |
 ///
-/// The parameters are inferred: the source of the inputs, the job, the input, the value, the error, and what becomes of
-/// the results.
+/// The type parameters are inferred: the source of the inputs, the job, its input, its value, its error, and the form
+/// of the results.
 #[must_use = "a run does nothing until it is started or awaited"]
 pub struct RunBuilder<'p, S, F, I, T, E, O> {
     pub(super) pool: Pool,
@@ -71,7 +71,8 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Gives each job a priority: of the waiting jobs that may start, one with the highest priority starts. Default: 0.
+    /// Gives each job a priority. Of the waiting jobs that may start, one with the highest priority starts first.
+    /// Default: 0.
     ///
     /// The pool knows only the jobs that have arrived, and a run pulls inputs as slots come free. So priorities matter
     /// for jobs that are [spawned](crate::Context::spawn), that wait for their key, or that share a pool with others.
@@ -80,8 +81,9 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Sets how many slots each job takes, of the pool, of its run and of its key. More than a limit counts as the
-    /// limit. A job that needs several slots waits until they are free; no later job of its run goes first. Default: 1.
+    /// Sets how many slots each job takes, of the pool, of its run and of its key. A weight above a limit counts as
+    /// the limit. A job that needs several slots waits until they are free; no later job of its run goes first.
+    /// Default: 1.
     ///
     /// ```
     /// use raudal_pool::Pool;
@@ -105,7 +107,8 @@ impl<'p, S, F, I, T, E, O> RunBuilder<'p, S, F, I, T, E, O> {
         self
     }
 
-    /// Limits how many inputs are pulled beyond those that fill the slots, before their results are taken. Default: three for each slot, at least 16 and at most 1024.
+    /// Limits how many inputs are pulled in addition to those in slots, until their results are taken. Default: three
+    /// for each slot, at least 16 and at most 1024.
     pub fn buffer(mut self, jobs: usize) -> Self {
         self.policy.buffer = Some(jobs);
         self

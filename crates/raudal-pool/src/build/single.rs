@@ -49,7 +49,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn spawn<I, T, E, F, Fut>(&self, input: I, job: F) -> Handle<T, E>
     where
         I: Send + 'static,
@@ -95,7 +95,7 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn start(self) -> Spawner<I, T, E> {
         let core = Arc::new(Core::new(&self.pool, self.policy, false, true));
         let engine = Engine::new(Arc::clone(&core), self.job, self.inputs, Reply::Nobody);
@@ -115,13 +115,13 @@ where
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub fn start(self) -> Handle<T, E> {
         let core = Arc::new(Core::new(&self.pool, self.policy, false, true));
         let engine = Engine::new(Arc::clone(&core), self.job, stream::empty(), Reply::Nobody);
-        let (ticket, handle) = Handle::pair(None);
-        // The run was made just now: its inbox is open.
-        drop(core.add(self.inputs.0, ticket));
+        let (handle_sender, handle) = Handle::pair(None);
+        // The run is new, so its inbox is open.
+        drop(core.add(self.inputs.0, handle_sender));
         core.inbox.close();
         tokio::spawn(drive(Arc::new(engine)));
         handle.of(core as Arc<dyn RunHandle>)

@@ -1,7 +1,7 @@
 //! Runs one attempt until it returns, panics, is cancelled or times out.
 
 use super::outcome::after;
-use crate::context::{Attempt, CURRENT};
+use crate::attempt::{Attempt, CURRENT};
 use crate::error::{JobError, panic_message};
 use crate::policy::TimeLimits;
 use pin_project_lite::pin_project;
@@ -14,12 +14,12 @@ use tokio::time::{Instant, Sleep};
 
 /// The time limit of an attempt, and the error when it passes.
 #[derive(Clone, Copy)]
-enum Limit {
+enum TimeLimit {
     Attempt(Duration),
     Deadline { left: Duration, whole: Duration },
 }
 
-impl Limit {
+impl TimeLimit {
     /// Returns the sooner of the attempt's limit and the rest of the job's deadline. `since` is the time since the first
     /// attempt started.
     fn of(attempt: Option<Duration>, deadline: Option<Duration>, since: Duration) -> Option<Self> {
@@ -48,7 +48,7 @@ impl Limit {
 
 /// The time limits of one attempt.
 #[derive(Clone, Copy)]
-pub(super) struct Limits<'a> {
+pub(super) struct AttemptLimits<'a> {
     pub(super) policy: &'a TimeLimits,
     /// When the attempt started.
     pub(super) started: Instant,
@@ -56,9 +56,9 @@ pub(super) struct Limits<'a> {
     pub(super) first: Instant,
 }
 
-impl Limits<'_> {
-    fn limit(&self) -> Option<Limit> {
-        Limit::of(self.policy.attempt_timeout, self.policy.deadline, self.started - self.first)
+impl AttemptLimits<'_> {
+    fn limit(&self) -> Option<TimeLimit> {
+        TimeLimit::of(self.policy.attempt_timeout, self.policy.deadline, self.started - self.first)
     }
 }
 
@@ -92,7 +92,7 @@ pin_project! {
     #[project = Watch]
     pub(super) struct WatchedAttempt<'a, E, Fut> {
         context: &'a Attempt,
-        limits: Limits<'a>,
+        limits: AttemptLimits<'a>,
         timer: &'a mut Timer,
         // Why it must end, and the end of its grace period.
         ending: Option<Box<(JobError<E>, Instant)>>,
@@ -107,7 +107,7 @@ impl<'a, E, Fut: Future> WatchedAttempt<'a, E, Fut> {
     /// Calls the closure of the job, unless the attempt is cancelled already.
     pub(super) fn new(
         context: &'a Attempt,
-        limits: Limits<'a>,
+        limits: AttemptLimits<'a>,
         timer: &'a mut Timer,
         work: impl FnOnce() -> Fut,
     ) -> Self {
@@ -212,7 +212,7 @@ mod tests {
     fn the_nearer_limit_holds_and_names_itself() {
         let second = Duration::from_secs;
         let error = |attempt, deadline, since| {
-            Limit::of(attempt, deadline, second(since)).map(|limit| (limit.time(), limit.error::<()>()))
+            TimeLimit::of(attempt, deadline, second(since)).map(|limit| (limit.time(), limit.error::<()>()))
         };
         let timed_out = JobError::TimedOut { limit: second(10), last: None };
         let passed = JobError::DeadlinePassed { deadline: second(60), last: None };

@@ -1,7 +1,8 @@
 //! The state of a run: its jobs, its counts, its phase.
 
-use super::job::{Current, Job, Reply, Ticket, lock};
-use crate::context::{Attempt, RunShared};
+use super::job::{Current, HandleSender, Job, lock};
+use crate::attempt::{Attempt, RunShared};
+use crate::backpressure::Backpressure;
 use crate::event::EventKind;
 use crate::histogram::Histogram;
 use crate::inbox::{Added, Inbox};
@@ -9,7 +10,6 @@ use crate::permits::Permits;
 use crate::policy::Policy;
 use crate::pool::{Pool, PoolShared};
 use crate::report::RunReport;
-use crate::room::Room;
 use crate::scheduler::{Grant, RunId};
 use crate::timeouts::Timeouts;
 use crate::trace::Span;
@@ -32,7 +32,7 @@ pub(crate) enum Phase {
     Cancelled = 2,
 }
 
-pub(super) enum Slot<I, T, E> {
+pub(super) enum JobSlot<I, T, E> {
     /// The job waits, or was granted a slot and has not started.
     Waiting(Box<Job<I, T, E>>),
     /// A worker has taken it and is about to start an attempt.
@@ -41,13 +41,13 @@ pub(super) enum Slot<I, T, E> {
     Running(Arc<Current>),
 }
 
-pub(super) struct Table<I, T, E> {
-    pub(super) jobs: Slab<Slot<I, T, E>>,
+pub(super) struct JobTable<I, T, E> {
+    pub(super) jobs: Slab<JobSlot<I, T, E>>,
 }
 
-/// Something that is written for every job: it has its own cache lines.
+/// A value that is written for every job. It has its own cache lines, so that it does not slow down its neighbours.
 #[repr(align(128))]
-pub(super) struct Apart<T>(pub(super) T);
+pub(super) struct CachePadded<T>(pub(super) T);
 
 /// The counts of a run.
 pub(super) struct EngineStats {
@@ -62,11 +62,11 @@ pub(crate) struct Core<'p, I, T, E> {
     pub(crate) run: RunId,
     pub(crate) policy: Policy<'p, I, E>,
     pub(crate) shared: Arc<RunShared>,
-    pub(crate) room: Room,
+    pub(crate) backpressure: Backpressure,
     pub(crate) inbox: Arc<Inbox<I>>,
-    pub(super) tickets: Mutex<HashMap<u64, Ticket<T, E>>>,
-    pub(super) table: Mutex<Table<I, T, E>>,
-    stats: Apart<Mutex<EngineStats>>,
+    pub(super) handle_senders: Mutex<HashMap<u64, HandleSender<T, E>>>,
+    pub(super) table: Mutex<JobTable<I, T, E>>,
+    stats: CachePadded<Mutex<EngineStats>>,
     pub(super) cancel: CancellationToken,
     pub(super) drain: CancellationToken,
     phase: AtomicU8,
@@ -74,7 +74,7 @@ pub(crate) struct Core<'p, I, T, E> {
     broken: Mutex<Option<Box<dyn Any + Send>>>,
     broke: AtomicBool,
     pub(super) held_back: AtomicBool,
-    next_ticket: AtomicU64,
+    next_handle_sender: AtomicU64,
     /// A slot tried to pull an input while another one was pulling.
     pub(super) missed: AtomicBool,
     pub(super) input_is_over: AtomicBool,
@@ -106,18 +106,18 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         Self {
             run,
             shared: Arc::new(shared),
-            room: Room::new(),
+            backpressure: Backpressure::new(),
             inbox: Inbox::new(open),
-            tickets: Mutex::default(),
-            table: Mutex::new(Table { jobs: Slab::new() }),
-            stats: Apart(Mutex::new(stats)),
+            handle_senders: Mutex::default(),
+            table: Mutex::new(JobTable { jobs: Slab::new() }),
+            stats: CachePadded(Mutex::new(stats)),
             cancel: CancellationToken::new(),
             drain: CancellationToken::new(),
             phase: AtomicU8::new(Phase::Open as u8),
             broken: Mutex::default(),
             broke: AtomicBool::new(false),
             held_back: AtomicBool::new(false),
-            next_ticket: AtomicU64::new(0),
+            next_handle_sender: AtomicU64::new(0),
             missed: AtomicBool::new(false),
             // A run of single jobs has no input.
             input_is_over: AtomicBool::new(!has_input),
@@ -126,7 +126,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    pub(super) fn table(&self) -> MutexGuard<'_, Table<I, T, E>> {
+    pub(super) fn table(&self) -> MutexGuard<'_, JobTable<I, T, E>> {
         lock(&self.table)
     }
 
@@ -164,14 +164,14 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         self.drain.cancel();
     }
 
-    /// Adds a single job with the ticket that receives its result. Returns both if the run takes no more.
-    pub(crate) fn add(&self, input: I, ticket: Ticket<T, E>) -> Result<(), (I, Ticket<T, E>)> {
-        let number = self.next_ticket.fetch_add(1, SeqCst);
-        lock(&self.tickets).insert(number, ticket);
-        self.inbox.add(Added { input, parent: None, ticket: Some(number) }).map_err(|added| {
-            let ticket = lock(&self.tickets).remove(&number);
-            // The job was not added, so nobody has taken its ticket.
-            (added.input, ticket.unwrap_or_else(|| unreachable!("the ticket was put there just now")))
+    /// Adds a single job with the sender for its result. Returns both if the run takes no more.
+    pub(crate) fn add(&self, input: I, handle_sender: HandleSender<T, E>) -> Result<(), (I, HandleSender<T, E>)> {
+        let number = self.next_handle_sender.fetch_add(1, SeqCst);
+        lock(&self.handle_senders).insert(number, handle_sender);
+        self.inbox.add(Added { input, parent: None, handle_sender: Some(number) }).map_err(|added| {
+            let handle_sender = lock(&self.handle_senders).remove(&number);
+            // The job was not added, so nobody has taken its sender.
+            (added.input, handle_sender.unwrap_or_else(|| unreachable!("the sender was put there just now")))
         })
     }
 
@@ -193,7 +193,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
                 .jobs
                 .iter()
                 .filter_map(|(_, slot)| match slot {
-                    Slot::Running(current) => Some(current.attempt()),
+                    JobSlot::Running(current) => Some(current.attempt()),
                     _ => None,
                 })
                 .collect();
@@ -210,7 +210,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         let now = timeouts.at(now);
         let mut late = Vec::new();
         for (_, slot) in &self.table().jobs {
-            let Slot::Running(current) = slot else { continue };
+            let JobSlot::Running(current) = slot else { continue };
             let attempt = current.attempt();
             match attempt.limit() {
                 Some(at) if at <= now => late.push(attempt),
@@ -266,15 +266,15 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     /// Removes a waiting job from the table.
     pub(super) fn take(&self, id: usize) -> Option<Box<Job<I, T, E>>> {
         match self.table().jobs.try_remove(id)? {
-            Slot::Waiting(job) => Some(job),
+            JobSlot::Waiting(job) => Some(job),
             _ => None,
         }
     }
 
     /// Takes a granted job and keeps its place in the table.
     pub(super) fn take_granted(&self, id: usize) -> Option<Box<Job<I, T, E>>> {
-        match std::mem::replace(self.table().jobs.get_mut(id)?, Slot::Starting) {
-            Slot::Waiting(job) => Some(job),
+        match std::mem::replace(self.table().jobs.get_mut(id)?, JobSlot::Starting) {
+            JobSlot::Waiting(job) => Some(job),
             _ => None,
         }
     }
@@ -282,7 +282,7 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
     /// Enters a job in the table as running, in its old place if it has one.
     pub(super) fn list(&self, grant: &mut Grant, attempt: Attempt) -> Arc<Current> {
         let current = Arc::new(Current::new(attempt));
-        let running = Slot::Running(Arc::clone(&current));
+        let running = JobSlot::Running(Arc::clone(&current));
         let mut table = self.table();
         match table.jobs.get_mut(grant.id) {
             Some(slot) => *slot = running,
@@ -320,13 +320,13 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
         }
     }
 
-    /// Drops the waiting jobs after the driver is gone. Their handles see that their tickets were dropped.
+    /// Drops the waiting jobs after the driver is gone. Their handles see that their senders were dropped.
     pub(super) fn abandon(&self) {
         self.close(Phase::Cancelled);
         drop(self.pool.with(|scheduler| scheduler.close(self.run)));
         let jobs = std::mem::take(&mut self.table().jobs);
-        let tickets = std::mem::take(&mut *lock(&self.tickets));
-        drop((jobs, tickets));
+        let handle_senders = std::mem::take(&mut *lock(&self.handle_senders));
+        drop((jobs, handle_senders));
         while self.inbox.take().is_some() || !self.inbox.end() {}
     }
 }
@@ -334,79 +334,5 @@ impl<'p, I, T, E> Core<'p, I, T, E> {
 impl<I, T, E> Drop for Core<'_, I, T, E> {
     fn drop(&mut self) {
         drop(self.pool.with(|scheduler| scheduler.remove_run(self.run)));
-    }
-}
-
-/// A run without its types, for handles and controls.
-pub(crate) trait RunHandle: Send + Sync {
-    /// Cancels the job at this place of the table.
-    fn abort(&self, id: usize, number: u64);
-    /// Wakes the driver, to remove an aborted job from the inbox.
-    fn wake(&self);
-    /// A job of the same pool waits for this run: lets one job of the run use its slot.
-    fn offer_slot(&self, attempt: &Attempt);
-    /// Returns whether a panic that did not come from a job ended the run.
-    fn has_broken_down(&self) -> bool;
-    fn set_paused(&self, paused: bool);
-    fn set_limit(&self, jobs: usize);
-    fn cancel(&self);
-    fn drain(&self);
-    /// How many jobs wait, and how many run.
-    fn counts(&self) -> (usize, usize);
-}
-
-impl<I, T, E> RunHandle for Core<'_, I, T, E>
-where
-    I: Send,
-    T: Send,
-    E: Send,
-{
-    fn abort(&self, id: usize, number: u64) {
-        let running = match self.table().jobs.get(id) {
-            Some(Slot::Running(current)) => Some(current.attempt()),
-            _ => None,
-        };
-        match running {
-            Some(attempt) if attempt.job() == number => attempt.cancel(),
-            _ => self.give_up(id, number, &Reply::Nobody),
-        }
-    }
-
-    fn wake(&self) {
-        self.pool.with(|scheduler| scheduler.wake(self.run));
-    }
-
-    fn offer_slot(&self, attempt: &Attempt) {
-        Self::offer_slot(self, attempt);
-    }
-
-    fn has_broken_down(&self) -> bool {
-        self.broke.load(SeqCst)
-    }
-
-    fn set_paused(&self, paused: bool) {
-        self.pool.with(|scheduler| {
-            scheduler.pause_run(self.run, paused);
-            scheduler.dispatch(None);
-        });
-    }
-
-    fn set_limit(&self, jobs: usize) {
-        self.pool.with(|scheduler| {
-            scheduler.set_run_limit(self.run, jobs.max(1));
-            scheduler.dispatch(None);
-        });
-    }
-
-    fn cancel(&self) {
-        self.cancel_run();
-    }
-
-    fn drain(&self) {
-        self.drain_run();
-    }
-
-    fn counts(&self) -> (usize, usize) {
-        Self::counts(self)
     }
 }

@@ -3,7 +3,7 @@
 use super::core::{Core, Phase};
 use super::job::Ready;
 use super::source::{Engine, LONG, earliest};
-use super::worker::{Held, work};
+use super::worker::{HeldSlot, work};
 use crate::context::Context;
 use crate::event::EventKind;
 use crate::report::RunReport;
@@ -88,7 +88,7 @@ impl Drive {
         let waker = cx.waker().clone();
         drop(core.pool.with(|scheduler| scheduler.set_waker(core.run, waker)));
         core.inbox.register(cx.waker());
-        core.room.register(cx.waker());
+        core.backpressure.register(cx.waker());
         engine.register(cx.waker());
         core.shared.timeouts.register(cx.waker());
         if self.cancelled.is_any(cx) {
@@ -232,7 +232,7 @@ impl<I, T, E> Drop for Abandon<I, T, E> {
 ///
 /// # Panics
 ///
-/// If the input, an observer or a policy panicked, with that panic.
+/// Rethrows a panic of the input, of an observer or of a policy.
 pub(crate) fn drive<I, T, E, F, S, Fut>(engine: Arc<Engine<'static, I, T, E, F, S>>) -> impl Future<Output = RunReport>
 where
     I: Send + 'static,
@@ -248,7 +248,7 @@ where
         let _abandon = abandon;
         let mut drive = Drive::new(&engine.core);
         std::future::poll_fn(|cx| {
-            drive.poll(&engine, cx, &mut |ready| drop(tokio::spawn(work(Held::new(&engine, ready)))))
+            drive.poll(&engine, cx, &mut |ready| drop(tokio::spawn(work(HeldSlot::new(&engine, ready)))))
         })
         .await;
         Drive::finish(&engine)

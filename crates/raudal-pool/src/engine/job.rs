@@ -1,10 +1,10 @@
 //! A job, from its arrival to its result.
 
+use crate::attempt::Attempt;
 use crate::completed::Completed;
-use crate::context::Attempt;
 use crate::error::JobError;
 use crate::report::JobReport;
-use crate::results::Sender;
+use crate::results::ResultSender;
 use crate::retry::Delays;
 use crate::scheduler::{Grant, KeyId, RunEntry};
 use crate::trace::Span;
@@ -24,7 +24,7 @@ pub(crate) struct Job<I, T, E> {
     pub(crate) key: Option<KeyId>,
     pub(crate) priority: i32,
     pub(crate) weight: usize,
-    pub(crate) ticket: Option<Ticket<T, E>>,
+    pub(crate) handle_sender: Option<HandleSender<T, E>>,
     pub(crate) arrived: Instant,
     pub(crate) started: Option<Instant>,
     /// `None` until an attempt fails. Thousands of small jobs then fit into the caches.
@@ -97,14 +97,14 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Where a single job is, for the handle that may abort it.
 #[derive(Debug)]
-pub(crate) struct Whereabouts {
+pub(crate) struct JobLocation {
     pub(crate) aborted: AtomicBool,
     /// The job's place in the table of its run. `usize::MAX` until it is there.
     id: AtomicUsize,
     number: AtomicU64,
 }
 
-impl Whereabouts {
+impl JobLocation {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             aborted: AtomicBool::new(false),
@@ -126,23 +126,23 @@ impl Whereabouts {
     }
 }
 
-/// Receives the result of a single job.
-pub(crate) struct Ticket<T, E> {
+/// The run's end of a [`Handle`](crate::Handle): sends the result of a single job.
+pub(crate) struct HandleSender<T, E> {
     pub(crate) reply: oneshot::Sender<Result<T, JobError<E>>>,
-    pub(crate) whereabouts: Arc<Whereabouts>,
-    /// Room in the queue of the spawner, until the job begins.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) location: Arc<JobLocation>,
+    /// A place in the queue of the spawner, until the job begins.
+    pub(crate) queue_permit: Option<OwnedSemaphorePermit>,
 }
 
-impl<T, E> Ticket<T, E> {
+impl<T, E> HandleSender<T, E> {
     pub(crate) fn is_aborted(&self) -> bool {
-        self.whereabouts.aborted.load(SeqCst)
+        self.location.aborted.load(SeqCst)
     }
 }
 
-/// Where results without a ticket go.
+/// Where the results of jobs without a handle go.
 pub(crate) enum Reply<I, T, E> {
-    Stream(Sender<Completed<I, T, E>>),
+    Stream(ResultSender<Completed<I, T, E>>),
     /// Nobody takes them.
     Nobody,
 }
@@ -151,10 +151,10 @@ impl<I, T, E> Reply<I, T, E> {
     /// Delivers the result of a job that has been concluded.
     #[expect(clippy::boxed_local, reason = "its callers have it in a box, and moving it costs more than a small job")]
     pub(crate) fn deliver(&self, job: Box<Job<I, T, E>>, result: Result<T, JobError<E>>) {
-        let Job { report, input, parent, ticket, .. } = *job;
-        match (ticket, self) {
+        let Job { report, input, parent, handle_sender, .. } = *job;
+        match (handle_sender, self) {
             // Sending fails when the handle or the run was dropped: nobody wants the result.
-            (Some(ticket), _) => drop(ticket.reply.send(result)),
+            (Some(handle_sender), _) => drop(handle_sender.reply.send(result)),
             (None, Self::Stream(sender)) => sender.send(Completed { job: report.job, input, parent, result, report }),
             (None, Self::Nobody) => {}
         }

@@ -4,11 +4,11 @@ use super::Core;
 use super::driver::Drive;
 use super::job::Reply;
 use super::source::Engine;
-use super::worker::{Held, work};
+use super::worker::{HeldSlot, work};
 use crate::completed::Completed;
 use crate::context::Context;
 use crate::report::RunReport;
-use crate::results::{Receiver, channel};
+use crate::results::{ResultReceiver, channel};
 use futures_core::Stream;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -16,17 +16,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-type Slot<'p> = Pin<Box<dyn Future<Output = ()> + 'p>>;
+type SlotFuture<'p> = Pin<Box<dyn Future<Output = ()> + 'p>>;
 
-pub(crate) struct Local<'p, I, T, E, F, S> {
+pub(crate) struct LocalEngine<'p, I, T, E, F, S> {
     engine: Arc<Engine<'p, I, T, E, F, S>>,
     drive: Drive,
-    slots: FuturesUnordered<Slot<'p>>,
-    results: Receiver<Completed<I, T, E>>,
+    slots: FuturesUnordered<SlotFuture<'p>>,
+    results: ResultReceiver<Completed<I, T, E>>,
     report: Option<RunReport>,
 }
 
-impl<'p, I, T, E, F, S, Fut> Local<'p, I, T, E, F, S>
+impl<'p, I, T, E, F, S, Fut> LocalEngine<'p, I, T, E, F, S>
 where
     I: 'p,
     T: 'p,
@@ -55,10 +55,10 @@ where
             return Poll::Ready(None);
         }
         let (engine, slots) = (&self.engine, &self.slots);
-        let over = self.drive.poll(engine, cx, &mut |ready| slots.push(Box::pin(work(Held::new(engine, ready)))));
+        let over = self.drive.poll(engine, cx, &mut |ready| slots.push(Box::pin(work(HeldSlot::new(engine, ready)))));
         while let Poll::Ready(Some(())) = self.slots.poll_next_unpin(cx) {}
         if let Some(done) = self.results.try_next() {
-            self.engine.core.room.take();
+            self.engine.core.backpressure.take();
             return Poll::Ready(Some(done));
         }
         if over.is_ready() {
@@ -69,7 +69,7 @@ where
     }
 }
 
-impl<I, T, E, F, S> Drop for Local<'_, I, T, E, F, S> {
+impl<I, T, E, F, S> Drop for LocalEngine<'_, I, T, E, F, S> {
     fn drop(&mut self) {
         self.engine.core.abandon();
     }

@@ -10,6 +10,7 @@
 //! | `worker` | one task that runs attempts in its slot, one after the other |
 //! | `driver` | the task that drives a run |
 //! | `local` | a run in the task of its caller |
+//! | `run_handle` | a run without its types, for handles and controls |
 //!
 //! A worker records the end of its attempt and takes the next job itself, so a job needs no new task and no wake-up. The
 //! driver waits for everything that takes time: an input that is not ready, a timer, room for a result, the end of the
@@ -21,11 +22,13 @@ mod driver;
 mod job;
 mod local;
 mod outcome;
+mod run_handle;
 mod source;
 mod worker;
 
-pub(crate) use self::core::{Core, RunHandle};
+pub(crate) use self::core::Core;
 pub(crate) use driver::{drive, join};
-pub(crate) use job::{Reply, Ticket, Whereabouts};
-pub(crate) use local::Local;
+pub(crate) use job::{HandleSender, JobLocation, Reply};
+pub(crate) use local::LocalEngine;
+pub(crate) use run_handle::RunHandle;
 pub(crate) use source::Engine;

@@ -1,22 +1,22 @@
 //! Decides after an attempt: another attempt, or the end of the job.
 
-use super::core::{Core, Phase, Slot};
+use super::core::{Core, JobSlot, Phase};
 use super::job::{Job, Ready, Reply};
-use crate::context::Attempt;
+use crate::attempt::Attempt;
 use crate::error::{JobError, panic_message};
 use crate::event::EventKind;
 use crate::limit::Pressure;
 use crate::report::{JobReport, Outcome};
-use crate::scheduler::Grant;
+use crate::scheduler::{Grant, KeyId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A job with the attempt that starts and the time of its start, or a job that ended before that.
-pub(super) type Start<I, T, E> = Result<(Box<Job<I, T, E>>, Attempt, Instant), (Box<Job<I, T, E>>, JobError<E>)>;
+pub(super) type StartResult<I, T, E> = Result<(Box<Job<I, T, E>>, Attempt, Instant), (Box<Job<I, T, E>>, JobError<E>)>;
 
 /// The state of a job after an attempt.
-pub(super) enum Next<I, T, E> {
+pub(super) enum AfterAttempt<I, T, E> {
     Again,
     /// It is over and counted. Its result waits to be delivered.
     Over(Box<Job<I, T, E>>, Result<T, JobError<E>>),
@@ -31,8 +31,13 @@ pub(super) fn after(now: Instant, wait: Duration) -> Instant {
 impl<I, T, E> Core<'_, I, T, E> {
     /// Starts an attempt of a granted job and publishes it, so that it can be cancelled. Refuses a job that was cancelled
     /// or has passed its deadline.
-    pub(super) fn start(&self, ready: &mut Ready<I, T, E>, mut job: Box<Job<I, T, E>>, now: Instant) -> Start<I, T, E> {
-        if job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted) || self.is_closing() {
+    pub(super) fn start(
+        &self,
+        ready: &mut Ready<I, T, E>,
+        mut job: Box<Job<I, T, E>>,
+        now: Instant,
+    ) -> StartResult<I, T, E> {
+        if job.handle_sender.as_ref().is_some_and(super::job::HandleSender::is_aborted) || self.is_closing() {
             return Err((job, JobError::CANCELLED));
         }
         let since = now - *job.started.get_or_insert(now);
@@ -42,8 +47,8 @@ impl<I, T, E> Core<'_, I, T, E> {
             return Err((job, JobError::DeadlinePassed { deadline, last: None }));
         }
         job.report.attempts += 1;
-        if let Some(ticket) = &mut job.ticket {
-            ticket.room = None;
+        if let Some(handle_sender) = &mut job.handle_sender {
+            handle_sender.queue_permit = None;
         }
         let Ready { grant, current, .. } = ready;
         let meters = if grant.is_metered() { self.pool.with(|s| s.meters(self.run, grant.key)) } else { (None, None) };
@@ -58,7 +63,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         let kind = EventKind::AttemptStarted { job: *number, label, attempt: *attempts };
         self.policy.tell(self.number(), kind);
         // A cancellation at the same time is seen here, or it sees the job that was just published.
-        let is_aborted = job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted);
+        let is_aborted = job.handle_sender.as_ref().is_some_and(super::job::HandleSender::is_aborted);
         if is_aborted || self.phase() == Phase::Cancelled {
             attempt.cancel();
         }
@@ -82,7 +87,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         attempt: &Attempt,
         started: Instant,
         result: Result<T, JobError<E>>,
-    ) -> Next<I, T, E> {
+    ) -> AfterAttempt<I, T, E> {
         let at = Instant::now();
         let is_blocking = self.policy.time_limits.is_blocking;
         let began = if is_blocking { attempt.begun().unwrap_or(at) } else { started };
@@ -95,7 +100,7 @@ impl<I, T, E> Core<'_, I, T, E> {
                     self.pool.with(|scheduler| scheduler.succeeded(grant.key, job.report.bytes == 0));
                 }
                 let result = self.conclude(&mut job, result);
-                return Next::Over(job, result);
+                return AfterAttempt::Over(job, result);
             }
             Err(error) => error,
         };
@@ -103,38 +108,49 @@ impl<I, T, E> Core<'_, I, T, E> {
         let wait = self.retry_in(&mut job, &error, at);
         let pressure = self.policy.pressure_of(&error, wait.is_some());
         if pressure != Pressure::None || pause.is_some() {
-            let name = self.pool.with(|scheduler| {
-                scheduler.pressed(self.run, grant.key, pressure);
-                let (key, pause) = pause?;
-                scheduler.pause_key(key, after(at, pause));
-                Some((scheduler.name_of(key), pause))
-            });
-            if let Some((key, pause)) = name {
-                self.policy.tell(self.number(), EventKind::KeyPaused { key: &key, pause });
-            }
+            self.slow_down(grant, pressure, pause, at);
         }
-        if self.policy.observer.is_some() {
-            let text = self.policy.describe(&error);
-            let kind = EventKind::AttemptFailed {
-                job: job.report.job,
-                label: &job.report.label,
-                attempt: job.report.attempts,
-                error: text.as_deref().unwrap_or_default(),
-                kind: self.policy.kind_of(&error),
-                retry_in: wait,
-                bytes: job.report.bytes,
-                items: job.report.items,
-            };
-            self.policy.tell(self.number(), kind);
-        }
+        self.tell_of_failure(&job.report, &error, wait);
         let Some(wait) = wait else {
             let result = self.conclude(&mut job, Err(error));
-            return Next::Over(job, result);
+            return AfterAttempt::Over(job, result);
         };
         let failures = job.failures.get_or_insert_default();
         failures.last = error.into_last_failure().or(failures.last.take());
         self.again(grant, job, after(at, wait));
-        Next::Again
+        AfterAttempt::Again
+    }
+
+    /// Counts the failure against the adaptive limits, and pauses the job's key if the failure asks for it.
+    fn slow_down(&self, grant: &Grant, pressure: Pressure, pause: Option<(KeyId, Duration)>, now: Instant) {
+        let paused = self.pool.with(|scheduler| {
+            scheduler.pressed(self.run, grant.key, pressure);
+            let (key, pause) = pause?;
+            scheduler.pause_key(key, after(now, pause));
+            Some((scheduler.name_of(key), pause))
+        });
+        if let Some((key, pause)) = paused {
+            self.policy.tell(self.number(), EventKind::KeyPaused { key: &key, pause });
+        }
+    }
+
+    /// Tells the observer of a failed attempt. `wait` is the time until the next attempt, if there is one.
+    fn tell_of_failure(&self, report: &JobReport, error: &JobError<E>, wait: Option<Duration>) {
+        if self.policy.observer.is_none() {
+            return;
+        }
+        let text = self.policy.describe(error);
+        let kind = EventKind::AttemptFailed {
+            job: report.job,
+            label: &report.label,
+            attempt: report.attempts,
+            error: text.as_deref().unwrap_or_default(),
+            kind: self.policy.kind_of(error),
+            retry_in: wait,
+            bytes: report.bytes,
+            items: report.items,
+        };
+        self.policy.tell(self.number(), kind);
     }
 
     /// Puts a job back to wait for its next attempt.
@@ -142,12 +158,12 @@ impl<I, T, E> Core<'_, I, T, E> {
         let entry = job.entry(grant.id);
         let mut table = self.table();
         if let Some(slot) = table.jobs.get_mut(grant.id) {
-            *slot = Slot::Waiting(job);
+            *slot = JobSlot::Waiting(job);
         }
         self.pool.with(|scheduler| scheduler.push_later(self.run, entry, when));
         let is_aborted = match table.jobs.get(grant.id) {
-            Some(Slot::Waiting(job)) => {
-                job.ticket.as_ref().filter(|ticket| ticket.is_aborted()).map(|_| job.report.job)
+            Some(JobSlot::Waiting(job)) => {
+                job.handle_sender.as_ref().filter(|handle_sender| handle_sender.is_aborted()).map(|_| job.report.job)
             }
             _ => None,
         };
@@ -160,14 +176,14 @@ impl<I, T, E> Core<'_, I, T, E> {
     /// Cancels a waiting job.
     pub(super) fn give_up(&self, id: usize, number: u64, reply: &Reply<I, T, E>) {
         let mut table = self.table();
-        let waits = matches!(table.jobs.get(id), Some(Slot::Waiting(job)) if job.report.job == number);
+        let waits = matches!(table.jobs.get(id), Some(JobSlot::Waiting(job)) if job.report.job == number);
         // If it was granted a slot already, the worker that starts it cancels it.
         if !waits || !self.pool.with(|scheduler| scheduler.remove(self.run, id)) {
             return;
         }
         let removed = table.jobs.remove(id);
         drop(table);
-        if let Slot::Waiting(job) = removed {
+        if let JobSlot::Waiting(job) = removed {
             self.finish(job, Err(JobError::CANCELLED), reply);
         }
         self.pool.with(|scheduler| scheduler.wake(self.run));
@@ -179,7 +195,7 @@ impl<I, T, E> Core<'_, I, T, E> {
         if matches!(error, JobError::Panicked(_) | JobError::DeadlinePassed { .. })
             || job.input.is_none()
             || self.is_closing()
-            || job.ticket.as_ref().is_some_and(super::job::Ticket::is_aborted)
+            || job.handle_sender.as_ref().is_some_and(super::job::HandleSender::is_aborted)
         {
             return None;
         }

@@ -1,6 +1,6 @@
 //! Pulls the inputs of a run when slots come free.
 
-use super::core::{Apart, Core, Slot};
+use super::core::{CachePadded, Core, JobSlot};
 use super::job::{Job, Ready, Reply};
 use super::outcome::after;
 use crate::error::JobError;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The input of a run.
-pub(super) struct Source<S> {
+pub(super) struct InputSource<S> {
     /// `None` once it is over.
     stream: Option<Pin<Box<S>>>,
     /// Wakes the driver, no matter which task polls the stream.
@@ -38,29 +38,29 @@ pub(crate) struct Engine<'p, I, T, E, F, S> {
     pub(crate) core: Arc<Core<'p, I, T, E>>,
     pub(crate) job: F,
     pub(crate) reply: Reply<I, T, E>,
-    intake: Apart<SourceIntake<S>>,
+    intake: CachePadded<SourceIntake<S>>,
 }
 
 /// What each worker changes when it pulls an input.
 struct SourceIntake<S> {
     /// Locked with `try_lock` only: no thread waits while another one pulls.
-    source: Mutex<Source<S>>,
+    source: Mutex<InputSource<S>>,
     /// How many jobs have arrived.
     arrived: AtomicU64,
 }
 
 impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     pub(crate) fn new(core: Arc<Core<'p, I, T, E>>, job: F, inputs: S, reply: Reply<I, T, E>) -> Self {
-        let source = Source { stream: Some(Box::pin(inputs)), waker: Waker::noop().clone() };
+        let source = InputSource { stream: Some(Box::pin(inputs)), waker: Waker::noop().clone() };
         Self {
             core,
             job,
             reply,
-            intake: Apart(SourceIntake { source: Mutex::new(source), arrived: AtomicU64::new(0) }),
+            intake: CachePadded(SourceIntake { source: Mutex::new(source), arrived: AtomicU64::new(0) }),
         }
     }
 
-    fn try_source(&self) -> Option<MutexGuard<'_, Source<S>>> {
+    fn try_source(&self) -> Option<MutexGuard<'_, InputSource<S>>> {
         match self.intake.0.source.try_lock() {
             Ok(source) => Some(source),
             Err(TryLockError::Poisoned(source)) => Some(source.into_inner()),
@@ -120,7 +120,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
                 self.try_source()
             });
             let Some(mut source) = source else { return Err(NoInput::YetForAMoment) };
-            let Source { stream, waker } = &mut *source;
+            let InputSource { stream, waker } = &mut *source;
             let polled = stream.as_mut().map(|stream| stream.as_mut().poll_next(&mut Context::from_waker(waker)));
             let over = if matches!(polled, Some(Poll::Ready(None))) { stream.take() } else { None };
             // Take the number under the lock, so that numbers follow the order of the input.
@@ -132,7 +132,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             }
             match polled {
                 Some(Poll::Ready(Some(input))) => {
-                    let added = Added { input, parent: None, ticket: None };
+                    let added = Added { input, parent: None, handle_sender: None };
                     if let Some(ready) = self.admit(number, added, false, kept) {
                         return Ok(ready);
                     }
@@ -151,7 +151,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     }
 
     /// Locks the input, spinning for about as long as most inputs take to yield.
-    fn source_soon(&self) -> Option<MutexGuard<'_, Source<S>>> {
+    fn source_soon(&self) -> Option<MutexGuard<'_, InputSource<S>>> {
         (0..64).find_map(|_| {
             let source = self.try_source();
             if source.is_none() {
@@ -172,7 +172,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         let buffer = core.policy.buffer.unwrap_or_else(|| limit.saturating_mul(3).clamp(16, 1024));
         // Jobs that are held back by their key leave room to look for others.
         let most = limit.saturating_add(buffer).saturating_add(waiting.min(core.policy.look_ahead)) as u64;
-        if core.room.has_room(self.intake.0.arrived.load(SeqCst), most, buffer as u64) {
+        if core.backpressure.has_room(self.intake.0.arrived.load(SeqCst), most, buffer as u64) {
             return Ok(());
         }
         if waiting > 0 && waiting >= core.policy.look_ahead && !core.held_back.swap(true, SeqCst) {
@@ -195,16 +195,16 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     ) -> Option<Ready<I, T, E>> {
         let core = &self.core;
         let job = self.job(number, added);
-        let (weight, whereabouts) = (job.weight, job.ticket.as_ref().map(|ticket| Arc::clone(&ticket.whereabouts)));
+        let location = job.handle_sender.as_ref().map(|sender| Arc::clone(&sender.location));
         if core.is_closing() {
             core.finish(job, Err(JobError::CANCELLED), &self.reply);
             core.pool.with(|scheduler| scheduler.wake(core.run));
             return None;
         }
-        if job.key.is_none() && job.priority == 0 && whereabouts.is_none() && !to_come {
+        if job.key.is_none() && job.priority == 0 && location.is_none() && !to_come {
             let ready = match kept {
-                Some(_) => kept.take_if(|_| weight == 1),
-                None => core.pool.with(|scheduler| scheduler.grant_at_once(core.run, weight)).map(Ready::listed),
+                Some(_) => kept.take_if(|_| job.weight == 1),
+                None => core.pool.with(|scheduler| scheduler.grant_at_once(core.run, job.weight)).map(Ready::listed),
             };
             if let Some(ready) = ready {
                 return Some(Ready { job: Some(job), ..ready });
@@ -216,7 +216,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
         let (id, entry) = {
             let mut table = core.table();
             let entry = job.entry(0);
-            (table.jobs.insert(Slot::Waiting(job)), entry)
+            (table.jobs.insert(JobSlot::Waiting(job)), entry)
         };
         let grant = core.pool.with(|scheduler| {
             if let Some(kept) = kept.take() {
@@ -233,9 +233,9 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             }
             grant
         });
-        if let Some(whereabouts) = whereabouts {
-            whereabouts.settle(id, number);
-            if whereabouts.aborted.load(SeqCst) {
+        if let Some(location) = location {
+            location.settle(id, number);
+            if location.aborted.load(SeqCst) {
                 core.give_up(id, number, &Reply::Nobody);
             }
         }
@@ -250,9 +250,9 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     /// A job for an input that was added. Keys, labels and priorities are the user's code: no lock is held.
     fn job(&self, number: u64, added: Added<I>) -> Box<Job<I, T, E>> {
         let (core, policy) = (&self.core, &self.core.policy);
-        let Added { input, parent, ticket } = added;
-        let ticket =
-            ticket.and_then(|number| core.tickets.lock().unwrap_or_else(PoisonError::into_inner).remove(&number));
+        let Added { input, parent, handle_sender } = added;
+        let handle_sender = handle_sender
+            .and_then(|number| core.handle_senders.lock().unwrap_or_else(PoisonError::into_inner).remove(&number));
         let key = policy.key.as_ref().and_then(|key| key(&input));
         let label = policy.label.as_ref().map(|label| label(&input)).unwrap_or_default();
         let priority = policy.priority.as_ref().map_or(0, |priority| priority(&input));
@@ -269,7 +269,7 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
             key,
             priority,
             weight,
-            ticket,
+            handle_sender,
             arrived: Instant::now(),
             started: None,
             failures: None,
@@ -281,13 +281,13 @@ impl<'p, I, T, E, F, S: Stream<Item = I>> Engine<'p, I, T, E, F, S> {
     /// stands for all of them.
     pub(super) fn complete(&self) {
         let Some(mut source) = self.try_source() else { return };
-        let Source { stream: Some(stream), waker } = &mut *source else { return };
+        let InputSource { stream: Some(stream), waker } = &mut *source else { return };
         let most = stream.size_hint().1.filter(|most| *most < usize::MAX);
         let mut left = most.unwrap_or(1);
         while left > 0 {
             let Poll::Ready(Some(input)) = stream.as_mut().poll_next(&mut Context::from_waker(waker)) else { return };
             left -= 1;
-            self.cancelled(Added { input, parent: None, ticket: None });
+            self.cancelled(Added { input, parent: None, handle_sender: None });
         }
     }
 

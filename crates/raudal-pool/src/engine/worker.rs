@@ -1,12 +1,12 @@
 //! A worker: one task that runs attempts in its slot, one after the other.
 
-use super::attempt::{Limits, Timer, WatchedAttempt};
+use super::attempt::{AttemptLimits, Timer, WatchedAttempt};
 use super::job::Ready;
-use super::outcome::{Next, Start};
+use super::outcome::{AfterAttempt, StartResult};
 use super::source::{Engine, NoInput};
 use crate::context::Context;
 use crate::error::JobError;
-use crate::inbox::Sender;
+use crate::inbox::InboxSender;
 use crate::report::JobReport;
 use futures_core::Stream;
 use futures_util::FutureExt;
@@ -16,18 +16,18 @@ use tokio::time::Instant;
 
 /// A slot and its job. Dropping it frees the slot, so the slot is freed however the worker ends: by a panic, or by being
 /// dropped before its first poll.
-pub(super) struct Held<'p, I, T, E, F, S> {
+pub(super) struct HeldSlot<'p, I, T, E, F, S> {
     engine: Arc<Engine<'p, I, T, E, F, S>>,
     ready: Option<Ready<I, T, E>>,
 }
 
-impl<'p, I, T, E, F, S> Held<'p, I, T, E, F, S> {
+impl<'p, I, T, E, F, S> HeldSlot<'p, I, T, E, F, S> {
     pub(super) fn new(engine: &Arc<Engine<'p, I, T, E, F, S>>, ready: Ready<I, T, E>) -> Self {
         Self { engine: Arc::clone(engine), ready: Some(ready) }
     }
 }
 
-impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
+impl<I, T, E, F, S> Drop for HeldSlot<'_, I, T, E, F, S> {
     fn drop(&mut self) {
         if let Some(Ready { mut grant, job, current }) = self.ready.take() {
             drop(job);
@@ -38,7 +38,7 @@ impl<I, T, E, F, S> Drop for Held<'_, I, T, E, F, S> {
 }
 
 /// What a worker does next.
-pub(super) enum Turn {
+pub(super) enum WorkerStep {
     /// It has a job, or it has freed its slot.
     Done,
     /// It keeps its slot, because an input may arrive in a moment.
@@ -47,7 +47,7 @@ pub(super) enum Turn {
 
 /// Runs a job, then further jobs in the same slot, until none may start.
 #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its argument twice, in each slot")]
-pub(super) fn work<I, T, E, F, S, Fut>(mut held: Held<'_, I, T, E, F, S>) -> impl Future<Output = ()>
+pub(super) fn work<I, T, E, F, S, Fut>(mut held: HeldSlot<'_, I, T, E, F, S>) -> impl Future<Output = ()>
 where
     S: Stream<Item = I>,
     F: Fn(Context<I>, I) -> Fut,
@@ -66,7 +66,7 @@ where
             let mut turned = catch_unwind(AssertUnwindSafe(|| held.engine.turn(&mut held.ready, ran)));
             // Yielding costs less than ending this task and spawning another.
             for left in (0..8).rev() {
-                if !matches!(turned, Ok(Turn::WaitsForAMoment)) {
+                if !matches!(turned, Ok(WorkerStep::WaitsForAMoment)) {
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -93,14 +93,14 @@ where
         &'a self,
         ready: &'a mut Ready<I, T, E>,
         timer: &'a mut Timer,
-        sender: &'a Sender<I>,
-    ) -> impl Future<Output = Option<Next<I, T, E>>> {
+        sender: &'a InboxSender<I>,
+    ) -> impl Future<Output = Option<AfterAttempt<I, T, E>>> {
         async move {
             let (mut job, context, started) = match self.start(ready)? {
                 Ok(started) => started,
                 Err((mut job, error)) => {
                     let result = self.core.conclude(&mut job, Err(error));
-                    return Some(Next::Over(job, result));
+                    return Some(AfterAttempt::Over(job, result));
                 }
             };
             let input = match self.core.input(&mut job)? {
@@ -113,7 +113,7 @@ where
             let span = span.attempt(*attempts);
             let (result, started) = {
                 let first = job.started.unwrap_or(started);
-                let limits = Limits { policy: &self.core.policy.time_limits, started, first };
+                let limits = AttemptLimits { policy: &self.core.policy.time_limits, started, first };
                 let cx = Context::new(context.clone(), sender.clone());
                 span.within(|| WatchedAttempt::new(&context, limits, timer, || (self.job)(cx, input)))
             }
@@ -136,7 +136,7 @@ where
     }
 
     /// Starts an attempt of the worker's job. Returns when it started.
-    fn start(&self, ready: &mut Ready<I, T, E>) -> Option<Start<I, T, E>> {
+    fn start(&self, ready: &mut Ready<I, T, E>) -> Option<StartResult<I, T, E>> {
         let job = ready.job.take();
         // A job that was just pulled for this slot starts at its arrival: one clock read less.
         let pulled = job.as_ref().filter(|_| ready.current.is_some());
@@ -148,15 +148,15 @@ where
     /// Delivers the result, then takes the next job or frees the slot.
     ///
     /// The input, a policy or the destructor of a result may panic here. The owner of `held` then frees the slot.
-    pub(super) fn turn(&self, held: &mut Option<Ready<I, T, E>>, ran: Option<Next<I, T, E>>) -> Turn {
+    pub(super) fn turn(&self, held: &mut Option<Ready<I, T, E>>, ran: Option<AfterAttempt<I, T, E>>) -> WorkerStep {
         let core = &self.core;
-        let Some(Ready { grant, .. }) = held else { return Turn::Done };
+        let Some(Ready { grant, .. }) = held else { return WorkerStep::Done };
         let over = match ran {
-            Some(Next::Again) => {
+            Some(AfterAttempt::Again) => {
                 *held = self.next(held, true);
-                return Turn::Done;
+                return WorkerStep::Done;
             }
-            Some(Next::Over(job, result)) => Some((job, result)),
+            Some(AfterAttempt::Over(job, result)) => Some((job, result)),
             None => None,
         };
         let is_kept = !core.is_closing() && core.pool.keeps(grant).is_some();
@@ -166,20 +166,20 @@ where
         if let Some((job, result)) = over {
             self.reply.deliver(job, result);
         }
-        if is_kept { self.go_on(held, false) } else { Turn::Done }
+        if is_kept { self.go_on(held, false) } else { WorkerStep::Done }
     }
 
     /// Pulls an input for a kept slot, or frees the slot. Keeps it once more if an input may arrive in a moment, unless
     /// this is the `last` try.
-    fn go_on(&self, held: &mut Option<Ready<I, T, E>>, last: bool) -> Turn {
+    fn go_on(&self, held: &mut Option<Ready<I, T, E>>, last: bool) -> WorkerStep {
         let limit = held.as_ref().and_then(|ready| self.core.pool.keeps(&ready.grant));
         let pulled = limit.map_or(Err(NoInput::Now), |limit| self.pull(held, limit));
         *held = match pulled {
             Ok(ready) => Some(ready),
-            Err(NoInput::YetForAMoment) if !last && held.is_some() => return Turn::WaitsForAMoment,
+            Err(NoInput::YetForAMoment) if !last && held.is_some() => return WorkerStep::WaitsForAMoment,
             Err(_) => self.next(held, false),
         };
-        Turn::Done
+        WorkerStep::Done
     }
 
     /// Frees the slot, if it is still held, and takes the next job that may start. A job that `waits` for its next attempt

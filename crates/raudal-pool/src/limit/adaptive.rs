@@ -1,6 +1,6 @@
 //! The adaptive limit of one key, or of the whole pool.
 
-use super::controller::{Controller, Sample};
+use super::controller::{Controller, LoadSample};
 use super::{Learned, Limit, Pressure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -38,7 +38,7 @@ pub(crate) struct Change {
 
 #[derive(Debug)]
 pub(crate) struct Adaptive {
-    /// How high it may grow. `None`: it only shrinks, after repeated time-outs.
+    /// How high the limit may grow. With `None`, it only shrinks, after repeated time-outs.
     most: Option<usize>,
     known: Option<Learned>,
     limit: Option<usize>,
@@ -58,7 +58,7 @@ impl Adaptive {
         self.controller.as_ref().and_then(Controller::learned)
     }
 
-    /// The limit, once there is one.
+    /// Returns the limit, once there is one.
     pub(crate) fn limit(&self) -> Option<usize> {
         self.limit
     }
@@ -113,7 +113,7 @@ impl Adaptive {
             return Some((limit, why));
         };
         let (progress, answers) = (self.meter.progress.load(Relaxed), self.meter.answers.load(Relaxed));
-        let sample = Sample { at: now, progress, answers, in_flight, trouble: self.trouble, may_grow };
+        let sample = LoadSample { at: now, progress, answers, in_flight, trouble: self.trouble, may_grow };
         let why = controller.look(&sample)?;
         self.limit = Some(controller.limit());
         Some((controller.limit(), why))

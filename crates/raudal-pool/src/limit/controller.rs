@@ -1,17 +1,18 @@
 //! Decides how many jobs of one key should be in flight. Pure: the caller passes the time and the counts.
 //!
 //! The controller watches throughput: the progress of all jobs of the key together. It does not watch how long a job
-//! takes, which depends on the size of the job. At first the limit doubles with each round of answers, as TCP does in its
-//! slow start: a small server is never asked for more than twice of what it has answered. From the first round on that
-//! brings no more, a step up is kept only if throughput grew by 5 %; otherwise the step is taken back and the limit holds
-//! for a while. When the other side refuses or resets attempts, the limit is at least halved, and then approaches the old
-//! one in steps of one. What an earlier run has learned replaces the first limit.
+//! takes, which depends on the size of the job. At first the limit doubles with each round of answers, as TCP does in
+//! its slow start: a small server never gets more than twice the requests that it has answered. The doubling ends
+//! with the first round that brings no more throughput. After that, a step up is kept only if throughput grew by 5 %.
+//! Otherwise the step is taken back, and the limit is held for a while. When the other side refuses or resets
+//! attempts, the limit is at least halved, and then grows back in steps of one. What an earlier run has learned
+//! replaces the first limit.
 
 use super::Learned;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The first limit: as many connections as browsers open to a host, so every public server bears them.
+/// The first limit: the number of connections that browsers open to a host. Every public server accepts that many.
 pub(super) const FIRST: usize = 6;
 /// How much throughput a step up must bring to be kept.
 const GAIN: f64 = 1.05;
@@ -34,7 +35,7 @@ const AFTER_BURST: Duration = Duration::from_secs(3);
 
 /// What was measured of a key at one moment. Counts are totals.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
+pub(crate) struct LoadSample {
     pub(super) at: Instant,
     pub(super) progress: u64,
     /// Attempts that have made any progress.
@@ -42,26 +43,27 @@ pub(crate) struct Sample {
     pub(super) in_flight: usize,
     /// Attempts that were refused, reset, or ran out of time.
     pub(super) trouble: u64,
-    /// Whether another job would be of use: one waits, and the consumer keeps up.
+    /// Whether another job would be useful: one waits, and the consumer keeps up.
     pub(super) may_grow: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Mode {
-    /// A round of answers since then: until as many attempts as the last step has added, or the first limit, have made
-    /// progress. Throughput is compared with that of the round before.
+    /// Waits for a round of answers: until as many attempts have made progress as the last step added (in the first
+    /// round, as the limit allows). Then compares throughput with that of the round before.
     Start {
         since: Instant,
         progress: u64,
         answers: u64,
         from: Option<(usize, f64)>,
     },
-    /// Wait before measuring. After a step up, from a limit and its throughput: new jobs make no progress at first.
+    /// Waits before measuring, because new jobs make no progress at first. After a step up, `from` has the limit
+    /// before it and its throughput.
     Settle {
         until: Instant,
         from: Option<(usize, f64)>,
     },
-    /// Measure throughput since then; after a step, compare it with the throughput of the limit before.
+    /// Measures throughput. After a step up, compares it with the throughput of the limit before.
     Measure {
         since: Instant,
         progress: u64,
@@ -141,13 +143,13 @@ impl Controller {
     }
 
     /// Checks a sample. Returns the reason if the limit changes.
-    pub(super) fn look(&mut self, sample: &Sample) -> Option<&'static str> {
+    pub(super) fn look(&mut self, sample: &LoadSample) -> Option<&'static str> {
         let why = self.judge(sample);
         self.is_settled |= why.is_some();
         why
     }
 
-    fn judge(&mut self, sample: &Sample) -> Option<&'static str> {
+    fn judge(&mut self, sample: &LoadSample) -> Option<&'static str> {
         let trouble = sample.trouble.saturating_sub(self.trouble);
         self.trouble = sample.trouble;
         if trouble > 0 {
@@ -157,33 +159,7 @@ impl Controller {
             self.first_byte = sample.at - self.began;
         }
         match self.mode {
-            Mode::Start { since, progress, answers, from } => {
-                let added = self.limit - from.map_or(0, |(before, _)| before);
-                let (elapsed, answered) = (sample.at - since, sample.answers.saturating_sub(answers));
-                if elapsed < ROUND || answered < added as u64 {
-                    return None;
-                }
-                let throughput = sample.progress.saturating_sub(progress) as f64 / elapsed.as_secs_f64();
-                if from.is_some_and(|(_, earlier)| throughput < GAIN * earlier) {
-                    // The answers of a round come at different times: is it only that the last ones are still to come?
-                    if elapsed >= self.window() {
-                        self.mode = Mode::Measure { since, progress, from };
-                    }
-                    return None;
-                }
-                let before = self.limit;
-                let grew = self.grow(sample);
-                let (since, progress, answers) = (sample.at, sample.progress, sample.answers);
-                self.mode = if grew {
-                    Mode::Start { since, progress, answers, from: Some((before, throughput)) }
-                } else if self.limit >= self.most.min(self.ceiling) {
-                    Mode::Measure { since, progress, from: None }
-                } else {
-                    // It is not fully used: this round says nothing.
-                    Mode::Start { since, progress, answers, from }
-                };
-                grew.then_some("as many answers came")
-            }
+            Mode::Start { since, progress, answers, from } => self.judge_round(sample, since, progress, answers, from),
             Mode::Hold { until } => {
                 if sample.at >= until {
                     self.mode = Mode::Measure { since: sample.at, progress: sample.progress, from: None };
@@ -196,38 +172,83 @@ impl Controller {
                 }
                 None
             }
-            Mode::Measure { since, progress, from } => {
-                let elapsed = sample.at - since;
-                if elapsed < self.window() {
-                    return None;
-                }
-                let throughput = sample.progress.saturating_sub(progress) as f64 / elapsed.as_secs_f64();
-                if let Some((before, earlier)) = from {
-                    if throughput >= GAIN * earlier {
-                        self.hold = HOLD;
-                    } else if elapsed < VERDICT * self.window() {
-                        return None;
-                    } else {
-                        self.limit = before;
-                        self.mode = Mode::Hold { until: sample.at + self.hold * self.window() };
-                        self.hold = (2 * self.hold).min(LONGEST_HOLD);
-                        return Some("more did not help");
-                    }
-                }
-                let before = self.limit;
-                let grew = self.grow(sample);
-                self.mode = if grew {
-                    Mode::Settle { until: sample.at + self.first_byte, from: Some((before, throughput)) }
-                } else {
-                    Mode::Measure { since: sample.at, progress: sample.progress, from: None }
-                };
-                grew.then_some("testing whether more helps")
-            }
+            Mode::Measure { since, progress, from } => self.judge_window(sample, since, progress, from),
         }
     }
 
+    /// Judges a round of answers, while the limit doubles.
+    fn judge_round(
+        &mut self,
+        sample: &LoadSample,
+        since: Instant,
+        progress: u64,
+        answers: u64,
+        from: Option<(usize, f64)>,
+    ) -> Option<&'static str> {
+        let added = self.limit - from.map_or(0, |(before, _)| before);
+        let (elapsed, answered) = (sample.at - since, sample.answers.saturating_sub(answers));
+        if elapsed < ROUND || answered < added as u64 {
+            return None;
+        }
+        let throughput = sample.progress.saturating_sub(progress) as f64 / elapsed.as_secs_f64();
+        if from.is_some_and(|(_, earlier)| throughput < GAIN * earlier) {
+            // The answers of a round come at different times. Wait for the last ones before judging.
+            if elapsed >= self.window() {
+                self.mode = Mode::Measure { since, progress, from };
+            }
+            return None;
+        }
+        let before = self.limit;
+        let grew = self.grow(sample);
+        let (since, progress, answers) = (sample.at, sample.progress, sample.answers);
+        self.mode = if grew {
+            Mode::Start { since, progress, answers, from: Some((before, throughput)) }
+        } else if self.limit >= self.most.min(self.ceiling) {
+            Mode::Measure { since, progress, from: None }
+        } else {
+            // The limit is not fully used, so this round says nothing.
+            Mode::Start { since, progress, answers, from }
+        };
+        grew.then_some("all answers of the round arrived")
+    }
+
+    /// Judges a window of measurement. After a step up, keeps the step or takes it back.
+    fn judge_window(
+        &mut self,
+        sample: &LoadSample,
+        since: Instant,
+        progress: u64,
+        from: Option<(usize, f64)>,
+    ) -> Option<&'static str> {
+        let elapsed = sample.at - since;
+        if elapsed < self.window() {
+            return None;
+        }
+        let throughput = sample.progress.saturating_sub(progress) as f64 / elapsed.as_secs_f64();
+        if let Some((before, earlier)) = from {
+            if throughput >= GAIN * earlier {
+                self.hold = HOLD;
+            } else if elapsed < VERDICT * self.window() {
+                return None;
+            } else {
+                self.limit = before;
+                self.mode = Mode::Hold { until: sample.at + self.hold * self.window() };
+                self.hold = (2 * self.hold).min(LONGEST_HOLD);
+                return Some("more jobs did not help");
+            }
+        }
+        let before = self.limit;
+        let grew = self.grow(sample);
+        self.mode = if grew {
+            Mode::Settle { until: sample.at + self.first_byte, from: Some((before, throughput)) }
+        } else {
+            Mode::Measure { since: sample.at, progress: sample.progress, from: None }
+        };
+        grew.then_some("testing whether more jobs help")
+    }
+
     /// Raises the limit if it is fully used: doubles it, or adds one once the other side has refused.
-    fn grow(&mut self, sample: &Sample) -> bool {
+    fn grow(&mut self, sample: &LoadSample) -> bool {
         let highest = self.most.min(self.ceiling);
         let is_used = sample.may_grow && sample.in_flight >= self.limit;
         if !is_used || self.limit >= highest {
@@ -244,146 +265,19 @@ impl Controller {
             *burst = fresh;
         }
         burst.refused += trouble;
-        // Of 64 attempts 58 were refused: it takes 6.
+        // If 58 of 64 attempts were refused, the server takes 6.
         let taken = burst.limit.saturating_sub(usize::try_from(burst.refused).unwrap_or(usize::MAX));
         let limit = taken.min(burst.limit / 2).min(self.limit).max(1);
         self.ceiling = below(burst.limit).min(self.ceiling);
         self.mode = Mode::Hold { until: now + AFTER_BURST };
-        (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses requests or breaks off")
+        (std::mem::replace(&mut self.limit, limit) != limit).then_some("the server refuses or resets requests")
     }
 }
 
-/// The highest limit below one that was refused.
+/// Returns the highest limit below a refused one.
 fn below(refused: usize) -> usize {
     refused.saturating_sub(1).max(1)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A simulated server: its latency, its throughput, and the number of jobs above which it refuses.
-    struct Link {
-        latency: Duration,
-        each: f64,
-        all: f64,
-        refuses_above: usize,
-    }
-
-    const FREE: Link = Link { latency: Duration::from_millis(80), each: 1e6, all: 1e9, refuses_above: usize::MAX };
-
-    /// Returns the limit after each check, over `time`.
-    fn run(link: &Link, most: usize, time: Duration) -> Vec<usize> {
-        run_known(link, most, None, time)
-    }
-
-    fn run_known(link: &Link, most: usize, known: Option<Learned>, time: Duration) -> Vec<usize> {
-        let start = Instant::now();
-        let mut controller = Controller::new(most, known, start);
-        let (mut at, mut progress, mut trouble, mut limits) = (start, 0.0, 0, Vec::new());
-        // The attempts that have begun, and when they are answered.
-        let (mut begun, mut waiting, mut answers) = (0, Vec::new(), 0);
-        while at - start < time {
-            let step = controller.next_look();
-            let taken = controller.limit().min(link.refuses_above);
-            trouble += (controller.limit() - taken) as u64;
-            waiting.extend(std::iter::repeat_n(at + link.latency, taken.saturating_sub(begun)));
-            begun = begun.max(taken);
-            at += step;
-            answers += waiting.extract_if(.., |answered| *answered <= at).count();
-            progress += (link.each * taken.min(answers) as f64).min(link.all) * step.as_secs_f64();
-            let in_flight = controller.limit();
-            let (progress, answers) = (progress as u64, answers as u64);
-            controller.look(&Sample { at, progress, answers, in_flight, trouble, may_grow: true });
-            limits.push(controller.limit());
-        }
-        limits
-    }
-
-    impl Controller {
-        /// Tells it of refusals.
-        fn press(&mut self, at: Instant, trouble: u64) {
-            self.look(&Sample { at, progress: 0, answers: 0, in_flight: 6, trouble, may_grow: true });
-        }
-    }
-
-    fn last(link: &Link) -> usize {
-        *run(link, 64, Duration::from_secs(20)).last().expect("looks")
-    }
-
-    #[test]
-    fn the_limit_doubles_with_each_round_of_answers_and_not_before_one() {
-        for latency in [80, 300, 2000].map(Duration::from_millis) {
-            let link = Link { latency, ..FREE };
-            let limits = run(&link, 64, latency * 8);
-            let rounds: Vec<usize> = limits.chunk_by(|one, other| one == other).map(|same| same[0]).collect();
-            assert_eq!(rounds, [6, 12, 24, 48, 64], "{latency:?}");
-            let looks = |limit| limits.iter().filter(|other| **other == limit).count() as u32 * START_LOOK;
-            for limit in [6, 12, 24, 48] {
-                assert!(
-                    (latency.as_secs_f64() * 0.8..latency.as_secs_f64() * 1.5).contains(&looks(limit).as_secs_f64())
-                );
-            }
-        }
-        // A server that answers nothing is not asked for more.
-        let silent = Link { latency: Duration::from_secs(99), ..FREE };
-        assert!(run(&silent, 64, Duration::from_secs(30)).iter().all(|limit| *limit == FIRST));
-    }
-
-    #[test]
-    fn what_an_earlier_run_has_learned_is_where_the_next_one_begins() {
-        let known = |bore, refused| Some(Learned::new(bore, refused));
-        let second = Duration::from_secs(1);
-        assert_eq!(run_known(&FREE, 64, known(40, None), second)[0], 40);
-        assert_eq!(run_known(&FREE, 16, known(40, None), second)[0], 16, "within its most");
-        let limits = run_known(&FREE, 64, known(40, Some(9)), Duration::from_secs(20));
-        assert!(limits.iter().all(|limit| *limit == 8), "below what was refused");
-        // It may be wrong by now.
-        let link = Link { refuses_above: 6, ..FREE };
-        assert_eq!(run_known(&link, 64, known(40, None), Duration::from_secs(60)).last(), Some(&6));
-        let mut controller = Controller::new(64, None, Instant::now());
-        assert_eq!(controller.learned(), None, "nothing was found out");
-        controller.press(Instant::now(), 3);
-        assert_eq!(controller.learned(), known(3, Some(6)));
-        let mut slow = Controller::new(64, None, Instant::now());
-        slow.lower(2, 3);
-        assert_eq!(slow.learned(), known(2, None), "time-outs count too");
-    }
-
-    #[test]
-    fn a_cap_for_each_connection_is_overcome_and_a_shared_one_is_not_fought() {
-        let near = Duration::from_millis(1);
-        assert_eq!(last(&Link { latency: near, each: 1e6, ..FREE }), 64);
-        // 12 use all of it: 24 would bring nothing.
-        let shared = run(&Link { latency: near, each: 1e6, all: 12e6, ..FREE }, 64, Duration::from_secs(20));
-        let at_twelve = shared.iter().filter(|limit| **limit == 12).count();
-        assert!(at_twelve * 10 > shared.len() * 7, "{at_twelve} of {}", shared.len());
-        assert!(shared.iter().max() <= Some(&24));
-    }
-
-    #[test]
-    fn what_a_server_refuses_is_not_asked_of_it_again() {
-        for latency in [1, 80] {
-            let link = Link { latency: Duration::from_millis(latency), each: 1e6, refuses_above: 6, ..FREE };
-            let limits = run(&link, 64, Duration::from_secs(60));
-            assert_eq!(limits.last(), Some(&6), "{latency} ms");
-            let too_many = limits.iter().filter(|limit| **limit > 6).count();
-            assert!(too_many * 20 < limits.len(), "{too_many} of {}", limits.len());
-        }
-    }
-
-    #[test]
-    fn it_never_grows_past_its_most_nor_while_something_speaks_against_it() {
-        assert!(run(&FREE, 3, Duration::from_secs(5)).iter().all(|limit| *limit == 3));
-        let start = Instant::now();
-        let mut controller = Controller::new(64, None, start);
-        for look in 1..100 {
-            let at = start + look * LOOK;
-            let sample = Sample { at, progress: 0, answers: 0, in_flight: 6, trouble: 0, may_grow: false };
-            assert_eq!(controller.look(&sample), None);
-        }
-        assert_eq!(controller.limit(), FIRST);
-        controller.press(start + 101 * LOOK, 9);
-        assert_eq!(controller.limit(), 1, "one is always allowed");
-    }
-}
+mod tests;

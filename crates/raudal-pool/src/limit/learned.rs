@@ -1,6 +1,6 @@
-//! What a run has learned of a key, for the next one.
+//! What a run has learned about the limit of a key, for the next run.
 
-/// How many jobs of a key the other side can take: what a run has learned, for the next one.
+/// How many jobs of a key the other side can take. A run learns it for the next one.
 ///
 /// ```
 /// use raudal_pool::Learned;
@@ -18,7 +18,8 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// A key that bore this many jobs, and refused some at that limit.
+    /// Creates what a run has learned of a key: the limit that was last found good, and the lowest
+    /// limit at which attempts were refused.
     pub fn new(bore: usize, refused: Option<usize>) -> Self {
         Self { bore, refused }
     }

@@ -1,4 +1,4 @@
-//! The limits of keys that change while a run goes on, with their times.
+//! Records each change of a limit during a run, with its time.
 
 use crate::event::{Event, EventKind, Observer};
 #[cfg(feature = "serde")]
@@ -9,28 +9,27 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// More of one run are not kept: a run may last for days.
+/// The most changes kept of one run. A run may last for days.
 const KEPT: usize = 10_000;
 
-/// From some time on, so many jobs of a key may be in flight: an [`EventKind::LimitChanged`] that was kept. In JSON, times
-/// are seconds.
+/// A change of the limit of a key: a recorded [`EventKind::LimitChanged`]. In JSON, times are seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct LimitChange {
-    /// When, from the start of the run.
+    /// When the limit changed, from the start of the run.
     #[cfg_attr(feature = "serde", serde(serialize_with = "seconds"))]
     pub at: Duration,
     /// The key, for people.
     pub key: String,
     /// The new limit.
     pub limit: usize,
-    /// What brought it about.
+    /// Why it changed.
     pub why: String,
 }
 
 impl LimitChange {
-    /// A change at this time from the start of the run.
+    /// Creates a change at this time from the start of the run.
     pub fn new(at: Duration, key: impl Into<String>, limit: usize, why: impl Into<String>) -> Self {
         Self { at, key: key.into(), limit, why: why.into() }
     }
@@ -51,7 +50,7 @@ impl LimitChange {
 pub struct LimitLog(Mutex<(Option<Instant>, Vec<LimitChange>)>);
 
 impl LimitLog {
-    /// What was kept so far, in the order of time.
+    /// Returns the changes kept so far, in the order of time.
     pub fn changes(&self) -> Vec<LimitChange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }

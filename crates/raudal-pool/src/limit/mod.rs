@@ -1,4 +1,4 @@
-//! How many jobs may be in flight: a number, or a limit that follows what the other side can take.
+//! How many jobs may be in flight: a number, or a limit that adapts to what the other side can take.
 
 mod adaptive;
 mod controller;
@@ -30,21 +30,22 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Why a limit was lowered that had three time-outs in a row: the `why` of
+    /// The reason for lowering a limit after three time-outs in a row: the `why` of
     /// [`EventKind::LimitChanged`](crate::EventKind::LimitChanged).
     pub const REPEATED_TIMEOUTS: &'static str = "repeated time-outs";
 
-    /// A limit that begins at 6 and grows, up to `most`, while throughput grows.
+    /// Creates a limit that begins at 6 and grows, up to `most`, while throughput grows.
     ///
     /// Throughput is what jobs report with [`Attempt::advance`](crate::Attempt::advance), and the number of jobs that
-    /// succeed. At first the limit doubles with each round of answers: when as many attempts have made their first
-    /// progress as the last step has added. A step up that does not bring 5 % more is taken back. Failures that say that the other side has too much lower the limit: see
+    /// succeed. At first, the limit doubles with each round of answers. A round is over when as many attempts have
+    /// made progress as the last step added. A step up that does not bring 5 % more throughput is taken back.
+    /// Failures that show an overload of the other side lower the limit: see
     /// [`RunBuilder::pressure`](crate::RunBuilder::pressure).
     pub fn auto(most: usize) -> Self {
         Self::Auto(most)
     }
 
-    /// The highest that the limit can be.
+    /// Returns the highest value that the limit can have.
     pub fn most(self) -> usize {
         match self {
             Self::Fixed(most) | Self::Auto(most) => most,
@@ -58,7 +59,7 @@ impl Limit {
         }
     }
 
-    /// What the limit is at first.
+    /// Returns the first value of the limit.
     pub fn first(self) -> usize {
         match self {
             Self::Fixed(limit) => limit,
@@ -73,15 +74,15 @@ impl From<usize> for Limit {
     }
 }
 
-/// What a failed attempt says of the load on the other side.
+/// What a failed attempt says about the load on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pressure {
     /// Nothing.
     None,
-    /// It refused the attempt or broke it off: it may have too much to do.
+    /// The other side refused the attempt or broke it off, so it may be overloaded.
     Refused,
-    /// It did not respond in time. Three of these in a row, with no success between them, halve the limit of the key,
-    /// whether that limit is fixed or adapts.
+    /// The other side did not respond in time. Three of these in a row, with no success between them, halve the limit
+    /// of the key, whether that limit is fixed or adapts.
     TimedOut,
 }

@@ -1,6 +1,6 @@
 //! The adaptive limits of a pool: one for all its jobs, and one for each key.
 
-use super::keys::{KeyId, Keys};
+use super::keys::{KeyId, KeyTable};
 use crate::limit::{Adaptive, Change, Learned, Meter, Pressure};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl AdaptiveLimits {
         Self { of_all, known, per_key, look_at: None }
     }
 
-    fn of_key<'k>(&self, keys: &'k mut Keys, key: KeyId) -> &'k mut Adaptive {
+    fn of_key<'k>(&self, keys: &'k mut KeyTable, key: KeyId) -> &'k mut Adaptive {
         let key = keys.get_mut(key);
         let known = self.known.get(&*key.name).copied();
         key.adaptive.get_or_insert_with(|| Box::new(Adaptive::new(self.per_key, known)))
@@ -48,7 +48,7 @@ impl AdaptiveLimits {
     }
 
     /// Returns whether an adaptive limit counts the jobs of this key.
-    pub(super) fn depend_on(&self, keys: &Keys, key: Option<KeyId>) -> bool {
+    pub(super) fn depend_on(&self, keys: &KeyTable, key: Option<KeyId>) -> bool {
         self.of_all.is_some() || key.is_some_and(|key| self.per_key.is_some() || keys.get(key).adaptive.is_some())
     }
 
@@ -60,7 +60,7 @@ impl AdaptiveLimits {
     }
 
     /// Returns what measures the progress of a job: for all jobs, and for its key.
-    pub(super) fn meters(&self, keys: &mut Keys, key: Option<KeyId>) -> (Option<Arc<Meter>>, Option<Arc<Meter>>) {
+    pub(super) fn meters(&self, keys: &mut KeyTable, key: Option<KeyId>) -> (Option<Arc<Meter>>, Option<Arc<Meter>>) {
         let of_key = key.and_then(|key| {
             if self.per_key.is_some() {
                 self.of_key(keys, key);
@@ -72,7 +72,7 @@ impl AdaptiveLimits {
 
     /// Records a failed attempt that tells something about the load on the other side. Returns true if it schedules a
     /// check for now: further attempts would be refused as well.
-    pub(super) fn press(&mut self, keys: &mut Keys, key: Option<KeyId>, pressure: Pressure, now: Instant) -> bool {
+    pub(super) fn press(&mut self, keys: &mut KeyTable, key: Option<KeyId>, pressure: Pressure, now: Instant) -> bool {
         let mut is_felt = false;
         if let Some(adaptive) = &mut self.of_all {
             adaptive.press(pressure);
@@ -93,7 +93,7 @@ impl AdaptiveLimits {
     }
 
     /// Records that a job of this key has succeeded, and whether that is its first progress.
-    pub(super) fn succeeded(&mut self, keys: &mut Keys, key: Option<KeyId>, is_first: bool) {
+    pub(super) fn succeeded(&mut self, keys: &mut KeyTable, key: Option<KeyId>, is_first: bool) {
         let of_key = key.and_then(|key| keys.get_mut(key).adaptive.as_mut());
         for adaptive in [self.of_all.as_mut(), of_key].into_iter().flatten() {
             adaptive.succeeded(is_first);
@@ -105,7 +105,7 @@ impl AdaptiveLimits {
     }
 
     /// Checks all limits with running jobs. Returns the changes, each with its key.
-    pub(super) fn look(&mut self, keys: &mut Keys, snapshot: Snapshot) -> Vec<(Option<KeyId>, Change)> {
+    pub(super) fn look(&mut self, keys: &mut KeyTable, snapshot: Snapshot) -> Vec<(Option<KeyId>, Change)> {
         let Snapshot { now, limit, in_use, may_grow, is_wanted } = snapshot;
         let (mut changes, mut next) = (Vec::new(), None);
         if let Some(adaptive) = &mut self.of_all {

@@ -1,6 +1,6 @@
 //! Grants slots: to the runs in turn, and within a run to its lanes in turn.
 
-use super::gate::Refused;
+use super::gate::RateLimited;
 use super::keys::KeyId;
 use super::{Grant, NestedSlot, RunId, Scheduler};
 use std::cmp::Reverse;
@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 impl Scheduler {
-    /// Returns whether an input may be pulled for the run. If so: how many jobs of the run wait, all of them held back, and
-    /// how many may be in flight.
+    /// Returns, if an input may be pulled for the run, how many of its jobs wait (all of them held back) and how many
+    /// may be in flight. Otherwise `None`.
     ///
     /// It may be pulled if a slot is free that no waiting job can use. A run that shares its pool pulls one input ahead
     /// while all slots are taken: its waiting job keeps the run in the ring, so that it gets its turn.
@@ -32,10 +32,10 @@ impl Scheduler {
         while self.in_use < self.limit && self.gate.closed_until().is_none() {
             let Some(run) = self.next_run() else { break };
             match self.pick(run) {
-                Pick::Granted => self.tell(run, own),
-                Pick::Nothing => {}
+                PickOutcome::Granted => self.tell(run, own),
+                PickOutcome::Nothing => {}
                 // If lighter jobs went first, it might never start.
-                Pick::TooHeavy | Pick::RateSays => break,
+                PickOutcome::TooHeavy | PickOutcome::RateLimited => break,
             }
         }
         self.dispatch_nested(own);
@@ -59,41 +59,41 @@ impl Scheduler {
     }
 
     /// Grants slots to one job of the run at the front of the ring, if one may start.
-    fn pick(&mut self, run: RunId) -> Pick {
+    fn pick(&mut self, run: RunId) -> PickOutcome {
         loop {
             let queue = &mut self.runs[run];
             let next = (!queue.paused && queue.in_use < queue.limit).then(|| queue.next_lane()).flatten();
             let Some((lane, job)) = next else {
                 self.ring.pop_front();
                 queue.in_ring = false;
-                return Pick::Nothing;
+                return PickOutcome::Nothing;
             };
             let weight = job.weight.clamp(1, self.limit);
             if queue.in_use > 0 && queue.in_use + weight > queue.limit {
                 // The run waits until enough of its jobs have ended; none of its lighter jobs goes first.
                 self.ring.pop_front();
                 queue.in_ring = false;
-                return Pick::Nothing;
+                return PickOutcome::Nothing;
             }
             if let Some(key) = lane {
                 let key_limit = self.keys.limit_of(key);
                 let weight = weight.min(key_limit);
-                if self.keys.room(key) < weight {
+                if self.keys.free_slots(key) < weight {
                     self.block(run, key);
                     continue;
                 }
             }
             if self.in_use + weight > self.limit {
-                return Pick::TooHeavy;
+                return PickOutcome::TooHeavy;
             }
             let weight = lane.map_or(weight, |key| weight.min(self.keys.limit_of(key)));
             match self.gate.pass(&mut self.keys, run, lane, job.id) {
                 Ok(()) => {}
-                Err(Refused::Key(key)) => {
+                Err(RateLimited::KeyState(key)) => {
                     self.block(run, key);
                     continue;
                 }
-                Err(Refused::All) => return Pick::RateSays,
+                Err(RateLimited::All) => return PickOutcome::RateLimited,
             }
             let queue = &mut self.runs[run];
             queue.pop(lane);
@@ -110,7 +110,7 @@ impl Scheduler {
                 self.unblock(key);
             }
             self.runs[run].granted.push_back(grant);
-            return Pick::Granted;
+            return PickOutcome::Granted;
         }
     }
 
@@ -147,17 +147,17 @@ impl Scheduler {
         };
         let slot = queue.nested_slots.iter().find_map(free)?;
         // A nested slot is one slot, whatever the job weighs. It includes the owner's slot of its key.
-        let (lane, job) = queue.any_lane(|key| self.keys.room(key) > 0 || slot.key == Some(key))?;
+        let (lane, job) = queue.any_lane(|key| self.keys.free_slots(key) > 0 || slot.key == Some(key))?;
         if lane.is_some_and(|key| self.keys.get(key).paused_until.is_some()) {
             return None;
         }
         match self.gate.pass(&mut self.keys, run, lane, job.id) {
             Ok(()) => {}
-            Err(Refused::Key(key)) => {
+            Err(RateLimited::KeyState(key)) => {
                 self.block(run, key);
                 return None;
             }
-            Err(Refused::All) => return None,
+            Err(RateLimited::All) => return None,
         }
         let queue = &mut self.runs[run];
         queue.pop(lane);
@@ -184,7 +184,7 @@ impl Scheduler {
     }
 
     pub(super) fn list_lane(&mut self, run: RunId, key: Option<KeyId>) {
-        let is_held = key.is_some_and(|key| self.keys.room(key) == 0);
+        let is_held = key.is_some_and(|key| self.keys.free_slots(key) == 0);
         if is_held {
             if let Some(key) = key {
                 self.block(run, key);
@@ -195,29 +195,29 @@ impl Scheduler {
         self.list_run(run);
     }
 
-    /// Takes a lane off its run's list until its key has room.
+    /// Takes a lane off its run's list until its key has a free slot.
     fn block(&mut self, run: RunId, key: KeyId) {
         if self.runs[run].block(key) {
             self.keys.get_mut(key).blocked.push_back(run);
         }
     }
 
-    /// Lists lanes that wait for a key, as many as the key has room for.
+    /// Lists lanes that wait for a key, as many as the key has free slots.
     pub(super) fn unblock(&mut self, key: KeyId) {
-        let mut room = self.keys.room(key);
-        while room > 0 {
+        let mut free = self.keys.free_slots(key);
+        while free > 0 {
             let Some(run) = self.keys.get_mut(key).blocked.pop_front() else { return };
             let Some(queue) = self.runs.get_mut(run) else { continue };
             if !queue.unblock(key) {
                 continue;
             }
             let is_eligible = !queue.paused && queue.in_use < queue.limit;
-            room -= usize::from(is_eligible);
+            free -= usize::from(is_eligible);
             self.list_run(run);
         }
     }
 
-    /// Passes the room that this run's lanes were listed for to other runs.
+    /// Passes the free slots of keys, for which lanes of this run were listed, to other runs.
     pub(super) fn unblock_lanes_of(&mut self, run: RunId) {
         for key in self.runs[run].listed_keys() {
             self.unblock(key);
@@ -225,9 +225,9 @@ impl Scheduler {
     }
 }
 
-enum Pick {
+enum PickOutcome {
     Granted,
     Nothing,
     TooHeavy,
-    RateSays,
+    RateLimited,
 }

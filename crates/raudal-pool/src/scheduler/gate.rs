@@ -1,20 +1,20 @@
 //! Holds jobs back until the rates of the pool allow them to start.
 
-use super::keys::{KeyId, Keys};
+use super::keys::{KeyId, KeyTable};
 use super::run::RunId;
 use crate::rate::Rates;
 use tokio::time::Instant;
 
 /// What holds a job back.
-pub(super) enum Refused {
+pub(super) enum RateLimited {
     /// The rate of its key, which is now paused.
-    Key(KeyId),
+    KeyState(KeyId),
     /// The rate of the pool.
     All,
 }
 
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct RateGate {
     rates: Rates,
     /// Until then the rate of the pool lets no attempt start. The job whose turn it is keeps its turn.
     closed_until: Option<Instant>,
@@ -22,7 +22,7 @@ pub(super) struct Gate {
     admitted: Option<(RunId, Option<KeyId>, usize)>,
 }
 
-impl Gate {
+impl RateGate {
     pub(super) fn new(rates: Rates) -> Self {
         Self { rates, closed_until: None, admitted: None }
     }
@@ -42,7 +42,13 @@ impl Gate {
     }
 
     /// Lets a job start now, or says what holds it back.
-    pub(super) fn pass(&mut self, keys: &mut Keys, run: RunId, lane: Option<KeyId>, job: usize) -> Result<(), Refused> {
+    pub(super) fn pass(
+        &mut self,
+        keys: &mut KeyTable,
+        run: RunId,
+        lane: Option<KeyId>,
+        job: usize,
+    ) -> Result<(), RateLimited> {
         if self.is_free() {
             return Ok(());
         }
@@ -52,13 +58,13 @@ impl Gate {
                 && let Err(until) = self.rates.check_key(&keys.get(key).name)
             {
                 keys.pause(key, until);
-                return Err(Refused::Key(key));
+                return Err(RateLimited::KeyState(key));
             }
             self.admitted = this;
         }
         if let Err(until) = self.rates.check() {
             self.closed_until = Some(until);
-            return Err(Refused::All);
+            return Err(RateLimited::All);
         }
         self.admitted = None;
         Ok(())

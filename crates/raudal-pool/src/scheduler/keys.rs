@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub(crate) type KeyId = usize;
 
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct KeyState {
     pub(super) name: Arc<str>,
     /// Slots taken by jobs, by their weight, and by spare permits.
     pub(super) running: usize,
@@ -27,7 +27,7 @@ pub(super) struct Key {
     pub(super) adaptive: Option<Box<Adaptive>>,
 }
 
-impl Key {
+impl KeyState {
     /// Returns the limit that was set for this key, or else its adaptive one.
     pub(super) fn limit(&self) -> Option<usize> {
         self.limit.or_else(|| self.adaptive.as_ref()?.limit())
@@ -38,16 +38,16 @@ impl Key {
 const MANY: usize = 4096;
 
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct KeyTable {
     /// The limit of keys without their own.
     pub(super) limit: usize,
     names: HashMap<Arc<str>, KeyId>,
-    table: Slab<Key>,
+    table: Slab<KeyState>,
     /// When pauses end. An entry may be stale; `paused_until` of the key decides.
     pauses: BinaryHeap<Reverse<(Instant, KeyId)>>,
 }
 
-impl Keys {
+impl KeyTable {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, ..Self::default() }
     }
@@ -57,7 +57,7 @@ impl Keys {
         let known = self.names.get(name).copied();
         let id = known.unwrap_or_else(|| {
             let name: Arc<str> = Arc::from(name);
-            let key = Key {
+            let key = KeyState {
                 name: Arc::clone(&name),
                 running: 0,
                 limit: None,
@@ -97,11 +97,11 @@ impl Keys {
         }
     }
 
-    pub(super) fn get(&self, id: KeyId) -> &Key {
+    pub(super) fn get(&self, id: KeyId) -> &KeyState {
         &self.table[id]
     }
 
-    pub(super) fn get_mut(&mut self, id: KeyId) -> &mut Key {
+    pub(super) fn get_mut(&mut self, id: KeyId) -> &mut KeyState {
         &mut self.table[id]
     }
 
@@ -114,7 +114,7 @@ impl Keys {
     }
 
     /// Returns how many more slots this key may take now.
-    pub(super) fn room(&self, id: KeyId) -> usize {
+    pub(super) fn free_slots(&self, id: KeyId) -> usize {
         let key = &self.table[id];
         if key.paused_until.is_some() { 0 } else { self.limit_of(id).saturating_sub(key.running) }
     }
@@ -147,7 +147,7 @@ impl Keys {
         }
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (KeyId, &mut Key)> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (KeyId, &mut KeyState)> {
         self.table.iter_mut()
     }
 }

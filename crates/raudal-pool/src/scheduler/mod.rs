@@ -12,6 +12,7 @@ mod gate;
 mod grant;
 mod keys;
 mod lane;
+mod limits;
 mod run;
 mod spare;
 
@@ -19,11 +20,11 @@ pub(crate) use grant::{Grant, NestedSlot};
 pub(crate) use keys::KeyId;
 pub(crate) use run::{RunEntry, RunId};
 
-use crate::limit::{Change, Learned, Meter, Pressure};
+use crate::limit::Learned;
 use crate::rate::Rates;
-use adaptive::{AdaptiveLimits, Snapshot};
-use gate::Gate;
-use keys::Keys;
+use adaptive::AdaptiveLimits;
+use gate::RateGate;
+use keys::KeyTable;
 use lane::WaitingJob;
 use run::{Later, RunQueue};
 use slab::Slab;
@@ -40,13 +41,13 @@ pub(crate) struct Scheduler {
     in_use: usize,
     /// Running jobs, regardless of weight.
     running: usize,
-    keys: Keys,
+    keys: KeyTable,
     runs: Slab<RunQueue>,
     /// Runs that may have a job to start, each once, in turn.
     ring: VecDeque<RunId>,
     /// Runs that jobs of this pool wait for.
     awaited: Vec<RunId>,
-    gate: Gate,
+    gate: RateGate,
     adaptive: AdaptiveLimits,
     wakers: Vec<Waker>,
 }
@@ -69,18 +70,14 @@ impl Scheduler {
             limit: jobs,
             in_use: 0,
             running: 0,
-            keys: Keys::new(per_key),
+            keys: KeyTable::new(per_key),
             runs: Slab::new(),
             ring: VecDeque::new(),
             awaited: Vec::new(),
-            gate: Gate::new(rates),
+            gate: RateGate::new(rates),
             adaptive: AdaptiveLimits::new(of_all, of_key, known),
             wakers: Vec::new(),
         }
-    }
-
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
     }
 
     pub(crate) fn running(&self) -> usize {
@@ -200,14 +197,6 @@ impl Scheduler {
         }
     }
 
-    /// Returns what measures the progress of a job, for the adaptive limits that count it.
-    pub(crate) fn meters(&mut self, run: RunId, key: Option<KeyId>) -> (Option<Arc<Meter>>, Option<Arc<Meter>>) {
-        if self.adaptive.begin(Instant::now()) {
-            self.wake(run);
-        }
-        self.adaptive.meters(&mut self.keys, key)
-    }
-
     /// Queues a job.
     pub(crate) fn push(&mut self, run: RunId, entry: RunEntry, first: bool) {
         let queue = &mut self.runs[run];
@@ -246,8 +235,8 @@ impl Scheduler {
         !self.runs[run].granted.is_empty()
     }
 
-    /// Returns whether workers may keep their slots for the next input: the pool has one run, and nothing else waits for a
-    /// slot. If so, how many jobs of the run may be in flight; otherwise 0.
+    /// Returns how many jobs of the run may be in flight, if workers may keep their slots for the next input: the
+    /// pool has one run, and nothing else waits for a slot. Otherwise 0.
     pub(crate) fn keep_limit(&self) -> usize {
         let only = if self.runs.len() == 1 { self.runs.iter().next() } else { None };
         let Some((_, queue)) = only else { return 0 };
@@ -341,7 +330,7 @@ impl Scheduler {
         }
     }
 
-    /// Returns when the run must be looked at again, even if nothing else happens.
+    /// Returns when the run must be checked again, even if nothing else happens.
     pub(crate) fn next_wake(&self, run: RunId) -> Option<Instant> {
         let queue = &self.runs[run];
         let later = queue.later.peek().map(|Reverse(later)| later.when);
@@ -350,20 +339,7 @@ impl Scheduler {
         [later, pause, self.gate.closed_until(), look].into_iter().flatten().min()
     }
 
-    // Limits.
-
-    pub(crate) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit.max(1);
-        self.wake_hungry();
-    }
-
-    pub(crate) fn set_key_limit(&mut self, name: &str, limit: usize) {
-        let key = self.keys.intern(name);
-        self.keys.get_mut(key).limit = Some(limit.max(1));
-        self.unblock(key);
-        self.keys.release(key);
-        self.wake_hungry();
-    }
+    // Keys.
 
     pub(crate) fn name_of(&self, key: KeyId) -> Arc<str> {
         Arc::clone(&self.keys.get(key).name)
@@ -376,56 +352,5 @@ impl Scheduler {
     /// Wakes the runs whose input may bring jobs: a slot is free.
     pub(crate) fn wake_hungry(&mut self) {
         self.wakers.extend(self.runs.iter().filter(|(_, run)| run.hungry).map(|(_, run)| run.waker.clone()));
-    }
-
-    // Adaptive limits.
-
-    /// Records a failed attempt that tells something about the load on the other side.
-    pub(crate) fn pressed(&mut self, run: RunId, key: Option<KeyId>, pressure: Pressure) {
-        if pressure == Pressure::None {
-            return;
-        }
-        if self.adaptive.press(&mut self.keys, key, pressure, Instant::now()) {
-            self.wake(run);
-        }
-    }
-
-    /// Records that a job of this key has succeeded. Its success is its first sign of life, unless it reported bytes.
-    pub(crate) fn succeeded(&mut self, key: Option<KeyId>, is_first: bool) {
-        self.adaptive.succeeded(&mut self.keys, key, is_first);
-    }
-
-    /// Returns what the adaptive limits of keys have learned.
-    pub(crate) fn learned(&mut self) -> Vec<(String, Learned)> {
-        let learned = |key: &keys::Key| Some((key.name.to_string(), key.adaptive.as_ref()?.learned()?));
-        self.keys.iter_mut().filter_map(|(_, key)| learned(key)).collect()
-    }
-
-    /// Checks the adaptive limits, if it is time, and tells each run what has changed.
-    pub(crate) fn look(&mut self, now: Instant, may_grow: bool) {
-        if !self.adaptive.is_due(now) {
-            return;
-        }
-        let is_wanted = self.spare(None) == 0;
-        let snapshot = Snapshot { now, limit: self.limit, in_use: self.in_use, may_grow, is_wanted };
-        let changes = self.adaptive.look(&mut self.keys, snapshot);
-        if changes.is_empty() {
-            return;
-        }
-        for (key, change) in &changes {
-            match key {
-                Some(key) => self.unblock(*key),
-                None => self.limit = change.limit,
-            }
-        }
-        for (_, run) in self.runs.iter_mut().filter(|(_, run)| !run.closed) {
-            run.changes.extend(changes.iter().map(|(_, change)| change.clone()));
-            self.wakers.push(run.waker.clone());
-        }
-    }
-
-    /// Takes the changes of limits since this run last asked.
-    pub(crate) fn take_changes(&mut self, run: RunId) -> Vec<Change> {
-        std::mem::take(&mut self.runs[run].changes)
     }
 }

@@ -1,17 +1,17 @@
-//! Slots that no job wants, lent to other work: a second connection for a running download.
+//! Spare permits: slots that no job wants, for other work such as a second connection of a running download.
 
 use super::Scheduler;
 use super::keys::KeyId;
 
 impl Scheduler {
-    /// Returns how many slots are free that no job can want. With a key, at most the room of that key.
+    /// Returns how many slots are free that no job can want. With a key, at most the free slots of that key.
     pub(crate) fn spare(&self, key: Option<&str>) -> usize {
         let may_be_wanted = self.runs.iter().any(|(_, run)| run.hungry || run.waiting > 0 || !run.granted.is_empty());
         if may_be_wanted {
             return 0;
         }
         let free = self.limit.saturating_sub(self.in_use);
-        let of_key = |name: &str| self.keys.find(name).map_or(self.keys.limit, |key| self.keys.room(key));
+        let of_key = |name: &str| self.keys.find(name).map_or(self.keys.limit, |key| self.keys.free_slots(key));
         key.map_or(free, |name| free.min(of_key(name)))
     }
 
@@ -19,19 +19,19 @@ impl Scheduler {
     pub(crate) fn acquire_spare(&mut self, name: Option<&str>) -> Option<Spare> {
         let free = self.spare(None) > 0;
         let key = name.map(|name| self.keys.intern(name));
-        let has_room = key.is_none_or(|key| self.keys.room(key) > 0);
+        let has_free = key.is_none_or(|key| self.keys.free_slots(key) > 0);
         if let Some(key) = key {
-            self.keys.get_mut(key).wanted = free && !has_room;
+            self.keys.get_mut(key).wanted = free && !has_free;
         }
-        if !free || !has_room {
+        if !free || !has_free {
             self.release_key(key);
             return None;
         }
-        Some(self.lend(key))
+        Some(self.take_spare(key))
     }
 
-    /// Takes a slot before any waiting job. While no slot is free it is one too many, and so no job begins until one has
-    /// ended.
+    /// Takes a slot before any waiting job. If none is free, the limit is exceeded by one, so no job starts until one
+    /// has ended.
     pub(crate) fn claim(&mut self, name: Option<&str>) -> Option<Spare> {
         let key = name.map(|name| self.keys.intern(name));
         let limit = key.map_or(self.limit, |key| self.keys.limit_of(key).min(self.limit));
@@ -39,10 +39,10 @@ impl Scheduler {
             self.release_key(key);
             return None;
         }
-        Some(self.lend(key))
+        Some(self.take_spare(key))
     }
 
-    fn lend(&mut self, key: Option<KeyId>) -> Spare {
+    fn take_spare(&mut self, key: Option<KeyId>) -> Spare {
         self.in_use += 1;
         if let Some(key) = key {
             self.keys.get_mut(key).running += 1;

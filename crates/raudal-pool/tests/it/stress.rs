@@ -2,7 +2,7 @@
 //! passed, and no slot is left taken.
 
 use fastrand::Rng;
-use raudal_pool::{CancellationToken, Pool, Retry};
+use raudal_pool::{CancellationToken, Pool, Retry, Spawner};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -59,6 +59,60 @@ fn job(pool: Pool, inside: Inside, seed: u64, weight: usize, depth: u32) -> Boxe
 
 type BoxedJob = std::pin::Pin<Box<dyn Future<Output = Result<u64, String>> + Send>>;
 
+/// Gives a run policies by chance.
+macro_rules! with_policies {
+    ($run:expr, $rng:ident, $token:ident) => {{
+        let mut run = $run;
+        if $rng.bool() {
+            run = run.key(|n| Some((n % 3).to_string()));
+        }
+        if $rng.bool() {
+            run = run.priority(|n| (*n % 5) as i32);
+        }
+        if $rng.bool() {
+            run = run.retry(Retry::with_delays(|| [Duration::ZERO, Duration::from_millis(1)]));
+        }
+        if $rng.u8(0..4) == 0 {
+            run = run.attempt_timeout(Duration::from_millis(2));
+        }
+        if $rng.u8(0..4) == 0 {
+            run = run.limit($rng.usize(1..4));
+        }
+        if $rng.u8(0..4) == 0 {
+            run = run.buffer($rng.usize(0..4)).look_ahead($rng.usize(0..4));
+        }
+        if $rng.bool() { run.cancel($token.clone()) } else { run.drain($token.clone()) }
+    }};
+}
+
+/// Stops a run in a while, or does nothing for as long.
+async fn stop_later(token: CancellationToken, waits: usize, stops: bool) {
+    for _ in 0..waits {
+        tokio::task::yield_now().await;
+    }
+    if stops {
+        token.cancel();
+    }
+}
+
+/// Spawns jobs one by one. Drops, detaches or awaits their handles, by chance.
+async fn spawn_all(spawner: Spawner<u64, u64, String>, jobs: u64, rng: &mut Rng, stops: impl Future<Output = ()>) {
+    let mut handles = Vec::new();
+    for n in 0..jobs {
+        let handle = spawner.spawn(n).await;
+        match rng.u8(0..4) {
+            0 => drop(handle),
+            1 => handle.detach(),
+            _ => handles.push(handle),
+        }
+    }
+    stops.await;
+    for handle in handles {
+        let _ = handle.await;
+    }
+    spawner.join().await;
+}
+
 /// One run, of a kind and with policies by chance.
 async fn run(pool: Pool, inside: Inside, seed: u64, limit: usize, has_keys: bool) {
     let mut rng = Rng::with_seed(seed);
@@ -78,59 +132,26 @@ async fn run(pool: Pool, inside: Inside, seed: u64, limit: usize, has_keys: bool
     };
     let kind = rng.u8(0..5);
     let waits = rng.usize(0..200);
-    let stops = {
-        let (token, stops) = (token.clone(), rng.u8(0..3) == 0);
-        async move {
-            for _ in 0..waits {
-                tokio::task::yield_now().await;
-            }
-            if stops {
-                token.cancel();
-            }
-        }
-    };
-    macro_rules! with_policies {
-        ($run:expr) => {{
-            let mut run = $run.weight(weight);
-            if rng.bool() {
-                run = run.key(|n| Some((n % 3).to_string()));
-            }
-            if rng.bool() {
-                run = run.priority(|n| (*n % 5) as i32);
-            }
-            if rng.bool() {
-                run = run.retry(Retry::with_delays(|| [Duration::ZERO, Duration::from_millis(1)]));
-            }
-            if rng.u8(0..4) == 0 {
-                run = run.attempt_timeout(Duration::from_millis(2));
-            }
-            if rng.u8(0..4) == 0 {
-                run = run.limit(rng.usize(1..4));
-            }
-            if rng.u8(0..4) == 0 {
-                run = run.buffer(rng.usize(0..4)).look_ahead(rng.usize(0..4));
-            }
-            if rng.bool() { run.cancel(token.clone()) } else { run.drain(token.clone()) }
-        }};
-    }
+    let stops = stop_later(token.clone(), waits, rng.u8(0..3) == 0);
     match kind {
         0 => {
-            let run = with_policies!(pool.map(0..jobs, does));
+            let run = with_policies!(pool.map(0..jobs, does).weight(weight), rng, token);
             let (results, ()) = tokio::join!(async { run.await }, stops);
             // One for each input, and one for the job that was spawned, if it was.
             assert!([jobs as usize, jobs as usize + 1].contains(&results.len()), "{} of {jobs}", results.len());
         }
         1 => {
-            let run = with_policies!(pool.for_each(0..jobs, move |cx, n| {
+            let run = pool.for_each(0..jobs, move |cx, n| {
                 let job = does(cx, n);
                 async move { job.await.map(drop) }
-            }));
+            });
+            let run = with_policies!(run.weight(weight), rng, token);
             let (report, ()) = tokio::join!(async { run.await }, stops);
             assert!(report.stopped || report.total() >= jobs);
         }
         2 => {
             // Given up half-way, by a drop or a shutdown.
-            let mut run = with_policies!(pool.run(0..jobs, does)).start();
+            let mut run = with_policies!(pool.run(0..jobs, does).weight(weight), rng, token).start();
             for _ in 0..rng.u64(0..=jobs) {
                 run.next().await;
             }
@@ -139,24 +160,11 @@ async fn run(pool: Pool, inside: Inside, seed: u64, limit: usize, has_keys: bool
             }
         }
         3 => {
-            let spawner = with_policies!(pool.spawner(does)).start();
-            let mut handles = Vec::new();
-            for n in 0..jobs {
-                let handle = spawner.spawn(n).await;
-                match rng.u8(0..4) {
-                    0 => drop(handle),
-                    1 => handle.detach(),
-                    _ => handles.push(handle),
-                }
-            }
-            stops.await;
-            for handle in handles {
-                let _ = handle.await;
-            }
-            spawner.join().await;
+            let spawner = with_policies!(pool.spawner(does).weight(weight), rng, token).start();
+            spawn_all(spawner, jobs, &mut rng, stops).await;
         }
         _ => {
-            let run = with_policies!(pool.local(0..jobs, does));
+            let run = with_policies!(pool.local(0..jobs, does).weight(weight), rng, token);
             let (results, ()) = tokio::join!(run.map(), stops);
             assert!([jobs as usize, jobs as usize + 1].contains(&results.len()), "{} of {jobs}", results.len());
         }

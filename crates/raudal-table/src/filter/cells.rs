@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::Counts;
 use super::date::Date;
 use super::number::{self, Number};
 use crate::nulls::Nulls;
@@ -9,6 +10,7 @@ use crate::numbers::Numbers;
 use crate::tally::Count;
 
 /// The cells of a row, and what was odd about those of all rows.
+#[derive(Clone)]
 pub(super) struct Cells {
     /// The values, without their quotes.
     texts: Vec<Vec<u8>>,
@@ -21,7 +23,9 @@ pub(super) struct Cells {
     /// Whether the cell was compared with a number, or a date, and is none.
     odd: Vec<[Cell<bool>; 2]>,
     is_odd: Cell<bool>,
-    counts: Vec<[Count; 2]>,
+    counts: Counts,
+    /// Whether anything was counted.
+    has_counts: bool,
 }
 
 impl Cells {
@@ -34,7 +38,8 @@ impl Cells {
             is_usual: spelling.is_plain() && nulls.is_empty(),
             odd: vec![[Cell::new(false), Cell::new(false)]; columns],
             is_odd: Cell::new(false),
-            counts: (0..columns).map(|_| [Count::default(), Count::default()]).collect(),
+            counts: vec![Default::default(); columns],
+            has_counts: false,
         }
     }
 
@@ -121,11 +126,31 @@ impl Cells {
 
     #[cold]
     fn count_odd(&mut self, line: u64) {
+        self.has_counts = true;
         for column in 0..self.texts.len() {
             for kind in 0..2 {
                 if self.odd[column][kind].replace(false) && !self.is_null(column) {
                     self.counts[column][kind].one(line, &self.texts[column]);
                 }
+            }
+        }
+    }
+
+    /// What was counted since this was last asked for; empty if it is nothing.
+    pub(super) fn take_counts(&mut self) -> Counts {
+        if !std::mem::take(&mut self.has_counts) {
+            return Vec::new();
+        }
+        let none = vec![Default::default(); self.counts.len()];
+        std::mem::replace(&mut self.counts, none)
+    }
+
+    /// Adds what was counted in later rows, whose lines are counted from this one.
+    pub(super) fn add_counts(&mut self, counts: Counts, line: u64) {
+        self.has_counts |= !counts.is_empty();
+        for (own, later) in self.counts.iter_mut().zip(counts) {
+            for (own, later) in own.iter_mut().zip(later) {
+                own.add(later.below(line));
             }
         }
     }

@@ -123,7 +123,11 @@ impl fmt::Display for Filter {
 /// The place of a column that the header does not have.
 const NOWHERE: usize = usize::MAX;
 
+/// How many cells of each column were no numbers, and no dates. Empty if there are none.
+pub(super) type Counts = Vec<[Count; 2]>;
+
 /// A filter bound to a header.
+#[derive(Clone)]
 pub(super) struct Bound {
     node: Node,
     /// The names of the columns of the filter.
@@ -151,6 +155,16 @@ impl Bound {
         let keeps = self.node.eval(&self.cells) == Some(true);
         self.cells.count(line);
         keeps
+    }
+
+    /// What was odd in the rows since this was last asked for.
+    pub(super) fn take_counts(&mut self) -> Counts {
+        self.cells.take_counts()
+    }
+
+    /// Adds what was odd in later rows, whose lines are counted from this one.
+    pub(super) fn add_counts(&mut self, counts: Counts, line: u64) {
+        self.cells.add_counts(counts, line);
     }
 
     /// Says how many cells were compared with a number or a date and are none.

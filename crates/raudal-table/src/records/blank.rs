@@ -7,6 +7,9 @@ use crate::text::Bytes;
 use memchr::memchr2;
 use raudal_common::{Error, Kind, Result};
 
+/// Bytes of a record that a message may show.
+const SHOWN: usize = 256;
+
 impl<B: Bytes> Records<'_, B> {
     pub(super) fn skip_blank_lines(&mut self) {
         while let Some(byte @ (b'\n' | b'\r')) = self.buffer[self.unread.clone()].first() {
@@ -24,8 +27,10 @@ impl<B: Bytes> Records<'_, B> {
             if text.first() != Some(&BOM_BYTE) || !text.starts_with(&BOM[..BOM.len().min(text.len())]) {
                 return Ok(());
             }
-            if text.len() >= BOM.len() {
-                let end = memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+            let end = memchr2(b'\n', b'\r', text);
+            // As much of the record as is shown.
+            if text.len() >= BOM.len() && (end.is_some() || self.ended || text.len() > SHOWN) {
+                let end = end.unwrap_or(text.len());
                 self.tally.marks.one(self.line, &text[BOM.len()..end]);
                 self.unread.start += BOM.len();
             } else if self.ended {

@@ -57,7 +57,10 @@ impl<B: Bytes> Records<'_, B> {
         }
         let bytes = &self.buffer[record.place.clone()];
         match self.dialect.ragged {
-            Ragged::Refuse => Err(self.ragged(&record)),
+            Ragged::Refuse => {
+                self.look_ahead(&record)?;
+                Err(self.ragged(&record))
+            }
             Ragged::Skip => {
                 self.tally.skipped.one(record.line, bytes);
                 Ok(None)
@@ -206,8 +209,7 @@ impl<B: Bytes> Records<'_, B> {
         {
             return format!("if this line is a comment, [`comment`] '{}' leaves it out", char::from(*sign));
         }
-        let notes = if self.ended && self.fault.is_none() { self.lines_to_the_end(record) } else { None };
-        let footer = notes.map(|lines| {
+        let footer = self.lines_to_the_end(record).map(|lines| {
             format!(
                 "if the rows end above this line, [`footer`] {lines} leaves out what follows; [`ragged`] skip or pad \
                  reads on"
@@ -242,8 +244,8 @@ impl<B: Bytes> Records<'_, B> {
         if !from_the_first || record.fields != self.width + 1 || self.header_bytes.is_empty() {
             return None;
         }
-        let text = &self.buffer[record.place.start..self.unread.end];
-        let rows = records(text, self.ended, self.rules, self.dialect.comment.as_deref());
+        let (text, is_end) = self.ahead(record);
+        let rows = records(text, is_end, self.rules, self.dialect.comment.as_deref());
         let bytes = self.bytes(record);
         let (mut value, mut from, mut has_number) = (Vec::new(), 0, false);
         while from <= bytes.len() {
@@ -266,7 +268,7 @@ impl<B: Bytes> Records<'_, B> {
     /// Returns the setting with which the text from this record on has as many fields as the header.
     fn other_rules(&self, record: &Record) -> Option<&'static str> {
         let (own, is_usual) = (self.rules, self.dialect.quote == Quote::Usual);
-        let text = &self.buffer[record.place.start..self.unread.end];
+        let (text, is_end) = self.ahead(record);
         let has = |byte| memchr::memchr(byte, text).is_some();
         let candidates = [
             ("[`trim`]", Rules { trim: true, ..own }, !own.trim && has(b' ')),
@@ -275,7 +277,7 @@ impl<B: Bytes> Records<'_, B> {
             ("[`quote`] none", Rules { quote: None, ..own }, is_usual && has(b'"')),
         ];
         let fits = |rules| {
-            let rows = records(text, self.ended, rules, self.dialect.comment.as_deref());
+            let rows = records(text, is_end, rules, self.dialect.comment.as_deref());
             !rows.is_empty() && rows.iter().all(|(_, fields)| *fields == self.width)
         };
         candidates.into_iter().find(|(_, rules, is_new)| *is_new && fits(*rules)).map(|(setting, ..)| setting)
@@ -310,9 +312,12 @@ impl<B: Bytes> Records<'_, B> {
     /// Counts the lines from a record to the end, if they are few, none is a row, and rows stand
     /// above them.
     fn lines_to_the_end(&self, record: &Record) -> Option<usize> {
-        let rest = &self.buffer[record.place.start..self.unread.end];
+        let (rest, is_end) = self.ahead(record);
+        if !is_end {
+            return None;
+        }
         let lines = memchr_iter(b'\n', rest.strip_suffix(b"\n").unwrap_or(rest)).count() + 1;
-        let rows = records(rest, self.ended, self.rules, self.dialect.comment.as_deref());
+        let rows = records(rest, is_end, self.rules, self.dialect.comment.as_deref());
         let has_rows = rows.iter().any(|(_, fields)| *fields == self.width);
         (lines <= NOTES && !has_rows && record.line > self.first_row).then_some(lines)
     }

@@ -6,7 +6,7 @@ use crate::scan::{field_end, unquote};
 const START: usize = 8;
 
 /// Tells rows that may repeat the header, at little cost for all others.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Repeats {
     /// How the first name begins; empty if no row can repeat the header.
     start: Vec<u8>,

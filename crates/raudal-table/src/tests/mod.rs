@@ -2,6 +2,7 @@
 //! readers.
 
 mod archive;
+mod blocks;
 #[cfg(feature = "formats")]
 mod containers;
 mod damage;

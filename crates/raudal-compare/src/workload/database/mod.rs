@@ -12,10 +12,10 @@ mod postgres;
 mod sqlite;
 
 pub use options::DatabaseOptions;
-pub(super) use sqlite::Sqlite;
+pub(super) use sqlite::SqliteDatabase;
 
-use super::work::{AtOnce, WorkRun};
-use super::{Activity, Bound, Run, Setting, Stage, Unit, Workload};
+use super::work::{AtOnce, RunSettings};
+use super::{Activity, ConcurrencyLimit, Setting, Stage, Unit, Workload, WorkloadRun};
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result};
 use raudal_pool::Observer;
@@ -39,14 +39,14 @@ use tokio_util::sync::CancellationToken;
 pub struct Database {
     options: DatabaseOptions,
     queries: Vec<(u32, Duration)>,
-    server: Server,
+    server: Backend,
 }
 
 #[derive(Debug)]
-enum Server {
-    Sqlite(Arc<Sqlite>),
+enum Backend {
+    SqliteDatabase(Arc<SqliteDatabase>),
     #[cfg(feature = "postgres")]
-    Postgres(Arc<postgres::Postgres>),
+    PostgresServer(Arc<postgres::PostgresServer>),
 }
 
 impl Database {
@@ -70,7 +70,7 @@ impl Database {
     /// let mut options = DatabaseOptions::default();
     /// options.connections = 3;
     /// let database = Database::open(options).await?;
-    /// assert_eq!(database.bound().map(|bound| bound.at_once), Some(3));
+    /// assert_eq!(database.limit().map(|bound| bound.at_once), Some(3));
     /// # Ok(())
     /// # }
     /// ```
@@ -78,11 +78,13 @@ impl Database {
         options.check()?;
         let queries = (0..).zip(options.latency.draws(options.queries, options.seed)).collect();
         let server = match &options.url {
-            None => Server::Sqlite(Arc::new(Sqlite::open(options.folder.clone(), options.connections).await?)),
+            None => Backend::SqliteDatabase(Arc::new(
+                SqliteDatabase::open(options.folder.clone(), options.connections).await?,
+            )),
             #[cfg(feature = "postgres")]
             Some(url) => {
-                let postgres = postgres::Postgres::open(url, options.connections, options.timeout).await?;
-                Server::Postgres(Arc::new(postgres))
+                let postgres = postgres::PostgresServer::open(url, options.connections, options.timeout).await?;
+                Backend::PostgresServer(Arc::new(postgres))
             }
             #[cfg(not(feature = "postgres"))]
             Some(_) => return Err(options::no_postgres()),
@@ -90,10 +92,10 @@ impl Database {
         Ok(Self { options, queries, server })
     }
 
-    async fn run_once(&self, work: WorkRun) -> Result<Run> {
+    async fn run_once(&self, work: RunSettings) -> Result<WorkloadRun> {
         match &self.server {
-            Server::Sqlite(sqlite) if self.options.write => self.write_all(work, sqlite).await,
-            Server::Sqlite(sqlite) => {
+            Backend::SqliteDatabase(sqlite) if self.options.write => self.write_all(work, sqlite).await,
+            Backend::SqliteDatabase(sqlite) => {
                 let sqlite = Arc::clone(sqlite);
                 work.run(self.queries.clone(), named_query, move |cx, (n, wait)| {
                     let sqlite = Arc::clone(&sqlite);
@@ -102,7 +104,7 @@ impl Database {
                 .await
             }
             #[cfg(feature = "postgres")]
-            Server::Postgres(postgres) => {
+            Backend::PostgresServer(postgres) => {
                 let postgres = Arc::clone(postgres);
                 work.run(self.queries.clone(), named_query, move |cx, (n, wait)| {
                     let postgres = Arc::clone(&postgres);
@@ -113,7 +115,7 @@ impl Database {
         }
     }
 
-    async fn write_all(&self, work: WorkRun, sqlite: &Arc<Sqlite>) -> Result<Run> {
+    async fn write_all(&self, work: RunSettings, sqlite: &Arc<SqliteDatabase>) -> Result<WorkloadRun> {
         sqlite.forget_writes().await?;
         let writer = Arc::clone(sqlite);
         let run = work
@@ -136,7 +138,7 @@ fn named_query((n, _): &(u32, Duration)) -> String {
 }
 
 /// Checks that the database holds every write that the jobs committed, and nothing else.
-fn check_writes(run: &Run, found: &[(u32, String)]) -> Result<()> {
+fn check_writes(run: &WorkloadRun, found: &[(u32, String)]) -> Result<()> {
     let lost = |what: String| {
         Error::new(Kind::Checksum, what).hint("the database or its disk is faulty: committed data must not be lost")
     };
@@ -187,10 +189,10 @@ impl Workload for Database {
         Unit::Jobs(if self.options.write { "transactions" } else { "queries" })
     }
 
-    fn bound(&self) -> Option<Bound> {
+    fn limit(&self) -> Option<ConcurrencyLimit> {
         let connections = self.options.connections;
         Some(if self.options.write {
-            Bound {
+            ConcurrencyLimit {
                 at_once: 1,
                 why:
                     "SQLite has one writer: each transaction waits for the one before it, so concurrency gains nothing \
@@ -198,12 +200,17 @@ impl Workload for Database {
                         .to_owned(),
             }
         } else {
-            Bound { at_once: connections, why: options::semaphore(connections) }
+            ConcurrencyLimit { at_once: connections, why: options::semaphore(connections) }
         })
     }
 
-    fn run(&self, jobs: usize, observer: Arc<dyn Observer>, cancel: CancellationToken) -> BoxFuture<'_, Result<Run>> {
-        Box::pin(self.run_once(WorkRun {
+    fn run(
+        &self,
+        jobs: usize,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<WorkloadRun>> {
+        Box::pin(self.run_once(RunSettings {
             at_once: AtOnce::Most(jobs),
             observer,
             cancel,

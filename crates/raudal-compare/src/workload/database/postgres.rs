@@ -21,20 +21,20 @@ use tokio_postgres::{Config, NoTls};
 /// The time limit for making a connection, unless the URL sets one.
 const CONNECT: Duration = Duration::from_secs(10);
 
-pub(super) struct Postgres {
+pub(super) struct PostgresServer {
     pool: Pool,
     /// `postgres://host:port`.
     place: String,
     timeout: Duration,
 }
 
-impl fmt::Debug for Postgres {
+impl fmt::Debug for PostgresServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Postgres").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
-impl Postgres {
+impl PostgresServer {
     /// Connects to the server, and opens all connections.
     pub(super) async fn open(url: &str, connections: usize, timeout: Duration) -> Result<Self> {
         // The cause names an option, but never its value.
@@ -71,7 +71,7 @@ impl Postgres {
     pub(super) async fn query(&self, cx: &Attempt, number: u32, wait: Duration) -> Result<String> {
         let id = i64::from(number);
         cx.stage("acquire");
-        let mut lease = Lease(Some(self.pool.get().await.map_err(|error| self.no_connection(error))?));
+        let mut lease = ConnectionLease(Some(self.pool.get().await.map_err(|error| self.no_connection(error))?));
         let Some(client) = &lease.0 else { return Err(Error::new(Kind::Internal, "the pool has lost a connection")) };
         cx.stage("query");
         let answer = async {
@@ -120,9 +120,9 @@ impl Postgres {
 
 /// Keeps the connection of an unfinished query out of the pool, where the next query would wait for
 /// it.
-struct Lease(Option<Object>);
+struct ConnectionLease(Option<Object>);
 
-impl Drop for Lease {
+impl Drop for ConnectionLease {
     fn drop(&mut self) {
         if let Some(object) = self.0.take() {
             drop(Object::take(object));
@@ -233,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn a_url_that_cannot_be_read_shows_no_credentials() {
         for url in ["postgres://me:secret@db:port/x", "postgres://me:secret@db/x?sslmode=secret"] {
-            let error = Postgres::open(url, 1, CONNECT).await.unwrap_err();
+            let error = PostgresServer::open(url, 1, CONNECT).await.unwrap_err();
             assert_eq!(error.kind(), Kind::Usage, "{error}");
             assert!(!error.report().contains("secret"), "{}", error.report());
         }

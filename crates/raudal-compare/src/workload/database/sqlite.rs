@@ -24,7 +24,7 @@ const SLICE: Duration = Duration::from_millis(20);
 /// A database in write-ahead mode, and its connections, which are all open from the start. In this
 /// mode, readers and the one writer do not block each other.
 #[derive(Debug)]
-pub(in crate::workload) struct Sqlite(Arc<SqliteShared>);
+pub(in crate::workload) struct SqliteDatabase(Arc<SqliteShared>);
 
 #[derive(Debug)]
 struct SqliteShared {
@@ -36,13 +36,13 @@ struct SqliteShared {
 }
 
 /// A connection borrowed from the pool.
-struct Lease {
+struct ConnectionLease {
     connection: Option<Connection>,
     shared: Arc<SqliteShared>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Lease {
+impl Drop for ConnectionLease {
     fn drop(&mut self) {
         // The connection must be back before the permit, which is dropped later, admits the next
         // job.
@@ -50,14 +50,14 @@ impl Drop for Lease {
     }
 }
 
-impl Lease {
+impl ConnectionLease {
     fn connection(&mut self) -> Result<&mut Connection> {
         // A permit guarantees a connection.
         self.connection.as_mut().ok_or_else(|| Error::new(Kind::Internal, "the pool has lost a connection"))
     }
 }
 
-impl Sqlite {
+impl SqliteDatabase {
     /// Makes the database in a new folder in `parent`, and opens the connections.
     pub(in crate::workload) async fn open(parent: Option<PathBuf>, connections: usize) -> Result<Self> {
         let opening = tokio::task::spawn_blocking(move || {
@@ -83,12 +83,12 @@ impl Sqlite {
     }
 
     /// Waits for a connection.
-    async fn lease(&self) -> Result<Lease> {
+    async fn lease(&self) -> Result<ConnectionLease> {
         let shared = Arc::clone(&self.0);
         let closed = |_| Error::new(Kind::Internal, "the pool of connections is closed");
         let permit = Arc::clone(&shared.free).acquire_owned().await.map_err(closed)?;
         let connection = lock(&shared.idle).pop();
-        Ok(Lease { connection, shared, _permit: permit })
+        Ok(ConnectionLease { connection, shared, _permit: permit })
     }
 
     /// Runs one query that takes `wait`. Returns the digest of what it found.

@@ -7,7 +7,7 @@ fn options(queries: usize, connections: usize) -> DatabaseOptions {
 }
 
 /// Returns the most jobs that were in a stage at once.
-fn peak(run: &Run, stage: &str) -> usize {
+fn peak(run: &WorkloadRun, stage: &str) -> usize {
     let spans = || run.jobs.iter().flat_map(|job| &job.stages).filter(|span| span.stage == stage);
     spans().map(|one| spans().filter(|other| other.start <= one.start && one.start < other.end).count()).max().unwrap()
 }
@@ -26,7 +26,7 @@ async fn queries_give_the_same_at_every_level() {
 #[tokio::test]
 async fn the_pool_of_connections_is_a_semaphore_and_says_so() {
     let database = Database::open(options(1, 2)).await.unwrap();
-    let bound = database.bound().unwrap();
+    let bound = database.limit().unwrap();
     assert_eq!(bound.at_once, 2);
     assert!(bound.why.contains("2 connections") && bound.why.contains("[`connections`]"), "{}", bound.why);
 }
@@ -38,7 +38,7 @@ async fn writes_wait_for_one_another_at_any_level_and_all_of_them_last() {
     assert_eq!((&one.digest, &one.parts), (&many.digest, &many.parts));
     assert_eq!(stages(&many), vec![vec!["acquire", "begin", "write", "commit"]; 10]);
     assert_eq!(peak(&many, "write"), 1, "there is one writer");
-    let bound = database.bound().unwrap();
+    let bound = database.limit().unwrap();
     assert!(bound.at_once == 1 && bound.why.contains("one writer"), "{}", bound.why);
 }
 
@@ -69,7 +69,7 @@ async fn a_comparison_says_that_the_only_writer_is_the_bound() {
 
 #[test]
 fn a_write_that_is_lost_or_that_nobody_made_is_found_out() {
-    let run = Run::new(raudal_pool::RunReport::default(), "").part("write 0", "a").part("write 1", "b");
+    let run = WorkloadRun::new(raudal_pool::RunReport::default(), "").part("write 0", "a").part("write 1", "b");
     let found = |rows: &[(u32, &str)]| rows.iter().map(|(n, d)| (*n, (*d).to_owned())).collect::<Vec<_>>();
     assert!(check_writes(&run, &found(&[(0, "a"), (1, "b")])).is_ok());
     for (rows, place) in [
@@ -110,7 +110,7 @@ async fn a_writer_that_never_comes_free_is_waited_for_no_longer_than_the_time_ou
     assert_eq!(run(&database, 2).await.unwrap_err().kind(), Kind::Timeout);
     // The transaction that held the writer was rolled back.
     #[cfg_attr(not(feature = "postgres"), expect(irrefutable_let_patterns, reason = "there may be a server"))]
-    let Server::Sqlite(sqlite) = &database.server else { panic!("it is SQLite") };
+    let Backend::SqliteDatabase(sqlite) = &database.server else { panic!("it is SQLite") };
     assert_eq!(sqlite.writes().await.unwrap(), []);
 }
 

@@ -9,14 +9,14 @@ use std::task::Waker;
 /// Replaces a semaphore by a count and one waker: only the driver waits, and no job takes a lock. Written for every
 /// result, so it has its own cache lines.
 #[repr(align(128))]
-pub(crate) struct Room {
+pub(crate) struct Backpressure {
     taken: AtomicU64,
     /// The driver is woken once this many were taken.
     wanted: AtomicU64,
     driver: AtomicWaker,
 }
 
-impl Room {
+impl Backpressure {
     pub(crate) fn new() -> Self {
         Self { taken: AtomicU64::new(0), wanted: AtomicU64::new(u64::MAX), driver: AtomicWaker::new() }
     }

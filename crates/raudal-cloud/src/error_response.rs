@@ -12,18 +12,18 @@ const LONGEST: usize = 200;
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
-/// use raudal_cloud::{Answer, Environment, Stores};
+/// use raudal_cloud::{Environment, ErrorResponse, Stores};
 /// use raudal_source::Object;
 ///
 /// let body = b"<Error><Code>NoSuchBucket</Code><Message>No.</Message></Error>";
-/// let answer = Answer::new(StatusCode::NOT_FOUND, &HeaderMap::new(), body);
+/// let response = ErrorResponse::new(StatusCode::NOT_FOUND, &HeaderMap::new(), body);
 /// let object = Object::parse("s3://bucket/a.csv")?;
-/// let error = Stores::new(Environment::default()).refusal(&object, &answer);
+/// let error = Stores::new(Environment::default()).refusal(&object, &response);
 /// assert_eq!(error.message(), "no such bucket: bucket");
 /// # Ok::<(), raudal_common::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ErrorResponse {
     status: StatusCode,
     /// The service's own word for the reason, such as `NoSuchKey`.
     code: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) enum Signed {
     Skipped,
 }
 
-impl Answer {
+impl ErrorResponse {
     /// Reads a response. `body` may be its first bytes only.
     pub fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let body = String::from_utf8_lossy(body);
@@ -149,7 +149,7 @@ fn credentials(service: Service) -> &'static str {
     }
 }
 
-/// What else a missing bucket may be due to.
+/// Returns another possible reason for a missing bucket.
 fn server(service: Service) -> &'static str {
     match service {
         Service::S3 => "for a server other than Amazon's, set AWS_ENDPOINT_URL",
@@ -179,7 +179,7 @@ mod tests {
         let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>Why.</Message></Error>");
         let status = StatusCode::from_u16(status).expect("a status");
         let object = Object::parse("s3://bucket/a%20b.csv").expect("an object");
-        Answer::new(status, &HeaderMap::new(), body.as_bytes()).error(&object, signed, Some("us-east-1"))
+        ErrorResponse::new(status, &HeaderMap::new(), body.as_bytes()).error(&object, signed, Some("us-east-1"))
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
             headers.insert("x-amz-bucket-region", header.parse().expect("a value"));
             let headers = if header.is_empty() { HeaderMap::new() } else { headers };
             let status = StatusCode::from_u16(status).expect("a status");
-            Answer::new(status, &headers, body.as_bytes()).other_region().map(str::to_owned)
+            ErrorResponse::new(status, &headers, body.as_bytes()).other_region().map(str::to_owned)
         };
         assert_eq!(region(301, "eu-west-1", "").as_deref(), Some("eu-west-1"));
         assert_eq!(region(400, "", "<Code>x</Code><Region>sa-east-1</Region>").as_deref(), Some("sa-east-1"));
@@ -233,7 +233,8 @@ mod tests {
     fn an_expired_signature_is_worth_another_one() {
         let body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
         let object = Object::parse("s3://b/a").expect("an object");
-        let error = Answer::new(StatusCode::FORBIDDEN, &HeaderMap::new(), body).error(&object, Signed::Yes, None);
+        let error =
+            ErrorResponse::new(StatusCode::FORBIDDEN, &HeaderMap::new(), body).error(&object, Signed::Yes, None);
         assert_eq!((error.message(), error.is_transient()), ("the signature has expired", true));
     }
 }

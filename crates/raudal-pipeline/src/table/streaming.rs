@@ -1,4 +1,4 @@
-//! A long input is decoded while it arrives. Its rows count only once the input is whole, and was found right.
+//! Decodes a long input while it arrives. Its rows count only once the whole input has arrived and is verified.
 
 use super::decoders::DecodePermit;
 use super::shared::TableRun;
@@ -13,22 +13,21 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-/// A decoding that has begun, on a thread of its own.
+/// Decoding that runs on its own thread while the input arrives.
 ///
-/// It gives nothing if it could not begin or went wrong. Then the whole input is decoded once it is there, and that
-/// says why.
-pub(crate) struct Ahead(JoinHandle<Option<Provisional>>);
+/// It returns no rows if it could not start or has failed. Then the whole input is decoded after it has arrived, and
+/// that reports the error.
+pub(crate) struct StreamingDecode(JoinHandle<Option<Provisional>>);
 
-/// Rows of an input that had not arrived whole when they were read.
+/// Rows that were read before the whole input had arrived.
 struct Provisional {
     rows: Rows,
     arriving: Arriving,
     tail: Tail,
 }
 
-impl Ahead {
-    /// Begins to decode the body that arrives. If the transfer starts again, so does the decoding. Ends with the
-    /// transfer.
+impl StreamingDecode {
+    /// Decodes the body while it arrives. If the transfer starts again, so does the decoding. Ends with the transfer.
     pub(crate) async fn begin(
         shared: &Arc<TableRun>,
         context: &Attempt,
@@ -42,7 +41,7 @@ impl Ahead {
         begun
     }
 
-    /// The rows, if the body has arrived well and its last bytes are those that were relied on.
+    /// Returns the rows, if the body has arrived and its last bytes are those that the decoding used.
     pub(crate) async fn rows(self, context: &Attempt) -> Option<Rows> {
         let Provisional { rows, arriving, tail } = self.0.await.ok()??;
         let rows = context.blocking(move || arriving.confirms(&tail).then_some(rows)).await?;
@@ -51,12 +50,12 @@ impl Ahead {
     }
 
     fn decode(shared: &Arc<TableRun>, context: &Attempt, input: &Input, arriving: Arriving) -> Option<Self> {
-        // As many as may be decoded at once: each takes a thread that waits.
-        let place = Arc::clone(&shared.ahead).try_acquire_owned().ok()?;
+        // The limit is the number of decoders, because each decoding holds a thread that waits.
+        let thread_permit = Arc::clone(&shared.streaming).try_acquire_owned().ok()?;
         let (shared, context, input) = (Arc::clone(shared), context.clone(), input.clone());
         let (key, runtime) = (input.location.key(), Handle::current());
         Some(Self(tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _thread_permit = thread_permit;
             // An archive cannot be read without its directory, which is at the end.
             let mut magic = [0; 2];
             arriving.reader(Tail::default(), |_| ()).read_exact(&mut magic).ok()?;
@@ -72,11 +71,12 @@ impl Ahead {
                 }
                 _ => Tail::default(),
             };
-            let mut decoder = Decoder { shared: Arc::clone(&shared), runtime, permit: None, size: arriving.len() };
+            let mut decoder =
+                YieldingPermit { shared: Arc::clone(&shared), runtime, permit: None, size: arriving.len() };
             decoder.take();
             let wait = move |begins| if begins { decoder.permit = None } else { decoder.take() };
             let (reader, query) = (arriving.reader(tail.clone(), wait), shared.query_for(&input));
-            // A transfer that breaks off again and again makes no progress, whatever was decoded by then.
+            // A transfer that keeps breaking off makes no progress, even if rows were decoded.
             let watch = JobWatch::provisional(context);
             let rows = raudal_table::read_ahead(reader, &input.location.to_string(), &query, &watch).ok()?;
             Some(Provisional { rows, arriving, tail })
@@ -85,14 +85,14 @@ impl Ahead {
 }
 
 /// The permit to decode. It is released while waiting for bytes.
-struct Decoder {
+struct YieldingPermit {
     shared: Arc<TableRun>,
     runtime: Handle,
     permit: Option<DecodePermit>,
     size: u64,
 }
 
-impl Decoder {
+impl YieldingPermit {
     fn take(&mut self) {
         self.permit = Some(self.runtime.block_on(self.shared.decoders.acquire(self.size)));
     }
@@ -100,16 +100,13 @@ impl Decoder {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::super::decoders::Decoders;
     use super::*;
-    use crate::run::partials::Partials;
     use raudal_fetch::{Client, Options, Request};
     use raudal_pool::{Context, Pool};
     use raudal_source::Location;
-    use raudal_table::Query;
     use std::io::Write;
     use std::ops::ControlFlow;
-    use tokio::sync::{Semaphore, mpsc};
+    use tokio::sync::mpsc;
 
     const ROWS: u64 = 5 << 20;
 
@@ -130,18 +127,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_long_table_was_decoded_by_the_time_it_is_there() {
         let client = Client::new(&Options::default()).expect("a client");
-        let shared = Arc::new(TableRun {
-            client: client.clone(),
-            query: Query::default(),
-            decoders: Decoders::new(1),
-            partials: Arc::new(Partials::default()),
-            folder: None,
-            checksums: None,
-            lock: None,
-            kept: Arc::default(),
-            full: Arc::default(),
-            ahead: Arc::new(Semaphore::new(1)),
-        });
+        let options = crate::Options { decoders: 1, ..crate::Options::default() };
+        let shared = Arc::new(TableRun::new(&client, &options));
         let inputs = [Input::new(Location::parse(&served()).expect("a URL"))];
         let job = move |context: Context<Input>, input: Input| {
             let shared = Arc::clone(&shared);
@@ -150,7 +137,7 @@ mod tests {
                 let request = Request::new(&input.location).arriving(arriving);
                 let mut partial = None;
                 let fetch = shared.client.send(request, &mut partial);
-                let (body, ahead) = tokio::join!(fetch, Ahead::begin(&shared, &context, &input, bodies));
+                let (body, ahead) = tokio::join!(fetch, StreamingDecode::begin(&shared, &context, &input, bodies));
                 let ControlFlow::Continue(body) = body? else { unreachable!("nobody judges it") };
                 let rows = ahead.expect("a long body").rows(&context).await.map(|rows| rows.rows_read());
                 assert!(!shared.decoders.are_busy());

@@ -47,12 +47,12 @@ pub(super) fn plan(method: &Method, headers: &HeaderMap, resource: Resource<'_>)
         return ResponsePlan::whole(resource.len);
     }
     match text(headers, &header::RANGE).map(|range| parse_range(range, resource.len)) {
-        None | Some(Asked::Whole) => ResponsePlan::whole(resource.len),
-        Some(Asked::Unsatisfiable) => ResponsePlan {
+        None | Some(RequestedRange::Whole) => ResponsePlan::whole(resource.len),
+        Some(RequestedRange::Unsatisfiable) => ResponsePlan {
             content_range: Some(format!("bytes */{}", resource.len)),
             ..ResponsePlan::empty(StatusCode::RANGE_NOT_SATISFIABLE)
         },
-        Some(Asked::Part(body)) => ResponsePlan {
+        Some(RequestedRange::Part(body)) => ResponsePlan {
             status: StatusCode::PARTIAL_CONTENT,
             content_range: Some(format!("bytes {}-{}/{}", body.start, body.end - 1, resource.len)),
             body,
@@ -118,7 +118,7 @@ fn lists(headers: &HeaderMap, name: &HeaderName, matches: impl Fn(&str) -> bool)
 
 /// What a Range header asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+enum RequestedRange {
     /// All of it. A header with another unit, several ranges or no range is ignored (section 14.2).
     Whole,
     Part(Range<u64>),
@@ -126,26 +126,26 @@ enum Asked {
 }
 
 /// Reads a Range header (sections 14.1.1 and 14.1.2).
-fn parse_range(value: &str, len: u64) -> Asked {
+fn parse_range(value: &str, len: u64) -> RequestedRange {
     let Some((unit, set)) = value.split_once('=') else {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     };
     let Some((first, last)) = set.trim().split_once('-') else {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     }
     match (number(first), number(last)) {
         // The last `n` bytes. A number larger than the length means all bytes; 0 leaves nothing to
         // send.
-        (Position::Absent, Position::At(n)) if n == 0 || len == 0 => Asked::Unsatisfiable,
-        (Position::Absent, Position::At(n)) => Asked::Part(len.saturating_sub(n)..len),
-        (Position::At(first), Position::At(last)) if last < first => Asked::Whole,
-        (Position::At(first), Position::Absent | Position::At(_)) if first >= len => Asked::Unsatisfiable,
-        (Position::At(first), Position::Absent) => Asked::Part(first..len),
-        (Position::At(first), Position::At(last)) => Asked::Part(first..last.saturating_add(1).min(len)),
-        _ => Asked::Whole,
+        (Position::Absent, Position::At(n)) if n == 0 || len == 0 => RequestedRange::Unsatisfiable,
+        (Position::Absent, Position::At(n)) => RequestedRange::Part(len.saturating_sub(n)..len),
+        (Position::At(first), Position::At(last)) if last < first => RequestedRange::Whole,
+        (Position::At(first), Position::Absent | Position::At(_)) if first >= len => RequestedRange::Unsatisfiable,
+        (Position::At(first), Position::Absent) => RequestedRange::Part(first..len),
+        (Position::At(first), Position::At(last)) => RequestedRange::Part(first..last.saturating_add(1).min(len)),
+        _ => RequestedRange::Whole,
     }
 }
 

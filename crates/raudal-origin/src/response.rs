@@ -1,9 +1,9 @@
 //! A response before it is sent: a plain value, which a fault may still change.
 
-use super::archives::Archive;
+use super::archives::ServedArchive;
 use super::body::PacedBody;
 use super::pace::Pacer;
-use super::respond::{self, Resource, ResponsePlan};
+use super::response_plan::{self, Resource, ResponsePlan};
 use super::stats::InFlight;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -50,10 +50,11 @@ impl OriginResponse {
     }
 
     /// An archive, or the part of it that the headers ask for.
-    pub(super) fn archive<B>(request: &Request<B>, archive: &Archive) -> Self {
+    pub(super) fn archive<B>(request: &Request<B>, archive: &ServedArchive) -> Self {
         let resource =
             Resource { len: archive.bytes.len() as u64, etag: &archive.etag, modified: archive.modified.into() };
-        let ResponsePlan { status, body, content_range } = respond::plan(request.method(), request.headers(), resource);
+        let ResponsePlan { status, body, content_range } =
+            response_plan::plan(request.method(), request.headers(), resource);
         let mut headers = vec![
             (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
             (header::ETAG, value(&archive.etag)),

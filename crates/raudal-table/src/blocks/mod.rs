@@ -1,0 +1,220 @@
+//! Reads the plain rows of a text in blocks, on all cores that are idle.
+//!
+//! One thread reads the bytes and cuts them into blocks behind row ends, which it finds by the number
+//! of quotes: a line end after an odd number of quotes is in a field. Blocks are decoded, split,
+//! filtered and written on any thread, and counted in their order. That a block begins with a row
+//! is known once the block before it was read to its end.
+//!
+//! [`Records`] reads what is not plain: the beginning, the end, and each row that is blank, ragged,
+//! invalid or cut at a wrong place. The bytes from there on are given back to it, and it reads on
+//! until its buffer is empty. So the rows, the counts and the errors are those of one thread.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `bitmap` | finds short and quoted rows |
+//! | `block` | reads the rows of a block |
+//! | `feed` | gives bytes back |
+//! | `crew` | the threads |
+
+mod bitmap;
+mod block;
+mod crew;
+mod feed;
+
+use std::thread;
+
+use block::{Block, Parsed};
+pub(super) use crew::Reading;
+use crew::{Crew, Line, Most};
+pub(super) use feed::Feed;
+
+use super::plan::RecordPlan;
+use super::read::Watch;
+use super::records::Records;
+use super::rows::Rows;
+use super::text::Bytes;
+use raudal_common::Result;
+
+/// Bytes of a block, as of the buffer of [`Records`].
+const SIZE: usize = 256 << 10;
+
+/// How often [`Records`] reads a buffer before blocks are tried again, at most.
+const LONGEST_REST: u32 = 64;
+
+/// Blocks after which rows count as plain again.
+const PLAIN: usize = 16;
+
+/// How blocks are made and read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    size: usize,
+    most: Most,
+    /// Bytes that [`Records`] hold at once.
+    #[cfg(test)]
+    pub(super) buffer: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            size: SIZE,
+            most: Most { helpers: cores - 1, reading: cores },
+            #[cfg(test)]
+            buffer: SIZE,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Plan {
+    /// Blocks of this size (0: none), and so many threads beside the first one, whatever else runs.
+    pub(super) fn of(size: usize, helpers: usize, buffer: usize) -> Self {
+        Self { size, most: Most { helpers, reading: usize::MAX }, buffer }
+    }
+}
+
+/// Reads a text in blocks where that is possible.
+pub(super) struct Blocks {
+    plan: Plan,
+    /// How often to leave a buffer to [`Records`], now and after the next row that is not plain.
+    rest: u32,
+    next_rest: u32,
+    spare: Vec<Block>,
+}
+
+/// Where rows go.
+pub(super) struct Output<'a> {
+    pub(super) rows: &'a mut Rows,
+    pub(super) watch: &'a dyn Watch,
+}
+
+impl Blocks {
+    pub(super) fn new(plan: Plan) -> Self {
+        Self { plan, rest: 0, next_rest: 1, spare: Vec::new() }
+    }
+
+    /// Reads rows as long as they are plain. Does nothing where the records must go on.
+    pub(super) fn read<B: Bytes>(
+        &mut self,
+        records: &mut Records<'_, Feed<B>>,
+        plan: &mut RecordPlan,
+        output: &mut Output<'_>,
+    ) -> Result<()> {
+        if self.plan.size == 0 || !records.may_leave() {
+            return Ok(());
+        }
+        if self.rest > 0 {
+            self.rest -= 1;
+            return Ok(());
+        }
+        let Some(carry) = records.leave() else { return Ok(()) };
+        let shape = records.shape();
+        let crew = Crew::new(self.plan.most, &shape);
+        let read = thread::scope(|scope| {
+            let line = Line::new(scope, &crew, plan.fork());
+            self.in_order(line, carry, records, plan, output)
+        })?;
+        if read >= PLAIN {
+            self.next_rest = 1;
+        }
+        self.rest = self.next_rest;
+        self.next_rest = (self.next_rest * 2).min(LONGEST_REST);
+        Ok(())
+    }
+
+    /// Begins blocks, and counts those that were read. Returns how many that are.
+    fn in_order<B: Bytes>(
+        &mut self,
+        mut line: Line<'_, '_>,
+        carry: Vec<u8>,
+        records: &mut Records<'_, Feed<B>>,
+        plan: &mut RecordPlan,
+        output: &mut Output<'_>,
+    ) -> Result<usize> {
+        let mut source = Source { carry, size: self.plan.size, is_open: true };
+        let (mut begun, mut read) = (0, 0);
+        let mut unread = Vec::new();
+        loop {
+            while source.is_open && line.has_room() {
+                let spare = self.spare.pop().unwrap_or_default();
+                if let Some(block) = source.next(records.feed()?, spare)? {
+                    line.put(block);
+                    begun += 1;
+                }
+                // A short text needs no thread.
+                if begun > 1 {
+                    line.hire();
+                }
+            }
+            let Some(block) = line.next()? else { break };
+            count(&block.parsed, records, plan, output)?;
+            if !block.is_whole() {
+                unread.push((block.parsed.stop, block));
+                unread.extend(line.rest()?.into_iter().map(|block| (0, block)));
+                break;
+            }
+            read += 1;
+            self.spare.push(block);
+        }
+        let pieces = unread.into_iter().map(|(from, mut block)| {
+            block.text.truncate(block.end);
+            (block.text, from)
+        });
+        let pieces = pieces.chain([(source.carry, 0)]).collect();
+        records.feed()?.give_back(pieces);
+        Ok(read)
+    }
+}
+
+/// Counts what was read of a block.
+fn count<B: Bytes>(
+    parsed: &Parsed,
+    records: &mut Records<'_, Feed<B>>,
+    plan: &mut RecordPlan,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let rows = &mut output.rows;
+    rows.rows_read += parsed.rows;
+    rows.rows_kept += parsed.kept;
+    rows.store.extend(&parsed.out)?;
+    plan.add_counts(parsed.as_they_stand.clone(), parsed.odd.clone(), records.line());
+    records.pass(parsed.rows, parsed.lines);
+    output.watch.advance(0, parsed.rows);
+    Ok(())
+}
+
+/// Cuts bytes into blocks.
+struct Source {
+    /// What was read and is in no block. It may be no text.
+    carry: Vec<u8>,
+    size: usize,
+    is_open: bool,
+}
+
+impl Source {
+    /// Returns the next block. `None` once the rest cannot be cut: it is short, or a quote in it is
+    /// not where it should be.
+    fn next<B: Bytes>(&mut self, feed: &mut Feed<B>, mut block: Block) -> Result<Option<Block>> {
+        let mut filled = self.carry.len();
+        let room = self.size.max(filled * 2);
+        if block.text.len() < room {
+            block.text.resize(room, 0);
+        }
+        block.text[..filled].copy_from_slice(&self.carry);
+        while filled < room && self.is_open {
+            let count = feed.read(&mut block.text[filled..room])?;
+            self.is_open = count > 0;
+            filled += count;
+        }
+        if block.cut(filled) {
+            self.carry.clear();
+            self.carry.extend_from_slice(&block.text[block.end..filled]);
+            return Ok(Some(block));
+        }
+        self.is_open = false;
+        block.text.truncate(filled);
+        self.carry = block.text;
+        Ok(None)
+    }
+}
