@@ -28,7 +28,8 @@ fn cell(random: &mut Rng, oddities: Oddities, delimiter: char) -> String {
         return format!("\"a{end}{}{delimiter}{end}\"\"b\"\"\"", "x".repeat(random.usize(..90)));
     }
     if one_in(random, oddities.ragged) {
-        return (*random.choice(&["5\" pipe", "\"Kostas\" Theatre", "a\"\"b", "\"\"\"\"", "x\"", "\"a\" "]).unwrap()).to_owned();
+        return (*random.choice(&["5\" pipe", "\"Kostas\" Theatre", "a\"\"b", "\"\"\"\"", "x\"", "\"a\" "]).unwrap())
+            .to_owned();
     }
     match random.usize(..12) {
         0 => format!("\"{}\"", random.u32(..99)),
@@ -61,7 +62,9 @@ fn table(random: &mut Rng, delimiter: char, oddities: Oddities) -> Vec<u8> {
         }
         let row = match one_in(random, 60) {
             true => header.clone(),
-            false => (0..fields).map(|_| cell(random, oddities, delimiter)).collect::<Vec<_>>().join(&delimiter.to_string()),
+            false => {
+                (0..fields).map(|_| cell(random, oddities, delimiter)).collect::<Vec<_>>().join(&delimiter.to_string())
+            }
         };
         text.extend_from_slice(row.as_bytes());
         text.extend_from_slice(if trailing { &b","[..] } else { b"" });
@@ -151,7 +154,12 @@ fn check(seed: u64, oddities: Oddities) {
     for helpers in [0, 1, 3] {
         let size = random.usize(1..1500);
         query.blocks = Plan::of(size, helpers, buffer);
-        assert_eq!(read_with(&query), expected, "seed {seed}, {helpers} helpers, blocks of {size}, {:?}", bytes.escape_ascii().to_string());
+        assert_eq!(
+            read_with(&query),
+            expected,
+            "seed {seed}, {helpers} helpers, blocks of {size}, {:?}",
+            bytes.escape_ascii().to_string()
+        );
         let rows = read(Hostile::new(&bytes, 7), name, &query, &());
         assert_eq!(shown(rows), expected, "seed {seed}, a few bytes at once");
     }
