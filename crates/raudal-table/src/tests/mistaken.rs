@@ -170,6 +170,7 @@ fn a_sentence_with_commas_is_refused_like_one_without() {
         let error = refused(input.as_bytes(), "x.csv");
         assert_eq!(error.kind(), Kind::Impostor, "{input}: {error}");
         assert!(error.message().starts_with("one line of text stands where a table should be: "), "{error}");
+        assert_eq!(hint(&error).contains("[`delimiter`] ,"), input.contains(','), "{error:?}");
     }
     // A header without rows, and a line whose delimiter was named.
     for input in ["id,name\n", "id, name\n", "Total population,Area in km2\n", "id,Full name\n"] {
