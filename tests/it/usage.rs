@@ -47,7 +47,8 @@ fn what_does_not_look_like_a_table_is_said() {
     for (name, text, code, says) in [
         ("a.csv", "{\"a\":1}\n{\"a\":2}\n", 7, "JSON stands where a table should be"),
         ("b.csv", "Error: no such file\n", 7, "one line of text stands where a table should be"),
-        ("c.csv", "Not found: x.csv, try again\n", 0, "c.csv: no rows, only this header: Not found: x.csv"),
+        ("c.csv", "Not found: x.csv, try again\n", 7, "one line of text stands where a table should be"),
+        ("d.csv", "id,full name\n", 0, "d.csv: no rows, only this header: id,full name"),
     ] {
         std::fs::write(folder.path().join(name), text).expect("a file");
         let finished = raudal(["table", name, "--progress", "none"]).in_folder(folder.path()).run();

@@ -124,7 +124,9 @@ pub(super) fn of_file(error: Error) -> Error {
             error.transient(false).hint("name a table; [`links`] takes the links on a page for the inputs")
         }
         Kind::Impostor if error.message().starts_with("one line") => {
-            error.transient(false).hint("a table has a header and rows: look at what the file says")
+            let is_header = if error.message().contains(',') { "; [`delimiter`] , reads it as a header" } else { "" };
+            let hint = format!("a table has a header and rows: look at what the file says{is_header}");
+            error.transient(false).hint(hint)
         }
         Kind::Impostor => error
             .transient(false)

@@ -91,6 +91,8 @@ pub(super) struct Tally {
     pub(super) swallowed: Count,
     /// A header that looks like a row.
     pub(super) bare: Option<String>,
+    /// One column where another delimiter finds several.
+    pub(super) narrow: Option<String>,
     /// Empty lines at the end of a table of one column.
     pub(super) blank_tail: u64,
     pub(super) comments: Count,
@@ -150,7 +152,7 @@ impl Tally {
             "byte order mark before a record was dropped; it looks like files that were joined",
             "byte order marks before records were dropped; it looks like files that were joined",
         );
-        said.extend(self.bare.clone());
+        said.extend(self.narrow.clone().into_iter().chain(self.bare.clone()));
         match self.blank_tail {
             0 => {}
             1 => said.push("1 empty line at the end was not taken for a row".to_owned()),

@@ -15,6 +15,14 @@ use raudal_common::{Error, Kind, Result};
 /// Lines below the rows that are taken for notes in a hint.
 const NOTES: usize = 20;
 
+/// Whether all lines of a record are records: a quote that is a letter may have joined them.
+#[cold]
+#[inline(never)]
+pub(super) fn swallows(record: &[u8], delimiter: u8, width: usize) -> bool {
+    let mut lines = record.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    lines.all(|line| memchr_iter(delimiter, line).count() + 1 == width)
+}
+
 impl<B: Bytes> Records<'_, B> {
     /// Whether a record of the right length needs no other look.
     pub(super) fn is_usual(&mut self, record: &Record) -> bool {
@@ -138,14 +146,14 @@ impl<B: Bytes> Records<'_, B> {
         drops
     }
 
-    /// Whether all lines of a record are records: a quote that is a letter may have joined them.
-    #[cold]
-    #[inline(never)]
+    /// Whether all lines of a record are records, and quotes may be letters.
     pub(super) fn may_swallow(&self, bytes: &[u8]) -> bool {
-        let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
-        self.dialect.quote == Quote::Usual
-            && !self.is_sheet
-            && lines.all(|line| memchr_iter(self.delimiter, line).count() + 1 == self.width)
+        self.has_swallowing() && swallows(bytes, self.delimiter, self.width)
+    }
+
+    /// Whether a quoted field may swallow records: a named quote is meant so, and a sheet has none.
+    pub(super) fn has_swallowing(&self) -> bool {
+        self.dialect.quote == Quote::Usual && !self.is_sheet
     }
 
     /// Says that a quoted field swallows lines that are records. Refuses it in a table with tabs, where quotes are often

@@ -42,16 +42,7 @@ impl<B: Bytes> Records<'_, B> {
         } else {
             self.header_bytes = self.bytes(&record).to_vec();
             self.repeats = Repeats::of(&self.header_bytes, self.separator());
-            if let Some(line) = self.header_below(&names) {
-                self.title = Some(line - 1);
-                return Err(Error::new(Kind::Csv, "this header has one name, and else empty ones")
-                    .line(record.line)
-                    .hint(format!(
-                        "line {line} looks like the header: [`skip_rows`] {}; if this is the header, name all columns \
-                         with [`columns`]",
-                        line - 1
-                    )));
-            }
+            self.refuse_title(&record, &names)?;
             self.tally.bare = self.bare(&names);
             self.header = names;
         }
@@ -175,8 +166,11 @@ impl<B: Bytes> Records<'_, B> {
     }
 
     /// Refuses a header of one column that has another delimiter in it, unless its own was named.
-    fn refuse_one_column(&self, record: &Record) -> Result<()> {
+    fn refuse_one_column(&mut self, record: &Record) -> Result<()> {
         let bytes = &self.buffer[record.place.clone()];
+        if record.fields == 1 && self.is_told {
+            self.tally.narrow = self.narrow(bytes);
+        }
         if record.fields != 1 || self.is_told || self.is_sheet || bytes.first() == self.rules.quote.as_ref() {
             return Ok(());
         }
@@ -191,6 +185,15 @@ impl<B: Bytes> Records<'_, B> {
         Err(Error::new(Kind::Csv, format!("a header of one column that holds {}", in_words(*other)))
             .line(record.line)
             .hint(format!("{hint}; if it is one column, [`delimiter`] {}", spelled(self.delimiter))))
+    }
+
+    /// Says that a text of one column, whose delimiter was named, would have several with another one.
+    fn narrow(&self, header: &[u8]) -> Option<String> {
+        let is_quoted = header.first() == self.rules.quote.as_ref();
+        let others = USUAL.into_iter().filter(|other| *other != self.delimiter && header.contains(other));
+        let other = others.filter(|_| !is_quoted && !self.is_sheet).find(|other| self.reads_evenly(*other))?;
+        let named = spelled(other);
+        Some(format!("it has one column, but {} divides all of it alike ([`delimiter`] {named})", in_words(other)))
     }
 
     /// Refuses a header and a row that blanks align, several between two words of each.
@@ -257,15 +260,31 @@ impl<B: Bytes> Records<'_, B> {
         .hint(format!("{skip}[`delimiter`] {other}; if by a comma, [`delimiter`] ,")))
     }
 
-    /// Returns the line that looks like the header, below a title that a program has padded with delimiters
-    /// (`Title;;;`).
-    fn header_below(&self, names: &[String]) -> Option<u64> {
-        let is_title = names.len() > 2
-            && names.first().is_some_and(|name| !name.trim().is_empty())
-            && names.iter().skip(1).all(|name| name.trim().is_empty());
-        if !is_title || !self.dialect.columns.is_empty() {
-            return None;
+    /// Refuses a header of one name and else empty ones if another line looks like the header, for a program may have
+    /// padded a title with delimiters (`Title;;;`). Refuses a header without any name.
+    fn refuse_title(&mut self, record: &Record, names: &[String]) -> Result<()> {
+        let filled = names.iter().filter(|name| !name.trim().is_empty()).count();
+        let is_title = names.len() > 2 && filled == 1 && names.first().is_some_and(|name| !name.trim().is_empty());
+        let is_blank = names.len() > 1 && filled == 0;
+        if !(is_title || is_blank) || !self.dialect.columns.is_empty() {
+            return Ok(());
         }
+        let below = self.header_below();
+        if below.is_none() && is_title {
+            return Ok(());
+        }
+        let what = if is_blank { "this header has no names" } else { "this header has one name, and else empty ones" };
+        let name_all = "if this is the header, name all columns with [`columns`]";
+        self.title = below.map(|line| line - 1);
+        let hint = below.map_or_else(
+            || name_all.to_owned(),
+            |line| format!("line {line} looks like the header: [`skip_rows`] {}; {name_all}", line - 1),
+        );
+        Err(Error::new(Kind::Csv, what).line(record.line).hint(hint))
+    }
+
+    /// Returns the line that looks like the header, below what is none.
+    fn header_below(&self) -> Option<u64> {
         let (mut at, mut line) = (self.unread.start, self.line);
         let mut rewriter = Rewriter::default();
         for _ in 0..TITLES {

@@ -1,5 +1,6 @@
 //! What lets the rows of a text be read in blocks, apart from the text.
 
+use super::fit::swallows;
 use super::repeats::Repeats;
 use super::{BOM, BOM_BYTE, Records};
 use crate::blocks::Feed;
@@ -15,6 +16,8 @@ pub(crate) struct Shape {
     /// Bytes of the longest row.
     longest: usize,
     repeats: Repeats,
+    /// Whether a quote may be a letter, so that rows within a field are looked at.
+    has_swallowing: bool,
 }
 
 impl Shape {
@@ -24,7 +27,7 @@ impl Shape {
         let has_mark = row.first() == Some(&BOM_BYTE) && row.starts_with(BOM);
         fields == self.width
             && row.len() <= self.longest
-            && (lines == 0 || self.delimiter != b'\t')
+            && (lines == 0 || !(self.has_swallowing && swallows(row, self.delimiter, self.width)))
             && !has_mark
             && !self.repeats.may_be(row)
     }
@@ -78,6 +81,7 @@ impl<B: Bytes> Records<'_, Feed<B>> {
             width: self.width,
             longest: self.limits.field_bytes,
             repeats: self.repeats.clone(),
+            has_swallowing: self.has_swallowing(),
         }
     }
 }

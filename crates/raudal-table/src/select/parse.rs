@@ -49,7 +49,7 @@ fn split(text: &str) -> Result<Vec<Vec<Piece>>> {
                 loop {
                     match letters.next() {
                         None => {
-                            return Err(Error::usage(format!("a quote in the selection never closes: {c}{name}"))
+                            return Err(Error::usage(format!("a quote in the list of names never closes: {c}{name}"))
                                 .hint("a name in double quotes or in backticks ends with the same sign"));
                         }
                         Some(end) if end == c && letters.peek() == Some(&c) => {

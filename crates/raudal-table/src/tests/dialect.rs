@@ -55,6 +55,14 @@ fn a_header_of_one_column_that_holds_another_delimiter_is_refused_with_the_delim
 #[test]
 fn one_column_is_read_when_its_delimiter_was_named_or_the_other_is_in_quotes() {
     assert_eq!(table("id;name\n1;a\n", "x.csv", &delimited(",")), "id;name\n1;a\n");
+    let said = |input: &str, delimiter: &str| good(input, "x.csv", &delimited(delimiter)).warnings().to_vec();
+    assert_eq!(
+        said("id,name\n1,a\n", ";"),
+        ["it has one column, but a comma divides all of it alike ([`delimiter`] ,)"]
+    );
+    for one in ["Valor, en pesos\n5\n", "\"id,name\"\n\"1,a\"\n", "id\n1\n"] {
+        assert!(said(one, ";").is_empty(), "{one}");
+    }
     assert_eq!(table("\"id;name\"\n1\n", "x.csv", &Query::new()), "id;name\n1\n");
 }
 

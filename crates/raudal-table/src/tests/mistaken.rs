@@ -144,6 +144,20 @@ fn a_hint_for_ragged_rows_names_what_would_read_them() {
 }
 
 #[test]
+fn a_header_without_names_is_refused_with_the_line_that_has_them() {
+    let error = bad(",,\n,,\nid,name,x\n1,a,b\n", &Query::new());
+    assert_eq!(error.to_string(), "x.csv: line 1: this header has no names");
+    assert!(hint(&error).starts_with("line 3 looks like the header: [`skip_rows`] 2"), "{error:?}");
+    let error = bad(",\n1,2\n", &Query::new());
+    assert!(hint(&error).starts_with("if this is the header, name all columns with [`columns`]"), "{error:?}");
+    let named = dialect(|dialect| dialect.columns = vec!["a".into(), "b".into()]);
+    assert_eq!(table(",\n1,2\n", "x.csv", &named), "a,b\n1,2\n");
+    for input in [",id\n0,5\n", "\"\"\n1\n", "a,,\n1,2,3\n"] {
+        assert!(read(Cursor::new(input), "x.csv", &Query::new(), &()).is_ok(), "{input}");
+    }
+}
+
+#[test]
 fn a_sentence_with_commas_is_refused_like_one_without() {
     for input in [
         "Too many requests, try again later\n",
@@ -156,6 +170,7 @@ fn a_sentence_with_commas_is_refused_like_one_without() {
         let error = refused(input.as_bytes(), "x.csv");
         assert_eq!(error.kind(), Kind::Impostor, "{input}: {error}");
         assert!(error.message().starts_with("one line of text stands where a table should be: "), "{error}");
+        assert_eq!(hint(&error).contains("[`delimiter`] ,"), input.contains(','), "{error:?}");
     }
     // A header without rows, and a line whose delimiter was named.
     for input in ["id,name\n", "id, name\n", "Total population,Area in km2\n", "id,Full name\n"] {

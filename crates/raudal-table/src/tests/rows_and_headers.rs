@@ -207,6 +207,10 @@ fn lines_that_look_like_rows_in_a_quoted_field_are_said() {
         assert!(good(one, "x.csv", &Query::new()).warnings().is_empty());
     }
     assert_eq!(text(good("id\tname\n1\t\"a\rb\"\n", "x.tsv", &Query::new())), "1,\"a\rb\"\n");
+    // Far behind what is read first.
+    let long = format!("id;name\n{}{}", "1;abc\n".repeat(200_000), &input[8..]);
+    let rows = good(&long, "x.csv", &delimited(";"));
+    assert!(rows.warnings().len() == 1 && rows.warnings()[0].contains("at line 200002"), "{:?}", rows.warnings());
     let mut meant = delimited(";");
     meant.dialect.quote = "\"".parse().unwrap();
     assert!(good(input, "x.csv", &meant).warnings().is_empty());
