@@ -40,7 +40,9 @@ impl FolderSync {
         let mut names = lock(&self.0);
         let (folders, given) = (std::mem::take(&mut names.folders), names.given);
         drop(names);
-        folders.iter().for_each(|folder| sync_folder(folder));
+        for folder in folders {
+            sync_folder(&folder);
+        }
         lock(&self.0).durable = given;
     }
 }
