@@ -234,7 +234,7 @@ impl FileJob<'_> {
             extracted,
             warnings,
             names,
-            name: 0,
+            named: 0,
         })
     }
 
@@ -257,7 +257,7 @@ impl FileJob<'_> {
             path: target.path.clone(),
             warnings: body.warnings().to_vec(),
             names: target.names(),
-            name: 0,
+            named: 0,
         };
         self.context.stage(if target.members.is_some() { "extract" } else { "publish" });
         let publication = Publication {
@@ -270,7 +270,7 @@ impl FileJob<'_> {
         // Must not stop half-way: cancellation waits for the end.
         let published = self.context.blocking(move || publication.run(&target, body, locked)).await?;
         saved.warnings.extend(published.warnings);
-        saved.name = published.name;
+        saved.named = published.named;
         Ok(saved)
     }
 

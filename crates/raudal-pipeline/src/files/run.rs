@@ -101,7 +101,7 @@ where
         let Some(input) = done.input else { continue };
         summary.pulled = shared.repeated.position(done.job) + 1;
         if let Ok(saved) = &done.result
-            && !shared.folders.is_durable(saved.name)
+            && !shared.folders.is_durable(saved.named)
         {
             sleep_until(next_sync).await;
             sync_folders(&shared).await?;
