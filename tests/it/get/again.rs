@@ -212,7 +212,8 @@ fn two_runs_of_short_files_into_one_folder_leave_each_file_whole() {
     for option in ["--overwrite", "--skip-existing"] {
         let folder = tempfile::tempdir().expect("a folder");
         let run = || get(folder.path(), [url.as_str(), option, "-j", "8", "--retries", "0"]).run();
-        let runs = std::thread::scope(|scope| [scope.spawn(run), scope.spawn(run)].map(|run| run.join()));
+        let runs =
+            std::thread::scope(|scope| [scope.spawn(run), scope.spawn(run)].map(std::thread::ScopedJoinHandle::join));
         for finished in runs.map(|run| run.expect("no panic")) {
             // Both may come to one file at the same moment.
             let known = ["another run is writing to this file", "the file already exists"];

@@ -150,8 +150,8 @@ fn is_unfinished(name: &str) -> bool {
 }
 
 /// Kills a command again and again, and compares the files with those of an undisturbed run.
-/// With `resumes`, some of what was left must have been gone on with.
-fn ends_as_if_it_had_never_been_killed(mut scene: Scene, arguments: &[String], resumes: bool) {
+/// With `must_go_on`, some of what was left must have been gone on with.
+fn ends_as_if_it_had_never_been_killed(mut scene: Scene, arguments: &[String], must_go_on: bool) {
     let undisturbed = tempfile::tempdir().expect("a folder");
     let (done, lines) = scene.run(arguments, undisturbed.path(), false, 0);
     let expected = tree(undisturbed.path());
@@ -162,7 +162,7 @@ fn ends_as_if_it_had_never_been_killed(mut scene: Scene, arguments: &[String], r
     };
     let (mut killed, mut rounds, mut longest, mut left) = (0, 0, 0, 0);
     // On a busy machine, all of a few kills may come before there is anything to resume.
-    while killed < kills() || (resumes && resumed(&scene) == 0 && killed < 20 * kills()) {
+    while killed < kills() || (must_go_on && resumed(&scene) == 0 && killed < 20 * kills()) {
         let most = killed.max(kills() - 1) + 1;
         let folder = tempfile::tempdir().expect("a folder");
         let before = killed;
@@ -189,7 +189,7 @@ fn ends_as_if_it_had_never_been_killed(mut scene: Scene, arguments: &[String], r
         "{}: {killed} kills in {rounds} rounds (at most {longest} in one), which left {left} sidecars; {requests} requests, {resumed} of them for the rest",
         arguments[0]
     );
-    assert!(resumed > 0 || !resumes, "some of it was gone on with");
+    assert!(resumed > 0 || !must_go_on, "some of it was gone on with");
 }
 
 #[test]

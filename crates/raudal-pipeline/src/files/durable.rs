@@ -8,7 +8,11 @@ use std::sync::Mutex;
 
 /// Folders with names that may not be durable. One sync serves all names that were given before it.
 #[derive(Debug, Default)]
-pub(super) struct FolderSync(Mutex<Names>);
+pub(super) struct FolderSync {
+    names: Mutex<Names>,
+    /// Held by the sync that is running: the folders that it has taken are not durable yet.
+    turn: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Names {
@@ -22,7 +26,7 @@ struct Names {
 impl FolderSync {
     /// Takes note of a new name. Returns its number.
     pub(super) fn named(&self, path: &Path) -> u64 {
-        let (mut names, folder) = (lock(&self.0), folder_of(path));
+        let (mut names, folder) = (lock(&self.names), folder_of(path));
         if !names.folders.contains(folder) {
             names.folders.insert(folder.to_owned());
         }
@@ -32,16 +36,19 @@ impl FolderSync {
 
     /// Whether the name with this number is durable.
     pub(super) fn is_durable(&self, number: u64) -> bool {
-        number <= lock(&self.0).durable
+        number <= lock(&self.names).durable
     }
 
     /// Makes all names durable that were given until now. It blocks.
     pub(super) fn sync(&self) {
-        let mut names = lock(&self.0);
+        let _turn = lock(&self.turn);
+        let mut names = lock(&self.names);
         let (folders, given) = (std::mem::take(&mut names.folders), names.given);
         drop(names);
-        folders.iter().for_each(|folder| sync_folder(folder));
-        lock(&self.0).durable = given;
+        for folder in folders {
+            sync_folder(&folder);
+        }
+        lock(&self.names).durable = given;
     }
 }
 

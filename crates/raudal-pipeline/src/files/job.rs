@@ -213,7 +213,7 @@ impl FileJob<'_> {
             extracted,
             warnings,
             names,
-            name: 0,
+            named: 0,
         })
     }
 
@@ -236,7 +236,7 @@ impl FileJob<'_> {
             path: target.path.clone(),
             warnings: body.warnings().to_vec(),
             names: target.names(),
-            name: 0,
+            named: 0,
         };
         self.context.stage(if target.members.is_some() { "extract" } else { "publish" });
         let publication = Publication {
@@ -249,7 +249,7 @@ impl FileJob<'_> {
         // Publishing must not stop half-way, so cancellation waits for its end.
         let published = self.context.blocking(move || publication.run(&target, body, locked)).await?;
         saved.warnings.extend(published.warnings);
-        saved.name = published.name;
+        saved.named = published.named;
         Ok(saved)
     }
 

@@ -3,7 +3,8 @@
 //! ```text
 //! inputs ─► pool: at most N in flight, at most K a host
 //!             │ one job an input, retried as a whole
-//!           fetch ─► NAME.….part beside the final name, with a sidecar if it is to be resumed
+//!           fetch ─► memory, if it is short; else NAME.….part beside the final name
+//!             │ with `resume` always the file, and a sidecar
 //!             │ length, digests, checksums; members extracted to a temporary folder, if requested
 //!           sync, rename, sync the folder (once for many) ─► the file, reported in input order
 //! ```
@@ -142,7 +143,7 @@ pub struct Saved {
     /// The names that it takes in the folder.
     names: Vec<String>,
     /// The number of its name, which says whether it is durable; 0 for an existing file.
-    name: u64,
+    named: u64,
 }
 
 /// The result of a run.

@@ -23,7 +23,7 @@ pub(super) struct Published {
     /// The warnings of its archive.
     pub(super) warnings: Vec<String>,
     /// The number of its name, for [`FolderSync`](super::durable::FolderSync).
-    pub(super) name: u64,
+    pub(super) named: u64,
 }
 
 impl Publication {
@@ -61,7 +61,7 @@ impl Publication {
             relay.taking(*job)?;
         }
         shared.reserved.publish(&target.name, *job, || partial_file.rename(&target.path, replace)).map_err(refused)?;
-        let name = shared.folders.named(&target.path);
+        let named = shared.folders.named(&target.path);
         if let (Some(versions), Some(version)) = (&shared.versions, version) {
             versions.record(version, &target.path);
         }
@@ -72,6 +72,6 @@ impl Publication {
             shared.folders.sync();
             shared.reserved.publish(name, *job, || extract.publish(folder, *unpack)).map_err(refused)?;
         }
-        Ok(Published { warnings, name })
+        Ok(Published { warnings, named })
     }
 }

@@ -18,7 +18,13 @@ use raudal_fetch::Client;
 use raudal_pool::{Completed, Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+
+/// The time from one sync of the folders to the next: a sync for each of many short files would take longer than the
+/// files. It delays the report of a file, and no job.
+const SYNC_PAUSE: Duration = Duration::from_millis(10);
 
 /// Fetches all inputs into files of one folder. Calls `tell` for each complete file, in input
 /// order, as soon as the inputs before it are finished.
@@ -103,12 +109,15 @@ where
     };
     let mut run = policies(pool.run(inputs, job), &run_options, keeps, Arc::clone(&slowed)).ordered().start();
     let segments = Segments::start(client, run.permits());
+    let mut next_sync = Instant::now();
     let mut summary = Summary::begin(&shared.repeated);
     while let Some(done) = run.next().await {
         if let Ok(saved) = &done.result
-            && !shared.folders.is_durable(saved.name)
+            && !shared.folders.is_durable(saved.named)
         {
+            sleep_until(next_sync).await;
             sync_folders(&shared).await?;
+            next_sync = Instant::now() + SYNC_PAUSE;
         }
         if let Err(error) = summary.take(done, &shared, &mut tell) {
             run.shutdown().await;
