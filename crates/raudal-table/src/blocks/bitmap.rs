@@ -37,20 +37,21 @@ pub(super) fn after(block: &[u8], end: usize) -> usize {
 }
 
 /// Gives each row of a block to `take`, until that returns `false` or no whole row is left. Returns
-/// where it stopped. `places` is room for the places of delimiters, for as many fields as `width`.
+/// where it stopped. `has_quotes` says whether a quote is in it; `places` is room for the places of delimiters, for as many fields as `width`.
 pub(super) fn rows(
     block: &[u8],
+    has_quotes: bool,
     delimiter: u8,
     width: usize,
     places: &mut Vec<u32>,
     mut take: impl FnMut(&Row<'_>) -> bool,
 ) -> usize {
-    let has_cr = memchr(b'\r', block).is_some();
+    let needles = Needles { delimiter, has_quotes, has_cr: memchr(b'\r', block).is_some() };
     // The delimiters of one word more than a row may have.
     places.resize(width + 1 + WORD, 0);
     let mut start = 0;
     while start < block.len() {
-        match regular(block, start, (delimiter, has_cr, width), places, &mut take) {
+        match regular(block, start, needles, width, places, &mut take) {
             Stop::Refused(at) => return at,
             Stop::Irregular(at) => start = at,
         }
@@ -76,14 +77,15 @@ enum Stop {
 fn regular(
     block: &[u8],
     mut start: usize,
-    (delimiter, has_cr, width): (u8, bool, usize),
+    needles: Needles,
+    width: usize,
     places: &mut [u32],
     take: &mut impl FnMut(&Row<'_>) -> bool,
 ) -> Stop {
     let mut quoting = Quoting::default();
     let (mut base, mut count, mut quotes) = (start, 0, false);
     while base < block.len() {
-        let mut word = Word::read(block, base, delimiter, has_cr);
+        let mut word = Word::read(block, base, needles);
         let usable = quoting.apply(&mut word);
         let mut marks = (word.delimiters | word.ends) & usable;
         // A row with too many fields is refused, whatever the others are.
@@ -116,6 +118,14 @@ fn regular(
     Stop::Irregular(start)
 }
 
+/// The bytes that mean something in a block.
+#[derive(Clone, Copy)]
+struct Needles {
+    delimiter: u8,
+    has_quotes: bool,
+    has_cr: bool,
+}
+
 /// What 64 bytes mean: a bit each, the first byte the lowest one.
 struct Word {
     delimiters: u64,
@@ -128,7 +138,7 @@ struct Word {
 
 impl Word {
     #[inline]
-    fn read(block: &[u8], base: usize, delimiter: u8, has_cr: bool) -> Self {
+    fn read(block: &[u8], base: usize, needles: Needles) -> Self {
         let mut last = [0; WORD];
         let bytes = if let Some((bytes, _)) = block[base..].split_first_chunk::<WORD>() {
             bytes
@@ -137,8 +147,9 @@ impl Word {
             last[..rest.len()].copy_from_slice(rest);
             &last
         };
-        let cr = if has_cr { find(bytes, b'\r') } else { 0 };
-        let (lf, quotes, delimiters) = (find(bytes, b'\n'), find(bytes, b'"'), find(bytes, delimiter));
+        let find_if = |is_there, needle| if is_there { find(bytes, needle) } else { 0 };
+        let (quotes, cr) = (find_if(needles.has_quotes, b'"'), find_if(needles.has_cr, b'\r'));
+        let (lf, delimiters) = (find(bytes, b'\n'), find(bytes, needles.delimiter));
         Self { delimiters, quotes, ends: 0, lf, cr }
     }
 }
@@ -221,9 +232,10 @@ mod tests {
 
     fn by_bitmap(block: &[u8], delimiter: u8, width: usize) -> (Vec<(usize, usize, usize, bool, u64)>, usize) {
         let mut found = Vec::new();
-        let stop = rows(block, delimiter, width, &mut Vec::new(), |row| {
+        let stop = rows(block, block.contains(&b'"'), delimiter, width, &mut Vec::new(), |row| {
             if let Some(places) = row.delimiters {
-                let is_one = |at: &u32| block[*at as usize] == delimiter && (row.start..row.end).contains(&(*at as usize));
+                let is_one =
+                    |at: &u32| block[*at as usize] == delimiter && (row.start..row.end).contains(&(*at as usize));
                 assert!(places.len() + 1 == row.fields && places.iter().all(is_one) && places.is_sorted());
             }
             found.push((row.start, row.end, row.fields, row.quotes, row.lines));
@@ -235,12 +247,19 @@ mod tests {
     #[test]
     fn the_rows_of_any_text_are_those_of_the_scan() {
         let mut random = fastrand::Rng::with_seed(7);
-        for alphabet in [&b"a,\n"[..], b"ab,\"\n", b"a,\"\n\r", b"aaaaaaaa,,,\"\"\n", b"\"\n\r,", b"abcdefghij;klmnop;\n\r\n"] {
+        for alphabet in
+            [&b"a,\n"[..], b"ab,\"\n", b"a,\"\n\r", b"aaaaaaaa,,,\"\"\n", b"\"\n\r,", b"abcdefghij;klmnop;\n\r\n"]
+        {
             for _ in 0..4000 {
                 let length = random.usize(..300);
                 let block: Vec<u8> = (0..length).map(|_| alphabet[random.usize(..alphabet.len())]).collect();
                 for delimiter in *b",;" {
-                    assert_eq!(by_bitmap(&block, delimiter, 400), by_scan(&block, delimiter), "{:?}", block.escape_ascii().to_string());
+                    assert_eq!(
+                        by_bitmap(&block, delimiter, 400),
+                        by_scan(&block, delimiter),
+                        "{:?}",
+                        block.escape_ascii().to_string()
+                    );
                 }
             }
         }
@@ -255,7 +274,7 @@ mod tests {
 
     fn by_bitmap_counts(block: &[u8], width: usize) -> (Vec<usize>, usize) {
         let mut fields = Vec::new();
-        let stop = rows(block, b',', width, &mut Vec::new(), |row| {
+        let stop = rows(block, false, b',', width, &mut Vec::new(), |row| {
             fields.push(row.fields);
             true
         });
@@ -267,7 +286,7 @@ mod tests {
         let block = b"a,b\n\"c\",\"d\n\"\ne\n";
         for refused in 0..3 {
             let (mut seen, mut at) = (0, 0);
-            let stop = rows(block, b',', 2, &mut Vec::new(), |row| {
+            let stop = rows(block, true, b',', 2, &mut Vec::new(), |row| {
                 at = row.start;
                 seen += 1;
                 seen <= refused

@@ -1,7 +1,7 @@
 //! Reads the plain rows of a text in blocks, on all cores that are idle.
 //!
 //! One thread reads the bytes and cuts them into blocks behind row ends, which it finds by the number
-//! of quotes: a line end after an odd number of quotes is in a field. Blocks are decoded, split,
+//! of quotes: a line end after an odd number of quotes is likely in a field. Blocks are decoded, split,
 //! filtered and written on any thread, and counted in their order. That a block begins with a row
 //! is known once the block before it was read to its end.
 //!
@@ -132,7 +132,7 @@ impl Blocks {
         plan: &mut RecordPlan,
         output: &mut Output<'_>,
     ) -> Result<usize> {
-        let mut source = Source { carry, size: self.plan.size, is_open: true };
+        let mut source = Source { carry, size: self.plan.size, is_open: true, has_quotes: true };
         let (mut begun, mut read) = (0, 0);
         let mut unread = Vec::new();
         loop {
@@ -155,6 +155,7 @@ impl Blocks {
                 break;
             }
             read += 1;
+            source.has_quotes = block.parsed.has_quotes;
             self.spare.push(block);
         }
         let pieces = unread.into_iter().map(|(from, mut block)| {
@@ -190,6 +191,8 @@ struct Source {
     carry: Vec<u8>,
     size: usize,
     is_open: bool,
+    /// Whether quotes were in the last block that was read. To count them takes time.
+    has_quotes: bool,
 }
 
 impl Source {
@@ -207,7 +210,7 @@ impl Source {
             self.is_open = count > 0;
             filled += count;
         }
-        if block.cut(filled) {
+        if block.cut(filled, self.has_quotes) {
             self.carry.clear();
             self.carry.extend_from_slice(&block.text[block.end..filled]);
             return Ok(Some(block));

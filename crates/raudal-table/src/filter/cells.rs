@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use super::date::Date;
 use super::Counts;
+use super::date::Date;
 use super::number::{self, Number};
 use crate::nulls::Nulls;
 use crate::numbers::Numbers;
