@@ -175,7 +175,7 @@ fn count<B: Bytes>(
     plan: &mut RecordPlan,
     output: &mut Output<'_>,
 ) -> Result<()> {
-    let rows = &mut output.rows;
+    let rows = &mut *output.rows;
     rows.rows_read += parsed.rows;
     rows.rows_kept += parsed.kept;
     rows.store.extend(&parsed.out)?;

@@ -42,9 +42,8 @@ impl<B: Bytes> Records<'_, Feed<B>> {
         let mut unread = self.unread.clone();
         if self.after_cr {
             // The line end may go on.
-            match self.buffer[unread.clone()].first()? {
-                b'\n' => unread.start += 1,
-                _ => {}
+            if *self.buffer[unread.clone()].first()? == b'\n' {
+                unread.start += 1;
             }
         }
         let (_, waiting) = self.text.rest()?.source()?;

@@ -60,11 +60,11 @@ fn table(random: &mut Rng, delimiter: char, oddities: Oddities) -> Vec<u8> {
             let odd: &[u8] = random.choice(&[&b"\xff"[..], b"\0", b"caf\xe9", b"\x1a", b"\""]).unwrap();
             text.extend_from_slice(odd);
         }
-        let row = match one_in(random, 60) {
-            true => header.clone(),
-            false => {
-                (0..fields).map(|_| cell(random, oddities, delimiter)).collect::<Vec<_>>().join(&delimiter.to_string())
-            }
+        let row = if one_in(random, 60) {
+            header.clone()
+        } else {
+            let cells: Vec<String> = (0..fields).map(|_| cell(random, oddities, delimiter)).collect();
+            cells.join(&delimiter.to_string())
         };
         text.extend_from_slice(row.as_bytes());
         text.extend_from_slice(if trailing { &b","[..] } else { b"" });
@@ -144,7 +144,7 @@ fn check(seed: u64, oddities: Oddities) {
         let watch = Reported::default();
         let rows = read(Cursor::new(&bytes), name, query, &watch);
         if let Ok(rows) = &rows
-            && query.encodings.to_owned() == Query::new().encodings
+            && query.encodings == Query::new().encodings
         {
             assert_eq!((watch.rows.get(), watch.bytes.get()), (rows.rows_read(), rows.bytes()), "seed {seed}");
         }
