@@ -221,3 +221,59 @@ impl Source {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Count;
+    use crate::text::Text;
+    use crate::{Dialect, Encoding, Limits};
+    use std::io::Read;
+
+    struct Plain<'a>(&'a [u8]);
+
+    impl Bytes for Plain<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+            Ok(self.0.read(buffer).expect("in memory"))
+        }
+    }
+
+    #[test]
+    fn all_rows_between_the_first_buffer_and_the_last_block_are_read_in_blocks() {
+        let text = format!("a,b\n{}", "\"x\ny\",1\n".repeat(1000));
+        for helpers in [0, 2] {
+            let (dialect, limits) = (Dialect::default(), Limits::default());
+            let text = Text::new(Feed::new(Plain(text.as_bytes())), Encoding::UTF_8);
+            let mut records = Records::new(text, &dialect, b',', &limits);
+            records.hold(256);
+            records.header().expect("a header");
+            let mut plan = RecordPlan {
+                filter: None,
+                select: None,
+                delimiter: b',',
+                wanted: Vec::new(),
+                counts: true,
+                fields: vec![0..0; 2],
+                scratch: Vec::new(),
+                as_they_stand: Count::default(),
+            };
+            let mut rows = Rows::default();
+            let mut blocks = Blocks::new(Plan::of(1000, helpers, 256));
+            let mut others = 0;
+            loop {
+                while records.next_plain().is_some() {
+                    others += 1;
+                }
+                let mut output = Output { rows: &mut rows, watch: &() };
+                blocks.read(&mut records, &mut plan, &mut output).expect("good rows");
+                if records.next_any().expect("good rows").is_none() {
+                    break;
+                }
+                others += 1;
+            }
+            assert_eq!(rows.rows_read + others, 1000);
+            assert!(rows.rows_read > 850, "{others} rows one after another");
+            assert_eq!(records.line(), 2002);
+        }
+    }
+}
