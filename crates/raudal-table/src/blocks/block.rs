@@ -1,6 +1,6 @@
 //! A block of whole rows: what is read of it, on any thread.
 
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::bitmap::{self, Row, after};
 use crate::filter::Counts;
@@ -13,9 +13,6 @@ use crate::tally::Count;
 const SAMPLE: usize = 4 << 10;
 /// With fewer bytes for each quote and line end than this, the bitmaps are faster.
 const NEAR: usize = 128;
-
-/// Bytes that are looked at together for what is no ASCII.
-const PIECE: usize = 256;
 
 /// Text, and what was read of it.
 #[derive(Default)]
@@ -40,17 +37,19 @@ pub(super) struct Parsed {
     pub(super) stop: usize,
     pub(super) as_they_stand: Count,
     pub(super) odd: Counts,
+    pub(super) has_quotes: bool,
 }
 
 impl Block {
     /// Takes as many whole rows of the filled text as there are, if quotes are where they should be.
-    /// Returns `false` if that is less than half of it.
-    pub(super) fn cut(&mut self, filled: usize) -> bool {
+    /// Returns `false` if that is less than half of it. `has_quotes` says whether quotes are likely.
+    pub(super) fn cut(&mut self, filled: usize, has_quotes: bool) -> bool {
         let (text, half) = (&self.text[..filled], filled / 2);
-        let mut quotes = memchr_iter(b'"', text).count();
+        let count = |text| if has_quotes { memchr_iter(b'"', text).count() } else { 0 };
+        let mut quotes = count(text);
         let mut end = filled;
         while let Some(at) = memrchr(b'\n', &text[half..end]).map(|at| half + at) {
-            quotes -= memchr_iter(b'"', &text[at..end]).count();
+            quotes -= count(&text[at..end]);
             if quotes.is_multiple_of(2) {
                 self.end = at + 1;
                 return true;
@@ -67,9 +66,10 @@ impl Block {
         parsed.out.clear();
         *parsed = Parsed { out: std::mem::take(&mut parsed.out), ..Parsed::default() };
         // What is no text is told where it is, by another reader.
-        if !is_text(text) {
+        if memchr(0, text).is_some() || std::str::from_utf8(text).is_err() {
             return;
         }
+        let has_quotes = memchr(b'"', text).is_some();
         let mut take = |row: &Row<'_>| {
             let bytes = &text[row.start..row.end];
             if !shape.is_usual(bytes, row.fields, row.lines) {
@@ -85,11 +85,12 @@ impl Block {
         let sample = &text[..text.len().min(SAMPLE)];
         let marks = memchr_iter(b'\n', sample).count() + memchr_iter(b'"', sample).count();
         parsed.stop = if marks * NEAR > sample.len() {
-            bitmap::rows(text, shape.delimiter, shape.width, places, take)
+            bitmap::rows(text, has_quotes, shape.delimiter, shape.width, places, take)
         } else {
-            by_scan(text, shape.delimiter, &mut take)
+            by_scan(text, has_quotes, shape.delimiter, &mut take)
         };
         (parsed.as_they_stand, parsed.odd) = plan.take_counts();
+        parsed.has_quotes = has_quotes;
     }
 
     /// Whether all its rows were read.
@@ -98,61 +99,23 @@ impl Block {
     }
 }
 
-/// Whether bytes are UTF-8 without NUL. In one pass, and most of most texts are ASCII.
-fn is_text(mut bytes: &[u8]) -> bool {
-    while !bytes.is_empty() {
-        let (piece, rest) = bytes.split_at(bytes.len().min(PIECE));
-        let (all, has_nul) = piece.iter().fold((0, false), |(all, nul), byte| (all | byte, nul | (*byte == 0)));
-        let valid = if all.is_ascii() {
-            piece.len()
-        } else {
-            match std::str::from_utf8(piece) {
-                Ok(_) => piece.len(),
-                // A character that goes on in the next piece.
-                Err(error) if error.error_len().is_none() && !rest.is_empty() => error.valid_up_to(),
-                Err(_) => return false,
-            }
-        };
-        if has_nul || valid == 0 {
-            return false;
-        }
-        bytes = &bytes[valid..];
-    }
-    true
-}
-
 /// Finds long rows without many quotes. Works like [`bitmap::rows`].
-fn by_scan(text: &[u8], delimiter: u8, take: &mut impl FnMut(&Row<'_>) -> bool) -> usize {
+fn by_scan(text: &[u8], has_quotes: bool, delimiter: u8, take: &mut impl FnMut(&Row<'_>) -> bool) -> usize {
     let mut start = 0;
-    while start < text.len()
-        && let Scan::Record { end, fields, quotes, lines } = scan(&text[start..], delimiter, false)
-        && take(&Row { start, end: start + end, fields, delimiters: None, quotes, lines })
-    {
+    while start < text.len() {
+        let rest = &text[start..];
+        let found = if has_quotes {
+            scan(rest, delimiter, false)
+        } else {
+            // The text ends with a row.
+            let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            Scan::Record { end, fields: memchr_iter(delimiter, &rest[..end]).count() + 1, quotes: false, lines: 0 }
+        };
+        let Scan::Record { end, fields, quotes, lines } = found else { break };
+        if !take(&Row { start, end: start + end, fields, delimiters: None, quotes, lines }) {
+            break;
+        }
         start = after(text, start + end);
     }
     start
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_text;
-
-    #[test]
-    fn text_is_told_from_other_bytes_at_any_place() {
-        let text = "añ€𝄞".repeat(100);
-        for start in 0..12 {
-            let bytes = &text.as_bytes()[start..];
-            assert_eq!(is_text(bytes), std::str::from_utf8(bytes).is_ok(), "from {start}");
-            for end in 1..bytes.len() {
-                assert_eq!(is_text(&bytes[..end]), std::str::from_utf8(&bytes[..end]).is_ok(), "{start}..{end}");
-            }
-        }
-        for at in [0, 100, 255, 256, 257, 999] {
-            for bad in [0, 0xff] {
-                let mut bytes = vec![b'x'; 1000];
-                bytes[at] = bad;
-                assert!(!is_text(&bytes), "{bad} at {at}");
-            }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Reads the plain rows of a text in blocks, on all cores that are idle.
 //!
 //! One thread reads the bytes and cuts them into blocks behind row ends, which it finds by the number
-//! of quotes: a line end after an odd number of quotes is in a field. Blocks are decoded, split,
+//! of quotes: a line end after an odd number of quotes is likely in a field. Blocks are decoded, split,
 //! filtered and written on any thread, and counted in their order. That a block begins with a row
 //! is known once the block before it was read to its end.
 //!
@@ -132,7 +132,7 @@ impl Blocks {
         plan: &mut RecordPlan,
         output: &mut Output<'_>,
     ) -> Result<usize> {
-        let mut source = Source { carry, size: self.plan.size, is_open: true };
+        let mut source = Source { carry, size: self.plan.size, is_open: true, has_quotes: true };
         let (mut begun, mut read) = (0, 0);
         let mut unread = Vec::new();
         loop {
@@ -155,6 +155,7 @@ impl Blocks {
                 break;
             }
             read += 1;
+            source.has_quotes = block.parsed.has_quotes;
             self.spare.push(block);
         }
         let pieces = unread.into_iter().map(|(from, mut block)| {
@@ -174,7 +175,7 @@ fn count<B: Bytes>(
     plan: &mut RecordPlan,
     output: &mut Output<'_>,
 ) -> Result<()> {
-    let rows = &mut output.rows;
+    let rows = &mut *output.rows;
     rows.rows_read += parsed.rows;
     rows.rows_kept += parsed.kept;
     rows.store.extend(&parsed.out)?;
@@ -190,6 +191,8 @@ struct Source {
     carry: Vec<u8>,
     size: usize,
     is_open: bool,
+    /// Whether quotes were in the last block that was read. To count them takes time.
+    has_quotes: bool,
 }
 
 impl Source {
@@ -207,7 +210,7 @@ impl Source {
             self.is_open = count > 0;
             filled += count;
         }
-        if block.cut(filled) {
+        if block.cut(filled, self.has_quotes) {
             self.carry.clear();
             self.carry.extend_from_slice(&block.text[block.end..filled]);
             return Ok(Some(block));
@@ -216,5 +219,61 @@ impl Source {
         block.text.truncate(filled);
         self.carry = block.text;
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Count;
+    use crate::text::Text;
+    use crate::{Dialect, Encoding, Limits};
+    use std::io::Read;
+
+    struct Plain<'a>(&'a [u8]);
+
+    impl Bytes for Plain<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+            Ok(self.0.read(buffer).expect("in memory"))
+        }
+    }
+
+    #[test]
+    fn all_rows_between_the_first_buffer_and_the_last_block_are_read_in_blocks() {
+        let text = format!("a,b\n{}", "\"x\ny\",1\n".repeat(1000));
+        for helpers in [0, 2] {
+            let (dialect, limits) = (Dialect::default(), Limits::default());
+            let text = Text::new(Feed::new(Plain(text.as_bytes())), Encoding::UTF_8);
+            let mut records = Records::new(text, &dialect, b',', &limits);
+            records.hold(256);
+            records.header().expect("a header");
+            let mut plan = RecordPlan {
+                filter: None,
+                select: None,
+                delimiter: b',',
+                wanted: Vec::new(),
+                counts: true,
+                fields: vec![0..0; 2],
+                scratch: Vec::new(),
+                as_they_stand: Count::default(),
+            };
+            let mut rows = Rows::default();
+            let mut blocks = Blocks::new(Plan::of(1000, helpers, 256));
+            let mut others = 0;
+            loop {
+                while records.next_plain().is_some() {
+                    others += 1;
+                }
+                let mut output = Output { rows: &mut rows, watch: &() };
+                blocks.read(&mut records, &mut plan, &mut output).expect("good rows");
+                if records.next_any().expect("good rows").is_none() {
+                    break;
+                }
+                others += 1;
+            }
+            assert_eq!(rows.rows_read + others, 1000);
+            assert!(rows.rows_read > 850, "{others} rows one after another");
+            assert_eq!(records.line(), 2002);
+        }
     }
 }

@@ -37,7 +37,9 @@ impl<B: Bytes> Records<'_, Feed<B>> {
     /// Whether the next row is not in the buffer, and the rest of the text may be read in blocks.
     pub(crate) fn may_leave(&self) -> bool {
         let is_drained = || memchr(b'\n', &self.buffer[self.unread.clone()]).is_none();
-        self.is_fast && !self.is_sheet && !self.ended && self.unread.start > 0 && is_drained()
+        // A record that is longer than the buffer makes it grow first.
+        let is_long = self.unread.start == 0 || self.unread.len() > self.reach;
+        self.is_fast && !self.is_sheet && !self.ended && !is_long && is_drained()
     }
 
     /// Hands out what was read and is no row yet. It belongs before the rest of the [feed](Self::feed).
@@ -45,9 +47,8 @@ impl<B: Bytes> Records<'_, Feed<B>> {
         let mut unread = self.unread.clone();
         if self.after_cr {
             // The line end may go on.
-            match self.buffer[unread.clone()].first()? {
-                b'\n' => unread.start += 1,
-                _ => {}
+            if *self.buffer[unread.clone()].first()? == b'\n' {
+                unread.start += 1;
             }
         }
         let (_, waiting) = self.text.rest()?.source()?;

@@ -60,11 +60,11 @@ fn table(random: &mut Rng, delimiter: char, oddities: Oddities) -> Vec<u8> {
             let odd: &[u8] = random.choice(&[&b"\xff"[..], b"\0", b"caf\xe9", b"\x1a", b"\""]).unwrap();
             text.extend_from_slice(odd);
         }
-        let row = match one_in(random, 60) {
-            true => header.clone(),
-            false => {
-                (0..fields).map(|_| cell(random, oddities, delimiter)).collect::<Vec<_>>().join(&delimiter.to_string())
-            }
+        let row = if one_in(random, 60) {
+            header.clone()
+        } else {
+            let cells: Vec<String> = (0..fields).map(|_| cell(random, oddities, delimiter)).collect();
+            cells.join(&delimiter.to_string())
         };
         text.extend_from_slice(row.as_bytes());
         text.extend_from_slice(if trailing { &b","[..] } else { b"" });
@@ -144,7 +144,7 @@ fn check(seed: u64, oddities: Oddities) {
         let watch = Reported::default();
         let rows = read(Cursor::new(&bytes), name, query, &watch);
         if let Ok(rows) = &rows
-            && query.encodings.to_owned() == Query::new().encodings
+            && query.encodings == Query::new().encodings
         {
             assert_eq!((watch.rows.get(), watch.bytes.get()), (rows.rows_read(), rows.bytes()), "seed {seed}");
         }
@@ -167,21 +167,21 @@ fn check(seed: u64, oddities: Oddities) {
 
 #[test]
 fn plain_rows_are_the_same_in_blocks_of_any_size_on_any_number_of_threads() {
-    for seed in 0..200 {
+    for seed in 0..100 {
         check(seed, Oddities { breaks: 0, ragged: 0, damage: 0 });
     }
 }
 
 #[test]
 fn line_ends_in_quotes_are_no_row_ends_wherever_a_block_ends() {
-    for seed in 1000..1250 {
+    for seed in 1000..1120 {
         check(seed, Oddities { breaks: 1 + seed as usize % 40, ragged: 0, damage: 0 });
     }
 }
 
 #[test]
 fn rows_that_are_not_plain_and_errors_are_those_of_one_thread() {
-    for seed in 2000..2700 {
+    for seed in 2000..2400 {
         let ragged = 1 + (seed as usize * 7) % 200;
         check(seed, Oddities { breaks: 25, ragged, damage: seed as usize % 3 });
     }
