@@ -48,7 +48,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
         Some(lines) => lines.write(&shown(saved)).map_err(|error| Error::io("cannot write to standard output", error)),
         None => Ok(()),
     };
-    let summary = fetch(&args, inputs.clone(), &client, options, tell, &session).await;
+    let summary = Box::pin(fetch(&args, inputs.clone(), &client, options, tell, &session)).await;
     let mut summary = match summary.inspect_err(|_| session.progress.finish())? {
         Ok(summary) => summary,
         Err(code) => return Ok(code),

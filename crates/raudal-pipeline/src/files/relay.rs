@@ -197,3 +197,133 @@ impl FileJob<'_> {
         Ok(saved)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raudal_common::atomic_file::hex;
+    use raudal_common::{Error, lock};
+    use raudal_source::Location;
+    use sha2::{Digest, Sha256};
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+    use tokio::sync::Notify;
+
+    /// Hands out `/0`, `/1`, … in the opposite order. The bytes of the second are damaged at first.
+    struct Backwards {
+        arrivals: Vec<Notify>,
+        damaged: Mutex<Option<u64>>,
+        taken: Mutex<BTreeSet<u64>>,
+        before: BTreeSet<u64>,
+    }
+
+    fn content(input: u64) -> Vec<u8> {
+        format!("the content of {input}").into_bytes()
+    }
+
+    impl Relay for Backwards {
+        fn arrival(&self, input: u64) -> BoxFuture<'_, Result<Carried>> {
+            Box::pin(async move {
+                let later = self.arrivals.get(input as usize + 1);
+                if let Some(later) = later {
+                    later.notified().await;
+                    later.notify_one();
+                }
+                self.arrivals[input as usize].notify_one();
+                if input == 3 {
+                    return Err(Error::new(Kind::Status(404), "not found"));
+                }
+                // Two have one name.
+                let name = if input == 2 { 0 } else { input };
+                let carried = serde_json::json!({
+                    "from": format!("http://h/{input}"), "length": content(input).len(),
+                    "sha256": hex(&Sha256::digest(content(input))),
+                    "head": { "disposition": format!("attachment; filename={name}.csv") },
+                });
+                Ok(serde_json::from_value(carried).expect("the facts of a body"))
+            })
+        }
+
+        fn bytes<'a>(&'a self, input: u64, _: &'a Carried) -> BoxFuture<'a, Result<Box<dyn Read + Send>>> {
+            let is_damaged = *lock(&self.damaged) == Some(input);
+            let bytes = if is_damaged { b"damage".to_vec() } else { content(input) };
+            Box::pin(std::future::ready(Ok(Box::new(std::io::Cursor::new(bytes)) as _)))
+        }
+
+        fn again<'a>(&'a self, input: u64, _: &'a Carried) -> BoxFuture<'a, ()> {
+            assert_eq!(lock(&self.damaged).take(), Some(input), "it is asked for once");
+            Box::pin(std::future::ready(()))
+        }
+
+        fn taking(&self, input: u64) -> Result<()> {
+            lock(&self.taken).insert(input);
+            Ok(())
+        }
+
+        fn attempts(&self, _: u64) -> u32 {
+            7
+        }
+
+        fn was_taken(&self, input: u64) -> bool {
+            self.before.contains(&input)
+        }
+    }
+
+    async fn save(folder: &std::path::Path, before: &[u64], existing: Existing) -> (Summary, BTreeSet<u64>) {
+        let inputs = (0..5).map(|n| Input::new(Location::parse(&format!("http://h/{n}")).expect("a URL")));
+        let relay = Arc::new(Backwards {
+            arrivals: (0..5).map(|_| Notify::new()).collect(),
+            damaged: Some(1).filter(|_| before.is_empty()).into(),
+            taken: Mutex::default(),
+            before: before.iter().copied().collect(),
+        });
+        let mut options = Options::new(folder);
+        options.existing = existing;
+        let summary = take(inputs, Arc::clone(&relay) as _, options, |_| Ok(())).await.expect("a folder");
+        let taken = lock(&relay.taken).clone();
+        (summary, taken)
+    }
+
+    fn names(folder: &std::path::Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn files_that_come_in_any_order_have_the_names_and_failures_of_input_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (summary, taken) = save(folder.path(), &[], Existing::Refuse).await;
+        assert_eq!(names(folder.path()), ["0.csv", "1.csv", "4.csv"]);
+        for n in [0, 1, 4] {
+            assert_eq!(std::fs::read(folder.path().join(format!("{n}.csv"))).expect("a file"), content(n));
+            assert!(taken.contains(&n), "{taken:?}");
+        }
+        let failed: Vec<String> = summary.failures.iter().map(|failure| failure.error.to_string()).collect();
+        assert!(
+            failed.len() == 2 && failed[0].contains("same file name") && failed[1].contains("not found"),
+            "{failed:?}"
+        );
+        assert!(summary.failures.iter().all(|failure| failure.attempts == 7));
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_process_has_saved_is_its_own_and_a_stranger_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("room");
+        write("0.csv", &content(0));
+        write("1.csv", b"changed since");
+        write("4.csv", b"a stranger");
+        let (summary, _) = save(folder.path(), &[0, 1], Existing::Refuse).await;
+        let saved: Vec<(&str, bool)> = summary.saved.iter().map(|saved| (saved.url.as_str(), saved.skipped)).collect();
+        assert_eq!(saved, [("http://h/0", false)]);
+        for place in ["http://h/1: the file already exists", "http://h/4: the file already exists"] {
+            assert!(summary.failures.iter().any(|failure| failure.error.to_string().starts_with(place)), "{place}");
+        }
+        let (summary, _) = save(folder.path(), &[0, 1], Existing::Skip).await;
+        assert!(summary.saved.iter().all(|saved| saved.skipped) && summary.saved.len() == 3);
+        assert_eq!(std::fs::read(folder.path().join("4.csv")).expect("a file"), b"a stranger");
+    }
+}
