@@ -1,10 +1,8 @@
 //! Runs the jobs and reports their files in input order.
 
-use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::attempt;
-use super::relay::{Relay, TURNS};
-use super::reserved::Reserved;
+use super::relay::Relay;
 use super::shared::FilesRun;
 use super::versions::Versions;
 use super::{Existing, Options, Saved, Summary};
@@ -18,7 +16,6 @@ use raudal_fetch::Client;
 use raudal_pool::{Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// Fetches all inputs into files of one folder. Calls `tell` for each complete file, in input
 /// order, as soon as the inputs before it are finished.
@@ -88,19 +85,7 @@ where
     let pool = policies::build(policies::pool(&options.run))?;
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
-    let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
-    let reserved = Reserved::new(options.folder.clone(), removes);
-    let shared = Arc::new(FilesRun {
-        client: client.clone(),
-        options,
-        reserved,
-        partials,
-        repeated,
-        versions,
-        folders: FolderSync::default(),
-        relay,
-        turns: Semaphore::new(TURNS),
-    });
+    let shared = Arc::new(FilesRun::new(client, options, relay, partials, repeated, versions));
     let of_jobs = Arc::clone(&shared);
     let job = move |cx: Context<Input>, input| {
         let (attempt, stop) = (attempt(Arc::clone(&of_jobs), cx.as_attempt().clone(), input), stop.clone());
