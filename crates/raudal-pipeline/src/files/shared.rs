@@ -25,7 +25,7 @@ pub(super) struct FilesRun {
     pub(super) partials: Arc<Partials>,
     pub(super) repeated: Repeated,
     pub(super) folders: FolderSync,
-    /// With [`Existing::Update`](super::Existing::Update), the versions of the files that are there.
+    /// With [`Existing::Update`], the versions of the files that are there.
     pub(super) versions: Option<Versions>,
     /// What other machines have fetched, if they do.
     pub(super) relay: Option<Arc<dyn Relay>>,
