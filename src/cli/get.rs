@@ -54,7 +54,7 @@ pub(crate) async fn get(args: GetCommand) -> Result<u8> {
         }
         Ok(())
     };
-    let summary = fetch(&args, inputs.clone(), &client, options, tell, &session).await;
+    let summary = Box::pin(fetch(&args, inputs.clone(), &client, options, tell, &session)).await;
     let mut summary = match summary.inspect_err(|_| session.progress.finish())? {
         Ok(summary) => summary,
         Err(code) => return Ok(code),

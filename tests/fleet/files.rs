@@ -64,9 +64,10 @@ fn names_bytes_failures_and_exit_code_are_those_of_one_machine() {
     // Its name is that of the first input, and known only from the response.
     routes[5].1 = vec![Answer::ok("a collision").header("Content-Disposition", "attachment; filename=0.bin")];
     let server = serve(&routes);
-    let mut list: String = (0..12).map(|n| format!("{}\n", server.url(&format!("/{n}.bin")))).collect();
     let url = server.url("/7.bin");
-    list += &format!("{url}\tgiven.bin\nftp://h/x\n{url}\n{url}\tno/such/name\n{url}\tgiven.bin\n");
+    let more = ["\tgiven.bin", "", "\tno/such/name", "\tgiven.bin"].map(|name| format!("{url}{name}"));
+    let urls = (0..12).map(|n| server.url(&format!("/{n}.bin")));
+    let list = urls.chain(["ftp://h/x".to_owned()]).chain(more).collect::<Vec<_>>().join("\n");
     fs::write(fleet.at("list.txt"), list).expect("room");
     let more = |name: &str| {
         let [failed, report] = [format!("--failed-to={name}.txt"), format!("--report={name}.json")];
@@ -202,8 +203,8 @@ fn checksums_and_files_that_are_here_are_those_of_one_machine() {
         list
     });
     fs::write(fleet.at("sums"), list).expect("room");
-    let urls: String = (0..4).map(|n| format!("{}\t{n}.bin\n", server.url(&format!("/{n}.bin")))).collect();
-    fs::write(fleet.at("list"), urls).expect("room");
+    let urls: Vec<String> = (0..4).map(|n| format!("{}\t{n}.bin", server.url(&format!("/{n}.bin")))).collect();
+    fs::write(fleet.at("list"), urls.join("\n")).expect("room");
     let more = ["-i", "list", "--checksums", "sums", "--retry-delay", "1ms", "--retries", "1", "--skip-existing"];
     fs::create_dir(fleet.at("fleet")).expect("room");
     fs::write(fleet.at("fleet/0.bin"), content(0)).expect("room");

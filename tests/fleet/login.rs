@@ -79,7 +79,7 @@ fn the_seed_of_an_nkey_is_read_from_a_file_and_not_shown() {
 }
 
 /// Signs claims as `nsc` does.
-fn token(by: &KeyPair, of: &KeyPair, name: &str, claims: serde_json::Value) -> String {
+fn token(by: &KeyPair, of: &KeyPair, name: &str, claims: &serde_json::Value) -> String {
     let base64 = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let head = serde_json::json!({"typ": "JWT", "alg": "ed25519-nkey"});
     let body = serde_json::json!({
@@ -93,7 +93,7 @@ fn token(by: &KeyPair, of: &KeyPair, name: &str, claims: serde_json::Value) -> S
 /// The credentials file of a user, as `nsc` writes it.
 fn credentials(user: &KeyPair, account: &KeyPair) -> String {
     let claims = serde_json::json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1});
-    let (token, seed) = (token(account, user, "me", claims), user.seed().expect("a seed"));
+    let (token, seed) = (token(account, user, "me", &claims), user.seed().expect("a seed"));
     format!(
         "-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n\
          -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
@@ -107,12 +107,12 @@ fn a_credentials_file_with_a_token_and_a_seed_is_taken_and_not_shown() {
         "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
         "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
     });
-    let of_operator = token(&operator, &operator, "op", serde_json::json!({"type": "operator", "version": 2}));
+    let of_operator = token(&operator, &operator, "op", &serde_json::json!({"type": "operator", "version": 2}));
     let claims = |limits: &serde_json::Value| serde_json::json!({"type": "account", "version": 2, "limits": limits});
-    let of_account = token(&operator, &account, "fleet", claims(&limits));
+    let of_account = token(&operator, &account, "fleet", &claims(&limits));
     // JetStream needs an account of the broker's own.
     let system = KeyPair::new_account();
-    let of_system = token(&operator, &system, "system", claims(&serde_json::json!({"subs": -1, "conn": -1})));
+    let of_system = token(&operator, &system, "system", &claims(&serde_json::json!({"subs": -1, "conn": -1})));
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).display().to_string();
     let [account_key, system_key] = [&account, &system].map(KeyPair::public_key);

@@ -1,10 +1,11 @@
 //! Makes the plan of a run, and what its workers need.
 
 use super::broker::{Broker, RETRY};
+use super::jobs::JobInput;
 use super::options::SubmitOptions;
 use super::part;
 use super::plan::{InputJob, Plan, chunk_size};
-use super::protocol::{JobInput, PROTOCOL, RunRecord, State, is_name};
+use super::protocol::{PROTOCOL, RunRecord, State, is_name};
 use super::store::{PLAN, Store};
 use raudal_common::atomic_file::hex;
 use raudal_common::{Error, Result, blocking};

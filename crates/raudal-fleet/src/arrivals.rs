@@ -1,8 +1,9 @@
 //! Fetches the parts that are known, a few at once, and checks each of them.
 
+use super::content::SpooledOrFile;
 use super::part;
 use super::protocol::InputLine;
-use super::store::{SpooledOrFile, Store, part_name};
+use super::store::{Store, part_name};
 use raudal_common::{Error, Kind, Result, blocking};
 use std::collections::{BTreeSet, HashSet};
 use tokio::task::JoinSet;

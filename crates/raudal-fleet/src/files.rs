@@ -1,11 +1,12 @@
 //! Hands the files that workers have fetched to the part of the submitter that saves them.
 
 use super::broker::RETRY;
+use super::content::SpooledOrFile;
 use super::gather::{Gather, Gathered};
 use super::options::Say;
 use super::protocol::InputLine;
 use super::reports::Reports;
-use super::store::{SpooledOrFile, Store, file_name};
+use super::store::{Store, file_name};
 use super::taken::Taken;
 use futures::future::BoxFuture;
 use raudal_common::{Error, Kind, Result, lock};

@@ -1,7 +1,7 @@
 //! What a submitter does with the parts of its run as they come.
 
+use super::content::SpooledOrFile;
 use super::protocol::InputLine;
-use super::store::SpooledOrFile;
 use raudal_common::Result;
 use raudal_pool::RunReport;
 

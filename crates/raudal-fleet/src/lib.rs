@@ -17,11 +17,11 @@
 //! |---|---|
 //! | [`connect`](Broker::connect), `broker` | the connection; streams and entries of a run |
 //! | `events` | follows what happens in a run |
-//! | `protocol` | the messages and the names; their version |
+//! | `protocol`, `jobs` | the messages and the names; their version |
 //! | `plan` | cuts inputs into chunks, by host |
 //! | `admission` | which chunk may open next. Pure |
 //! | `lead` | admits chunks for a run: the submitter does, and a worker when it is gone |
-//! | `part`, `parts`, `store` | the result of a chunk, and where it lives |
+//! | `part`, `parts`, `content`, `store` | the result of a chunk, and where it lives |
 //! | `windows` | brings the inputs of all parts into input order, with bounded memory |
 //! | `reports` | what the observer of the run is told |
 //! | `options` | [`SubmitOptions`] |
@@ -44,11 +44,13 @@ mod allow;
 mod announce;
 mod arrivals;
 mod broker;
+mod content;
 mod counters;
 mod events;
 mod files;
 mod follow;
 mod gather;
+mod jobs;
 mod journal;
 mod lead;
 mod lease;

@@ -1,6 +1,6 @@
 //! What a worker makes of an input: the rows of a table, or a file.
 
-use super::protocol::JobInput;
+use super::jobs::JobInput;
 use super::store::{Store, file_name};
 use raudal_common::Result;
 use raudal_fetch::{BodyReader, Carried};

@@ -1,9 +1,9 @@
 //! Merges the inputs of a run in their order.
 
+use super::content::SpooledOrFile;
 use super::gather::{Gather, Gathered};
 use super::protocol::InputLine;
 use super::reports::Reports;
-use super::store::SpooledOrFile;
 use super::windows::{Window, Windows};
 use raudal_common::{Error, Kind, Portable, Result, blocking, lock};
 use raudal_pipeline::{Lock, Merge, Options, Summary};

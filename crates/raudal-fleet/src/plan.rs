@@ -4,7 +4,8 @@
 //! A plan is a file, not a list in memory: a run may have millions of inputs. It follows from the
 //! inputs alone, so a run that is resumed has the same chunks.
 
-use super::protocol::{Job, JobInput, host_hash};
+use super::jobs::{Job, JobInput};
+use super::protocol::host_hash;
 use raudal_common::{Error, Kind, Result};
 use raudal_source::Input;
 use serde::{Deserialize, Serialize};

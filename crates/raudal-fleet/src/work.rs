@@ -3,15 +3,14 @@
 use super::allow::Allow;
 use super::broker::Broker;
 use super::counters::Counters;
+use super::jobs::{Job, JobInput};
 use super::journal::Journal;
 use super::lead::{nonce, wait_for_rate};
 use super::lease::Lease;
 use super::made::{Around, Made, Work};
 use super::part::PartWriter;
 use super::pauses::Pauses;
-use super::protocol::{
-    Event, InputLine, Job, JobInput, RunRecord, WorkerStatus, Written, bytes, chunk_of, live_subject, pause_key,
-};
+use super::protocol::{Event, InputLine, RunRecord, WorkerStatus, Written, bytes, chunk_of, live_subject, pause_key};
 use super::store::{Store, part_name};
 use async_nats::jetstream::{AckKind, Message};
 use futures::future::BoxFuture;
@@ -292,7 +291,7 @@ fn read_job(subject: &str, payload: &[u8]) -> Result<(Job, Vec<Input>), String> 
     if chunk_of(subject) != Some(job.chunk) {
         return Err(format!("it is about another chunk: {}", job.chunk));
     }
-    let inputs = job.inputs.iter().map(super::protocol::JobInput::input);
+    let inputs = job.inputs.iter().map(JobInput::input);
     let inputs = inputs.collect::<Result<Vec<Input>>>().map_err(|error| error.report())?;
     Ok((job, inputs))
 }

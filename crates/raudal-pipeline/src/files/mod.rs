@@ -28,13 +28,15 @@ mod relay;
 mod reserved;
 mod run;
 mod shared;
+mod take;
 mod template;
 mod versions;
 
 pub use fetcher::Fetcher;
 pub use inputs::check;
-pub use relay::{Fetch, Relay, fetches, take};
+pub use relay::Relay;
 pub use run::run;
+pub use take::{Fetch, fetches, take};
 pub use template::Template;
 
 use crate::run::failure::Failure;

@@ -1,10 +1,8 @@
 //! Runs the jobs and reports their files in input order.
 
-use super::durable::FolderSync;
 use super::inputs::Repeated;
 use super::job::attempt;
-use super::relay::{Relay, TURNS};
-use super::reserved::ReservedNames;
+use super::relay::Relay;
 use super::shared::FilesRun;
 use super::versions::FileVersions;
 use super::{Existing, Options, Saved, Summary};
@@ -19,7 +17,6 @@ use raudal_pool::{Completed, Context, JobError, RunReport};
 use raudal_source::Input;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 /// The time from one sync of the folders to the next: a sync for each of many short files would take longer than the
@@ -89,19 +86,7 @@ where
     let pool = policies::build(policies::pool(&options.run))?;
     let run_options = options.run.clone();
     let keeps = Arc::clone(&partials);
-    let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
-    let reserved = ReservedNames::new(options.folder.clone(), removes);
-    let shared = Arc::new(FilesRun {
-        client: client.clone(),
-        options,
-        reserved,
-        partials,
-        repeated,
-        versions,
-        folders: FolderSync::default(),
-        relay,
-        turns: Semaphore::new(TURNS),
-    });
+    let shared = Arc::new(FilesRun::new(client, options, relay, partials, repeated, versions));
     let of_jobs = Arc::clone(&shared);
     let job = move |cx: Context<Input>, input| {
         let (attempt, stop) = (attempt(Arc::clone(&of_jobs), cx.as_attempt().clone(), input), stop.clone());

@@ -1,12 +1,12 @@
 //! What the jobs of a run share, and what each of them makes.
 
-use super::Options;
 use super::durable::FolderSync;
 use super::extraction::FolderAction;
 use super::inputs::Repeated;
-use super::relay::Relay;
+use super::relay::{Relay, TURNS};
 use super::reserved::ReservedNames;
 use super::versions::FileVersions;
+use super::{Existing, Options};
 use crate::run::partials::{Partials, make_folder};
 use raudal_common::atomic_file::folder_of;
 use raudal_common::{Error, Result};
@@ -25,7 +25,7 @@ pub(super) struct FilesRun {
     pub(super) partials: Arc<Partials>,
     pub(super) repeated: Repeated,
     pub(super) folders: FolderSync,
-    /// With [`Existing::Update`](super::Existing::Update), the versions of the files that are there.
+    /// With [`Existing::Update`], the versions of the files that are there.
     pub(super) versions: Option<FileVersions>,
     /// What other machines have fetched, if they do.
     pub(super) relay: Option<Arc<dyn Relay>>,
@@ -34,6 +34,20 @@ pub(super) struct FilesRun {
 }
 
 impl FilesRun {
+    pub(super) fn new(
+        client: &Client,
+        options: Options,
+        relay: Option<Arc<dyn Relay>>,
+        partials: Arc<Partials>,
+        repeated: Repeated,
+        versions: Option<FileVersions>,
+    ) -> Self {
+        let removes = matches!(options.existing, Existing::Refuse | Existing::Skip);
+        let reserved = ReservedNames::new(options.folder.clone(), removes);
+        let (client, folders, turns) = (client.clone(), FolderSync::default(), Semaphore::new(TURNS));
+        Self { client, options, reserved, partials, repeated, folders, versions, relay, turns }
+    }
+
     /// Creates the folders that a template gives a file.
     pub(super) fn make_folders(&self, path: &Path) -> Result<()> {
         let folder = folder_of(path);
