@@ -119,6 +119,18 @@ impl Drop for Lost<'_> {
     }
 }
 
+/// Blocks that may wait for the one before them. On a machine with other work, a thread may stand still for
+/// milliseconds, in which the others read many blocks.
+const FLIGHT: usize = 32;
+
+/// What became of the first block.
+pub(super) enum Next {
+    First(Block),
+    Later,
+    /// There is none.
+    End,
+}
+
 /// The blocks of an input in their order, begun here and read on any thread.
 pub(super) struct Line<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
@@ -127,6 +139,8 @@ pub(super) struct Line<'scope, 'env> {
     /// The number of the first block in flight, and what was read of each.
     first: usize,
     flight: VecDeque<Option<Block>>,
+    /// How many of them were not read.
+    unread: usize,
     sender: Sender<(usize, Option<Block>)>,
     read: Receiver<(usize, Option<Block>)>,
 }
@@ -134,19 +148,21 @@ pub(super) struct Line<'scope, 'env> {
 impl<'scope, 'env> Line<'scope, 'env> {
     pub(super) fn new(scope: &'scope Scope<'scope, 'env>, crew: &'scope Crew<'env>, plan: RecordPlan) -> Self {
         let (sender, read) = channel();
-        Self { scope, crew, plan, first: 0, flight: VecDeque::new(), sender, read }
+        Self { scope, crew, plan, first: 0, flight: VecDeque::new(), unread: 0, sender, read }
     }
 
     /// Whether another block keeps a thread busy.
     pub(super) fn has_room(&self) -> bool {
         let helpers = self.crew.helpers.load(Ordering::Relaxed);
-        self.flight.len() < if helpers == 0 { 1 } else { 2 + 2 * helpers }
+        let most = if helpers == 0 { 1 } else { 2 + 2 * helpers };
+        self.unread < most && self.flight.len() < FLIGHT
     }
 
     /// Adds a block.
     pub(super) fn put(&mut self, block: Block) {
         let number = self.first + self.flight.len();
         self.flight.push_back(None);
+        self.unread += 1;
         self.crew.lock().blocks.push_back((number, block));
         self.crew.begun.notify_one();
     }
@@ -171,29 +187,28 @@ impl<'scope, 'env> Line<'scope, 'env> {
         }
     }
 
-    /// Returns the first block, once it was read. Meanwhile reads blocks too.
-    pub(super) fn next(&mut self) -> Result<Option<Block>> {
-        loop {
-            while let Ok(read) = self.read.try_recv() {
-                self.keep(read)?;
-            }
-            match self.flight.front_mut() {
-                None => return Ok(None),
-                Some(read) => {
-                    if let Some(block) = read.take() {
-                        self.flight.pop_front();
-                        self.first += 1;
-                        return Ok(Some(block));
-                    }
+    /// Returns the first block if it was read. Otherwise reads a block, or waits for one.
+    pub(super) fn next(&mut self) -> Result<Next> {
+        while let Ok(read) = self.read.try_recv() {
+            self.keep(read)?;
+        }
+        match self.flight.front_mut() {
+            None => return Ok(Next::End),
+            Some(read) => {
+                if let Some(block) = read.take() {
+                    self.flight.pop_front();
+                    self.first += 1;
+                    return Ok(Next::First(block));
                 }
             }
-            if let Some((number, mut block)) = self.crew.take() {
-                block.parse(self.crew.shape, &mut self.plan);
-                self.keep((number, Some(block)))?;
-            } else if let Ok(read) = self.read.recv() {
-                self.keep(read)?;
-            }
         }
+        if let Some((number, mut block)) = self.crew.take() {
+            block.parse(self.crew.shape, &mut self.plan);
+            self.keep((number, Some(block)))?;
+        } else if let Ok(read) = self.read.recv() {
+            self.keep(read)?;
+        }
+        Ok(Next::Later)
     }
 
     fn keep(&mut self, (number, block): (usize, Option<Block>)) -> Result<()> {
@@ -202,6 +217,7 @@ impl<'scope, 'env> Line<'scope, 'env> {
         };
         if let Some(place) = self.flight.get_mut(number - self.first) {
             *place = Some(block);
+            self.unread -= 1;
         }
         Ok(())
     }
@@ -212,10 +228,13 @@ impl<'scope, 'env> Line<'scope, 'env> {
             self.keep((number, Some(block)))?;
         }
         let mut rest = Vec::new();
-        while let Some(block) = self.next()? {
-            rest.push(block);
+        loop {
+            match self.next()? {
+                Next::First(block) => rest.push(block),
+                Next::Later => {}
+                Next::End => return Ok(rest),
+            }
         }
-        Ok(rest)
     }
 }
 

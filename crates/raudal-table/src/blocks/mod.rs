@@ -25,7 +25,7 @@ use std::thread;
 
 use block::{Block, Parsed};
 pub(super) use crew::Reading;
-use crew::{Crew, Line, Most};
+use crew::{Crew, Line, Most, Next};
 pub(super) use feed::Feed;
 
 use super::plan::RecordPlan;
@@ -147,7 +147,11 @@ impl Blocks {
                     line.hire();
                 }
             }
-            let Some(block) = line.next()? else { break };
+            let block = match line.next()? {
+                Next::First(block) => block,
+                Next::Later => continue,
+                Next::End => break,
+            };
             count(&block.parsed, records, plan, output)?;
             if !block.is_whole() {
                 unread.push((block.parsed.stop, block));
