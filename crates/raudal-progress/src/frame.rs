@@ -196,9 +196,13 @@ mod tests {
             ]
         );
         // One that is gone is left out, and one that began anew has no speed below 0.
-        PeerView::update(&mut model.peers, &peers[..1], at(3000));
+        let again = [Peer { rows: 1, ..peers[0].clone() }];
+        PeerView::update(&mut model.peers, &again, at(3000));
         assert_eq!(model.peers.len(), 1);
         assert!(frame(&model, at(3000), 100, 24, false)[0].contains("250 rows/s"));
+        // A run that saves files has no rows.
+        PeerView::update(&mut model.peers, &peers[..1], at(3000));
+        assert!(!frame(&model, at(3000), 100, 24, false)[0].contains("rows/s"));
     }
 
     #[test]

@@ -349,22 +349,6 @@ impl<'a, B: Bytes> Records<'a, B> {
         self.read_to(self.buffer.len())
     }
 
-    /// Reads on, so that hints see as much of the text behind a record however it was read.
-    fn look_ahead(&mut self, record: &Record) -> Result<()> {
-        let end = record.place.start + self.reach + LEAST;
-        if self.buffer.len() < end {
-            self.buffer.resize(end, 0);
-        }
-        self.read_to(end)
-    }
-
-    /// The text from a record on, as far as hints see it, and whether the whole text ends with it.
-    fn ahead(&self, record: &Record) -> (&[u8], bool) {
-        let end = self.unread.end.min(record.place.start + self.reach);
-        let is_end = self.ended && self.fault.is_none() && end == self.unread.end;
-        (&self.buffer[record.place.start..end], is_end)
-    }
-
     /// Fills the buffer up to a place.
     fn read_to(&mut self, end: usize) -> Result<()> {
         while !self.ended && self.unread.end + LEAST <= end {

@@ -8,7 +8,7 @@ use crate::rewrite::Rules;
 use crate::scan::{field_end, unquote};
 use crate::sniff::{RARE, records, sniff};
 use crate::tally::counted;
-use crate::text::Bytes;
+use crate::text::{Bytes, LEAST};
 use memchr::{memchr_iter, memmem};
 use raudal_common::{Error, Kind, Result};
 
@@ -81,6 +81,22 @@ impl<B: Bytes> Records<'_, B> {
                 Ok(Some(record))
             }
         }
+    }
+
+    /// Reads on, so that hints see as much of the text behind a record however it was read.
+    fn look_ahead(&mut self, record: &Record) -> Result<()> {
+        let end = record.place.start + self.reach + LEAST;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        self.read_to(end)
+    }
+
+    /// The text from a record on, as far as hints see it, and whether the whole text ends with it.
+    fn ahead(&self, record: &Record) -> (&[u8], bool) {
+        let end = self.unread.end.min(record.place.start + self.reach);
+        let is_end = self.ended && self.fault.is_none() && end == self.unread.end;
+        (&self.buffer[record.place.start..end], is_end)
     }
 
     /// Where the fields of the header end in a longer record, if all those after them are empty.
