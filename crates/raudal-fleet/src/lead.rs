@@ -8,7 +8,7 @@ use super::admission::Admission;
 use super::broker::{Broker, RETRY, failed};
 use super::events::{Events, Next};
 use super::plan::{self, Plan};
-use super::protocol::{self, Event, RunRecord, job_subject, jobs_stream, lead_key};
+use super::protocol::{self, Event, RunRecord, job_subject, jobs_stream, lead_key, nonce};
 use super::store::{PLAN, Store};
 use async_nats::jetstream::kv::Operation;
 use async_nats::jetstream::message::PublishMessage;
@@ -240,11 +240,6 @@ pub(crate) async fn wait_for_rate(broker: &Broker, run: &str) {
             None => tokio::time::sleep(RETRY).await,
         }
     }
-}
-
-/// Makes an id that no other message has.
-pub(crate) fn nonce() -> String {
-    format!("{:016x}", std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id()))
 }
 
 impl Broker {

@@ -279,6 +279,11 @@ pub(crate) fn bytes(message: &impl Serialize) -> Result<bytes::Bytes> {
         .map_err(|error| Error::new(Kind::Internal, "cannot write a message").because(error))
 }
 
+/// Makes an id that no other message has.
+pub(crate) fn nonce() -> String {
+    format!("{:016x}", std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -148,7 +148,7 @@ impl Store {
 
     /// Returns a text that no other run has, not even one of the same name before or after it.
     pub(crate) async fn id(&self) -> Result<String> {
-        self.put(ID, bytes_of(&super::lead::nonce())).await?;
+        self.put(ID, bytes_of(&super::protocol::nonce())).await?;
         let mut id = self.get(ID).await?;
         blocking(move || io::read_to_string(&mut id))
             .await?

@@ -14,11 +14,11 @@ use super::limits::Limits;
 use super::members::{Member, every};
 use super::names::MemberEncoding;
 use super::open::probe;
-use super::read::Watch;
 use super::signature::{self, HEAD, Packing, Signature};
 use super::tally::{counted, leading, trailing};
 use super::unpack::{Notes, Unpacked};
 use super::verify::Verify;
+use super::watch::Watch;
 use raudal_common::{Error, Kind, Result};
 
 const BUFFER: usize = 64 << 10;

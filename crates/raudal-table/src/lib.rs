@@ -135,6 +135,7 @@ mod tape;
 mod text;
 mod unpack;
 mod verify;
+mod watch;
 #[cfg(feature = "xlsx")]
 mod workbook;
 
@@ -152,7 +153,7 @@ pub use numbers::Numbers;
 pub use peek::{Peek, PeekColumn, PeekMember, PeekTable, peek};
 pub use pick::{ColumnsMode, Pick, Sample};
 pub use query::{Query, Served, check_glob};
-pub use read::{Watch, confirm, read, read_ahead};
+pub use read::{confirm, read, read_ahead};
 pub use rows::Rows;
 pub use select::Select;
 #[cfg(feature = "arrow")]
@@ -162,3 +163,4 @@ pub use sink::{
     partial_path,
 };
 pub use table::Table;
+pub use watch::Watch;

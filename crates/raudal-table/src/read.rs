@@ -23,25 +23,11 @@ use super::survey::survey;
 use super::tally::Count;
 use super::text::{Bytes, Text};
 use super::verify::Verify;
+use super::watch::Watch;
 use raudal_common::{Error, Kind, Result};
 
 /// Rows between two reports to a [`Watch`].
 const REPORT: u64 = 4096;
-
-/// Observes the reading of an input and can cancel it. `()` does neither.
-pub trait Watch {
-    /// Reports how many more uncompressed bytes and rows were read.
-    fn advance(&self, bytes: u64, rows: u64) {
-        let _ = (bytes, rows);
-    }
-
-    /// Returns whether to stop. Called between reads.
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-impl Watch for () {}
 
 /// Reads one input and returns the rows that the query selects: plain text, a compressed file, an
 /// archive, a workbook, and archives within archives.

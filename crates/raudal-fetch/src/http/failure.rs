@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use crate::Options;
 use crate::http::guard::{self, RefusedName};
+use crate::http::response::PROXY_LOGIN;
 use raudal_common::{Error, Kind};
-
-/// What helps where a proxy refuses.
-pub(crate) const PROXY_LOGIN: &str = "the proxy requires a login: put the name and password into its URL";
 
 /// Returns whether a request failed because its reused connection had ended or held unexpected bytes. No byte of a
 /// response to it has arrived.

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::coding::{self, Coding};
 use crate::http::disposition;
-use crate::http::failure::PROXY_LOGIN;
 use raudal_common::{Error, Kind, Result};
+
+/// What helps where a proxy refuses.
+pub(crate) const PROXY_LOGIN: &str = "the proxy requires a login: put the name and password into its URL";
 
 /// The parts of a good response's head that are used later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

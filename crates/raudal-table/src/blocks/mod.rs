@@ -29,10 +29,10 @@ use crew::{Crew, Line, Most, Next};
 pub(super) use feed::Feed;
 
 use super::plan::RecordPlan;
-use super::read::Watch;
 use super::records::Records;
 use super::rows::Rows;
 use super::text::Bytes;
+use super::watch::Watch;
 use raudal_common::Result;
 
 /// Bytes of a block, as of the buffer of [`Records`].
