@@ -75,7 +75,7 @@ class TableOptions(Options, total=False):
     skip_rows: Values
     """Skip this many lines at the beginning"""
     columns: Values
-    """Use these names for the columns, in place of the header"""
+    """Use these names for the columns, in place of the header: a, b, 'a name, with a comma'"""
     footer: Values
     """Drop this many lines at the end"""
     trim: bool
@@ -247,7 +247,7 @@ class IterOptions(Options, total=False):
     skip_rows: Values
     """Skip this many lines at the beginning"""
     columns: Values
-    """Use these names for the columns, in place of the header"""
+    """Use these names for the columns, in place of the header: a, b, 'a name, with a comma'"""
     footer: Values
     """Drop this many lines at the end"""
     trim: bool
