@@ -220,7 +220,7 @@ impl Submission<'_> {
             fleet::cancel(broker, run).await?;
             let why = stop.map_or("", Stop::words);
             progress.error(&format!("{why}: the run was cancelled, {done} of {all} chunks done: {run}"));
-            progress.error("  hint: the same command goes on with what is there; raudal runs forget removes it");
+            progress.error("  hint: the same command resumes the run; raudal runs forget removes it");
         } else {
             let why = stop.map_or(String::new(), |stop| format!("{}: ", stop.words()));
             progress.error(&format!("{why}the run goes on, {done} of {all} chunks done: {run}"));

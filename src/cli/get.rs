@@ -114,7 +114,7 @@ fn check_fleet(args: &GetCommand) -> Result<()> {
     }
     if args.resume {
         return Err(Error::usage("with --nats, there are no partial files here to continue: -c")
-            .hint("the same command goes on with its run by itself; --skip-existing keeps the files that are here"));
+            .hint("the same command resumes its run; --skip-existing keeps the files that are here"));
     }
     Ok(())
 }

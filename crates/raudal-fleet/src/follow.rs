@@ -110,10 +110,7 @@ impl<G: Gather> Follower<G> {
         report.jobs = self.record.open;
         let Gathered { mut summary, is_needed } = self.gather.finish(report).await?;
         if is_needed {
-            G::warn(
-                &mut summary,
-                format!("the run was kept, and the same command goes on with it: {}", self.record.run),
-            );
+            G::warn(&mut summary, format!("the run was kept; the same command resumes it: {}", self.record.run));
             return Ok(Ended::Merged(Box::new(summary)));
         }
         // The result is there, so the run is not needed any more.

@@ -19,8 +19,8 @@ pub(crate) trait Gather {
     /// Whether all inputs are there.
     fn is_done(&self) -> bool;
 
-    /// Waits until something happened that no part has brought: the chunk is to be done again, or, without one, no more
-    /// may be wanted. May be dropped and called again.
+    /// Waits for a change that no part reports. Returns the chunk that a worker must do again. `None` means that no
+    /// further part may be needed. The future may be dropped, and the method called again.
     async fn changed(&mut self) -> Option<u32>;
 
     /// Takes what is there of a run that was stopped.

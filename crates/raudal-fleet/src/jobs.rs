@@ -92,7 +92,7 @@ impl JobInput {
         Ok(Self { i, place, name, member, sha256: None, refused: None })
     }
 
-    /// The list of checksums that has this input alone, or not even that.
+    /// Returns a list of checksums with this input alone. The list is empty if the digest is empty.
     pub(crate) fn checksums(&self, input: &Input) -> Result<Option<Arc<Checksums>>> {
         let Some(digest) = &self.sha256 else { return Ok(None) };
         let line = if digest.is_empty() { String::new() } else { format!("{digest}  {}\n", input.location) };

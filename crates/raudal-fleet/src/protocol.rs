@@ -212,7 +212,7 @@ impl InputLine {
 pub(crate) enum Event {
     /// The part of a chunk is written.
     Part(Written),
-    /// A part was damaged: its chunk is to be done again.
+    /// A part was damaged. A worker must do its chunk again.
     Redo { chunk: u32 },
     /// A message could not be read, and was set aside.
     Aside { subject: String, worker: String, reason: String },

@@ -113,7 +113,7 @@ pub(crate) enum RunsCommand {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", env = "RAUDAL_RUNS_LISTEN")]
         listen: SocketAddr,
     },
-    /// End a run; its parts stay, and the same command goes on with them
+    /// End a run; its parts stay, and the same command resumes with them
     Cancel {
         /// The name of the run
         run: String,

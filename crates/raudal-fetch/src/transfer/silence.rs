@@ -26,7 +26,7 @@ const RECENT: usize = 16;
 /// The requests of one client whose response has not begun.
 #[derive(Debug, Default)]
 pub(crate) struct Silences {
-    waiting: Mutex<Vec<Weak<Silent>>>,
+    waiting: Mutex<Vec<Weak<SilentRequest>>>,
     hosts: Mutex<HashMap<Option<String>, Answers>>,
 }
 
@@ -39,7 +39,7 @@ struct Answers {
 }
 
 #[derive(Debug)]
-struct Silent {
+struct SilentRequest {
     host: Option<String>,
     since: Instant,
     /// What the host had answered before.
@@ -68,7 +68,7 @@ impl Held {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     leave: oneshot::Receiver<Leave>,
-    _silent: Arc<Silent>,
+    _silent: Arc<SilentRequest>,
 }
 
 impl Waiting {
@@ -103,7 +103,7 @@ impl Silences {
     /// Registers a request that was sent at `since`, when the host had answered so many.
     pub(crate) fn enter(&self, host: Option<String>, since: Instant, answered: u64) -> Waiting {
         let (sender, leave) = oneshot::channel();
-        let silent = Arc::new(Silent { host, since, answered, leave: Mutex::new(Some(sender)) });
+        let silent = Arc::new(SilentRequest { host, since, answered, leave: Mutex::new(Some(sender)) });
         let mut waiting = lock(&self.waiting);
         waiting.retain(|silent| silent.strong_count() > 0);
         waiting.push(Arc::downgrade(&silent));
@@ -135,12 +135,12 @@ impl Silences {
         !self.waiting().is_empty()
     }
 
-    fn waiting(&self) -> Vec<Arc<Silent>> {
+    fn waiting(&self) -> Vec<Arc<SilentRequest>> {
         let all = lock(&self.waiting).iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
         all.into_iter().filter(|silent| lock(&silent.leave).is_some()).collect()
     }
 
-    fn is_too_long(&self, silent: &Silent, now: Instant) -> bool {
+    fn is_too_long(&self, silent: &SilentRequest, now: Instant) -> bool {
         let hosts = lock(&self.hosts);
         let Some(answers) = hosts.get(&silent.host) else { return false };
         let longest = answers.took.iter().max().copied().unwrap_or_default();
